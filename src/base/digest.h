@@ -1,0 +1,13 @@
+/* SHA-256 (FIPS 180-4) by OpenSSL's libcrypto, which libpq brings along anyway. */
+#ifndef BASE_DIGEST_H
+#define BASE_DIGEST_H
+
+#include <stddef.h>
+
+enum { DIGEST_SHA256_BYTES = 32, DIGEST_SHA256_HEX_BYTES = 65 };
+
+void digest_sha256(const void *data, size_t len, unsigned char out[DIGEST_SHA256_BYTES]);
+/* Lower-case hexadecimal, NUL-terminated. */
+void digest_sha256_hex(const void *data, size_t len, char out[DIGEST_SHA256_HEX_BYTES]);
+
+#endif

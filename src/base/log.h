@@ -1,0 +1,69 @@
+/*
+ * The log: one line an event, to standard error, in one write(2), so that lines of several processes do not mix.
+ *
+ *     log_info("worker started", LOG_INT("pid", pid), LOG_STR("listen", address));
+ *     logfmt: ts=2026-11-23T14:03:52.123456Z level=info role=worker pid=41 msg="worker started" listen=127.0.0.1:8000
+ *     json:   {"ts":"…","level":"info","role":"worker","pid":41,"msg":"worker started","listen":"127.0.0.1:8000"}
+ *
+ * Where nobody reads, lines are dropped: the next one that gets out says how many (lines_dropped=3).
+ *
+ * Only command/, worker/, admin/ and master/ log. The log is one of the two globals of the program. It keeps errno.
+ */
+#ifndef BASE_LOG_H
+#define BASE_LOG_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/attr.h"
+#include "base/slice.h"
+
+enum log_level { LOG_LEVEL_ERROR, LOG_LEVEL_WARNING, LOG_LEVEL_INFO, LOG_LEVEL_DEBUG };
+enum log_format { LOG_FORMAT_LOGFMT, LOG_FORMAT_JSON };
+
+struct log_options {
+    enum log_level level; /* lines above it are dropped */
+    enum log_format format;
+    bool journal_prefix; /* "<3>" and so on before each line (sd-daemon(3)) */
+    int fd;              /* borrowed; standard error is 2 */
+};
+
+enum log_kind { LOG_KIND_STR, LOG_KIND_INT, LOG_KIND_UINT, LOG_KIND_MS };
+
+struct log_field {
+    const char *key; /* [a-z_]+ */
+    enum log_kind kind;
+    union {
+        struct slice str;
+        int64_t i;
+        uint64_t u;
+    } value;
+};
+
+#define LOG_STR(k, text) ((struct log_field){.key = (k), .kind = LOG_KIND_STR, .value.str = slice_of(text)})
+#define LOG_SLICE(k, slice) ((struct log_field){.key = (k), .kind = LOG_KIND_STR, .value.str = (slice)})
+#define LOG_INT(k, n) ((struct log_field){.key = (k), .kind = LOG_KIND_INT, .value.i = (n)})
+#define LOG_UINT(k, n) ((struct log_field){.key = (k), .kind = LOG_KIND_UINT, .value.u = (n)})
+/* Nanoseconds, written as milliseconds with three decimals; name the key *_ms. */
+#define LOG_MS(k, ns) ((struct log_field){.key = (k), .kind = LOG_KIND_MS, .value.u = (ns)})
+
+void log_configure(const struct log_options *options);
+/* What each line says of its process: "master", "worker". A string that lives for ever. */
+void log_set_role(const char *role);
+bool log_wants(enum log_level level);
+void log_write(enum log_level level, const char *msg, const struct log_field *fields, size_t count);
+
+/* An empty list of fields is allowed, hence the leading element that is skipped. */
+#define LOG_AT(level, msg, ...)                                                   \
+    do {                                                                          \
+        if (log_wants(level)) {                                                   \
+            const struct log_field log_fields_[] = {{0}, ##__VA_ARGS__};          \
+            log_write((level), (msg), log_fields_ + 1, countof(log_fields_) - 1); \
+        }                                                                         \
+    } while (0)
+#define log_error(msg, ...) LOG_AT(LOG_LEVEL_ERROR, msg, ##__VA_ARGS__)
+#define log_warning(msg, ...) LOG_AT(LOG_LEVEL_WARNING, msg, ##__VA_ARGS__)
+#define log_info(msg, ...) LOG_AT(LOG_LEVEL_INFO, msg, ##__VA_ARGS__)
+#define log_debug(msg, ...) LOG_AT(LOG_LEVEL_DEBUG, msg, ##__VA_ARGS__)
+
+#endif

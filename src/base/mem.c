@@ -1,0 +1,71 @@
+#include "base/mem.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+void mem_die(size_t size)
+{
+    char line[96];
+    int len = snprintf(line, sizeof(line), "stratslabd: out of memory (%zu bytes asked for)\n", size);
+
+    if (len > 0 && write(STDERR_FILENO, line, (size_t)len) < 0) _exit(MEM_EXIT_STATUS);
+    _exit(MEM_EXIT_STATUS);
+}
+
+void *mem_alloc(size_t size)
+{
+    void *p = malloc(size == 0 ? 1 : size);
+
+    if (p == NULL) mem_die(size);
+    return p;
+}
+
+void *mem_zalloc(size_t size)
+{
+    return mem_array(1, size);
+}
+
+void *mem_array(size_t count, size_t size)
+{
+    void *p = calloc(count == 0 ? 1 : count, size == 0 ? 1 : size);
+
+    if (p == NULL) mem_die(size);
+    return p;
+}
+
+void *mem_realloc(void *old, size_t size)
+{
+    void *p = realloc(old, size == 0 ? 1 : size);
+
+    if (p == NULL) mem_die(size);
+    return p;
+}
+
+char *mem_strndup(const char *text, size_t len)
+{
+    char *copy = mem_alloc(len + 1);
+
+    memcpy(copy, text, len);
+    copy[len] = '\0';
+    return copy;
+}
+
+char *mem_strdup(const char *text)
+{
+    return mem_strndup(text, strlen(text));
+}
+
+char *mem_printf(const char *fmt, ...)
+{
+    char *text = NULL;
+    va_list ap;
+
+    va_start(ap, fmt);
+    int len = vasprintf(&text, fmt, ap);
+    va_end(ap);
+    if (len < 0) mem_die(0);
+    return text;
+}

@@ -1,0 +1,24 @@
+/*
+ * Memory that is there or the process is not: a worker that runs out of memory says so, dies and is replaced.
+ * Everything returned is the caller's, and goes back with free(3).
+ */
+#ifndef BASE_MEM_H
+#define BASE_MEM_H
+
+#include <stddef.h>
+
+#include "base/attr.h"
+
+/* The exit status of a process that ran out of memory; not one of sysexits.h, so a master can tell it. */
+enum { MEM_EXIT_STATUS = 86 };
+
+void *mem_alloc(size_t size);                             /* uninitialised */
+void *mem_zalloc(size_t size);                            /* all zero */
+void *mem_array(size_t count, size_t size);               /* all zero; the product is checked */
+void *mem_realloc(void *old, size_t size);                /* realloc(3) */
+char *mem_strdup(const char *text);                       /* strdup(3) */
+char *mem_strndup(const char *text, size_t len);          /* NUL-terminated copy of len bytes */
+char *mem_printf(const char *fmt, ...) ATTR_PRINTF(1, 2); /* asprintf(3) */
+void mem_die(size_t size) ATTR_NORETURN;                  /* says how much was asked for, and exits */
+
+#endif

@@ -1,0 +1,28 @@
+/*
+ * Strict parsing of numbers: the whole slice or nothing. No leading space, sign where none is meant, empty text or
+ * trailing letter passes, and a value outside its range is an error, never clamped.
+ */
+#ifndef BASE_NUMBER_H
+#define BASE_NUMBER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/attr.h"
+#include "base/slice.h"
+
+/* Each returns false and leaves *ret_value untouched where the text is not exactly such a number. */
+bool number_parse_u64(struct slice text, uint64_t *ret_value) ATTR_CHECKED;
+bool number_parse_i64(struct slice text, int64_t *ret_value) ATTR_CHECKED;
+/* "250ms" "5s" "10min" "2h" "1d", or a plain number of seconds, to milliseconds. */
+bool number_parse_duration_ms(struct slice text, uint64_t *ret_ms) ATTR_CHECKED;
+/* "512" "16KiB" "1MiB" "2GiB" (also K, M, G; powers of 1,024), to bytes. */
+bool number_parse_bytes(struct slice text, uint64_t *ret_bytes) ATTR_CHECKED;
+
+enum { NUMBER_UNIT_TEXT_BYTES = 32 };
+
+/* The shortest text that the parser above reads back: "10min", "16KiB". */
+void number_format_duration_ms(uint64_t ms, char out[NUMBER_UNIT_TEXT_BYTES]);
+void number_format_bytes(uint64_t bytes, char out[NUMBER_UNIT_TEXT_BYTES]);
+
+#endif

@@ -1,0 +1,10 @@
+/* The tests of base/, by file: memory (arena, buf, mem, list), text (slice, utf8, JSON strings), values (number, clock,
+ * digest, error), encodings (hex, percent, pgtext, distance), system (file, process, random) and the log. */
+#ifndef TEST_BASE_H
+#define TEST_BASE_H
+
+#include "unit.h"
+
+extern const struct unit_part memory_tests, text_tests, value_tests, encoding_tests, system_tests, log_tests;
+
+#endif

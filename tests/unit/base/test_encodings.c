@@ -1,0 +1,183 @@
+#include <stdint.h>
+#include <stdio.h>
+
+#include "base/buf.h"
+#include "base/distance.h"
+#include "base/hex.h"
+#include "base/percent.h"
+#include "base/pgtext.h"
+#include "test_base.h"
+
+static void test_hex_digits_round_trip(void)
+{
+    static const char lower[] = "0123456789abcdef";
+    static const char upper[] = "0123456789ABCDEF";
+
+    for (unsigned i = 0; i < 16; i++) {
+        UNIT_INT(hex_digit(i), lower[i]);
+        UNIT_INT(hex_value(lower[i]), i);
+        UNIT_INT(hex_value(upper[i]), i);
+    }
+    UNIT_INT(hex_digit(0x3fU), 'f');
+}
+
+static void test_hex_value_of_no_digit(void)
+{
+    unsigned digits = 0;
+
+    for (int c = -128; c < 128; c++) digits += hex_value((char)c) >= 0;
+    UNIT_INT(digits, 22);
+    for (const char *c = "/:@G`g"; *c != '\0'; c++) UNIT_INT(hex_value(*c), -1);
+    UNIT_INT(hex_value('\0'), -1);
+}
+
+static void test_percent_decodes(void)
+{
+    static const struct {
+        const char *text;
+        struct slice decoded;
+        const char *left; /* what is not taken */
+    } cases[] = {
+        {"", {"", 0}, ""},
+        {"a+b", {"a+b", 3}, ""},
+        {"%41%6a%6A", {"Ajj", 3}, ""},
+        {"%00%ff", {"\0\xff", 2}, ""},
+        {"%2541", {"%41", 3}, ""}, /* once, not twice */
+        {"a%", {"a", 1}, "%"},
+        {"a%4", {"a", 1}, "%4"},
+        {"%4g", {"", 0}, "%4g"},
+        {"%g4", {"", 0}, "%g4"},
+        {"% 41", {"", 0}, "% 41"},
+        {"%%41", {"", 0}, "%%41"},
+    };
+
+    for (size_t i = 0; i < countof(cases); i++) {
+        struct slice rest = slice_of(cases[i].text);
+        struct buf out = {0};
+        char byte;
+
+        while (rest.len > 0 && percent_next(&rest, &byte)) buf_add_char(&out, byte);
+        CU_ASSERT_TRUE(slice_eq(buf_slice(&out), cases[i].decoded));
+        UNIT_SLICE(rest, cases[i].left);
+        buf_clear(&out);
+    }
+}
+
+static void test_percent_keeps_to_the_slice(void)
+{
+    struct slice rest = {"%412", 2};
+    char byte = 'x';
+
+    CU_ASSERT_FALSE(percent_next(&rest, &byte));
+    UNIT_INT(byte, 'x');
+    UNIT_INT(rest.len, 2);
+}
+
+static void test_pgtext_sqlstate(void)
+{
+    static const struct {
+        const char *text;
+        const char *sqlstate;
+    } cases[] = {
+        {"connection to server at \"127.0.0.1\", port 5432 failed: FATAL:  28P01: password authentication failed\n"
+         "LOCATION:  auth_failed, auth.c:335\n",
+         "28P01"},
+        {"connection to server failed: FATAL:  28P01: password authentication failed\nLOCATION: x", "28P01"},
+        {"connection to server failed: FATAL:  3D000: database \"x\" does not exist", "3D000"},
+        {"failed: FATALE:  28000: kein Recht", "28000"},
+        /* Several hosts: the last one that was tried counts. */
+        {"a failed: FATAL:  57P03: the database system is starting up\nb failed: FATAL:  28000: no role\n", "28000"},
+        {"host a failed: FATAL:  57P03: starting\nhost b failed: FATAL:  3D000: no database\n", "3D000"},
+        {"connection to server at \"127.0.0.1\", port 1 failed: Connection refused\n\tIs the server running?", ""},
+        {"could not connect:  refused", ""},
+        {"FATAL:  28p01: lower case is none", ""},
+        {"FATAL:  28P010: six are none", ""},
+        {"FATAL:  28P0", ""},
+        {"cut:  28P", ""},
+        {"cut:  28P01", ""},
+        {"", ""},
+    };
+
+    for (size_t i = 0; i < countof(cases); i++) {
+        char sqlstate[PGTEXT_SQLSTATE_BYTES] = "xxxxx";
+
+        pgtext_sqlstate(cases[i].text, sqlstate);
+        UNIT_STR(sqlstate, cases[i].sqlstate);
+    }
+}
+
+static void test_pgtext_lines(void)
+{
+    static const struct {
+        const char *text;
+        const char *lines; /* each with a "|" behind it */
+    } cases[] = {
+        {"", ""},
+        {"\n\n", ""},
+        {"refused", "refused|"},
+        {"refused\n\tIs the server running?\n\n", "refused|Is the server running?|"},
+        {"FATAL:  28P01: no\nLOCATION:  auth_failed, auth.c:326\nnext\n", "FATAL:  28P01: no|next|"},
+        {"FATAL:  28P01: nein\nORT:  auth_failed, auth.c:326\n", "FATAL:  28P01: nein|"},
+        {"FATAL:  42601: no\nORT:  scanner_yyerror, scan.l:1244\n", "FATAL:  42601: no|"},
+        {"no digits: a.c:\nport 127.0.0.1:5432\n.c:1\n1", "no digits: a.c:|port 127.0.0.1:5432|1|"},
+    };
+
+    for (size_t i = 0; i < countof(cases); i++) {
+        struct slice rest = slice_of(cases[i].text);
+        struct slice line = SLICE_NONE;
+        struct buf lines = {0};
+
+        while (pgtext_next_line(&rest, &line)) buf_printf(&lines, "%.*s|", SLICE_FMT(line));
+        UNIT_STR(buf_cstr(&lines), cases[i].lines);
+        buf_clear(&lines);
+    }
+}
+
+static void test_distance_counts_edits(void)
+{
+    static const struct {
+        const char *a;
+        const char *b;
+        size_t distance;
+    } cases[] = {
+        {"", "", 0},
+        {"name", "name", 0},
+        {"", "name", 4},
+        {"nmae", "name", 2}, /* two changes: exchanging neighbours is no edit of its own */
+        {"name", "nam", 1},
+        {"name", "names", 1},
+        {"name", "game", 1},
+        {"kitten", "sitting", 3},
+        {"saturday", "sunday", 3},
+        {"flaw", "lawn", 2},
+        {"abc", "xyz", 3},
+        {"Name", "name", 1},
+        {"caf\xc3\xa9", "cafe", 2}, /* bytes, not characters */
+    };
+
+    for (size_t i = 0; i < countof(cases); i++) {
+        UNIT_INT(distance_edit(slice_of(cases[i].a), slice_of(cases[i].b)), cases[i].distance);
+        UNIT_INT(distance_edit(slice_of(cases[i].b), slice_of(cases[i].a)), cases[i].distance);
+    }
+}
+
+static void test_distance_is_bounded(void)
+{
+    char text[DISTANCE_NAME_MAX + 1];
+    struct slice longest = {text, DISTANCE_NAME_MAX};
+    struct slice too_long = {text, DISTANCE_NAME_MAX + 1};
+
+    memset(text, 'a', sizeof(text));
+    UNIT_INT(distance_edit(longest, longest), 0);
+    UNIT_INT(distance_edit(longest, SLICE_NONE), DISTANCE_NAME_MAX);
+    UNIT_INT(distance_edit(SLICE_NONE, longest), DISTANCE_NAME_MAX);
+    CU_ASSERT_EQUAL(distance_edit(too_long, longest), SIZE_MAX);
+    CU_ASSERT_EQUAL(distance_edit(SLICE_NONE, too_long), SIZE_MAX);
+}
+
+static const struct unit_test tests[] = {
+    UNIT_TEST(test_hex_digits_round_trip),      UNIT_TEST(test_hex_value_of_no_digit), UNIT_TEST(test_percent_decodes),
+    UNIT_TEST(test_percent_keeps_to_the_slice), UNIT_TEST(test_pgtext_sqlstate),       UNIT_TEST(test_pgtext_lines),
+    UNIT_TEST(test_distance_counts_edits),      UNIT_TEST(test_distance_is_bounded),
+};
+const struct unit_part encoding_tests = UNIT_PART(tests);

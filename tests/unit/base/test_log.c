@@ -1,0 +1,255 @@
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdint.h>
+#include <unistd.h>
+
+#include "base/buf.h"
+#include "base/log.h"
+#include "test_base.h"
+
+static int log_pipe[2];
+
+static void open_log(enum log_format format, enum log_level level, bool journal_prefix)
+{
+    if (pipe2(log_pipe, O_CLOEXEC | O_NONBLOCK) != 0) CU_FAIL_FATAL("pipe2");
+
+    struct log_options options = {
+        .level = level, .format = format, .journal_prefix = journal_prefix, .fd = log_pipe[1]};
+
+    log_configure(&options);
+    log_set_role("worker");
+}
+
+/* What was logged since open_log, with the time stamp and the number of the process replaced by T and P. */
+static const char *read_log(struct buf *out)
+{
+    static const struct log_options defaults = {.level = LOG_LEVEL_INFO, .fd = STDERR_FILENO};
+    struct buf raw = {0};
+    char pid[24];
+
+    close(log_pipe[1]);
+    while (true) {
+        ssize_t got = read(log_pipe[0], buf_reserve(&raw, 4096), 4096);
+
+        if (got <= 0) break;
+        raw.len += (size_t)got;
+    }
+    close(log_pipe[0]);
+    log_configure(&defaults);
+
+    struct buf number = {0};
+
+    buf_add_u64(&number, (unsigned long long)getpid());
+    memcpy(pid, buf_cstr(&number), number.len + 1);
+    buf_clear(&number);
+    buf_reset(out);
+    for (const char *at = buf_cstr(&raw); *at != '\0';) {
+        bool is_year = strncmp(at, "20", 2) == 0 && strlen(at) >= 27 && at[10] == 'T' && at[26] == 'Z';
+        bool is_pid =
+            out->len >= 4 && strncmp(at, pid, strlen(pid)) == 0 &&
+            (memcmp(out->data + out->len - 4, "pid=", 4) == 0 || memcmp(out->data + out->len - 4, "id\":", 4) == 0);
+
+        buf_add_char(out, is_year ? 'T' : is_pid ? 'P' : *at);
+        at += is_year ? 27 : is_pid ? strlen(pid) : 1;
+    }
+    buf_clear(&raw);
+    return buf_cstr(out);
+}
+
+static void test_log_that_nobody_reads(void)
+{
+    char chunk[65536];
+    size_t lines = 0;
+    struct buf out = {0};
+
+    open_log(LOG_FORMAT_LOGFMT, LOG_LEVEL_INFO, false);
+    /* A blocking pipe: without a look before it, a write would wait for ever. */
+    CU_ASSERT_FATAL(fcntl(log_pipe[1], F_SETFL, 0) == 0);
+    for (unsigned i = 0; i < 5000; i++) log_info("line");
+    for (ssize_t got; (got = read(log_pipe[0], chunk, sizeof(chunk))) > 0;) {
+        for (ssize_t i = 0; i < got; i++) lines += chunk[i] == '\n';
+    }
+    CU_ASSERT(lines > 100 && lines < 5000);
+    log_info("again");
+    log_info("and again");
+
+    struct buf expected = {0};
+
+    buf_printf(&expected,
+               "ts=T level=info role=worker pid=P msg=again lines_dropped=%zu\n"
+               "ts=T level=info role=worker pid=P msg=\"and again\"\n",
+               5000 - lines);
+    UNIT_STR(read_log(&out), buf_cstr(&expected));
+    buf_clear(&expected);
+    buf_clear(&out);
+}
+
+static void test_log_line_in_logfmt(void)
+{
+    struct buf out = {0};
+
+    open_log(LOG_FORMAT_LOGFMT, LOG_LEVEL_INFO, false);
+    log_info("worker started", LOG_INT("delta", -5), LOG_STR("listen", "127.0.0.1:8000"), LOG_UINT("n", UINT64_MAX));
+    log_warning("bare");
+    UNIT_STR(read_log(&out), "ts=T level=info role=worker pid=P msg=\"worker started\" delta=-5 listen=127.0.0.1:8000 "
+                             "n=18446744073709551615\n"
+                             "ts=T level=warning role=worker pid=P msg=bare\n");
+    buf_clear(&out);
+}
+
+static void test_log_line_in_json(void)
+{
+    struct buf out = {0};
+
+    open_log(LOG_FORMAT_JSON, LOG_LEVEL_INFO, false);
+    log_error("no", LOG_INT("a", INT64_MIN), LOG_STR("b", "x y"), LOG_MS("took_ms", 1234567));
+    log_info("bare");
+    UNIT_STR(read_log(&out), "{\"ts\":\"T\",\"level\":\"error\",\"role\":\"worker\",\"pid\":P,\"msg\":\"no\","
+                             "\"a\":-9223372036854775808,\"b\":\"x y\",\"took_ms\":1.234}\n"
+                             "{\"ts\":\"T\",\"level\":\"info\",\"role\":\"worker\",\"pid\":P,\"msg\":\"bare\"}\n");
+    buf_clear(&out);
+}
+
+static void test_log_quotes_nasty_values(void)
+{
+    static const struct {
+        struct slice value;
+        const char *logfmt;
+    } cases[] = {
+        {{"", 0}, "\"\""},
+        {{NULL, 0}, "\"\""},
+        {{"a=b", 3}, "\"a=b\""},
+        {{"say \"no\"", 8}, "\"say \\\"no\\\"\""},
+        {{"back\\slash", 10}, "\"back\\\\slash\""},
+        {{"two\nlines msg=forged", 20}, "\"two\\nlines msg=forged\""},
+        {{"nul\0", 4}, "\"nul\\u0000\""},
+        {{"\x1b[31m", 5}, "\"\\u001b[31m\""},
+        {{"caf\xc3\xa9", 5}, "\"caf\xc3\xa9\""},
+        {{"bad\xff", 4}, "\"bad\xef\xbf\xbd\""},
+        {{"{json}", 6}, "{json}"},
+        {{"a>", 2}, "a>"},
+        {{"a{", 2}, "a{"},
+    };
+    struct buf out = {0};
+    struct buf want = {0};
+
+    for (size_t i = 0; i < countof(cases); i++) {
+        open_log(LOG_FORMAT_LOGFMT, LOG_LEVEL_INFO, false);
+        log_info("m", LOG_SLICE("v", cases[i].value), LOG_INT("next", 1));
+        buf_reset(&want);
+        buf_printf(&want, "ts=T level=info role=worker pid=P msg=m v=%s next=1\n", cases[i].logfmt);
+        UNIT_STR(read_log(&out), buf_cstr(&want));
+    }
+    buf_clear(&out);
+    buf_clear(&want);
+}
+
+static void test_log_json_of_nasty_values(void)
+{
+    struct buf out = {0};
+
+    open_log(LOG_FORMAT_JSON, LOG_LEVEL_INFO, false);
+    log_info("a\"b\n", LOG_STR("v", "{"), LOG_SLICE("w", ((struct slice){"\0\xff>", 3})), LOG_INT("next", 1));
+    UNIT_STR(read_log(&out),
+             "{\"ts\":\"T\",\"level\":\"info\",\"role\":\"worker\",\"pid\":P,\"msg\":\"a\\\"b\\n\",\"v\":\"{\","
+             "\"w\":\"\\u0000\xef\xbf\xbd>\",\"next\":1}\n");
+    buf_clear(&out);
+}
+
+static void test_log_journal_prefix(void)
+{
+    struct buf out = {0};
+
+    open_log(LOG_FORMAT_LOGFMT, LOG_LEVEL_DEBUG, true);
+    log_error("e");
+    log_warning("w");
+    log_info("i");
+    log_debug("d");
+    UNIT_STR(read_log(&out),
+             "<3>ts=T level=error role=worker pid=P msg=e\n<4>ts=T level=warning role=worker pid=P msg=w\n"
+             "<6>ts=T level=info role=worker pid=P msg=i\n<7>ts=T level=debug role=worker pid=P msg=d\n");
+    open_log(LOG_FORMAT_JSON, LOG_LEVEL_INFO, true);
+    log_info("i");
+    UNIT_STR(read_log(&out), "<6>{\"ts\":\"T\",\"level\":\"info\",\"role\":\"worker\",\"pid\":P,\"msg\":\"i\"}\n");
+    buf_clear(&out);
+}
+
+static int evaluated;
+
+static int64_t evaluate(void)
+{
+    return ++evaluated;
+}
+
+static void test_log_level_drops_and_does_not_evaluate(void)
+{
+    struct buf out = {0};
+
+    open_log(LOG_FORMAT_LOGFMT, LOG_LEVEL_WARNING, false);
+    evaluated = 0;
+    CU_ASSERT_TRUE(log_wants(LOG_LEVEL_ERROR));
+    CU_ASSERT_TRUE(log_wants(LOG_LEVEL_WARNING));
+    CU_ASSERT_FALSE(log_wants(LOG_LEVEL_INFO));
+    log_info("dropped", LOG_INT("n", evaluate()));
+    log_debug("dropped");
+    log_warning("kept", LOG_INT("n", evaluate()));
+    UNIT_STR(read_log(&out), "ts=T level=warning role=worker pid=P msg=kept n=1\n");
+    buf_clear(&out);
+}
+
+static void test_log_milliseconds(void)
+{
+    static const struct {
+        uint64_t ns;
+        const char *text;
+    } cases[] = {
+        {0, "0.000"}, {999, "0.000"}, {1000, "0.001"}, {1000000, "1.000"}, {59999999999, "59999.999"},
+    };
+    struct buf out = {0};
+    struct buf want = {0};
+
+    for (size_t i = 0; i < countof(cases); i++) {
+        open_log(LOG_FORMAT_LOGFMT, LOG_LEVEL_INFO, false);
+        log_info("m", LOG_MS("t_ms", cases[i].ns));
+        buf_reset(&want);
+        buf_printf(&want, "ts=T level=info role=worker pid=P msg=m t_ms=%s\n", cases[i].text);
+        UNIT_STR(read_log(&out), buf_cstr(&want));
+    }
+    buf_clear(&out);
+    buf_clear(&want);
+}
+
+static void test_log_keeps_errno_and_survives_a_closed_descriptor(void)
+{
+    struct buf out = {0};
+
+    open_log(LOG_FORMAT_LOGFMT, LOG_LEVEL_INFO, false);
+    errno = ENOTDIR;
+    log_info("m");
+    UNIT_INT(errno, ENOTDIR);
+    read_log(&out);
+
+    struct log_options nowhere = {.level = LOG_LEVEL_INFO, .fd = -1};
+
+    log_configure(&nowhere);
+    errno = ENOTDIR;
+    log_info("m");
+    UNIT_INT(errno, ENOTDIR);
+    nowhere.fd = STDERR_FILENO;
+    log_configure(&nowhere);
+    buf_clear(&out);
+}
+
+static const struct unit_test tests[] = {
+    UNIT_TEST(test_log_that_nobody_reads),
+    UNIT_TEST(test_log_line_in_logfmt),
+    UNIT_TEST(test_log_line_in_json),
+    UNIT_TEST(test_log_quotes_nasty_values),
+    UNIT_TEST(test_log_json_of_nasty_values),
+    UNIT_TEST(test_log_journal_prefix),
+    UNIT_TEST(test_log_level_drops_and_does_not_evaluate),
+    UNIT_TEST(test_log_milliseconds),
+    UNIT_TEST(test_log_keeps_errno_and_survives_a_closed_descriptor),
+};
+const struct unit_part log_tests = UNIT_PART(tests);

@@ -1,0 +1,49 @@
+/*
+ * The frame of a unit-test program: one program a room, one CUnit suite a program.
+ *
+ *     static const struct unit_test tests[] = {UNIT_TEST(test_buf_grows), UNIT_TEST(test_buf_json)};
+ *     int main(void) { return unit_main("base", tests, countof(tests)); }
+ *
+ * It prints every failed assertion, then "unit base: 2 passed, 0 failed", and exits 1 where one failed or none ran.
+ */
+#ifndef UNIT_H
+#define UNIT_H
+
+#include <CUnit/CUnit.h>
+
+#include "base/attr.h"
+#include "base/slice.h"
+
+struct unit_test {
+    const char *name;
+    void (*run)(void);
+};
+
+#define UNIT_TEST(function) \
+    {                       \
+#function, function \
+    }
+
+/* The tests of one file of a program that has several. */
+struct unit_part {
+    const struct unit_test *tests;
+    size_t count;
+};
+
+#define UNIT_PART(tests)      \
+    {                         \
+        tests, countof(tests) \
+    }
+
+int unit_main(const char *room, const struct unit_test *tests, size_t count);
+int unit_main_parts(const char *room, const struct unit_part *const *parts, size_t count);
+
+/* Assertions that say what was found. */
+void unit_assert_str(const char *file, unsigned line, struct slice found, struct slice expected);
+void unit_assert_int(const char *file, unsigned line, long long found, long long expected);
+
+#define UNIT_STR(found, expected) unit_assert_str(__FILE__, __LINE__, slice_of(found), slice_of(expected))
+#define UNIT_SLICE(found, expected) unit_assert_str(__FILE__, __LINE__, (found), slice_of(expected))
+#define UNIT_INT(found, expected) unit_assert_int(__FILE__, __LINE__, (long long)(found), (long long)(expected))
+
+#endif
