@@ -1,0 +1,147 @@
+/* Addresses to listen on. */
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <sys/un.h>
+
+#include "base/number.h"
+#include "conf/internal.h"
+
+enum { CONF_HOST_MAX = 253, CONF_UNIX_PATH_MAX = sizeof(((struct sockaddr_un *)NULL)->sun_path) - 1 };
+
+static bool conf_address_refuse(struct slice text, const char *reason, struct buf *why)
+{
+    conf_quote(text, why);
+    buf_printf(why, " %s", reason);
+    return false;
+}
+
+static bool conf_unix_parse(struct arena *arena, struct slice text, struct conf_address *ret, struct buf *why)
+{
+    struct slice path = {text.data + strlen("unix:"), text.len - strlen("unix:")};
+
+    if (path.len == 0 || path.data[0] != '/') {
+        return conf_address_refuse(text, "is not unix: and an absolute path", why);
+    }
+    if (path.len > CONF_UNIX_PATH_MAX) {
+        conf_quote(text, why);
+        buf_printf(why, " is longer than the %d bytes that a socket's path may have", CONF_UNIX_PATH_MAX);
+        return false;
+    }
+    *ret = (struct conf_address){.text = arena_copy(arena, text).data, .path = arena_copy(arena, path).data};
+    return true;
+}
+
+/* In one spelling, so that twins are found: "0:0::1" is "::1". A zone ("%eth0") stays as it is. */
+static const char *conf_v6_canonical(struct arena *arena, struct slice host)
+{
+    struct slice zone = host;
+    struct slice address = slice_cut(&zone, '%');
+    char text[INET6_ADDRSTRLEN];
+    struct in6_addr binary;
+
+    if (address.len >= sizeof(text) || (zone.data != NULL && zone.len == 0)) return NULL;
+    memcpy(text, address.data, address.len);
+    text[address.len] = '\0';
+    if (inet_pton(AF_INET6, text, &binary) != 1 || inet_ntop(AF_INET6, &binary, text, sizeof(text)) == NULL) {
+        return NULL;
+    }
+    return zone.data == NULL ? arena_copy(arena, slice_of(text)).data
+                             : arena_printf(arena, "%s%%%.*s", text, SLICE_FMT(zone));
+}
+
+/* A name, or an IPv4 address: what looks like one has to be one. */
+static bool conf_host_is_valid(const char *host)
+{
+    bool numeric = true;
+    struct in_addr binary;
+
+    if (strlen(host) > CONF_HOST_MAX || host[0] == '-' || host[0] == '.') return false;
+    for (const char *p = host; *p != '\0'; p++) {
+        bool digit = (*p >= '0' && *p <= '9') || *p == '.';
+        bool letter = (*p >= 'a' && *p <= 'z') || (*p >= 'A' && *p <= 'Z') || *p == '-' || *p == '_';
+
+        if (!digit && !letter) return false;
+        numeric = numeric && digit;
+    }
+    return !numeric || inet_pton(AF_INET, host, &binary) == 1;
+}
+
+static bool conf_inet_parse(struct arena *arena, struct slice text, struct conf_address *ret, struct buf *why)
+{
+    const char *colon = memrchr(text.data, ':', text.len);
+    uint64_t port;
+
+    if (colon == NULL) {
+        return conf_address_refuse(text, "has no port: write host:port, [v6]:port, *:port or unix:/path", why);
+    }
+    struct slice host = {text.data, (size_t)(colon - text.data)};
+    struct slice digits = {colon + 1, text.len - host.len - 1};
+    bool bracketed = host.len >= 2 && host.data[0] == '[' && host.data[host.len - 1] == ']';
+
+    if (!bracketed && memchr(host.data, ':', host.len) != NULL) {
+        return conf_address_refuse(text, "is not host:port (an IPv6 address stands in brackets: [::1]:8000)", why);
+    }
+    if (!number_parse_u64(digits, &port) || port < 1 || port > UINT16_MAX) {
+        return conf_address_refuse(text, "has no port from 1 to 65535 behind its last colon", why);
+    }
+    ret->port = (uint16_t)port;
+    ret->path = NULL;
+    if (bracketed) {
+        ret->host = conf_v6_canonical(arena, (struct slice){host.data + 1, host.len - 2});
+        if (ret->host == NULL) return conf_address_refuse(text, "has no IPv6 address in its brackets", why);
+        ret->text = arena_printf(arena, "[%s]:%u", ret->host, (unsigned)port);
+    } else if (slice_is(host, "*") || host.len == 0) {
+        ret->host = "";
+        ret->text = arena_printf(arena, "*:%u", (unsigned)port);
+    } else {
+        ret->host = arena_copy(arena, host).data;
+        if (!conf_host_is_valid(ret->host)) {
+            return conf_address_refuse(text, "has neither a host name nor an IPv4 address before its port", why);
+        }
+        ret->text = arena_printf(arena, "%s:%u", ret->host, (unsigned)port);
+    }
+    return true;
+}
+
+static bool conf_addresses_add(struct conf_addresses *addresses, const struct conf_address *address, struct buf *why)
+{
+    for (size_t i = 0; i < addresses->count; i++) {
+        if (strcmp(addresses->items[i].text, address->text) == 0) {
+            return conf_address_refuse(slice_of(address->text), "is there twice", why);
+        }
+    }
+    if (addresses->count == CONF_LISTEN_MAX) {
+        buf_printf(why, "holds more than %d addresses", CONF_LISTEN_MAX);
+        return false;
+    }
+    addresses->items[addresses->count++] = *address;
+    return true;
+}
+
+bool conf_addresses_parse(struct arena *arena, struct slice text, struct conf_addresses *ret_addresses, struct buf *why)
+{
+    struct conf_addresses addresses = {0};
+    size_t at = 0;
+
+    while (at < text.len) {
+        size_t len = 0;
+        struct conf_address address = {0};
+
+        while (at + len < text.len && strchr(", \t", text.data[at + len]) == NULL) len++;
+        if (len > 0) {
+            struct slice item = {text.data + at, len};
+            bool is_unix = len >= strlen("unix:") && strncmp(item.data, "unix:", strlen("unix:")) == 0;
+
+            if (!(is_unix ? conf_unix_parse : conf_inet_parse)(arena, item, &address, why)) return false;
+            if (!conf_addresses_add(&addresses, &address, why)) return false;
+        }
+        at += len + 1;
+    }
+    if (addresses.count == 0) {
+        buf_add_str(why, "names no address");
+        return false;
+    }
+    *ret_addresses = addresses;
+    return true;
+}

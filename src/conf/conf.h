@@ -1,0 +1,135 @@
+/*
+ * Settings: one table (conf/table.c) gives each its name, type, default, range, help, and whether it is secret or can
+ * be changed by a reload. Sources, later ones win: the default, the settings file, the environment, the command line
+ * (--set). The result is a snapshot that nobody changes; a reload makes a new one.
+ *
+ * The settings file has lines NAME=VALUE, comments behind #, and values in single or double quotes where they need
+ * spaces or #; it is STRATSLAB_CONFIG, or sysconfdir/stratslab/stratslabd.conf, which may be missing unless it was
+ * named.
+ *
+ * NAME_FILE in place of NAME, for those that allow it, names a file whose content (without the last line end) is the
+ * value: Docker secrets, systemd credentials. Both at once, in one source, is an error; of two sources the later wins,
+ * whichever way it gives the value.
+ *
+ * An empty value counts as none given for the database's address and its parts, and for settings whose default is
+ * computed, so that Compose's "${NAME:-}" does no harm; for others it is a bad value. A name twice in the file is an
+ * error, and so is a bad value that a later source replaces.
+ */
+#ifndef CONF_CONF_H
+#define CONF_CONF_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/attr.h"
+#include "base/buf.h"
+#include "base/error.h"
+#include "base/log.h"
+
+enum conf_environment { CONF_ENVIRONMENT_PRODUCTION, CONF_ENVIRONMENT_DEVELOPMENT };
+
+enum { CONF_LISTEN_MAX = 16 };
+
+/* An address to listen on, as written: "127.0.0.1:8000", "[::1]:8000", "*:8000", "unix:/run/x.sock". */
+struct conf_address {
+    const char *text; /* canonical, as it is printed */
+    const char *host; /* without brackets; NULL for a Unix socket; "" is every address */
+    const char *path; /* of a Unix socket; else NULL */
+    uint16_t port;
+};
+
+struct conf_addresses {
+    struct conf_address items[CONF_LISTEN_MAX];
+    size_t count;
+};
+
+/* The snapshot. Strings are owned by it. Times are milliseconds, sizes bytes. */
+struct conf {
+    enum conf_environment environment;
+    struct conf_addresses listen;
+    struct conf_addresses admin_listen; /* none: no admin process */
+    unsigned workers;
+    const char *migrations_dir;
+    const char *config_path;
+    bool config_missing; /* there is no file at the default place, which is fine */
+    bool migrate_on_start;
+
+    /* Made from DATABASE_URL (its "+driver" dropped) or POSTGRES_HOST, _PORT, _DB, _USER, _PASSWORD. Secret. */
+    const char *database_url;
+    const char *database_label; /* "stratslab@127.0.0.1:5432/stratslab": for people, without the password */
+    unsigned database_boot_timeout_ms;
+    unsigned database_connect_timeout_ms;
+    unsigned database_statement_timeout_ms;
+    unsigned database_lock_timeout_ms;
+    unsigned database_idle_in_transaction_timeout_ms;
+    unsigned database_queue_max;
+    unsigned migrate_lock_timeout_ms; /* how long to wait for another master's migration */
+
+    size_t http_request_line_bytes;
+    size_t http_header_bytes;
+    unsigned http_header_fields;
+    size_t http_body_bytes;
+    unsigned http_header_timeout_ms;
+    unsigned http_body_timeout_ms;
+    unsigned http_idle_timeout_ms;
+    unsigned http_write_timeout_ms;
+    unsigned http_connections; /* per worker */
+
+    unsigned stop_delay_ms;     /* readiness is 503 for this long before a graceful stop stops accepting */
+    unsigned hang_timeout_ms;   /* a worker whose event loop is silent for longer is ended */
+    unsigned max_requests;      /* a worker is replaced after about so many; 0: never */
+    size_t max_memory;          /* and when its resident memory is above this; 0: never */
+    unsigned reload_timeout_ms; /* for the preflight, and for each new child to be ready */
+    unsigned stop_timeout_ms;   /* then queries are cancelled and the rest answered 503; 2 s later SIGKILL */
+
+    enum log_level log_level;
+    enum log_format log_format;
+    bool log_access;
+
+    struct conf_state *state; /* owner of the strings; where each setting came from */
+};
+
+/*
+ * `environ_list` is the environment (NULL-terminated "NAME=VALUE"), `sets` are the command line's NAME=VALUE.
+ * Everything that is wrong is named at once in err->message, a line each with file and line, or "environment", or
+ * "--set"; the code is ERROR_SETTINGS. Names of STRATSLAB_ that are not in the table are wrong; in the file any unknown
+ * name is.
+ */
+int conf_load(const char *const *environ_list, const char *const *sets, size_t set_count, struct conf **ret_conf,
+              struct error *err) ATTR_CHECKED;
+void conf_free(struct conf *conf); /* takes NULL */
+
+/* Effective settings with their source, secrets masked ("***"; in a URL only the password). */
+void conf_print_text(const struct conf *conf, struct buf *out);
+void conf_print_json(const struct conf *conf, struct buf *out);
+/*
+ * Every setting in force as "NAME=VALUE" with a NUL behind each, secrets and all: an environment that conf_load reads
+ * back to the same snapshot, whatever stands in the settings file and the environment by then.
+ */
+void conf_export(const struct conf *conf, struct buf *out);
+/* The sample settings file, every setting commented out at its default with its help. */
+void conf_print_sample(struct buf *out);
+/* The list of settings as it stands in the manual page stratslabd.conf(5), in mdoc. */
+void conf_print_man(struct buf *out);
+
+enum { CONF_RANGE_TEXT_BYTES = 64 };
+
+/* The table, for lints and man pages. */
+struct conf_setting_info {
+    const char *name;
+    const char *type;         /* "duration", "size", "integer", "address list", "one of production, development" */
+    const char *default_text; /* "" where it is computed: see help */
+    const char *help;
+    char range[CONF_RANGE_TEXT_BYTES]; /* "from 1 to 256", "from 100ms to 1h"; "" where there is none */
+    bool secret;
+    bool file_variant; /* NAME_FILE is allowed */
+    bool reloadable;
+};
+
+enum { CONF_EXPORT_MAX = 128 }; /* more entries than conf_export ever writes */
+
+size_t conf_setting_count(void);
+struct conf_setting_info conf_setting_info(size_t index);
+
+#endif

@@ -1,0 +1,300 @@
+/* From the sources to a snapshot, collecting everything that is wrong on the way. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/mem.h"
+#include "conf/internal.h"
+
+/* Where a value stands: by itself, or in a file that NAME_FILE names. */
+enum conf_variant { CONF_PLAIN, CONF_FROM_FILE, CONF_VARIANTS };
+
+struct conf_loader {
+    struct conf_state *state;
+    struct buf problems; /* a line each */
+    size_t problem_count;
+    const char *given[CONF_SETTINGS_MAX][CONF_VARIANTS]; /* where the present source gave it; NULL: not yet */
+};
+
+static const char conf_prefix[] = "STRATSLAB_";
+static const char conf_file_suffix[] = "_FILE";
+
+static void conf_problem(struct conf_loader *l, const char *where, struct slice name, const char *fmt, ...)
+    ATTR_PRINTF(4, 5);
+
+static void conf_problem(struct conf_loader *l, const char *where, struct slice name, const char *fmt, ...)
+{
+    va_list ap;
+    char *what = NULL;
+
+    va_start(ap, fmt);
+    if (vasprintf(&what, fmt, ap) < 0) mem_die(0);
+    va_end(ap);
+    if (l->problem_count++ > 0) buf_add_char(&l->problems, '\n');
+    buf_printf(&l->problems, "%s: ", where);
+    if (name.len > 0) buf_printf(&l->problems, "%.*s: ", SLICE_FMT(name));
+    buf_add_str(&l->problems, what);
+    free(what);
+}
+
+/* Validates and stores; `path` is the file that held the value, or NULL. */
+static void conf_loader_set(struct conf_loader *l, size_t index, const char *where, struct slice name,
+                            struct slice value, const char *path)
+{
+    struct buf why = {0};
+
+    if (conf_value_set(l->state, &conf_table[index], value, &why)) {
+        l->state->origins[index] = (struct conf_origin){where, path};
+    } else {
+        conf_problem(l, where, name, "%s%s%s", path == NULL ? "" : path, path == NULL ? "" : ": ", buf_cstr(&why));
+    }
+    buf_clear(&why);
+}
+
+static void conf_loader_set_from_file(struct conf_loader *l, size_t index, const char *where, struct slice name,
+                                      struct slice path_text)
+{
+    const char *path = arena_copy(l->state->arena, path_text).data;
+    struct slice value;
+    int error;
+
+    if (!conf_file_read(l->state->arena, path, &value, &error)) {
+        conf_problem(l, where, name, "cannot read %s: %s", path, strerror(error));
+        return;
+    }
+    if (value.len > 0 && value.data[value.len - 1] == '\n') {
+        value.len--;
+        if (value.len > 0 && value.data[value.len - 1] == '\r') value.len--;
+    }
+    if (value.len == 0) {
+        conf_problem(l, where, name, "%s is empty", path);
+        return;
+    }
+    conf_loader_set(l, index, where, name, value, path);
+}
+
+/* The setting that `name` means, and how it gives the value; -1, after saying so, where there is none. */
+static int conf_loader_find(struct conf_loader *l, const char *where, struct slice name, enum conf_variant *ret_variant)
+{
+    size_t suffix = strlen(conf_file_suffix);
+    bool is_file = name.len > suffix && memcmp(name.data + name.len - suffix, conf_file_suffix, suffix) == 0;
+    int index = conf_find(name);
+    int base = is_file ? conf_find((struct slice){name.data, name.len - suffix}) : -1;
+    struct buf shown = {0};
+    const char *near;
+
+    *ret_variant = index < 0 ? CONF_FROM_FILE : CONF_PLAIN;
+    if (index >= 0) return index;
+    if (base >= 0 && conf_table[base].file_variant) return base;
+    conf_quote(name, &shown);
+    near = conf_suggest(name);
+    if (base >= 0) {
+        conf_problem(l, where, name, "%s cannot be read from a file", conf_table[base].name);
+    } else {
+        conf_problem(l, where, SLICE_NONE, "%s is not a setting%s%s%s", buf_cstr(&shown),
+                     near == NULL ? "" : "; did you mean ", near == NULL ? "" : near, near == NULL ? "" : "?");
+    }
+    buf_clear(&shown);
+    return -1;
+}
+
+/* One NAME and VALUE of a source. `again` says what a second one in the same source is. */
+enum conf_again { CONF_AGAIN_IS_WRONG, CONF_AGAIN_IS_IGNORED, CONF_AGAIN_WINS };
+
+static void conf_loader_assign(struct conf_loader *l, const char *where, struct slice name, struct slice value,
+                               enum conf_again again)
+{
+    enum conf_variant variant;
+    int index = conf_loader_find(l, where, name, &variant);
+    const char **given = index < 0 ? NULL : l->given[index];
+
+    if (index < 0) return;
+    if (value.len == 0 && (conf_table[index].empty_is_absent || variant == CONF_FROM_FILE)) return;
+    if (given[variant] != NULL && again == CONF_AGAIN_IS_IGNORED) return;
+    if (given[variant] != NULL && again == CONF_AGAIN_IS_WRONG) {
+        conf_problem(l, where, name, "is set already, at %s", given[variant]);
+        return;
+    }
+    if (given[CONF_VARIANTS - 1 - variant] != NULL) {
+        conf_problem(l, where, name, "%s and %s%s are both set; only one of them may be", conf_table[index].name,
+                     conf_table[index].name, conf_file_suffix);
+        return;
+    }
+    given[variant] = where;
+    if (variant == CONF_FROM_FILE) {
+        conf_loader_set_from_file(l, (size_t)index, where, name, value);
+    } else {
+        conf_loader_set(l, (size_t)index, where, name, value, NULL);
+    }
+}
+
+static void conf_loader_next_source(struct conf_loader *l)
+{
+    memset(l->given, 0, sizeof(l->given));
+}
+
+static void conf_loader_file(struct conf_loader *l, const char *path, struct slice text)
+{
+    struct arena *arena = l->state->arena;
+    struct conf_lines lines;
+
+    conf_loader_next_source(l);
+    conf_file_parse(arena, text, &lines);
+    for (size_t i = 0; i < lines.count; i++) {
+        const struct conf_line *line = &lines.items[i];
+        const char *where = arena_printf(arena, "%s:%u", path, line->number);
+
+        if (line->problem != NULL) {
+            conf_problem(l, where, SLICE_NONE, "%s", line->problem);
+        } else if (slice_is(line->name, conf_table[CONF_CONFIG].name)) {
+            conf_problem(l, where, line->name, "cannot stand in the settings file, which it names");
+        } else {
+            conf_loader_assign(l, where, line->name, line->value, CONF_AGAIN_IS_WRONG);
+        }
+    }
+}
+
+/* Other programs' variables are none of our business: only known names count, and all that begin with our prefix. */
+static bool conf_is_ours(struct slice name)
+{
+    size_t suffix = strlen(conf_file_suffix);
+    bool is_file = name.len > suffix && memcmp(name.data + name.len - suffix, conf_file_suffix, suffix) == 0;
+
+    if (name.len >= strlen(conf_prefix) && memcmp(name.data, conf_prefix, strlen(conf_prefix)) == 0) return true;
+    return conf_find(name) >= 0 || (is_file && conf_find((struct slice){name.data, name.len - suffix}) >= 0);
+}
+
+static void conf_loader_environment(struct conf_loader *l, const char *const *environ_list)
+{
+    conf_loader_next_source(l);
+    for (; *environ_list != NULL; environ_list++) {
+        struct slice value = slice_of(*environ_list);
+        struct slice name = slice_cut(&value, '=');
+
+        if (value.data == NULL || !conf_is_ours(name)) continue;
+        conf_loader_assign(l, "environment", name, value, CONF_AGAIN_IS_IGNORED);
+    }
+}
+
+static void conf_loader_sets(struct conf_loader *l, const char *const *sets, size_t count)
+{
+    conf_loader_next_source(l);
+    for (size_t i = 0; i < count; i++) {
+        struct slice value = slice_of(sets[i]);
+        struct slice name = slice_cut(&value, '=');
+
+        if (value.data == NULL || name.len == 0) {
+            /* Not shown: it may be a secret whose name was forgotten. */
+            conf_problem(l, "--set", SLICE_NONE, "argument %zu is not NAME=VALUE", i + 1);
+        } else {
+            conf_loader_assign(l, "--set", name, value, CONF_AGAIN_WINS);
+        }
+    }
+}
+
+/* The value of STRATSLAB_CONFIG, which is needed before the sources are read in their order. */
+static const char *conf_config_named(const char *const *environ_list, const char *const *sets, size_t count,
+                                     const char **ret_where)
+{
+    const char *name = conf_table[CONF_CONFIG].name;
+    size_t len = strlen(name);
+
+    *ret_where = "--set";
+    for (size_t i = count; i-- > 0;) {
+        if (strncmp(sets[i], name, len) == 0 && sets[i][len] == '=' && sets[i][len + 1] != '\0')
+            return sets[i] + len + 1;
+    }
+    *ret_where = "environment";
+    for (; *environ_list != NULL; environ_list++) {
+        const char *entry = *environ_list;
+
+        if (strncmp(entry, name, len) == 0 && entry[len] == '=' && entry[len + 1] != '\0') return entry + len + 1;
+    }
+    return NULL;
+}
+
+static void conf_loader_find_file(struct conf_loader *l, const char *const *environ_list, const char *const *sets,
+                                  size_t set_count)
+{
+    const char *where;
+    const char *named = conf_config_named(environ_list, sets, set_count, &where);
+    const char *path = named == NULL ? l->state->conf.config_path : named;
+    struct slice text;
+    int error;
+
+    if (conf_file_read(l->state->arena, path, &text, &error)) {
+        conf_loader_file(l, path, text);
+    } else if (named != NULL) {
+        conf_problem(l, where, slice_of(conf_table[CONF_CONFIG].name), "cannot read %s: %s", path, strerror(error));
+    } else if (error == ENOENT || error == ENOTDIR) {
+        l->state->conf.config_missing = true;
+    } else {
+        conf_problem(l, path, SLICE_NONE, "cannot read it: %s", strerror(error));
+    }
+}
+
+static void conf_loader_check_together(struct conf_loader *l)
+{
+    const struct conf *conf = &l->state->conf;
+    const char *where = l->state->origins[CONF_ADMIN_LISTEN].where;
+
+    if (where == NULL) where = l->state->origins[CONF_LISTEN].where;
+    for (size_t i = 0; i < conf->admin_listen.count; i++) {
+        for (size_t j = 0; j < conf->listen.count; j++) {
+            if (strcmp(conf->admin_listen.items[i].text, conf->listen.items[j].text) != 0) continue;
+            conf_problem(l, where, slice_of(conf_table[CONF_ADMIN_LISTEN].name), "%s is also in %s",
+                         conf->listen.items[j].text, conf_table[CONF_LISTEN].name);
+        }
+    }
+}
+
+/* Whole lines only, and a word about those for which there is no room. */
+static int conf_loader_report(struct conf_loader *l, struct error *err)
+{
+    enum { MORE_BYTES = 64 };
+    const char *text = buf_cstr(&l->problems);
+    size_t len = l->problems.len, left = 0;
+
+    if (len >= ERROR_MESSAGE_MAX) {
+        len = ERROR_MESSAGE_MAX - MORE_BYTES;
+        while (len > 0 && text[len] != '\n') len--;
+        for (size_t i = len; i < l->problems.len; i++) left += text[i] == '\n';
+    }
+    if (left == 0) return error_set(err, ERROR_SETTINGS, "%s", text);
+    return error_set(err, ERROR_SETTINGS, "%.*s\n(and %zu more)", (int)len, text, left);
+}
+
+int conf_load(const char *const *environ_list, const char *const *sets, size_t set_count, struct conf **ret_conf,
+              struct error *err)
+{
+    struct conf_state *state = mem_zalloc(sizeof(*state));
+    struct conf_loader loader = {.state = state};
+    int result = 0;
+
+    state->arena = arena_new();
+    state->conf.state = state;
+    for (size_t i = 0; i < conf_setting_count(); i++) conf_value_default(state, &conf_table[i]);
+    conf_loader_find_file(&loader, environ_list, sets, set_count);
+    conf_loader_environment(&loader, environ_list);
+    conf_loader_sets(&loader, sets, set_count);
+    conf_loader_check_together(&loader);
+    if (loader.problem_count > 0) {
+        result = conf_loader_report(&loader, err);
+        conf_free(&state->conf);
+    } else {
+        conf_database_resolve(state);
+        *ret_conf = &state->conf;
+    }
+    buf_clear(&loader.problems);
+    return result;
+}
+
+void conf_free(struct conf *conf)
+{
+    if (conf == NULL) return;
+
+    struct conf_state *state = conf->state;
+
+    arena_free(state->arena);
+    free(state);
+}

@@ -1,0 +1,373 @@
+/* The table of settings, and finding names in it. */
+#include <stdint.h>
+
+#include "base/distance.h"
+#include "conf/internal.h"
+
+#define CONF_AT(member) offsetof(struct conf_state, member)
+#define CONF_CHOICES(list) .type = CONF_TYPE_CHOICE, .choices = list, .choices_info = "one of " list
+
+enum {
+    CONF_SECOND = 1000,
+    CONF_MINUTE = 60 * CONF_SECOND,
+    CONF_HOUR = 60 * CONF_MINUTE,
+    CONF_DAY = 24 * CONF_HOUR,
+    CONF_KIB = 1024,
+    CONF_MIB = 1024 * CONF_KIB,
+};
+
+const struct conf_setting conf_table[] = {
+    [CONF_DATABASE_URL] = {.name = "DATABASE_URL",
+                           .type = CONF_TYPE_DATABASE_URL,
+                           .offset = CONF_AT(database.given_url),
+                           .default_text = "",
+                           .help = "The database: postgresql://user:password@host:port/name (a \"+driver\" behind the "
+                                   "scheme is dropped), or libpq's keywords (\"host=... dbname=...\"). Where it is "
+                                   "set, POSTGRES_HOST and its like are not used; where not, it is made from them.",
+                           .secret = true,
+                           .file_variant = true,
+                           .reloadable = true,
+                           .empty_is_absent = true},
+    [CONF_POSTGRES_HOST] = {.name = "POSTGRES_HOST",
+                            .type = CONF_TYPE_TEXT,
+                            .offset = CONF_AT(database.host),
+                            .default_text = "127.0.0.1",
+                            .help = "The database server's host name or address, or the directory of its Unix socket "
+                                    "(beginning with a slash).",
+                            .file_variant = true,
+                            .reloadable = true,
+                            .empty_is_absent = true},
+    [CONF_POSTGRES_PORT] = {.name = "POSTGRES_PORT",
+                            .type = CONF_TYPE_INTEGER,
+                            .offset = CONF_AT(database.port),
+                            .default_text = "5432",
+                            .min = 1,
+                            .max = 65535,
+                            .help = "The database server's port.",
+                            .file_variant = true,
+                            .reloadable = true,
+                            .empty_is_absent = true},
+    [CONF_POSTGRES_DB] = {.name = "POSTGRES_DB",
+                          .type = CONF_TYPE_TEXT,
+                          .offset = CONF_AT(database.name),
+                          .default_text = "stratslab",
+                          .help = "The database's name.",
+                          .file_variant = true,
+                          .reloadable = true,
+                          .empty_is_absent = true},
+    [CONF_POSTGRES_USER] = {.name = "POSTGRES_USER",
+                            .type = CONF_TYPE_TEXT,
+                            .offset = CONF_AT(database.user),
+                            .default_text = "stratslab",
+                            .help = "The role to connect as.",
+                            .file_variant = true,
+                            .reloadable = true,
+                            .empty_is_absent = true},
+    [CONF_POSTGRES_PASSWORD] = {.name = "POSTGRES_PASSWORD",
+                                .type = CONF_TYPE_TEXT,
+                                .offset = CONF_AT(database.password),
+                                .default_text = "",
+                                .help = "The role's password; none by default.",
+                                .secret = true,
+                                .file_variant = true,
+                                .reloadable = true,
+                                .empty_is_absent = true},
+    [CONF_CONFIG] = {.name = "STRATSLAB_CONFIG",
+                     .type = CONF_TYPE_PATH,
+                     .offset = CONF_AT(conf.config_path),
+                     .empty_is_absent = true,
+                     .default_text = "",
+                     .help = "The settings file. By default stratslab/stratslabd.conf in the system's configuration "
+                             "directory, which may be missing; a file that is named here may not.",
+                     .outside_file = true},
+    [CONF_LISTEN] = {.name = "STRATSLAB_LISTEN",
+                     .type = CONF_TYPE_ADDRESSES,
+                     .offset = CONF_AT(conf.listen),
+                     .default_text = "127.0.0.1:8000",
+                     .help = "Where the API listens: host:port, [v6]:port, *:port or unix:/path; several with commas "
+                             "or spaces between."},
+    [CONF_ADMIN_LISTEN] = {.name = "STRATSLAB_ADMIN_LISTEN",
+                           .type = CONF_TYPE_ADDRESSES,
+                           .offset = CONF_AT(conf.admin_listen),
+                           .default_text = "127.0.0.1:8080",
+                           .help = "Where health, metrics and status are served; off (or nothing) for nowhere.",
+                           .may_be_none = true},
+    [CONF_WORKERS] = {.name = "STRATSLAB_WORKERS",
+                      .type = CONF_TYPE_INTEGER,
+                      .offset = CONF_AT(conf.workers),
+                      .empty_is_absent = true,
+                      .default_text = "",
+                      .min = 1,
+                      .max = 256,
+                      .help = "Worker processes. By default as many as there are processors that the service may use.",
+                      .reloadable = true},
+    [CONF_MIGRATIONS_DIR] = {.name = "STRATSLAB_MIGRATIONS_DIR",
+                             .type = CONF_TYPE_PATH,
+                             .offset = CONF_AT(conf.migrations_dir),
+                             .empty_is_absent = true,
+                             .default_text = "",
+                             .help = "The directory of the migrations. By default the installed ones.",
+                             .reloadable = true},
+    {.name = "STRATSLAB_ENVIRONMENT",
+     CONF_CHOICES("production, development"),
+     .offset = CONF_AT(conf.environment),
+     .default_text = "production",
+     .help =
+         "Development is lenient where production is not: applied migrations that changed, and ones that come late.",
+     .reloadable = true},
+    {.name = "STRATSLAB_MIGRATE_ON_START",
+     .type = CONF_TYPE_BOOLEAN,
+     .offset = CONF_AT(conf.migrate_on_start),
+     .default_text = "on",
+     .help = "Whether pending migrations are applied at the start and at each reload.",
+     .reloadable = true},
+    {.name = "STRATSLAB_MIGRATE_LOCK_TIMEOUT",
+     .type = CONF_TYPE_DURATION,
+     .offset = CONF_AT(conf.migrate_lock_timeout_ms),
+     .default_text = "5min",
+     .max = CONF_DAY,
+     .help = "How long to wait for the migrations of another instance.",
+     .reloadable = true},
+    {.name = "STRATSLAB_DATABASE_BOOT_TIMEOUT",
+     .type = CONF_TYPE_DURATION,
+     .offset = CONF_AT(conf.database_boot_timeout_ms),
+     .default_text = "1min",
+     .max = CONF_DAY,
+     .help = "How long the start waits for a database that does not answer yet.",
+     .reloadable = true},
+    {.name = "STRATSLAB_DATABASE_CONNECT_TIMEOUT",
+     .type = CONF_TYPE_DURATION,
+     .offset = CONF_AT(conf.database_connect_timeout_ms),
+     .default_text = "5s",
+     .min = 100,
+     .max = 10 * CONF_MINUTE,
+     .help = "How long one attempt to connect may take.",
+     .reloadable = true},
+    {.name = "STRATSLAB_DATABASE_STATEMENT_TIMEOUT",
+     .type = CONF_TYPE_DURATION,
+     .offset = CONF_AT(conf.database_statement_timeout_ms),
+     .default_text = "5s",
+     .min = 10,
+     .max = CONF_HOUR,
+     .help = "How long a statement may run.",
+     .reloadable = true},
+    {.name = "STRATSLAB_DATABASE_LOCK_TIMEOUT",
+     .type = CONF_TYPE_DURATION,
+     .offset = CONF_AT(conf.database_lock_timeout_ms),
+     .default_text = "2s",
+     .min = 10,
+     .max = CONF_HOUR,
+     .help = "How long a statement may wait for a lock.",
+     .reloadable = true},
+    {.name = "STRATSLAB_DATABASE_IDLE_IN_TRANSACTION_TIMEOUT",
+     .type = CONF_TYPE_DURATION,
+     .offset = CONF_AT(conf.database_idle_in_transaction_timeout_ms),
+     .default_text = "10s",
+     .min = 100,
+     .max = CONF_HOUR,
+     .help = "How long the database lets a transaction sit idle before it ends it.",
+     .reloadable = true},
+    {.name = "STRATSLAB_DATABASE_QUEUE",
+     .type = CONF_TYPE_INTEGER,
+     .offset = CONF_AT(conf.database_queue_max),
+     .default_text = "1024",
+     .min = 1,
+     .max = 65536,
+     .help = "How many statements a worker queues; requests beyond that are answered 503.",
+     .reloadable = true},
+    {.name = "STRATSLAB_HTTP_REQUEST_LINE",
+     .type = CONF_TYPE_SIZE,
+     .offset = CONF_AT(conf.http_request_line_bytes),
+     .default_text = "8KiB",
+     .min = 256,
+     .max = 64 * CONF_KIB,
+     .help = "The longest request line; a longer one is answered 414.",
+     .reloadable = true},
+    {.name = "STRATSLAB_HTTP_HEADERS",
+     .type = CONF_TYPE_SIZE,
+     .offset = CONF_AT(conf.http_header_bytes),
+     .default_text = "16KiB",
+     .min = 1 * CONF_KIB,
+     .max = 1 * CONF_MIB,
+     .help = "The largest header section; a larger one is answered 431.",
+     .reloadable = true},
+    {.name = "STRATSLAB_HTTP_HEADER_FIELDS",
+     .type = CONF_TYPE_INTEGER,
+     .offset = CONF_AT(conf.http_header_fields),
+     .default_text = "100",
+     .min = 10,
+     .max = 1000,
+     .help = "The most header fields in a request; more are answered 431.",
+     .reloadable = true},
+    {.name = "STRATSLAB_HTTP_BODY",
+     .type = CONF_TYPE_SIZE,
+     .offset = CONF_AT(conf.http_body_bytes),
+     .default_text = "1MiB",
+     .min = 1 * CONF_KIB,
+     .max = 64 * CONF_MIB,
+     .help = "The largest request body; a larger one is answered 413.",
+     .reloadable = true},
+    {.name = "STRATSLAB_HTTP_HEADER_TIMEOUT",
+     .type = CONF_TYPE_DURATION,
+     .offset = CONF_AT(conf.http_header_timeout_ms),
+     .default_text = "10s",
+     .min = 100,
+     .max = CONF_HOUR,
+     .help = "How long a client may take for the whole head of a request; then 408.",
+     .reloadable = true},
+    {.name = "STRATSLAB_HTTP_BODY_TIMEOUT",
+     .type = CONF_TYPE_DURATION,
+     .offset = CONF_AT(conf.http_body_timeout_ms),
+     .default_text = "30s",
+     .min = 100,
+     .max = CONF_HOUR,
+     .help = "How long a client may take for the whole body of a request; then 408.",
+     .reloadable = true},
+    {.name = "STRATSLAB_HTTP_IDLE_TIMEOUT",
+     .type = CONF_TYPE_DURATION,
+     .offset = CONF_AT(conf.http_idle_timeout_ms),
+     .default_text = "75s",
+     .min = 100,
+     .max = CONF_HOUR,
+     .help = "How long a connection is kept open between requests.",
+     .reloadable = true},
+    {.name = "STRATSLAB_HTTP_WRITE_TIMEOUT",
+     .type = CONF_TYPE_DURATION,
+     .offset = CONF_AT(conf.http_write_timeout_ms),
+     .default_text = "30s",
+     .min = 100,
+     .max = CONF_HOUR,
+     .help = "How long a client may leave a response unread before the connection is closed.",
+     .reloadable = true},
+    {.name = "STRATSLAB_HTTP_CONNECTIONS",
+     .type = CONF_TYPE_INTEGER,
+     .offset = CONF_AT(conf.http_connections),
+     .default_text = "1000",
+     .min = 1,
+     .max = 65536,
+     .help = "How many connections a worker holds; more wait in the kernel's queue.",
+     .reloadable = true},
+    {.name = "STRATSLAB_STOP_DELAY",
+     .type = CONF_TYPE_DURATION,
+     .offset = CONF_AT(conf.stop_delay_ms),
+     .default_text = "0s",
+     .max = 10 * CONF_MINUTE,
+     .help = "How long readiness says 503 before a graceful stop stops accepting, so that a balancer can notice.",
+     .reloadable = true},
+    {.name = "STRATSLAB_STOP_TIMEOUT",
+     .type = CONF_TYPE_DURATION,
+     .offset = CONF_AT(conf.stop_timeout_ms),
+     .default_text = "7s",
+     .min = 100,
+     .max = CONF_HOUR,
+     .help = "How long requests may still run in a graceful stop; then their queries are cancelled, they are answered "
+             "503, and two seconds later what is left is killed.",
+     .reloadable = true},
+    {.name = "STRATSLAB_HANG_TIMEOUT",
+     .type = CONF_TYPE_DURATION,
+     .offset = CONF_AT(conf.hang_timeout_ms),
+     .default_text = "30s",
+     .min = 2000,
+     .max = CONF_HOUR,
+     .help =
+         "A worker whose event loop is silent for so long is ended, with a backtrace in the log, and replaced. A slow "
+         "query does not make it silent.",
+     .reloadable = true},
+    {.name = "STRATSLAB_MAX_REQUESTS",
+     .type = CONF_TYPE_INTEGER,
+     .offset = CONF_AT(conf.max_requests),
+     .default_text = "0",
+     .max = UINT32_MAX,
+     .help = "A worker is replaced after about so many requests (jittered by a tenth): the new one first. 0 is never.",
+     .reloadable = true},
+    {.name = "STRATSLAB_MAX_MEMORY",
+     .type = CONF_TYPE_SIZE,
+     .offset = CONF_AT(conf.max_memory),
+     .default_text = "0",
+     .max = UINT32_MAX,
+     .help = "A worker whose resident memory is above this is replaced: the new one first. 0 is never.",
+     .reloadable = true},
+    {.name = "STRATSLAB_RELOAD_TIMEOUT",
+     .type = CONF_TYPE_DURATION,
+     .offset = CONF_AT(conf.reload_timeout_ms),
+     .default_text = "60s",
+     .min = 1000,
+     .max = CONF_HOUR,
+     .help =
+         "How long a reload waits for the preflight of the new executable, and for each new worker to be ready; past "
+         "it the code that was running serves on.",
+     .reloadable = true},
+    {.name = "STRATSLAB_LOG_LEVEL",
+     CONF_CHOICES("error, warning, info, debug"),
+     .offset = CONF_AT(conf.log_level),
+     .default_text = "info",
+     .help = "The least important lines that are still logged.",
+     .reloadable = true},
+    {.name = "STRATSLAB_LOG_FORMAT",
+     CONF_CHOICES("logfmt, json"),
+     .offset = CONF_AT(conf.log_format),
+     .default_text = "logfmt",
+     .help = "How a line of the log is written.",
+     .reloadable = true},
+    {.name = "STRATSLAB_LOG_ACCESS",
+     .type = CONF_TYPE_BOOLEAN,
+     .offset = CONF_AT(conf.log_access),
+     .default_text = "on",
+     .help = "Whether each request is logged with a line.",
+     .reloadable = true},
+};
+
+_Static_assert(countof(conf_table) <= CONF_SETTINGS_MAX, "CONF_SETTINGS_MAX is too small");
+
+size_t conf_setting_count(void)
+{
+    return countof(conf_table);
+}
+
+struct conf_setting_info conf_setting_info(size_t index)
+{
+    const struct conf_setting *s = &conf_table[index];
+    struct conf_setting_info info = {
+        .name = s->name,
+        .type = conf_type_text(s),
+        .default_text = s->default_text,
+        .help = s->help,
+        .secret = s->secret,
+        .file_variant = s->file_variant,
+        .reloadable = s->reloadable,
+    };
+    struct buf range = {0};
+    struct slice text;
+
+    conf_range_print(s, &range);
+    text = slice_trim(buf_slice(&range));
+    if (text.len >= sizeof(info.range)) text.len = sizeof(info.range) - 1;
+    if (text.len > 0) memcpy(info.range, text.data, text.len);
+    buf_clear(&range);
+    return info;
+}
+
+int conf_find(struct slice name)
+{
+    for (size_t i = 0; i < countof(conf_table); i++) {
+        if (slice_is(name, conf_table[i].name)) return (int)i;
+    }
+    return -1;
+}
+
+const char *conf_suggest(struct slice name)
+{
+    const char *nearest = NULL;
+    /* A quarter of the name may be wrong: enough for a swapped word, too little for a name made up. */
+    size_t limit = name.len / 4 > 2 ? name.len / 4 : 2;
+
+    for (size_t i = 0; i < countof(conf_table); i++) {
+        size_t distance = distance_edit(name, slice_of(conf_table[i].name));
+
+        if (distance < limit || (distance == limit && nearest == NULL)) {
+            nearest = conf_table[i].name;
+            limit = distance;
+        }
+    }
+    return nearest;
+}

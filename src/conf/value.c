@@ -1,0 +1,304 @@
+/* Text to value and back, type by type. */
+#include <inttypes.h>
+#include <sched.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/number.h"
+#include "base/utf8.h"
+#include "conf/internal.h"
+
+enum { CONF_QUOTE_BYTES = 60 };
+
+/* What a type is called, how its text is read and written. Readers store at `at`, inside struct conf_state. */
+struct conf_type_row {
+    const char *text;
+    bool (*set)(struct conf_state *state, const struct conf_setting *setting, struct slice text, void *at,
+                struct buf *why);
+    void (*print)(const struct conf_setting *setting, const void *at, struct buf *out);
+    void (*print_bound)(uint64_t bound, struct buf *out); /* NULL: the type has no range */
+};
+
+void conf_quote(struct slice text, struct buf *out)
+{
+    bool cut = text.len > CONF_QUOTE_BYTES;
+
+    if (cut) {
+        text.len = CONF_QUOTE_BYTES;
+        while (text.len > 0 && ((unsigned char)text.data[text.len] & 0xc0U) == 0x80U) text.len--;
+    }
+    buf_add_json(out, text);
+    if (cut) buf_add_str(out, "...");
+}
+
+static bool conf_refuse(struct slice text, const char *what, struct buf *why)
+{
+    conf_quote(text, why);
+    buf_printf(why, " is not %s", what);
+    return false;
+}
+
+static bool conf_refuse_range(const struct conf_setting *setting, struct slice text, const char *what, struct buf *why)
+{
+    (void)conf_refuse(text, what, why);
+    conf_range_print(setting, why);
+    return false;
+}
+
+static bool conf_text_set(struct conf_state *state, const struct conf_setting *setting, struct slice text, void *at,
+                          struct buf *why)
+{
+    const char *value = arena_copy(state->arena, text).data;
+
+    if (memchr(text.data, '\0', text.len) != NULL) {
+        buf_add_str(why, "holds a NUL byte");
+        return false;
+    }
+    if (setting->type == CONF_TYPE_PATH && text.len == 0) {
+        buf_add_str(why, "is empty");
+        return false;
+    }
+    *(const char **)at = value;
+    return true;
+}
+
+static bool conf_database_url_set(struct conf_state *state, const struct conf_setting *setting, struct slice text,
+                                  void *at, struct buf *why)
+{
+    if (text.len > 0 && !conf_database_check(text, why)) return false;
+    return conf_text_set(state, setting, text, at, why);
+}
+
+static void conf_text_print(const struct conf_setting *setting, const void *at, struct buf *out)
+{
+    const char *value = *(const char *const *)at;
+
+    if (setting->secret && setting->type == CONF_TYPE_DATABASE_URL) {
+        conf_database_mask(slice_of(value), out);
+    } else {
+        buf_add_str(out, setting->secret && value[0] != '\0' ? "***" : value);
+    }
+}
+
+static bool conf_boolean_set(struct conf_state *state, const struct conf_setting *setting, struct slice text, void *at,
+                             struct buf *why)
+{
+    static const struct {
+        const char *text;
+        bool value;
+    } words[] = {{"on", true},  {"off", false}, {"true", true}, {"false", false},
+                 {"yes", true}, {"no", false},  {"1", true},    {"0", false}};
+
+    (void)state, (void)setting;
+    for (size_t i = 0; i < countof(words); i++) {
+        if (!slice_is_nocase(text, words[i].text)) continue;
+        *(bool *)at = words[i].value;
+        return true;
+    }
+    return conf_refuse(text, "on or off (nor true, false, yes, no, 1, 0)", why);
+}
+
+static void conf_boolean_print(const struct conf_setting *setting, const void *at, struct buf *out)
+{
+    (void)setting;
+    buf_add_str(out, *(const bool *)at ? "on" : "off");
+}
+
+/* The enums of struct conf are as wide as this. */
+_Static_assert(sizeof(enum conf_environment) == sizeof(unsigned) && sizeof(enum log_level) == sizeof(unsigned) &&
+                   sizeof(enum log_format) == sizeof(unsigned),
+               "a choice is stored as an unsigned int");
+
+static bool conf_choice_set(struct conf_state *state, const struct conf_setting *setting, struct slice text, void *at,
+                            struct buf *why)
+{
+    struct slice rest = slice_of(setting->choices);
+
+    (void)state;
+    for (unsigned place = 0; rest.data != NULL; place++) {
+        if (!slice_eq(slice_trim(slice_cut(&rest, ',')), text)) continue;
+        memcpy(at, &place, sizeof(place));
+        return true;
+    }
+    return conf_refuse(text, setting->choices_info, why);
+}
+
+static void conf_choice_print(const struct conf_setting *setting, const void *at, struct buf *out)
+{
+    struct slice rest = slice_of(setting->choices), choice;
+    unsigned place;
+
+    memcpy(&place, at, sizeof(place));
+    do choice = slice_trim(slice_cut(&rest, ','));
+    while (place-- > 0);
+    buf_add_slice(out, choice);
+}
+
+static bool conf_integer_set(struct conf_state *state, const struct conf_setting *setting, struct slice text, void *at,
+                             struct buf *why)
+{
+    uint64_t value;
+
+    (void)state;
+    if (!number_parse_u64(text, &value) || value < setting->min || value > setting->max) {
+        return conf_refuse_range(setting, text, "an integer", why);
+    }
+    *(unsigned *)at = (unsigned)value;
+    return true;
+}
+
+static void conf_integer_bound(uint64_t bound, struct buf *out)
+{
+    buf_printf(out, "%" PRIu64, bound);
+}
+
+static void conf_integer_print(const struct conf_setting *setting, const void *at, struct buf *out)
+{
+    (void)setting;
+    conf_integer_bound(*(const unsigned *)at, out);
+}
+
+static bool conf_duration_set(struct conf_state *state, const struct conf_setting *setting, struct slice text, void *at,
+                              struct buf *why)
+{
+    uint64_t value;
+
+    (void)state;
+    if (!number_parse_duration_ms(text, &value) || value < setting->min || value > setting->max) {
+        return conf_refuse_range(setting, text, "a duration (500ms, 5s, 10min)", why);
+    }
+    *(unsigned *)at = (unsigned)value;
+    return true;
+}
+
+static void conf_duration_bound(uint64_t bound, struct buf *out)
+{
+    char text[NUMBER_UNIT_TEXT_BYTES];
+
+    number_format_duration_ms(bound, text);
+    buf_printf(out, "%s%s", text, bound == 0 ? "s" : "");
+}
+
+static void conf_duration_print(const struct conf_setting *setting, const void *at, struct buf *out)
+{
+    (void)setting;
+    conf_duration_bound(*(const unsigned *)at, out);
+}
+
+static bool conf_size_set(struct conf_state *state, const struct conf_setting *setting, struct slice text, void *at,
+                          struct buf *why)
+{
+    uint64_t value;
+
+    (void)state;
+    if (!number_parse_bytes(text, &value) || value < setting->min || value > setting->max) {
+        return conf_refuse_range(setting, text, "a size (512, 16KiB, 1MiB)", why);
+    }
+    *(size_t *)at = (size_t)value;
+    return true;
+}
+
+static void conf_size_bound(uint64_t bound, struct buf *out)
+{
+    char text[NUMBER_UNIT_TEXT_BYTES];
+
+    number_format_bytes(bound, text);
+    buf_add_str(out, text);
+}
+
+static void conf_size_print(const struct conf_setting *setting, const void *at, struct buf *out)
+{
+    (void)setting;
+    conf_size_bound(*(const size_t *)at, out);
+}
+
+static bool conf_addresses_set(struct conf_state *state, const struct conf_setting *setting, struct slice text,
+                               void *at, struct buf *why)
+{
+    struct conf_addresses addresses = {0};
+
+    if (!setting->may_be_none || !(text.len == 0 || slice_is(text, "off"))) {
+        if (!conf_addresses_parse(state->arena, text, &addresses, why)) return false;
+    }
+    *(struct conf_addresses *)at = addresses;
+    return true;
+}
+
+static void conf_addresses_print(const struct conf_setting *setting, const void *at, struct buf *out)
+{
+    const struct conf_addresses *addresses = at;
+
+    (void)setting;
+    for (size_t i = 0; i < addresses->count; i++) buf_printf(out, "%s%s", i == 0 ? "" : ",", addresses->items[i].text);
+    if (addresses->count == 0) buf_add_str(out, "off");
+}
+
+static const struct conf_type_row conf_types[] = {
+    [CONF_TYPE_TEXT] = {"text", conf_text_set, conf_text_print, NULL},
+    [CONF_TYPE_PATH] = {"path", conf_text_set, conf_text_print, NULL},
+    [CONF_TYPE_DATABASE_URL] = {"database URL", conf_database_url_set, conf_text_print, NULL},
+    [CONF_TYPE_BOOLEAN] = {"on or off", conf_boolean_set, conf_boolean_print, NULL},
+    [CONF_TYPE_CHOICE] = {"one of", conf_choice_set, conf_choice_print, NULL},
+    [CONF_TYPE_INTEGER] = {"integer", conf_integer_set, conf_integer_print, conf_integer_bound},
+    [CONF_TYPE_DURATION] = {"duration", conf_duration_set, conf_duration_print, conf_duration_bound},
+    [CONF_TYPE_SIZE] = {"size", conf_size_set, conf_size_print, conf_size_bound},
+    [CONF_TYPE_ADDRESSES] = {"address list", conf_addresses_set, conf_addresses_print, NULL},
+};
+
+const char *conf_type_text(const struct conf_setting *setting)
+{
+    return setting->type == CONF_TYPE_CHOICE ? setting->choices_info : conf_types[setting->type].text;
+}
+
+void conf_range_print(const struct conf_setting *setting, struct buf *out)
+{
+    const struct conf_type_row *type = &conf_types[setting->type];
+
+    if (type->print_bound == NULL) return;
+    buf_add_str(out, " from ");
+    type->print_bound(setting->min, out);
+    buf_add_str(out, " to ");
+    type->print_bound(setting->max, out);
+}
+
+bool conf_value_set(struct conf_state *state, const struct conf_setting *setting, struct slice text, struct buf *why)
+{
+    return conf_types[setting->type].set(state, setting, text, (char *)state + setting->offset, why);
+}
+
+void conf_value_print(const struct conf_state *state, const struct conf_setting *setting, struct buf *out)
+{
+    conf_types[setting->type].print(setting, (const char *)state + setting->offset, out);
+}
+
+static unsigned conf_processors(void)
+{
+    cpu_set_t set;
+    long count;
+
+    /* The call fails where the kernel knows more processors than the set holds. */
+    if (sched_getaffinity(0, sizeof(set), &set) == 0) {
+        count = CPU_COUNT(&set);
+    } else {
+        count = sysconf(_SC_NPROCESSORS_ONLN);
+    }
+    return count < 1 ? 1 : (unsigned)count;
+}
+
+void conf_value_default(struct conf_state *state, const struct conf_setting *setting)
+{
+    struct buf why = {0};
+
+    if (setting == &conf_table[CONF_WORKERS]) {
+        unsigned processors = conf_processors();
+
+        state->conf.workers = processors < setting->max ? processors : (unsigned)setting->max;
+    } else if (setting == &conf_table[CONF_MIGRATIONS_DIR]) {
+        state->conf.migrations_dir = STRATSLAB_MIGRATIONSDIR;
+    } else if (setting == &conf_table[CONF_CONFIG]) {
+        state->conf.config_path = STRATSLAB_SYSCONFDIR "/stratslabd.conf";
+    } else if (!conf_value_set(state, setting, slice_of(setting->default_text), &why)) {
+        abort(); /* a default of the table that its own row refuses */
+    }
+    buf_clear(&why);
+}

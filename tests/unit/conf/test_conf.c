@@ -1,0 +1,109 @@
+#include "test_conf.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/mem.h"
+
+int test_load(const char *const *environ_list, const char *const *sets, struct conf **ret_conf, struct error *err)
+{
+    /* Last, where a test's own goes before it: the file of an installation on this machine must not matter. */
+    static const char no_file[] = "STRATSLAB_CONFIG=/dev/null";
+    const char *with_file[16] = {NULL};
+    size_t variables = 0, count = 0;
+
+    while (environ_list != NULL && environ_list[variables] != NULL) {
+        CU_ASSERT_FATAL(variables + 2 < countof(with_file));
+        with_file[variables] = environ_list[variables];
+        variables++;
+    }
+    with_file[variables] = no_file;
+    while (sets != NULL && sets[count] != NULL) count++;
+    return conf_load(with_file, sets, count, ret_conf, err);
+}
+
+struct conf *test_load_one(const char *variable, const char *set)
+{
+    static struct error err;
+    struct conf *conf = NULL;
+
+    err = (struct error){0};
+    CU_ASSERT_EQUAL_FATAL(test_load(TEST_LIST(variable), TEST_LIST(set), &conf, &err), 0);
+    UNIT_STR(err.message, "");
+    return conf;
+}
+
+void test_refused(const char *const *environ_list, const char *const *sets, const char *message)
+{
+    static struct error err;
+    struct conf *conf = NULL;
+    int result = test_load(environ_list, sets, &conf, &err);
+
+    UNIT_INT(result, -1);
+    CU_ASSERT_PTR_NULL(conf);
+    if (result == 0) {
+        UNIT_STR("(it loaded)", message);
+        conf_free(conf);
+        return;
+    }
+    UNIT_INT(err.code, ERROR_SETTINGS);
+    UNIT_STR(err.message, message);
+}
+
+const char *test_file(const char *content, size_t len)
+{
+    char *path = mem_strdup("/tmp/test_conf.XXXXXX");
+    int fd = mkstemp(path);
+
+    CU_ASSERT_FATAL(fd >= 0);
+    CU_ASSERT_EQUAL_FATAL(write(fd, content, len), (ssize_t)len);
+    close(fd);
+    return path;
+}
+
+void test_file_remove(const char *path)
+{
+    unlink(path);
+    free((void *)path);
+}
+
+int main(void)
+{
+    static const struct unit_test tests[] = {
+        UNIT_TEST(test_value_types),
+        UNIT_TEST(test_value_refused),
+        UNIT_TEST(test_value_choices),
+        UNIT_TEST(test_value_secret_is_not_shown),
+        UNIT_TEST(test_value_workers_default),
+        UNIT_TEST(test_value_addresses),
+        UNIT_TEST(test_value_addresses_refused),
+        UNIT_TEST(test_value_addresses_too_many),
+        UNIT_TEST(test_value_admin_listen_none),
+        UNIT_TEST(test_sources_precedence),
+        UNIT_TEST(test_sources_set_twice),
+        UNIT_TEST(test_sources_config_missing),
+        UNIT_TEST(test_sources_empty_is_absent),
+        UNIT_TEST(test_sources_unknown_names),
+        UNIT_TEST(test_sources_all_at_once),
+        UNIT_TEST(test_sources_many_problems_fit),
+        UNIT_TEST(test_sources_set_malformed),
+        UNIT_TEST(test_file_values),
+        UNIT_TEST(test_file_problems),
+        UNIT_TEST(test_file_variant),
+        UNIT_TEST(test_file_variant_problems),
+        UNIT_TEST(test_database_parts),
+        UNIT_TEST(test_database_urls),
+        UNIT_TEST(test_database_refused),
+        UNIT_TEST(test_database_url_wins),
+        UNIT_TEST(test_print_masks),
+        UNIT_TEST(test_print_sources),
+        UNIT_TEST(test_print_json),
+        UNIT_TEST(test_print_sample_is_committed),
+        UNIT_TEST(test_print_sample_loads),
+        UNIT_TEST(test_print_man_is_committed),
+        UNIT_TEST(test_table),
+    };
+
+    return unit_main("conf", tests, countof(tests));
+}

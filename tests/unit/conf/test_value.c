@@ -1,0 +1,254 @@
+#include <stdio.h>
+
+#include "test_conf.h"
+
+void test_value_types(void)
+{
+    struct conf *conf = NULL;
+    struct error err;
+    int result = test_load(
+        TEST_LIST("STRATSLAB_WORKERS=256", "STRATSLAB_MIGRATE_ON_START=No", "STRATSLAB_LOG_ACCESS=0",
+                  "STRATSLAB_DATABASE_STATEMENT_TIMEOUT=250ms", "STRATSLAB_STOP_DELAY=0", "STRATSLAB_STOP_TIMEOUT=9",
+                  "STRATSLAB_HTTP_BODY=2MiB", "STRATSLAB_HTTP_REQUEST_LINE=4096", "STRATSLAB_MIGRATIONS_DIR=/m m",
+                  "STRATSLAB_ENVIRONMENT=development", "STRATSLAB_LOG_LEVEL=debug", "STRATSLAB_LOG_FORMAT=json"),
+        NULL, &conf, &err);
+
+    CU_ASSERT_EQUAL_FATAL(result, 0);
+    UNIT_INT(conf->workers, 256);
+    CU_ASSERT_FALSE(conf->migrate_on_start);
+    CU_ASSERT_FALSE(conf->log_access);
+    UNIT_INT(conf->database_statement_timeout_ms, 250);
+    UNIT_INT(conf->stop_delay_ms, 0);
+    UNIT_INT(conf->stop_timeout_ms, 9000);
+    UNIT_INT(conf->http_body_bytes, 2 * 1024 * 1024);
+    UNIT_INT(conf->http_request_line_bytes, 4096);
+    UNIT_STR(conf->migrations_dir, "/m m");
+    UNIT_INT(conf->environment, CONF_ENVIRONMENT_DEVELOPMENT);
+    UNIT_INT(conf->log_level, LOG_LEVEL_DEBUG);
+    UNIT_INT(conf->log_format, LOG_FORMAT_JSON);
+    /* And what was not given. */
+    UNIT_INT(conf->http_header_bytes, 16 * 1024);
+    UNIT_INT(conf->http_header_fields, 100);
+    UNIT_INT(conf->http_idle_timeout_ms, 75000);
+    UNIT_INT(conf->http_connections, 1000);
+    UNIT_INT(conf->database_boot_timeout_ms, 60000);
+    UNIT_INT(conf->database_connect_timeout_ms, 5000);
+    UNIT_INT(conf->database_lock_timeout_ms, 2000);
+    UNIT_INT(conf->database_idle_in_transaction_timeout_ms, 10000);
+    UNIT_INT(conf->database_queue_max, 1024);
+    UNIT_INT(conf->migrate_lock_timeout_ms, 300000);
+    UNIT_INT(conf->http_header_timeout_ms, 10000);
+    UNIT_INT(conf->http_body_timeout_ms, 30000);
+    UNIT_INT(conf->http_write_timeout_ms, 30000);
+    UNIT_INT(conf->listen.count, 1);
+    UNIT_STR(conf->listen.items[0].text, "127.0.0.1:8000");
+    UNIT_STR(conf->admin_listen.items[0].text, "127.0.0.1:8080");
+    UNIT_STR(conf->database_url, "postgresql://stratslab@127.0.0.1:5432/stratslab");
+    UNIT_STR(conf->database_label, "stratslab@127.0.0.1:5432/stratslab");
+    conf_free(conf);
+}
+
+void test_value_refused(void)
+{
+    static const struct {
+        const char *set, *message;
+    } cases[] = {
+        {"STRATSLAB_WORKERS=many", "--set: STRATSLAB_WORKERS: \"many\" is not an integer from 1 to 256"},
+        {"STRATSLAB_WORKERS=0", "--set: STRATSLAB_WORKERS: \"0\" is not an integer from 1 to 256"},
+        {"STRATSLAB_WORKERS=257", "--set: STRATSLAB_WORKERS: \"257\" is not an integer from 1 to 256"},
+        {"STRATSLAB_WORKERS=4294967297", "--set: STRATSLAB_WORKERS: \"4294967297\" is not an integer from 1 to 256"},
+        {"STRATSLAB_WORKERS= 1", "--set: STRATSLAB_WORKERS: \" 1\" is not an integer from 1 to 256"},
+        {"STRATSLAB_WORKERS=1\n", "--set: STRATSLAB_WORKERS: \"1\\n\" is not an integer from 1 to 256"},
+        {"STRATSLAB_DATABASE_QUEUE=", "--set: STRATSLAB_DATABASE_QUEUE: \"\" is not an integer from 1 to 65536"},
+        {"STRATSLAB_STOP_TIMEOUT=1w", "--set: STRATSLAB_STOP_TIMEOUT: \"1w\" is not a duration (500ms, 5s, 10min) from "
+                                      "100ms to 1h"},
+        {"STRATSLAB_STOP_TIMEOUT=99ms", "--set: STRATSLAB_STOP_TIMEOUT: \"99ms\" is not a duration (500ms, 5s, 10min) "
+                                        "from 100ms to 1h"},
+        {"STRATSLAB_STOP_DELAY=11min",
+         "--set: STRATSLAB_STOP_DELAY: \"11min\" is not a duration (500ms, 5s, 10min) from 0s to 10min"},
+        {"STRATSLAB_HTTP_BODY=1MB",
+         "--set: STRATSLAB_HTTP_BODY: \"1MB\" is not a size (512, 16KiB, 1MiB) from 1KiB to 64MiB"},
+        {"STRATSLAB_HTTP_BODY=1GiB",
+         "--set: STRATSLAB_HTTP_BODY: \"1GiB\" is not a size (512, 16KiB, 1MiB) from 1KiB to 64MiB"},
+        {"STRATSLAB_LOG_ACCESS=maybe",
+         "--set: STRATSLAB_LOG_ACCESS: \"maybe\" is not on or off (nor true, false, yes, no, 1, 0)"},
+        {"STRATSLAB_LOG_ACCESS=",
+         "--set: STRATSLAB_LOG_ACCESS: \"\" is not on or off (nor true, false, yes, no, 1, 0)"},
+        {"STRATSLAB_ENVIRONMENT=staging",
+         "--set: STRATSLAB_ENVIRONMENT: \"staging\" is not one of production, development"},
+        {"STRATSLAB_LOG_LEVEL=error, warning",
+         "--set: STRATSLAB_LOG_LEVEL: \"error, warning\" is not one of error, warning, info, debug"},
+        {"STRATSLAB_LOG_FORMAT=JSON", "--set: STRATSLAB_LOG_FORMAT: \"JSON\" is not one of logfmt, json"},
+        {"POSTGRES_PORT=65536", "--set: POSTGRES_PORT: \"65536\" is not an integer from 1 to 65535"},
+        /* 61 bytes, of which the 60th begins a character: cut before it. */
+        {"STRATSLAB_LOG_LEVEL=aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\xc3\xa9",
+         "--set: STRATSLAB_LOG_LEVEL: \"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\"... is not one of "
+         "error, warning, info, debug"},
+    };
+
+    for (size_t i = 0; i < countof(cases); i++) test_refused(NULL, TEST_LIST(cases[i].set), cases[i].message);
+}
+
+void test_value_choices(void)
+{
+    static const char *const words[] = {"on", "true", "yes", "1", "ON", "True"};
+    static const struct {
+        const char *set;
+        enum log_level level;
+    } levels[] = {{"STRATSLAB_LOG_LEVEL=error", LOG_LEVEL_ERROR},
+                  {"STRATSLAB_LOG_LEVEL=warning", LOG_LEVEL_WARNING},
+                  {"STRATSLAB_LOG_LEVEL=info", LOG_LEVEL_INFO}};
+
+    for (size_t i = 0; i < countof(words); i++) {
+        char set[64];
+
+        snprintf(set, sizeof(set), "STRATSLAB_MIGRATE_ON_START=%s", words[i]);
+        struct conf *conf = test_load_one("STRATSLAB_MIGRATE_ON_START=off", set);
+
+        CU_ASSERT_TRUE(conf->migrate_on_start);
+        conf_free(conf);
+    }
+    for (size_t i = 0; i < countof(levels); i++) {
+        struct conf *conf = test_load_one(levels[i].set, NULL);
+
+        UNIT_INT(conf->log_level, levels[i].level);
+        conf_free(conf);
+    }
+}
+
+void test_value_secret_is_not_shown(void)
+{
+    static const char *const urls[] = {"DATABASE_URL=mysql://u:hush@h/d", "DATABASE_URL=hush",
+                                       "DATABASE_URL=postgres://u:hu/sh@h/d", "DATABASE_URL=host=h password='hush",
+                                       "DATABASE_URL=postgres://u:hush%@h/d"};
+
+    for (size_t i = 0; i < countof(urls); i++) {
+        struct conf *conf = NULL;
+        struct error err;
+
+        UNIT_INT(test_load(TEST_LIST(urls[i]), NULL, &conf, &err), -1);
+        CU_ASSERT_PTR_NULL(strstr(err.message, "hu"));
+        CU_ASSERT_PTR_NOT_NULL(strstr(err.message, "environment: DATABASE_URL: "));
+    }
+}
+
+void test_value_workers_default(void)
+{
+    struct conf *conf = test_load_one("STRATSLAB_WORKERS=", NULL);
+
+    CU_ASSERT(conf->workers >= 1 && conf->workers <= 256);
+    conf_free(conf);
+}
+
+void test_value_addresses(void)
+{
+    struct conf *conf = test_load_one("STRATSLAB_LISTEN=127.0.0.1:8000, [::1]:8000 *:1,unix:/run/x.sock  "
+                                      "example.org:65535 :2 [0:0::A]:3 [fe80::1%eth0]:4",
+                                      NULL);
+    static const struct conf_address expected[] = {
+        {"127.0.0.1:8000", "127.0.0.1", NULL, 8000},
+        {"[::1]:8000", "::1", NULL, 8000},
+        {"*:1", "", NULL, 1},
+        {"unix:/run/x.sock", NULL, "/run/x.sock", 0},
+        {"example.org:65535", "example.org", NULL, 65535},
+        {"*:2", "", NULL, 2},
+        {"[::a]:3", "::a", NULL, 3},
+        {"[fe80::1%eth0]:4", "fe80::1%eth0", NULL, 4},
+    };
+
+    CU_ASSERT_EQUAL_FATAL(conf->listen.count, countof(expected));
+    for (size_t i = 0; i < countof(expected); i++) {
+        const struct conf_address *found = &conf->listen.items[i];
+
+        UNIT_STR(found->text, expected[i].text);
+        UNIT_STR(found->host, expected[i].host);
+        UNIT_STR(found->path, expected[i].path);
+        CU_ASSERT_EQUAL(found->host == NULL, expected[i].host == NULL);
+        CU_ASSERT_EQUAL(found->path == NULL, expected[i].path == NULL);
+        UNIT_INT(found->port, expected[i].port);
+    }
+    conf_free(conf);
+}
+
+void test_value_addresses_refused(void)
+{
+    static const char port[] = " has no port from 1 to 65535 behind its last colon";
+    static const char name[] = " has neither a host name nor an IPv4 address before its port";
+    static const struct {
+        const char *text, *shown, *reason;
+    } cases[] = {
+        {"127.0.0.1", "\"127.0.0.1\"", " has no port: write host:port, [v6]:port, *:port or unix:/path"},
+        {"8000", "\"8000\"", " has no port: write host:port, [v6]:port, *:port or unix:/path"},
+        {"127.0.0.1:", "\"127.0.0.1:\"", port},
+        {"127.0.0.1:0", "\"127.0.0.1:0\"", port},
+        {"127.0.0.1:65536", "\"127.0.0.1:65536\"", port},
+        {"127.0.0.1:+80", "\"127.0.0.1:+80\"", port},
+        {"127.0.0.1:80x", "\"127.0.0.1:80x\"", port},
+        {"[::1]", "\"[::1]\"", " is not host:port (an IPv6 address stands in brackets: [::1]:8000)"},
+        {"::1:8000", "\"::1:8000\"", " is not host:port (an IPv6 address stands in brackets: [::1]:8000)"},
+        {"[::g]:80", "\"[::g]:80\"", " has no IPv6 address in its brackets"},
+        {"[]:80", "\"[]:80\"", " has no IPv6 address in its brackets"},
+        {"[127.0.0.1]:80", "\"[127.0.0.1]:80\"", " has no IPv6 address in its brackets"},
+        {"[fe80::1%]:80", "\"[fe80::1%]:80\"", " has no IPv6 address in its brackets"},
+        {"256.0.0.1:80", "\"256.0.0.1:80\"", name},
+        {"1.2.3:80", "\"1.2.3:80\"", name},
+        {"a_b!:80", "\"a_b!:80\"", name},
+        {"-a:80", "\"-a:80\"", name},
+        {"unix:x.sock", "\"unix:x.sock\"", " is not unix: and an absolute path"},
+        {"unix:", "\"unix:\"", " is not unix: and an absolute path"},
+        {"a:1,[::1]:2,a:1", "\"a:1\"", " is there twice"},
+        {"[::1]:2 [0::1]:2", "\"[::1]:2\"", " is there twice"},
+        {"off", "\"off\"", " has no port: write host:port, [v6]:port, *:port or unix:/path"},
+        {"", "", "names no address"},
+        {" , ", "", "names no address"},
+    };
+
+    for (size_t i = 0; i < countof(cases); i++) {
+        char variable[256], message[512];
+
+        snprintf(variable, sizeof(variable), "STRATSLAB_LISTEN=%s", cases[i].text);
+        snprintf(message, sizeof(message), "environment: STRATSLAB_LISTEN: %s%s", cases[i].shown, cases[i].reason);
+        test_refused(TEST_LIST(variable), NULL, message);
+    }
+
+    char path[200] = "STRATSLAB_LISTEN=unix:/";
+
+    memset(path + strlen(path), 'x', 107);
+    test_refused(
+        TEST_LIST(path), NULL,
+        "environment: STRATSLAB_LISTEN: \"unix:/xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx\"... is "
+        "longer than the 107 bytes that a socket's path may have");
+    path[strlen(path) - 1] = '\0';
+    conf_free(test_load_one(path, NULL));
+    test_refused(TEST_LIST("STRATSLAB_LISTEN=*:8080 *:1", "STRATSLAB_ADMIN_LISTEN=*:1"), NULL,
+                 "environment: STRATSLAB_ADMIN_LISTEN: *:1 is also in STRATSLAB_LISTEN");
+    test_refused(TEST_LIST("STRATSLAB_LISTEN=127.0.0.1:8080"), NULL,
+                 "environment: STRATSLAB_ADMIN_LISTEN: 127.0.0.1:8080 is also in STRATSLAB_LISTEN");
+}
+
+void test_value_addresses_too_many(void)
+{
+    char variable[512] = "STRATSLAB_LISTEN=";
+
+    for (int i = 1; i <= CONF_LISTEN_MAX; i++) {
+        snprintf(variable + strlen(variable), sizeof(variable) - strlen(variable), "*:%d ", i);
+    }
+    struct conf *conf = test_load_one(variable, NULL);
+
+    UNIT_INT(conf->listen.count, CONF_LISTEN_MAX);
+    conf_free(conf);
+    snprintf(variable + strlen(variable), sizeof(variable) - strlen(variable), "*:99");
+    test_refused(TEST_LIST(variable), NULL, "environment: STRATSLAB_LISTEN: holds more than 16 addresses");
+}
+
+void test_value_admin_listen_none(void)
+{
+    static const char *const variables[] = {"STRATSLAB_ADMIN_LISTEN=off", "STRATSLAB_ADMIN_LISTEN="};
+
+    for (size_t i = 0; i < countof(variables); i++) {
+        struct conf *conf = test_load_one(variables[i], NULL);
+
+        UNIT_INT(conf->admin_listen.count, 0);
+        conf_free(conf);
+    }
+}
