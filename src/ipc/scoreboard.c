@@ -1,0 +1,149 @@
+#include "ipc/scoreboard.h"
+
+#include <sys/mman.h>
+#include <unistd.h>
+
+int scoreboard_open(int *fd, struct scoreboard **ret_board, struct error *err)
+{
+    bool made = *fd < 0;
+    void *at = MAP_FAILED;
+
+    if (made) *fd = memfd_create("stratslabd-scoreboard", MFD_CLOEXEC);
+    if (*fd < 0) return error_set_errno(err, "cannot make shared memory");
+    if (!made || ftruncate(*fd, (off_t)sizeof(struct scoreboard)) == 0) {
+        at = mmap(NULL, sizeof(struct scoreboard), PROT_READ | PROT_WRITE, MAP_SHARED, *fd, 0);
+    }
+    if (at != MAP_FAILED) {
+        *ret_board = at;
+        return 0;
+    }
+    error_set_errno(err, "cannot map shared memory");
+    if (made) {
+        close(*fd);
+        *fd = -1;
+    }
+    return -1;
+}
+
+/* A sequence lock with one writer. */
+void scoreboard_tell(struct scoreboard *board, const struct scoreboard_story *story)
+{
+    atomic_fetch_add(&board->telling, 1);
+    board->story = *story;
+    atomic_fetch_add(&board->telling, 1);
+}
+
+void scoreboard_hear(const struct scoreboard *board, struct scoreboard_story *ret_story)
+{
+    enum { TRIES = 1000 }; /* a master that died in the middle must not hold a reader for ever */
+
+    for (int i = 0; i < TRIES; i++) {
+        uint32_t before = atomic_load(&board->telling);
+
+        *ret_story = board->story;
+        atomic_thread_fence(memory_order_acquire);
+        if (before % 2 == 0 && before == atomic_load(&board->telling)) break;
+    }
+}
+
+static const char *const scoreboard_health_names[] = {
+    [SCOREBOARD_OK] = "ok",
+    [SCOREBOARD_HEALTH_STARTING] = "starting",
+    [SCOREBOARD_HEALTH_MIGRATING] = "migrating",
+    [SCOREBOARD_HEALTH_DATABASE_DOWN] = "database_down",
+    [SCOREBOARD_HEALTH_SCHEMA_MISMATCH] = "schema_mismatch",
+    [SCOREBOARD_HEALTH_DRAINING] = "draining",
+};
+
+static const char *const scoreboard_reload_names[] = {
+    [SCOREBOARD_RELOAD_NONE] = "none",
+    [SCOREBOARD_RELOAD_RUNNING] = "running",
+    [SCOREBOARD_RELOAD_SUCCEEDED] = "succeeded",
+    [SCOREBOARD_RELOAD_FAILED] = "failed",
+};
+
+static const char *const scoreboard_worker_names[] = {
+    [SCOREBOARD_WORKER_STARTING] = "starting",
+    [SCOREBOARD_WORKER_READY] = "ready",
+    [SCOREBOARD_WORKER_DRAINING] = "draining",
+};
+
+static const char *const scoreboard_database_names[] = {
+    [SCOREBOARD_DATABASE_CONNECTING] = "connecting",
+    [SCOREBOARD_DATABASE_READY] = "ready",
+    [SCOREBOARD_DATABASE_DOWN] = "down",
+    [SCOREBOARD_DATABASE_MISMATCH] = "schema_mismatch",
+};
+
+const char *scoreboard_reload_name(enum scoreboard_reload_state state)
+{
+    return scoreboard_reload_names[state];
+}
+
+const char *scoreboard_worker_name(enum scoreboard_worker_state state)
+{
+    return scoreboard_worker_names[state];
+}
+
+const char *scoreboard_database_name(enum scoreboard_database database)
+{
+    return scoreboard_database_names[database];
+}
+
+const char *scoreboard_health_name(enum scoreboard_health health)
+{
+    return scoreboard_health_names[health];
+}
+
+static enum scoreboard_health scoreboard_phase_health(const struct scoreboard *board)
+{
+    switch ((enum scoreboard_phase)board->phase) {
+    case SCOREBOARD_STARTING:
+        return SCOREBOARD_HEALTH_STARTING;
+    case SCOREBOARD_MIGRATING:
+        return SCOREBOARD_HEALTH_MIGRATING;
+    case SCOREBOARD_DRAINING:
+        return SCOREBOARD_HEALTH_DRAINING;
+    case SCOREBOARD_SERVING:
+        break;
+    }
+    return SCOREBOARD_OK;
+}
+
+static enum scoreboard_health scoreboard_database_health(uint32_t database)
+{
+    switch ((enum scoreboard_database)database) {
+    case SCOREBOARD_DATABASE_CONNECTING:
+        return SCOREBOARD_HEALTH_STARTING;
+    case SCOREBOARD_DATABASE_DOWN:
+        return SCOREBOARD_HEALTH_DATABASE_DOWN;
+    case SCOREBOARD_DATABASE_MISMATCH:
+        return SCOREBOARD_HEALTH_SCHEMA_MISMATCH;
+    case SCOREBOARD_DATABASE_READY:
+        break;
+    }
+    return SCOREBOARD_OK;
+}
+
+enum scoreboard_health scoreboard_worker_health(const struct scoreboard *board, const struct scoreboard_worker *worker)
+{
+    enum scoreboard_health phase = scoreboard_phase_health(board);
+
+    return phase == SCOREBOARD_OK ? scoreboard_database_health(worker->database) : phase;
+}
+
+enum scoreboard_health scoreboard_health(const struct scoreboard *board)
+{
+    enum scoreboard_health health = scoreboard_phase_health(board);
+
+    if (health != SCOREBOARD_OK) return health;
+    health = SCOREBOARD_HEALTH_STARTING;
+    for (uint32_t i = 0; i < board->workers && i < SCOREBOARD_WORKERS_MAX; i++) {
+        const struct scoreboard_worker *worker = &board->worker[i];
+
+        if (worker->pid == 0 || !worker->accepting) continue;
+        health = scoreboard_database_health(worker->database);
+        if (health == SCOREBOARD_OK) break;
+    }
+    return health;
+}
