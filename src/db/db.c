@@ -1,0 +1,241 @@
+#include "db/db.h"
+
+#include <event2/event.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "db/internal.h"
+
+const char db_winding_up[] = "the service is stopping";
+
+void db_enter(struct db *db)
+{
+    db->entered++;
+}
+
+void db_leave(struct db *db)
+{
+    if (--db->entered == 0 && db->gone) free(db);
+}
+
+void db_timer_set(struct event *timer, uint64_t ms)
+{
+    struct timeval tv = {.tv_sec = (time_t)(ms / 1000), .tv_usec = (suseconds_t)(ms % 1000 * 1000)};
+
+    if (evtimer_add(timer, &tv) != 0) mem_die(0);
+}
+
+/* Out of every list and count. */
+static void query_take_out(struct db_query *q)
+{
+    list_remove(&q->link);
+    if (q->sent) q->db->flight_count--;
+    q->db->depth--;
+}
+
+void db_query_free(struct db_query *q)
+{
+    query_take_out(q);
+    PQclear(q->result);
+    free(q);
+}
+
+void db_query_finish(struct db_query *q, enum db_outcome outcome, PGresult *result, const char *message)
+{
+    struct db_result r = {outcome, result, message == NULL ? db_pg_message(result) : message};
+
+    /* Before the callback: it may submit again, free the db, or abandon this very query. */
+    query_take_out(q);
+    q->calling = true;
+    if (q->done != NULL) q->done(q->arg, &r);
+    PQclear(q->result);
+    free(q);
+    PQclear(result);
+}
+
+void db_fail_all(struct db *db, const char *message)
+{
+    while (!db->gone && !list_is_empty(&db->failing)) {
+        struct db_query *q = list_at(db->failing.next, struct db_query, link);
+        PGresult *result = q->result; /* NOLINT(clang-analyzer-unix.Malloc): finishing takes it off the list */
+
+        q->result = NULL;
+        db_query_finish(q, q->outcome, result, result == NULL ? message : NULL);
+    }
+}
+
+static void waiting_fail(struct db *db, enum db_outcome outcome, const char *message)
+{
+    list_each(it, &db->waiting) {
+        list_at(it, struct db_query, link)->outcome = outcome;
+        list_remove(it);
+        list_push_back(&db->failing, it);
+    }
+    db_fail_all(db, message);
+}
+
+/* Reads outlived a connection, and no other came in time. Nothing else waits: without a connection none is taken. */
+static void patience_over(int fd, short what, void *arg)
+{
+    struct db *db = arg;
+
+    (void)fd, (void)what;
+    db_enter(db);
+    waiting_fail(db, DB_UNAVAILABLE, "the database did not come back in time");
+    db_leave(db);
+}
+
+void db_wind_up(struct db *db)
+{
+    db_enter(db);
+    db->winding_up = true;
+    waiting_fail(db, DB_TIMEOUT, db_winding_up);
+    if (!db->gone) db_cancel_running(db);
+    db_leave(db);
+}
+
+void db_hang_up(struct db *db)
+{
+    db_enter(db);
+    db->winding_up = true;
+    if (db->conn != NULL) db_session_end(db, DB_STATE_DOWN, db_winding_up);
+    if (!db->gone) waiting_fail(db, DB_UNAVAILABLE, db_winding_up);
+    db_leave(db);
+}
+
+static void timer_rang(int fd, short what, void *arg)
+{
+    struct db *db = arg;
+
+    (void)fd, (void)what;
+    db_enter(db);
+    db_session_timer(db);
+    db_leave(db);
+}
+
+static struct event *event_make(struct db *db, event_callback_fn call)
+{
+    struct event *e = event_new(db->base, -1, 0, call, db);
+
+    if (e == NULL) mem_die(0);
+    return e;
+}
+
+struct db *db_new(struct event_base *base, const struct db_options *options, db_state_fn *on_state, void *arg)
+{
+    struct db *db = mem_zalloc(sizeof(*db));
+
+    db->base = base;
+    db->options = *options;
+    db_target_init(&db->target, options);
+    db->options.conninfo = db->options.application_name = NULL;
+    db->on_state = on_state;
+    db->arg = arg;
+    db->state = DB_STATE_CONNECTING;
+    list_init(&db->waiting);
+    list_init(&db->flight);
+    list_init(&db->failing);
+    buf_init(&db->scratch);
+    db->timer = event_make(db, timer_rang);
+    db->turn = event_make(db, db_pipeline_turn);
+    db->watch = event_make(db, db_watch_ring);
+    db->patience = event_make(db, patience_over);
+    db_timer_set(db->timer, 0);
+    return db;
+}
+
+static void drop_all(struct list *queries)
+{
+    /* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): freeing takes it off the list, which the analyser does not see */
+    while (!list_is_empty(queries)) db_query_free(list_at(queries->next, struct db_query, link));
+}
+
+void db_free(struct db *db)
+{
+    if (db == NULL) return;
+    while (!list_is_empty(&db->flight)) {
+        struct db_batch *batch = list_at(db->flight.next, struct db_batch, link);
+
+        drop_all(&batch->queries);
+        drop_all(&batch->aborted);
+        db_batch_free(batch);
+    }
+    drop_all(&db->waiting);
+    drop_all(&db->failing);
+    db_session_close(db);
+    event_free(db->timer);
+    event_free(db->turn);
+    event_free(db->watch);
+    event_free(db->patience);
+    db_target_clear(&db->target);
+    buf_clear(&db->scratch);
+    db->gone = true;
+    if (db->entered == 0) free(db);
+}
+
+enum db_state db_state(const struct db *db)
+{
+    return db->state;
+}
+
+unsigned db_queue_depth(const struct db *db)
+{
+    return db->depth;
+}
+
+uint64_t db_reconnects(const struct db *db)
+{
+    return db->times_ready == 0 ? 0 : db->times_ready - 1;
+}
+
+/* What the protocol cannot carry: PostgreSQL's text has no NUL, and lengths are 32 bits. */
+static bool values_fit(const struct db_statement *s, const struct slice *values)
+{
+    for (unsigned i = 0; i < s->param_count; i++) {
+        if (values[i].len >= INT_MAX) return false;
+        if (values[i].len > 0 && memchr(values[i].data, '\0', values[i].len) != NULL) return false;
+    }
+    return true;
+}
+
+static enum db_outcome submit_check(const struct db *db, const struct db_statement *s, const struct slice *values)
+{
+    if (db->gone || db->winding_up || db->state != DB_STATE_READY) return DB_UNAVAILABLE;
+    if (db->depth >= db->options.queue_max) return DB_OVERLOADED;
+    if (s->param_count > DB_PARAMS_MAX) return DB_FAULT;
+    return values_fit(s, values) ? DB_OK : DB_INVALID_VALUE;
+}
+
+struct db_query *db_submit(struct db *db, const struct db_statement *statement, const struct slice *values,
+                           db_done_fn *done, void *arg, enum db_outcome *ret_outcome)
+{
+    enum db_outcome refused = submit_check(db, statement, values);
+
+    if (refused != DB_OK) {
+        *ret_outcome = refused;
+        return NULL;
+    }
+    size_t values_bytes = statement->param_count * sizeof(struct slice);
+    struct db_query *q = mem_zalloc(sizeof(*q) + values_bytes);
+
+    q->db = db;
+    q->statement = statement;
+    q->done = done;
+    q->arg = arg;
+    q->since_ms = clock_monotonic_ms();
+    if (values_bytes > 0) memcpy(q->values, values, values_bytes);
+    list_push_back(&db->waiting, &q->link);
+    db->depth++;
+    db_pipeline_wake(db);
+    return q;
+}
+
+void db_abandon(struct db_query *query)
+{
+    if (query->calling) return;
+    query->done = NULL;
+    if (!query->sent) db_query_free(query);
+}

@@ -1,0 +1,172 @@
+/*
+ * One asynchronous PostgreSQL connection, on libevent and libpq in pipeline mode.
+ *
+ * It connects, prepares every statement it was given, and then takes queries. When the connection is lost it says so,
+ * fails or keeps what was in flight (below), and reconnects with jittered back-off until it is freed. It knows neither
+ * HTTP nor JSON. Everything runs in the event loop's thread; nothing blocks (host names excepted: libpq resolves them
+ * with getaddrinfo).
+ *
+ * Pipeline: reads that are submitted in one turn of the loop share one Sync; a write always has a Sync of its own, so a
+ * write's failure or success touches nobody else. A read that was skipped because a neighbour failed
+ * (PGRES_PIPELINE_ABORTED) is sent again. A statement that a migration made stale is prepared again where it met that.
+ * Source: libpq documentation, "Pipeline Mode".
+ *
+ * Nobody waits for ever: with wait_max_ms set, a query that is not sent by then fails with DB_OVERLOADED, and one that
+ * was sent has its answer statement_timeout and probe_timeout later (a read DB_TIMEOUT, a write DB_UNKNOWN), whatever
+ * is before it in the pipeline. While the head of the pipeline is slow, nothing is sent behind it.
+ *
+ * When the connection is lost: reads that may be sent again wait for at most `retry_window_ms` if the next connection
+ * comes by then (once: a second loss ends them), else fail with DB_UNAVAILABLE; writes that were sent fail with
+ * DB_UNKNOWN (never repeated), writes that were not yet sent with DB_UNAVAILABLE.
+ */
+#ifndef DB_DB_H
+#define DB_DB_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/attr.h"
+#include "base/slice.h"
+
+struct event_base;
+struct db;
+struct db_query;
+
+enum db_access {
+    DB_READ,  /* changes nothing: may share a Sync, may be sent again */
+    DB_WRITE, /* a transaction of its own, sent once */
+};
+
+/* PostgreSQL's pg_type OIDs, of which the wire format is stable. */
+enum db_type {
+    DB_TYPE_BOOL = 16,
+    DB_TYPE_INT8 = 20,
+    DB_TYPE_INT4 = 23,
+    DB_TYPE_TEXT = 25,
+    DB_TYPE_UUID = 2950,
+    DB_TYPE_TIMESTAMPTZ = 1184,
+    DB_TYPE_NUMERIC = 1700,
+    DB_TYPE_JSONB = 3802,
+    DB_TYPE_INT8_ARRAY = 1016,
+    DB_TYPE_TEXT_ARRAY = 1009
+};
+
+enum { DB_PARAMS_MAX = 16 };
+
+/* A prepared statement. Its table belongs to the caller and outlives the connection. */
+struct db_statement {
+    const char *name; /* unique in its connection; appears in logs */
+    const char *sql;  /* $1, $2, … */
+    enum db_access access;
+    unsigned param_count;
+    enum db_type params[DB_PARAMS_MAX];
+};
+
+/* What became of a query. From SQLSTATE by one table in db/outcome.c (PostgreSQL, appendix A). */
+enum db_outcome {
+    DB_OK,
+    DB_UNAVAILABLE,   /* no connection, the server shuts down or starts (08, 57P01-57P03, 53300): nothing happened; try
+                         later */
+    DB_UNKNOWN,       /* a write was sent, and the connection lost or silent before its result: it may or may not have
+                         happened */
+    DB_OVERLOADED,    /* our own queue is full, or was too slow: nothing was sent */
+    DB_UNIQUE,        /* 23505, 23P01 */
+    DB_FOREIGN_KEY,   /* 23503, 23001 */
+    DB_CHECK,         /* 23514, 23502 */
+    DB_INVALID_VALUE, /* class 22: a value that SQL cannot take (too long, out of range, malformed) */
+    DB_CONFLICT,      /* 40001, 40P01, 55P03: lost to somebody else's transaction; trying again may help */
+    DB_TIMEOUT,       /* 57014: statement_timeout, or cancelled */
+    DB_RESOURCES,     /* class 53 (disk full, memory), 54 */
+    DB_READ_ONLY,     /* 25006: a standby, or default_transaction_read_only */
+    DB_DENIED,        /* 42501: our role may not */
+    DB_FAULT,         /* anything else: our bug, or the schema is not ours */
+    DB_OUTCOME_COUNT,
+};
+
+const char *db_outcome_name(enum db_outcome outcome); /* "unique" */
+enum db_outcome db_outcome_of(const char *sqlstate);  /* five characters; DB_FAULT for NULL or unknown */
+
+/* Valid during the callback only. */
+struct db_result;
+
+enum db_outcome db_result_outcome(const struct db_result *r);
+unsigned db_result_rows(const struct db_result *r); /* 0 unless DB_OK */
+/* Column by name, -1 where there is none. */
+int db_result_column(const struct db_result *r, const char *name);
+/* Text form. Absent (NULL data) for SQL NULL. NUL-terminated. */
+struct slice db_result_value(const struct db_result *r, unsigned row, int column);
+const char *db_result_sqlstate(const struct db_result *r); /* "" where there is none */
+const char *
+db_result_message(const struct db_result *r); /* the server's primary message, or what we know; never NULL */
+const char *db_result_constraint(const struct db_result *r); /* "" where there is none */
+
+typedef void db_done_fn(void *arg, const struct db_result *result);
+
+/* Session states, in the order of a life. */
+enum db_state {
+    DB_STATE_CONNECTING, /* the first attempt is under way */
+    DB_STATE_READY,      /* connected, every statement prepared */
+    DB_STATE_DOWN,       /* lost or not reached; trying again with back-off */
+    DB_STATE_UNFIT,   /* connected, but a statement cannot be prepared: the schema is not the one this build was written
+                       * for;   tried again, more slowly */
+    DB_STATE_REFUSED, /* the server answered and said no (password, database, role): tried again all the
+                       * same, more slowly, because somebody may mend it */
+};
+
+/* Called when the state or its reason changes, always from the loop, never from within db_new; db_free may be called
+ * from it, and from a query's `done`. `reason` is one line for the log, without secrets; "" when ready. */
+typedef void db_state_fn(void *arg, enum db_state state, const char *reason);
+
+struct db_options {
+    const char *conninfo; /* libpq connection string or URI */
+    const char *application_name;
+    unsigned connect_timeout_ms; /* for one attempt */
+    unsigned statement_timeout_ms;
+    unsigned lock_timeout_ms;
+    unsigned idle_in_transaction_timeout_ms;
+    unsigned client_check_interval_ms; /* client_connection_check_interval; skipped where the server refuses it */
+    unsigned backoff_min_ms;           /* first pause after a loss, jittered; doubles up to … */
+    unsigned backoff_max_ms;
+    unsigned retry_window_ms;   /* how long reads wait for the next connection */
+    unsigned queue_max;         /* queries in flight and waiting; past it DB_OVERLOADED */
+    unsigned probe_interval_ms; /* an idle connection is probed this often by an empty Sync */
+    /* Silence for this long while something is due: the connection is lost. Where queries are due, statement_timeout
+     * comes on top, once: before reads that share a Sync may take it one after another, what runs is cancelled. */
+    unsigned probe_timeout_ms;
+    /* A query that could not be sent for this long, because of others, fails with DB_OVERLOADED. 0: it waits. */
+    unsigned wait_max_ms;
+    const struct db_statement *const *statements;
+    size_t statement_count;
+};
+
+/* Copies what the strings hold; borrows base and statements. Starts connecting at once. Out of memory ends the process.
+ */
+struct db *db_new(struct event_base *base, const struct db_options *options, db_state_fn *on_state, void *arg);
+/* Every query still under way is dropped without its callback. Takes NULL. */
+void db_free(struct db *db);
+enum db_state db_state(const struct db *db);
+unsigned db_queue_depth(const struct db *db);
+uint64_t db_reconnects(const struct db *db); /* since db_new */
+
+/*
+ * Submits one query. `values` has statement->param_count slices in text form, an absent one is NULL; the slices (not
+ * the array) must live until `done` is called or the query is abandoned. `done` is called exactly once, never from
+ * within this call. Returns NULL with *ret_outcome DB_UNAVAILABLE, DB_OVERLOADED or (a value with a NUL byte)
+ * DB_INVALID_VALUE where the query was not taken; `done` is then not called.
+ */
+struct db_query *db_submit(struct db *db, const struct db_statement *statement, const struct slice *values,
+                           db_done_fn *done, void *arg, enum db_outcome *ret_outcome) ATTR_CHECKED;
+/* The client has left: `done` will not be called. A query not yet sent is taken out; one that was sent runs on (others
+ * share the connection). The slices may go. */
+void db_abandon(struct db_query *query);
+/* Sends a cancel request for what runs now. Does not block. */
+void db_cancel_running(struct db *db);
+/* The end of a graceful stop: takes no more queries, fails those that were not sent yet (DB_TIMEOUT), and cancels what
+ * runs, one after the other. A cancel request may come too early for the next one: call again while there is depth. */
+void db_wind_up(struct db *db);
+/* After that: what is still under way will not be waited for. Writes fail with DB_UNKNOWN, reads with DB_UNAVAILABLE.
+ */
+void db_hang_up(struct db *db);
+
+#endif

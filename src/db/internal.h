@@ -1,0 +1,189 @@
+/* What the files of this room share. Nobody else includes it. */
+#ifndef DB_INTERNAL_H
+#define DB_INTERNAL_H
+
+#include <libpq-fe.h>
+
+#include "base/buf.h"
+#include "base/list.h"
+#include "db/db.h"
+
+struct event;
+
+enum {
+    DB_REASON_BYTES = 512,
+    /* One failure in a batch of reads makes those behind it run again: keep that cheap. */
+    DB_BATCH_MAX = 32,
+    /* Queries handed to libpq at a time. What waits on our side can still be taken back, and is certain not to have
+     * happened when the connection is lost. */
+    DB_FLIGHT_MAX = 128,
+    /* With a new connection it begins with fewer, for the sake of a database that has only just come back. */
+    DB_FLIGHT_FIRST = 8,
+    /* Silence from which on nothing more is handed over, and from which on an answer was slow. */
+    DB_HOLD_MS = 50,
+    DB_SLOW_MS = 200,
+    /* Handed over before we ask libpq to write, and so learn whether the socket takes it. */
+    DB_PUSH_BYTES = 16384,
+};
+
+struct db_query {
+    struct list link; /* in db->waiting, a batch, or db->failing */
+    struct db *db;
+    const struct db_statement *statement;
+    db_done_fn *done; /* NULL: abandoned */
+    void *arg;
+    uint64_t since_ms;       /* submitted; once it is sent, sent */
+    PGresult *result;        /* a write's own result, kept until its Sync; owned */
+    enum db_outcome outcome; /* in db->failing: what to report where there is no result */
+    bool sent;               /* handed to libpq; its values may go */
+    bool calling;            /* its callback runs now */
+    bool renewed;            /* its statement was prepared again for it once */
+    bool was_lost;           /* a connection died under it once; a second time is one too many */
+    struct slice values[];
+};
+
+/* What is sent with one Sync, in the order of the pipeline. */
+enum db_batch_kind {
+    DB_BATCH_SETTINGS, /* one query, which may fail */
+    DB_BATCH_PREPARE,  /* every statement */
+    DB_BATCH_READS,
+    DB_BATCH_WRITE, /* one query */
+    DB_BATCH_PROBE, /* nothing but the Sync */
+};
+
+struct db_batch {
+    struct list link; /* in db->flight */
+    enum db_batch_kind kind;
+    unsigned count;                   /* queries sent in it */
+    size_t prepared;                  /* statements answered */
+    bool late;                        /* nobody waits for what is left of it */
+    bool cancelled;                   /* a cancel request was sent for it */
+    struct list queries;              /* not answered yet; a write stays until its Sync */
+    struct list aborted;              /* to send again: skipped by the server, or refused for a stale statement */
+    const struct db_statement *stale; /* prepare it again after the Sync; at most one, as its error skips the rest */
+};
+
+/* Between attempts, connecting, preparing, serving. */
+enum db_phase { DB_PHASE_PAUSE, DB_PHASE_POLLING, DB_PHASE_PREPARING, DB_PHASE_READY };
+
+enum { DB_KEYWORDS_MAX = 12 };
+
+/* The connection parameters as PQconnectStartParams takes them. */
+struct db_target {
+    const char *keywords[DB_KEYWORDS_MAX + 1];
+    char *values[DB_KEYWORDS_MAX + 1]; /* owned */
+    size_t count;
+    const char *refusal; /* why the connection string cannot be used, without quoting it; NULL where it can */
+};
+
+struct db {
+    struct event_base *base;
+    struct db_options options; /* its strings are not kept: see target */
+    struct db_target target;
+    db_state_fn *on_state;
+    void *arg;
+
+    PGconn *conn;
+    enum db_phase phase;
+    enum db_state state;
+    char reason[DB_REASON_BYTES];   /* of the state */
+    char farewell[DB_REASON_BYTES]; /* the server's last words, where libpq passed them on as a notice */
+    unsigned failures;              /* attempts since the last connection that lasted */
+    uint64_t ready_ms;
+    uint64_t times_ready;
+
+    struct event *timer;    /* back-off or deadline, by phase */
+    struct event *turn;     /* sends what was submitted in this turn of the loop */
+    struct event *watch;    /* probes, and notices silence */
+    struct event *patience; /* reads that wait for a connection */
+    struct event *readable; /* these two belong to one socket */
+    struct event *writable;
+
+    struct list waiting;
+    struct list flight; /* of db_batch */
+    struct list failing;
+    unsigned depth;        /* queries anywhere */
+    unsigned flight_count; /* queries handed to libpq and not answered */
+    unsigned window;       /* how many there may be */
+    bool slow;             /* the last input was long in coming */
+    uint64_t input_ms;     /* when bytes last came, or the pipeline was last empty */
+    uint64_t watch_ms;     /* when the watch rings */
+    size_t unpushed;       /* bytes handed to libpq since it last wrote */
+    bool output_blocked;   /* the socket takes no more for now */
+    bool winding_up;       /* db_wind_up: nothing new, nothing again */
+    struct buf scratch;
+
+    unsigned entered; /* how deep we are in our own event handlers */
+    bool gone;        /* db_free was called from a callback: touch nothing, unwind */
+};
+
+/* db.c */
+/* Why queries fail after db_wind_up. */
+extern const char db_winding_up[];
+/* Around every event handler: a callback may free the db under it. */
+void db_enter(struct db *db);
+void db_leave(struct db *db);
+/* Takes the query out of its list, reports, frees it and the result. The db may be `gone` afterwards. */
+void db_query_finish(struct db_query *q, enum db_outcome outcome, PGresult *result, const char *message);
+void db_query_free(struct db_query *q);
+/* Reports all of db->failing. */
+void db_fail_all(struct db *db, const char *message);
+void db_timer_set(struct event *timer, uint64_t ms);
+
+/* outcome.c */
+/* An error at connecting or preparing that will be there next time too, unless somebody mends something. */
+bool db_sqlstate_is_refusal(const char *sqlstate);
+
+/* result.c */
+struct db_result {
+    enum db_outcome outcome;
+    const PGresult *pg; /* may be NULL */
+    const char *message;
+};
+enum db_outcome db_pg_outcome(const PGresult *pg);
+/* The server ends the session with this error. */
+bool db_pg_is_fatal(const PGresult *pg);
+/* The prepared statement is gone or no longer fits the schema; nothing was executed. */
+bool db_pg_is_stale(const PGresult *pg);
+const char *db_pg_sqlstate(const PGresult *pg); /* "" where there is none, as when libpq made the result itself */
+const char *db_pg_message(const PGresult *pg);
+
+/* target.c */
+void db_target_init(struct db_target *t, const struct db_options *o);
+void db_target_clear(struct db_target *t);
+
+/* reason.c */
+/* libpq's message on one line, without source locations. */
+void db_reason_clean(char out[DB_REASON_BYTES], const char *text);
+
+/* connect.c */
+void db_session_timer(struct db *db); /* rang: begins an attempt, or ends one that took too long */
+/* The session is over, or the attempt at one. Decides what becomes of every query and plans the next attempt.
+ * `reason` is copied before anything it may point into is freed. */
+void db_session_end(struct db *db, enum db_state state, const char *reason);
+void db_session_ready(struct db *db);
+/* Frees connection and socket events. */
+void db_session_close(struct db *db);
+
+/* pipeline.c */
+void db_pipeline_open(struct db *db); /* the connection is up: settings and statements go out */
+void db_pipeline_wake(struct db *db); /* send at the end of this turn */
+void db_pipeline_turn(int fd, short what, void *arg);
+void db_batch_free(struct db_batch *batch); /* its lists are empty */
+void db_pipeline_probe(struct db *db);
+/* Whether a callback has left the db with this connection. */
+bool db_session_is(const struct db *db, const PGconn *conn);
+
+/* watch.c */
+void db_watch_arm(struct db *db);
+void db_watch_ring(int fd, short what, void *arg);
+
+/* send.c */
+/* Hand over to libpq; false where the connection is broken. */
+bool db_send_query(struct db *db, struct db_query *q);
+bool db_send_statement(struct db *db, const struct db_statement *s);
+/* Drops a prepared statement on the server. */
+bool db_send_deallocate(struct db *db, const struct db_statement *s);
+bool db_send_sync(struct db *db);
+
+#endif

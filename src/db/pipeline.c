@@ -1,0 +1,477 @@
+/*
+ * The pipeline: what waits is handed to libpq in batches of one Sync each, and results are matched to them in order.
+ * Source: libpq documentation, "Pipeline Mode"; protocol documentation, "Pipelining" under "Extended Query".
+ *
+ * Callbacks are called from db_query_finish and db_session_end only, and either may leave the db without this
+ * connection or free it: after both, callers look (session_is) before they go on.
+ */
+#include <event2/event.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "db/internal.h"
+
+bool db_session_is(const struct db *db, const PGconn *conn)
+{
+    return !db->gone && db->conn == conn;
+}
+
+static void broken(struct db *db)
+{
+    char reason[2048];
+
+    snprintf(reason, sizeof(reason), "%s", db->farewell[0] != '\0' ? db->farewell : PQerrorMessage(db->conn));
+    db_session_end(db, DB_STATE_DOWN, reason);
+}
+
+/* Callers look for results after it: libpq empties its input where the output is stuck, and those would lie there with
+ * nothing left in the socket to wake us. */
+static void output_push(struct db *db)
+{
+    int left = PQflush(db->conn);
+
+    db->unpushed = 0;
+    if (left < 0) {
+        broken(db);
+        return;
+    }
+    db->output_blocked = left > 0;
+    if (db->output_blocked && event_add(db->writable, NULL) != 0) mem_die(0);
+}
+
+/* ---- batches ---- */
+
+static struct db_batch *batch_new(enum db_batch_kind kind)
+{
+    struct db_batch *batch = mem_zalloc(sizeof(*batch));
+
+    batch->kind = kind;
+    list_init(&batch->link);
+    list_init(&batch->queries);
+    list_init(&batch->aborted);
+    return batch;
+}
+
+void db_batch_free(struct db_batch *batch)
+{
+    list_remove(&batch->link);
+    free(batch);
+}
+
+/* While an answer is long in coming, what waits stays on our side: there it can still be refused, and what has not been
+ * sent is certain not to have happened. */
+static bool flight_has_room(const struct db *db)
+{
+    if (db->flight_count >= db->window) return false;
+    return list_is_empty(&db->flight) || clock_monotonic_ms() - db->input_ms < DB_HOLD_MS;
+}
+
+static void batch_fly(struct db *db, struct db_batch *batch)
+{
+    if (list_is_empty(&db->flight)) db->input_ms = clock_monotonic_ms();
+    list_push_back(&db->flight, &batch->link);
+}
+
+static bool batch_take(struct db *db, struct db_batch *batch, struct db_query *q)
+{
+    if (!db_send_query(db, q)) return false;
+    q->since_ms = clock_monotonic_ms();
+    list_remove(&q->link);
+    list_push_back(&batch->queries, &q->link);
+    q->sent = true;
+    db->flight_count++;
+    batch->count++;
+    return true;
+}
+
+/* Reads from the head of the queue up to the next write, or that write alone. Without its Sync nothing in a batch can
+ * be committed, so a write of which the hand-over failed goes back to those that were never sent. */
+static bool batch_send(struct db *db)
+{
+    struct db_query *first = list_at(db->waiting.next, struct db_query, link);
+    enum db_access access = first->statement->access;
+    unsigned room = db->window - db->flight_count;
+    unsigned most = access == DB_WRITE ? 1 : room < DB_BATCH_MAX ? room : DB_BATCH_MAX;
+    struct db_batch *batch = batch_new(access == DB_WRITE ? DB_BATCH_WRITE : DB_BATCH_READS);
+    bool ok = true;
+
+    batch_fly(db, batch);
+    while (ok && batch->count < most && !list_is_empty(&db->waiting)) {
+        struct db_query *q = list_at(db->waiting.next, struct db_query, link);
+
+        if (q->statement->access != access) break;
+        ok = batch_take(db, batch, q);
+    }
+    return ok && db_send_sync(db);
+}
+
+/* Each step in a batch of its own, since either may fail: the statement may be gone already, or no longer fit the
+ * schema. Then its queries say so, and the others go on. */
+static bool statement_renew(struct db *db, const struct db_statement *s)
+{
+    batch_fly(db, batch_new(DB_BATCH_SETTINGS));
+    if (!db_send_deallocate(db, s) || !db_send_sync(db)) return false;
+    batch_fly(db, batch_new(DB_BATCH_SETTINGS));
+    return db_send_statement(db, s) && db_send_sync(db);
+}
+
+/* Back to the head of the queue. */
+static void query_again(struct db_query *q)
+{
+    struct db *db = q->db;
+
+    if (q->done == NULL) {
+        db_query_free(q);
+        return;
+    }
+    list_remove(&q->link);
+    q->outcome = DB_TIMEOUT;
+    list_push_front(db->winding_up ? &db->failing : &db->waiting, &q->link);
+    q->sent = false;
+    db->flight_count--;
+}
+
+/* A migration may have passed under a statement. The server refused before it executed anything, so that even a write
+ * may be sent again. Returns whether it will be. */
+static bool query_is_renewed(struct db_query *q, const PGresult *pg)
+{
+    if (q->renewed || !db_pg_is_stale(pg)) return false;
+    q->renewed = true;
+    return true;
+}
+
+/* ---- results, by kind of batch ---- */
+
+static void settings_result(struct db *db, struct db_batch *batch, PGresult *pg)
+{
+    (void)db, (void)batch;
+    PQclear(pg); /* the server or its platform may not know the setting */
+}
+
+static void prepare_result(struct db *db, struct db_batch *batch, PGresult *pg)
+{
+    const char *sqlstate = db_pg_sqlstate(pg);
+    char reason[DB_REASON_BYTES];
+
+    if (db_pg_outcome(pg) == DB_OK) {
+        batch->prepared++;
+        PQclear(pg);
+        return;
+    }
+    if (batch->prepared < db->options.statement_count) {
+        snprintf(reason, sizeof(reason), "statement \"%s\" cannot be prepared: %s (%s)",
+                 db->options.statements[batch->prepared]->name, db_pg_message(pg), sqlstate);
+    } else {
+        snprintf(reason, sizeof(reason), "the statements cannot be prepared: %s (%s)", db_pg_message(pg), sqlstate);
+    }
+    enum db_state state = db_sqlstate_is_refusal(sqlstate) ? DB_STATE_UNFIT : DB_STATE_DOWN;
+
+    PQclear(pg);
+    db_session_end(db, state, reason);
+}
+
+static void prepare_synced(struct db *db, struct db_batch *batch)
+{
+    db_batch_free(batch);
+    db_session_ready(db);
+}
+
+static void reads_result(struct db *db, struct db_batch *batch, PGresult *pg)
+{
+    (void)db;
+    if (list_is_empty(&batch->queries)) {
+        PQclear(pg); /* an error at the Sync: all of them have their answers */
+        return;
+    }
+    struct db_query *q = list_at(batch->queries.next, struct db_query, link);
+
+    bool renew = query_is_renewed(q, pg);
+
+    if (!renew && PQresultStatus(pg) != PGRES_PIPELINE_ABORTED) {
+        db_query_finish(q, db_pg_outcome(pg), pg, NULL);
+        return;
+    }
+    PQclear(pg);
+    if (renew) batch->stale = q->statement;
+    list_remove(&q->link);
+    list_push_back(&batch->aborted, &q->link);
+}
+
+/* The skipped ones go to the head of the queue: there the first of them cannot be skipped again, so each round ends at
+ * least one. */
+static void batch_synced(struct db *db, struct db_batch *batch)
+{
+    const struct db_statement *stale = batch->stale;
+
+    while (!list_is_empty(&batch->aborted)) query_again(list_at(batch->aborted.prev, struct db_query, link));
+    db_batch_free(batch);
+    if (stale == NULL) return;
+    if (statement_renew(db, stale)) {
+        output_push(db);
+    } else {
+        broken(db);
+    }
+}
+
+/* The first is the write's own; a second one is an error at the Sync, such as a deferred constraint, and outranks it.
+ */
+static void write_result(struct db *db, struct db_batch *batch, PGresult *pg)
+{
+    struct db_query *q = list_at(batch->queries.next, struct db_query, link);
+
+    (void)db;
+    PQclear(q->result);
+    q->result = pg;
+}
+
+static void write_synced(struct db *db, struct db_batch *batch)
+{
+    struct db_query *q = list_at(batch->queries.next, struct db_query, link);
+    PGresult *pg = q->result;
+    enum db_outcome outcome = db_pg_outcome(pg);
+
+    q->result = NULL;
+    if (query_is_renewed(q, pg)) {
+        PQclear(pg);
+        batch->stale = q->statement;
+        list_remove(&q->link);
+        list_push_back(&batch->aborted, &q->link);
+        batch_synced(db, batch);
+        return;
+    }
+    /* libpq, not the server, made this error (out of memory, say), and the Sync has committed what there was. */
+    if (outcome != DB_OK && db_pg_sqlstate(pg)[0] == '\0') outcome = DB_UNKNOWN;
+    list_remove(&q->link);
+    db_batch_free(batch);
+    db_query_finish(q, outcome, pg, NULL);
+}
+
+static void plain_synced(struct db *db, struct db_batch *batch)
+{
+    (void)db;
+    db_batch_free(batch);
+}
+
+static const struct {
+    void (*result)(struct db *db, struct db_batch *batch, PGresult *pg); /* owns pg */
+    void (*synced)(struct db *db, struct db_batch *batch);               /* frees the batch */
+} kinds[] = {
+    [DB_BATCH_SETTINGS] = {settings_result, plain_synced}, [DB_BATCH_PREPARE] = {prepare_result, prepare_synced},
+    [DB_BATCH_READS] = {reads_result, batch_synced},       [DB_BATCH_WRITE] = {write_result, write_synced},
+    [DB_BATCH_PROBE] = {settings_result, plain_synced},
+};
+
+/* The server says farewell in the place of a result. For a write that had none yet this is its result: it was aborted,
+ * and certainly so, since the server keeps the order of its messages and only the Sync would have committed. */
+static void result_fatal(struct db *db, struct db_batch *batch, PGresult *pg)
+{
+    char reason[DB_REASON_BYTES];
+
+    snprintf(reason, sizeof(reason), "%s", db_pg_message(pg));
+    if (batch->kind == DB_BATCH_WRITE) {
+        struct db_query *q = list_at(batch->queries.next, struct db_query, link);
+
+        if (q->result == NULL) {
+            q->result = pg;
+            pg = NULL;
+        }
+    }
+    PQclear(pg);
+    db_session_end(db, DB_STATE_DOWN, reason);
+}
+
+/* What the Sync set free runs now. */
+static void wind_on(struct db *db)
+{
+    db_fail_all(db, db_winding_up);
+    if (!db->gone) db_cancel_running(db);
+}
+
+static void result_take(struct db *db, PGresult *pg)
+{
+    struct db_batch *batch = list_at(db->flight.next, struct db_batch, link);
+
+    if (PQresultStatus(pg) == PGRES_PIPELINE_SYNC) {
+        PQclear(pg);
+        if (batch->count > 0 && !db->slow && db->window < DB_FLIGHT_MAX) db->window *= 2;
+        kinds[batch->kind].synced(db, batch);
+        if (!db->gone && db->winding_up) wind_on(db);
+    } else if (db_pg_is_fatal(pg)) {
+        result_fatal(db, batch, pg);
+    } else if (PQstatus(db->conn) == CONNECTION_BAD && db_pg_sqlstate(pg)[0] == '\0' && db_pg_outcome(pg) != DB_OK) {
+        PQclear(pg); /* libpq's own words for the loss */
+        broken(db);
+    } else {
+        kinds[batch->kind].result(db, batch, pg);
+    }
+}
+
+/* Everything that libpq has whole. Between two results it returns one NULL. */
+static void results_drain(struct db *db)
+{
+    PGconn *conn = db->conn;
+    unsigned nulls = 0;
+
+    while (nulls < 2 && !list_is_empty(&db->flight) && !PQisBusy(conn)) {
+        PGresult *pg = PQgetResult(conn);
+
+        if (pg == NULL) {
+            nulls++;
+            continue;
+        }
+        nulls = 0;
+        result_take(db, pg);
+        if (!db_session_is(db, conn)) return;
+    }
+    if (list_is_empty(&db->flight)) (void)PQisBusy(conn); /* lets libpq parse what comes unasked */
+    if (PQstatus(conn) == CONNECTION_BAD) broken(db);
+}
+
+/* ---- events ---- */
+
+static void queue_send(struct db *db)
+{
+    PGconn *conn = db->conn;
+    bool was_idle = list_is_empty(&db->flight);
+
+    while (db->phase == DB_PHASE_READY && !db->output_blocked && !list_is_empty(&db->waiting) && flight_has_room(db)) {
+        if (!batch_send(db)) {
+            broken(db);
+            return;
+        }
+        if (db->unpushed < DB_PUSH_BYTES) continue;
+        output_push(db);
+        if (!db_session_is(db, conn)) return;
+    }
+    output_push(db);
+    if (!db_session_is(db, conn)) return;
+    if (was_idle && !list_is_empty(&db->flight)) db_watch_arm(db);
+}
+
+/* Results make room for more, and sending may bring results. */
+static void pump(struct db *db)
+{
+    PGconn *conn = db->conn;
+
+    queue_send(db);
+    if (!db_session_is(db, conn)) return;
+    results_drain(db);
+    if (!db_session_is(db, conn)) return;
+    if (!list_is_empty(&db->waiting) && !db->output_blocked && flight_has_room(db)) db_pipeline_wake(db);
+}
+
+/* How many queries are under way at a time: few at first and after a slow answer, twice as many after each quick one.
+ */
+static void input_came(struct db *db)
+{
+    uint64_t now = clock_monotonic_ms();
+
+    db->slow = !list_is_empty(&db->flight) && now - db->input_ms >= DB_SLOW_MS;
+    if (db->slow) db->window = 1;
+    db->input_ms = now;
+}
+
+static void input_ready(int fd, short what, void *arg)
+{
+    struct db *db = arg;
+    PGconn *conn = db->conn;
+
+    (void)fd, (void)what;
+    db_enter(db);
+    input_came(db);
+    bool alive = PQconsumeInput(conn) == 1;
+
+    /* Also after a loss: results that came before it count. */
+    results_drain(db);
+    if (db_session_is(db, conn)) {
+        if (!alive) {
+            broken(db);
+        } else if (!list_is_empty(&db->waiting)) {
+            db_pipeline_wake(db);
+        }
+    }
+    db_leave(db);
+}
+
+static void output_ready(int fd, short what, void *arg)
+{
+    struct db *db = arg;
+    PGconn *conn = db->conn;
+
+    (void)fd, (void)what;
+    db_enter(db);
+    output_push(db);
+    if (db_session_is(db, conn)) pump(db);
+    db_leave(db);
+}
+
+/* libevent runs what is made active in the same turn, behind what was active already: behind every request that had
+ * arrived, so their reads are all here. */
+void db_pipeline_wake(struct db *db)
+{
+    if (db->phase == DB_PHASE_READY) event_active(db->turn, EV_TIMEOUT, 0);
+}
+
+void db_pipeline_turn(int fd, short what, void *arg)
+{
+    struct db *db = arg;
+
+    (void)fd, (void)what;
+    db_enter(db);
+    if (db->phase == DB_PHASE_READY) pump(db);
+    db_leave(db);
+}
+
+static bool settings_send(struct db *db)
+{
+    char sql[128];
+
+    if (db->options.client_check_interval_ms == 0) return true;
+    snprintf(sql, sizeof(sql), "SELECT pg_catalog.set_config('client_connection_check_interval', '%u', false)",
+             db->options.client_check_interval_ms);
+    batch_fly(db, batch_new(DB_BATCH_SETTINGS));
+    return PQsendQueryParams(db->conn, sql, 0, NULL, NULL, NULL, NULL, 0) == 1 && db_send_sync(db);
+}
+
+static bool statements_send(struct db *db)
+{
+    batch_fly(db, batch_new(DB_BATCH_PREPARE));
+    for (size_t i = 0; i < db->options.statement_count; i++) {
+        if (!db_send_statement(db, db->options.statements[i])) return false;
+    }
+    return db_send_sync(db);
+}
+
+void db_pipeline_open(struct db *db)
+{
+    PGconn *conn = db->conn;
+
+    db->window = DB_FLIGHT_FIRST;
+    db->slow = false;
+    db->readable = event_new(db->base, PQsocket(conn), EV_READ | EV_PERSIST, input_ready, db);
+    db->writable = event_new(db->base, PQsocket(conn), EV_WRITE, output_ready, db);
+    if (db->readable == NULL || db->writable == NULL || event_add(db->readable, NULL) != 0) mem_die(0);
+
+    if (PQsetnonblocking(conn, 1) != 0 || PQenterPipelineMode(conn) != 1 || !settings_send(db) ||
+        !statements_send(db)) {
+        broken(db);
+        return;
+    }
+    output_push(db);
+    if (db_session_is(db, conn)) results_drain(db);
+}
+
+void db_pipeline_probe(struct db *db)
+{
+    PGconn *conn = db->conn;
+
+    batch_fly(db, batch_new(DB_BATCH_PROBE));
+    if (!db_send_sync(db)) {
+        broken(db);
+        return;
+    }
+    output_push(db);
+    if (db_session_is(db, conn)) results_drain(db);
+}

@@ -1,0 +1,60 @@
+#include <string.h>
+
+#include "db/internal.h"
+
+/* Text goes by length as it lies there (its binary form is its bytes); the other types go in text form, which libpq
+ * wants NUL-terminated. */
+bool db_send_query(struct db *db, struct db_query *q)
+{
+    const struct db_statement *s = q->statement;
+    const char *values[DB_PARAMS_MAX] = {NULL};
+    int lengths[DB_PARAMS_MAX] = {0};
+    int formats[DB_PARAMS_MAX] = {0};
+    size_t bytes = 0;
+
+    for (unsigned i = 0; i < s->param_count; i++) bytes += q->values[i].len + 1;
+    db->unpushed += bytes;
+    buf_reset(&db->scratch);
+    buf_reserve(&db->scratch, bytes); /* once, so that what values[] points to does not move */
+    for (unsigned i = 0; i < s->param_count; i++) {
+        if (q->values[i].data == NULL) continue;
+        if (s->params[i] == DB_TYPE_TEXT) {
+            values[i] = q->values[i].data;
+            lengths[i] = (int)q->values[i].len;
+            formats[i] = 1;
+        } else {
+            values[i] = db->scratch.data + db->scratch.len;
+            buf_add_slice(&db->scratch, q->values[i]);
+            buf_add_char(&db->scratch, '\0');
+        }
+    }
+    return PQsendQueryPrepared(db->conn, s->name, (int)s->param_count, values, lengths, formats, 0) == 1;
+}
+
+bool db_send_statement(struct db *db, const struct db_statement *s)
+{
+    Oid types[DB_PARAMS_MAX];
+
+    for (unsigned i = 0; i < s->param_count; i++) types[i] = (Oid)s->params[i];
+    return PQsendPrepare(db->conn, s->name, s->sql, (int)s->param_count, types) == 1;
+}
+
+bool db_send_deallocate(struct db *db, const struct db_statement *s)
+{
+    char *name = PQescapeIdentifier(db->conn, s->name, strlen(s->name));
+
+    if (name == NULL) return false;
+    buf_reset(&db->scratch);
+    buf_printf(&db->scratch, "DEALLOCATE %s", name);
+    PQfreemem(name);
+    return PQsendQueryParams(db->conn, buf_cstr(&db->scratch), 0, NULL, NULL, NULL, NULL, 0) == 1;
+}
+
+bool db_send_sync(struct db *db)
+{
+#ifdef HAVE_PQSENDPIPELINESYNC
+    return PQsendPipelineSync(db->conn) == 1;
+#else
+    return PQpipelineSync(db->conn) == 1;
+#endif
+}

@@ -1,0 +1,89 @@
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "db/internal.h"
+
+static void add(struct db_target *t, const char *keyword, char *value)
+{
+    t->keywords[t->count] = keyword;
+    t->values[t->count++] = value;
+}
+
+static const char *given(const PQconninfoOption *info, const char *keyword)
+{
+    for (; info->keyword != NULL; info++) {
+        if (strcmp(info->keyword, keyword) == 0) return info->val == NULL || info->val[0] == '\0' ? NULL : info->val;
+    }
+    return NULL;
+}
+
+/*
+ * Parts of a password end up in other fields when its "@", "/" or ":" were not percent-encoded, and libpq would quote
+ * them in its messages. Hence these checks before libpq looks, and reasons that quote nothing.
+ */
+static const char *refusal(const PQconninfoOption *info)
+{
+    const char *host = given(info, "host");
+    const char *port = given(info, "port");
+
+    if (host != NULL && strchr(host, '@') != NULL && host[0] != '@')
+        return "the connection string has an \"@\" in its host; in a password it is written %40";
+    if (port != NULL && port[strspn(port, "0123456789,")] != '\0')
+        return "the connection string has a port that is not a number; in a password \"/\" is written %2F";
+    return NULL;
+}
+
+/* The server takes the last of two settings of one name: what we depend on stands behind the operator's own. */
+static char *session_options(const char *own, const struct db_options *o)
+{
+    if (own == NULL) own = getenv("PGOPTIONS");
+    return mem_printf("%s -c statement_timeout=%u -c lock_timeout=%u -c idle_in_transaction_session_timeout=%u "
+                      "-c TimeZone=UTC -c DateStyle=ISO -c IntervalStyle=iso_8601 -c bytea_output=hex",
+                      own == NULL ? "" : own, o->statement_timeout_ms, o->lock_timeout_ms,
+                      o->idle_in_transaction_timeout_ms);
+}
+
+/* A dead host is noticed by TCP even while a long statement runs; the connection string may say otherwise. */
+static void add_keepalive(struct db_target *t, const PQconninfoOption *info, const struct db_options *o)
+{
+    const struct {
+        const char *keyword;
+        unsigned value;
+    } settings[] = {
+        {"keepalives_idle", (o->probe_interval_ms + 999) / 1000},
+        {"keepalives_interval", (o->probe_timeout_ms + 2999) / 3000},
+        {"keepalives_count", 3},
+        {"tcp_user_timeout", o->probe_timeout_ms},
+    };
+
+    for (size_t i = 0; i < countof(settings); i++) {
+        if (given(info, settings[i].keyword) == NULL && settings[i].value > 0)
+            add(t, settings[i].keyword, mem_printf("%u", settings[i].value));
+    }
+}
+
+void db_target_init(struct db_target *t, const struct db_options *o)
+{
+    PQconninfoOption *info = PQconninfoParse(o->conninfo, NULL);
+
+    memset(t, 0, sizeof(*t));
+    if (info == NULL) {
+        t->refusal = "the connection string cannot be parsed";
+        return;
+    }
+    t->refusal = refusal(info);
+    /* First, because it is expanded in place and later keywords win over what it says. */
+    add(t, "dbname", mem_strdup(o->conninfo));
+    add(t, "options", session_options(given(info, "options"), o));
+    add(t, "client_encoding", mem_strdup("UTF8"));
+    if (o->application_name != NULL) add(t, "fallback_application_name", mem_strdup(o->application_name));
+    add_keepalive(t, info, o);
+    PQconninfoFree(info);
+}
+
+void db_target_clear(struct db_target *t)
+{
+    for (size_t i = 0; i < t->count; i++) free(t->values[i]);
+    memset(t, 0, sizeof(*t));
+}
