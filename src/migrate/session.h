@@ -1,0 +1,49 @@
+/*
+ * The one connection of a session, and how its errors become ours. Everything in migrate/ runs its SQL through here.
+ */
+#ifndef MIGRATE_SESSION_H
+#define MIGRATE_SESSION_H
+
+#include <libpq-fe.h>
+
+#include "base/attr.h"
+#include "base/error.h"
+#include "migrate/migrate.h"
+
+struct migrate_session {
+    struct migrate_options options;
+    PGconn *conn;
+    char *ledger;  /* "schema.schema_migrations", quoted; found when the session is opened */
+    char *journal; /* "schema.schema_migrations_journal", likewise */
+    bool ledger_exists;
+    bool locked;
+    bool quiet; /* notices are our own statements', of no interest */
+};
+
+/* One connection, or one try at it: ERROR_UNAVAILABLE (trying again may help) or ERROR_REFUSED. */
+int session_connect_once(const struct migrate_options *options, unsigned timeout_ms, PGconn **ret_conn,
+                         struct error *err) ATTR_CHECKED;
+/* Tries again with back-off until boot_timeout_ms have passed, saying what it waits for. */
+int session_connect(const struct migrate_options *options, PGconn **ret_conn, struct error *err) ATTR_CHECKED;
+
+/* One statement with text parameters; `ret_result` may be NULL where only success matters. */
+int session_query(struct migrate_session *s, const char *sql, int count, const char *const *values,
+                  PGresult **ret_result, struct error *err) ATTR_CHECKED;
+/* Statements of ours without parameters. */
+int session_run(struct migrate_session *s, const char *sql, struct error *err) ATTR_CHECKED;
+/* Fills `err` from a result that is no success, or from a connection that was lost. */
+int session_fail(struct migrate_session *s, const PGresult *result, struct error *err);
+bool session_is_lost(const struct migrate_session *s);
+/* Ends an open transaction, if any, and undoes what a file has SET, so that nothing of it reaches the next. */
+void session_reset(struct migrate_session *s);
+
+void session_say(const struct migrate_session *s, enum migrate_note kind, const char *fmt, ...) ATTR_PRINTF(3, 4);
+/* Sleeps between half of `ms` and all of it, so that masters that start together do not ask together. */
+void session_pause(unsigned ms);
+
+/* The advisory lock of the ledger; polled, since a session that waits inside pg_advisory_lock holds a snapshot and so
+ * would be waited for by the very CREATE INDEX CONCURRENTLY that it waits for. */
+int session_lock(struct migrate_session *s, struct error *err) ATTR_CHECKED;
+void session_unlock(struct migrate_session *s);
+
+#endif

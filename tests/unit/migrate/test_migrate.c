@@ -1,0 +1,8 @@
+#include "test_migrate.h"
+
+int main(void)
+{
+    const struct unit_part *const parts[] = {&file_tests, &files_tests, &lexer_tests};
+
+    return unit_main_parts("migrate", parts, countof(parts));
+}
