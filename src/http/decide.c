@@ -1,0 +1,231 @@
+/* What the head of a request decides, before any of its content is read. */
+#include <stdlib.h>
+
+#include "http/conn.h"
+#include "http/negotiate.h"
+#include "http/router.h"
+#include "http/server.h"
+#include "http/status.h"
+#include "http/syntax.h"
+
+static bool has_content(const struct http_head *head)
+{
+    return head->framing == FRAMING_CHUNKED || (head->framing == FRAMING_LENGTH && head->content_length > 0);
+}
+
+/* All lines of a field that http/ itself knows. */
+static struct slice known_field(struct http_exchange *x, enum http_known known, const char *name)
+{
+    return x->head.known[known].count > 1 ? http_exchange_header(x, name) : x->head.known[known].value;
+}
+
+static void decide_connection(struct http_exchange *x)
+{
+    const struct slice options = known_field(x, KNOWN_CONNECTION, "Connection");
+    const bool is_kept_by_default = x->head.minor > 0;
+
+    x->keep_alive = options.data == NULL ? is_kept_by_default
+                                         : !http_list_has(options, "close") &&
+                                               (is_kept_by_default || http_list_has(options, "keep-alive"));
+}
+
+/* Every exchange has an id from its start; the client's takes its place where it is sane. */
+static void decide_request_id(struct http_exchange *x)
+{
+    const struct slice id = x->head.known[KNOWN_REQUEST_ID].value;
+
+    if (x->head.known[KNOWN_REQUEST_ID].count != 1 || id.len == 0 || id.len > REQUEST_ID_MAX) return;
+    for (size_t i = 0; i < id.len; i++) {
+        const char c = id.data[i];
+        const bool alphanumeric = (c >= '0' && c <= '9') || ((c | 0x20) >= 'a' && (c | 0x20) <= 'z');
+
+        if (!alphanumeric && c != '.' && c != '_' && c != '-') return;
+    }
+    x->request_id = id;
+}
+
+/* Each check returns false after it has answered. */
+
+static bool check_target(struct http_conn *conn, struct http_target *ret_target)
+{
+    struct http_exchange *x = &conn->x;
+    const char *fault = http_target_parse(x->head.target, ret_target);
+
+    if (fault == NULL && ret_target->asterisk && x->method != HTTP_OPTIONS) {
+        fault = "The target * is for OPTIONS only.";
+    }
+    if (fault != NULL) {
+        conn_fail(conn, 400, fault);
+        return false;
+    }
+    x->query = ret_target->query;
+    if (ret_target->authority.data == NULL) return true;
+    /* The target's host goes before the field (RFC 9112 section 3.2.2), for everyone who asks. */
+    for (size_t i = 0; i < x->head.field_count; i++) {
+        if (slice_is_nocase(x->head.fields[i].name, "Host")) x->head.fields[i].value = ret_target->authority;
+    }
+    return true;
+}
+
+static bool check_expect(struct http_conn *conn)
+{
+    struct http_exchange *x = &conn->x;
+    const struct slice expect = known_field(x, KNOWN_EXPECT, "Expect");
+
+    if (expect.data == NULL || x->head.minor == 0 || slice_is_nocase(expect, "100-continue")) return true;
+    http_respond_error(x, 417, "expectation_failed", "This server meets no expectation but 100-continue.");
+    return false;
+}
+
+static void answer_options(struct http_exchange *x, const char *allow)
+{
+    http_exchange_add_header(x, "Allow", slice_of(allow));
+    http_respond(x, 204, NULL, SLICE_NONE);
+}
+
+static bool check_route(struct http_conn *conn, const struct http_target *target)
+{
+    struct http_exchange *x = &conn->x;
+    const struct http_router *router = conn->server->router;
+    struct http_match match;
+
+    if (target->asterisk) {
+        answer_options(x, http_router_allow(router));
+        return false;
+    }
+    http_router_find(router, conn->arena, x->method, target->path, &match);
+    if (!match.path_valid) {
+        conn_fail(conn, 400, "The path does not decode to UTF-8 text without NUL.");
+        return false;
+    }
+    if (!match.path_found) {
+        http_respond_error(x, 404, "not_found", "There is nothing at %.*s.",
+                           target->path.len > 256 ? 256 : (int)target->path.len, target->path.data);
+        return false;
+    }
+    if (match.route == NULL && x->method == HTTP_OPTIONS) {
+        answer_options(x, match.allow);
+        return false;
+    }
+    if (match.route == NULL) {
+        http_exchange_add_header(x, "Allow", slice_of(match.allow));
+        http_respond_error(x, 405, "method_not_allowed", "%.*s does not take %s, but %s.",
+                           target->path.len > 256 ? 256 : (int)target->path.len, target->path.data,
+                           http_method_name(x->method), match.allow);
+        return false;
+    }
+    x->route = match.route;
+    x->param_count = match.param_count;
+    memcpy(x->params, match.params, sizeof(x->params));
+    return true;
+}
+
+static bool check_admission(struct http_conn *conn)
+{
+    const struct http_hooks *hooks = conn->server->hooks;
+
+    if (hooks->admit == NULL || hooks->admit(hooks->ctx, &conn->x)) return true;
+    /* A hook that refuses has answered; one that did neither would leave the client waiting for ever. */
+    if (conn->state == CONN_BODY) abort();
+    return false;
+}
+
+static bool check_content_size(struct http_conn *conn)
+{
+    struct http_exchange *x = &conn->x;
+
+    if (!has_content(&x->head)) return true;
+    if (x->route->body_types == NULL) {
+        http_respond_error(x, 413, "content_too_large", "%s takes no content here.", http_method_name(x->method));
+        return false;
+    }
+    if (x->head.framing == FRAMING_LENGTH && x->head.content_length > conn->server->limits->body_bytes) {
+        http_respond_error(x, 413, "content_too_large", "The content is larger than %zu bytes.",
+                           conn->server->limits->body_bytes);
+        return false;
+    }
+    return true;
+}
+
+static bool is_type_taken(const struct http_route *route, struct slice media_type)
+{
+    for (const char *const *type = route->body_types; *type != NULL; type++) {
+        if (slice_is_nocase(media_type, *type)) return true;
+    }
+    return false;
+}
+
+static bool check_content_type(struct http_conn *conn)
+{
+    struct http_exchange *x = &conn->x;
+    const struct slice coding = known_field(x, KNOWN_CONTENT_ENCODING, "Content-Encoding");
+
+    if (x->head.known[KNOWN_CONTENT_TYPE].count > 0) {
+        x->media_type = http_media_type(x->head.known[KNOWN_CONTENT_TYPE].value);
+    }
+    if (!has_content(&x->head)) return true;
+    if (coding.len > 0 && !slice_is_nocase(coding, "identity")) {
+        http_exchange_add_header(x, "Accept-Encoding", SLICE_LIT("identity"));
+        http_respond_error(x, 415, "unsupported_media_type", "Content-Encoding must be identity or absent.");
+        return false;
+    }
+    if (x->media_type.data != NULL && is_type_taken(x->route, x->media_type)) return true;
+    struct buf types = {0};
+
+    for (const char *const *type = x->route->body_types; *type != NULL; type++) {
+        if (types.len > 0) buf_add_str(&types, ", ");
+        buf_add_str(&types, *type);
+    }
+    http_exchange_add_header(x, x->method == HTTP_PATCH ? "Accept-Patch" : "Accept", buf_slice(&types));
+    http_respond_error(x, 415, "unsupported_media_type", "Content-Type must be %s, in UTF-8.", buf_cstr(&types));
+    buf_clear(&types);
+    return false;
+}
+
+static bool check_accept(struct http_conn *conn)
+{
+    struct http_exchange *x = &conn->x;
+    const char *type = x->route->produces == NULL ? "application/json" : x->route->produces;
+
+    if (http_accepts(known_field(x, KNOWN_ACCEPT, "Accept"), type)) return true;
+    http_respond_error(x, 406, "not_acceptable", "The answer is %s, which the Accept field excludes.", type);
+    return false;
+}
+
+/* Only once nothing speaks against the content, and where it has not already begun to come. */
+static void invite_content(struct http_conn *conn)
+{
+    struct http_exchange *x = &conn->x;
+    const bool is_asked = x->head.known[KNOWN_EXPECT].count > 0 && x->head.minor > 0;
+    const bool has_begun = conn->in_end > conn->in_start + conn->message_bytes;
+
+    if (is_asked && has_content(&x->head) && !has_begun) buf_add_str(&conn->out, "HTTP/1.1 100 Continue\r\n\r\n");
+}
+
+bool conn_decide(struct http_conn *conn)
+{
+    struct http_exchange *x = &conn->x;
+    struct http_target target;
+
+    x->method_known = http_method_parse(x->head.method, &x->method);
+    decide_request_id(x);
+    if (!check_target(conn, &target)) return false;
+    decide_connection(x);
+    x->complete = !has_content(&x->head);
+    if (!check_expect(conn) || !check_route(conn, &target) || !check_admission(conn) || !check_content_size(conn) ||
+        !check_content_type(conn) || !check_accept(conn)) {
+        return false;
+    }
+    invite_content(conn);
+    return true;
+}
+
+bool conn_decide_body(struct http_conn *conn)
+{
+    struct http_exchange *x = &conn->x;
+
+    if (!x->route->body_required || x->body.len > 0) return true;
+    http_respond_error(x, 400, "bad_request", "%s needs content here, and the request has none.",
+                       http_method_name(x->method));
+    return false;
+}

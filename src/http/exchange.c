@@ -1,0 +1,94 @@
+/* What a handler asks of an exchange. */
+#include "http/conn.h"
+#include "http/server.h"
+
+enum http_method http_exchange_method(const struct http_exchange *x)
+{
+    return x->method;
+}
+
+const struct http_route *http_exchange_route(const struct http_exchange *x)
+{
+    return x->route;
+}
+
+void *http_exchange_context(const struct http_exchange *x)
+{
+    return x->conn->server->hooks->ctx;
+}
+
+struct arena *http_exchange_arena(struct http_exchange *x)
+{
+    return x->conn->arena;
+}
+
+struct slice http_exchange_path_param(const struct http_exchange *x, unsigned index)
+{
+    return index < x->param_count ? x->params[index] : SLICE_NONE;
+}
+
+struct slice http_exchange_query(const struct http_exchange *x)
+{
+    return x->query;
+}
+
+struct slice http_exchange_body(const struct http_exchange *x)
+{
+    return x->body;
+}
+
+struct slice http_exchange_request_id(const struct http_exchange *x)
+{
+    return x->request_id;
+}
+
+struct slice http_exchange_media_type(const struct http_exchange *x)
+{
+    return x->media_type;
+}
+
+uint64_t http_exchange_started_ns(const struct http_exchange *x)
+{
+    return x->started_ns;
+}
+
+void http_exchange_on_cancel(struct http_exchange *x, void (*cancel)(void *arg), void *arg)
+{
+    x->cancel = cancel;
+    x->cancel_arg = arg;
+}
+
+/* The next field line of that name at or behind *at. */
+static const struct http_field *field_next(const struct http_head *head, struct slice name, size_t *at)
+{
+    while (*at < head->field_count) {
+        const struct http_field *field = &head->fields[(*at)++];
+
+        if (name.len > 0 && field->name.len == name.len && strncasecmp(field->name.data, name.data, name.len) == 0)
+            return field;
+    }
+    return NULL;
+}
+
+struct slice http_exchange_header(struct http_exchange *x, const char *name)
+{
+    const struct slice wanted = slice_of(name);
+    size_t at = 0;
+    const struct http_field *first = field_next(&x->head, wanted, &at);
+    size_t len = 0;
+
+    if (first == NULL) return SLICE_NONE;
+    const size_t second_at = at;
+
+    for (const struct http_field *more; (more = field_next(&x->head, wanted, &at)) != NULL;) len += 2 + more->value.len;
+    if (len == 0) return first->value;
+    char *const joined = arena_alloc(x->conn->arena, first->value.len + len);
+    char *end = mempcpy(joined, first->value.data, first->value.len);
+
+    at = second_at;
+    for (const struct http_field *more; (more = field_next(&x->head, wanted, &at)) != NULL;) {
+        end = mempcpy(end, ", ", 2);
+        end = mempcpy(end, more->value.data, more->value.len);
+    }
+    return (struct slice){joined, (size_t)(end - joined)};
+}

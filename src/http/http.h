@@ -1,0 +1,219 @@
+/*
+ * HTTP/1.1 server (RFC 9110, RFC 9112) on libevent's core, requests parsed by llhttp.
+ *
+ * A `struct http_server` lives on one event base in one process. It accepts connections on listening sockets that
+ * somebody else owns, reads one request at a time from each (what a client pipelines waits in the input), decides
+ * on the head what can be decided there (400, 401, 404, 405, 408, 413, 414, 415, 417, 431, 501, 505), hands complete
+ * requests to the route's handler, and writes the answers in order. It knows neither JSON bodies nor the database.
+ *
+ * Everything here runs in the event loop's thread. Nothing blocks.
+ */
+#ifndef HTTP_HTTP_H
+#define HTTP_HTTP_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/arena.h"
+#include "base/attr.h"
+#include "base/buf.h"
+#include "base/error.h"
+#include "base/slice.h"
+
+struct event_base;
+struct http_server;
+struct http_exchange;
+
+enum http_method {
+    HTTP_GET,
+    HTTP_HEAD,
+    HTTP_POST,
+    HTTP_PUT,
+    HTTP_PATCH,
+    HTTP_DELETE,
+    HTTP_OPTIONS,
+    HTTP_METHOD_COUNT,
+};
+
+/* "GET"; a string that lives for ever. */
+const char *http_method_name(enum http_method method);
+/* "Not Found" for 404 (RFC 9110 section 15); "" for a code that has no phrase here. */
+const char *http_status_phrase(unsigned status);
+
+/* Each is a setting; see conf/. Times are milliseconds; 0 is not "none". */
+struct http_limits {
+    size_t request_line_bytes;  /* 414; method, target and version (RFC 9112 section 3) */
+    size_t header_bytes;        /* 431; the field lines together */
+    unsigned header_fields;     /* 431 */
+    size_t body_bytes;          /* 413; content, and the same again for chunked framing */
+    unsigned header_timeout_ms; /* 408; from the first byte of a request (or from accept) to its head's end. A client
+                                   that never sent a byte is closed in silence */
+    unsigned body_timeout_ms;   /* 408; from the head's end to the body's end */
+    unsigned idle_timeout_ms;   /* silent close; between requests */
+    unsigned write_timeout_ms;  /* reset; without a byte of the answer taken by the client */
+    unsigned connections;       /* past it nothing is accepted: the kernel's queue holds the rest */
+    size_t output_bytes;        /* high-water mark of unsent output: above it nothing more is read */
+    size_t output_total_bytes;  /* of all connections together: a GET whose answer would go past it is answered 503 */
+};
+
+/*
+ * One route. The table belongs to the caller and outlives the router. Where a path has GET, HEAD comes with it;
+ * OPTIONS is answered for every path (204 with Allow) unless a route claims it.
+ */
+typedef void http_handler_fn(struct http_exchange *x);
+
+struct http_route {
+    enum http_method method;
+    const char *path; /* "/api/v1/strategies/{id}"; a parameter is one whole segment */
+    http_handler_fn *handle;
+    const void *data; /* the handler's own: http_route_of(x)->data */
+    /* NULL-terminated media types that a body may have ("application/json"), or NULL: the route takes no body.
+     * A request with content of another type is 415; a body where none is taken is 413 with a word that says so.
+     * A media type's parameters are ignored but for charset, which must be utf-8. */
+    const char *const *body_types;
+    bool body_required; /* an absent or empty body is 400 */
+    /* Media type of the answers, for Accept (406); NULL: application/json. problem+json is always acceptable. */
+    const char *produces;
+    unsigned index; /* of the route in its table, for metrics; set by the caller */
+};
+
+enum { HTTP_PATH_PARAMS_MAX = 4 };
+
+struct http_router;
+
+/* Fails on two routes with one method and path, or a malformed path. The router is the caller's (http_router_free),
+ * and may serve several servers. */
+int http_router_new(const struct http_route *const *routes, size_t count, struct http_router **ret_router,
+                    struct error *err) ATTR_CHECKED;
+void http_router_free(struct http_router *router); /* takes NULL */
+
+/* What is known of an exchange when it ends, or when it starts (status 0); valid during the call only. */
+struct http_record {
+    enum http_method method;
+    bool method_known;
+    const struct http_route *route; /* NULL where none matched */
+    struct slice target;            /* as received, cut at 1 KiB; empty where no request line was read */
+    struct slice request_id;
+    struct slice peer; /* "127.0.0.1:51234", "[::1]:5", or "unix" */
+    unsigned status;   /* 0: the client left before an answer, or the exchange starts */
+    size_t body_in_bytes;
+    size_t out_bytes; /* head and body */
+    uint64_t duration_ns;
+};
+
+struct http_hooks {
+    void *ctx;
+    /* A route matched, its handler is about to run. May be NULL. */
+    void (*started)(void *ctx, const struct http_exchange *x, const struct http_record *record);
+    /* The answer is queued, or the client left. Exactly once for each request of which a byte was read. May be NULL. */
+    void (*ended)(void *ctx, const struct http_exchange *x, const struct http_record *record);
+    /* Decided on the head, before the body is read: return true to go on, false after http_respond or
+     * http_respond_problem (401, 403, 503). Not asked where no route matched. May be NULL. */
+    bool (*admit)(void *ctx, struct http_exchange *x);
+    /* An answer of whatever kind is about to be made (a 404 or an automatic OPTIONS too; the route may then be NULL):
+     * may add response fields that all answers carry, such as those of CORS. May be NULL. */
+    void (*answering)(void *ctx, struct http_exchange *x, unsigned status);
+    /* Connections now open changed. May be NULL. */
+    void (*connections)(void *ctx, unsigned open);
+};
+
+/* The server borrows base, router, limits and hooks; they outlive it. */
+struct http_server *http_server_new(struct event_base *base, const struct http_router *router,
+                                    const struct http_limits *limits, const struct http_hooks *hooks);
+/* Accepts on `fd`, a listening socket (TCP or Unix, made non-blocking here), which stays the caller's. */
+int http_server_listen(struct http_server *server, int fd, struct error *err) ATTR_CHECKED;
+/*
+ * Graceful stop (RFC 9112 section 9.6): accepts no more (connections in the kernel's queue stay there), closes idle
+ * connections, lets requests whose first byte has come finish with "Connection: close". With `idle_grace_ms` an idle
+ * connection may first send one more request within that time: a client that is busy then learns of the end from an
+ * answer, and loses nothing to a close that crosses its request. A connection that has not yet sent its first request
+ * has a second to do so. `drained` is called once, from the loop, when no connection is
+ * left, and may free the server. A second call changes nothing.
+ */
+void http_server_drain(struct http_server *server, unsigned idle_grace_ms, void (*drained)(void *arg), void *arg);
+/*
+ * For a drain that ends the service, called before it: nobody else will accept what waits in the kernel's queues. It is
+ * accepted and served, for `within_ms` at most, and each socket is then shut, in every process that has it: who comes
+ * later is refused by the kernel, instead of waiting there until a reset.
+ */
+void http_server_last_call(struct http_server *server, unsigned within_ms);
+unsigned http_server_connections(const struct http_server *server);
+unsigned http_server_in_flight(const struct http_server *server); /* requests begun and not yet answered */
+/* Closes what is open (each exchange's cancel function runs), and frees. Takes NULL. Not from within a handler, a hook
+ * or a cancel function. */
+void http_server_free(struct http_server *server);
+
+/* ---- An exchange: one request and its answer. It lives from the head's end until it is answered or cancelled. ---- */
+
+enum http_method http_exchange_method(const struct http_exchange *x); /* HEAD shows as HTTP_HEAD */
+const struct http_route *http_exchange_route(const struct http_exchange *x);
+void *http_exchange_context(const struct http_exchange *x); /* hooks.ctx */
+/* Memory that lives as long as the exchange. */
+struct arena *http_exchange_arena(struct http_exchange *x);
+/* Percent-decoded value of the path parameter, in the order of the path; valid UTF-8 without NUL. */
+struct slice http_exchange_path_param(const struct http_exchange *x, unsigned index);
+struct slice http_exchange_query(const struct http_exchange *x); /* raw, without "?"; absent where there is none */
+/* The field's value, without space at its ends; absent where there is none. Several field lines of one name come
+ * joined by ", " (RFC 9110 section 5.3). Names are compared without case. */
+struct slice http_exchange_header(struct http_exchange *x, const char *name);
+struct slice http_exchange_body(const struct http_exchange *x);
+struct slice http_exchange_request_id(const struct http_exchange *x);
+/* The media type of the body without parameters, as received; absent where there is none. */
+struct slice http_exchange_media_type(const struct http_exchange *x);
+uint64_t http_exchange_started_ns(const struct http_exchange *x); /* monotonic */
+
+/* Walks a query string: false at its end. Decodes "+" and percent-encoding into the arena. *ret_valid is false where
+ * the pair is malformed (bad escape, NUL, not UTF-8); name and value are then as received. A name without "=" has an
+ * empty value, not an absent one. */
+bool http_query_next(struct arena *arena, struct slice *query, struct slice *ret_name, struct slice *ret_value,
+                     bool *ret_valid);
+
+/* `cancel` is called at most once if the client leaves, or the server is freed, before the answer; the exchange must
+ * not be touched afterwards. Set it before the handler returns without having answered. */
+void http_exchange_on_cancel(struct http_exchange *x, void (*cancel)(void *arg), void *arg);
+
+/* ---- The answer: fields first, then one of the three that end the exchange (x is gone afterwards). ---- */
+
+/* Adds a response field. The name and the value are copied; a value with CR, LF or NUL is a bug and aborts.
+ * Content-Length, Date, Connection, X-Request-ID and X-Content-Type-Options are the server's own. */
+void http_exchange_add_header(struct http_exchange *x, const char *name, struct slice value);
+/* Answers. `type` may be NULL (then no Content-Type; body must be empty). The body is copied before this returns. HEAD,
+ * 204 and 304 send no body; HEAD sends the Content-Length that GET would, 304 sends none. */
+void http_respond(struct http_exchange *x, unsigned status, const char *type, struct slice body);
+
+/* One wrong place of a request (RFC 9457 section 3.2; pointer is RFC 6901, or "query:limit", "header:If-Match",
+ * "path:id"). */
+struct http_problem_item {
+    struct slice pointer;
+    struct slice detail;
+};
+
+struct http_problem {
+    unsigned status;
+    const char *code;                      /* machine-readable, snake_case: "validation_failed"; stable */
+    const char *detail;                    /* one sentence for a person: what, where, what to do */
+    const struct http_problem_item *items; /* "errors"; may be NULL */
+    size_t item_count;
+    unsigned retry_after_s; /* 0: no Retry-After */
+};
+
+/*
+ * Answers with application/problem+json (RFC 9457):
+ * {"type":"about:blank","title":"Not Found","status":404,"code":"not_found","detail":"…","request_id":"…","errors":[…]}
+ */
+void http_respond_problem(struct http_exchange *x, const struct http_problem *problem);
+/* The same with a printf detail, and without items. */
+void http_respond_error(struct http_exchange *x, unsigned status, const char *code, const char *fmt, ...)
+    ATTR_PRINTF(4, 5);
+
+/* Cuts the next entity tag off the list of an If-Match or If-None-Match field: with its quotes, without "W/". A list
+ * that is malformed from here on is left as it is. */
+enum http_etag { HTTP_ETAG_END, HTTP_ETAG_STRONG, HTTP_ETAG_WEAK, HTTP_ETAG_MALFORMED };
+enum http_etag http_etag_next(struct slice *list, struct slice *ret_tag) ATTR_CHECKED;
+
+/* The request's If-None-Match against `etag` (with its quotes): weak comparison, "*" matches (RFC 9110 section 13.1.2).
+ */
+bool http_if_none_match(struct http_exchange *x, struct slice etag);
+
+#endif

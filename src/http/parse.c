@@ -1,0 +1,440 @@
+#include "http/parse.h"
+
+#include <llhttp.h>
+#include <stdlib.h>
+
+#include "base/attr.h"
+#include "base/mem.h"
+#include "base/number.h"
+#include "http/syntax.h"
+
+enum { METHOD_BYTES_MAX = 32, FIELDS_FIRST = 16, CRLF_BYTES = 2 };
+
+struct span {
+    size_t at;
+    size_t len;
+};
+
+struct field_span {
+    struct span name;
+    struct span value;
+};
+
+enum parser_phase { PHASE_METHOD, PHASE_LINE, PHASE_FIELDS, PHASE_BODY };
+
+struct http_parser {
+    llhttp_t llhttp;
+    const struct http_parse_limits *limits;
+    enum parser_phase phase;
+    size_t seen; /* bytes of the head that were read */
+    struct span method;
+    struct span target;
+    struct span version; /* "1.1" */
+    struct field_span *fields;
+    size_t field_count;
+    size_t field_cap;
+    bool field_open;  /* the last field's value is still coming */
+    const char *base; /* of the input, during llhttp_execute */
+    struct buf *body;
+    size_t raw_bytes;            /* of a chunked body: content and framing */
+    struct http_failure failure; /* set by a callback that stops llhttp */
+};
+
+static struct http_parser *parser_of(llhttp_t *llhttp)
+{
+    return container_of(llhttp, struct http_parser, llhttp);
+}
+
+static int parser_stop(struct http_parser *p, unsigned status, const char *detail)
+{
+    p->failure = (struct http_failure){status, detail};
+    return -1;
+}
+
+/* A span may come in pieces, which lie one behind the other. */
+static void span_extend(struct span *span, const struct http_parser *p, const char *at, size_t len)
+{
+    if (span->len == 0) span->at = (size_t)(at - p->base);
+    span->len += len;
+}
+
+static int on_url(llhttp_t *llhttp, const char *at, size_t len)
+{
+    struct http_parser *p = parser_of(llhttp);
+
+    span_extend(&p->target, p, at, len);
+    return 0;
+}
+
+static int on_version(llhttp_t *llhttp, const char *at, size_t len)
+{
+    struct http_parser *p = parser_of(llhttp);
+
+    span_extend(&p->version, p, at, len);
+    return 0;
+}
+
+static int on_version_complete(llhttp_t *llhttp)
+{
+    struct http_parser *p = parser_of(llhttp);
+
+    p->phase = PHASE_FIELDS;
+    if (p->version.at + p->version.len > p->limits->request_line_bytes) {
+        return parser_stop(p, 414, "The request line is longer than this server takes.");
+    }
+    return 0;
+}
+
+static int on_header_field(llhttp_t *llhttp, const char *at, size_t len)
+{
+    struct http_parser *p = parser_of(llhttp);
+
+    if (p->phase == PHASE_BODY) return 0;
+    if (!p->field_open) {
+        if (p->field_count == p->limits->header_fields) {
+            return parser_stop(p, 431, "The request has more header fields than this server takes.");
+        }
+        if (p->field_count == p->field_cap) {
+            p->field_cap = p->field_cap == 0 ? FIELDS_FIRST : p->field_cap * 2;
+            p->fields = mem_realloc(p->fields, p->field_cap * sizeof(*p->fields));
+        }
+        p->fields[p->field_count++] = (struct field_span){0};
+        p->field_open = true;
+    }
+    span_extend(&p->fields[p->field_count - 1].name, p, at, len);
+    return 0;
+}
+
+static int on_header_value(llhttp_t *llhttp, const char *at, size_t len)
+{
+    struct http_parser *p = parser_of(llhttp);
+
+    if (p->phase != PHASE_BODY) span_extend(&p->fields[p->field_count - 1].value, p, at, len);
+    return 0;
+}
+
+static int on_header_value_complete(llhttp_t *llhttp)
+{
+    parser_of(llhttp)->field_open = false;
+    return 0;
+}
+
+static int on_chunk_header(llhttp_t *llhttp)
+{
+    struct http_parser *p = parser_of(llhttp);
+
+    if (llhttp->content_length > p->limits->body_bytes - p->body->len) {
+        return parser_stop(p, 413, "The request's content is larger than this server takes.");
+    }
+    return 0;
+}
+
+static int on_body(llhttp_t *llhttp, const char *at, size_t len)
+{
+    buf_add(parser_of(llhttp)->body, at, len);
+    return 0;
+}
+
+/* The head's end, and the message's: the caller decides what comes next. The stop at the message's end also comes
+ * before llhttp's own for an upgrade, which we ignore. */
+static int on_end(llhttp_t *llhttp)
+{
+    (void)llhttp;
+    return HPE_PAUSED;
+}
+
+static const llhttp_settings_t settings = {
+    .on_url = on_url,
+    .on_version = on_version,
+    .on_version_complete = on_version_complete,
+    .on_header_field = on_header_field,
+    .on_header_value = on_header_value,
+    .on_header_value_complete = on_header_value_complete,
+    .on_headers_complete = on_end,
+    .on_chunk_header = on_chunk_header,
+    .on_body = on_body,
+    .on_message_complete = on_end,
+};
+
+struct http_parser *http_parser_new(const struct http_parse_limits *limits)
+{
+    struct http_parser *p = mem_zalloc(sizeof(*p));
+
+    p->limits = limits;
+    llhttp_init(&p->llhttp, HTTP_REQUEST, &settings);
+    return p;
+}
+
+void http_parser_free(struct http_parser *p)
+{
+    if (p == NULL) return;
+    free(p->fields);
+    free(p);
+}
+
+void http_parser_reset(struct http_parser *p)
+{
+    *p = (struct http_parser){.llhttp = p->llhttp, .limits = p->limits, .fields = p->fields, .field_cap = p->field_cap};
+    llhttp_reset(&p->llhttp);
+}
+
+static enum http_parse parser_fail(struct http_failure *ret, unsigned status, const char *detail)
+{
+    *ret = (struct http_failure){status, detail};
+    return PARSE_FAILED;
+}
+
+/*
+ * The method is looked at before llhttp sees it: llhttp knows methods that we do not serve, stops at the first letter
+ * that begins none of its own, and skips empty lines without end.
+ */
+static enum http_parse scan_method(struct http_parser *p, const char *data, size_t len, struct http_failure *ret)
+{
+    static const char *const served[] = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"};
+    size_t end = 0;
+
+    while (end < len && end < METHOD_BYTES_MAX && http_is_token_char(data[end])) end++;
+    if (end == METHOD_BYTES_MAX) return parser_fail(ret, 501, "This server does not know the request's method.");
+    if (end == len) return PARSE_MORE;
+    if (end == 0 && data[0] == 0x16) {
+        return parser_fail(ret, 400, "This looks like TLS; this port speaks plain HTTP.");
+    }
+    if (end == 0 || data[end] != ' ') {
+        return parser_fail(ret, 400, "The request does not start with a method and a space.");
+    }
+    const struct slice method = {data, end};
+
+    p->method = (struct span){0, end};
+    if (slice_is(method, "PRI")) return parser_fail(ret, 505, "This server speaks HTTP/1.1, not HTTP/2.");
+    for (size_t i = 0; i < countof(served); i++) {
+        if (slice_is(method, served[i])) {
+            p->phase = PHASE_LINE;
+            return PARSE_DONE;
+        }
+    }
+    return parser_fail(ret, 501, "This server does not know the request's method.");
+}
+
+/* Where the fields start. */
+static size_t fields_at(const struct http_parser *p)
+{
+    return p->version.at + p->version.len + CRLF_BYTES;
+}
+
+/* The bounds hold whether the bytes came at once or one by one, and go before any other fault behind them. */
+static bool scan_bounds(const struct http_parser *p, size_t at, size_t slack, struct http_failure *ret)
+{
+    if (p->phase == PHASE_LINE && at > p->limits->request_line_bytes) {
+        parser_fail(ret, 414, "The request line is longer than this server takes.");
+        return false;
+    }
+    if (p->phase == PHASE_FIELDS && at > fields_at(p) && at - fields_at(p) > p->limits->header_bytes + slack) {
+        parser_fail(ret, 431, "The request's header section is longer than this server takes.");
+        return false;
+    }
+    return true;
+}
+
+/* In our words: llhttp's own differ from version to version, and speak of its insides. */
+static const char *const faults[] = {
+    [HPE_STRICT] = "A chunk is longer than its size says, or a line does not end with CR and LF.",
+    [HPE_CR_EXPECTED] = "A line does not end with CR and LF.",
+    [HPE_LF_EXPECTED] = "A line does not end with CR and LF.",
+    [HPE_UNEXPECTED_CONTENT_LENGTH] = "Content-Length comes more than once, or beside Transfer-Encoding.",
+    [HPE_UNEXPECTED_SPACE] = "There is a space where a line begins, or around a colon.",
+    [HPE_INVALID_URL] = "The request target is not a path or URL, or has a character that must be percent-encoded.",
+    [HPE_INVALID_CONSTANT] = "The request line is not \"method target HTTP/1.1\", with one space between each.",
+    [HPE_INVALID_VERSION] = "The request line does not end with HTTP/1.1, CR and LF.",
+    [HPE_INVALID_HEADER_TOKEN] = "A field line is not \"name: value\" in characters that these may have, CR and LF.",
+    [HPE_INVALID_CONTENT_LENGTH] = "Content-Length is not a number.",
+    [HPE_INVALID_CHUNK_SIZE] = "A chunk's size is not a hexadecimal number.",
+    [HPE_INVALID_TRANSFER_ENCODING] = "Transfer-Encoding is not chunked, or comes beside Content-Length.",
+};
+
+static enum http_parse parser_explain(const struct http_parser *p, llhttp_errno_t code, struct http_failure *ret)
+{
+    if (p->failure.status != 0) {
+        *ret = p->failure;
+        return PARSE_FAILED;
+    }
+    if (code == HPE_INVALID_VERSION && p->phase == PHASE_LINE && p->version.len == 3) {
+        return parser_fail(ret, 505, "This server speaks HTTP/1.1 and HTTP/1.0.");
+    }
+    const bool is_known = (size_t)code < countof(faults) && faults[code] != NULL;
+
+    return parser_fail(ret, 400, is_known ? faults[code] : "The request is not HTTP/1.1.");
+}
+
+enum http_parse http_parser_scan(struct http_parser *p, const char *data, size_t len, struct http_failure *ret)
+{
+    if (p->phase == PHASE_METHOD) {
+        const enum http_parse method = scan_method(p, data, len, ret);
+
+        if (method != PARSE_DONE) return method;
+    }
+    p->base = data;
+    const llhttp_errno_t code = llhttp_execute(&p->llhttp, data + p->seen, len - p->seen);
+
+    if (code == HPE_OK) {
+        p->seen = len;
+        /* HTTP/0.9: to llhttp this is a head without fields, and its client waits for an answer. */
+        if (p->phase == PHASE_LINE && memchr(data, '\n', len) != NULL) {
+            return parser_fail(ret, 400, "The request line has no HTTP version.");
+        }
+        return scan_bounds(p, len, CRLF_BYTES, ret) ? PARSE_MORE : PARSE_FAILED;
+    }
+    p->seen = (size_t)(llhttp_get_error_pos(&p->llhttp) - data);
+    if (code != HPE_PAUSED) {
+        return scan_bounds(p, p->seen, 0, ret) ? parser_explain(p, code, ret) : PARSE_FAILED;
+    }
+    return scan_bounds(p, p->seen, CRLF_BYTES, ret) ? PARSE_DONE : PARSE_FAILED;
+}
+
+size_t http_parser_head_bytes(const struct http_parser *p)
+{
+    return p->seen;
+}
+
+static struct slice span_slice(struct span span, const char *data)
+{
+    return (struct slice){data + span.at, span.len};
+}
+
+struct slice http_parser_target(const struct http_parser *p, const char *data)
+{
+    return p->target.len == 0 ? SLICE_NONE : span_slice(p->target, data);
+}
+
+struct slice http_parser_method(const struct http_parser *p, const char *data)
+{
+    return p->method.len == 0 ? SLICE_NONE : span_slice(p->method, data);
+}
+
+static void head_note_known(struct http_head *head, const struct http_field *field)
+{
+    static const struct slice names[KNOWN_COUNT] = {
+        [KNOWN_HOST] = SLICE_LIT("Host"),
+        [KNOWN_CONNECTION] = SLICE_LIT("Connection"),
+        [KNOWN_CONTENT_LENGTH] = SLICE_LIT("Content-Length"),
+        [KNOWN_TRANSFER_ENCODING] = SLICE_LIT("Transfer-Encoding"),
+        [KNOWN_CONTENT_TYPE] = SLICE_LIT("Content-Type"),
+        [KNOWN_CONTENT_ENCODING] = SLICE_LIT("Content-Encoding"),
+        [KNOWN_EXPECT] = SLICE_LIT("Expect"),
+        [KNOWN_ACCEPT] = SLICE_LIT("Accept"),
+        [KNOWN_REQUEST_ID] = SLICE_LIT("X-Request-ID"),
+    };
+
+    for (unsigned i = 0; i < KNOWN_COUNT; i++) {
+        if (field->name.len != names[i].len || strncasecmp(field->name.data, names[i].data, names[i].len) != 0) {
+            continue;
+        }
+        if (head->known[i].count++ == 0) head->known[i].value = field->value;
+        return;
+    }
+}
+
+/* llhttp takes several spaces, RTSP, and a line without a version. */
+static bool check_request_line(const struct http_parser *p, const char *data, struct http_failure *ret)
+{
+    static const struct slice name = SLICE_LIT(" HTTP/");
+    const size_t target_end = p->target.at + p->target.len;
+
+    if (p->target.at != p->method.len + 1 || p->version.len != 3 || p->version.at != target_end + name.len ||
+        memcmp(data + target_end, name.data, name.len) != 0) {
+        parser_fail(ret, 400, "The request line is not \"method target HTTP/1.1\", with one space between each.");
+        return false;
+    }
+    if (data[p->version.at] != '1') {
+        parser_fail(ret, 505, "This server speaks HTTP/1.1 and HTTP/1.0.");
+        return false;
+    }
+    return true;
+}
+
+/* RFC 9112 sections 6.1 to 6.3: what is ambiguous is refused. */
+static const char *check_framing(struct http_head *head, unsigned *ret_status)
+{
+    const struct slice codings = head->known[KNOWN_TRANSFER_ENCODING].value;
+    const unsigned coding_count = head->known[KNOWN_TRANSFER_ENCODING].count;
+    const unsigned length_count = head->known[KNOWN_CONTENT_LENGTH].count;
+
+    *ret_status = 400;
+    if (coding_count > 0 && length_count > 0) return "Transfer-Encoding and Content-Length exclude each other.";
+    if (coding_count > 1) return "Transfer-Encoding comes more than once.";
+    if (length_count > 1) return "Content-Length comes more than once.";
+    if (coding_count == 1) {
+        if (head->minor == 0) return "Transfer-Encoding is not part of HTTP/1.0.";
+        if (codings.len == 0) return "Transfer-Encoding is empty.";
+        if (!slice_is_nocase(codings, "chunked")) {
+            *ret_status = 501;
+            return "This server knows no transfer coding but chunked.";
+        }
+        head->framing = FRAMING_CHUNKED;
+    } else if (length_count == 1) {
+        if (!number_parse_u64(head->known[KNOWN_CONTENT_LENGTH].value, &head->content_length)) {
+            return "Content-Length is not a number.";
+        }
+        head->framing = FRAMING_LENGTH;
+    }
+    return NULL;
+}
+
+static const char *check_singletons(const struct http_head *head)
+{
+    const unsigned hosts = head->known[KNOWN_HOST].count;
+
+    if (hosts == 0 && head->minor > 0) return "An HTTP/1.1 request must have a Host field.";
+    if (hosts > 1) return "Host comes more than once.";
+    if (hosts == 1 && !http_host_is_valid(head->known[KNOWN_HOST].value)) return "Host is not valid.";
+    if (head->known[KNOWN_CONTENT_TYPE].count > 1) return "Content-Type comes more than once.";
+    return NULL;
+}
+
+bool http_parser_head(struct http_parser *p, struct arena *arena, const char *data, struct http_head *ret,
+                      struct http_failure *ret_failure)
+{
+    unsigned status;
+
+    *ret = (struct http_head){
+        .method = span_slice(p->method, data),
+        .target = span_slice(p->target, data),
+        .fields = arena_alloc(arena, p->field_count * sizeof(*ret->fields)),
+        .field_count = p->field_count,
+    };
+    for (size_t i = 0; i < p->field_count; i++) {
+        ret->fields[i].name = span_slice(p->fields[i].name, data);
+        ret->fields[i].value = slice_trim(span_slice(p->fields[i].value, data));
+        head_note_known(ret, &ret->fields[i]);
+    }
+    if (!check_request_line(p, data, ret_failure)) return false;
+    ret->minor = (unsigned)(data[p->version.at + 2] - '0');
+    const char *detail = check_framing(ret, &status);
+
+    if (detail == NULL) {
+        status = 400;
+        detail = check_singletons(ret);
+    }
+    if (detail != NULL) parser_fail(ret_failure, status, detail);
+    return detail == NULL;
+}
+
+enum http_parse http_parser_chunked(struct http_parser *p, const char *data, size_t len, struct buf *body,
+                                    size_t *ret_used, struct http_failure *ret)
+{
+    if (p->phase != PHASE_BODY) {
+        p->phase = PHASE_BODY;
+        llhttp_resume(&p->llhttp);
+    }
+    p->body = body;
+    p->base = data;
+    const llhttp_errno_t code = llhttp_execute(&p->llhttp, data, len);
+
+    *ret_used = code == HPE_OK ? len : (size_t)(llhttp_get_error_pos(&p->llhttp) - data);
+    p->raw_bytes += *ret_used;
+    /* Chunk sizes, extensions and trailers: as much again as content, so that no one feeds us framing for ever. */
+    if (p->raw_bytes - body->len > p->limits->body_bytes) {
+        return parser_fail(ret, 413, "The chunks' framing is larger than this server takes.");
+    }
+    if (code == HPE_OK) return PARSE_MORE;
+    return code == HPE_PAUSED ? PARSE_DONE : parser_explain(p, code, ret);
+}

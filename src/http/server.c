@@ -1,0 +1,399 @@
+#include "http/server.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <event2/event.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <netinet/tcp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "base/random.h"
+
+enum {
+    ACCEPT_PAUSE_MS = 100, /* after running out of descriptors */
+    SWEEP_MS_MAX = 200,    /* how late a deadline may be noticed */
+    SWEEP_MS_MIN = 5,
+    SWEEP_PARTS = 4, /* of the shortest time-out */
+    LINGER_MS = 5000,
+    LINGER_DRAIN_MS = 1000, /* while draining */
+    GRACE_MS = 1000,
+};
+
+struct http_listener {
+    struct http_server *server;
+    struct list link;
+    struct event *event;
+    bool shut;
+};
+
+void server_now(struct http_server *server)
+{
+    server->now_ns = clock_monotonic_ns();
+    server->now_ms = server->now_ns / 1000000U;
+}
+
+struct slice server_common(struct http_server *server)
+{
+    const time_t now = time(NULL);
+
+    if (now != server->common_second) {
+        char date[CLOCK_HTTP_DATE_BYTES];
+
+        clock_format_http_date((uint64_t)now * 1000000U, date);
+        const int len = snprintf(server->common_text, sizeof(server->common_text),
+                                 "Date: %s\r\nX-Content-Type-Options: nosniff\r\nX-Request-ID: ", date);
+
+        server->common = (struct slice){server->common_text, (size_t)len};
+        server->common_second = now;
+    }
+    return server->common;
+}
+
+/* With the last call the queue is looked at each time, as nothing would tell that it is empty. */
+static void server_accept_on(struct http_server *server, bool on)
+{
+    if (server->accepting == on) return;
+    server->accepting = on;
+    list_each(it, &server->listeners) {
+        struct http_listener *listener = list_at(it, struct http_listener, link);
+
+        if (listener->shut) continue;
+        if (on) {
+            event_add(listener->event, NULL);
+            if (server->last_call_ms > 0) event_active(listener->event, EV_READ, 0);
+        } else {
+            event_del(listener->event);
+        }
+    }
+}
+
+static bool server_is_shut(const struct http_server *server)
+{
+    list_each(it, &server->listeners) {
+        if (!list_at(it, struct http_listener, link)->shut) return false;
+    }
+    return true;
+}
+
+static bool server_is_drained(const struct http_server *server)
+{
+    return server->draining && server->open == 0 && (server->last_call_ms == 0 || server_is_shut(server));
+}
+
+/* The sweep runs while there is something to sweep. */
+static void server_update(struct http_server *server)
+{
+    const bool wanted = server->open > 0 || server->accept_again_ms > 0;
+
+    server_accept_on(server, (!server->draining || server->last_call_ms > 0) && server->accept_again_ms == 0 &&
+                                 server->open < server->limits->connections);
+    if (wanted != server->sweeping) {
+        server->sweeping = wanted;
+        if (wanted) {
+            event_add(server->sweep, &server->sweep_interval);
+        } else {
+            event_del(server->sweep);
+        }
+    }
+    if (server_is_drained(server)) event_active(server->wake, 0, 0);
+}
+
+void server_ready(struct http_server *server, struct http_conn *conn)
+{
+    if (list_is_empty(&conn->ready_link)) list_push_back(&server->ready, &conn->ready_link);
+    event_active(server->wake, 0, 0);
+}
+
+void server_opened(struct http_server *server)
+{
+    server->open++;
+    server_update(server);
+    if (server->hooks->connections != NULL) server->hooks->connections(server->hooks->ctx, server->open);
+}
+
+void server_closed(struct http_server *server)
+{
+    server->open--;
+    server_update(server);
+    if (server->hooks->connections != NULL) server->hooks->connections(server->hooks->ctx, server->open);
+}
+
+static void peer_format(const struct sockaddr_storage *address, char out[PEER_BYTES])
+{
+    char host[INET6_ADDRSTRLEN] = "";
+
+    if (address->ss_family == AF_INET) {
+        const struct sockaddr_in *in = (const struct sockaddr_in *)address;
+
+        inet_ntop(AF_INET, &in->sin_addr, host, sizeof(host));
+        snprintf(out, PEER_BYTES, "%s:%u", host, ntohs(in->sin_port));
+    } else if (address->ss_family == AF_INET6) {
+        const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *)address;
+
+        inet_ntop(AF_INET6, &in6->sin6_addr, host, sizeof(host));
+        snprintf(out, PEER_BYTES, "[%s]:%u", host, ntohs(in6->sin6_port));
+    } else {
+        snprintf(out, PEER_BYTES, "unix");
+    }
+}
+
+static bool is_out_of_resources(int error)
+{
+    return error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM;
+}
+
+static void listener_shut(struct http_listener *listener)
+{
+    if (listener->shut) return;
+    listener->shut = true;
+    event_del(listener->event);
+    (void)shutdown(event_get_fd(listener->event), SHUT_RD);
+    server_update(listener->server);
+}
+
+/* One per wake-up, so that a burst goes to all workers, not to the first that is awake. In a drain the queue is looked
+ * at until it is empty, which no event would tell. */
+static void on_acceptable(evutil_socket_t fd, short what, void *arg)
+{
+    struct http_listener *listener = arg;
+    struct http_server *server = listener->server;
+    struct sockaddr_storage address = {.ss_family = AF_UNIX};
+    socklen_t len = sizeof(address);
+    char peer[PEER_BYTES];
+
+    (void)what;
+    server_now(server);
+    if (!server->accepting) return; /* another listener took the last place in this very turn */
+    const int accepted = accept4(fd, (struct sockaddr *)&address, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
+
+    if (accepted >= 0) {
+        peer_format(&address, peer);
+        conn_new(server, accepted, peer);
+        server_opened(server);
+    } else if (is_out_of_resources(errno)) {
+        server->accept_again_ms = server->now_ms + ACCEPT_PAUSE_MS;
+        server_update(server);
+        return;
+    } else if (server->draining && errno != EINTR && errno != ECONNABORTED) {
+        listener_shut(listener); /* its queue is empty, or another process has shut it */
+        return;
+    }
+    if (server->draining && server->accepting) event_active(listener->event, EV_READ, 0);
+}
+
+/* Runs each that is ready now; one that becomes ready meanwhile has its turn with the next wake. */
+static void server_run_ready(struct http_server *server)
+{
+    struct list turn;
+
+    list_init(&turn);
+    while (!list_is_empty(&server->ready)) {
+        struct list *link = server->ready.next;
+
+        list_remove(link);
+        list_push_back(&turn, link);
+    }
+    while (!list_is_empty(&turn)) {
+        struct http_conn *conn = list_at(turn.next, struct http_conn, ready_link);
+
+        list_remove(&conn->ready_link);
+        conn_run(conn);
+    }
+}
+
+static void server_shorten_wait(struct http_server *server, enum conn_wait wait, uint64_t ms)
+{
+    server->wait_ms[wait] = ms;
+    list_each(it, &server->waiting[wait]) {
+        struct http_conn *conn = list_at(it, struct http_conn, wait_link);
+
+        if (conn->wait_until_ms > server->now_ms + ms) conn->wait_until_ms = server->now_ms + ms;
+    }
+}
+
+/* What has come in already is read before an idle connection is judged to be idle. */
+static void server_begin_drain(struct http_server *server)
+{
+    server->drain_begun = true;
+    server_shorten_wait(server, WAIT_LINGER, LINGER_DRAIN_MS);
+    if (server->idle_grace_ms > 0) server_shorten_wait(server, WAIT_IDLE, server->idle_grace_ms);
+    list_each(it, &server->conns) {
+        struct http_conn *conn = list_at(it, struct http_conn, link);
+
+        if (conn->state == CONN_IDLE) conn_read(conn);
+    }
+}
+
+static void on_wake(evutil_socket_t fd, short what, void *arg)
+{
+    struct http_server *server = arg;
+
+    (void)fd, (void)what;
+    server_now(server);
+    server_run_ready(server);
+    if (server->draining && !server->drain_begun) server_begin_drain(server);
+    if (server_is_drained(server) && server->drained != NULL) {
+        void (*drained)(void *arg) = server->drained;
+
+        server->drained = NULL;
+        drained(server->drained_arg); /* may free the server */
+    }
+}
+
+static void on_sweep(evutil_socket_t fd, short what, void *arg)
+{
+    struct http_server *server = arg;
+
+    (void)fd, (void)what;
+    server_now(server);
+    for (unsigned wait = WAIT_IDLE; wait < WAIT_COUNT; wait++) {
+        list_each(it, &server->waiting[wait]) {
+            struct http_conn *conn = list_at(it, struct http_conn, wait_link);
+
+            if (conn->wait_until_ms > server->now_ms) break;
+            conn_expire(conn);
+        }
+    }
+    list_each(it, &server->stalled) {
+        struct http_conn *conn = list_at(it, struct http_conn, stall_link);
+
+        if (conn->stall_until_ms > server->now_ms) break;
+        conn_expire_stall(conn);
+    }
+    if (server->draining && server->last_call_ms > 0 && server->last_call_ms <= server->now_ms) {
+        list_each(it, &server->listeners) listener_shut(list_at(it, struct http_listener, link));
+    }
+    list_each(it, &server->unread) conn_probe(list_at(it, struct http_conn, unread_link));
+    if (server->accept_again_ms > 0 && server->accept_again_ms <= server->now_ms) {
+        server->accept_again_ms = 0;
+        server_update(server);
+    }
+}
+
+static void server_set_times(struct http_server *server)
+{
+    const struct http_limits *limits = server->limits;
+    uint64_t shortest = limits->write_timeout_ms;
+
+    server->wait_ms[WAIT_IDLE] = limits->idle_timeout_ms;
+    server->wait_ms[WAIT_HEAD] = limits->header_timeout_ms;
+    server->wait_ms[WAIT_BODY] = limits->body_timeout_ms;
+    server->wait_ms[WAIT_GRACE] = GRACE_MS;
+    server->wait_ms[WAIT_LINGER] = LINGER_MS;
+    for (unsigned i = WAIT_IDLE; i < WAIT_COUNT; i++) {
+        if (server->wait_ms[i] < shortest) shortest = server->wait_ms[i];
+    }
+    uint64_t interval = shortest / SWEEP_PARTS;
+
+    if (interval > SWEEP_MS_MAX) interval = SWEEP_MS_MAX;
+    if (interval < SWEEP_MS_MIN) interval = SWEEP_MS_MIN;
+    server->sweep_interval = (struct timeval){.tv_usec = (suseconds_t)(interval * 1000)};
+}
+
+struct http_server *http_server_new(struct event_base *base, const struct http_router *router,
+                                    const struct http_limits *limits, const struct http_hooks *hooks)
+{
+    struct http_server *server = mem_zalloc(sizeof(*server));
+
+    server->base = base;
+    server->router = router;
+    server->limits = limits;
+    server->hooks = hooks;
+    server->parse_limits = (struct http_parse_limits){
+        .request_line_bytes = limits->request_line_bytes,
+        .header_bytes = limits->header_bytes,
+        .header_fields = limits->header_fields,
+        .body_bytes = limits->body_bytes,
+    };
+    list_init(&server->listeners);
+    list_init(&server->conns);
+    list_init(&server->ready);
+    list_init(&server->unread);
+    list_init(&server->stalled);
+    for (unsigned i = 0; i < WAIT_COUNT; i++) list_init(&server->waiting[i]);
+    server->wake = event_new(base, -1, EV_PERSIST, on_wake, server);
+    server->sweep = event_new(base, -1, EV_PERSIST, on_sweep, server);
+    if (server->wake == NULL || server->sweep == NULL) mem_die(sizeof(*server));
+    server->accepting = true;
+    server_set_times(server);
+    snprintf(server->id_seed, sizeof(server->id_seed), "%016" PRIx64, random_u64());
+    server_now(server);
+    return server;
+}
+
+int http_server_listen(struct http_server *server, int fd, struct error *err)
+{
+    const int flags = fcntl(fd, F_GETFL);
+    const int on = 1;
+
+    if (flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) != 0) {
+        return error_set_errno(err, "cannot make the listening socket %d non-blocking", fd);
+    }
+    /* Accepted sockets inherit it on Linux. A Unix socket has no such option, and needs none. */
+    (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+    struct http_listener *listener = mem_zalloc(sizeof(*listener));
+
+    listener->server = server;
+    listener->event = event_new(server->base, fd, EV_READ | EV_PERSIST, on_acceptable, listener);
+    if (listener->event == NULL || (server->accepting && event_add(listener->event, NULL) != 0)) {
+        if (listener->event != NULL) event_free(listener->event);
+        free(listener);
+        return error_set(err, ERROR_SYSTEM, "cannot watch the listening socket %d", fd);
+    }
+    list_push_back(&server->listeners, &listener->link);
+    return 0;
+}
+
+void http_server_drain(struct http_server *server, unsigned idle_grace_ms, void (*drained)(void *arg), void *arg)
+{
+    if (server->draining) return;
+    server->draining = true;
+    server->idle_grace_ms = idle_grace_ms;
+    server->drained = drained;
+    server->drained_arg = arg;
+    server_update(server);
+    event_active(server->wake, 0, 0);
+}
+
+void http_server_last_call(struct http_server *server, unsigned within_ms)
+{
+    server_now(server);
+    server->last_call_ms = server->now_ms + within_ms;
+    list_each(it, &server->listeners) {
+        if (server->accepting) event_active(list_at(it, struct http_listener, link)->event, EV_READ, 0);
+    }
+}
+
+unsigned http_server_connections(const struct http_server *server)
+{
+    return server->open;
+}
+
+unsigned http_server_in_flight(const struct http_server *server)
+{
+    return server->in_flight;
+}
+
+void http_server_free(struct http_server *server)
+{
+    if (server == NULL) return;
+    server->draining = true;
+    server->drained = NULL;
+    while (!list_is_empty(&server->conns)) conn_free(list_at(server->conns.next, struct http_conn, link));
+    list_each(it, &server->listeners) {
+        struct http_listener *listener = list_at(it, struct http_listener, link);
+
+        event_free(listener->event);
+        free(listener);
+    }
+    event_free(server->sweep);
+    event_free(server->wake);
+    buf_clear(&server->problem);
+    free(server);
+}

@@ -1,0 +1,62 @@
+/* What the files of http/ share of a server. Internal to http/. */
+#ifndef HTTP_SERVER_H
+#define HTTP_SERVER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <time.h>
+
+#include "base/list.h"
+#include "http/conn.h"
+#include "http/http.h"
+
+enum { SERVER_COMMON_BYTES = 128, SERVER_SCRATCH_BYTES = 16384 };
+
+struct http_server {
+    struct event_base *base;
+    const struct http_router *router;
+    const struct http_limits *limits;
+    const struct http_hooks *hooks;
+    struct http_parse_limits parse_limits;
+    struct list listeners;
+    struct list conns;
+    struct list ready;
+    struct list unread;
+    struct list stalled;
+    struct list waiting[WAIT_COUNT];
+    uint64_t wait_ms[WAIT_COUNT];
+    struct event *wake;  /* runs what is ready, outside of any handler */
+    struct event *sweep; /* looks at deadlines, while there is anything to look at */
+    struct timeval sweep_interval;
+    bool sweeping;
+    bool accepting;
+    uint64_t accept_again_ms; /* after running out of descriptors; 0: not paused */
+    uint64_t now_ms;          /* at the start of the event that is being handled */
+    uint64_t now_ns;
+    size_t unsent; /* output of all connections that waits for their clients */
+    unsigned open;
+    unsigned in_flight;
+    bool draining;
+    bool drain_begun;       /* idle connections were closed */
+    unsigned idle_grace_ms; /* … or have this long for one more request */
+    uint64_t last_call_ms;  /* until when the kernel's queues are emptied in a drain; 0: they are left alone */
+    void (*drained)(void *arg);
+    void *drained_arg;
+    time_t common_second;
+    struct slice common; /* "Date: …\r\nX-Content-Type-Options: nosniff\r\nX-Request-ID: " */
+    char common_text[SERVER_COMMON_BYTES];
+    char id_seed[17];
+    uint64_t id_count;
+    struct buf problem;                 /* one problem document at a time */
+    char scratch[SERVER_SCRATCH_BYTES]; /* for input that nobody wants */
+};
+
+/* Reads the clock: each event's callback does so first. */
+void server_now(struct http_server *server);
+/* Has the connection run once the current callback is over. */
+void server_ready(struct http_server *server, struct http_conn *conn);
+void server_opened(struct http_server *server);
+void server_closed(struct http_server *server);
+struct slice server_common(struct http_server *server);
+
+#endif
