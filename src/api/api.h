@@ -1,0 +1,107 @@
+/*
+ * The API: endpoints declared in tables, one file a resource, and what turns the tables into routes, prepared
+ * statements and answers. A plain endpoint is one entry and one statement; it needs no C function of its own.
+ *
+ * A statement's parameters are $1, $2, … in the order of the entry's `params`, then the body (as jsonb) where there is
+ * one. It returns one row at the most; no row is 404. The columns, by name, each optional but the first two for an
+ * answer with content:
+ *
+ *     status    the answer's HTTP status; 200 without it. 404 and 412 become problems; 204 has no body.
+ *     body      the answer's JSON, passed on as it is
+ *     etag      entity tag without its quotes; If-None-Match is answered with 304 from it
+ *     location  Location
+ *     next      cursor of the next page: becomes Link: <…?after=NEXT>; rel="next"
+ *
+ * A part of a statement between "[?" and "?]" is there only where the one optional parameter in it was given; every
+ * combination is a prepared statement of its own, so that each has the plan that its filters deserve.
+ */
+#ifndef API_API_H
+#define API_API_H
+
+#include <stddef.h>
+
+#include "base/attr.h"
+#include "base/error.h"
+#include "db/db.h"
+#include "http/http.h"
+#include "json/json.h"
+
+enum api_in {
+    API_IN_PATH,     /* in the order of the path's {…} */
+    API_IN_QUERY,    /* left out: default_text, else SQL NULL */
+    API_IN_HEADER,   /* by the field's name; left out: default_text, else SQL NULL */
+    API_IN_IF_MATCH, /* If-Match as bigint[]: NULL where it is absent or "*" */
+};
+
+struct api_param {
+    enum api_in in;
+    enum db_type type;
+    struct json_field field;
+};
+
+/* What the violation of a named constraint means to a client. A function that a statement calls may refuse in the same
+ * way, by RAISE … USING ERRCODE = 'check_violation', CONSTRAINT = name. */
+struct api_constraint {
+    const char *name;
+    unsigned status; /* 409 or 422 */
+    const char *code;
+    const char *pointer; /* the place that is wrong; NULL: none, it is the state of things */
+    const char *detail;
+};
+
+struct api_endpoint {
+    const char *id; /* unique; names the prepared statement, the log's and the metrics' route */
+    const char *summary;
+    enum http_method method;
+    const char *path;
+    const struct api_param *params;
+    size_t param_count;
+    const struct json_schema *body; /* NULL: takes none */
+    enum json_mode body_mode;
+    enum db_access access;
+    const char *sql;         /* NULL: `handle` answers */
+    http_handler_fn *handle; /* an answer that needs no database; use api_of(x) */
+};
+
+struct api_resource {
+    const struct api_endpoint *endpoints;
+    size_t count;
+    const struct api_constraint *constraints; /* that its statements can violate */
+    size_t constraint_count;
+};
+
+#define API_PARAMS(list) .params = (list), .param_count = countof(list)
+
+/* The resources; one file each. */
+extern const struct api_resource api_service;
+extern const struct api_resource api_strategies;
+extern const struct api_resource api_backtests;
+
+/* What endpoints need of the process that they run in. Borrowed; set by api_attach before the first request. */
+struct api_process {
+    void *ctx;
+    struct db *db;
+    /* The word for /health; "ok" is the good one. */
+    const char *(*health)(void *ctx);
+    /* This request is being worked on, with this statement: for whoever wonders what a crash came from. */
+    void (*working)(void *ctx, const struct http_exchange *x, const char *statement);
+    /* A query ended in a way that is our fault, not the client's (500): for the log. */
+    void (*fault)(void *ctx, const struct http_exchange *x, const char *statement, const struct db_result *result);
+};
+
+struct api;
+
+/* Builds routes and statements from the tables. An error here is a mistake in a table. */
+int api_new(struct api **ret_api, struct error *err) ATTR_CHECKED;
+void api_free(struct api *api); /* takes NULL */
+void api_attach(struct api *api, const struct api_process *process);
+/* Both live as long as the api. */
+const struct http_route *const *api_routes(const struct api *api, size_t *ret_count);
+const struct db_statement *const *api_statements(const struct api *api, size_t *ret_count);
+/* Of a route that this api made. */
+const struct api_endpoint *api_endpoint_of(const struct http_route *route);
+
+/* For `handle` functions. */
+const struct api_process *api_process_of(const struct http_exchange *x);
+
+#endif

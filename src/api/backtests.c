@@ -1,0 +1,248 @@
+/* Backtests: /api/v1/backtests. What happens to one after it was asked for is the services' work, by the functions of
+ * docs/backtests.md. */
+
+#include "api/sql.h"
+
+#define BACKTESTS_PATH "/api/v1/backtests"
+
+/* What clients see of a row of backtests that the statement calls b: what was asked for, and what has become of it. */
+#define BACKTEST_REQUEST                                                                                 \
+    "b.id, b.strategy_id, b.strategy_version, b.symbol, b.timeframe, rfc3339(b.\"start\") AS \"start\"," \
+    " rfc3339(b.\"end\") AS \"end\", b.initial_capital"
+#define BACKTEST_STATE                                                                           \
+    "b.status, b.progress, b.metrics, b.error, b.attempts, rfc3339(b.created_at) AS created_at," \
+    " rfc3339(b.started_at) AS started_at, rfc3339(b.finished_at) AS finished_at"
+#define BACKTEST_COLUMNS BACKTEST_REQUEST ", " BACKTEST_STATE
+
+/* As every backtest is at first. The answer to an Idempotency-Key that comes again is that of the first time, whatever
+ * has happened to the backtest since. */
+#define BACKTEST_STATE_AT_FIRST                                                                       \
+    "'queued' AS status, 0 AS progress, NULL::jsonb AS metrics, NULL::jsonb AS error, 0 AS attempts," \
+    " rfc3339(b.created_at) AS created_at, NULL::text AS started_at, NULL::text AS finished_at"
+
+#define BACKTEST_BODY(columns) "(SELECT row_to_json(j)::text FROM (SELECT " columns ") AS j) AS body"
+
+static const char *const backtest_timeframes[] = {"1m", "5m", "15m", "1h", "4h", "1d", NULL};
+static const char *const backtest_statuses[] = {"queued", "running", "succeeded", "failed", "cancelled", NULL};
+
+#define BACKTEST_SYMBOL .name = "symbol", .type = JSON_TYPE_STRING, .min_length = 1, .max_length = 32
+
+static const struct json_field backtest_fields[] = {
+    {
+        .name = "strategy_id",
+        .type = JSON_TYPE_STRING,
+        .format = JSON_FORMAT_UUID,
+        .required = true,
+        .description = "A strategy that is not archived",
+        .example = "\"019360a0-7c5e-7000-8000-000000000000\"",
+    },
+    {
+        .name = "strategy_version",
+        .type = JSON_TYPE_INTEGER,
+        .has_minimum = true,
+        .minimum = 1,
+        .description = "The version of the strategy that is tried; left out, the newest",
+    },
+    {
+        BACKTEST_SYMBOL,
+        .required = true,
+        .description = "What is traded",
+        .example = "\"BTCUSD\"",
+    },
+    {
+        .name = "timeframe",
+        .type = JSON_TYPE_STRING,
+        .required = true,
+        .values = backtest_timeframes,
+        .description = "Length of a bar",
+        .example = "\"1d\"",
+    },
+    {
+        .name = "start",
+        .type = JSON_TYPE_STRING,
+        .format = JSON_FORMAT_DATE_TIME,
+        .required = true,
+        .description = "Beginning of the span",
+        .example = "\"2024-01-01T00:00:00Z\"",
+    },
+    {
+        .name = "end",
+        .type = JSON_TYPE_STRING,
+        .format = JSON_FORMAT_DATE_TIME,
+        .required = true,
+        .description = "End of the span, later than its beginning",
+        .example = "\"2025-01-01T00:00:00Z\"",
+    },
+    {
+        .name = "initial_capital",
+        .type = JSON_TYPE_NUMBER,
+        .format = JSON_FORMAT_DECIMAL,
+        .required = true,
+        .max_length = 1000,
+        .has_minimum = true,
+        .exclusive_minimum = true,
+        .description = "Kept to the last digit; answered as a JSON number with all its digits",
+        .example = "10000.00",
+    },
+    {.name = "id", .type = JSON_TYPE_STRING, .format = JSON_FORMAT_UUID, .read_only = true},
+    {.name = "status", .type = JSON_TYPE_STRING, .values = backtest_statuses, .read_only = true},
+    {
+        .name = "progress",
+        .type = JSON_TYPE_NUMBER,
+        .has_minimum = true,
+        .has_maximum = true,
+        .maximum = 1,
+        .read_only = true,
+        .description = "From 0 to 1",
+    },
+    {
+        .name = "metrics",
+        .type = JSON_TYPE_OBJECT,
+        .nullable = true,
+        .read_only = true,
+        .description = "What came out of it, where it succeeded; its members are the service's own",
+    },
+    {
+        .name = "error",
+        .type = JSON_TYPE_OBJECT,
+        .nullable = true,
+        .read_only = true,
+        .description = "Why it failed, as a problem (RFC 9457)",
+    },
+    {.name = "attempts", .type = JSON_TYPE_INTEGER, .has_minimum = true, .read_only = true},
+    {.name = "created_at", .type = JSON_TYPE_STRING, .format = JSON_FORMAT_DATE_TIME, .read_only = true},
+    {
+        .name = "started_at",
+        .type = JSON_TYPE_STRING,
+        .format = JSON_FORMAT_DATE_TIME,
+        .nullable = true,
+        .read_only = true,
+        .description = "Of the last attempt",
+    },
+    {
+        .name = "finished_at",
+        .type = JSON_TYPE_STRING,
+        .format = JSON_FORMAT_DATE_TIME,
+        .nullable = true,
+        .read_only = true,
+    },
+};
+
+static const struct json_schema backtest_schema = {
+    .name = "Backtest",
+    .fields = backtest_fields,
+    .count = countof(backtest_fields),
+};
+
+static const struct api_param backtests_list_params[] = {
+    API_PARAM_LIMIT,
+    API_PARAM_AFTER_ID,
+    {
+        .in = API_IN_QUERY,
+        .type = DB_TYPE_UUID,
+        .field = {.name = "strategy_id", .type = JSON_TYPE_STRING, .format = JSON_FORMAT_UUID},
+    },
+    {
+        .in = API_IN_QUERY,
+        .type = DB_TYPE_TEXT,
+        .field = {.name = "status", .type = JSON_TYPE_STRING, .values = backtest_statuses},
+    },
+    {.in = API_IN_QUERY, .type = DB_TYPE_TEXT, .field = {BACKTEST_SYMBOL}},
+};
+
+static const struct api_param backtests_create_params[] = {
+    {
+        .in = API_IN_HEADER,
+        .type = DB_TYPE_TEXT,
+        .field =
+            {
+                .name = "Idempotency-Key",
+                .type = JSON_TYPE_STRING,
+                .min_length = 1,
+                .max_length = 255,
+                .pattern = "^[!-~]+$",
+                .description = "For 24 hours, the same key with the same body makes nothing new and gets the first "
+                               "answer again",
+                .example = "\"4b6f2d0c-run-17\"",
+            },
+    },
+};
+
+static const struct api_param backtests_id_params[] = {API_PARAM_ID};
+
+static const struct api_endpoint backtests_endpoints[] = {
+    {
+        .id = "listBacktests",
+        .summary = "Backtests, the newest first",
+        .method = HTTP_GET,
+        .path = BACKTESTS_PATH,
+        API_PARAMS(backtests_list_params),
+        .access = DB_READ,
+        .sql = "WITH page AS MATERIALIZED ("
+               "    SELECT " BACKTEST_COLUMNS "    FROM backtests AS b"
+               "    WHERE true"
+               "        [? AND b.id < $2 ?]"
+               "        [? AND b.strategy_id = $3 ?]"
+               "        [? AND b.status = $4 ?]"
+               "        [? AND b.symbol = $5 ?]"
+               "    ORDER BY b.id DESC"
+               "    LIMIT $1 + 1) " API_PAGE_BODY("id", "$1"),
+    },
+    {
+        .id = "createBacktest",
+        .summary = "Asks for a backtest",
+        .method = HTTP_POST,
+        .path = BACKTESTS_PATH,
+        API_PARAMS(backtests_create_params),
+        .body = &backtest_schema,
+        .access = DB_WRITE,
+        .sql =
+            "SELECT 202 AS status, '" BACKTESTS_PATH "/' || b.id AS location,"
+            "    " BACKTEST_BODY(BACKTEST_REQUEST ", " BACKTEST_STATE_AT_FIRST) " FROM backtest_request($2, $1) AS b",
+    },
+    {
+        .id = "getBacktest",
+        .summary = "One backtest as it is now",
+        .method = HTTP_GET,
+        .path = BACKTESTS_PATH "/{id}",
+        API_PARAMS(backtests_id_params),
+        .access = DB_READ,
+        .sql = "SELECT " BACKTEST_BODY(BACKTEST_COLUMNS) " FROM backtests AS b"
+                                                         " WHERE b.id = $1",
+    },
+    {
+        .id = "cancelBacktest",
+        .summary = "Cancels a backtest that is queued or running",
+        .method = HTTP_POST,
+        .path = BACKTESTS_PATH "/{id}/cancel",
+        API_PARAMS(backtests_id_params),
+        .access = DB_WRITE,
+        .sql = "SELECT " BACKTEST_BODY(BACKTEST_COLUMNS) " FROM backtest_cancel($1) AS b",
+    },
+};
+
+static const struct api_constraint backtests_constraints[] = {
+    {"backtests_strategy_known", 422, "validation_failed", "/strategy_id", "There is no such strategy."},
+    {"backtests_strategy_version_fkey", 422, "validation_failed", "/strategy_id",
+     "There is no such strategy any more."},
+    {"backtests_strategy_version_known", 422, "validation_failed", "/strategy_version",
+     "The strategy has no such version."},
+    {"backtests_strategy_not_archived", 409, "strategy_archived", "/strategy_id",
+     "The strategy is archived; nothing is tried of it any more."},
+    {"backtests_symbol_length", 422, "validation_failed", "/symbol", "must have 1 to 32 characters"},
+    {"backtests_timeframe_known", 422, "validation_failed", "/timeframe", "must be one of 1m, 5m, 15m, 1h, 4h, 1d"},
+    {"backtests_span", 422, "validation_failed", "/end", "must be later than start, by a microsecond or more"},
+    {"backtests_start_year", 422, "validation_failed", "/start", "must not be before the year 1 (UTC)"},
+    {"backtests_end_year", 422, "validation_failed", "/end", "must be before the year 10000 (UTC)"},
+    {"backtests_initial_capital_positive", 422, "validation_failed", "/initial_capital", "must be greater than 0"},
+    {"backtest_keys_one_request", 422, "idempotency_key_reused", "header:Idempotency-Key",
+     "This key came with another request before; a new request needs a new key."},
+    {"backtests_not_finished", 409, "backtest_finished", NULL, "The backtest has finished and cannot be cancelled."},
+};
+
+const struct api_resource api_backtests = {
+    .endpoints = backtests_endpoints,
+    .count = countof(backtests_endpoints),
+    .constraints = backtests_constraints,
+    .constraint_count = countof(backtests_constraints),
+};

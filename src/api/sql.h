@@ -1,0 +1,56 @@
+/* What the resources' statements and parameters have in common: inside the room only. */
+#ifndef API_SQL_H
+#define API_SQL_H
+
+#include "api/api.h"
+
+/* One page of the rows of `page`, which has at most limit + 1 of them: the last is only there to say that more follow.
+ * `cursor` is the column by which the page is ordered, downwards. */
+#define API_PAGE_BODY(cursor, limit)                                                                                   \
+    "SELECT '{\"items\":' || coalesce(array_to_json(array_agg(row_to_json(k) ORDER BY k." cursor " DESC)"              \
+    "        FILTER (WHERE k." cursor " IS NOT NULL))::text, '[]')"                                                    \
+    "    || ',\"next\":' || coalesce('\"' || n.next || '\"', 'null') || '}' AS body,"                                  \
+    "    n.next"                                                                                                       \
+    " FROM (SELECT CASE WHEN count(*) > " limit " THEN"                                                                \
+    "           (SELECT " cursor "::text FROM page ORDER BY " cursor " DESC OFFSET " limit " - 1 LIMIT 1) END AS next" \
+    "       FROM page) AS n"                                                                                           \
+    " LEFT JOIN (SELECT * FROM page ORDER BY " cursor " DESC LIMIT " limit ") AS k ON true"                            \
+    " GROUP BY n.next"
+
+/* The path's {id}. */
+#define API_PARAM_ID                                                                                     \
+    {                                                                                                    \
+        .in = API_IN_PATH, .type = DB_TYPE_UUID,                                                         \
+        .field = {.name = "id", .type = JSON_TYPE_STRING, .format = JSON_FORMAT_UUID, .required = true}, \
+    }
+
+#define API_PARAM_LIMIT                           \
+    {                                             \
+        .in = API_IN_QUERY, .type = DB_TYPE_INT8, \
+        .field = {                                \
+            .name = "limit",                      \
+            .type = JSON_TYPE_INTEGER,            \
+            .has_minimum = true,                  \
+            .minimum = 1,                         \
+            .has_maximum = true,                  \
+            .maximum = 200,                       \
+            .default_text = "50",                 \
+            .description = "Items a page",        \
+        },                                        \
+    }
+
+#define API_CURSOR_DESCRIPTION "Cursor: what the page before calls next"
+
+/* The cursor of a list that is ordered by id. */
+#define API_PARAM_AFTER_ID                         \
+    {                                              \
+        .in = API_IN_QUERY, .type = DB_TYPE_UUID,  \
+        .field = {                                 \
+            .name = "after",                       \
+            .type = JSON_TYPE_STRING,              \
+            .format = JSON_FORMAT_UUID,            \
+            .description = API_CURSOR_DESCRIPTION, \
+        },                                         \
+    }
+
+#endif

@@ -1,0 +1,96 @@
+/* Statements with optional clauses, "[? … $n … ?]", expanded to one prepared statement for every combination. */
+
+#include <stdlib.h>
+
+#include "api/operation.h"
+#include "base/buf.h"
+#include "base/mem.h"
+#include "base/number.h"
+
+static const char api_clause_open[] = "[?";
+static const char api_clause_close[] = "?]";
+
+/* The number behind the first "$" of the clause, from 0; -1 where there is none. */
+static int api_clause_find_param(struct slice clause)
+{
+    const char *dollar = memchr(clause.data, '$', clause.len);
+    uint64_t number = 0;
+
+    if (dollar == NULL) return -1;
+
+    struct slice digits = {dollar + 1, 0};
+
+    while (dollar + 1 + digits.len < clause.data + clause.len && digits.data[digits.len] >= '0' &&
+           digits.data[digits.len] <= '9') {
+        digits.len++;
+    }
+    return number_parse_u64(digits, &number) && number > 0 && number <= DB_PARAMS_MAX ? (int)number - 1 : -1;
+}
+
+static int api_clauses_find(struct api_operation *op, struct error *err)
+{
+    const char *at = op->endpoint->sql;
+
+    while ((at = strstr(at, api_clause_open)) != NULL) {
+        const char *end = strstr(at, api_clause_close);
+        int param = end == NULL ? -1 : api_clause_find_param((struct slice){at, (size_t)(end - at)});
+
+        if (end == NULL) return error_set(err, ERROR_INVALID, "an optional clause has no end: %.40s", at);
+        if (param < 0 || (size_t)param >= op->endpoint->param_count) {
+            return error_set(err, ERROR_INVALID, "an optional clause names no parameter: %.40s", at);
+        }
+        if (op->clause_count == API_CLAUSES_MAX) return error_set(err, ERROR_INVALID, "too many optional clauses");
+        op->clause_param[op->clause_count++] = (unsigned)param;
+        at = end;
+    }
+    return 0;
+}
+
+static char *api_variant_sql(const char *sql, unsigned variant)
+{
+    struct buf out = {0};
+
+    for (unsigned clause = 0;; clause++) {
+        const char *open = strstr(sql, api_clause_open);
+
+        if (open == NULL) break;
+        const char *close = strstr(open, api_clause_close);
+
+        buf_add(&out, sql, (size_t)(open - sql));
+        if ((variant & 1U << clause) != 0) buf_add(&out, open + 2, (size_t)(close - open) - 2);
+        sql = close + 2;
+    }
+    buf_add_str(&out, sql);
+    return buf_steal(&out);
+}
+
+int api_statement_expand(struct api_operation *op, struct error *err)
+{
+    const struct api_endpoint *e = op->endpoint;
+
+    if (e->param_count + (e->body == NULL ? 0 : 1) > DB_PARAMS_MAX) {
+        return error_set(err, ERROR_INVALID, "too many parameters");
+    }
+    if (api_clauses_find(op, err) != 0) return -1;
+    op->variants = mem_array(1U << op->clause_count, sizeof(*op->variants));
+    for (unsigned v = 0; v < 1U << op->clause_count; v++) {
+        struct db_statement *statement = &op->variants[v];
+
+        statement->name = v == 0 ? mem_strdup(e->id) : mem_printf("%s:%u", e->id, v);
+        statement->sql = api_variant_sql(e->sql, v);
+        statement->access = e->access;
+        for (size_t i = 0; i < e->param_count; i++) statement->params[statement->param_count++] = e->params[i].type;
+        if (e->body != NULL) statement->params[statement->param_count++] = DB_TYPE_JSONB;
+    }
+    return 0;
+}
+
+void api_statement_clear(struct api_operation *op)
+{
+    for (unsigned v = 0; op->variants != NULL && v < 1U << op->clause_count; v++) {
+        free((void *)(uintptr_t)op->variants[v].name);
+        free((void *)(uintptr_t)op->variants[v].sql);
+    }
+    free(op->variants);
+    op->variants = NULL;
+}

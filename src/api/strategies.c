@@ -1,0 +1,280 @@
+/* Strategies and their versions: /api/v1/strategies. */
+
+#include "api/sql.h"
+
+#define STRATEGIES_PATH "/api/v1/strategies"
+
+/* What clients see of a row of strategies that the statement calls s. */
+#define STRATEGY_COLUMNS                                                      \
+    "s.id, s.name, s.description, s.kind, s.parameters, s.status, s.version," \
+    " rfc3339(s.created_at) AS created_at, rfc3339(s.updated_at) AS updated_at"
+#define STRATEGY_BODY "(SELECT row_to_json(j)::text FROM (SELECT " STRATEGY_COLUMNS ") AS j)"
+
+/* The same of a row of strategy_versions that the statement calls v. */
+#define STRATEGY_VERSION_COLUMNS                                                       \
+    "v.strategy_id, v.version, v.name, v.description, v.kind, v.parameters, v.status," \
+    " rfc3339(v.created_at) AS created_at"
+
+/* What clients write, and how it is read from a body, with api.md's defaults for what is left out. */
+#define STRATEGY_MEMBERS "(name, description, kind, parameters, status)"
+#define STRATEGY_VALUES(json)                                                                                       \
+    "SELECT i.name, coalesce(i.description, ''), i.kind, coalesce(i.parameters, '{}'), coalesce(i.status, 'draft')" \
+    " FROM jsonb_to_record(" json ") AS i(name text, description text, kind text, parameters jsonb, status text)"
+
+static const char *const strategy_statuses[] = {"draft", "active", "archived", NULL};
+
+#define STRATEGY_KIND                                                                                            \
+    .name = "kind", .type = JSON_TYPE_STRING, .min_length = 1, .max_length = 64, .pattern = "^[a-z][a-z0-9_]*$", \
+    .description = "The rule that the strategy follows", .example = "\"sma_crossover\""
+
+static const struct json_field strategy_input_fields[] = {
+    {
+        .name = "name",
+        .type = JSON_TYPE_STRING,
+        .required = true,
+        .min_length = 1,
+        .max_length = 100,
+        .description = "Unique among the strategies that are not archived",
+        .example = "\"Golden cross\"",
+    },
+    {
+        .name = "description",
+        .type = JSON_TYPE_STRING,
+        .max_length = 2000,
+        .default_text = "\"\"",
+        .description = "For people",
+    },
+    {STRATEGY_KIND, .required = true},
+    {
+        .name = "parameters",
+        .type = JSON_TYPE_OBJECT,
+        .max_bytes = 65536,
+        .default_text = "{}",
+        .description = "What the rule needs; its members are the rule's own",
+        .example = "{\"fast\":10,\"slow\":50}",
+    },
+    {
+        .name = "status",
+        .type = JSON_TYPE_STRING,
+        .values = strategy_statuses,
+        .default_text = "\"draft\"",
+        .description = "Archived strategies free their name",
+    },
+    {.name = "id", .type = JSON_TYPE_STRING, .format = JSON_FORMAT_UUID, .read_only = true},
+    {.name = "version", .type = JSON_TYPE_INTEGER, .read_only = true},
+    {.name = "created_at", .type = JSON_TYPE_STRING, .format = JSON_FORMAT_DATE_TIME, .read_only = true},
+    {.name = "updated_at", .type = JSON_TYPE_STRING, .format = JSON_FORMAT_DATE_TIME, .read_only = true},
+};
+
+static const struct json_schema strategy_input = {
+    .name = "Strategy",
+    .fields = strategy_input_fields,
+    .count = countof(strategy_input_fields),
+};
+
+#define PARAM_IF_MATCH                                                                    \
+    {                                                                                     \
+        .in = API_IN_IF_MATCH, .type = DB_TYPE_INT8_ARRAY, .field = {.name = "If-Match" } \
+    }
+static const struct api_param strategies_list_params[] = {
+    API_PARAM_LIMIT,
+    API_PARAM_AFTER_ID,
+    {
+        .in = API_IN_QUERY,
+        .type = DB_TYPE_TEXT,
+        .field = {.name = "status", .type = JSON_TYPE_STRING, .values = strategy_statuses},
+    },
+    {.in = API_IN_QUERY, .type = DB_TYPE_TEXT, .field = {STRATEGY_KIND}},
+    {
+        .in = API_IN_QUERY,
+        .type = DB_TYPE_TEXT,
+        .field = {.name = "q",
+                  .type = JSON_TYPE_STRING,
+                  .min_length = 1,
+                  .max_length = 100,
+                  .description = "Text in the name, in either case"},
+    },
+};
+
+static const struct api_param strategies_id_params[] = {API_PARAM_ID};
+static const struct api_param strategies_change_params[] = {API_PARAM_ID, PARAM_IF_MATCH};
+
+static const struct api_param versions_list_params[] = {
+    API_PARAM_ID,
+    API_PARAM_LIMIT,
+    {
+        .in = API_IN_QUERY,
+        .type = DB_TYPE_INT8,
+        .field = {.name = "after",
+                  .type = JSON_TYPE_INTEGER,
+                  .has_minimum = true,
+                  .minimum = 1,
+                  .description = API_CURSOR_DESCRIPTION},
+    },
+};
+
+static const struct api_param versions_get_params[] = {
+    API_PARAM_ID,
+    {
+        .in = API_IN_PATH,
+        .type = DB_TYPE_INT8,
+        .field = {.name = "version", .type = JSON_TYPE_INTEGER, .required = true, .has_minimum = true, .minimum = 1},
+    },
+};
+
+/* What a change that found its row, or did not, comes to: $1 is the id, $2 what If-Match names. */
+#define CHANGE_STATUS(done)                                                                                       \
+    "CASE WHEN c.id IS NOT NULL THEN " done " WHEN e.id IS NOT NULL AND $2 IS NOT NULL THEN 412 ELSE 404 END AS " \
+    "status"
+#define CHANGE_FROM                   \
+    " FROM (SELECT 1) AS one"         \
+    " LEFT JOIN changed AS c ON true" \
+    " LEFT JOIN strategies AS e ON e.id = $1"
+
+/* A strategy's next version, of the members that `json` holds. */
+#define CHANGE_SQL(json)                                                                        \
+    "WITH changed AS ("                                                                         \
+    "    UPDATE strategies AS s"                                                                \
+    "    SET " STRATEGY_MEMBERS                                                                 \
+    " = (" STRATEGY_VALUES(json) ")"                                                            \
+                                 "    WHERE s.id = $1 AND ($2 IS NULL OR s.version = ANY ($2))" \
+                                 "    RETURNING s.id, s.version, " STRATEGY_BODY " AS body)"    \
+                                 " SELECT " CHANGE_STATUS("200") ", c.version AS etag, c.body" CHANGE_FROM
+
+static const struct api_endpoint strategies_endpoints[] = {
+    {
+        .id = "listStrategies",
+        .summary = "Strategies, the newest first",
+        .method = HTTP_GET,
+        .path = STRATEGIES_PATH,
+        API_PARAMS(strategies_list_params),
+        .access = DB_READ,
+        .sql = "WITH page AS MATERIALIZED ("
+               "    SELECT " STRATEGY_COLUMNS "    FROM strategies AS s"
+               "    WHERE true"
+               "        [? AND s.id < $2 ?]"
+               "        [? AND s.status = $3 ?]"
+               "        [? AND s.kind = $4 ?]"
+               "        [? AND s.name ILIKE '%' || regexp_replace($5, '([\\\\%_])', '\\\\\\1', 'g') || '%' ?]"
+               "    ORDER BY s.id DESC"
+               "    LIMIT $1 + 1) " API_PAGE_BODY("id", "$1"),
+    },
+    {
+        .id = "createStrategy",
+        .summary = "A new strategy",
+        .method = HTTP_POST,
+        .path = STRATEGIES_PATH,
+        .body = &strategy_input,
+        .access = DB_WRITE,
+        .sql = "INSERT INTO strategies AS s " STRATEGY_MEMBERS " " STRATEGY_VALUES(
+            "$1") " RETURNING 201 AS status, s.version AS etag, '" STRATEGIES_PATH "/' || s.id AS location,"
+                  "     " STRATEGY_BODY " AS body",
+    },
+    {
+        .id = "getStrategy",
+        .summary = "One strategy as it is now",
+        .method = HTTP_GET,
+        .path = STRATEGIES_PATH "/{id}",
+        API_PARAMS(strategies_id_params),
+        .access = DB_READ,
+        .sql = "SELECT s.version AS etag, " STRATEGY_BODY " AS body"
+               " FROM strategies AS s"
+               " WHERE s.id = $1",
+    },
+    {
+        .id = "replaceStrategy",
+        .summary = "A strategy's next version, whole",
+        .method = HTTP_PUT,
+        .path = STRATEGIES_PATH "/{id}",
+        API_PARAMS(strategies_change_params),
+        .body = &strategy_input,
+        .access = DB_WRITE,
+        .sql = CHANGE_SQL("$3"),
+    },
+    {
+        .id = "patchStrategy",
+        .summary = "A strategy's next version, as a merge patch (RFC 7396)",
+        .method = HTTP_PATCH,
+        .path = STRATEGIES_PATH "/{id}",
+        API_PARAMS(strategies_change_params),
+        .body = &strategy_input,
+        .body_mode = JSON_MODE_MERGE,
+        .access = DB_WRITE,
+        .sql = CHANGE_SQL(
+            "jsonb_merge_patch(jsonb_build_object('name', s.name, 'description', s.description, 'kind', s.kind,"
+            " 'parameters', s.parameters, 'status', s.status), $3)"),
+    },
+    {
+        .id = "deleteStrategy",
+        .summary = "Deletes a strategy (204), or archives it where a backtest refers to it (200)",
+        .method = HTTP_DELETE,
+        .path = STRATEGIES_PATH "/{id}",
+        API_PARAMS(strategies_change_params),
+        .access = DB_WRITE,
+        .sql = "WITH used AS ("
+               "    SELECT EXISTS (SELECT FROM backtests AS b WHERE b.strategy_id = $1) AS used),"
+               " archived AS ("
+               "    UPDATE strategies AS s"
+               "    SET status = 'archived'"
+               "    FROM used AS u"
+               "    WHERE u.used AND s.id = $1 AND ($2 IS NULL OR s.version = ANY ($2))"
+               "    RETURNING s.id, 200 AS status, s.version, " STRATEGY_BODY " AS body),"
+               " deleted AS ("
+               "    DELETE FROM strategies AS s"
+               "    USING used AS u"
+               "    WHERE NOT u.used AND s.id = $1 AND ($2 IS NULL OR s.version = ANY ($2))"
+               "    RETURNING s.id),"
+               " changed AS ("
+               "    SELECT id, status, version, body FROM archived"
+               "    UNION ALL SELECT id, 204, NULL, NULL FROM deleted)"
+               " SELECT " CHANGE_STATUS("c.status") ", c.version AS etag, c.body" CHANGE_FROM,
+    },
+    {
+        .id = "listStrategyVersions",
+        .summary = "Every version that a strategy has had, the newest first",
+        .method = HTTP_GET,
+        .path = STRATEGIES_PATH "/{id}/versions",
+        API_PARAMS(versions_list_params),
+        .access = DB_READ,
+        .sql = "WITH page AS MATERIALIZED ("
+               "    SELECT " STRATEGY_VERSION_COLUMNS "    FROM strategy_versions AS v"
+               "    WHERE v.strategy_id = $1"
+               "        [? AND v.version < $3 ?]"
+               "    ORDER BY v.version DESC"
+               "    LIMIT $2 + 1)"
+               " SELECT p.* FROM strategies AS s, LATERAL (" API_PAGE_BODY("version", "$2") ") AS p"
+                                                                                            " WHERE s.id = $1",
+    },
+    {
+        .id = "getStrategyVersion",
+        .summary = "One version of a strategy; it never changes",
+        .method = HTTP_GET,
+        .path = STRATEGIES_PATH "/{id}/versions/{version}",
+        API_PARAMS(versions_get_params),
+        .access = DB_READ,
+        .sql = "SELECT v.version AS etag,"
+               "    (SELECT row_to_json(j)::text FROM (SELECT " STRATEGY_VERSION_COLUMNS ") AS j) AS body"
+               " FROM strategy_versions AS v"
+               " WHERE v.strategy_id = $1 AND v.version = $2",
+    },
+};
+
+static const struct api_constraint strategies_constraints[] = {
+    {"strategies_name_key", 409, "name_taken", "/name", "Another strategy that is not archived has this name."},
+    {"strategies_name_length", 422, "validation_failed", "/name", "must have 1 to 100 characters"},
+    {"strategies_description_length", 422, "validation_failed", "/description", "must have at most 2000 characters"},
+    {"strategies_kind_pattern", 422, "validation_failed", "/kind",
+     "must match ^[a-z][a-z0-9_]*$ and have 1 to 64 characters"},
+    {"strategies_parameters_object", 422, "validation_failed", "/parameters", "must be an object"},
+    {"strategies_parameters_size", 422, "validation_failed", "/parameters",
+     "must be at most 65536 bytes of JSON, as PostgreSQL writes it (numbers in full, a space after each colon and "
+     "comma)"},
+    {"strategies_status_known", 422, "validation_failed", "/status", "must be one of draft, active, archived"},
+};
+
+const struct api_resource api_strategies = {
+    .endpoints = strategies_endpoints,
+    .count = countof(strategies_endpoints),
+    .constraints = strategies_constraints,
+    .constraint_count = countof(strategies_constraints),
+};

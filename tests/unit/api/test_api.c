@@ -1,0 +1,95 @@
+#include <stdio.h>
+#include <string.h>
+
+#include "api/operation.h"
+#include "unit.h"
+
+static const struct api_param two_params[] = {
+    {.in = API_IN_QUERY, .type = DB_TYPE_TEXT, .field = {.name = "a"}},
+    {.in = API_IN_QUERY, .type = DB_TYPE_INT8, .field = {.name = "b"}},
+};
+
+static int expand(const char *sql, struct api_operation *op, struct api_endpoint *endpoint, struct error *err)
+{
+    *endpoint = (struct api_endpoint){.id = "x", API_PARAMS(two_params), .sql = sql};
+    *op = (struct api_operation){.endpoint = endpoint};
+    return api_statement_expand(op, err);
+}
+
+static void test_every_combination_of_clauses_is_a_statement(void)
+{
+    struct api_operation op;
+    struct api_endpoint endpoint;
+    struct error err;
+
+    CU_ASSERT_EQUAL_FATAL(expand("S[? A $2 ?]M[?B $1?]E", &op, &endpoint, &err), 0);
+    UNIT_INT(op.clause_count, 2);
+    UNIT_INT(op.clause_param[0], 1);
+    UNIT_INT(op.clause_param[1], 0);
+    UNIT_STR(op.variants[0].sql, "SME");
+    UNIT_STR(op.variants[1].sql, "S A $2 ME");
+    UNIT_STR(op.variants[2].sql, "SMB $1E");
+    UNIT_STR(op.variants[3].sql, "S A $2 MB $1E");
+    UNIT_STR(op.variants[0].name, "x");
+    UNIT_STR(op.variants[3].name, "x:3");
+    UNIT_INT(op.variants[3].param_count, 2);
+    UNIT_INT(op.variants[3].params[1], DB_TYPE_INT8);
+    api_statement_clear(&op);
+}
+
+static void test_a_clause_must_end_and_name_a_parameter(void)
+{
+    static const char *const wrong[] = {"a[? $1", "a[? b ?]", "a[? $3 ?]", "a[? $0 ?]", "a[? $ ?]"};
+    struct api_operation op;
+    struct api_endpoint endpoint;
+    struct error err;
+
+    for (size_t i = 0; i < countof(wrong); i++) {
+        UNIT_INT(expand(wrong[i], &op, &endpoint, &err), -1);
+        api_statement_clear(&op);
+    }
+}
+
+/* What the tables declare must fit together: the router takes the routes, names are unique, and a statement uses
+ * exactly the parameters that it is given. */
+static void test_the_tables_hold_together(void)
+{
+    struct api *api;
+    struct http_router *router;
+    struct error err;
+    size_t route_count;
+    size_t statement_count;
+
+    CU_ASSERT_EQUAL_FATAL(api_new(&api, &err), 0);
+    const struct http_route *const *routes = api_routes(api, &route_count);
+    const struct db_statement *const *statements = api_statements(api, &statement_count);
+
+    CU_ASSERT(route_count > 8);
+    CU_ASSERT(statement_count > route_count);
+    UNIT_INT(http_router_new(routes, route_count, &router, &err), 0);
+    for (size_t i = 0; i < statement_count; i++) {
+        char after[8];
+
+        for (size_t j = 0; j < i; j++) CU_ASSERT_STRING_NOT_EQUAL(statements[i]->name, statements[j]->name);
+        snprintf(after, sizeof(after), "$%u", statements[i]->param_count + 1);
+        CU_ASSERT_PTR_NULL(strstr(statements[i]->sql, after));
+        CU_ASSERT_PTR_NULL(strstr(statements[i]->sql, "[?"));
+    }
+    for (size_t i = 0; i < route_count; i++) {
+        CU_ASSERT_PTR_NOT_NULL(api_endpoint_of(routes[i])->summary);
+        UNIT_INT(routes[i]->index, i);
+    }
+    http_router_free(router);
+    api_free(api);
+}
+
+int main(void)
+{
+    static const struct unit_test tests[] = {
+        UNIT_TEST(test_every_combination_of_clauses_is_a_statement),
+        UNIT_TEST(test_a_clause_must_end_and_name_a_parameter),
+        UNIT_TEST(test_the_tables_hold_together),
+    };
+
+    return unit_main("api", tests, countof(tests));
+}
