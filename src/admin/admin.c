@@ -1,0 +1,96 @@
+#include "admin/admin.h"
+
+#include <stdlib.h>
+
+#include "admin/status.h"
+#include "base/log.h"
+#include "http/health.h"
+#include "ipc/life.h"
+
+struct admin {
+    const struct admin_options *options;
+    struct life *life;
+    struct http_router *router;
+    struct http_hooks hooks;
+    struct http_server *server;
+};
+
+static void admin_health(struct http_exchange *x)
+{
+    const struct admin *a = http_exchange_context(x);
+
+    http_respond_health(x, scoreboard_health_name(scoreboard_health(a->options->board)));
+}
+
+static void admin_live(struct http_exchange *x)
+{
+    http_respond_health(x, "ok");
+}
+
+static void admin_status(struct http_exchange *x)
+{
+    const struct admin *a = http_exchange_context(x);
+    struct buf body = {0};
+
+    admin_status_json(a->options->board, &body);
+    http_exchange_add_header(x, "Cache-Control", SLICE_LIT("no-store"));
+    http_respond(x, 200, "application/json", buf_slice(&body));
+    buf_clear(&body);
+}
+
+static const struct http_route admin_status_route = {.method = HTTP_GET, .path = "/status", .handle = admin_status};
+static const struct http_route admin_health_route = {.method = HTTP_GET, .path = "/health", .handle = admin_health};
+static const struct http_route admin_ready_route = {
+    .method = HTTP_GET, .path = "/health/ready", .handle = admin_health};
+static const struct http_route admin_live_route = {.method = HTTP_GET, .path = "/health/live", .handle = admin_live};
+static const struct http_route *const admin_routes[] = {&admin_health_route, &admin_ready_route, &admin_live_route,
+                                                        &admin_status_route};
+
+static void admin_on_drained(void *ctx)
+{
+    const struct admin *a = ctx;
+
+    life_end(a->life);
+}
+
+static void admin_drain(void *ctx, const char *why)
+{
+    struct admin *a = ctx;
+
+    log_debug("draining", LOG_STR("why", why));
+    http_server_drain(a->server, 0, admin_on_drained, a);
+}
+
+static int admin_init(struct admin *a, struct error *err)
+{
+    struct life_events events = {.ctx = a, .drain = admin_drain};
+
+    if (life_new(a->options->channel_fd, &events, &a->life, err) != 0) return -1;
+    if (http_router_new(admin_routes, countof(admin_routes), &a->router, err) != 0) return -1;
+    a->hooks = (struct http_hooks){.ctx = a};
+    a->server = http_server_new(life_base(a->life), a->router, a->options->http_limits, &a->hooks);
+    for (size_t i = 0; i < a->options->listen_count; i++) {
+        if (http_server_listen(a->server, a->options->listen_fds[i], err) != 0) return -1;
+    }
+    life_ready(a->life);
+    return 0;
+}
+
+int admin_run(const struct admin_options *options)
+{
+    struct admin a = {.options = options};
+    struct error err;
+    int status = EXIT_SUCCESS;
+
+    log_set_role("admin");
+    if (admin_init(&a, &err) == 0) {
+        life_run(a.life);
+    } else {
+        log_error("the admin process cannot start", LOG_STR("error", err.message));
+        status = EXIT_FAILURE;
+    }
+    http_server_free(a.server);
+    http_router_free(a.router);
+    life_free(a.life);
+    return status;
+}

@@ -1,0 +1,62 @@
+#include "admin/status.h"
+
+#include <inttypes.h>
+
+#include "base/clock.h"
+#include "base/process.h"
+
+static double status_seconds_since(uint64_t ms)
+{
+    uint64_t now = clock_monotonic_ms();
+
+    return now > ms ? (double)(now - ms) / 1000 : 0;
+}
+
+static void status_add_worker(struct buf *out, const struct scoreboard_worker *w)
+{
+    buf_printf(
+        out,
+        "{\"pid\":%d,\"generation\":%u,\"state\":\"%s\",\"database\":\"%s\",\"uptime_s\":%.3f,\"requests\":%" PRIu64
+        ",\"in_flight\":%u,\"connections\":%u,\"queue_depth\":%u,\"memory_bytes\":%" PRIu64
+        ",\"restarts\":%u,\"heartbeat_age_s\":%.3f}",
+        w->pid, w->generation, scoreboard_worker_name((enum scoreboard_worker_state)w->state),
+        scoreboard_database_name((enum scoreboard_database)w->database), status_seconds_since(w->started_ms),
+        w->requests, w->in_flight, w->connections, w->queue_depth, process_resident_bytes(w->pid), w->restarts,
+        status_seconds_since(w->heartbeat_ms));
+}
+
+static void status_add_reload(struct buf *out, const struct scoreboard_reload *reload)
+{
+    char at[CLOCK_RFC3339_BYTES];
+
+    clock_format_rfc3339(reload->wall_us, at);
+    buf_printf(out,
+               "{\"number\":%u,\"state\":\"%s\",\"step\":\"%s\",\"at\":%s%s%s,\"duration_ms\":%" PRIu64 ",\"reason\":",
+               reload->number, scoreboard_reload_name((enum scoreboard_reload_state)reload->state), reload->step,
+               reload->number == 0 ? "" : "\"", reload->number == 0 ? "null" : at, reload->number == 0 ? "" : "\"",
+               reload->duration_ms);
+    buf_add_json(out, slice_of(reload->reason));
+    buf_add_char(out, '}');
+}
+
+void admin_status_json(const struct scoreboard *board, struct buf *out)
+{
+    struct scoreboard_story story;
+    bool first = true;
+
+    scoreboard_hear(board, &story);
+    buf_printf(out, "{\"status\":\"%s\",\"version\":\"%s\",\"generation\":%u,\"executable\":",
+               scoreboard_health_name(scoreboard_health(board)), story.version, board->generation);
+    buf_add_json(out, slice_of(story.executable));
+    buf_printf(out, ",\"pid\":%d,\"uptime_s\":%.3f,\"workers\":[", board->master_pid,
+               status_seconds_since(board->started_ms));
+    for (uint32_t i = 0; i < board->workers && i < SCOREBOARD_WORKERS_MAX; i++) {
+        if (board->worker[i].pid == 0) continue;
+        if (!first) buf_add_char(out, ',');
+        first = false;
+        status_add_worker(out, &board->worker[i]);
+    }
+    buf_add_str(out, "],\"reload\":");
+    status_add_reload(out, &story.reload);
+    buf_add_char(out, '}');
+}

@@ -1,0 +1,217 @@
+/* The service: the roles of its processes, and what each is given. */
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "admin/admin.h"
+#include "base/buf.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "command/command.h"
+#include "http/http.h"
+#include "master/master.h"
+#include "migrate/migrate.h"
+#include "worker/worker.h"
+
+struct serve {
+    const struct command_context *context;
+    struct http_limits http_limits;
+    struct buf schema_versions; /* a text[] literal */
+    struct buf settings;        /* as conf_export writes them */
+    /* argv of the next image, of its preflight, and of its migration */
+    char **args;
+    char **preflight_args;
+    char **migrate_args;
+};
+
+/* The command line of a program with the same settings: `words` (NULL-terminated) are its command and options. */
+static char **serve_args_new(const struct command_context *context, const char *const *words)
+{
+    size_t count = 0;
+    size_t at = 0;
+
+    while (words[count] != NULL) count++;
+    char **args = mem_array(1 + context->set_count + count + 1, sizeof(char *));
+
+    args[at++] = mem_strdup("stratslabd");
+    for (size_t i = 0; i < context->set_count; i++) args[at++] = mem_printf("--set=%s", context->sets[i]);
+    for (size_t i = 0; i < count; i++) args[at++] = mem_strdup(words[i]);
+    return args;
+}
+
+static void serve_args_free(char **args)
+{
+    for (size_t i = 0; args != NULL && args[i] != NULL; i++) free(args[i]);
+    free(args);
+}
+
+static void serve_init_args(struct serve *serve)
+{
+    char *version = mem_printf("--state-version=%d", MASTER_STATE_VERSION);
+    char *have = mem_printf("--have=%s", serve->schema_versions.data);
+    const char *const again[] = {"serve", NULL};
+    const char *const preflight[] = {"check", "--preflight", version, have, NULL};
+    const char *const migrate[] = {"migrate", "up", NULL};
+
+    serve->args = serve_args_new(serve->context, again);
+    serve->preflight_args = serve_args_new(serve->context, preflight);
+    serve->migrate_args = serve_args_new(serve->context, migrate);
+    free(version);
+    free(have);
+}
+
+void command_serve_give_back(const struct command_context *context, const char *reason)
+{
+    const char *const again[] = {"serve", NULL};
+    char **args = serve_args_new(context, again);
+
+    master_give_back(context->resume_fd, reason, args);
+    serve_args_free(args);
+}
+
+static int serve_migrate(const struct master_child *child)
+{
+    const struct serve *serve = child->ctx;
+
+    log_set_role("migrate");
+    return command_migrate_boot(serve->context);
+}
+
+static int serve_admin(const struct master_child *child)
+{
+    const struct serve *serve = child->ctx;
+
+    return admin_run(&(struct admin_options){
+        .http_limits = &serve->http_limits,
+        .board = child->board,
+        .channel_fd = child->channel_fd,
+        .listen_fds = child->listen_fds,
+        .listen_count = child->listen_count,
+    });
+}
+
+static int serve_worker(const struct master_child *child)
+{
+    const struct serve *serve = child->ctx;
+
+    return worker_run(&(struct worker_options){
+        .conf = serve->context->conf,
+        .http_limits = &serve->http_limits,
+        .board = child->board,
+        .slot = child->index,
+        .channel_fd = child->channel_fd,
+        .listen_fds = child->listen_fds,
+        .listen_count = child->listen_count,
+        .schema_versions = serve->schema_versions.data,
+    });
+}
+
+static void serve_configure_log(const struct conf *conf)
+{
+    /* systemd sets JOURNAL_STREAM where standard error goes to the journal (systemd.exec(5)). */
+    log_configure(&(struct log_options){
+        .level = conf->log_level,
+        .format = conf->log_format,
+        .journal_prefix = getenv("JOURNAL_STREAM") != NULL,
+        .fd = 2,
+    });
+}
+
+static struct http_limits serve_http_limits(const struct conf *conf)
+{
+    return (struct http_limits){
+        .request_line_bytes = conf->http_request_line_bytes,
+        .header_bytes = conf->http_header_bytes,
+        .header_fields = conf->http_header_fields,
+        .body_bytes = conf->http_body_bytes,
+        .header_timeout_ms = conf->http_header_timeout_ms,
+        .body_timeout_ms = conf->http_body_timeout_ms,
+        .idle_timeout_ms = conf->http_idle_timeout_ms,
+        .write_timeout_ms = conf->http_write_timeout_ms,
+        .connections = conf->http_connections,
+        .output_bytes = 1024UL * 1024UL,
+        .output_total_bytes = 128UL * 1024UL * 1024UL,
+    };
+}
+
+/* Table order is start order: health first, so that "migrating" can be seen. */
+static struct master_options serve_roles(struct serve *serve)
+{
+    const struct conf *conf = serve->context->conf;
+
+    return (struct master_options){
+        .conf = conf,
+        .ctx = serve,
+        .args = serve->args,
+        .preflight_args = serve->preflight_args,
+        .migrate_args = serve->migrate_args,
+        .settings = buf_slice(&serve->settings),
+        .resume_fd = serve->context->resume_fd,
+        .roles =
+            {
+                {.name = "admin",
+                 .run = serve_admin,
+                 .listen = &conf->admin_listen,
+                 .count = conf->admin_listen.count > 0 ? 1 : 0,
+                 .ends_last = true},
+                {.name = "migrate",
+                 .run = serve_migrate,
+                 .count = conf->migrate_on_start ? 1 : 0,
+                 .task = true,
+                 .phase = SCOREBOARD_MIGRATING},
+                {.name = "worker",
+                 .run = serve_worker,
+                 .listen = &conf->listen,
+                 .count = conf->workers,
+                 .is_worker = true},
+            },
+    };
+}
+
+static int serve_run(const struct command_context *context)
+{
+    struct serve serve = {.context = context, .http_limits = serve_http_limits(context->conf)};
+    struct migrate_files *files = NULL;
+    struct error err;
+
+    serve_configure_log(context->conf);
+    /* Read once: what this build knows does not change when somebody puts a file there while it serves. */
+    if (migrate_files_load(context->conf->migrations_dir, &files, &err) != 0) {
+        if (context->resume_fd >= 0) command_serve_give_back(context, err.message);
+        fprintf(stderr, "stratslabd: %s\n", err.message);
+        return command_exit_of(&err);
+    }
+    migrate_files_array(files, &serve.schema_versions);
+    buf_cstr(&serve.schema_versions);
+    serve_init_args(&serve);
+    conf_export(context->conf, &serve.settings);
+    migrate_files_free(files);
+
+    struct master_options options = serve_roles(&serve);
+    int status = master_run(&options);
+
+    buf_clear(&serve.schema_versions);
+    buf_clear(&serve.settings);
+    serve_args_free(serve.args);
+    serve_args_free(serve.preflight_args);
+    serve_args_free(serve.migrate_args);
+    return status;
+}
+
+int command_serve(const struct command_context *context, int argc, char **argv)
+{
+    if (argc > 1 && (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0)) {
+        printf("Usage: stratslabd [serve]\n\nRuns the service in the foreground: applies pending migrations, then "
+               "serves on "
+               "STRATSLAB_LISTEN until\nSIGTERM or SIGINT. Settings come from the environment, the settings file and "
+               "--set;\n"
+               "see stratslabd config --sample.\n");
+        return COMMAND_OK;
+    }
+    if (argc > 1) {
+        fprintf(stderr, "stratslabd serve: takes no argument, but was given \"%s\"\n", argv[1]);
+        return COMMAND_USAGE;
+    }
+    return serve_run(context);
+}

@@ -1,0 +1,103 @@
+/* What the files of this room share. Nobody else includes it. */
+#ifndef MASTER_INTERNAL_H
+#define MASTER_INTERNAL_H
+
+#include "master/process.h"
+#include "master/supervise.h"
+
+/* Past the workers' own time for a graceful stop (conf stop_timeout), what is left is killed. */
+enum { MASTER_KILL_GRACE_MS = 2000 };
+
+enum master_state {
+    MASTER_STARTING, /* tasks run, the roles behind them wait */
+    MASTER_SERVING,
+    MASTER_DELAYING, /* readiness is 503, everything else goes on */
+    MASTER_STOPPING, /* children drain */
+    MASTER_STOPPED,
+};
+
+/* A reload, in the order of its steps; each but the first and the last is a child process. */
+enum reload_step {
+    RELOAD_IDLE,
+    RELOAD_PREFLIGHT, /* the new executable runs check */
+    RELOAD_MIGRATE,   /* the new executable runs migrate up */
+    RELOAD_EXEC,      /* this process becomes the new executable */
+    RELOAD_ROLL,      /* the new executable replaces children, one after the other */
+};
+
+enum { RELOAD_OUTPUT_BYTES = SCOREBOARD_REASON_BYTES };
+
+struct reload {
+    enum reload_step step;
+    bool again; /* a SIGHUP came meanwhile */
+    uint64_t began_ms;
+    uint64_t deadline_ms; /* of the step; UINT64_MAX: none */
+    int exe_fd;           /* the new executable, held from its preflight to its start: the bytes that were checked are
+                           * the bytes that run; -1 */
+    pid_t pid;            /* of the step's child; 0 */
+    int output_fd;        /* its standard error; -1 */
+    char output[RELOAD_OUTPUT_BYTES]; /* the end of what it said */
+    size_t output_len;
+};
+
+struct master {
+    struct nursery nursery;
+    enum master_state state;
+    uint64_t deadline_ms; /* of MASTER_DELAYING and MASTER_STOPPING */
+    uint64_t born_ms;     /* of the first image */
+    bool was_ready;       /* a worker once was */
+    struct supervise_crashes crashes;
+    int exit_status;
+
+    int board_fd;
+    int self_fd; /* the running executable */
+    int old_fd;  /* the executable before this one, while RELOAD_ROLL may have to go back to it; -1 */
+    char executable[SCOREBOARD_TEXT_BYTES]; /* where the next one is looked for */
+    struct buf old_settings;                /* of the executable behind old_fd */
+    struct scoreboard_story story;
+    struct reload reload;
+    uint64_t roll_deadline_ms;           /* for the child that was started last, in RELOAD_ROLL */
+    unsigned desired[MASTER_ROLE_COUNT]; /* children of each role; TTIN and TTOU change the workers' */
+};
+
+/* state.c: what passes from one image to the next. */
+/* Writes the state and becomes the executable behind `exe_fd`. Returns only where that failed. */
+int state_exec(struct master *m, int exe_fd, const char *rollback_reason, struct error *err);
+/* Takes the state over from `fd`, which is closed. On return *ret_rollback_reason is not "" where this image was given
+ * back its service because the next one failed. */
+int state_resume(struct master *m, int fd, char ret_rollback_reason[SCOREBOARD_REASON_BYTES],
+                 struct error *err) ATTR_CHECKED;
+
+/* reload.c */
+void reload_request(struct master *m); /* SIGHUP */
+void reload_advance(struct master *m); /* each turn of the loop */
+/* A child that is in no slot has ended: true where it was the reload's. */
+bool reload_on_end(struct master *m, pid_t pid, int status);
+void reload_read_output(struct master *m);
+void reload_fail(struct master *m, const char *reason);
+void reload_succeed(struct master *m);
+/* The service stops: so does the reload. */
+void reload_stop(struct master *m);
+void reload_tell(struct master *m, enum scoreboard_reload_state state, const char *step, const char *reason);
+
+/* roll.c */
+/* One move towards as many ready children of the role as there should be, none of them old or tired: a new one first,
+ * and only when it is ready an old one ends. True where nothing is left to do. */
+bool roll_settle(struct master *m, const struct master_role *role);
+void roll_begin(struct master *m);
+void roll_advance(struct master *m);
+/* A child of the new generation died. */
+void roll_on_crash(struct master *m, const char *role, const char *how);
+/* This image was given its service back: the next image's children end (its own are completed by roll_settle). */
+void roll_back(struct master *m);
+
+/* watch.c */
+void watch_children(struct master *m);    /* each turn of the loop: the hung are ended */
+uint64_t watch_next_ms(struct master *m); /* when that is next due; UINT64_MAX: never */
+void watch_log_state(struct master *m);   /* SIGUSR2 */
+void watch_log_death(struct master *m, const struct slot *slot, int status, uint64_t pause_ms);
+
+/* master.c */
+uint64_t master_kill_at_ms(const struct master *m);
+
+#endif

@@ -1,0 +1,592 @@
+#include "master/master.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/signalfd.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/number.h"
+#include "base/random.h"
+#include "ipc/channel.h"
+#include "master/internal.h"
+
+/* ---- Starting ---- */
+
+static void master_set_phase(struct master *m, enum scoreboard_phase phase)
+{
+    m->nursery.board->phase = phase;
+}
+
+static void master_start_slot(struct master *m, struct slot *slot)
+{
+    struct error err;
+
+    if (process_start(&m->nursery, slot, &err) == 0) {
+        log_debug("started a child", LOG_STR("child", slot->role->name), LOG_UINT("slot", slot->index),
+                  LOG_INT("child_pid", slot->pid));
+        return;
+    }
+    slot->failures++;
+    slot->state = SLOT_WAITING;
+    /* Not at once even the first time: what the system refused it will refuse again now. */
+    slot->start_at_ms = clock_monotonic_ms() + supervise_backoff_ms(slot->failures + 1, (uint32_t)random_u64());
+    log_error("cannot start a child; trying again", LOG_STR("child", slot->role->name), LOG_STR("error", err.message));
+}
+
+/* Lets the roles' children in, in the table's order, up to the first task that has not ended. */
+static void master_admit_roles(struct master *m)
+{
+    struct slot *slot;
+
+    for (size_t at = 0; (slot = slot_next(&m->nursery, &at)) != NULL;) {
+        if (slot->state == SLOT_EMPTY && slot->started_ms == 0) {
+            if (slot->role->task) master_set_phase(m, slot->role->phase);
+            slot->state = SLOT_WAITING;
+            slot->start_at_ms = 0;
+        }
+        if (slot->role->task && slot->state != SLOT_EMPTY) return;
+    }
+    m->state = MASTER_SERVING;
+    master_set_phase(m, SCOREBOARD_SERVING);
+}
+
+static void master_start_due(struct master *m)
+{
+    uint64_t now = clock_monotonic_ms();
+    struct slot *slot;
+
+    if (m->state >= MASTER_STOPPING) return;
+    for (size_t at = 0; (slot = slot_next(&m->nursery, &at)) != NULL;) {
+        if (slot->state == SLOT_WAITING && slot->start_at_ms <= now) master_start_slot(m, slot);
+    }
+}
+
+/* ---- Stopping ---- */
+
+uint64_t master_kill_at_ms(const struct master *m)
+{
+    return clock_monotonic_ms() + m->nursery.options->conf->stop_timeout_ms + MASTER_KILL_GRACE_MS;
+}
+
+static bool master_signal_all(struct master *m, int signo, bool also_last)
+{
+    bool any = false;
+    struct slot *slot;
+
+    for (size_t at = 0; (slot = slot_next(&m->nursery, &at)) != NULL;) {
+        if (slot->pid == 0 || (slot->role->ends_last && !also_last)) continue;
+        any = true;
+        if (slot->state == SLOT_ENDING && signo == SIGTERM) continue;
+        slot->state = SLOT_ENDING;
+        process_signal(slot, signo);
+    }
+    return any;
+}
+
+static void master_end_children(struct master *m)
+{
+    m->state = MASTER_STOPPING;
+    m->deadline_ms = master_kill_at_ms(m);
+    master_signal_all(m, SIGTERM, false);
+}
+
+static void master_kill_children(struct master *m)
+{
+    if (m->state < MASTER_STOPPING) m->state = MASTER_STOPPING;
+    reload_stop(m);
+    m->deadline_ms = UINT64_MAX;
+    master_set_phase(m, SCOREBOARD_DRAINING);
+    master_signal_all(m, SIGKILL, true);
+}
+
+static void master_stop(struct master *m, int exit_status)
+{
+    unsigned delay_ms = m->state == MASTER_SERVING ? m->nursery.options->conf->stop_delay_ms : 0;
+
+    m->exit_status = exit_status;
+    reload_stop(m);
+    master_set_phase(m, SCOREBOARD_DRAINING);
+    if (delay_ms == 0) {
+        master_end_children(m);
+        return;
+    }
+    m->state = MASTER_DELAYING;
+    m->deadline_ms = clock_monotonic_ms() + delay_ms;
+}
+
+static void master_advance_stop(struct master *m)
+{
+    if (m->state == MASTER_DELAYING && clock_monotonic_ms() >= m->deadline_ms) master_end_children(m);
+    if (m->state != MASTER_STOPPING) return;
+    if (clock_monotonic_ms() >= m->deadline_ms) {
+        log_warning("the time of a graceful stop is up: killing what is left");
+        master_kill_children(m);
+    }
+    if (master_signal_all(m, SIGTERM, false)) return;
+    if (!master_signal_all(m, SIGTERM, true)) m->state = MASTER_STOPPED;
+}
+
+/* ---- Signals ---- */
+
+static void master_on_term(struct master *m, const struct signalfd_siginfo *info)
+{
+    if (m->state >= MASTER_DELAYING) {
+        log_warning("told to stop again: stopping at once", LOG_UINT("signal", info->ssi_signo));
+        master_kill_children(m);
+        return;
+    }
+    log_info("stopping", LOG_STR("signal", sigabbrev_np((int)info->ssi_signo)), LOG_UINT("from_pid", info->ssi_pid));
+    master_stop(m, EXIT_SUCCESS);
+}
+
+static void master_on_quit(struct master *m, const struct signalfd_siginfo *info)
+{
+    log_info("stopping at once", LOG_STR("signal", "QUIT"), LOG_UINT("from_pid", info->ssi_pid));
+    m->exit_status = EXIT_SUCCESS;
+    master_kill_children(m);
+}
+
+static void master_on_hup(struct master *m, const struct signalfd_siginfo *info)
+{
+    (void)info;
+    reload_request(m);
+}
+
+static void master_add_worker(struct master *m, int more)
+{
+    for (size_t i = 0; i < MASTER_ROLE_COUNT; i++) {
+        unsigned now = m->desired[i];
+
+        if (!m->nursery.options->roles[i].is_worker) continue;
+        if (more > 0 && now < SCOREBOARD_WORKERS_MAX / 2) m->desired[i]++;
+        if (more < 0 && now > 1) m->desired[i]--;
+        log_info("another number of workers until the next reload", LOG_UINT("workers", m->desired[i]));
+    }
+}
+
+static void master_on_ttin(struct master *m, const struct signalfd_siginfo *info)
+{
+    (void)info;
+    master_add_worker(m, 1);
+}
+
+static void master_on_ttou(struct master *m, const struct signalfd_siginfo *info)
+{
+    (void)info;
+    master_add_worker(m, -1);
+}
+
+static void master_on_usr2(struct master *m, const struct signalfd_siginfo *info)
+{
+    (void)info;
+    watch_log_state(m);
+}
+
+/* Logs go to standard error, which whoever opened it reopens. */
+static void master_on_usr1(struct master *m, const struct signalfd_siginfo *info)
+{
+    (void)m;
+    log_info("there is no log file to reopen: the log is standard error", LOG_UINT("from_pid", info->ssi_pid));
+}
+
+static void master_on_child(struct master *m, const struct signalfd_siginfo *info);
+
+/* Every signal that the master takes; the rest keep their default. */
+static const struct master_signal {
+    int signo;
+    void (*act)(struct master *m, const struct signalfd_siginfo *info);
+} master_signals[] = {
+    {SIGTERM, master_on_term},  {SIGINT, master_on_term},  {SIGQUIT, master_on_quit},
+    {SIGCHLD, master_on_child}, {SIGHUP, master_on_hup},   {SIGUSR1, master_on_usr1},
+    {SIGUSR2, master_on_usr2},  {SIGTTIN, master_on_ttin}, {SIGTTOU, master_on_ttou},
+};
+
+static int master_take_signals(struct master *m, struct error *err)
+{
+    sigset_t set;
+
+    /* Whoever reads the log may end before us. */
+    signal(SIGPIPE, SIG_IGN);
+    sigemptyset(&set);
+    for (size_t i = 0; i < countof(master_signals); i++) sigaddset(&set, master_signals[i].signo);
+    if (sigprocmask(SIG_SETMASK, &set, NULL) != 0) return error_set_errno(err, "cannot block signals");
+    m->nursery.signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+    if (m->nursery.signal_fd < 0) return error_set_errno(err, "cannot take signals");
+    return 0;
+}
+
+static void master_read_signals(struct master *m)
+{
+    struct signalfd_siginfo info;
+
+    while (read(m->nursery.signal_fd, &info, sizeof(info)) == (ssize_t)sizeof(info)) {
+        for (size_t i = 0; i < countof(master_signals); i++) {
+            if (master_signals[i].signo == (int)info.ssi_signo) master_signals[i].act(m, &info);
+        }
+    }
+}
+
+/* ---- The end of a child ---- */
+
+/* In a roll nobody follows: what comes next is the roll's business. */
+static void master_on_crash_in_roll(struct master *m, struct slot *slot, int status)
+{
+    bool is_new = slot->generation == m->nursery.generation;
+    const char *role = slot->role->name;
+    char how[64];
+
+    if (WIFSIGNALED(status)) {
+        snprintf(how, sizeof(how), "SIG%s", sigabbrev_np(WTERMSIG(status)));
+    } else {
+        snprintf(how, sizeof(how), "exit status %d", WEXITSTATUS(status));
+    }
+    slot->retired = true;
+    process_gone(&m->nursery, slot);
+    if (is_new) roll_on_crash(m, role, how);
+}
+
+static bool master_has_other_worker(struct master *m, const struct slot *than)
+{
+    struct slot *slot;
+
+    for (size_t at = 0; (slot = slot_next(&m->nursery, &at)) != NULL;) {
+        if (slot != than && slot->role->is_worker && slot->state == SLOT_READY) return true;
+    }
+    return false;
+}
+
+/* A service that has been up is not left without any worker for the sake of the back-off. */
+static uint64_t master_pause_ms(struct master *m, const struct slot *slot)
+{
+    uint64_t pause_ms = supervise_backoff_ms(slot->failures, (uint32_t)random_u64());
+
+    if (pause_ms <= SUPERVISE_BACKOFF_LAST_MS || !slot->role->is_worker || !m->was_ready) return pause_ms;
+    return master_has_other_worker(m, slot) ? pause_ms : SUPERVISE_BACKOFF_LAST_MS;
+}
+
+static void master_on_crash(struct master *m, struct slot *slot, int status)
+{
+    struct scoreboard_worker *cells = slot->role->is_worker ? &m->nursery.board->worker[slot->index] : NULL;
+    uint64_t now = clock_monotonic_ms();
+    uint64_t pause_ms;
+
+    if (slot->state == SLOT_READY && now - slot->ready_ms >= SUPERVISE_HEALTHY_MS) slot->failures = 0;
+    slot->failures++;
+    pause_ms = master_pause_ms(m, slot);
+    watch_log_death(m, slot, status, pause_ms);
+    process_gone(&m->nursery, slot);
+    slot->state = SLOT_WAITING;
+    slot->start_at_ms = now + pause_ms;
+    if (cells == NULL) return;
+    cells->restarts++;
+    if (supervise_crashed(&m->crashes, now) && !m->was_ready) {
+        log_error("no worker has ever become ready and they keep dying: giving up. The lines above say why they died.",
+                  LOG_INT("crashes", SUPERVISE_LOOP_CRASHES), LOG_INT("within_s", SUPERVISE_LOOP_MS / 1000));
+        master_stop(m, MASTER_EXIT_CRASH_LOOP);
+    }
+}
+
+static void master_on_task_end(struct master *m, struct slot *slot, int status)
+{
+    process_gone(&m->nursery, slot);
+    if (m->state != MASTER_STARTING) return;
+    if (WIFEXITED(status) && WEXITSTATUS(status) == 0) {
+        master_admit_roles(m);
+        return;
+    }
+    if (WIFSIGNALED(status)) {
+        log_error("a task was killed", LOG_STR("child", slot->role->name),
+                  LOG_STR("signal", sigabbrev_np(WTERMSIG(status))));
+    }
+    master_stop(m, WIFEXITED(status) ? WEXITSTATUS(status) : MASTER_EXIT_SYSTEM);
+}
+
+static void master_on_end(struct master *m, struct slot *slot, int status)
+{
+    if (slot->role->task) {
+        master_on_task_end(m, slot, status);
+    } else if (m->state >= MASTER_STOPPING || slot->retired) {
+        process_gone(&m->nursery, slot);
+    } else if (m->reload.step == RELOAD_ROLL) {
+        master_on_crash_in_roll(m, slot, status);
+    } else {
+        master_on_crash(m, slot, status);
+    }
+}
+
+static void master_reap(struct master *m)
+{
+    int status;
+    pid_t pid;
+
+    while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
+        struct slot *slot;
+
+        if (reload_on_end(m, pid, status)) continue;
+        for (size_t at = 0; (slot = slot_next(&m->nursery, &at)) != NULL;) {
+            if (slot->pid != pid) continue;
+            master_on_end(m, slot, status);
+            break;
+        }
+    }
+}
+
+/* One signal may stand for several children; as PID 1, also for strangers. */
+static void master_on_child(struct master *m, const struct signalfd_siginfo *info)
+{
+    (void)info;
+    master_reap(m);
+}
+
+/* ---- What children say ---- */
+
+static void master_log_ready(struct master *m)
+{
+    const struct conf_addresses *listen = &m->nursery.options->conf->listen;
+
+    m->was_ready = true;
+    for (size_t i = 0; i < listen->count; i++) {
+        log_info("serving", LOG_STR("listen", listen->items[i].text),
+                 LOG_UINT("workers", m->nursery.options->conf->workers),
+                 LOG_UINT("boot_ms", clock_monotonic_ms() - m->born_ms));
+    }
+}
+
+static void master_hear(struct master *m, struct slot *slot)
+{
+    char messages[16];
+    int count = channel_hear(slot->channel_fd, messages, sizeof(messages));
+
+    if (count < 0) {
+        /* It is about to be reaped; until then its end of file must not wake us again. */
+        close(slot->channel_fd);
+        slot->channel_fd = -1;
+        return;
+    }
+    for (int i = 0; i < count; i++) {
+        if (messages[i] == CHANNEL_READY && slot->state == SLOT_STARTING) {
+            process_is_ready(&m->nursery, slot);
+            if (slot->role->is_worker && !m->was_ready) master_log_ready(m);
+        } else if (messages[i] == CHANNEL_TIRED) {
+            slot->tired = true;
+        } else if (messages[i] == CHANNEL_RETIRING) {
+            slot->state = SLOT_ENDING;
+        }
+    }
+}
+
+/* ---- The loop ---- */
+
+static uint64_t master_next_deadline(struct master *m)
+{
+    uint64_t next = m->reload.deadline_ms;
+    uint64_t watch = watch_next_ms(m);
+    struct slot *slot;
+
+    if (watch < next) next = watch;
+    if (m->reload.step == RELOAD_ROLL && m->roll_deadline_ms < next) next = m->roll_deadline_ms;
+    if ((m->state == MASTER_DELAYING || m->state == MASTER_STOPPING) && m->deadline_ms < next) next = m->deadline_ms;
+    for (size_t at = 0; (slot = slot_next(&m->nursery, &at)) != NULL;) {
+        if (m->state < MASTER_STOPPING && slot->state == SLOT_WAITING && slot->start_at_ms < next) {
+            next = slot->start_at_ms;
+        }
+        if (slot->kill_at_ms != 0 && slot->kill_at_ms < next) next = slot->kill_at_ms;
+    }
+    return next;
+}
+
+static void master_kill_late(struct master *m)
+{
+    uint64_t now = clock_monotonic_ms();
+    struct slot *slot;
+
+    for (size_t at = 0; (slot = slot_next(&m->nursery, &at)) != NULL;) {
+        if (slot->kill_at_ms == 0 || now < slot->kill_at_ms) continue;
+        log_warning("a child that was told to end has not; killing it", LOG_STR("child", slot->role->name),
+                    LOG_INT("child_pid", slot->pid));
+        slot->kill_at_ms = UINT64_MAX;
+        process_signal(slot, SIGKILL);
+    }
+}
+
+static void master_wait(struct master *m)
+{
+    struct pollfd fds[SLOTS_MAX + 2] = {{.fd = m->nursery.signal_fd, .events = POLLIN},
+                                        {.fd = m->reload.output_fd, .events = POLLIN}};
+    struct slot *owners[SLOTS_MAX + 2];
+    uint64_t next = master_next_deadline(m);
+    uint64_t now = clock_monotonic_ms();
+    uint64_t pause = next > now ? next - now : 0;
+    struct timespec timeout = {.tv_sec = (time_t)(pause / 1000), .tv_nsec = (long)(pause % 1000) * 1000000};
+    nfds_t count = 2;
+    struct slot *slot;
+
+    for (size_t at = 0; (slot = slot_next(&m->nursery, &at)) != NULL;) {
+        if (slot->channel_fd < 0) continue;
+        owners[count] = slot;
+        fds[count++] = (struct pollfd){.fd = slot->channel_fd, .events = POLLIN};
+    }
+    if (ppoll(fds, count, next == UINT64_MAX ? NULL : &timeout, NULL) <= 0) return;
+    /* What children said before the signals, which may tell of their end. */
+    for (nfds_t i = 2; i < count; i++) {
+        if (fds[i].revents != 0) master_hear(m, owners[i]);
+    }
+    if (fds[1].revents != 0) reload_read_output(m);
+    if (fds[0].revents != 0) master_read_signals(m);
+}
+
+static void master_settle(struct master *m)
+{
+    if (m->state != MASTER_SERVING || m->reload.step == RELOAD_ROLL) return;
+    for (size_t i = 0; i < MASTER_ROLE_COUNT; i++) {
+        const struct master_role *role = &m->nursery.options->roles[i];
+
+        if (!role->task) roll_settle(m, role);
+    }
+}
+
+static void master_loop(struct master *m)
+{
+    while (m->state != MASTER_STOPPED) {
+        reload_advance(m);
+        master_settle(m);
+        master_start_due(m);
+        master_wait(m);
+        watch_children(m);
+        master_kill_late(m);
+        master_advance_stop(m);
+    }
+}
+
+/* ---- The beginning ---- */
+
+static void master_add_children(struct master *m)
+{
+    struct slot *slot;
+
+    for (size_t r = 0; r < MASTER_ROLE_COUNT; r++) {
+        const struct master_role *role = &m->nursery.options->roles[r];
+
+        for (unsigned i = 0; i < role->count && (slot = slot_add(&m->nursery, role)) != NULL; i++) {
+            slot->state = SLOT_EMPTY; /* until its role is let in */
+        }
+    }
+}
+
+static int master_bind(struct master *m, struct error *err)
+{
+    for (size_t r = 0; r < MASTER_ROLE_COUNT; r++) {
+        const struct conf_addresses *listen = m->nursery.options->roles[r].listen;
+
+        if (listen != NULL && sockets_open(listen, &m->nursery.sockets[r], err) != 0) return -1;
+    }
+    return 0;
+}
+
+static int master_init(struct master *m, struct error *err)
+{
+    ssize_t len = readlink("/proc/self/exe", m->executable, sizeof(m->executable) - 1);
+
+    if (len <= 0) return error_set_errno(err, "cannot read /proc/self/exe");
+    m->executable[len] = '\0';
+    m->nursery.generation = 1;
+    if (scoreboard_open(&m->board_fd, &m->nursery.board, err) != 0 || master_bind(m, err) != 0) return -1;
+    m->nursery.board->started_ms = m->born_ms;
+    master_add_children(m);
+    master_admit_roles(m);
+    return 0;
+}
+
+/* This process was another executable a moment ago. */
+static int master_resume(struct master *m, struct error *err)
+{
+    char rollback_reason[SCOREBOARD_REASON_BYTES];
+
+    if (state_resume(m, m->nursery.options->resume_fd, rollback_reason, err) != 0) return -1;
+    m->state = MASTER_SERVING;
+    scoreboard_hear(m->nursery.board, &m->story);
+    if (rollback_reason[0] == '\0') {
+        roll_begin(m);
+    } else {
+        m->reload.step = RELOAD_ROLL;
+        reload_fail(m, rollback_reason);
+        roll_back(m);
+    }
+    master_reap(m); /* who ended while the images changed */
+    return 0;
+}
+
+static void master_introduce(struct master *m)
+{
+    m->nursery.board->master_pid = getpid();
+    m->nursery.board->generation = m->nursery.generation;
+    snprintf(m->story.executable, sizeof(m->story.executable), "%s", m->executable);
+    snprintf(m->story.version, sizeof(m->story.version), "%s", PACKAGE_VERSION);
+    scoreboard_tell(m->nursery.board, &m->story);
+}
+
+static int master_begin(struct master *m, struct error *err)
+{
+    /* An image that execveat(2) started would be called by its descriptor's number. */
+    prctl(PR_SET_NAME, "stratslabd");
+    m->self_fd = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
+    if (m->self_fd < 0) return error_set_errno(err, "cannot open /proc/self/exe");
+    for (size_t i = 0; i < MASTER_ROLE_COUNT; i++) m->desired[i] = m->nursery.options->roles[i].count;
+    /* First, so that a signal to a master that is starting is kept; PID 1 would not even be ended by it. */
+    if (master_take_signals(m, err) != 0) return -1;
+    if ((m->nursery.options->resume_fd < 0 ? master_init(m, err) : master_resume(m, err)) != 0) return -1;
+    master_introduce(m);
+    return 0;
+}
+
+int master_run(const struct master_options *options)
+{
+    struct master m = {
+        .nursery = {.options = options, .signal_fd = -1},
+        .born_ms = clock_monotonic_ms(),
+        .board_fd = -1,
+        .self_fd = -1,
+        .old_fd = -1,
+        .reload = {.exe_fd = -1, .output_fd = -1, .deadline_ms = UINT64_MAX},
+    };
+    struct error err;
+
+    log_set_role("master");
+    if (master_begin(&m, &err) == 0) {
+        master_loop(&m);
+        log_info("stopped", LOG_INT("status", m.exit_status));
+    } else {
+        log_error("cannot start", LOG_STR("error", err.message));
+        m.exit_status = MASTER_EXIT_SYSTEM;
+    }
+    for (size_t r = 0; r < MASTER_ROLE_COUNT; r++) {
+        sockets_remove(&m.nursery.sockets[r]);
+        sockets_close(&m.nursery.sockets[r]);
+    }
+    if (m.nursery.signal_fd >= 0) close(m.nursery.signal_fd);
+    return m.exit_status;
+}
+
+int master_resume_fd(void)
+{
+    const char *text = getenv(MASTER_RESUME_VARIABLE);
+    struct slice rest = slice_of(text);
+    uint64_t pid;
+    uint64_t fd;
+    bool ours = text != NULL && number_parse_u64(slice_cut(&rest, ':'), &pid) && number_parse_u64(rest, &fd) &&
+                pid == (uint64_t)getpid() && fd <= INT_MAX;
+
+    unsetenv(MASTER_RESUME_VARIABLE);
+    return ours ? (int)fd : -1;
+}

@@ -1,0 +1,73 @@
+/* How a child is started and ended; when, is the business of master.c, roll.c and reload.c. */
+#ifndef MASTER_PROCESS_H
+#define MASTER_PROCESS_H
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+#include "master/master.h"
+#include "master/socket.h"
+
+enum slot_state {
+    SLOT_EMPTY,    /* nobody, and nobody is due */
+    SLOT_WAITING,  /* nobody until start_at_ms */
+    SLOT_STARTING, /* runs, has not said that it is ready */
+    SLOT_READY,
+    SLOT_ENDING, /* was told to end, or has said that it does */
+};
+
+/* A place for one child. */
+struct slot {
+    const struct master_role *role; /* NULL: the place is free */
+    unsigned index;                 /* among those of its role; of a worker: its cells on the scoreboard */
+    unsigned generation;            /* of the code that it runs */
+    enum slot_state state;
+    bool tired;           /* has asked to be replaced */
+    bool hung;            /* was sent SIGABRT for its silence */
+    bool retired;         /* nobody follows when this child has ended */
+    pid_t pid;            /* 0: nobody */
+    int channel_fd;       /* the master's end; -1 */
+    uint64_t start_at_ms; /* CLOCK_MONOTONIC, as all of these */
+    uint64_t started_ms;
+    uint64_t ready_ms;
+    uint64_t kill_at_ms; /* of a child that was told to end; 0: none */
+    unsigned failures;   /* in a row; forgotten after a minute of health */
+};
+
+enum { SLOTS_MAX = SCOREBOARD_WORKERS_MAX + 2 * MASTER_ROLE_COUNT };
+
+/* What children are started from. */
+struct nursery {
+    const struct master_options *options;
+    struct scoreboard *board;
+    unsigned generation;
+    struct sockets sockets[MASTER_ROLE_COUNT];
+    struct slot slots[SLOTS_MAX];
+    size_t slot_count; /* places up to the last that was ever used */
+    int signal_fd;
+};
+
+/* The next place that is taken, from `*at` on, which is advanced past it; NULL at the end. */
+struct slot *slot_next(struct nursery *nursery, size_t *at);
+/* A place for one more child of the role, due now, with the lowest index that no other has. NULL where all are taken.
+ */
+struct slot *slot_add(struct nursery *nursery, const struct master_role *role);
+
+/* Forks; the slot is then SLOT_STARTING. Fails where the system refuses (EAGAIN, ENOMEM, EMFILE). */
+int process_start(struct nursery *nursery, struct slot *slot, struct error *err) ATTR_CHECKED;
+/* Sends the signal if somebody is there. */
+void process_signal(const struct slot *slot, int signo);
+/* Tells the child to drain, and notes when it is to be killed. Nobody follows it. */
+void process_retire(struct nursery *nursery, struct slot *slot, uint64_t kill_at_ms);
+/* The child has said that it serves, or that it has stopped accepting. */
+void process_is_ready(struct nursery *nursery, struct slot *slot);
+/* The child of the slot has been reaped; the slot is then SLOT_EMPTY, or free where it was retired. */
+void process_gone(struct nursery *nursery, struct slot *slot);
+
+/*
+ * Runs the program behind `exe_fd` with `args` (NULL-terminated) as a child, standard output thrown away, standard
+ * error on a pipe of which *ret_output_fd is the reading, non-blocking end.
+ */
+int process_run(int exe_fd, char *const *args, pid_t *ret_pid, int *ret_output_fd, struct error *err) ATTR_CHECKED;
+
+#endif

@@ -1,0 +1,225 @@
+/*
+ * Reload: PREFLIGHT, MIGRATE and EXEC here, by the old image; ROLL in roll.c, by the new one. Until EXEC nothing of the
+ * service has changed but what the migrations did, and any failure leaves the old code serving.
+ */
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "master/internal.h"
+
+static const char *const reload_step_names[] = {
+    [RELOAD_IDLE] = "",     [RELOAD_PREFLIGHT] = "preflight", [RELOAD_MIGRATE] = "migrate",
+    [RELOAD_EXEC] = "exec", [RELOAD_ROLL] = "roll",
+};
+
+void reload_tell(struct master *m, enum scoreboard_reload_state state, const char *step, const char *reason)
+{
+    struct scoreboard_reload *told = &m->story.reload;
+
+    told->state = (uint32_t)state;
+    told->duration_ms = clock_monotonic_ms() - m->reload.began_ms;
+    snprintf(told->step, sizeof(told->step), "%s", step);
+    snprintf(told->reason, sizeof(told->reason), "%s", reason);
+    scoreboard_tell(m->nursery.board, &m->story);
+}
+
+static void reload_close(int *fd)
+{
+    if (*fd >= 0) close(*fd);
+    *fd = -1;
+}
+
+static void reload_end(struct master *m)
+{
+    reload_close(&m->reload.exe_fd);
+    reload_close(&m->reload.output_fd);
+    reload_close(&m->old_fd);
+    buf_clear(&m->old_settings);
+    m->reload.step = RELOAD_IDLE;
+    m->reload.deadline_ms = UINT64_MAX;
+}
+
+void reload_fail(struct master *m, const char *reason)
+{
+    const char *step = reload_step_names[m->reload.step];
+
+    reload_tell(m, SCOREBOARD_RELOAD_FAILED, step, reason);
+    log_error("reload failed; the code that was running serves on", LOG_STR("step", step), LOG_STR("reason", reason),
+              LOG_UINT("duration_ms", m->story.reload.duration_ms));
+    reload_end(m);
+}
+
+void reload_succeed(struct master *m)
+{
+    reload_tell(m, SCOREBOARD_RELOAD_SUCCEEDED, reload_step_names[m->reload.step], "");
+    log_info("reload succeeded", LOG_UINT("generation", m->nursery.generation),
+             LOG_UINT("duration_ms", m->story.reload.duration_ms));
+    reload_end(m);
+}
+
+/* ---- Steps that are children ---- */
+
+static void reload_run(struct master *m, enum reload_step step, char *const *args)
+{
+    unsigned timeout_ms = m->nursery.options->conf->reload_timeout_ms;
+    struct error err;
+
+    m->reload.step = step;
+    m->reload.output_len = 0;
+    /* How long a migration may take is the migration's own setting. */
+    m->reload.deadline_ms = step == RELOAD_MIGRATE ? UINT64_MAX : clock_monotonic_ms() + timeout_ms;
+    reload_tell(m, SCOREBOARD_RELOAD_RUNNING, reload_step_names[step], "");
+    if (process_run(m->reload.exe_fd, args, &m->reload.pid, &m->reload.output_fd, &err) != 0) {
+        reload_fail(m, err.message);
+    }
+}
+
+static void reload_begin(struct master *m)
+{
+    char reason[sizeof(m->executable) + 128];
+
+    m->reload.again = false;
+    m->reload.began_ms = clock_monotonic_ms();
+    m->story.reload.number++;
+    m->story.reload.wall_us = clock_wall_us();
+    m->reload.step = RELOAD_PREFLIGHT;
+    log_info("reload begins", LOG_STR("executable", m->executable));
+    m->reload.exe_fd = open(m->executable, O_RDONLY | O_CLOEXEC);
+    if (m->reload.exe_fd < 0) {
+        snprintf(reason, sizeof(reason), "cannot open %s: %s", m->executable, strerror(errno));
+        reload_fail(m, reason);
+        return;
+    }
+    reload_run(m, RELOAD_PREFLIGHT, m->nursery.options->preflight_args);
+}
+
+void reload_read_output(struct master *m)
+{
+    struct reload *r = &m->reload;
+    char chunk[512];
+    ssize_t got = -1;
+
+    while (r->output_fd >= 0 && (got = read(r->output_fd, chunk, sizeof(chunk))) > 0) {
+        size_t len = (size_t)got;
+        size_t room = sizeof(r->output) - 1 - r->output_len;
+
+        if (len > room) { /* the end says most: the beginning goes */
+            memmove(r->output, r->output + (len - room), r->output_len - (len - room));
+            r->output_len -= len - room;
+        }
+        memcpy(r->output + r->output_len, chunk, len);
+        r->output_len += len;
+    }
+    if (r->output_fd >= 0 && got == 0) reload_close(&r->output_fd);
+}
+
+static void reload_describe_end(struct master *m, int status, char *out, size_t size)
+{
+    struct reload *r = &m->reload;
+
+    while (r->output_len > 0 && r->output[r->output_len - 1] == '\n') r->output_len--;
+    r->output[r->output_len] = '\0';
+    if (WIFSIGNALED(status)) {
+        snprintf(out, size, "it was killed by SIG%s%s%s", sigabbrev_np(WTERMSIG(status)), r->output_len > 0 ? ": " : "",
+                 r->output);
+    } else if (r->output_len > 0) {
+        snprintf(out, size, "%s", r->output);
+    } else {
+        snprintf(out, size, "it ended with exit status %d and said nothing", WEXITSTATUS(status));
+    }
+}
+
+static void reload_exec(struct master *m)
+{
+    struct error err;
+
+    m->reload.step = RELOAD_EXEC;
+    reload_tell(m, SCOREBOARD_RELOAD_RUNNING, reload_step_names[RELOAD_EXEC], "");
+    state_exec(m, m->reload.exe_fd, "", &err);
+    reload_fail(m, err.message);
+}
+
+static void reload_next(struct master *m, int exit_status)
+{
+    bool migrate = m->nursery.options->conf->migrate_on_start && exit_status != MASTER_PREFLIGHT_NO_DATABASE;
+
+    if (m->reload.step == RELOAD_PREFLIGHT && migrate) {
+        reload_run(m, RELOAD_MIGRATE, m->nursery.options->migrate_args);
+    } else {
+        reload_exec(m);
+    }
+}
+
+bool reload_on_end(struct master *m, pid_t pid, int status)
+{
+    struct reload *r = &m->reload;
+    char reason[RELOAD_OUTPUT_BYTES + 64];
+
+    if (r->pid == 0 || pid != r->pid) return false;
+    r->pid = 0;
+    reload_read_output(m);
+    reload_close(&r->output_fd);
+    if (r->step == RELOAD_IDLE) return true; /* given up before */
+    bool ok = WIFEXITED(status) && (WEXITSTATUS(status) == 0 || (r->step == RELOAD_PREFLIGHT &&
+                                                                 WEXITSTATUS(status) == MASTER_PREFLIGHT_NO_DATABASE));
+
+    if (ok) {
+        reload_next(m, WEXITSTATUS(status));
+    } else {
+        reload_describe_end(m, status, reason, sizeof(reason));
+        reload_fail(m, reason);
+    }
+    return true;
+}
+
+/* ---- From the loop ---- */
+
+void reload_request(struct master *m)
+{
+    if (m->state >= MASTER_DELAYING) {
+        log_warning("SIGHUP while stopping: nothing is reloaded");
+        return;
+    }
+    m->reload.again = true;
+}
+
+static void reload_check_deadline(struct master *m)
+{
+    char reason[RELOAD_OUTPUT_BYTES + 128];
+
+    if (m->reload.pid == 0 || clock_monotonic_ms() < m->reload.deadline_ms) return;
+    kill(m->reload.pid, SIGKILL);
+    reload_read_output(m);
+    m->reload.output[m->reload.output_len] = '\0';
+    snprintf(reason, sizeof(reason), "it had not ended after %u ms (STRATSLAB_RELOAD_TIMEOUT)%s%s",
+             m->nursery.options->conf->reload_timeout_ms, m->reload.output_len > 0 ? ": " : "", m->reload.output);
+    reload_fail(m, reason);
+}
+
+void reload_advance(struct master *m)
+{
+    if (m->state != MASTER_SERVING) return;
+    if (m->reload.step == RELOAD_ROLL) {
+        roll_advance(m);
+    } else if (m->reload.step == RELOAD_IDLE && m->reload.again && m->reload.pid == 0) {
+        reload_begin(m);
+    } else {
+        reload_check_deadline(m);
+    }
+}
+
+void reload_stop(struct master *m)
+{
+    m->reload.again = false;
+    if (m->reload.step == RELOAD_IDLE) return;
+    if (m->reload.pid > 0) kill(m->reload.pid, SIGTERM);
+    reload_fail(m, "the service was told to stop");
+}

@@ -1,0 +1,115 @@
+/* The last step of a reload: children of the new generation take over from those of the old one, one after the other.
+ */
+
+#include <stdio.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "master/internal.h"
+
+static const char *const roll_step_name = "roll";
+
+/* A role's children by what they are to the next move. */
+struct roll_count {
+    unsigned ready;
+    struct slot *last_ready;
+    struct slot *starting; /* of this generation, not ready yet */
+    unsigned old;          /* of another generation, or tired; not told to end */
+    struct slot *oldest;
+};
+
+static struct roll_count roll_look(struct master *m, const struct master_role *role)
+{
+    struct roll_count count = {0};
+    struct slot *slot;
+
+    for (size_t at = 0; (slot = slot_next(&m->nursery, &at)) != NULL;) {
+        if (slot->role != role || slot->retired) continue;
+        if (slot->generation != m->nursery.generation || (slot->tired && slot->state == SLOT_READY)) {
+            count.old++;
+            if (count.oldest == NULL) count.oldest = slot;
+        } else if (slot->state == SLOT_READY) {
+            count.ready++;
+            count.last_ready = slot;
+        } else {
+            count.starting = slot;
+        }
+    }
+    return count;
+}
+
+static void roll_give_back(struct master *m, const char *reason)
+{
+    struct error err;
+
+    log_error("the new code does not serve; going back to the old", LOG_STR("reason", reason));
+    state_exec(m, m->old_fd, reason, &err);
+    log_error("cannot go back to the old executable; going on with the new", LOG_STR("error", err.message));
+    reload_fail(m, reason);
+}
+
+bool roll_settle(struct master *m, const struct master_role *role)
+{
+    unsigned desired = m->desired[role - m->nursery.options->roles];
+    struct roll_count count = roll_look(m, role);
+
+    /* As many old ones stay as new ones are still missing. */
+    while (count.old > 0 && count.old + count.ready > desired) {
+        process_retire(&m->nursery, count.oldest, master_kill_at_ms(m));
+        count = roll_look(m, role);
+    }
+    while (count.ready > desired) {
+        process_retire(&m->nursery, count.last_ready, master_kill_at_ms(m));
+        count = roll_look(m, role);
+    }
+    if (count.ready == desired && count.starting == NULL) return count.old == 0;
+    if (count.starting == NULL && slot_add(&m->nursery, role) != NULL) {
+        m->roll_deadline_ms = clock_monotonic_ms() + m->nursery.options->conf->reload_timeout_ms;
+    }
+    return false;
+}
+
+void roll_begin(struct master *m)
+{
+    m->reload.step = RELOAD_ROLL;
+    reload_tell(m, SCOREBOARD_RELOAD_RUNNING, roll_step_name, "");
+    log_info("reload: the new code takes over", LOG_UINT("generation", m->nursery.generation),
+             LOG_STR("version", PACKAGE_VERSION));
+}
+
+void roll_advance(struct master *m)
+{
+    unsigned timeout_ms = m->nursery.options->conf->reload_timeout_ms;
+    char reason[160];
+
+    for (size_t i = 0; i < MASTER_ROLE_COUNT; i++) {
+        const struct master_role *role = &m->nursery.options->roles[MASTER_ROLE_COUNT - 1 - i]; /* workers first */
+
+        if (role->task || roll_settle(m, role)) continue;
+        if (clock_monotonic_ms() < m->roll_deadline_ms) return;
+        snprintf(reason, sizeof(reason), "a new %s was not ready within %u ms (STRATSLAB_RELOAD_TIMEOUT)", role->name,
+                 timeout_ms);
+        roll_give_back(m, reason);
+        return;
+    }
+    reload_succeed(m);
+}
+
+void roll_on_crash(struct master *m, const char *role, const char *how)
+{
+    char reason[200];
+
+    snprintf(reason, sizeof(reason), "a new %s died: %s", role, how);
+    roll_give_back(m, reason);
+}
+
+void roll_back(struct master *m)
+{
+    struct slot *slot;
+
+    for (size_t at = 0; (slot = slot_next(&m->nursery, &at)) != NULL;) {
+        if (slot->generation != m->nursery.generation && !slot->retired) {
+            process_retire(&m->nursery, slot, master_kill_at_ms(m));
+        }
+    }
+}

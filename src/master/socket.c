@@ -1,0 +1,137 @@
+#include "master/socket.h"
+
+#include <errno.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "master/holder.h"
+
+enum { SOCKET_BACKLOG = 4096 }; /* the kernel cuts it to net.core.somaxconn */
+
+static int socket_fail(struct error *err, const struct conf_address *address, int fd, const char *what)
+{
+    int saved = errno;
+    char holder[HOLDER_TEXT_BYTES];
+
+    if (fd >= 0) close(fd);
+    errno = saved;
+    error_set_errno(err, "%s %s", what, address->text);
+    if (saved == EADDRINUSE) {
+        bool known = address->path == NULL && holder_find(address->port, holder);
+
+        return error_set(err, ERROR_SYSTEM, "%s %s: it is in use%s%s. Stop that process, or listen elsewhere.", what,
+                         address->text, known ? " by " : "", known ? holder : "");
+    }
+    if (saved == EACCES && address->path == NULL && address->port < 1024) {
+        return error_set(err, ERROR_SYSTEM,
+                         "%s %s: permission denied. Ports below 1024 need root or CAP_NET_BIND_SERVICE.", what,
+                         address->text);
+    }
+    return -1;
+}
+
+static int socket_add(struct sockets *sockets, const struct conf_address *address, const struct sockaddr *sa,
+                      socklen_t sa_len, struct error *err)
+{
+    int on = 1;
+    int fd = -1;
+
+    if (sockets->count == SOCKETS_MAX) return error_set(err, ERROR_SYSTEM, "too many addresses to listen on");
+    fd = socket(sa->sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (fd < 0) return socket_fail(err, address, fd, "cannot make a socket for");
+    setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
+    if (sa->sa_family == AF_INET6) setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on));
+    if (bind(fd, sa, sa_len) != 0) return socket_fail(err, address, fd, "cannot bind");
+    if (listen(fd, SOCKET_BACKLOG) != 0) return socket_fail(err, address, fd, "cannot listen on");
+    sockets->fds[sockets->count++] = fd;
+    return 0;
+}
+
+static int socket_add_inet(struct sockets *sockets, const struct conf_address *address, struct error *err)
+{
+    struct addrinfo hints = {
+        .ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE | AI_NUMERICSERV};
+    struct addrinfo *found = NULL;
+    char port[8];
+    size_t before = sockets->count;
+    int rc;
+
+    snprintf(port, sizeof(port), "%u", address->port);
+    rc = getaddrinfo(address->host[0] == '\0' ? NULL : address->host, port, &hints, &found);
+    if (rc != 0) return error_set(err, ERROR_SYSTEM, "cannot listen on %s: %s", address->text, gai_strerror(rc));
+    for (const struct addrinfo *at = found; at != NULL; at = at->ai_next) {
+        if (socket_add(sockets, address, at->ai_addr, at->ai_addrlen, err) == 0) continue;
+        /* "localhost" and "*" have an IPv6 address also where the machine has no IPv6. */
+        if ((errno == EAFNOSUPPORT || errno == EADDRNOTAVAIL) && found->ai_next != NULL) continue;
+        freeaddrinfo(found);
+        return -1;
+    }
+    freeaddrinfo(found);
+    return sockets->count > before ? 0 : -1;
+}
+
+/* A socket file that nobody answers on is left from a master that was killed: it may go. */
+static void socket_remove_stale(const struct sockaddr_un *sun)
+{
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    struct stat st;
+
+    if (fd < 0) return;
+    if (connect(fd, (const struct sockaddr *)sun, sizeof(*sun)) != 0 && errno == ECONNREFUSED &&
+        lstat(sun->sun_path, &st) == 0 && S_ISSOCK(st.st_mode)) {
+        unlink(sun->sun_path);
+    }
+    close(fd);
+}
+
+static int socket_add_unix(struct sockets *sockets, const struct conf_address *address, struct error *err)
+{
+    struct sockaddr_un sun = {.sun_family = AF_UNIX};
+    size_t len = strlen(address->path);
+
+    if (len >= sizeof(sun.sun_path)) {
+        return error_set(err, ERROR_SYSTEM, "cannot bind %s: the path is longer than %zu bytes", address->text,
+                         sizeof(sun.sun_path) - 1);
+    }
+    memcpy(sun.sun_path, address->path, len + 1);
+    socket_remove_stale(&sun);
+    if (socket_add(sockets, address, (const struct sockaddr *)&sun, sizeof(sun), err) != 0) return -1;
+    memcpy(sockets->unlink_paths[sockets->unlink_count++], sun.sun_path, sizeof(sun.sun_path));
+    return 0;
+}
+
+int sockets_open(const struct conf_addresses *addresses, struct sockets *ret_sockets, struct error *err)
+{
+    struct sockets sockets = {.count = 0};
+
+    for (size_t i = 0; i < addresses->count; i++) {
+        const struct conf_address *address = &addresses->items[i];
+        int rc =
+            address->path != NULL ? socket_add_unix(&sockets, address, err) : socket_add_inet(&sockets, address, err);
+
+        if (rc == 0) continue;
+        sockets_remove(&sockets);
+        sockets_close(&sockets);
+        return -1;
+    }
+    *ret_sockets = sockets;
+    return 0;
+}
+
+void sockets_close(struct sockets *sockets)
+{
+    for (size_t i = 0; i < sockets->count; i++) close(sockets->fds[i]);
+    sockets->count = 0;
+}
+
+void sockets_remove(struct sockets *sockets)
+{
+    for (size_t i = 0; i < sockets->unlink_count; i++) unlink(sockets->unlink_paths[i]);
+    sockets->unlink_count = 0;
+}

@@ -1,0 +1,27 @@
+/* Listening sockets: bound once by the master, held for ever, inherited by children. */
+#ifndef MASTER_SOCKET_H
+#define MASTER_SOCKET_H
+
+#include <stddef.h>
+
+#include "base/attr.h"
+#include "base/error.h"
+#include "conf/conf.h"
+
+enum { SOCKET_PATH_BYTES = 108 };           /* of struct sockaddr_un */
+enum { SOCKETS_MAX = 4 * CONF_LISTEN_MAX }; /* a name may stand for several addresses */
+
+struct sockets {
+    int fds[SOCKETS_MAX];
+    size_t count;
+    char unlink_paths[CONF_LISTEN_MAX][SOCKET_PATH_BYTES]; /* Unix sockets to remove at the end */
+    size_t unlink_count;
+};
+
+/* Binds and listens on every address, close-on-exec and non-blocking. An address in use is named, and who holds it
+ * where that can be known. On failure nothing stays open. */
+int sockets_open(const struct conf_addresses *addresses, struct sockets *ret_sockets, struct error *err) ATTR_CHECKED;
+void sockets_close(struct sockets *sockets);  /* this process's copies */
+void sockets_remove(struct sockets *sockets); /* the Unix sockets' files; the master's, at its end */
+
+#endif

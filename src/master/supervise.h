@@ -1,0 +1,32 @@
+/* When a child is started again, and when the master gives up; pure policy, without processes. */
+#ifndef MASTER_SUPERVISE_H
+#define MASTER_SUPERVISE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum {
+    SUPERVISE_BACKOFF_MIN_MS = 100,
+    SUPERVISE_BACKOFF_MAX_MS = 30000,
+    SUPERVISE_BACKOFF_LAST_MS = 1000, /* the longest where no other worker serves meanwhile */
+    SUPERVISE_HEALTHY_MS = 60000,     /* of readiness, after which earlier failures are forgotten */
+    SUPERVISE_LOOP_CRASHES = 5,       /* this many … */
+    SUPERVISE_LOOP_MS = 60000,        /* … within this, and no worker ever ready: a crash loop */
+};
+
+/*
+ * The pause before a slot's next start, in ms. `failures` counts this one: the first is started again at once, then
+ * the pause doubles from the minimum to the maximum. `random` is any 32 bits: the pause is jittered to 75–125 %.
+ */
+uint64_t supervise_backoff_ms(unsigned failures, uint32_t random);
+
+/* The times of the last crashes of workers. All zero at first. */
+struct supervise_crashes {
+    uint64_t at_ms[SUPERVISE_LOOP_CRASHES];
+    unsigned count;
+};
+
+/* Notes a crash; true where the last SUPERVISE_LOOP_CRASHES came within SUPERVISE_LOOP_MS. */
+bool supervise_crashed(struct supervise_crashes *crashes, uint64_t now_ms);
+
+#endif

@@ -1,0 +1,108 @@
+/* Looking after children: the hung are ended, the dead are told of, and SIGUSR2 writes down how everything is. */
+
+#include <signal.h>
+#include <string.h>
+#include <sys/wait.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "master/internal.h"
+
+/* Between the SIGABRT that a hung child gets for a backtrace and its SIGKILL. */
+enum { WATCH_ABORT_MS = 5000 };
+
+static const char *const watch_slot_names[] = {
+    [SLOT_EMPTY] = "empty", [SLOT_WAITING] = "waiting", [SLOT_STARTING] = "starting",
+    [SLOT_READY] = "ready", [SLOT_ENDING] = "ending",
+};
+
+static struct scoreboard_worker *watch_cells(struct master *m, const struct slot *slot)
+{
+    return slot->role->is_worker ? &m->nursery.board->worker[slot->index] : NULL;
+}
+
+/* When the slot's child counts as hung, if it stays silent; UINT64_MAX for those that have no heartbeat. */
+static uint64_t watch_due_ms(struct master *m, const struct slot *slot)
+{
+    const struct scoreboard_worker *cells = watch_cells(m, slot);
+
+    if (cells == NULL || slot->pid == 0 || slot->hung) return UINT64_MAX;
+    return cells->heartbeat_ms + m->nursery.options->conf->hang_timeout_ms;
+}
+
+uint64_t watch_next_ms(struct master *m)
+{
+    uint64_t next = UINT64_MAX;
+    struct slot *slot;
+
+    for (size_t at = 0; (slot = slot_next(&m->nursery, &at)) != NULL;) {
+        uint64_t due = watch_due_ms(m, slot);
+
+        if (due < next) next = due;
+    }
+    return next;
+}
+
+void watch_children(struct master *m)
+{
+    uint64_t now = clock_monotonic_ms();
+    struct slot *slot;
+
+    for (size_t at = 0; (slot = slot_next(&m->nursery, &at)) != NULL;) {
+        if (now < watch_due_ms(m, slot)) continue;
+        log_error("a worker's event loop is silent: it is sent SIGABRT for a backtrace", LOG_UINT("slot", slot->index),
+                  LOG_INT("child_pid", slot->pid), LOG_UINT("silent_ms", now - watch_cells(m, slot)->heartbeat_ms));
+        slot->hung = true;
+        if (slot->kill_at_ms == 0 || slot->kill_at_ms > now + WATCH_ABORT_MS) slot->kill_at_ms = now + WATCH_ABORT_MS;
+        process_signal(slot, SIGABRT);
+    }
+}
+
+static const char *watch_cause(const struct slot *slot, int status)
+{
+    if (slot->hung) return "hung";
+    if (WIFSIGNALED(status)) return sigabbrev_np(WTERMSIG(status));
+    return WEXITSTATUS(status) == MEM_EXIT_STATUS ? "out of memory" : "exit";
+}
+
+void watch_log_death(struct master *m, const struct slot *slot, int status, uint64_t pause_ms)
+{
+    static const struct scoreboard_worker none;
+    struct scoreboard_worker *cells = watch_cells(m, slot);
+    const struct scoreboard_worker *last = cells == NULL ? &none : cells;
+    const char *cause = watch_cause(slot, status);
+
+    log_error("a child died; starting another", LOG_STR("child", slot->role->name), LOG_UINT("slot", slot->index),
+              LOG_INT("child_pid", slot->pid), LOG_STR("cause", cause == NULL ? "signal" : cause),
+              LOG_INT("status", WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status)),
+              LOG_UINT("in_flight", last->in_flight), LOG_STR("last_route", last->last.route),
+              LOG_STR("last_request_id", last->last.request_id), LOG_STR("last_statement", last->last.statement),
+              LOG_UINT("restarts", last->restarts + 1), LOG_UINT("pause_ms", pause_ms));
+}
+
+void watch_log_state(struct master *m)
+{
+    const struct scoreboard_reload *reload = &m->story.reload;
+    uint64_t now = clock_monotonic_ms();
+    struct slot *slot;
+
+    log_info("state", LOG_STR("health", scoreboard_health_name(scoreboard_health(m->nursery.board))),
+             LOG_UINT("generation", m->nursery.generation), LOG_UINT("uptime_ms", now - m->born_ms),
+             LOG_STR("executable", m->executable), LOG_UINT("reloads", reload->number),
+             LOG_STR("last_reload", scoreboard_reload_name((enum scoreboard_reload_state)reload->state)),
+             LOG_STR("last_reload_reason", reload->reason));
+    for (size_t at = 0; (slot = slot_next(&m->nursery, &at)) != NULL;) {
+        const struct scoreboard_worker *cells = watch_cells(m, slot);
+
+        log_info("state of a child", LOG_STR("child", slot->role->name), LOG_UINT("slot", slot->index),
+                 LOG_INT("child_pid", slot->pid), LOG_STR("state", watch_slot_names[slot->state]),
+                 LOG_UINT("generation", slot->generation), LOG_UINT("failures", slot->failures),
+                 LOG_UINT("requests", cells == NULL ? 0 : cells->requests),
+                 LOG_UINT("in_flight", cells == NULL ? 0 : cells->in_flight),
+                 LOG_UINT("connections", cells == NULL ? 0 : cells->connections),
+                 LOG_UINT("queue_depth", cells == NULL ? 0 : cells->queue_depth),
+                 LOG_STR("database",
+                         cells == NULL ? "" : scoreboard_database_name((enum scoreboard_database)cells->database)));
+    }
+}

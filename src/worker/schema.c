@@ -1,0 +1,36 @@
+#include "worker/schema.h"
+
+const struct db_statement schema_check_statement = {
+    .name = "checkSchema",
+    .sql = "SELECT string_agg(w.version, ' ' ORDER BY w.version) AS missing"
+           " FROM unnest($1::text[]) AS w(version)"
+           " WHERE NOT EXISTS (SELECT FROM schema_migrations AS m WHERE m.version = w.version)",
+    .access = DB_READ,
+    .param_count = 1,
+    .params = {DB_TYPE_TEXT_ARRAY},
+};
+
+static void schema_check_done(void *arg, const struct db_result *result)
+{
+    struct schema_check *check = arg;
+
+    check->running = false;
+    if (db_result_outcome(result) != DB_OK) {
+        check->done(check->ctx, SCHEMA_UNKNOWN, "");
+        return;
+    }
+
+    struct slice missing = db_result_value(result, 0, 0);
+
+    check->done(check->ctx, missing.data == NULL ? SCHEMA_MET : SCHEMA_MISSING,
+                missing.data == NULL ? "" : missing.data);
+}
+
+void schema_check_run(struct schema_check *check)
+{
+    enum db_outcome outcome;
+
+    if (check->running) return;
+    check->running =
+        db_submit(check->db, &schema_check_statement, &check->versions, schema_check_done, check, &outcome) != NULL;
+}

@@ -1,0 +1,105 @@
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/mem.h"
+#include "master/holder.h"
+#include "master/socket.h"
+#include "master/supervise.h"
+#include "unit.h"
+
+static void test_backoff_starts_at_once_then_doubles_to_its_maximum(void)
+{
+    UNIT_INT(supervise_backoff_ms(1, 123), 0);
+    for (unsigned failures = 2; failures < 40; failures++) {
+        double full = SUPERVISE_BACKOFF_MIN_MS;
+
+        for (unsigned i = 2; i < failures; i++) full *= 2;
+        if (full > SUPERVISE_BACKOFF_MAX_MS) full = SUPERVISE_BACKOFF_MAX_MS;
+        for (uint32_t random = 0; random < 100000; random += 777) {
+            double pause = (double)supervise_backoff_ms(failures, random);
+
+            CU_ASSERT(pause >= full * 0.75 - 1 && pause <= full * 1.25 + 1);
+        }
+    }
+    CU_ASSERT_NOT_EQUAL(supervise_backoff_ms(9, 1), supervise_backoff_ms(9, 2));
+}
+
+static void test_crash_loop_is_five_within_a_minute(void)
+{
+    struct supervise_crashes crashes = {.count = 0};
+
+    for (uint64_t i = 0; i < 20; i++) CU_ASSERT_FALSE(supervise_crashed(&crashes, 100000 + i * 16000));
+    /* 64 s for five of those; with one more right behind the last, at 404,000, it is 48. */
+    CU_ASSERT(supervise_crashed(&crashes, 404001));
+
+    struct supervise_crashes fresh = {.count = 0};
+
+    for (uint64_t i = 0; i < 4; i++) CU_ASSERT_FALSE(supervise_crashed(&fresh, 5 + i));
+    CU_ASSERT(supervise_crashed(&fresh, 9));
+}
+
+static struct conf_addresses on_port(uint16_t port, const char *text)
+{
+    return (struct conf_addresses){.items = {{.text = text, .host = "127.0.0.1", .port = port}}, .count = 1};
+}
+
+static void test_an_address_in_use_is_named_with_its_holder(void)
+{
+    struct conf_addresses any = on_port(0, "127.0.0.1:0");
+    struct sockets first = {0};
+    struct sockets second = {.count = 77};
+    struct sockaddr_in bound = {0};
+    socklen_t len = sizeof(bound);
+    struct error err;
+    char holder[HOLDER_TEXT_BYTES];
+    char wanted[32];
+
+    CU_ASSERT_EQUAL_FATAL(sockets_open(&any, &first, &err), 0);
+    getsockname(first.fds[0], (struct sockaddr *)&bound, &len);
+    struct conf_addresses same = on_port(ntohs(bound.sin_port), "the same");
+
+    UNIT_INT(sockets_open(&same, &second, &err), -1);
+    UNIT_INT(second.count, 77);
+    UNIT_INT(err.code, ERROR_SYSTEM);
+    snprintf(wanted, sizeof(wanted), "(pid %d)", getpid());
+    CU_ASSERT_PTR_NOT_NULL(strstr(err.message, "the same"));
+    CU_ASSERT_PTR_NOT_NULL(strstr(err.message, wanted));
+    CU_ASSERT(holder_find(ntohs(bound.sin_port), holder));
+    sockets_close(&first);
+    CU_ASSERT_FALSE(holder_find(ntohs(bound.sin_port), holder));
+}
+
+static void test_a_stale_unix_socket_is_replaced_a_living_one_is_not(void)
+{
+    char *path = mem_printf("/tmp/stratslabd-unit-%d.sock", getpid());
+    struct conf_addresses at = {.items = {{.text = "unix:test", .path = path}}, .count = 1};
+    struct sockets first;
+    struct sockets second;
+    struct error err;
+
+    CU_ASSERT_EQUAL_FATAL(sockets_open(&at, &first, &err), 0);
+    UNIT_INT(sockets_open(&at, &second, &err), -1);
+    UNIT_INT(access(path, F_OK), 0);
+    sockets_close(&first); /* as if killed: the file stays */
+    UNIT_INT(sockets_open(&at, &second, &err), 0);
+    sockets_remove(&second);
+    sockets_close(&second);
+    CU_ASSERT_NOT_EQUAL(access(path, F_OK), 0);
+    free(path);
+}
+
+int main(void)
+{
+    static const struct unit_test tests[] = {
+        UNIT_TEST(test_backoff_starts_at_once_then_doubles_to_its_maximum),
+        UNIT_TEST(test_crash_loop_is_five_within_a_minute),
+        UNIT_TEST(test_an_address_in_use_is_named_with_its_holder),
+        UNIT_TEST(test_a_stale_unix_socket_is_replaced_a_living_one_is_not),
+    };
+
+    return unit_main("master", tests, countof(tests));
+}
