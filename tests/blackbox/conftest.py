@@ -1,0 +1,91 @@
+"""Fixtures of the black-box tests. They need the two variables that `make check` sets: STRATSLABD, the program under
+test, and STRATSLAB_TEST_DATABASE_URL, a superuser's address of a PostgreSQL cluster (tests/with-postgres)."""
+import os
+
+import pytest
+from support import daemon as daemons
+from support.cluster import Cluster
+from support.database import Database
+
+
+def required(name, hint):
+    value = os.environ.get(name)
+    if not value:
+        pytest.fail(f"{name} is not set: {hint}", pytrace=False)
+    return value
+
+
+@pytest.fixture(scope="session")
+def stratslabd():
+    """The path of the program under test."""
+    program = required("STRATSLABD", "run `make check`, or set it to the path of the program")
+    if not os.access(program, os.X_OK):
+        pytest.fail(f"STRATSLABD={program} is not a program that can be run", pytrace=False)
+    return os.path.abspath(program)
+
+
+@pytest.fixture
+def database():
+    """A fresh database of a fresh role: .url for the daemon, .connect() for the test (superuser), .role, .name."""
+    fresh = Database(required("STRATSLAB_TEST_DATABASE_URL", "run the tests inside tests/with-postgres"))
+    fresh.create()
+    yield fresh
+    fresh.drop()
+
+
+@pytest.fixture
+def cluster():
+    """A PostgreSQL cluster of the test's own, which it may stop() and start() (the port stays), with .url()."""
+    with Cluster() as own:
+        yield own
+
+
+@pytest.fixture
+def own_database(cluster):
+    """As `database`, in the test's own cluster."""
+    fresh = Database(cluster.url())
+    fresh.create()
+    return fresh
+
+
+@pytest.fixture
+def start_daemon(stratslabd, tmp_path):
+    """daemon() without a database of its own: the test passes DATABASE_URL=, or none."""
+    started = []
+
+    def start(*arguments, wait=True, expect_exit=0, program=None, **settings):
+        one = daemons.Daemon(program or stratslabd, arguments or ("serve",), settings, str(tmp_path))
+        one.expect_exit = expect_exit
+        started.append(one)
+        one.start(wait)
+        return one
+
+    yield start
+    wrong = []
+    for one in reversed(started):
+        try:
+            one.finish()
+        except AssertionError as e:
+            wrong.append(str(e))
+    assert not wrong, "\n\n".join(wrong)
+
+
+@pytest.fixture
+def daemon(start_daemon, database):
+    """daemon(workers=4, DATABASE_URL=…): starts one on `database` and waits until it is ready (wait=False: does not).
+    At the end each is stopped, and must end with `expect_exit` (0), leave no process behind, and report nothing."""
+    def start(*arguments, **options):
+        return start_daemon(*arguments, **{"DATABASE_URL": database.url, **options})
+
+    return start
+
+
+@pytest.fixture
+def command(stratslabd, database):
+    """command("migrate", "status", "--json", workers=4): runs a subcommand on `database` to its end."""
+    def run(*arguments, **options):
+        migrations = os.path.realpath(daemons.MIGRATIONS)
+        settings = {"DATABASE_URL": database.url, "migrations_dir": migrations, "environment": "development", **options}
+        return daemons.run(stratslabd, *arguments, **settings)
+
+    return run

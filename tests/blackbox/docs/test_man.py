@@ -1,0 +1,139 @@
+"""The manual pages say all that there is, and nothing that there is not: settings, commands, options, signals, exit
+statuses, and the log's errors and warnings."""
+import glob
+import json
+import os
+import re
+
+import pytest
+from support import daemon as daemons
+
+TOP = os.path.normpath(os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", ".."))
+LITERALS = r'((?:"(?:[^"\\]|\\.)*"\s*)+)'
+LOGGED = re.compile(rf"\blog_(?:error|warning)\(\s*(?:\w+ \? {LITERALS}: )?{LITERALS}[,)]")
+
+
+def read(path):
+    with open(os.path.join(TOP, path), encoding="utf-8") as f:
+        return f.read()
+
+
+def part(text, macro, name):
+    """What stands between `.Sh name` (or `.Ss name`) and the next heading of that rank or a higher one."""
+    ends = {"Sh": r"\.Sh ", "Ss": r"\.S[hs] "}[macro]
+    found = re.search(rf"^\.{macro} {re.escape(name)}\n(.*?)(?=^{ends}|\Z)", text, re.MULTILINE | re.DOTALL)
+    assert found, f"there is no .{macro} {name}"
+    return found.group(1)
+
+
+def items(text):
+    """The heads of the list items in it; a backslash at its end continues a line."""
+    return re.findall(r"^\.It (.*)$", text.replace("\\\n", ""), re.MULTILINE)
+
+
+def options_of_heads(text):
+    return {f"-{name}" for head in items(text) for name in re.findall(r"\bFl (-[a-z-]+)", head)}
+
+
+def options_of_help(text):
+    return set(re.findall(r"^ +(--[a-z-]+)", text, re.MULTILINE)) - {"--help"}
+
+
+def listed(text, heading):
+    """The names in the indented list below a line."""
+    block = text.split(heading, 1)[1].strip("\n").split("\n\n")[0]
+    return re.findall(r"^  ([a-z]+) ", block, re.MULTILINE)
+
+
+@pytest.fixture(scope="module")
+def page():
+    return read("man/stratslabd.8")
+
+
+@pytest.fixture
+def help_of(stratslabd):
+    def run(*words):
+        done = daemons.run(stratslabd, *words, "--help")
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    return run
+
+
+@pytest.fixture
+def settings(stratslabd):
+    done = daemons.run(stratslabd, "config", "--json")
+    assert done.returncode == 0, done.stderr
+    return {setting["name"] for setting in json.loads(done.stdout)["settings"]}
+
+
+def test_settings(settings):
+    assert len(settings) > 20
+    told = items(part(read("man/stratslabd.conf.5"), "Sh", "SETTINGS"))
+    assert {head.split()[1] for head in told} == settings
+
+
+def test_settings_in_the_sample_file(settings):
+    sample = read("etc/stratslabd.conf.sample")
+    assert set(re.findall(r"^#([A-Z_]+)=", sample, re.MULTILINE)) == settings - {"STRATSLAB_CONFIG"}
+    assert re.search("^# STRATSLAB_CONFIG$", sample, re.MULTILINE)
+
+
+def test_list_of_settings_is_the_program_s(stratslabd):
+    done = daemons.run(stratslabd, "config", "--man")
+    assert done.returncode == 0
+    assert done.stdout in read("man/stratslabd.conf.5"), "make man-settings brings it up to date"
+
+
+def test_commands(page, help_of):
+    commands = listed(help_of(), "Commands:")
+    assert "serve" in commands
+    assert re.findall(r"^\.Ss (.*)$", part(page, "Sh", "COMMANDS"), re.MULTILINE) == commands
+
+
+def test_options(page, help_of):
+    text = help_of()
+    for name in listed(text, "Commands:"):
+        if name != "migrate":
+            assert options_of_heads(part(page, "Ss", name)) == options_of_help(help_of(name)), name
+    assert options_of_heads(part(page, "Sh", "DESCRIPTION")) == options_of_help(text) | {"--help"}
+
+
+def test_verbs_of_migrate(page, help_of):
+    verbs = listed(help_of("migrate"), "format.")
+    assert "up" in verbs
+    heads = {re.match(r"Cm ([a-z]+)", head).group(1): head for head in items(part(page, "Ss", "migrate"))}
+    assert list(heads) == verbs
+    for verb, head in heads.items():
+        usage = help_of("migrate", verb).split("\n")[0]
+        wanted = re.findall(r"(--[a-z-]+)(?: ([A-Z]+))?\]", usage)
+        told = re.findall(r"Fl (-[a-z-]+)(?: Ar ([a-z]+))?", head)
+        assert [(f"-{name}", value.upper()) for name, value in told] == wanted, verb
+        argument = re.search(r" ([A-Z]+)$", usage)
+        assert (f"Ar {argument.group(1).lower()}" if argument else "") in head, verb
+
+
+def test_signals(page):
+    taken = set(re.findall(r"\{(SIG[A-Z0-9]+), master_on_", read("src/master/master.c")))
+    assert "SIGTERM" in taken
+    heads = items(part(page, "Sh", "SIGNALS"))
+    assert {name for head in heads for name in re.findall(r"SIG[A-Z0-9]+", head)} == taken
+
+
+def test_exit_statuses(page):
+    statuses = re.findall(r"^\s+COMMAND_[A-Z_]+ = (\d+),", read("src/command/command.h"), re.MULTILINE)
+    assert "78" in statuses
+    assert items(part(page, "Sh", "EXIT STATUS")) == statuses
+
+
+def test_diagnostics(page):
+    logged = set()
+    for path in glob.glob(os.path.join(TOP, "src", "*", "*.c")):
+        text = read(path)
+        calls = LOGGED.findall(text)
+        assert len(calls) == len(re.findall(r"\blog_(?:error|warning)\(", text)), f"{path}: a call is not understood"
+        for groups in calls:
+            logged |= {"".join(re.findall(r'"((?:[^"\\]|\\.)*)"', literals)) for literals in groups if literals}
+    assert len(logged) > 20
+    told = {head for head in items(part(page, "Sh", "DIAGNOSTICS")) if not head.startswith("stratslabd: ")}
+    assert told == logged

@@ -1,0 +1,74 @@
+"""Executables that are broken on purpose, to be found where the next reload looks."""
+import os
+import shutil
+import subprocess
+import textwrap
+
+COMPILER = os.environ.get("CC", "cc").split()[0]
+
+
+class Executable:
+    """The daemon's own copy of the program, which a test may replace."""
+
+    def __init__(self, program, folder):
+        self.real = program
+        self.path = os.path.join(folder, "stratslabd")
+        self.folder = folder
+        shutil.copy2(program, self.path)
+
+    def _install(self, made):
+        os.rename(made, self.path)  # as a linker or a package does: another file under the same name
+
+    def restore(self):
+        new = self.path + ".new"
+        shutil.copy2(self.real, new)
+        self._install(new)
+
+    def remove(self):
+        os.unlink(self.path)
+
+    def forbid(self):
+        new = self.path + ".new"
+        shutil.copy2(self.real, new)
+        os.chmod(new, 0o644)
+        self._install(new)
+
+    def compile(self, body, flags=(), into=None):
+        """A program of the given body of main; REAL is the path of the real one."""
+        source = os.path.join(self.folder, "broken.c")
+        made = into or self.path + ".new"
+        with open(source, "w", encoding="utf-8") as f:
+            f.write(f'#include <signal.h>\n#include <stdio.h>\n#include <stdlib.h>\n#include <string.h>\n#include <unistd.h>\n'
+                    f'#define REAL "{self.real}"\n' + textwrap.dedent(body))
+        subprocess.run([COMPILER, "-o", made, source, *flags], check=True, timeout=60)
+        return made
+
+    def replace(self, body):
+        self._install(self.compile(body))
+
+    def replace_workers(self, hook):
+        """The real program, except that in its children event_base_new, which only they call, first does `hook`."""
+        library = self.compile(f"""
+            #include <dlfcn.h>
+            #include <event2/event.h>
+            /* It is loaded, which is enough: nobody who is started later shall have it too. */
+            __attribute__((constructor)) static void once(void) {{ unsetenv("LD_PRELOAD"); }}
+            struct event_base *event_base_new(void)
+            {{
+                struct event_base *(*next)(void) = (struct event_base *(*)(void))dlsym(RTLD_NEXT, "event_base_new");
+                {hook}
+                return next();
+            }}
+            """, ["-shared", "-fPIC", "-D_GNU_SOURCE", "-ldl"], os.path.join(self.folder, "hook.so"))
+        self.replace(f"""
+            int main(int argc, char **argv)
+            {{
+                (void)argc;
+                if (getenv("STRATSLABD_RESUME") != NULL) {{
+                    setenv("LD_PRELOAD", "{library}", 1);
+                    setenv("ASAN_OPTIONS", "verify_asan_link_order=0", 1); /* a sanitized build wants to be first */
+                }}
+                execv(REAL, argv);
+                return 127;
+            }}
+            """)

@@ -1,0 +1,339 @@
+"""Reload, its success and each of its failures: the PID stays, nobody's request is lost, and the verdict is told."""
+import os
+import signal
+import socket
+import time
+
+import pytest
+from support.daemon import run
+from support.load import Load
+from support.wait import wait_until
+
+PATH = "/api/v1/strategies"
+
+
+def status(d):
+    return d.admin("GET", "/status").json()
+
+
+def reload_wait(d, executable):
+    """stratslabd reload --wait, as an operator types it: (exit status, what it said)."""
+    done = run(executable.real, "reload", "--wait", timeout=60, admin_listen=f"127.0.0.1:{d.admin_port}")
+    return done.returncode, done.stdout + done.stderr
+
+
+def descriptors(pid):
+    return len(os.listdir(f"/proc/{pid}/fd"))
+
+
+def resident(pid):
+    with open(f"/proc/{pid}/statm", encoding="ascii") as f:
+        return int(f.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
+def failed(d, executable, step, *words):
+    """A reload that must fail at `step`, naming `words`, while the old code serves on with its own workers."""
+    wait_until(lambda: [w["state"] for w in status(d)["workers"]].count("ready") >= 2, 15, "two workers")
+    generation = status(d)["generation"]
+    with Load(d.port) as load:
+        load.wait(20, wait_until)
+        code, said = reload_wait(d, executable)
+        load.wait(20, wait_until)
+    assert code == 1, said
+    told = status(d)
+    assert (told["reload"]["state"], told["reload"]["step"]) == ("failed", step), told["reload"]
+    for word in words:
+        assert word in told["reload"]["reason"] and word in said, (word, told["reload"]["reason"], said)
+    assert d.wait_log("reload failed")
+    assert told["generation"] == generation
+    assert set(load.fates) == {200}, load.fates
+
+
+def mends(d, executable):
+    """The next reload succeeds."""
+    executable.restore()
+    code, said = reload_wait(d, executable)
+    assert code == 0, said
+
+
+# ---- success ----
+
+def test_a_reload_keeps_the_pid_and_replaces_every_child(replaceable, executable):
+    d = replaceable()
+    before = status(d)
+    code, said = reload_wait(d, executable)
+    assert code == 0 and "reloaded in" in said
+    after = status(d)
+    assert (after["pid"], after["generation"]) == (d.pid, before["generation"] + 1)
+    assert after["uptime_s"] > before["uptime_s"]
+    wait_until(lambda: {w["generation"] for w in status(d)["workers"]} == {2}, 15, "the old workers to end")
+    assert not {w["pid"] for w in before["workers"]} & {w["pid"] for w in status(d)["workers"]}
+    assert after["reload"]["state"] == "succeeded"
+
+
+@pytest.mark.parametrize("reloads", [int(os.environ.get("STRATSLAB_TEST_RELOADS", "30"))])
+def test_reloads_under_load_lose_nothing_and_leak_nothing(replaceable, executable, reloads):
+    d = replaceable()
+    with Load(d.port) as load:
+        for i in range(reloads):
+            code, said = reload_wait(d, executable)
+            assert code == 0, said
+            if i == 4:
+                wait_until(lambda: len(status(d)["workers"]) == 2, 20, "the old workers to end")
+                fds, memory = descriptors(d.pid), resident(d.pid)
+        load.wait(50, wait_until)
+    wait_until(lambda: len(status(d)["workers"]) == 2, 20, "the old workers to end")
+    print(f"\n{reloads} reloads: {load.total} requests, {load.lost} lost, {dict(load.fates)};"
+          f" descriptors {fds} -> {descriptors(d.pid)}, memory {memory >> 10} -> {resident(d.pid) >> 10} KiB")
+    assert set(load.fates) == {200}
+    assert descriptors(d.pid) <= fds
+    assert resident(d.pid) < memory + (2 << 20)
+    assert status(d)["generation"] == reloads + 1
+
+
+def test_counters_survive(replaceable, executable):
+    d = replaceable(workers=1)
+    for _ in range(25):
+        assert d.request("GET", PATH).status == 200
+    before = sum(w["requests"] for w in status(d)["workers"])
+    assert before >= 25
+    assert reload_wait(d, executable)[0] == 0
+    assert reload_wait(d, executable)[0] == 0
+    wait_until(lambda: len(status(d)["workers"]) == 1, 15, "the old workers to end")
+    assert status(d)["workers"][0]["requests"] >= before
+
+
+def test_an_idle_connection_gets_one_more_answer(replaceable, executable):
+    d = replaceable(workers=1)
+    with d.client() as kept:
+        assert kept.request("GET", PATH).status == 200
+        assert reload_wait(d, executable)[0] == 0
+        answer = kept.request("GET", PATH)
+        assert (answer.status, answer.headers["Connection"]) == (200, "close")
+
+
+def test_a_storm_of_hups_ends_in_a_reload_and_loses_nothing(replaceable):
+    d = replaceable()
+    with Load(d.port) as load:
+        for _ in range(50):
+            d.signal(signal.SIGHUP)
+            time.sleep(0.02)  # the storm's own pace
+        wait_until(lambda: status(d)["reload"]["number"] >= 2 and status(d)["reload"]["state"] == "succeeded", 40, "calm")
+        load.wait(50, wait_until)
+    assert set(load.fates) == {200}
+    assert d.process.poll() is None
+
+
+def test_a_new_migration_and_new_settings_come_with_a_reload(replaceable, executable, migrations, database):
+    d = replaceable(workers=None)
+    (migrations / "20990101000000_more.sql").write_text("-- migrate:up\nCREATE TABLE more (id int);\n-- migrate:down\nDROP TABLE more;\n")
+    (migrations.parent / "stratslabd.conf").write_text("STRATSLAB_WORKERS=3\n")
+    assert reload_wait(d, executable)[0] == 0
+    with database.connect() as db:
+        assert db.execute("SELECT to_regclass('more')").fetchone()[0] == "more"
+    wait_until(lambda: [w["generation"] for w in status(d)["workers"]] == [2, 2, 2], 20, "three new workers")
+    assert d.request("GET", "/health").status == 200
+
+
+# ---- failure: the old code serves on ----
+
+def test_executable_is_missing(replaceable, executable):
+    d = replaceable()
+    executable.remove()
+    before = sorted(w["pid"] for w in status(d)["workers"])
+    failed(d, executable, "preflight", "No such file")
+    assert sorted(w["pid"] for w in status(d)["workers"]) == before
+    mends(d, executable)
+
+
+def test_executable_may_not_be_run(replaceable, executable):
+    d = replaceable()
+    executable.forbid()
+    failed(d, executable, "preflight", "cannot be run")
+    mends(d, executable)
+
+
+def test_executable_crashes_at_its_start(replaceable, executable):
+    d = replaceable()
+    executable.replace("int main(void) { signal(SIGSEGV, SIG_DFL); raise(SIGSEGV); return 0; }")
+    failed(d, executable, "preflight", "SIGSEGV")
+    mends(d, executable)
+
+
+def test_executable_hangs_at_its_start(replaceable, executable):
+    d = replaceable(reload_timeout="1s")
+    executable.replace("int main(void) { for (;;) pause(); }")
+    failed(d, executable, "preflight", "STRATSLAB_RELOAD_TIMEOUT")
+    mends(d, executable)
+
+
+def test_executable_reads_another_version_of_the_state(replaceable, executable):
+    d = replaceable()
+    executable.replace("""
+        int main(int argc, char **argv)
+        {
+            static char other[] = "--state-version=999";
+            for (int i = 1; i < argc; i++) if (strncmp(argv[i], other, 16) == 0) argv[i] = other;
+            execv(REAL, argv);
+            return 127;
+        }
+        """)
+    failed(d, executable, "preflight", "version", "restart")
+    mends(d, executable)
+
+
+def test_workers_of_the_new_code_crash(replaceable, executable):
+    d = replaceable()
+    executable.replace_workers("abort();")
+    failed(d, executable, "roll", "died: SIGABRT")
+    wait_until(lambda: {w["generation"] for w in status(d)["workers"]} == {1} and len(status(d)["workers"]) == 2, 15, "the old workers")
+    mends(d, executable)
+
+
+def test_workers_of_the_new_code_hang(replaceable, executable):
+    d = replaceable(reload_timeout="2s")
+    executable.replace_workers("for (;;) pause();")
+    failed(d, executable, "roll", "was not ready within")
+    mends(d, executable)
+
+
+def test_new_code_cannot_run_after_the_preflight(replaceable, executable):
+    d = replaceable()
+    executable.replace("""
+        int main(int argc, char **argv)
+        {
+            if (getenv("STRATSLABD_RESUME") != NULL) setenv("STRATSLAB_WORKERS", "none", 1);
+            (void)argc;
+            execv(REAL, argv);
+            return 127;
+        }
+        """)
+    failed(d, executable, "roll", "STRATSLAB_WORKERS")
+    # The image that came back has that environment too, and says so; a mended settings file could not undo it.
+    assert d.request("GET", "/health").status == 200
+
+
+def test_settings_are_bad(replaceable, executable, migrations):
+    d = replaceable()
+    config = migrations.parent / "stratslabd.conf"
+    config.write_text("STRATSLAB_HTTP_BODY=huge\n")
+    failed(d, executable, "preflight", "STRATSLAB_HTTP_BODY")
+    config.write_text("")
+    mends(d, executable)
+
+
+def test_a_migration_is_bad(replaceable, executable, migrations):
+    d = replaceable()
+    bad = migrations / "20990101000000_bad.sql"
+    bad.write_text("-- migrate:up\nCREATE TABLE half (id int);\nSELECT nonsense;\n-- migrate:down\n")
+    failed(d, executable, "preflight", "20990101000000_bad.sql", "42703")
+    bad.unlink()
+    mends(d, executable)
+
+
+def test_a_migration_that_waits_for_a_lock_gives_up(replaceable, executable, migrations, database):
+    d = replaceable()
+    (migrations / "20990101000000_wait.sql").write_text(
+        "-- migrate:up lock_timeout:300ms\nALTER TABLE backtests ADD COLUMN note text;\n-- migrate:down\n")
+    with database.connect() as db, db.transaction():
+        db.execute("LOCK TABLE backtests IN SHARE MODE")
+        failed(d, executable, "preflight", "55P03")
+    mends(d, executable)
+
+
+def test_an_applied_migration_was_changed(replaceable, executable, migrations):
+    d = replaceable(environment="production")
+    first = sorted(migrations.iterdir())[0]
+    text = first.read_text()
+    first.write_text(text.replace("-- migrate:down", "SELECT 1;\n-- migrate:down"))
+    failed(d, executable, "preflight", first.name)
+    first.write_text(text)
+    mends(d, executable)
+
+
+def test_the_database_is_down_and_the_schema_is_in_place(start_daemon, cluster, own_database, executable, migrations):
+    d = start_daemon("serve", program=executable.path, DATABASE_URL=own_database.url, migrations_dir=str(migrations))
+    cluster.stop()
+    wait_until(lambda: d.request("GET", PATH).status == 503, 10, "503")
+    code, said = reload_wait(d, executable)
+    assert code == 0, said
+    assert status(d)["generation"] == 2
+    cluster.start()
+    d.wait_ready()
+    (migrations / "20990101000000_more.sql").write_text("-- migrate:up\nSELECT 1;\n-- migrate:down\n")
+    cluster.stop()
+    code, said = reload_wait(d, executable)
+    assert code == 1 and "database" in said
+
+
+# ---- and stop ----
+
+@pytest.mark.parametrize("program", [
+    "int main(void) { for (;;) pause(); }",  # PREFLIGHT
+    # MIGRATE
+    'int main(int argc, char **argv) { if (argc > 1 && strcmp(argv[1], "migrate") == 0) for (;;) pause(); execv(REAL, argv); }',
+])
+def test_term_while_the_new_executable_is_tried(replaceable, executable, program):
+    d = replaceable()
+    executable.replace(program)
+    d.signal(signal.SIGHUP)
+    wait_until(lambda: any("stratslabd" in p for p in map(_argv0, _children(d.pid))) and status(d)["reload"]["state"] == "running",
+               10, "the reload to begin")
+    wanted = "migrate" if "migrate" in program else "preflight"
+    wait_until(lambda: status(d)["reload"]["step"] == wanted, 20, wanted)
+    assert d.stop() == 0
+
+
+def test_term_in_the_roll(replaceable, executable):
+    d = replaceable()
+    executable.replace_workers("for (;;) pause();")
+    d.signal(signal.SIGHUP)
+    wait_until(lambda: status(d)["reload"]["step"] == "roll", 20, "the roll")
+    assert d.request("GET", PATH).status == 200
+    d.signal(signal.SIGTERM)
+    assert d.wait(30) == 0
+
+
+def _children(pid):
+    with open(f"/proc/{pid}/task/{pid}/children", encoding="ascii") as f:
+        return [int(p) for p in f.read().split()]
+
+
+def _argv0(pid):
+    try:
+        with open(f"/proc/{pid}/cmdline", "rb") as f:
+            return f.read().split(b"\0")[0].decode()
+    except OSError:
+        return ""
+
+
+# ---- the commands ----
+
+def test_health_check_and_status_commands(replaceable, executable, database):
+    d = replaceable()
+    ask = {"admin_listen": f"127.0.0.1:{d.admin_port}", "listen": f"127.0.0.1:{d.port}"}
+    for flags in ([], ["--live"], ["--api"]):
+        done = run(executable.real, "health", *flags, **ask)
+        assert (done.returncode, done.stderr) == (0, "") and '"status":"ok"' in done.stdout
+    text = run(executable.real, "status", **ask).stdout
+    assert f"pid {d.pid}" in text and all(str(pid) in text for pid in d.workers())
+    with socket.socket() as nobody:
+        nobody.bind(("127.0.0.1", 0))
+        free = f"127.0.0.1:{nobody.getsockname()[1]}"
+    for command in ("health", "status", "reload"):
+        done = run(executable.real, command, admin_listen=free)
+        assert done.returncode == 1 and free in done.stderr
+        assert run(executable.real, command, "--nonsense", **ask).returncode == 64
+
+
+def test_check_says_what_is_wrong(command, database, migrations):
+    done = command("check", migrations_dir=str(migrations))
+    assert done.returncode == 0, done.stderr
+    count = len(list(migrations.glob("*.sql")))
+    assert f"{count} pending, of which {count} were rehearsed" in done.stdout and "prepared" in done.stdout
+    with database.connect() as db:
+        assert db.execute("SELECT to_regclass('strategies')").fetchone()[0] is None, "check changed the schema"
+    (migrations / "20990101000000_bad.sql").write_text("-- migrate:up\nALTER TABLE strategies DROP COLUMN kind;\n-- migrate:down\n")
+    done = command("check", "--json", migrations_dir=str(migrations))
+    assert done.returncode == 65 and '"ok":false' in done.stdout and "cannot be prepared" in done.stdout
+    assert command("check", DATABASE_URL="postgresql://nobody@127.0.0.1:1/x").returncode == 69

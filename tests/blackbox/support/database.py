@@ -1,0 +1,50 @@
+"""A fresh database for one test, owned by a fresh, ordinary role."""
+import secrets
+import urllib.parse
+
+import psycopg
+from psycopg import conninfo, sql
+
+
+def make_url(parameters):
+    """The URL of libpq connection parameters."""
+    parts = dict(parameters)
+    user, password = parts.pop("user", ""), parts.pop("password", None)
+    name, host, port = parts.pop("dbname", ""), parts.pop("host", ""), parts.pop("port", None)
+    if host.startswith("/"):  # a unix socket's folder goes into the query
+        parts["host"], host = host, ""
+    who = urllib.parse.quote(user, safe="")
+    if password is not None:
+        who += ":" + urllib.parse.quote(password, safe="")
+    where = host + (f":{port}" if port else "")
+    query = urllib.parse.urlencode(parts)
+    return f"postgresql://{who}@{where}/{urllib.parse.quote(name, safe='')}" + (f"?{query}" if query else "")
+
+
+class Database:
+    """`url` is for the daemon, as the owner; `connect()` is for the test, as the superuser."""
+
+    def __init__(self, admin_url):
+        self._admin = conninfo.conninfo_to_dict(admin_url)
+        self.name = self.role = f"t_{secrets.token_hex(6)}"
+        self.password = secrets.token_hex(12)
+        own = {**self._admin, "dbname": self.name}
+        self.admin_url = make_url(own)
+        self.url = make_url({**own, "user": self.role, "password": self.password})
+
+    def create(self):
+        self._execute("CREATE ROLE {role} LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE PASSWORD {password}")
+        self._execute("CREATE DATABASE {name} OWNER {role}")
+
+    def drop(self):
+        self._execute("DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+        self._execute("DROP ROLE IF EXISTS {role}")
+
+    def connect(self, **parameters):
+        """An autocommitting connection as the superuser; parameters override, for example user=database.role."""
+        return psycopg.connect(**{**self._admin, "dbname": self.name, **parameters}, autocommit=True)
+
+    def _execute(self, statement):
+        with psycopg.connect(**self._admin, autocommit=True) as admin:
+            admin.execute(sql.SQL(statement).format(name=sql.Identifier(self.name), role=sql.Identifier(self.role),
+                                                    password=sql.Literal(self.password)))
