@@ -1,0 +1,173 @@
+"""The stack as its users start it: up, down, data, settings, ports."""
+import json
+import os
+import re
+import socket
+
+import pytest
+from support.stack import Stack, copy_checkout, docker, inspect, wait_until
+
+MIGRATIONS = sorted(re.match(r"\d+", name).group() for name in os.listdir(os.path.join(copy_checkout.__globals__["TOP"], "sql/migrations"))
+                    if name.endswith(".sql"))
+
+
+def test_compose_files_are_valid(stack):
+    stack.run("config", "-q")
+    stack.run("-f", "docker-compose.prod.yml", "config", "-q")
+    stack.run("--env-file", ".env.docker.example", "config", "-q")
+
+
+def test_example_environment_is_the_default(stack):
+    """What .env.docker.example shows are the defaults, and it names every variable that the compose files ask for."""
+    stack.settings = {}
+    bare = stack.run("config").stdout
+    os.rename(os.path.join(stack.folder, ".env.docker.example"), os.path.join(stack.folder, ".env"))
+    example = stack.run("config").stdout
+    folder = os.path.basename(stack.folder)  # Compose 2 takes the folder for the project's name where none is given
+    assert re.sub(r"\bstratslab_", f"{folder}_", example).replace("name: stratslab\n", f"name: {folder}\n") == \
+        re.sub(r"\bstratslab_", f"{folder}_", bare)
+    with open(os.path.join(stack.folder, ".env")) as f:
+        documented = set(re.findall(r"^([A-Z_]+)=", f.read(), re.MULTILINE))
+    used = set()
+    for name in ("docker-compose.yml", "docker-compose.prod.yml"):
+        with open(os.path.join(stack.folder, name)) as f:
+            used |= set(re.findall(r"(?<!\$)\$\{([A-Z_]+)", f.read()))
+    assert used - documented == set()
+    assert documented - used == {"COMPOSE_PROJECT_NAME", "COMPOSE_PROFILES"}
+
+
+def test_up_from_nothing(stack):
+    """No .env, no volume: both services get healthy, the schema is there, and everybody finds everybody."""
+    stack.start()
+    answer = stack.get("/health")
+    assert answer.status == 200 and '"status":"ok"' in answer.text
+    # Migrations ran.
+    assert stack.run("exec", "-T", "api", "stratslabd", "migrate", "current").stdout.strip() == MIGRATIONS[-1]
+    assert stack.sql("SELECT string_agg(version, ' ' ORDER BY version) FROM schema_migrations") == " ".join(MIGRATIONS)
+    # The names of networks and volumes come from the project's.
+    assert docker("network", "inspect", f"{stack.project}_default").returncode == 0
+    assert docker("volume", "inspect", f"{stack.project}_postgres_data").returncode == 0
+    # The api reaches postgres by its name, and itself.
+    assert "postgres" in stack.exec("getent", "hosts", "postgres").stdout
+    stack.exec("pg_isready", "-h", "postgres")
+    assert '"status":"ok"' in stack.run("exec", "-T", "api", "curl", "-s", "http://localhost:8000/health").stdout
+    stack.run("exec", "-T", "postgres", "pg_isready")
+    assert "serving" in stack.run("logs", "--tail=50", "api").stdout
+    assert stack.exec("stratslabd", "health").returncode == 0
+    assert stack.create("first").status == 201
+    # Published for this machine only.
+    for service in ("api", "postgres"):
+        bindings = json.loads(inspect(stack.container(service), "{{json .HostConfig.PortBindings}}"))
+        assert {b["HostIp"] for each in bindings.values() for b in each} == {"127.0.0.1"}
+    with socket.create_connection(("127.0.0.1", stack.db_port), timeout=5):
+        pass
+    # Locked down.
+    api = stack.container()
+    assert inspect(api, "{{.HostConfig.ReadonlyRootfs}} {{.HostConfig.CapDrop}} {{.HostConfig.SecurityOpt}}") == "true [ALL] [no-new-privileges:true]"
+    caps = stack.exec("cat", "/proc/1/status").stdout
+    assert re.search(r"CapEff:\s+0+\n", caps) and re.search(r"NoNewPrivs:\s+1\n", caps)
+    assert stack.exec("touch", "/src/left", check=False).returncode != 0
+
+
+def test_data_survives_down_but_not_down_v(stack):
+    stack.start()
+    assert stack.create("kept").status == 201
+    stack.down()
+    stack.up()
+    stack.wait_healthy()
+    assert [item["name"] for item in stack.get("/api/v1/strategies").json()["items"]] == ["kept"]
+    stack.down("-v")
+    assert docker("volume", "inspect", f"{stack.project}_postgres_data", check=False).returncode != 0
+    stack.start()
+    assert stack.get("/api/v1/strategies").json()["items"] == []
+
+
+def test_env_file_overrides(stack):
+    with open(os.path.join(stack.folder, ".env"), "w") as f:
+        f.write("POSTGRES_PASSWORD=p@ss:w/rd %41#x\nPOSTGRES_DB=other\nSTRATSLAB_LOG_FORMAT=json\nSTRATSLAB_WORKERS=1\n")
+    stack.start()
+    assert stack.get("/health").status == 200
+    status = json.loads(stack.exec("stratslabd", "status", "--json").stdout)
+    assert len(status["workers"]) == 1
+    assert '"msg":"serving"' in stack.logs()
+    assert "p@ss" not in stack.logs()
+
+
+@pytest.mark.parametrize("settings, words", [
+    ({"STRATSLAB_WORKERS": "many"}, ["STRATSLAB_WORKERS", "many"]),
+    ({"DATABASE_URL": "mysql://nobody@nowhere/x"}, ["DATABASE_URL"]),
+    ({"STRATSLAB_LOG_FORMAT": "xml", "STRATSLAB_LOG_LEVEL": "loud"}, ["STRATSLAB_LOG_FORMAT", "STRATSLAB_LOG_LEVEL"]),
+], ids=["workers", "url", "two"])
+def test_invalid_variables_are_named(one_stack, settings, words):
+    one_stack.up(**settings)
+    api = one_stack.container()
+    wait_until(lambda: inspect(api, "{{.State.Status}}") == "exited", 180, "the service to end")
+    assert inspect(api, "{{.State.ExitCode}}") == "78"
+    log = one_stack.logs()
+    for word in words:
+        assert word in log
+
+
+def test_missing_password_of_production_is_said(one_stack):
+    """The production file has no default for its secret: the run says which file it wants."""
+    done = one_stack.run("-f", "docker-compose.prod.yml", "up", "-d", "--no-build", check=False, API_IMAGE="stratslab-api:test")
+    assert done.returncode != 0
+    assert "postgres_password" in done.stdout + done.stderr
+
+
+def test_port_in_use_is_named(stack):
+    with socket.socket() as holder:
+        holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        holder.bind(("127.0.0.1", stack.port))
+        holder.listen()
+        done = stack.up(check=False)
+    assert done.returncode != 0
+    assert str(stack.port) in done.stdout + done.stderr
+
+
+def test_wrong_password_on_a_kept_volume_gets_a_hint(one_stack):
+    one_stack.start()
+    one_stack.down()
+    one_stack.up(POSTGRES_PASSWORD="another")
+    api = one_stack.container()
+    wait_until(lambda: inspect(api, "{{.State.Status}}") == "exited", 180, "the service to end")
+    assert inspect(api, "{{.State.ExitCode}}") == "69"
+    assert re.search(r"volume.*password|password.*volume", one_stack.logs())
+
+
+def test_three_at_once_migrate_once(one_stack):
+    first = one_stack.port
+    one_stack.settings["API_PORT"] = f"{first}-{first + 2}"
+    one_stack.up("--scale", "api=3")
+    containers = one_stack.containers()
+    assert len(containers) == 3
+    for container in containers:
+        wait_until(lambda c=container: inspect(c, "{{.State.Health.Status}}") == "healthy", 180, "all to be healthy")
+    for port in range(first, first + 3):
+        assert one_stack.get("/health", port=port).status == 200
+    log = one_stack.logs()
+    for version in MIGRATIONS:
+        assert len(re.findall(rf'what="applied [^"]*{version}', log)) == 1
+
+
+def test_production_file(stack, images):
+    """The runtime image: secrets from files, limits, no mounts of the source, no published database."""
+    os.mkdir(os.path.join(stack.folder, "secrets"))
+    with open(os.path.join(stack.folder, "secrets", "postgres_password"), "w") as f:
+        f.write("s3cret\n")
+    stack.settings.update(COMPOSE_FILE="docker-compose.prod.yml", API_IMAGE=images["runtime"])
+    stack.up("--no-build")
+    stack.wait_healthy()
+    assert '"status":"ok"' in stack.get("/health").text
+    api, postgres = stack.container("api"), stack.container("postgres")
+    assert inspect(postgres, "{{json .HostConfig.PortBindings}}") in ("{}", "null")
+    mounts = json.loads(inspect(api, "{{json .Mounts}}"))
+    assert [m["Destination"] for m in mounts if m["Type"] == "bind"] == ["/run/secrets/postgres_password"]
+    assert int(inspect(api, "{{.HostConfig.Memory}}")) == 256 * 1024 * 1024
+    assert inspect(api, "{{.HostConfig.RestartPolicy.Name}}") == "unless-stopped"
+    assert inspect(api, "{{.HostConfig.ReadonlyRootfs}} {{.HostConfig.CapDrop}}") == "true [ALL]"
+    for container in (api, postgres):
+        assert "s3cret" not in inspect(container, "{{json .Config.Env}}")
+    assert stack.create("in production").status == 201
+    stack.run("restart", "postgres")
+    stack.wait_status(200)
