@@ -49,6 +49,14 @@ struct api_constraint {
     const char *detail;
 };
 
+/* What a token must allow where STRATSLAB_AUTH is token. */
+enum api_scope {
+    API_SCOPE_DEFAULT, /* in a table: under /api/ what `access` says, elsewhere none */
+    API_SCOPE_NONE,    /* open to everybody */
+    API_SCOPE_READ,
+    API_SCOPE_WRITE,
+};
+
 struct api_endpoint {
     const char *id; /* unique; names the prepared statement, the log's and the metrics' route */
     const char *summary;
@@ -59,6 +67,7 @@ struct api_endpoint {
     const struct json_schema *body; /* NULL: takes none */
     enum json_mode body_mode;
     enum db_access access;
+    enum api_scope scope;
     const char *sql;         /* NULL: `handle` answers */
     http_handler_fn *handle; /* an answer that needs no database; use api_of(x) */
 };
@@ -100,6 +109,9 @@ const struct http_route *const *api_routes(const struct api *api, size_t *ret_co
 const struct db_statement *const *api_statements(const struct api *api, size_t *ret_count);
 /* Of a route that this api made. */
 const struct api_endpoint *api_endpoint_of(const struct http_route *route);
+/* What the endpoint asks of a token: never API_SCOPE_DEFAULT. */
+enum api_scope api_scope(const struct api_endpoint *endpoint);
+const char *api_scope_name(enum api_scope scope); /* "read", "write"; "" where there is none */
 
 /* For `handle` functions. */
 const struct api_process *api_process_of(const struct http_exchange *x);

@@ -107,6 +107,21 @@ const struct api_endpoint *api_endpoint_of(const struct http_route *route)
     return op->endpoint;
 }
 
+enum api_scope api_scope(const struct api_endpoint *endpoint)
+{
+    if (endpoint->scope != API_SCOPE_DEFAULT) return endpoint->scope;
+    if (strncmp(endpoint->path, "/api/", strlen("/api/")) != 0) return API_SCOPE_NONE;
+    return endpoint->access == DB_WRITE ? API_SCOPE_WRITE : API_SCOPE_READ;
+}
+
+const char *api_scope_name(enum api_scope scope)
+{
+    static const char *const names[] = {
+        [API_SCOPE_DEFAULT] = "", [API_SCOPE_NONE] = "", [API_SCOPE_READ] = "read", [API_SCOPE_WRITE] = "write"};
+
+    return names[scope];
+}
+
 const struct api_process *api_process_of(const struct http_exchange *x)
 {
     const struct api_operation *op = http_exchange_route(x)->data;
