@@ -25,7 +25,7 @@ RUN mkdir -p /etc/postgresql-common \
         curl inotify-tools postgresql postgresql-client procps python3-psycopg python3-pytest python3-pytest-xdist \
     && rm -rf /var/lib/apt/lists/* /var/cache/debconf/*-old /var/log/*
 
-# ---- build: the program, and a root file system with its closure. The same folders as in the dev image, which takes them over.
+# ---- build: the program, and a root file system with its closure. The dev image begins with the same objects.
 FROM toolchain AS build
 COPY . /src
 RUN sh /src/docker/dev/build
@@ -39,7 +39,8 @@ ARG APP_UID=10001
 ARG APP_GID=10001
 RUN groupadd --non-unique --gid ${APP_GID} appuser \
     && useradd --non-unique --uid ${APP_UID} --gid ${APP_GID} --home-dir /tmp --no-create-home --shell /bin/sh appuser
-COPY --from=build --chown=${APP_UID}:${APP_GID} /cache /cache
+RUN mkdir /cache && chown ${APP_UID}:${APP_GID} /cache
+COPY --from=build --chown=${APP_UID}:${APP_GID} /cache /usr/local/lib/stratslab-cache
 COPY docker/dev /usr/local/lib/stratslab-dev
 COPY . /src
 ENV PATH=/cache/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \
@@ -48,7 +49,7 @@ ENV PATH=/cache/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
     STRATSLAB_ENVIRONMENT=development \
     STRATSLAB_LISTEN=*:8000 \
     STRATSLAB_MIGRATIONS_DIR=/src/sql/migrations
-WORKDIR /cache/build
+WORKDIR /usr/local/lib/stratslab-dev
 USER ${APP_UID}:${APP_GID}
 EXPOSE 8000
 STOPSIGNAL SIGTERM

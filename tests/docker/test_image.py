@@ -71,6 +71,12 @@ def test_context_is_small(checkout, tmp_path, capsys):
     assert 100_000 < size <= CONTEXT_BYTES_MAX
 
 
+def test_a_new_volume_is_not_filled_by_the_engine(images):
+    """Containers that are created at once would get into each other's way: docker/dev/seed fills it, behind a lock."""
+    done = docker("run", "--rm", "--network", "none", "--entrypoint", "ls", images["dev"], "-A", "/cache")
+    assert done.stdout == ""
+
+
 def test_image_says_what_it_is(images):
     config = json.loads(inspect(images["runtime"], "{{json .Config}}"))
     assert config["User"] == APPUSER
