@@ -408,42 +408,73 @@ do_up() {
 
 lints='format static shell man'
 
+# The last line of a suite's output: what passed, failed and was skipped. No such line is a failure.
+totals_of() {
+    totals=$(grep -E '^[0-9]+ passed, [0-9]+ failed, [0-9]+ skipped$' "$1" | tail -n 1 | tr -cd '0-9 ')
+    echo "${totals:-0 1 0}"
+}
+
+# add PASSED FAILED SKIPPED
+add() {
+    passed=$((passed + $1)) failed=$((failed + $2)) skipped=$((skipped + $3))
+}
+
+# The container tests wait more than they work, so they run beside the others; what they say comes behind.
+start_docker_tests() {
+    "$top/tests/docker/run" >"$scratch/docker" 2>&1 &
+    docker_tests=$!
+}
+
+finish_docker_tests() {
+    say "waiting for the container tests"
+    status=0
+    wait "$docker_tests" || status=$?
+    docker_tests=
+    cat "$scratch/docker"
+    if [ $status = 77 ]; then
+        missed="$missed, tests/docker (its words are above)"
+        return
+    fi
+    # shellcheck disable=SC2046 # three numbers
+    set -- $(totals_of "$scratch/docker")
+    add "$@"
+    ran="$ran, docker $(($1 + $2 + $3)) tests"
+}
+
+end_test() {
+    if [ -n "$docker_tests" ]; then
+        kill -TERM "$docker_tests" 2>/dev/null || :
+        wait "$docker_tests" || :
+    fi
+    rm -rf "$scratch"
+}
+
 do_test() {
     do_deps
     do_build
     scratch=$(mktemp -d)
-    trap 'rm -rf "$scratch"' EXIT
+    docker_tests='' passed=0 failed=0 skipped=0
+    missed="sanitizers, clang, valgrind, distcheck (bash .ci/run runs them), tests/bench (it measures, and judges nothing)"
+    trap end_test EXIT
+    trap 'exit 130' INT TERM HUP
+    start_docker_tests
     { make -C "$build" --no-print-directory check 2>&1 || :; } | tee "$scratch/check"
-    totals=$(grep -E '^[0-9]+ passed, [0-9]+ failed, [0-9]+ skipped$' "$scratch/check" | tail -n 1)
-    if [ -z "$totals" ]; then totals="0 passed, 1 failed, 0 skipped"; fi
-    ran=$(sed -n 's/^suites: //p' "$scratch/check" | tail -n 1)
     # shellcheck disable=SC2046 # three numbers
-    set -- $(echo "$totals" | tr -cd '0-9 ')
-    passed=$1 failed=$2 skipped=$3
+    add $(totals_of "$scratch/check")
+    ran=$(sed -n 's/^suites: //p' "$scratch/check" | tail -n 1)
     for lint in $lints; do
         status=0
         "$top/tests/lint/$lint" || status=$?
         case $status in
-        0) passed=$((passed + 1)) ran="$ran, lint $lint" ;;
-        77) skipped=$((skipped + 1)) ;;
-        *) failed=$((failed + 1)) ran="$ran, lint $lint" ;;
+        0) add 1 0 0 && ran="$ran, lint $lint" ;;
+        77) add 0 0 1 ;;
+        *) add 0 1 0 && ran="$ran, lint $lint" ;;
         esac
     done
-    docker=0
-    { "$top/tests/docker/run" 2>&1 || echo $? >"$scratch/docker-status"; } | tee "$scratch/docker"
-    if [ -f "$scratch/docker-status" ]; then docker=$(cat "$scratch/docker-status"); fi
-    if [ "$docker" != 77 ]; then
-        totals=$(grep -E '^[0-9]+ passed, [0-9]+ failed, [0-9]+ skipped$' "$scratch/docker" | tail -n 1)
-        # shellcheck disable=SC2046 # three numbers
-        set -- $(echo "${totals:-0 passed, 1 failed, 0 skipped}" | tr -cd '0-9 ')
-        passed=$((passed + $1)) failed=$((failed + $2)) skipped=$((skipped + $3))
-        ran="$ran, docker $(($1 + $2 + $3)) tests"
-    fi
+    finish_docker_tests
     echo
     echo "ran: $ran"
-    echo "did not run here: sanitizers, clang, valgrind, distcheck (bash .ci/run runs them)"
-    echo "did not run here: tests/bench (it measures, and judges nothing)"
-    if [ "$docker" = 77 ]; then echo "did not run here: tests/docker (its words are above)"; fi
+    echo "did not run here: $missed"
     echo "$passed passed, $failed failed, $skipped skipped"
     [ "$failed" = 0 ]
 }
