@@ -12,6 +12,8 @@
  *     location  Location
  *     next      cursor of the next page: becomes Link: <…?after=NEXT>; rel="next"
  *
+ * What the entry declares beside it is the document's (openapi.c): nothing about an endpoint is written anywhere else.
+ *
  * A part of a statement between "[?" and "?]" is there only where the one optional parameter in it was given; every
  * combination is a prepared statement of its own, so that each has the plan that its filters deserve.
  */
@@ -57,10 +59,24 @@ enum api_scope {
     API_SCOPE_WRITE,
 };
 
+/* Where an endpoint's path begins. */
+enum api_base {
+    API_BASE_NONE,    /* `path` is the whole of it */
+    API_BASE_OPENAPI, /* at api_options.paths[…], and `path` ("" or more) behind it; left out where that is NULL */
+    API_BASE_COUNT
+};
+
+enum { API_STATUSES_MAX = 2 };
+
+/* Nothing that follows from the rest is declared: which errors an endpoint can answer, which headers, which scope its
+ * access needs, see openapi_answers.c. */
 struct api_endpoint {
     const char *id; /* unique; names the prepared statement, the log's and the metrics' route */
     const char *summary;
+    const char *description; /* more for the document, in Markdown; NULL */
+    const char *link;        /* its name among the links of "/"; NULL: it is not there */
     enum http_method method;
+    enum api_base base;
     const char *path;
     const struct api_param *params;
     size_t param_count;
@@ -69,10 +85,18 @@ struct api_endpoint {
     enum db_access access;
     enum api_scope scope;
     const char *sql;         /* NULL: `handle` answers */
-    http_handler_fn *handle; /* an answer that needs no database; use api_of(x) */
+    http_handler_fn *handle; /* an answer that needs no database */
+    /* The answers that are no problems. */
+    unsigned statuses[API_STATUSES_MAX]; /* none: 200 */
+    const char *produces;                /* their media type; NULL: application/json */
+    const struct json_schema *answer;    /* their content; NULL: text or an object of which the document says no more */
+    bool is_list;                        /* one page of `answer`: {"items":[…],"next":…} */
+    bool has_etag;
 };
 
 struct api_resource {
+    const char *tag; /* its name in the document */
+    const char *tag_description;
     const struct api_endpoint *endpoints;
     size_t count;
     const struct api_constraint *constraints; /* that its statements can violate */
@@ -98,10 +122,16 @@ struct api_process {
     void (*fault)(void *ctx, const struct http_exchange *x, const char *statement, const struct db_result *result);
 };
 
+/* What the settings say of the API. Borrowed until api_new returns. */
+struct api_options {
+    const char *paths[API_BASE_COUNT]; /* NULL: what begins there is switched off */
+};
+
 struct api;
 
-/* Builds routes and statements from the tables. An error here is a mistake in a table. */
-int api_new(struct api **ret_api, struct error *err) ATTR_CHECKED;
+/* Builds routes, statements and the document from the tables. An error here is a mistake in a table, or
+ * (ERROR_SETTINGS) a path of the settings that is another endpoint's. */
+int api_new(const struct api_options *options, struct api **ret_api, struct error *err) ATTR_CHECKED;
 void api_free(struct api *api); /* takes NULL */
 void api_attach(struct api *api, const struct api_process *process);
 /* Both live as long as the api. */
@@ -112,6 +142,9 @@ const struct api_endpoint *api_endpoint_of(const struct http_route *route);
 /* What the endpoint asks of a token: never API_SCOPE_DEFAULT. */
 enum api_scope api_scope(const struct api_endpoint *endpoint);
 const char *api_scope_name(enum api_scope scope); /* "read", "write"; "" where there is none */
+
+/* The OpenAPI document, made once from the tables. */
+struct slice api_document(const struct api *api);
 
 /* For `handle` functions. */
 const struct api_process *api_process_of(const struct http_exchange *x);

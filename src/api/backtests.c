@@ -28,6 +28,7 @@ static const char *const backtest_statuses[] = {"queued", "running", "succeeded"
 #define BACKTEST_SYMBOL .name = "symbol", .type = JSON_TYPE_STRING, .min_length = 1, .max_length = 32
 
 static const struct json_field backtest_fields[] = {
+    {.name = "id", .type = JSON_TYPE_STRING, .format = JSON_FORMAT_UUID, .read_only = true},
     {
         .name = "strategy_id",
         .type = JSON_TYPE_STRING,
@@ -78,13 +79,13 @@ static const struct json_field backtest_fields[] = {
         .type = JSON_TYPE_NUMBER,
         .format = JSON_FORMAT_DECIMAL,
         .required = true,
-        .max_length = 1000,
+        .max_length = 308, /* as a string: no more digits than a double can hold */
         .has_minimum = true,
         .exclusive_minimum = true,
-        .description = "Kept to the last digit; answered as a JSON number with all its digits",
+        .description = "Kept to the last digit; may be written as a string, and is answered as a number with all its "
+                       "digits",
         .example = "10000.00",
     },
-    {.name = "id", .type = JSON_TYPE_STRING, .format = JSON_FORMAT_UUID, .read_only = true},
     {.name = "status", .type = JSON_TYPE_STRING, .values = backtest_statuses, .read_only = true},
     {
         .name = "progress",
@@ -140,14 +141,22 @@ static const struct api_param backtests_list_params[] = {
     {
         .in = API_IN_QUERY,
         .type = DB_TYPE_UUID,
-        .field = {.name = "strategy_id", .type = JSON_TYPE_STRING, .format = JSON_FORMAT_UUID},
+        .field = {.name = "strategy_id",
+                  .type = JSON_TYPE_STRING,
+                  .format = JSON_FORMAT_UUID,
+                  .description = "Only backtests of this strategy"},
     },
     {
         .in = API_IN_QUERY,
         .type = DB_TYPE_TEXT,
-        .field = {.name = "status", .type = JSON_TYPE_STRING, .values = backtest_statuses},
+        .field = {.name = "status",
+                  .type = JSON_TYPE_STRING,
+                  .values = backtest_statuses,
+                  .description = "Only backtests of this status"},
     },
-    {.in = API_IN_QUERY, .type = DB_TYPE_TEXT, .field = {BACKTEST_SYMBOL}},
+    {.in = API_IN_QUERY,
+     .type = DB_TYPE_TEXT,
+     .field = {BACKTEST_SYMBOL, .description = "Only backtests of this symbol"}},
 };
 
 static const struct api_param backtests_create_params[] = {
@@ -174,10 +183,13 @@ static const struct api_endpoint backtests_endpoints[] = {
     {
         .id = "listBacktests",
         .summary = "Backtests, the newest first",
+        .link = "backtests",
         .method = HTTP_GET,
         .path = BACKTESTS_PATH,
         API_PARAMS(backtests_list_params),
         .access = DB_READ,
+        .answer = &backtest_schema,
+        .is_list = true,
         .sql = "WITH page AS MATERIALIZED ("
                "    SELECT " BACKTEST_COLUMNS "    FROM backtests AS b"
                "    WHERE true"
@@ -191,11 +203,14 @@ static const struct api_endpoint backtests_endpoints[] = {
     {
         .id = "createBacktest",
         .summary = "Asks for a backtest",
+        .description = "It is queued, and carried out by a service. Location is where to watch it.",
         .method = HTTP_POST,
         .path = BACKTESTS_PATH,
         API_PARAMS(backtests_create_params),
         .body = &backtest_schema,
         .access = DB_WRITE,
+        .statuses = {202},
+        .answer = &backtest_schema,
         .sql =
             "SELECT 202 AS status, '" BACKTESTS_PATH "/' || b.id AS location,"
             "    " BACKTEST_BODY(BACKTEST_REQUEST ", " BACKTEST_STATE_AT_FIRST) " FROM backtest_request($2, $1) AS b",
@@ -207,16 +222,19 @@ static const struct api_endpoint backtests_endpoints[] = {
         .path = BACKTESTS_PATH "/{id}",
         API_PARAMS(backtests_id_params),
         .access = DB_READ,
+        .answer = &backtest_schema,
         .sql = "SELECT " BACKTEST_BODY(BACKTEST_COLUMNS) " FROM backtests AS b"
                                                          " WHERE b.id = $1",
     },
     {
         .id = "cancelBacktest",
         .summary = "Cancels a backtest that is queued or running",
+        .description = "One that is cancelled already stays as it is; one that has finished is 409.",
         .method = HTTP_POST,
         .path = BACKTESTS_PATH "/{id}/cancel",
         API_PARAMS(backtests_id_params),
         .access = DB_WRITE,
+        .answer = &backtest_schema,
         .sql = "SELECT " BACKTEST_BODY(BACKTEST_COLUMNS) " FROM backtest_cancel($1) AS b",
     },
 };
@@ -241,6 +259,8 @@ static const struct api_constraint backtests_constraints[] = {
 };
 
 const struct api_resource api_backtests = {
+    .tag = "Backtests",
+    .tag_description = "Strategies tried on the past, by services that work the queue",
     .endpoints = backtests_endpoints,
     .count = countof(backtests_endpoints),
     .constraints = backtests_constraints,

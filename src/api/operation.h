@@ -3,13 +3,15 @@
 #define API_OPERATION_H
 
 #include "api/api.h"
+#include "base/buf.h"
 
-enum { API_CLAUSES_MAX = 4 };
+enum { API_CLAUSES_MAX = 4, API_ETAG_BYTES = 20 };
 
 struct api_operation {
     struct api *api;
     const struct api_resource *resource;
     const struct api_endpoint *endpoint;
+    char *path; /* whole */
     struct http_route route;
     /* Statement k has clause i where bit i of k is set; clause i is there for parameter clause_param[i]. */
     struct db_statement *variants;
@@ -25,7 +27,34 @@ struct api {
     size_t statement_count;
     struct json_validator *validator;
     struct api_process process;
+    struct buf document; /* OpenAPI */
+    char document_etag[API_ETAG_BYTES];
+    struct buf root; /* the answer of "/" */
 };
+
+/* What an outcome of a statement means to a client where no constraint says more; code NULL: no refusal. */
+struct api_outcome {
+    unsigned status;
+    unsigned retry_after_s;
+    const char *code;
+    const char *detail;
+};
+
+extern const struct api_outcome api_outcomes[DB_OUTCOME_COUNT];
+
+/* The media types of a body, NULL-terminated. */
+extern const char *const api_body_types[];
+extern const char *const api_patch_types[];
+
+static inline const struct api *api_of(const struct http_exchange *x)
+{
+    const struct api_operation *op = http_exchange_route(x)->data;
+
+    return op->api;
+}
+
+/* service.c: the answer of "/". */
+void api_root_write(const struct api *api, struct buf *out);
 
 /* Fills the variants of `op` from its endpoint's SQL. */
 int api_statement_expand(struct api_operation *op, struct error *err) ATTR_CHECKED;

@@ -1,12 +1,15 @@
+#include <stdio.h>
 #include <stdlib.h>
 
+#include "api/openapi.h"
 #include "api/operation.h"
+#include "base/digest.h"
 #include "base/mem.h"
 
 static const struct api_resource *const api_resources[] = {&api_service, &api_strategies, &api_backtests};
 
-static const char *const api_body_types[] = {"application/json", NULL};
-static const char *const api_patch_types[] = {"application/merge-patch+json", "application/json", NULL};
+const char *const api_body_types[] = {"application/json", NULL};
+const char *const api_patch_types[] = {"application/merge-patch+json", "application/json", NULL};
 
 static void api_route_init(struct api_operation *op, unsigned index)
 {
@@ -14,7 +17,8 @@ static void api_route_init(struct api_operation *op, unsigned index)
 
     op->route = (struct http_route){
         .method = e->method,
-        .path = e->path,
+        .path = op->path,
+        .produces = e->produces,
         .handle = e->sql == NULL ? e->handle : api_run,
         .data = op,
         .index = index,
@@ -25,42 +29,69 @@ static void api_route_init(struct api_operation *op, unsigned index)
     }
 }
 
-static int api_operations_init(struct api *api, struct error *err)
+/* False where the settings switch it off. */
+static bool api_path_make(const struct api_options *options, const struct api_endpoint *e, char **ret_path)
 {
-    size_t at = 0;
+    if (e->base == API_BASE_NONE) {
+        *ret_path = mem_strdup(e->path);
+        return true;
+    }
+    if (options->paths[e->base] == NULL) return false;
+    *ret_path = mem_printf("%s%s", options->paths[e->base], e->path);
+    return true;
+}
 
+/* The router would say so too, but not that it is a setting that is wrong. */
+static int api_path_check(const struct api *api, const struct api_operation *op, struct error *err)
+{
+    for (const struct api_operation *other = api->operations; other < op; other++) {
+        if (other->endpoint->method != op->endpoint->method || strcmp(other->path, op->path) != 0) continue;
+        const bool is_set = other->endpoint->base != API_BASE_NONE || op->endpoint->base != API_BASE_NONE;
+
+        return error_set(err, is_set ? ERROR_SETTINGS : ERROR_INVALID, "%s is the path of both %s and %s", op->path,
+                         other->endpoint->id, op->endpoint->id);
+    }
+    return 0;
+}
+
+static int api_operation_add(struct api *api, const struct api_resource *resource, const struct api_endpoint *e,
+                             const struct api_options *options, struct error *err)
+{
+    struct api_operation *op = &api->operations[api->operation_count];
+
+    if (!api_path_make(options, e, &op->path)) return 0;
+    op->api = api;
+    op->resource = resource;
+    op->endpoint = e;
+    api_route_init(op, (unsigned)api->operation_count);
+    api->routes[api->operation_count++] = &op->route;
+    if (api_path_check(api, op, err) != 0) return -1;
+    if (e->sql == NULL) return 0;
+    if (api_statement_expand(op, err) != 0) return error_prefix(err, "endpoint %s", e->id);
+    api->statement_count += 1U << op->clause_count;
+    return 0;
+}
+
+static int api_operations_init(struct api *api, const struct api_options *options, struct error *err)
+{
+    size_t most = 0;
+
+    for (size_t r = 0; r < countof(api_resources); r++) most += api_resources[r]->count;
+    api->operations = mem_array(most, sizeof(*api->operations));
+    api->routes = mem_array(most, sizeof(struct http_route *));
     for (size_t r = 0; r < countof(api_resources); r++) {
-        for (size_t i = 0; i < api_resources[r]->count; i++, at++) {
-            struct api_operation *op = &api->operations[at];
-
-            op->api = api;
-            op->resource = api_resources[r];
-            op->endpoint = &api_resources[r]->endpoints[i];
-            api_route_init(op, (unsigned)at);
-            api->routes[at] = &op->route;
-            if (op->endpoint->sql == NULL) continue;
-            if (api_statement_expand(op, err) != 0) return error_prefix(err, "endpoint %s", op->endpoint->id);
-            api->statement_count += 1U << op->clause_count;
+        for (size_t i = 0; i < api_resources[r]->count; i++) {
+            if (api_operation_add(api, api_resources[r], &api_resources[r]->endpoints[i], options, err) != 0) return -1;
         }
     }
     return 0;
 }
 
-int api_new(struct api **ret_api, struct error *err)
+static void api_statements_init(struct api *api)
 {
-    struct api *api = mem_zalloc(sizeof(*api));
-
-    for (size_t r = 0; r < countof(api_resources); r++) api->operation_count += api_resources[r]->count;
-    api->operations = mem_array(api->operation_count, sizeof(*api->operations));
-    api->routes = mem_array(api->operation_count, sizeof(struct http_route *));
-    api->validator = json_validator_new();
-    if (api_operations_init(api, err) != 0) {
-        api_free(api);
-        return -1;
-    }
-    api->statements = mem_array(api->statement_count, sizeof(struct db_statement *));
     size_t at = 0;
 
+    api->statements = mem_array(api->statement_count, sizeof(struct db_statement *));
     for (size_t i = 0; i < api->operation_count; i++) {
         const struct api_operation *op = &api->operations[i];
 
@@ -68,6 +99,29 @@ int api_new(struct api **ret_api, struct error *err)
             api->statements[at++] = &op->variants[v];
         }
     }
+}
+
+static void api_documents_init(struct api *api)
+{
+    char digest[DIGEST_SHA256_HEX_BYTES];
+
+    api_root_write(api, &api->root);
+    openapi_write(api, &api->document);
+    digest_sha256_hex(api->document.data, api->document.len, digest);
+    snprintf(api->document_etag, sizeof(api->document_etag), "\"%.16s\"", digest);
+}
+
+int api_new(const struct api_options *options, struct api **ret_api, struct error *err)
+{
+    struct api *api = mem_zalloc(sizeof(*api));
+
+    api->validator = json_validator_new();
+    if (api_operations_init(api, options, err) != 0) {
+        api_free(api);
+        return -1;
+    }
+    api_statements_init(api);
+    api_documents_init(api);
     *ret_api = api;
     return 0;
 }
@@ -75,7 +129,12 @@ int api_new(struct api **ret_api, struct error *err)
 void api_free(struct api *api)
 {
     if (api == NULL) return;
-    for (size_t i = 0; i < api->operation_count; i++) api_statement_clear(&api->operations[i]);
+    for (size_t i = 0; i < api->operation_count; i++) {
+        api_statement_clear(&api->operations[i]);
+        free(api->operations[i].path);
+    }
+    buf_clear(&api->document);
+    buf_clear(&api->root);
     json_validator_free(api->validator);
     free(api->operations);
     free(api->routes);
@@ -86,6 +145,11 @@ void api_free(struct api *api)
 void api_attach(struct api *api, const struct api_process *process)
 {
     api->process = *process;
+}
+
+struct slice api_document(const struct api *api)
+{
+    return buf_slice(&api->document);
 }
 
 const struct http_route *const *api_routes(const struct api *api, size_t *ret_count)

@@ -12,13 +12,7 @@ struct api_call {
     struct db_query *query;
 };
 
-/* What an outcome means where no constraint says more. */
-static const struct api_outcome {
-    unsigned status;
-    unsigned retry_after_s;
-    const char *code;
-    const char *detail;
-} api_outcomes[DB_OUTCOME_COUNT] = {
+const struct api_outcome api_outcomes[DB_OUTCOME_COUNT] = {
     [DB_UNAVAILABLE] = {503, 1, "database_unavailable",
                         "The database is out of reach; nothing was changed. Try again."},
     [DB_UNKNOWN] = {503, 0, "outcome_unknown",
@@ -87,7 +81,7 @@ static void api_add_path(struct buf *out, const struct api_call *call)
 {
     unsigned index = 0;
 
-    for (const char *at = call->op->endpoint->path; *at != '\0'; at++) {
+    for (const char *at = call->op->path; *at != '\0'; at++) {
         if (*at != '{') {
             buf_add_char(out, *at);
             continue;

@@ -1,15 +1,29 @@
 /* The service's own endpoints: what it is, and how it does. None asks the database. */
 
-#include "api/api.h"
+#include "api/operation.h"
 #include "http/health.h"
+#include "json/write.h"
+
+void api_root_write(const struct api *api, struct buf *out)
+{
+    struct json_writer w = {.out = out};
+
+    json_open(&w, '{');
+    json_key_text(&w, "name", "stratslabd");
+    json_key_text(&w, "version", PACKAGE_VERSION);
+    json_key_open(&w, "links", '{');
+    for (size_t i = 0; i < api->operation_count; i++) {
+        const struct api_operation *op = &api->operations[i];
+
+        if (op->endpoint->link != NULL) json_key_text(&w, op->endpoint->link, op->path);
+    }
+    json_close(&w, '}');
+    json_close(&w, '}');
+}
 
 static void api_service_root(struct http_exchange *x)
 {
-    http_respond(x, 200, "application/json",
-                 SLICE_LIT("{\"name\":\"stratslabd\",\"version\":\"" PACKAGE_VERSION "\",\"links\":{"
-                           "\"strategies\":\"/api/v1/strategies\",\"backtests\":\"/api/v1/backtests\",\"health\":\"/"
-                           "health\",\"live\":\"/health/live\","
-                           "\"ready\":\"/health/ready\"}}"));
+    http_respond(x, 200, "application/json", buf_slice(&api_of(x)->root));
 }
 
 static void api_service_health(struct http_exchange *x)
@@ -24,6 +38,57 @@ static void api_service_live(struct http_exchange *x)
     http_respond_health(x, "ok");
 }
 
+/* A new build may have another document at the same path, so it may be kept, but is asked for again. */
+static void api_service_document(struct http_exchange *x)
+{
+    const struct api *api = api_of(x);
+    const struct slice etag = slice_of(api->document_etag);
+
+    http_exchange_add_header(x, "ETag", etag);
+    http_exchange_add_header(x, "Cache-Control", SLICE_LIT("no-cache"));
+    if (http_if_none_match(x, etag)) {
+        http_respond(x, 304, NULL, SLICE_NONE);
+    } else {
+        http_respond(x, 200, "application/json", api_document(api));
+    }
+}
+
+static const char *const service_words[] = {"ok",       "starting", "migrating", "database_down", "schema_mismatch",
+                                            "draining", NULL};
+
+static const struct json_field service_health_fields[] = {
+    {
+        .name = "status",
+        .type = JSON_TYPE_STRING,
+        .values = service_words,
+        .description = "ok with 200; the others, with 503, say what is in the way",
+    },
+    {.name = "version", .type = JSON_TYPE_STRING, .example = "\"" PACKAGE_VERSION "\""},
+};
+
+static const struct json_schema service_health = {
+    .name = "Health",
+    .fields = service_health_fields,
+    .count = countof(service_health_fields),
+};
+
+static const struct json_field service_fields[] = {
+    {.name = "name", .type = JSON_TYPE_STRING, .example = "\"stratslabd\""},
+    {.name = "version", .type = JSON_TYPE_STRING, .example = "\"" PACKAGE_VERSION "\""},
+    {
+        .name = "links",
+        .type = JSON_TYPE_OBJECT,
+        .description = "Paths by name",
+        .example = "{\"strategies\":\"/api/v1/strategies\",\"health\":\"/health\"}",
+    },
+};
+
+static const struct json_schema service_schema = {
+    .name = "Service",
+    .fields = service_fields,
+    .count = countof(service_fields),
+};
+
 static const struct api_endpoint api_service_endpoints[] = {
     {
         .id = "getService",
@@ -31,31 +96,52 @@ static const struct api_endpoint api_service_endpoints[] = {
         .method = HTTP_GET,
         .path = "/",
         .handle = api_service_root,
+        .answer = &service_schema,
     },
     {
         .id = "getHealth",
         .summary = "Whether requests can be served now, database included",
+        .link = "health",
         .method = HTTP_GET,
         .path = "/health",
         .handle = api_service_health,
+        .statuses = {200, 503},
+        .answer = &service_health,
     },
     {
         .id = "getReady",
         .summary = "The same as /health",
+        .link = "ready",
         .method = HTTP_GET,
         .path = "/health/ready",
         .handle = api_service_health,
+        .statuses = {200, 503},
+        .answer = &service_health,
     },
     {
         .id = "getLive",
         .summary = "Whether the process turns; never asks about the database",
+        .link = "live",
         .method = HTTP_GET,
         .path = "/health/live",
         .handle = api_service_live,
+        .answer = &service_health,
+    },
+    {
+        .id = "getOpenapi",
+        .summary = "This document: OpenAPI 3.1",
+        .link = "openapi",
+        .method = HTTP_GET,
+        .base = API_BASE_OPENAPI,
+        .path = "",
+        .handle = api_service_document,
+        .has_etag = true,
     },
 };
 
 const struct api_resource api_service = {
+    .tag = "Service",
+    .tag_description = "What the service is, and how it does",
     .endpoints = api_service_endpoints,
     .count = countof(api_service_endpoints),
 };

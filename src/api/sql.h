@@ -18,10 +18,16 @@
     " GROUP BY n.next"
 
 /* The path's {id}. */
-#define API_PARAM_ID                                                                                     \
-    {                                                                                                    \
-        .in = API_IN_PATH, .type = DB_TYPE_UUID,                                                         \
-        .field = {.name = "id", .type = JSON_TYPE_STRING, .format = JSON_FORMAT_UUID, .required = true}, \
+#define API_PARAM_ID                                         \
+    {                                                        \
+        .in = API_IN_PATH, .type = DB_TYPE_UUID,             \
+        .field = {                                           \
+            .name = "id",                                    \
+            .type = JSON_TYPE_STRING,                        \
+            .format = JSON_FORMAT_UUID,                      \
+            .required = true,                                \
+            .description = "The id that the server gave it", \
+        },                                                   \
     }
 
 #define API_PARAM_LIMIT                           \

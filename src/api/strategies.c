@@ -27,49 +27,75 @@ static const char *const strategy_statuses[] = {"draft", "active", "archived", N
     .name = "kind", .type = JSON_TYPE_STRING, .min_length = 1, .max_length = 64, .pattern = "^[a-z][a-z0-9_]*$", \
     .description = "The rule that the strategy follows", .example = "\"sma_crossover\""
 
-static const struct json_field strategy_input_fields[] = {
-    {
-        .name = "name",
-        .type = JSON_TYPE_STRING,
-        .required = true,
-        .min_length = 1,
-        .max_length = 100,
-        .description = "Unique among the strategies that are not archived",
-        .example = "\"Golden cross\"",
-    },
-    {
-        .name = "description",
-        .type = JSON_TYPE_STRING,
-        .max_length = 2000,
-        .default_text = "\"\"",
-        .description = "For people",
-    },
-    {STRATEGY_KIND, .required = true},
-    {
-        .name = "parameters",
-        .type = JSON_TYPE_OBJECT,
-        .max_bytes = 65536,
-        .default_text = "{}",
-        .description = "What the rule needs; its members are the rule's own",
-        .example = "{\"fast\":10,\"slow\":50}",
-    },
-    {
-        .name = "status",
-        .type = JSON_TYPE_STRING,
-        .values = strategy_statuses,
-        .default_text = "\"draft\"",
-        .description = "Archived strategies free their name",
-    },
+/* What clients write: in a strategy, and in each of its versions. */
+#define STRATEGY_INPUT_FIELDS                                                                                 \
+    {                                                                                                         \
+        .name = "name",                                                                                       \
+        .type = JSON_TYPE_STRING,                                                                             \
+        .required = true,                                                                                     \
+        .min_length = 1,                                                                                      \
+        .max_length = 100,                                                                                    \
+        .description = "Unique among the strategies that are not archived",                                   \
+        .example = "\"Golden cross\"",                                                                        \
+    },                                                                                                        \
+        {                                                                                                     \
+            .name = "description",                                                                            \
+            .type = JSON_TYPE_STRING,                                                                         \
+            .max_length = 2000,                                                                               \
+            .default_text = "\"\"",                                                                           \
+            .description = "For people",                                                                      \
+        },                                                                                                    \
+        {STRATEGY_KIND, .required = true},                                                                    \
+        {                                                                                                     \
+            .name = "parameters",                                                                             \
+            .type = JSON_TYPE_OBJECT,                                                                         \
+            .max_bytes = 65536,                                                                               \
+            .default_text = "{}",                                                                             \
+            .description = "What the rule needs; its members are the rule's own",                             \
+            .example = "{\"fast\":10,\"slow\":50}",                                                           \
+        },                                                                                                    \
+    {                                                                                                         \
+        .name = "status", .type = JSON_TYPE_STRING, .values = strategy_statuses, .default_text = "\"draft\"", \
+        .description = "Archived strategies free their name",                                                 \
+    }
+
+#define STRATEGY_CREATED_AT                                                                                \
+    {                                                                                                      \
+        .name = "created_at", .type = JSON_TYPE_STRING, .format = JSON_FORMAT_DATE_TIME, .read_only = true \
+    }
+
+static const struct json_field strategy_fields[] = {
     {.name = "id", .type = JSON_TYPE_STRING, .format = JSON_FORMAT_UUID, .read_only = true},
-    {.name = "version", .type = JSON_TYPE_INTEGER, .read_only = true},
-    {.name = "created_at", .type = JSON_TYPE_STRING, .format = JSON_FORMAT_DATE_TIME, .read_only = true},
+    STRATEGY_INPUT_FIELDS,
+    {
+        .name = "version",
+        .type = JSON_TYPE_INTEGER,
+        .has_minimum = true,
+        .minimum = 1,
+        .read_only = true,
+        .description = "1, 2, and so on: one more with every change",
+    },
+    STRATEGY_CREATED_AT,
     {.name = "updated_at", .type = JSON_TYPE_STRING, .format = JSON_FORMAT_DATE_TIME, .read_only = true},
 };
 
-static const struct json_schema strategy_input = {
+static const struct json_schema strategy_schema = {
     .name = "Strategy",
-    .fields = strategy_input_fields,
-    .count = countof(strategy_input_fields),
+    .fields = strategy_fields,
+    .count = countof(strategy_fields),
+};
+
+static const struct json_field strategy_version_fields[] = {
+    {.name = "strategy_id", .type = JSON_TYPE_STRING, .format = JSON_FORMAT_UUID},
+    {.name = "version", .type = JSON_TYPE_INTEGER, .has_minimum = true, .minimum = 1},
+    STRATEGY_INPUT_FIELDS,
+    STRATEGY_CREATED_AT,
+};
+
+static const struct json_schema strategy_version_schema = {
+    .name = "StrategyVersion",
+    .fields = strategy_version_fields,
+    .count = countof(strategy_version_fields),
 };
 
 #define PARAM_IF_MATCH                                                                    \
@@ -82,7 +108,10 @@ static const struct api_param strategies_list_params[] = {
     {
         .in = API_IN_QUERY,
         .type = DB_TYPE_TEXT,
-        .field = {.name = "status", .type = JSON_TYPE_STRING, .values = strategy_statuses},
+        .field = {.name = "status",
+                  .type = JSON_TYPE_STRING,
+                  .values = strategy_statuses,
+                  .description = "Only strategies of this status"},
     },
     {.in = API_IN_QUERY, .type = DB_TYPE_TEXT, .field = {STRATEGY_KIND}},
     {
@@ -118,7 +147,12 @@ static const struct api_param versions_get_params[] = {
     {
         .in = API_IN_PATH,
         .type = DB_TYPE_INT8,
-        .field = {.name = "version", .type = JSON_TYPE_INTEGER, .required = true, .has_minimum = true, .minimum = 1},
+        .field = {.name = "version",
+                  .type = JSON_TYPE_INTEGER,
+                  .required = true,
+                  .has_minimum = true,
+                  .minimum = 1,
+                  .description = "Which of the strategy's versions"},
     },
 };
 
@@ -145,10 +179,13 @@ static const struct api_endpoint strategies_endpoints[] = {
     {
         .id = "listStrategies",
         .summary = "Strategies, the newest first",
+        .link = "strategies",
         .method = HTTP_GET,
         .path = STRATEGIES_PATH,
         API_PARAMS(strategies_list_params),
         .access = DB_READ,
+        .answer = &strategy_schema,
+        .is_list = true,
         .sql = "WITH page AS MATERIALIZED ("
                "    SELECT " STRATEGY_COLUMNS "    FROM strategies AS s"
                "    WHERE true"
@@ -164,8 +201,11 @@ static const struct api_endpoint strategies_endpoints[] = {
         .summary = "A new strategy",
         .method = HTTP_POST,
         .path = STRATEGIES_PATH,
-        .body = &strategy_input,
+        .body = &strategy_schema,
         .access = DB_WRITE,
+        .statuses = {201},
+        .answer = &strategy_schema,
+        .has_etag = true,
         .sql = "INSERT INTO strategies AS s " STRATEGY_MEMBERS " " STRATEGY_VALUES(
             "$1") " RETURNING 201 AS status, s.version AS etag, '" STRATEGIES_PATH "/' || s.id AS location,"
                   "     " STRATEGY_BODY " AS body",
@@ -177,6 +217,8 @@ static const struct api_endpoint strategies_endpoints[] = {
         .path = STRATEGIES_PATH "/{id}",
         API_PARAMS(strategies_id_params),
         .access = DB_READ,
+        .answer = &strategy_schema,
+        .has_etag = true,
         .sql = "SELECT s.version AS etag, " STRATEGY_BODY " AS body"
                " FROM strategies AS s"
                " WHERE s.id = $1",
@@ -184,33 +226,46 @@ static const struct api_endpoint strategies_endpoints[] = {
     {
         .id = "replaceStrategy",
         .summary = "A strategy's next version, whole",
+        .description =
+            "What is left out goes back to its default. A replacement that changes nothing makes no version.",
         .method = HTTP_PUT,
         .path = STRATEGIES_PATH "/{id}",
         API_PARAMS(strategies_change_params),
-        .body = &strategy_input,
+        .body = &strategy_schema,
         .access = DB_WRITE,
+        .answer = &strategy_schema,
+        .has_etag = true,
         .sql = CHANGE_SQL("$3"),
     },
     {
         .id = "patchStrategy",
         .summary = "A strategy's next version, as a merge patch (RFC 7396)",
+        .description = "Members that are left out stay as they are, null takes them back to their default, and objects "
+                       "are merged. A patch that changes nothing makes no version.",
         .method = HTTP_PATCH,
         .path = STRATEGIES_PATH "/{id}",
         API_PARAMS(strategies_change_params),
-        .body = &strategy_input,
+        .body = &strategy_schema,
         .body_mode = JSON_MODE_MERGE,
         .access = DB_WRITE,
+        .answer = &strategy_schema,
+        .has_etag = true,
         .sql = CHANGE_SQL(
             "jsonb_merge_patch(jsonb_build_object('name', s.name, 'description', s.description, 'kind', s.kind,"
             " 'parameters', s.parameters, 'status', s.status), $3)"),
     },
     {
         .id = "deleteStrategy",
-        .summary = "Deletes a strategy (204), or archives it where a backtest refers to it (200)",
+        .summary = "Deletes a strategy, or archives it",
+        .description =
+            "204 where it is gone, with all its versions; 200 where a backtest refers to it: it is archived.",
         .method = HTTP_DELETE,
         .path = STRATEGIES_PATH "/{id}",
         API_PARAMS(strategies_change_params),
         .access = DB_WRITE,
+        .statuses = {204, 200},
+        .answer = &strategy_schema,
+        .has_etag = true,
         .sql = "WITH used AS ("
                "    SELECT EXISTS (SELECT FROM backtests AS b WHERE b.strategy_id = $1) AS used),"
                " archived AS ("
@@ -236,6 +291,8 @@ static const struct api_endpoint strategies_endpoints[] = {
         .path = STRATEGIES_PATH "/{id}/versions",
         API_PARAMS(versions_list_params),
         .access = DB_READ,
+        .answer = &strategy_version_schema,
+        .is_list = true,
         .sql = "WITH page AS MATERIALIZED ("
                "    SELECT " STRATEGY_VERSION_COLUMNS "    FROM strategy_versions AS v"
                "    WHERE v.strategy_id = $1"
@@ -252,6 +309,8 @@ static const struct api_endpoint strategies_endpoints[] = {
         .path = STRATEGIES_PATH "/{id}/versions/{version}",
         API_PARAMS(versions_get_params),
         .access = DB_READ,
+        .answer = &strategy_version_schema,
+        .has_etag = true,
         .sql = "SELECT v.version AS etag,"
                "    (SELECT row_to_json(j)::text FROM (SELECT " STRATEGY_VERSION_COLUMNS ") AS j) AS body"
                " FROM strategy_versions AS v"
@@ -273,6 +332,8 @@ static const struct api_constraint strategies_constraints[] = {
 };
 
 const struct api_resource api_strategies = {
+    .tag = "Strategies",
+    .tag_description = "Strategies, and every version that they have had",
     .endpoints = strategies_endpoints,
     .count = countof(strategies_endpoints),
     .constraints = strategies_constraints,

@@ -10,6 +10,7 @@
 #include "base/number.h"
 #include "command/command.h"
 #include "master/master.h"
+#include "worker/worker.h"
 
 static const char check_usage[] =
     "Usage: stratslabd check [--json]\n"
@@ -169,13 +170,14 @@ static int check_database(struct check *c)
 
 static int check_all(struct check *c)
 {
+    const struct api_options api_options = worker_api_options(c->context->conf);
     struct error err;
     int status;
 
     check_say(c, "settings", "ok", "%s%s", c->context->conf->config_path,
               c->context->conf->config_missing ? " (there is no such file)" : "");
     if ((status = check_state_version(c)) != COMMAND_OK) return status;
-    if (api_new(&c->api, &err) != 0) return check_failed(c, "endpoints", &err);
+    if (api_new(&api_options, &c->api, &err) != 0) return check_failed(c, "endpoints", &err);
     if ((status = check_files(c)) != COMMAND_OK) return status;
     return check_database(c);
 }

@@ -20,6 +20,7 @@ static const struct command {
     {"status", command_status, "what the running service is doing"},
     {"reload", command_reload, "have the running service become the executable that is now on disk"},
     {"config", command_config, "print the settings in force, and where each comes from"},
+    {"openapi", command_openapi, "print the OpenAPI document of the API"},
 };
 
 static const char command_usage[] = "Usage: stratslabd [--config FILE] [--set NAME=VALUE]... [COMMAND] [OPTION]...\n";

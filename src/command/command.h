@@ -38,6 +38,7 @@ int command_health(const struct command_context *context, int argc, char **argv)
 int command_status(const struct command_context *context, int argc, char **argv);
 int command_reload(const struct command_context *context, int argc, char **argv);
 int command_config(const struct command_context *context, int argc, char **argv);
+int command_openapi(const struct command_context *context, int argc, char **argv);
 
 /*
  * The options of a command that takes only words like --json: the one at index i of `names` (NULL-terminated) sets bit

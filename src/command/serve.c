@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "admin/admin.h"
+#include "api/api.h"
 #include "base/buf.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -169,6 +170,17 @@ static struct master_options serve_roles(struct serve *serve)
     };
 }
 
+/* A path of the settings may be one that the API has already: better said here than by every worker. */
+static int serve_try_api(const struct conf *conf, struct error *err)
+{
+    const struct api_options options = worker_api_options(conf);
+    struct api *api;
+
+    if (api_new(&options, &api, err) != 0) return -1;
+    api_free(api);
+    return 0;
+}
+
 static int serve_run(const struct command_context *context)
 {
     struct serve serve = {.context = context, .http_limits = serve_http_limits(context->conf)};
@@ -176,8 +188,10 @@ static int serve_run(const struct command_context *context)
     struct error err;
 
     serve_configure_log(context->conf);
-    /* Read once: what this build knows does not change when somebody puts a file there while it serves. */
-    if (migrate_files_load(context->conf->migrations_dir, &files, &err) != 0) {
+    /* Migrations are read once: what this build knows does not change when somebody puts a file there while it serves.
+     */
+    if (serve_try_api(context->conf, &err) != 0 ||
+        migrate_files_load(context->conf->migrations_dir, &files, &err) != 0) {
         if (context->resume_fd >= 0) command_serve_give_back(context, err.message);
         fprintf(stderr, "stratslabd: %s\n", err.message);
         return command_exit_of(&err);

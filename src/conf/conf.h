@@ -76,6 +76,8 @@ struct conf {
     unsigned http_write_timeout_ms;
     unsigned http_connections; /* per worker */
 
+    const char *openapi_url; /* path of the OpenAPI document; NULL: it is not served */
+
     unsigned stop_delay_ms;     /* readiness is 503 for this long before a graceful stop stops accepting */
     unsigned hang_timeout_ms;   /* a worker whose event loop is silent for longer is ended */
     unsigned max_requests;      /* a worker is replaced after about so many; 0: never */

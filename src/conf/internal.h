@@ -16,6 +16,7 @@ enum conf_type {
     CONF_TYPE_DURATION,
     CONF_TYPE_SIZE,
     CONF_TYPE_ADDRESSES,
+    CONF_TYPE_URL_PATH, /* NULL: off */
 };
 
 /* One row of the table. */

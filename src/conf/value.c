@@ -233,6 +233,44 @@ static void conf_addresses_print(const struct conf_setting *setting, const void 
     if (addresses->count == 0) buf_add_str(out, "off");
 }
 
+/* Segments of unreserved characters (RFC 3986 section 2.3), none of them empty or a dot. */
+static bool conf_is_url_path(struct slice text)
+{
+    if (text.len == 0 || text.data[0] != '/') return false;
+    text.data++, text.len--;
+    while (text.data != NULL) {
+        const struct slice segment = slice_cut(&text, '/');
+
+        if (segment.len == 0 || slice_is(segment, ".") || slice_is(segment, "..")) return false;
+        for (size_t i = 0; i < segment.len; i++) {
+            const char c = segment.data[i];
+            const bool alphanumeric = (c >= '0' && c <= '9') || ((c | 0x20) >= 'a' && (c | 0x20) <= 'z');
+
+            if (!alphanumeric && c != '-' && c != '.' && c != '_' && c != '~') return false;
+        }
+    }
+    return true;
+}
+
+static bool conf_url_path_set(struct conf_state *state, const struct conf_setting *setting, struct slice text, void *at,
+                              struct buf *why)
+{
+    if (slice_is(text, "off")) {
+        *(const char **)at = NULL;
+        return true;
+    }
+    if (!conf_is_url_path(text)) return conf_refuse(text, "a path of a URL (/name), nor off", why);
+    return conf_text_set(state, setting, text, at, why);
+}
+
+static void conf_url_path_print(const struct conf_setting *setting, const void *at, struct buf *out)
+{
+    const char *value = *(const char *const *)at;
+
+    (void)setting;
+    buf_add_str(out, value == NULL ? "off" : value);
+}
+
 static const struct conf_type_row conf_types[] = {
     [CONF_TYPE_TEXT] = {"text", conf_text_set, conf_text_print, NULL},
     [CONF_TYPE_PATH] = {"path", conf_text_set, conf_text_print, NULL},
@@ -243,6 +281,7 @@ static const struct conf_type_row conf_types[] = {
     [CONF_TYPE_DURATION] = {"duration", conf_duration_set, conf_duration_print, conf_duration_bound},
     [CONF_TYPE_SIZE] = {"size", conf_size_set, conf_size_print, conf_size_bound},
     [CONF_TYPE_ADDRESSES] = {"address list", conf_addresses_set, conf_addresses_print, NULL},
+    [CONF_TYPE_URL_PATH] = {"URL path", conf_url_path_set, conf_url_path_print, NULL},
 };
 
 const char *conf_type_text(const struct conf_setting *setting)

@@ -350,14 +350,20 @@ static uint64_t worker_served_max(const struct conf *conf)
     return most == 0 ? 0 : random_between(most - most / 10, most + most / 10);
 }
 
+struct api_options worker_api_options(const struct conf *conf)
+{
+    return (struct api_options){.paths = {[API_BASE_OPENAPI] = conf->openapi_url}};
+}
+
 static int worker_init(struct worker *w, struct error *err)
 {
+    const struct api_options api_options = worker_api_options(w->options->conf);
     struct life_events events = {.ctx = w, .drain = worker_drain, .tick = worker_tick};
 
     if (life_new(w->options->channel_fd, &events, &w->life, err) != 0) return -1;
     w->deadline = evtimer_new(life_base(w->life), worker_on_deadline, w);
     if (w->deadline == NULL) return error_set(err, ERROR_SYSTEM, "cannot make a timer");
-    if (api_new(&w->api, err) != 0 || worker_init_http(w, err) != 0) return -1;
+    if (api_new(&api_options, &w->api, err) != 0 || worker_init_http(w, err) != 0) return -1;
     worker_init_database(w);
     return 0;
 }

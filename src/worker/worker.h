@@ -7,6 +7,7 @@
 #ifndef WORKER_WORKER_H
 #define WORKER_WORKER_H
 
+#include "api/api.h"
 #include "conf/conf.h"
 #include "http/http.h"
 #include "ipc/scoreboard.h"
@@ -21,6 +22,9 @@ struct worker_options {
     size_t listen_count;
     const char *schema_versions; /* every migration that this build knows, as a text[] literal */
 };
+
+/* What the settings say of the API; borrows them. */
+struct api_options worker_api_options(const struct conf *conf);
 
 /* Returns the process's exit status. Everything is borrowed. */
 int worker_run(const struct worker_options *options);

@@ -1,0 +1,513 @@
+/* What an operation can answer. What follows from its declaration is not declared again: the tables here say what
+ * follows from what. */
+
+#include <stdlib.h>
+
+#include "api/openapi.h"
+#include "base/mem.h"
+
+#define OPENAPI_PROBLEM_JSON "application/problem+json"
+#define OPENAPI_EXAMPLE_REQUEST_ID "8f1d3c5b7a90e2460000000001"
+
+/* What there is about an operation that errors follow from. */
+enum openapi_trait {
+    TRAIT_ANY = 1,
+    TRAIT_STATEMENT = 2,
+    TRAIT_WRITE = 4,
+    TRAIT_BODY = 8,
+    TRAIT_PATH = 16, /* has a parameter in it */
+    TRAIT_IF_MATCH = 32,
+    TRAIT_SECURED = 64,
+    TRAIT_LARGE = 128, /* may be put off where clients do not take what they asked for */
+};
+
+struct openapi_case {
+    const char *code;
+    const char *detail;
+};
+
+enum { OPENAPI_CASES_MAX = 2, OPENAPI_HEADERS_MAX = 3 };
+
+/* The errors, by status; http/ and run.c answer them, in these words. */
+static const struct openapi_error {
+    unsigned status;
+    unsigned traits; /* of which one is enough */
+    const char *description;
+    struct openapi_case cases[OPENAPI_CASES_MAX];
+    const char *headers[OPENAPI_HEADERS_MAX];
+    bool is_own;      /* written for each operation: what is refused depends on it */
+    bool is_outcomes; /* more cases are in api_outcomes */
+} openapi_errors[] = {
+    {
+        .status = 400,
+        .traits = TRAIT_ANY,
+        .description = "The request is not HTTP as RFC 9112 has it, or the body is not JSON as RFC 7493 has it",
+        .cases = {{"malformed_json", "The body is not well-formed JSON; errors says where."},
+                  {"bad_request", "The path does not decode to UTF-8 text without NUL."}},
+    },
+    {
+        .status = 401,
+        .traits = TRAIT_SECURED,
+        .description = "No token, or one that is unknown, revoked or past its expiry",
+        .cases = {{"unauthorized", "This needs an access token: Authorization: Bearer …"}},
+        .headers = {"WWW-Authenticate"},
+    },
+    {
+        .status = 403,
+        .traits = TRAIT_SECURED,
+        .description = "The token lacks the scope that this operation needs",
+        .cases = {{"insufficient_scope", "The token does not have the scope that this needs."}},
+        .headers = {"WWW-Authenticate"},
+    },
+    {
+        .status = 404,
+        .traits = TRAIT_PATH,
+        .description = "There is nothing at this path",
+        .cases = {{"not_found", "There is nothing at this path."}},
+    },
+    {
+        .status = 406,
+        .traits = TRAIT_ANY,
+        .description = "Accept excludes the media type of the answer",
+        .cases = {{"not_acceptable", "The answer is application/json, which the Accept field excludes."}},
+    },
+    {
+        .status = 408,
+        .traits = TRAIT_ANY,
+        .description = "The request took too long to come; nothing was changed",
+        .cases = {{"request_timeout", "The request took longer than the server waits for one."}},
+    },
+    {
+        .status = 409,
+        .traits = TRAIT_WRITE,
+        .description = "The state of things is against it; nothing was changed",
+        .is_own = true,
+        .is_outcomes = true,
+    },
+    {
+        .status = 412,
+        .traits = TRAIT_IF_MATCH,
+        .description = "Somebody else was first: the version is none of those that If-Match names",
+        .cases = {{"stale",
+                   "It has changed since the version that If-Match names; nothing was changed. Read it again."}},
+    },
+    {
+        .status = 413,
+        .traits = TRAIT_ANY,
+        .description = "The body is too large, or there is one where none is taken",
+        .cases = {{"content_too_large", "The content is larger than 1048576 bytes."}},
+    },
+    {
+        .status = 414,
+        .traits = TRAIT_ANY,
+        .description = "The request line is too long",
+        .cases = {{"uri_too_long", "The request line is longer than this server takes."}},
+    },
+    {
+        .status = 415,
+        .traits = TRAIT_BODY,
+        .description = "The body is of a media type, a charset or a coding that is not taken here",
+        .cases = {{"unsupported_media_type", "Content-Type must be application/json, in UTF-8."}},
+        .headers = {"Accept", "Accept-Patch", "Accept-Encoding"},
+    },
+    {
+        .status = 417,
+        .traits = TRAIT_ANY,
+        .description = "Expect asks for something other than 100-continue",
+        .cases = {{"expectation_failed", "This server meets no expectation but 100-continue."}},
+    },
+    {
+        .status = 422,
+        .traits = TRAIT_STATEMENT,
+        .description = "The request is not as this operation takes it; errors names each wrong place",
+        .is_own = true,
+        .is_outcomes = true,
+    },
+    {
+        .status = 431,
+        .traits = TRAIT_ANY,
+        .description = "The header fields are too many, or too large",
+        .cases = {{"header_fields_too_large", "The header section is larger than this server takes."}},
+    },
+    {
+        .status = 500,
+        .traits = TRAIT_STATEMENT,
+        .description = "The server's fault",
+        .is_outcomes = true,
+    },
+    {
+        .status = 501,
+        .traits = TRAIT_ANY,
+        .description = "The request has a transfer coding that this server does not know",
+        .cases = {{"not_implemented", "Transfer-Encoding must be chunked."}},
+    },
+    {
+        .status = 503,
+        .traits = TRAIT_STATEMENT | TRAIT_LARGE,
+        .description = "Not now: the database is away or too slow, or too much waits",
+        .headers = {"Retry-After"},
+        .is_outcomes = true,
+    },
+    {
+        .status = 505,
+        .traits = TRAIT_ANY,
+        .description = "The request's version of HTTP is not 1.1 or 1.0",
+        .cases = {{"http_version_not_supported", "This server speaks HTTP/1.1 and HTTP/1.0."}},
+    },
+};
+
+/* The good answers. */
+static const struct openapi_answer {
+    unsigned status;
+    const char *description;
+    bool has_location;
+    bool is_bare; /* no content */
+} openapi_answers[] = {
+    {200, "As asked", false, false},
+    {201, "Made; Location is its path", true, false},
+    {202, "Taken; Location is where to watch it", true, false},
+    {204, "Done, and there is nothing left to show", false, true},
+    {304, "The version is one that If-None-Match names", false, true},
+    {503, "Not now; status says why", false, false},
+};
+
+static const struct openapi_header {
+    const char *name;
+    const char *description;
+    const char *schema;
+    bool required;
+} openapi_headers[] = {
+    {"X-Request-ID", "The request's own, where it sent one; else a new one",
+     "{\"type\":\"string\",\"pattern\":\"^[A-Za-z0-9._-]{1,128}$\"}", true},
+    {"ETag", "The version, for If-Match and If-None-Match", "{\"type\":\"string\",\"pattern\":\"^\\\"[!#-~]+\\\"$\"}",
+     true},
+    {"Location", "Path of what was made", "{\"type\":\"string\",\"format\":\"uri-reference\"}", true},
+    {"Link", "The next page (RFC 8288): <path>; rel=\"next\"; absent on the last one",
+     "{\"type\":\"string\",\"pattern\":\"^</[^>]*>; rel=\\\"next\\\"$\"}", false},
+    {"Retry-After", "Seconds to wait before the request is worth sending again; absent where it should not be",
+     "{\"type\":\"integer\",\"minimum\":1}", false},
+    {"Cache-Control", "RFC 9111", "{\"type\":\"string\"}", false},
+    {"WWW-Authenticate", "RFC 6750", "{\"type\":\"string\",\"pattern\":\"^Bearer\"}", true},
+    {"Accept", "The media types that are taken", "{\"type\":\"string\"}", false},
+    {"Accept-Patch", "The same, where the method is PATCH", "{\"type\":\"string\"}", false},
+    {"Accept-Encoding", "The content codings that are taken", "{\"type\":\"string\"}", false},
+    {"Allow", "The methods that the path takes", "{\"type\":\"string\",\"pattern\":\"^[A-Z]+(, [A-Z]+)*$\"}", true},
+};
+
+/* ---- What an operation is ---- */
+
+bool openapi_is_secured(const struct api_operation *op)
+{
+    return api_scope(op->endpoint) != API_SCOPE_NONE;
+}
+
+bool openapi_is_conditional(const struct api_operation *op)
+{
+    return op->endpoint->has_etag && op->endpoint->access == DB_READ;
+}
+
+static unsigned openapi_traits(const struct api_operation *op)
+{
+    const struct api_endpoint *e = op->endpoint;
+    unsigned traits = TRAIT_ANY;
+
+    if (e->sql != NULL) traits |= TRAIT_STATEMENT;
+    if (e->sql != NULL && e->access == DB_WRITE) traits |= TRAIT_WRITE;
+    if (e->sql == NULL && e->has_etag) traits |= TRAIT_LARGE;
+    if (e->body != NULL) traits |= TRAIT_BODY;
+    if (openapi_is_secured(op)) traits |= TRAIT_SECURED;
+    for (size_t i = 0; i < e->param_count; i++) {
+        if (e->params[i].in == API_IN_PATH) traits |= TRAIT_PATH;
+        if (e->params[i].in == API_IN_IF_MATCH) traits |= TRAIT_IF_MATCH;
+    }
+    return traits;
+}
+
+/* ---- Errors ---- */
+
+/* One example: its name, and the problem. `pointer` NULL: no errors. */
+static void openapi_write_case(struct json_writer *w, unsigned status, const char *name, const struct openapi_case *c,
+                               const struct http_problem_item *item)
+{
+    json_key_open(w, name, '{');
+    json_key_open(w, "value", '{');
+    json_key_text(w, "type", "about:blank");
+    json_key_text(w, "title", http_status_phrase(status));
+    json_key_uint(w, "status", status);
+    json_key_text(w, "code", c->code);
+    json_key_text(w, "detail", c->detail);
+    json_key_text(w, "request_id", OPENAPI_EXAMPLE_REQUEST_ID);
+    if (item != NULL) {
+        json_key_open(w, "errors", '[');
+        json_open(w, '{');
+        json_key(w, "pointer");
+        json_slice(w, item->pointer);
+        json_key(w, "detail");
+        json_slice(w, item->detail);
+        json_close(w, '}');
+        json_close(w, ']');
+    }
+    json_close(w, '}');
+    json_close(w, '}');
+}
+
+static bool openapi_has_param(const struct api_endpoint *e, enum api_in in, const char *name)
+{
+    for (size_t i = 0; i < e->param_count; i++) {
+        if (e->params[i].in == in && strcmp(e->params[i].field.name, name) == 0) return true;
+    }
+    return false;
+}
+
+/* Of a body; NULL where clients do not write such a member. */
+static const struct json_field *openapi_member(const struct json_schema *schema, const char *name)
+{
+    for (size_t i = 0; schema != NULL && i < schema->count; i++) {
+        if (!schema->fields[i].read_only && strcmp(schema->fields[i].name, name) == 0) return &schema->fields[i];
+    }
+    return NULL;
+}
+
+/* The database says again what the check of the body has said before: nobody sees it. */
+static bool openapi_is_repeated(const struct json_field *field, const struct api_constraint *c)
+{
+    return c->status == 422 &&
+           (field->min_length > 0 || field->max_length > 0 || field->values != NULL || field->type == JSON_TYPE_OBJECT);
+}
+
+/* Constraints are declared for a resource; where one can be violated shows in the place that it names. */
+static bool openapi_can_violate(const struct api_endpoint *e, const struct api_constraint *c)
+{
+    static const char header[] = "header:";
+
+    if (e->access != DB_WRITE) return false;
+    if (c->pointer == NULL) return e->body == NULL && e->method == HTTP_POST;
+    if (strncmp(c->pointer, header, sizeof(header) - 1) == 0) {
+        return openapi_has_param(e, API_IN_HEADER, c->pointer + sizeof(header) - 1);
+    }
+    const struct json_field *field = openapi_member(e->body, c->pointer + 1);
+
+    return field != NULL && !openapi_is_repeated(field, c);
+}
+
+static void openapi_write_constraint_cases(struct json_writer *w, const struct api_operation *op, unsigned status)
+{
+    for (size_t i = 0; i < op->resource->constraint_count; i++) {
+        const struct api_constraint *c = &op->resource->constraints[i];
+        const struct http_problem_item item = {slice_of(c->pointer), slice_of(c->detail)};
+
+        if (c->status != status || !openapi_can_violate(op->endpoint, c)) continue;
+        openapi_write_case(w, status, c->name, &(struct openapi_case){c->code, c->detail},
+                           c->pointer == NULL ? NULL : &item);
+    }
+}
+
+/* The first of the outcomes that have a code; the others say the same with other words. */
+static void openapi_write_outcome_cases(struct json_writer *w, unsigned status)
+{
+    for (size_t i = 0; i < DB_OUTCOME_COUNT; i++) {
+        const struct api_outcome *o = &api_outcomes[i];
+        bool is_said = o->code == NULL || o->status != status;
+
+        for (size_t j = 0; j < i && !is_said; j++) {
+            is_said = api_outcomes[j].code != NULL && strcmp(api_outcomes[j].code, o->code) == 0;
+        }
+        if (!is_said) openapi_write_case(w, status, o->code, &(struct openapi_case){o->code, o->detail}, NULL);
+    }
+}
+
+/* A request that an operation refuses for what it is. */
+static void openapi_write_invalid_case(struct json_writer *w, const struct api_operation *op)
+{
+    static const struct openapi_case invalid = {
+        "validation_failed", "The request is not as this endpoint takes it; errors names each place."};
+    char *const unknown = mem_printf("is not a parameter of %s", op->endpoint->id);
+    struct http_problem_item item = {SLICE_LIT("query:colour"), slice_of(unknown)};
+
+    openapi_write_case(w, 422, "invalid", &invalid, &item);
+    free(unknown);
+}
+
+static void openapi_write_cases(struct json_writer *w, const struct openapi_error *error,
+                                const struct api_operation *op)
+{
+    json_key_open(w, "examples", '{');
+    for (size_t i = 0; i < OPENAPI_CASES_MAX && error->cases[i].code != NULL; i++) {
+        openapi_write_case(w, error->status, error->cases[i].code, &error->cases[i], NULL);
+    }
+    if (error->status == 422) openapi_write_invalid_case(w, op);
+    if (error->is_own) openapi_write_constraint_cases(w, op, error->status);
+    if (error->is_outcomes && error->status != 422) openapi_write_outcome_cases(w, error->status);
+    json_close(w, '}');
+}
+
+static void openapi_write_header_ref(struct json_writer *w, const char *name)
+{
+    char *ref = mem_printf("#/components/headers/%s", name);
+
+    json_key_open(w, name, '{');
+    json_key_text(w, "$ref", ref);
+    json_close(w, '}');
+    free(ref);
+}
+
+static void openapi_write_error(struct json_writer *w, const struct openapi_error *error,
+                                const struct api_operation *op)
+{
+    json_open(w, '{');
+    json_key_text(w, "description", error->description);
+    json_key_open(w, "headers", '{');
+    openapi_write_header_ref(w, "X-Request-ID");
+    for (size_t i = 0; i < OPENAPI_HEADERS_MAX && error->headers[i] != NULL; i++) {
+        openapi_write_header_ref(w, error->headers[i]);
+    }
+    json_close(w, '}');
+    json_key_open(w, "content", '{');
+    json_key_open(w, OPENAPI_PROBLEM_JSON, '{');
+    json_key_raw(w, "schema", "{\"$ref\":\"#/components/schemas/Problem\"}");
+    openapi_write_cases(w, error, op);
+    json_close(w, '}');
+    json_close(w, '}');
+    json_close(w, '}');
+}
+
+/* "Content Too Large" to "ContentTooLarge". */
+static char *openapi_error_name(const struct openapi_error *error)
+{
+    struct buf name = {0};
+
+    for (const char *at = http_status_phrase(error->status); *at != '\0'; at++) {
+        if (*at != ' ') buf_add_char(&name, *at);
+    }
+    return buf_steal(&name);
+}
+
+static void openapi_write_error_of(struct json_writer *w, const struct openapi_error *error,
+                                   const struct api_operation *op)
+{
+    if (error->is_own) {
+        openapi_write_error(w, error, op);
+        return;
+    }
+    char *name = openapi_error_name(error);
+    char *ref = mem_printf("#/components/responses/%s", name);
+
+    json_open(w, '{');
+    json_key_text(w, "$ref", ref);
+    json_close(w, '}');
+    free(ref);
+    free(name);
+}
+
+void openapi_write_response_components(struct json_writer *w, const struct api *api)
+{
+    unsigned all = 0;
+
+    for (size_t i = 0; i < api->operation_count; i++) all |= openapi_traits(&api->operations[i]);
+    for (size_t i = 0; i < countof(openapi_errors); i++) {
+        if (openapi_errors[i].is_own || (openapi_errors[i].traits & all) == 0) continue;
+        char *name = openapi_error_name(&openapi_errors[i]);
+
+        json_key(w, name);
+        openapi_write_error(w, &openapi_errors[i], NULL);
+        free(name);
+    }
+}
+
+void openapi_write_header_components(struct json_writer *w)
+{
+    for (size_t i = 0; i < countof(openapi_headers); i++) {
+        const struct openapi_header *header = &openapi_headers[i];
+
+        json_key_open(w, header->name, '{');
+        json_key_text(w, "description", header->description);
+        if (header->required) json_key_raw(w, "required", "true");
+        json_key_raw(w, "schema", header->schema);
+        json_close(w, '}');
+    }
+}
+
+/* ---- Good answers ---- */
+
+static void openapi_write_answer_headers(struct json_writer *w, const struct openapi_answer *answer,
+                                         const struct api_operation *op)
+{
+    const struct api_endpoint *e = op->endpoint;
+
+    json_key_open(w, "headers", '{');
+    openapi_write_header_ref(w, "X-Request-ID");
+    if (e->has_etag && answer->status != 204) openapi_write_header_ref(w, "ETag");
+    if (answer->has_location) openapi_write_header_ref(w, "Location");
+    if (e->is_list) openapi_write_header_ref(w, "Link");
+    if (e->sql == NULL) openapi_write_header_ref(w, "Cache-Control");
+    if (answer->status == 503) openapi_write_header_ref(w, "Retry-After");
+    json_close(w, '}');
+}
+
+static void openapi_write_answer_content(struct json_writer *w, unsigned status, const struct api_endpoint *e)
+{
+    const enum openapi_use use = e->is_list ? OPENAPI_LIST : OPENAPI_ANSWER;
+    const char *type = e->produces == NULL ? "application/json" : e->produces;
+
+    json_key_open(w, "content", '{');
+    json_key_open(w, type, '{');
+    json_key(w, "schema");
+    if (e->answer != NULL) {
+        openapi_write_schema_ref(w, e->answer, use);
+        if (status < 400) {
+            json_key(w, "example");
+            openapi_write_schema_example(w, e->answer, use);
+        }
+    } else {
+        json_raw(w, e->produces == NULL ? "{\"type\":\"object\"}" : "{\"type\":\"string\"}");
+    }
+    json_close(w, '}');
+    json_close(w, '}');
+}
+
+static void openapi_write_answer(struct json_writer *w, unsigned status, const struct api_operation *op)
+{
+    const struct openapi_answer *answer = &openapi_answers[0];
+
+    for (size_t i = 0; i < countof(openapi_answers); i++) {
+        if (openapi_answers[i].status == status) answer = &openapi_answers[i];
+    }
+    char *name = mem_printf("%u", status);
+
+    json_key_open(w, name, '{');
+    free(name);
+    json_key_text(w, "description", answer->description);
+    openapi_write_answer_headers(w, answer, op);
+    if (!answer->is_bare) openapi_write_answer_content(w, status, op->endpoint);
+    json_close(w, '}');
+}
+
+static bool openapi_is_answer(const struct api_endpoint *e, unsigned status)
+{
+    for (size_t i = 0; i < API_STATUSES_MAX; i++) {
+        if (e->statuses[i] == status) return true;
+    }
+    return false;
+}
+
+void openapi_write_responses(struct json_writer *w, const struct api_operation *op)
+{
+    const struct api_endpoint *e = op->endpoint;
+    const unsigned traits = openapi_traits(op);
+
+    json_key_open(w, "responses", '{');
+    if (e->statuses[0] == 0) openapi_write_answer(w, 200, op);
+    for (size_t i = 0; i < API_STATUSES_MAX && e->statuses[i] != 0; i++) openapi_write_answer(w, e->statuses[i], op);
+    if (openapi_is_conditional(op)) openapi_write_answer(w, 304, op);
+    for (size_t i = 0; i < countof(openapi_errors); i++) {
+        const struct openapi_error *error = &openapi_errors[i];
+
+        if ((error->traits & traits) == 0 || openapi_is_answer(e, error->status)) continue;
+        char *name = mem_printf("%u", error->status);
+
+        json_key(w, name);
+        openapi_write_error_of(w, error, op);
+        free(name);
+    }
+    json_close(w, '}');
+}
