@@ -61,6 +61,7 @@ cmd:cppcheck   cppcheck
 cmd:shellcheck shellcheck
 cmd:mandoc     mandoc
 cmd:valgrind   valgrind
+cmd:systemd-analyze systemd
 '
 
 # The folder of a new enough server's programs; Debian keeps them off PATH.

@@ -15,6 +15,15 @@
 #include "migrate/migrate.h"
 #include "worker/worker.h"
 
+static const char serve_usage[] =
+    "Usage: stratslabd [serve [--require-database]]\n"
+    "Runs the service in the foreground: applies pending migrations, then serves on STRATSLAB_LISTEN until SIGTERM or\n"
+    "SIGINT. Settings come from the settings file, systemd's credentials, the environment and --set; see stratslabd\n"
+    "config --sample.\n"
+    "\n"
+    "  --require-database  end with 78 where nothing says which database, instead of trying the default one\n"
+    "  --help              this text\n";
+
 struct serve {
     const struct command_context *context;
     struct http_limits http_limits;
@@ -104,6 +113,7 @@ static int serve_worker(const struct master_child *child)
         .channel_fd = child->channel_fd,
         .listen_fds = child->listen_fds,
         .listen_count = child->listen_count,
+        .listen_passed = child->listen_passed,
         .schema_versions = serve->schema_versions.data,
     });
 }
@@ -154,6 +164,7 @@ static struct master_options serve_roles(struct serve *serve)
                 {.name = "admin",
                  .run = serve_admin,
                  .listen = &conf->admin_listen,
+                 .socket_name = "admin",
                  .count = conf->admin_listen.count > 0 ? 1 : 0,
                  .ends_last = true},
                 {.name = "migrate",
@@ -164,6 +175,7 @@ static struct master_options serve_roles(struct serve *serve)
                 {.name = "worker",
                  .run = serve_worker,
                  .listen = &conf->listen,
+                 .socket_name = "http",
                  .count = conf->workers,
                  .is_worker = true},
             },
@@ -215,17 +227,18 @@ static int serve_run(const struct command_context *context)
 
 int command_serve(const struct command_context *context, int argc, char **argv)
 {
-    if (argc > 1 && (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0)) {
-        printf("Usage: stratslabd [serve]\n\nRuns the service in the foreground: applies pending migrations, then "
-               "serves on "
-               "STRATSLAB_LISTEN until\nSIGTERM or SIGINT. Settings come from the environment, the settings file and "
-               "--set;\n"
-               "see stratslabd config --sample.\n");
-        return COMMAND_OK;
-    }
-    if (argc > 1) {
-        fprintf(stderr, "stratslabd serve: takes no argument, but was given \"%s\"\n", argv[1]);
-        return COMMAND_USAGE;
+    static const char *const flags[] = {"--require-database", NULL};
+    unsigned given;
+    int parsed = command_flags(argc, argv, serve_usage, flags, &given);
+
+    if (parsed != 0) return parsed > 0 ? COMMAND_OK : COMMAND_USAGE;
+    if (given != 0 && !context->conf->database_given) {
+        fprintf(stderr,
+                "stratslabd: no database is configured; nothing was started\n"
+                "Say which, by DATABASE_URL or POSTGRES_HOST and its like, in %s, in the\n"
+                "environment, or in a credential of the unit; then try it with: stratslabd check\n",
+                context->conf->config_path);
+        return COMMAND_SETTINGS;
     }
     return serve_run(context);
 }

@@ -1,7 +1,8 @@
 /*
  * Settings: one table (conf/table.c) gives each its name, type, default, range, help, and whether it is secret or can
- * be changed by a reload. Sources, later ones win: the default, the settings file, the environment, the command line
- * (--set). The result is a snapshot that nobody changes; a reload makes a new one.
+ * be changed by a reload. Sources, later ones win: the default, the settings file, systemd's credentials (for those
+ * that allow NAME_FILE: a file called NAME in $CREDENTIALS_DIRECTORY), the environment, the command line (--set). The
+ * result is a snapshot that nobody changes; a reload makes a new one.
  *
  * The settings file has lines NAME=VALUE, comments behind #, and values in single or double quotes where they need
  * spaces or #; it is STRATSLAB_CONFIG, or sysconfdir/stratslab/stratslabd.conf, which may be missing unless it was
@@ -57,6 +58,7 @@ struct conf {
 
     /* Made from DATABASE_URL (its "+driver" dropped) or POSTGRES_HOST, _PORT, _DB, _USER, _PASSWORD. Secret. */
     const char *database_url;
+    bool database_given;        /* something says which; else it is all defaults */
     const char *database_label; /* "stratslab@127.0.0.1:5432/stratslab": for people, without the password */
     unsigned database_boot_timeout_ms;
     unsigned database_connect_timeout_ms;

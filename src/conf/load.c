@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "base/mem.h"
 #include "conf/internal.h"
@@ -176,6 +177,31 @@ static void conf_loader_environment(struct conf_loader *l, const char *const *en
     }
 }
 
+static const char *conf_variable(const char *const *environ_list, const char *name)
+{
+    size_t len = strlen(name);
+
+    for (; *environ_list != NULL; environ_list++) {
+        if (strncmp(*environ_list, name, len) == 0 && (*environ_list)[len] == '=') return *environ_list + len + 1;
+    }
+    return NULL;
+}
+
+/* What the unit's LoadCredential= put there, each in a file called as the setting. */
+static void conf_loader_credentials(struct conf_loader *l, const char *const *environ_list)
+{
+    const char *folder = conf_variable(environ_list, "CREDENTIALS_DIRECTORY");
+
+    if (folder == NULL || folder[0] == '\0') return;
+    for (size_t i = 0; i < conf_setting_count(); i++) {
+        const char *name = conf_table[i].name;
+        const char *path = arena_printf(l->state->arena, "%s/%s", folder, name);
+
+        if (!conf_table[i].file_variant || (access(path, F_OK) != 0 && errno == ENOENT)) continue;
+        conf_loader_set_from_file(l, i, "credential", slice_of(name), slice_of(path));
+    }
+}
+
 static void conf_loader_sets(struct conf_loader *l, const char *const *sets, size_t count)
 {
     conf_loader_next_source(l);
@@ -205,12 +231,9 @@ static const char *conf_config_named(const char *const *environ_list, const char
             return sets[i] + len + 1;
     }
     *ret_where = "environment";
-    for (; *environ_list != NULL; environ_list++) {
-        const char *entry = *environ_list;
+    const char *named = conf_variable(environ_list, name);
 
-        if (strncmp(entry, name, len) == 0 && entry[len] == '=' && entry[len + 1] != '\0') return entry + len + 1;
-    }
-    return NULL;
+    return named == NULL || named[0] == '\0' ? NULL : named;
 }
 
 static void conf_loader_find_file(struct conf_loader *l, const char *const *environ_list, const char *const *sets,
@@ -275,6 +298,7 @@ int conf_load(const char *const *environ_list, const char *const *sets, size_t s
     state->conf.state = state;
     for (size_t i = 0; i < conf_setting_count(); i++) conf_value_default(state, &conf_table[i]);
     conf_loader_find_file(&loader, environ_list, sets, set_count);
+    conf_loader_credentials(&loader, environ_list);
     conf_loader_environment(&loader, environ_list);
     conf_loader_sets(&loader, sets, set_count);
     conf_loader_check_together(&loader);
@@ -283,6 +307,9 @@ int conf_load(const char *const *environ_list, const char *const *sets, size_t s
         conf_free(&state->conf);
     } else {
         conf_database_resolve(state);
+        for (size_t i = CONF_DATABASE_URL; i <= CONF_POSTGRES_PASSWORD; i++) {
+            if (state->origins[i].where != NULL) state->conf.database_given = true;
+        }
         *ret_conf = &state->conf;
     }
     buf_clear(&loader.problems);

@@ -2,6 +2,7 @@
 #ifndef MASTER_INTERNAL_H
 #define MASTER_INTERNAL_H
 
+#include "master/notify.h"
 #include "master/process.h"
 #include "master/supervise.h"
 
@@ -42,6 +43,7 @@ struct reload {
 
 struct master {
     struct nursery nursery;
+    struct notify notify;
     enum master_state state;
     uint64_t deadline_ms; /* of MASTER_DELAYING and MASTER_STOPPING */
     uint64_t born_ms;     /* of the first image */
@@ -96,6 +98,9 @@ void watch_children(struct master *m);    /* each turn of the loop: the hung are
 uint64_t watch_next_ms(struct master *m); /* when that is next due; UINT64_MAX: never */
 void watch_log_state(struct master *m);   /* SIGUSR2 */
 void watch_log_death(struct master *m, const struct slot *slot, int status, uint64_t pause_ms);
+
+/* tell.c */
+void master_tell_manager(struct master *m); /* after each change of what is told there */
 
 /* master.c */
 uint64_t master_kill_at_ms(const struct master *m);

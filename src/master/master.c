@@ -19,6 +19,7 @@
 #include "base/number.h"
 #include "base/random.h"
 #include "ipc/channel.h"
+#include "master/activate.h"
 #include "master/internal.h"
 
 /* ---- Starting ---- */
@@ -55,10 +56,14 @@ static void master_admit_roles(struct master *m)
             slot->state = SLOT_WAITING;
             slot->start_at_ms = 0;
         }
-        if (slot->role->task && slot->state != SLOT_EMPTY) return;
+        if (slot->role->task && slot->state != SLOT_EMPTY) {
+            master_tell_manager(m);
+            return;
+        }
     }
     m->state = MASTER_SERVING;
     master_set_phase(m, SCOREBOARD_SERVING);
+    master_tell_manager(m);
 }
 
 static void master_start_due(struct master *m)
@@ -107,6 +112,7 @@ static void master_kill_children(struct master *m)
     reload_stop(m);
     m->deadline_ms = UINT64_MAX;
     master_set_phase(m, SCOREBOARD_DRAINING);
+    master_tell_manager(m);
     master_signal_all(m, SIGKILL, true);
 }
 
@@ -119,10 +125,11 @@ static void master_stop(struct master *m, int exit_status)
     master_set_phase(m, SCOREBOARD_DRAINING);
     if (delay_ms == 0) {
         master_end_children(m);
-        return;
+    } else {
+        m->state = MASTER_DELAYING;
+        m->deadline_ms = clock_monotonic_ms() + delay_ms;
     }
-    m->state = MASTER_DELAYING;
-    m->deadline_ms = clock_monotonic_ms() + delay_ms;
+    master_tell_manager(m);
 }
 
 static void master_advance_stop(struct master *m)
@@ -173,6 +180,7 @@ static void master_add_worker(struct master *m, int more)
         if (more < 0 && now > 1) m->desired[i]--;
         log_info("another number of workers until the next reload", LOG_UINT("workers", m->desired[i]));
     }
+    master_tell_manager(m);
 }
 
 static void master_on_ttin(struct master *m, const struct signalfd_siginfo *info)
@@ -351,16 +359,27 @@ static void master_on_child(struct master *m, const struct signalfd_siginfo *inf
 
 /* ---- What children say ---- */
 
-static void master_log_ready(struct master *m)
+static void master_log_ready(struct master *m, const struct master_role *role)
 {
-    const struct conf_addresses *listen = &m->nursery.options->conf->listen;
+    const struct conf_addresses *listen = role->listen;
+    const struct sockets *sockets = &m->nursery.sockets[role - m->nursery.options->roles];
+    char text[SOCKET_TEXT_BYTES];
 
-    m->was_ready = true;
-    for (size_t i = 0; i < listen->count; i++) {
-        log_info("serving", LOG_STR("listen", listen->items[i].text),
+    for (size_t i = 0; i < (sockets->passed ? sockets->count : listen->count); i++) {
+        if (sockets->passed) socket_text(sockets->fds[i], text);
+        log_info("serving", LOG_STR("listen", sockets->passed ? text : listen->items[i].text),
                  LOG_UINT("workers", m->nursery.options->conf->workers),
                  LOG_UINT("boot_ms", clock_monotonic_ms() - m->born_ms));
     }
+}
+
+static void master_on_ready(struct master *m, struct slot *slot)
+{
+    process_is_ready(&m->nursery, slot);
+    if (!slot->role->is_worker || m->was_ready) return;
+    m->was_ready = true;
+    master_log_ready(m, slot->role);
+    master_tell_manager(m);
 }
 
 static void master_hear(struct master *m, struct slot *slot)
@@ -376,8 +395,7 @@ static void master_hear(struct master *m, struct slot *slot)
     }
     for (int i = 0; i < count; i++) {
         if (messages[i] == CHANNEL_READY && slot->state == SLOT_STARTING) {
-            process_is_ready(&m->nursery, slot);
-            if (slot->role->is_worker && !m->was_ready) master_log_ready(m);
+            master_on_ready(m, slot);
         } else if (messages[i] == CHANNEL_TIRED) {
             slot->tired = true;
         } else if (messages[i] == CHANNEL_RETIRING) {
@@ -395,6 +413,7 @@ static uint64_t master_next_deadline(struct master *m)
     struct slot *slot;
 
     if (watch < next) next = watch;
+    if (notify_next_ms(&m->notify) < next) next = notify_next_ms(&m->notify);
     if (m->reload.step == RELOAD_ROLL && m->roll_deadline_ms < next) next = m->roll_deadline_ms;
     if ((m->state == MASTER_DELAYING || m->state == MASTER_STOPPING) && m->deadline_ms < next) next = m->deadline_ms;
     for (size_t at = 0; (slot = slot_next(&m->nursery, &at)) != NULL;) {
@@ -462,6 +481,7 @@ static void master_loop(struct master *m)
         reload_advance(m);
         master_settle(m);
         master_start_due(m);
+        notify_advance(&m->notify, clock_monotonic_ms());
         master_wait(m);
         watch_children(m);
         master_kill_late(m);
@@ -486,10 +506,12 @@ static void master_add_children(struct master *m)
 
 static int master_bind(struct master *m, struct error *err)
 {
+    if (activate_take(m->nursery.options->roles, m->nursery.sockets, err) != 0) return -1;
     for (size_t r = 0; r < MASTER_ROLE_COUNT; r++) {
         const struct conf_addresses *listen = m->nursery.options->roles[r].listen;
 
-        if (listen != NULL && sockets_open(listen, &m->nursery.sockets[r], err) != 0) return -1;
+        if (listen == NULL || m->nursery.sockets[r].passed) continue;
+        if (sockets_open(listen, &m->nursery.sockets[r], err) != 0) return -1;
     }
     return 0;
 }
@@ -540,6 +562,7 @@ static int master_begin(struct master *m, struct error *err)
 {
     /* An image that execveat(2) started would be called by its descriptor's number. */
     prctl(PR_SET_NAME, "stratslabd");
+    notify_init(&m->notify, clock_monotonic_ms());
     m->self_fd = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
     if (m->self_fd < 0) return error_set_errno(err, "cannot open /proc/self/exe");
     for (size_t i = 0; i < MASTER_ROLE_COUNT; i++) m->desired[i] = m->nursery.options->roles[i].count;
@@ -568,6 +591,7 @@ int master_run(const struct master_options *options)
         log_info("stopped", LOG_INT("status", m.exit_status));
     } else {
         log_error("cannot start", LOG_STR("error", err.message));
+        notify_tell(&m.notify, NOTIFY_STOPPING, 0, "Cannot start: %s", err.message);
         m.exit_status = MASTER_EXIT_SYSTEM;
     }
     for (size_t r = 0; r < MASTER_ROLE_COUNT; r++) {

@@ -20,7 +20,7 @@ enum { MASTER_EXIT_CRASH_LOOP = 70, MASTER_EXIT_SYSTEM = 71 };
  * scoreboard's: raise it whenever master/state.c's structs or ipc/scoreboard.h's change. The preflight of an executable
  * that cannot read the running one's state fails, and says that it takes a restart.
  */
-enum { MASTER_STATE_VERSION = 1 };
+enum { MASTER_STATE_VERSION = 2 };
 
 /* The preflight's exit status where all is well but the database, and its schema needs nothing: MIGRATE is left out. */
 enum { MASTER_PREFLIGHT_NO_DATABASE = 3 };
@@ -37,6 +37,7 @@ struct master_child {
     int channel_fd;
     const int *listen_fds; /* of its role */
     size_t listen_count;
+    bool listen_passed; /* the service manager has them too: they are not to be shut down */
     struct scoreboard *board;
 };
 
@@ -46,6 +47,8 @@ struct master_role {
     int (*run)(const struct master_child *child);
     /* Which sockets it accepts on; may be NULL. */
     const struct conf_addresses *listen;
+    /* What a service manager calls these sockets, where it has opened them ("http"); NULL where it cannot. */
+    const char *socket_name;
     /* Children of this role. 0 is allowed. */
     unsigned count;
     /* A task: it ends by itself, and what comes behind it in the table starts when it has ended with 0. Another status

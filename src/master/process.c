@@ -10,6 +10,7 @@
 
 #include "base/clock.h"
 #include "ipc/channel.h"
+#include "master/notify.h"
 
 /* What sh(1) answers for a program that is there and cannot be run. */
 enum { PROCESS_EXIT_NOT_RUN = 126 };
@@ -110,11 +111,13 @@ int process_start(struct nursery *nursery, struct slot *slot, struct error *err)
             .channel_fd = channel.child_fd,
             .listen_fds = sockets->fds,
             .listen_count = sockets->count,
+            .listen_passed = sockets->passed,
             .board = nursery->board,
         };
 
         process_shed(nursery, slot, channel.master_fd);
         process_reset_signals();
+        notify_forget();
         exit(slot->role->run(&child));
     }
     close(channel.child_fd);
@@ -192,6 +195,7 @@ static void process_exec(int exe_fd, char *const *args, int output_fd)
     }
     dup2(output_fd, STDERR_FILENO);
     process_reset_signals();
+    notify_forget();
     execveat(exe_fd, "", args, environ, AT_EMPTY_PATH);
     dprintf(STDERR_FILENO, "it cannot be run: %s\n", strerror(errno));
     _exit(PROCESS_EXIT_NOT_RUN);

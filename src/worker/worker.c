@@ -268,7 +268,9 @@ static void worker_drain(void *ctx, const char *why)
     life_retire(w->life);
     event_add(w->deadline, &timeout);
     /* Otherwise what waits in the kernel's queues is for the other workers. */
-    if (w->options->board->phase == SCOREBOARD_DRAINING || life_is_orphaned(w->life)) {
+    bool is_last = w->options->board->phase == SCOREBOARD_DRAINING || life_is_orphaned(w->life);
+
+    if (is_last && !w->options->listen_passed) {
         http_server_last_call(w->server, ms / 2);
     }
     http_server_drain(w->server, worker_idle_grace_ms(w), worker_on_drained, w);

@@ -20,6 +20,7 @@ struct worker_options {
     int channel_fd;
     const int *listen_fds;
     size_t listen_count;
+    bool listen_passed;          /* they outlive the service: whoever waits there is for the next one */
     const char *schema_versions; /* every migration that this build knows, as a text[] literal */
 };
 

@@ -81,6 +81,7 @@ int main(void)
         UNIT_TEST(test_value_addresses_too_many),
         UNIT_TEST(test_value_admin_listen_none),
         UNIT_TEST(test_sources_precedence),
+        UNIT_TEST(test_sources_credentials),
         UNIT_TEST(test_sources_set_twice),
         UNIT_TEST(test_sources_config_missing),
         UNIT_TEST(test_sources_empty_is_absent),

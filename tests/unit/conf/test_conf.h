@@ -30,6 +30,7 @@ void test_value_addresses_too_many(void);
 void test_value_admin_listen_none(void);
 
 void test_sources_precedence(void);
+void test_sources_credentials(void);
 void test_sources_set_twice(void);
 void test_sources_config_missing(void);
 void test_sources_empty_is_absent(void);

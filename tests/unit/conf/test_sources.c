@@ -302,3 +302,56 @@ void test_file_variant_problems(void)
     test_file_remove(empty);
     test_file_remove(nul);
 }
+
+static bool credentials_load(const char *environment, struct conf **ret_conf, char **ret_folder)
+{
+    char *folder = mem_strdup("/tmp/stratslab-unit-credentials-XXXXXX");
+    char *path;
+    char *variable;
+    struct error err;
+    FILE *f;
+
+    CU_ASSERT_PTR_NOT_NULL_FATAL(mkdtemp(folder));
+    path = mem_printf("%s/POSTGRES_PASSWORD", folder);
+    variable = mem_printf("CREDENTIALS_DIRECTORY=%s", folder);
+    f = fopen(path, "w");
+    CU_ASSERT_PTR_NOT_NULL_FATAL(f);
+    fputs("fromcredential\n", f);
+    fclose(f);
+    int result = test_load(TEST_LIST(variable, environment), NULL, ret_conf, &err);
+
+    unlink(path);
+    rmdir(folder);
+    free(path);
+    free(variable);
+    *ret_folder = folder;
+    return result == 0;
+}
+
+static void credentials_print(const char *environment, const char *expected)
+{
+    struct conf *conf = NULL;
+    char *folder;
+    struct buf out = {0};
+
+    CU_ASSERT_FATAL(credentials_load(environment, &conf, &folder));
+    conf_export(conf, &out);
+    CU_ASSERT_PTR_NOT_NULL(memmem(out.data, out.len, expected, strlen(expected)));
+    CU_ASSERT(conf->database_given);
+    conf_free(conf);
+    buf_clear(&out);
+    free(folder);
+}
+
+/* systemd's credentials: a file called as the setting; the environment wins. */
+void test_sources_credentials(void)
+{
+    struct conf *conf = NULL;
+    struct error err;
+
+    credentials_print("POSTGRES_USER=u", ":fromcredential@");
+    credentials_print("POSTGRES_PASSWORD=p", ":p@");
+    CU_ASSERT_EQUAL_FATAL(test_load(TEST_LIST("CREDENTIALS_DIRECTORY=/nonexistent"), NULL, &conf, &err), 0);
+    CU_ASSERT_FALSE(conf->database_given);
+    conf_free(conf);
+}

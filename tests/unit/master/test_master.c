@@ -9,6 +9,7 @@
 #include "master/holder.h"
 #include "master/socket.h"
 #include "master/supervise.h"
+#include "test_master.h"
 #include "unit.h"
 
 static void test_backoff_starts_at_once_then_doubles_to_its_maximum(void)
@@ -92,14 +93,17 @@ static void test_a_stale_unix_socket_is_replaced_a_living_one_is_not(void)
     free(path);
 }
 
+static const struct unit_test tests[] = {
+    UNIT_TEST(test_backoff_starts_at_once_then_doubles_to_its_maximum),
+    UNIT_TEST(test_crash_loop_is_five_within_a_minute),
+    UNIT_TEST(test_an_address_in_use_is_named_with_its_holder),
+    UNIT_TEST(test_a_stale_unix_socket_is_replaced_a_living_one_is_not),
+};
+
 int main(void)
 {
-    static const struct unit_test tests[] = {
-        UNIT_TEST(test_backoff_starts_at_once_then_doubles_to_its_maximum),
-        UNIT_TEST(test_crash_loop_is_five_within_a_minute),
-        UNIT_TEST(test_an_address_in_use_is_named_with_its_holder),
-        UNIT_TEST(test_a_stale_unix_socket_is_replaced_a_living_one_is_not),
-    };
+    static const struct unit_part part = UNIT_PART(tests);
+    const struct unit_part *const parts[] = {&part, &test_notify_part};
 
-    return unit_main("master", tests, countof(tests));
+    return unit_main_parts("master", parts, countof(parts));
 }

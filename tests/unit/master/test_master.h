@@ -1,0 +1,9 @@
+/* The parts of the room's test program. */
+#ifndef TEST_MASTER_H
+#define TEST_MASTER_H
+
+#include "unit.h"
+
+extern const struct unit_part test_notify_part;
+
+#endif
