@@ -62,6 +62,7 @@ cmd:shellcheck shellcheck
 cmd:mandoc     mandoc
 cmd:valgrind   valgrind
 cmd:systemd-analyze systemd
+cmd:promtool   prometheus
 '
 
 # The folder of a new enough server's programs; Debian keeps them off PATH.
@@ -175,6 +176,25 @@ CONF
     trap - EXIT INT TERM HUP
 }
 
+# Debian's package starts a Prometheus at once. Only its promtool is wanted, which needs nothing but libc: it is taken
+# out of the package, and the package is not installed.
+install_promtool() {
+    say "taking promtool out of the package prometheus; nothing else of it is installed"
+    scratch=$(mktemp -d)
+    trap 'rm -rf "$scratch"' EXIT
+    trap 'exit 130' INT TERM HUP
+    chmod 755 "$scratch" # for the user _apt
+    mkdir "$scratch/debs"
+    if [ "$(id -u)" = 0 ] && id _apt >/dev/null 2>&1; then chown _apt "$scratch/debs"; fi
+    (cd "$scratch/debs" && apt-get -q download prometheus >&2) ||
+        die "fetching the package prometheus failed (apt's own words are above)"
+    dpkg-deb --fsys-tarfile "$scratch"/debs/*.deb | tar -xf - -C "$scratch" ./usr/bin/promtool ||
+        die "there is no promtool in the package prometheus"
+    as_root install -m 755 "$scratch/usr/bin/promtool" /usr/local/bin/promtool
+    rm -rf "$scratch"
+    trap - EXIT INT TERM HUP
+}
+
 # Installs what is missing of a table's packages.
 install_needs() {
     packages=$(missing "$1" | sort -u)
@@ -191,13 +211,14 @@ install_needs() {
         libllhttp-dev) if apt_has "$package"; then plain="$plain $package"; fi ;;
         libclang-rt-dev) if apt_has "$package"; then plain="$plain $package"; else plain="$plain libclang-rt-14-dev"; fi
             ;;
-        postgresql) ;;
+        postgresql | prometheus) ;;
         *) plain="$plain $package" ;;
         esac
     done
     # shellcheck disable=SC2086 # one word a package
     if [ -n "$plain" ]; then apt_install $plain; fi
     case $packages in *postgresql*) install_server ;; esac
+    case $packages in *prometheus*) install_promtool ;; esac
     if ! has pc:libllhttp; then install_llhttp; fi
     packages=$(missing "$1" | sort -u | tr '\n' ' ')
     [ -z "$packages" ] ||

@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 
+#include "admin/metrics.h"
 #include "admin/status.h"
 #include "base/log.h"
 #include "http/health.h"
@@ -38,13 +39,26 @@ static void admin_status(struct http_exchange *x)
     buf_clear(&body);
 }
 
+static void admin_metrics(struct http_exchange *x)
+{
+    const struct admin *a = http_exchange_context(x);
+    struct buf body = {0};
+
+    admin_metrics_text(a->options->board, &body);
+    http_exchange_add_header(x, "Cache-Control", SLICE_LIT("no-store"));
+    http_respond(x, 200, EXPOSITION_MEDIA_TYPE, buf_slice(&body));
+    buf_clear(&body);
+}
+
 static const struct http_route admin_status_route = {.method = HTTP_GET, .path = "/status", .handle = admin_status};
 static const struct http_route admin_health_route = {.method = HTTP_GET, .path = "/health", .handle = admin_health};
 static const struct http_route admin_ready_route = {
     .method = HTTP_GET, .path = "/health/ready", .handle = admin_health};
 static const struct http_route admin_live_route = {.method = HTTP_GET, .path = "/health/live", .handle = admin_live};
+static const struct http_route admin_metrics_route = {
+    .method = HTTP_GET, .path = "/metrics", .handle = admin_metrics, .produces = "text/plain"};
 static const struct http_route *const admin_routes[] = {&admin_health_route, &admin_ready_route, &admin_live_route,
-                                                        &admin_status_route};
+                                                        &admin_status_route, &admin_metrics_route};
 
 static void admin_on_drained(void *ctx)
 {

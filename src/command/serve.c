@@ -13,6 +13,7 @@
 #include "http/http.h"
 #include "master/master.h"
 #include "migrate/migrate.h"
+#include "worker/count.h"
 #include "worker/worker.h"
 
 static const char serve_usage[] =
@@ -27,8 +28,10 @@ static const char serve_usage[] =
 struct serve {
     const struct command_context *context;
     struct http_limits http_limits;
-    struct buf schema_versions; /* a text[] literal */
-    struct buf settings;        /* as conf_export writes them */
+    struct buf schema_versions;    /* a text[] literal */
+    struct buf settings;           /* as conf_export writes them */
+    struct metrics_name *requests; /* what workers count them under */
+    size_t request_count;
     /* argv of the next image, of its preflight, and of its migration */
     char **args;
     char **preflight_args;
@@ -78,6 +81,22 @@ void command_serve_give_back(const struct command_context *context, const char *
 
     master_give_back(context->resume_fd, reason, args);
     serve_args_free(args);
+}
+
+/* The admin process and the master do not know the api: its routes' names reach them from here. It fails where a path
+ * of the settings is one that the api has already: better said here than by every worker. */
+static int serve_init_names(struct serve *serve, struct error *err)
+{
+    const struct api_options options = worker_api_options(serve->context->conf);
+    struct api *api;
+    size_t count;
+
+    if (api_new(&options, &api, err) != 0) return -1;
+    const struct http_route *const *routes = api_routes(api, &count);
+
+    serve->requests = count_names(routes, count, &serve->request_count);
+    api_free(api);
+    return 0;
 }
 
 static int serve_migrate(const struct master_child *child)
@@ -150,6 +169,8 @@ static struct http_limits serve_http_limits(const struct conf *conf)
 static struct master_options serve_roles(struct serve *serve)
 {
     const struct conf *conf = serve->context->conf;
+    size_t outcome_count;
+    const char *const *outcomes = count_outcomes(&outcome_count);
 
     return (struct master_options){
         .conf = conf,
@@ -158,6 +179,10 @@ static struct master_options serve_roles(struct serve *serve)
         .preflight_args = serve->preflight_args,
         .migrate_args = serve->migrate_args,
         .settings = buf_slice(&serve->settings),
+        .requests = serve->requests,
+        .request_count = serve->request_count,
+        .outcomes = outcomes,
+        .outcome_count = outcome_count,
         .resume_fd = serve->context->resume_fd,
         .roles =
             {
@@ -182,17 +207,6 @@ static struct master_options serve_roles(struct serve *serve)
     };
 }
 
-/* A path of the settings may be one that the API has already: better said here than by every worker. */
-static int serve_try_api(const struct conf *conf, struct error *err)
-{
-    const struct api_options options = worker_api_options(conf);
-    struct api *api;
-
-    if (api_new(&options, &api, err) != 0) return -1;
-    api_free(api);
-    return 0;
-}
-
 static int serve_run(const struct command_context *context)
 {
     struct serve serve = {.context = context, .http_limits = serve_http_limits(context->conf)};
@@ -202,8 +216,7 @@ static int serve_run(const struct command_context *context)
     serve_configure_log(context->conf);
     /* Migrations are read once: what this build knows does not change when somebody puts a file there while it serves.
      */
-    if (serve_try_api(context->conf, &err) != 0 ||
-        migrate_files_load(context->conf->migrations_dir, &files, &err) != 0) {
+    if (serve_init_names(&serve, &err) != 0 || migrate_files_load(context->conf->migrations_dir, &files, &err) != 0) {
         if (context->resume_fd >= 0) command_serve_give_back(context, err.message);
         fprintf(stderr, "stratslabd: %s\n", err.message);
         return command_exit_of(&err);
@@ -219,6 +232,7 @@ static int serve_run(const struct command_context *context)
 
     buf_clear(&serve.schema_versions);
     buf_clear(&serve.settings);
+    free(serve.requests);
     serve_args_free(serve.args);
     serve_args_free(serve.preflight_args);
     serve_args_free(serve.migrate_args);

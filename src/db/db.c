@@ -46,7 +46,9 @@ void db_query_free(struct db_query *q)
 void db_query_finish(struct db_query *q, enum db_outcome outcome, PGresult *result, const char *message)
 {
     struct db_result r = {outcome, result, message == NULL ? db_pg_message(result) : message};
+    const struct db_options *options = &q->db->options;
 
+    if (options->counted != NULL) options->counted(q->db->arg, outcome, clock_monotonic_ns() - q->submitted_ns);
     /* Before the callback: it may submit again, free the db, or abandon this very query. */
     query_take_out(q);
     q->calling = true;
@@ -215,6 +217,7 @@ struct db_query *db_submit(struct db *db, const struct db_statement *statement, 
     enum db_outcome refused = submit_check(db, statement, values);
 
     if (refused != DB_OK) {
+        if (db->options.counted != NULL) db->options.counted(db->arg, refused, 0);
         *ret_outcome = refused;
         return NULL;
     }
@@ -225,7 +228,8 @@ struct db_query *db_submit(struct db *db, const struct db_statement *statement, 
     q->statement = statement;
     q->done = done;
     q->arg = arg;
-    q->since_ms = clock_monotonic_ms();
+    q->submitted_ns = clock_monotonic_ns();
+    q->since_ms = q->submitted_ns / 1000000U;
     if (values_bytes > 0) memcpy(q->values, values, values_bytes);
     list_push_back(&db->waiting, &q->link);
     db->depth++;

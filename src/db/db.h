@@ -138,6 +138,9 @@ struct db_options {
     unsigned wait_max_ms;
     const struct db_statement *const *statements;
     size_t statement_count;
+    /* A query has its outcome, so long after it was submitted; or it was not taken (0, from within db_submit). With the
+     * arg of db_new; must not touch the db. May be NULL. */
+    void (*counted)(void *arg, enum db_outcome outcome, uint64_t took_ns);
 };
 
 /* Copies what the strings hold; borrows base and statements. Starts connecting at once. Out of memory ends the process.

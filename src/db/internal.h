@@ -32,6 +32,7 @@ struct db_query {
     const struct db_statement *statement;
     db_done_fn *done; /* NULL: abandoned */
     void *arg;
+    uint64_t submitted_ns;
     uint64_t since_ms;       /* submitted; once it is sent, sent */
     PGresult *result;        /* a write's own result, kept until its Sync; owned */
     enum db_outcome outcome; /* in db->failing: what to report where there is no result */

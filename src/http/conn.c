@@ -290,6 +290,13 @@ void conn_count_output(struct http_conn *conn)
     conn->out_counted = conn_unsent(conn);
 }
 
+static void conn_moved(const struct http_conn *conn, size_t received, size_t sent)
+{
+    const struct http_hooks *hooks = conn->server->hooks;
+
+    if (hooks->moved != NULL) hooks->moved(hooks->ctx, received, sent);
+}
+
 static void conn_flush(struct http_conn *conn)
 {
     while (conn_unsent(conn) > 0 && conn->state != CONN_GONE) {
@@ -301,6 +308,7 @@ static void conn_flush(struct http_conn *conn)
             break;
         }
         conn->out_sent += (size_t)sent;
+        conn_moved(conn, 0, (size_t)sent);
         list_remove(&conn->stall_link);
         if (conn_unsent(conn) > 0) break;
     }
@@ -474,7 +482,10 @@ void conn_read(struct http_conn *conn)
     do {
         len = room == 0 ? -1 : recv(conn->fd, space, room, 0);
     } while (len < 0 && room > 0 && errno == EINTR);
-    if (len > 0) conn_took(conn, space, (size_t)len);
+    if (len > 0) {
+        conn_took(conn, space, (size_t)len);
+        conn_moved(conn, (size_t)len, 0);
+    }
     if (len < 0 && room > 0 && errno != EAGAIN && errno != EWOULDBLOCK) conn->state = CONN_GONE;
     if (len == 0) {
         conn->eof = true;

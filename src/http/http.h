@@ -116,6 +116,8 @@ struct http_hooks {
     void (*answering)(void *ctx, struct http_exchange *x, unsigned status);
     /* Connections now open changed. May be NULL. */
     void (*connections)(void *ctx, unsigned open);
+    /* So many bytes came from clients, or were taken by them. May be NULL. */
+    void (*moved)(void *ctx, size_t received, size_t sent);
 };
 
 /* The server borrows base, router, limits and hooks; they outlive it. */

@@ -120,6 +120,7 @@ static enum scoreboard_health scoreboard_database_health(uint32_t database)
     case SCOREBOARD_DATABASE_MISMATCH:
         return SCOREBOARD_HEALTH_SCHEMA_MISMATCH;
     case SCOREBOARD_DATABASE_READY:
+    case SCOREBOARD_DATABASE_COUNT:
         break;
     }
     return SCOREBOARD_OK;

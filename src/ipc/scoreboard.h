@@ -11,6 +11,7 @@
 
 #include "base/attr.h"
 #include "base/error.h"
+#include "ipc/metrics.h"
 
 enum {
     SCOREBOARD_WORKERS_MAX = 512, /* twice the most that a setting allows: in a reload old and new stand side by side */
@@ -32,6 +33,7 @@ enum scoreboard_database {
     SCOREBOARD_DATABASE_READY,
     SCOREBOARD_DATABASE_DOWN,
     SCOREBOARD_DATABASE_MISMATCH, /* it answers, but lacks migrations that this build knows */
+    SCOREBOARD_DATABASE_COUNT,
 };
 
 /* What the master knows of a worker. */
@@ -39,6 +41,7 @@ enum scoreboard_worker_state {
     SCOREBOARD_WORKER_STARTING,
     SCOREBOARD_WORKER_READY,
     SCOREBOARD_WORKER_DRAINING,
+    SCOREBOARD_WORKER_STATE_COUNT,
 };
 
 /* What a worker was working on last, for the day it dies of it; texts are cut. */
@@ -62,7 +65,8 @@ struct scoreboard_worker {
     _Atomic uint32_t in_flight;
     _Atomic uint32_t connections;
     _Atomic uint32_t queue_depth;
-    struct scoreboard_last last; /* read by the master when the worker is dead */
+    _Atomic uint32_t migrations_pending; /* that this build knows and the database lacks, as last seen */
+    struct scoreboard_last last;         /* read by the master when the worker is dead */
 };
 
 /* How far a reload has come. */
@@ -99,6 +103,8 @@ struct scoreboard {
     _Atomic uint32_t telling;    /* odd while the master changes the story */
     struct scoreboard_story story;
     struct scoreboard_worker worker[SCOREBOARD_WORKERS_MAX];
+    struct metrics metrics;
+    struct metrics_worker counted[SCOREBOARD_WORKERS_MAX]; /* memory that nobody has touched is none yet */
 };
 
 /* Makes one; or maps the one behind `*fd`, where that is not -1. The descriptor is close-on-exec and the caller's. */
@@ -117,6 +123,7 @@ enum scoreboard_health {
     SCOREBOARD_HEALTH_DATABASE_DOWN,
     SCOREBOARD_HEALTH_SCHEMA_MISMATCH,
     SCOREBOARD_HEALTH_DRAINING,
+    SCOREBOARD_HEALTH_COUNT,
 };
 
 enum scoreboard_health scoreboard_health(const struct scoreboard *board);

@@ -98,6 +98,8 @@ void watch_children(struct master *m);    /* each turn of the loop: the hung are
 uint64_t watch_next_ms(struct master *m); /* when that is next due; UINT64_MAX: never */
 void watch_log_state(struct master *m);   /* SIGUSR2 */
 void watch_log_death(struct master *m, const struct slot *slot, int status, uint64_t pause_ms);
+/* Counts the end of a worker that another one follows. */
+void watch_count_end(struct master *m, const struct slot *slot, int status);
 
 /* tell.c */
 void master_tell_manager(struct master *m); /* after each change of what is told there */

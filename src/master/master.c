@@ -178,6 +178,7 @@ static void master_add_worker(struct master *m, int more)
         if (!m->nursery.options->roles[i].is_worker) continue;
         if (more > 0 && now < SCOREBOARD_WORKERS_MAX / 2) m->desired[i]++;
         if (more < 0 && now > 1) m->desired[i]--;
+        m->nursery.board->metrics.master.workers_desired = m->desired[i];
         log_info("another number of workers until the next reload", LOG_UINT("workers", m->desired[i]));
     }
     master_tell_manager(m);
@@ -322,6 +323,7 @@ static void master_on_task_end(struct master *m, struct slot *slot, int status)
 
 static void master_on_end(struct master *m, struct slot *slot, int status)
 {
+    if (m->state < MASTER_STOPPING) watch_count_end(m, slot, status);
     if (slot->role->task) {
         master_on_task_end(m, slot, status);
     } else if (m->state >= MASTER_STOPPING || slot->retired) {
@@ -525,6 +527,8 @@ static int master_init(struct master *m, struct error *err)
     m->nursery.generation = 1;
     if (scoreboard_open(&m->board_fd, &m->nursery.board, err) != 0 || master_bind(m, err) != 0) return -1;
     m->nursery.board->started_ms = m->born_ms;
+    m->nursery.board->metrics.master.started_wall_us = clock_wall_us();
+    m->nursery.board->metrics.master.last_reload_wall_us = m->nursery.board->metrics.master.started_wall_us;
     master_add_children(m);
     master_admit_roles(m);
     return 0;
@@ -549,8 +553,28 @@ static int master_resume(struct master *m, struct error *err)
     return 0;
 }
 
+/* The catalog has what an image before this one counted, too: its last workers may still be at it. */
+static void master_learn_names(struct master *m)
+{
+    const struct master_options *options = m->nursery.options;
+    struct metrics *metrics = &m->nursery.board->metrics;
+
+    for (size_t i = 0; i < options->request_count; i++) {
+        const struct metrics_name *name = &options->requests[i];
+
+        metrics_learn(&metrics->requests, METRICS_NAMES_MAX, name->method, name->route);
+    }
+    for (size_t i = 0; i < options->outcome_count; i++) {
+        metrics_learn(&metrics->outcomes, METRICS_OUTCOMES_MAX, "", options->outcomes[i]);
+    }
+    for (size_t i = 0; i < MASTER_ROLE_COUNT; i++) {
+        if (options->roles[i].is_worker) metrics->master.workers_desired = m->desired[i];
+    }
+}
+
 static void master_introduce(struct master *m)
 {
+    master_learn_names(m);
     m->nursery.board->master_pid = getpid();
     m->nursery.board->generation = m->nursery.generation;
     snprintf(m->story.executable, sizeof(m->story.executable), "%s", m->executable);

@@ -39,8 +39,13 @@ static void reload_close(int *fd)
     *fd = -1;
 }
 
-static void reload_end(struct master *m)
+static void reload_end(struct master *m, bool failed)
 {
+    struct metrics_master *counts = &m->nursery.board->metrics.master;
+
+    metrics_add(failed ? &counts->reloads_failed : &counts->reloads_succeeded, 1);
+    counts->last_reload_failed = failed;
+    counts->last_reload_wall_us = clock_wall_us();
     reload_close(&m->reload.exe_fd);
     reload_close(&m->reload.output_fd);
     reload_close(&m->old_fd);
@@ -53,7 +58,7 @@ void reload_fail(struct master *m, const char *reason)
 {
     const char *step = reload_step_names[m->reload.step];
 
-    reload_end(m);
+    reload_end(m, true);
     reload_tell(m, SCOREBOARD_RELOAD_FAILED, step, reason);
     log_error("reload failed; the code that was running serves on", LOG_STR("step", step), LOG_STR("reason", reason),
               LOG_UINT("duration_ms", m->story.reload.duration_ms));
@@ -63,7 +68,7 @@ void reload_succeed(struct master *m)
 {
     const char *step = reload_step_names[m->reload.step];
 
-    reload_end(m);
+    reload_end(m, false);
     reload_tell(m, SCOREBOARD_RELOAD_SUCCEEDED, step, "");
     log_info("reload succeeded", LOG_UINT("generation", m->nursery.generation),
              LOG_UINT("duration_ms", m->story.reload.duration_ms));

@@ -66,6 +66,25 @@ static const char *watch_cause(const struct slot *slot, int status)
     return WEXITSTATUS(status) == MEM_EXIT_STATUS ? "out of memory" : "exit";
 }
 
+static enum metrics_cause watch_metric(const struct slot *slot, int status)
+{
+    if (slot->hung) return METRICS_CAUSE_HANG;
+    if (WIFSIGNALED(status)) return metrics_cause_of_signal(WTERMSIG(status));
+    return WEXITSTATUS(status) == MEM_EXIT_STATUS ? METRICS_CAUSE_OUT_OF_MEMORY : METRICS_CAUSE_EXIT;
+}
+
+void watch_count_end(struct master *m, const struct slot *slot, int status)
+{
+    struct metrics_master *counts = &m->nursery.board->metrics.master;
+
+    if (!slot->role->is_worker) return;
+    if (!slot->retired) {
+        metrics_add(&counts->restarts[watch_metric(slot, status)], 1);
+    } else if (slot->tired) {
+        metrics_add(&counts->restarts[METRICS_CAUSE_RECYCLED], 1);
+    }
+}
+
 void watch_log_death(struct master *m, const struct slot *slot, int status, uint64_t pause_ms)
 {
     static const struct scoreboard_worker none;

@@ -12,6 +12,7 @@
 #include "base/random.h"
 #include "http/http.h"
 #include "ipc/life.h"
+#include "worker/count.h"
 #include "worker/schema.h"
 
 /* After the time that a graceful stop has, what is left is cancelled, this often and for this long; then it is answered
@@ -27,6 +28,7 @@ enum { WORKER_STOP_GRACE_MS = 250 };
 struct worker {
     const struct worker_options *options;
     struct scoreboard_worker *cells;
+    struct count count;
     struct life *life;
     struct api *api;
     const struct db_statement **statements; /* the api's, and the schema check's */
@@ -40,6 +42,7 @@ struct worker {
     bool tired;
     uint64_t served;     /* requests, by this process */
     uint64_t served_max; /* after which it is replaced; 0: never */
+    uint64_t reconnects; /* of the database, as counted so far */
     uint64_t hang_up_ms; /* monotonic; 0: the time of the graceful stop is not up */
     bool hung_up;
 };
@@ -76,6 +79,15 @@ static void worker_set_database(struct worker *w, enum scoreboard_database datab
     if (database != SCOREBOARD_DATABASE_CONNECTING) worker_start_accepting(w);
 }
 
+static uint32_t worker_count_words(const char *text)
+{
+    struct slice rest = slice_of(text);
+    uint32_t count = 0;
+
+    while (rest.data != NULL) count += slice_cut(&rest, ' ').len > 0;
+    return count;
+}
+
 static void worker_on_schema(void *ctx, enum schema_verdict verdict, const char *missing)
 {
     struct worker *w = ctx;
@@ -83,6 +95,7 @@ static void worker_on_schema(void *ctx, enum schema_verdict verdict, const char 
 
     switch (verdict) {
     case SCHEMA_MET:
+        w->cells->migrations_pending = 0;
         worker_set_database(w, SCOREBOARD_DATABASE_READY);
         if (!was_ready) log_info("database ready", LOG_STR("database", w->options->conf->database_label));
         break;
@@ -91,6 +104,7 @@ static void worker_on_schema(void *ctx, enum schema_verdict verdict, const char 
             log_error("the database lacks migrations of this build: run stratslabd migrate up",
                       LOG_STR("missing", missing));
         }
+        w->cells->migrations_pending = worker_count_words(missing);
         worker_set_database(w, SCOREBOARD_DATABASE_MISMATCH);
         break;
     case SCHEMA_UNKNOWN:
@@ -107,6 +121,8 @@ static void worker_on_database(void *ctx, enum db_state state, const char *reaso
     case DB_STATE_CONNECTING:
         break;
     case DB_STATE_READY:
+        metrics_add(&w->count.cells->reconnects, db_reconnects(w->db) - w->reconnects);
+        w->reconnects = db_reconnects(w->db);
         schema_check_run(&w->schema);
         break;
     case DB_STATE_DOWN:
@@ -143,8 +159,8 @@ static void worker_on_fault(void *ctx, const struct http_exchange *x, const char
 
 static void worker_count(struct worker *w)
 {
-    w->cells->in_flight = http_server_in_flight(w->server);
-    w->cells->queue_depth = db_queue_depth(w->db);
+    atomic_store_explicit(&w->cells->in_flight, http_server_in_flight(w->server), memory_order_relaxed);
+    atomic_store_explicit(&w->cells->queue_depth, db_queue_depth(w->db), memory_order_relaxed);
 }
 
 static void worker_copy(char *out, size_t size, struct slice text)
@@ -190,7 +206,8 @@ static void worker_on_answer(void *ctx, const struct http_exchange *x, const str
     struct worker *w = ctx;
 
     (void)x;
-    w->cells->requests++;
+    metrics_add(&w->cells->requests, 1);
+    count_answer(&w->count, record);
     worker_count(w);
     if (++w->served == w->served_max) worker_tire(w, "STRATSLAB_MAX_REQUESTS");
     if (!w->options->conf->log_access) return;
@@ -206,6 +223,21 @@ static void worker_on_connections(void *ctx, unsigned open)
     struct worker *w = ctx;
 
     w->cells->connections = open;
+    count_connections(&w->count, open);
+}
+
+static void worker_on_moved(void *ctx, size_t received, size_t sent)
+{
+    struct worker *w = ctx;
+
+    count_moved(&w->count, received, sent);
+}
+
+static void worker_on_counted(void *ctx, enum db_outcome outcome, uint64_t took_ns)
+{
+    struct worker *w = ctx;
+
+    count_query(&w->count, outcome, took_ns);
 }
 
 /* ---- The end ---- */
@@ -317,6 +349,7 @@ static void worker_init_database(struct worker *w)
         .wait_max_ms = conf->database_statement_timeout_ms / 2 * 3,
         .statements = w->statements,
         .statement_count = count + 1,
+        .counted = worker_on_counted,
     };
 
     w->db = db_new(life_base(w->life), &options, worker_on_database, w);
@@ -334,11 +367,13 @@ static int worker_init_http(struct worker *w, struct error *err)
     const struct http_route *const *routes = api_routes(w->api, &count);
 
     if (http_router_new(routes, count, &w->router, err) != 0) return -1;
+    count_init(&w->count, w->options->board, w->options->slot, routes, count);
     w->hooks = (struct http_hooks){
         .ctx = w,
         .started = worker_on_request,
         .ended = worker_on_answer,
         .connections = worker_on_connections,
+        .moved = worker_on_moved,
     };
     w->server = http_server_new(life_base(w->life), w->router, w->options->http_limits, &w->hooks);
     return 0;
@@ -377,6 +412,7 @@ static void worker_clear(struct worker *w)
     db_free(w->db);
     api_free(w->api);
     free(w->statements);
+    count_clear(&w->count);
     if (w->deadline != NULL) event_free(w->deadline);
     life_free(w->life);
 }
@@ -395,6 +431,7 @@ int worker_run(const struct worker_options *options)
     w.cells->in_flight = 0;
     w.cells->connections = 0;
     w.cells->queue_depth = 0;
+    w.cells->migrations_pending = 0;
     w.cells->database = SCOREBOARD_DATABASE_CONNECTING;
     if (worker_init(&w, &err) == 0) {
         life_run(w.life);

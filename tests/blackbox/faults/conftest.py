@@ -1,8 +1,8 @@
 import shutil
 
 import pytest
-from executables import Executable
 from support.daemon import MIGRATIONS
+from support.executables import Executable
 
 
 @pytest.fixture
