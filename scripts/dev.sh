@@ -63,6 +63,7 @@ cmd:mandoc     mandoc
 cmd:valgrind   valgrind
 cmd:systemd-analyze systemd
 cmd:promtool   prometheus
+cmd:zsh        zsh
 '
 
 # The folder of a new enough server's programs; Debian keeps them off PATH.

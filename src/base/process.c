@@ -1,6 +1,8 @@
 #include "base/process.h"
 
+#include <errno.h>
 #include <inttypes.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -28,7 +30,8 @@ bool process_is_alive(pid_t pid)
 
     snprintf(path, sizeof(path), "/proc/%d/stat", pid);
     file = fopen(path, "re");
-    if (file == NULL) return false;
+    /* /proc may hide others' processes (hidepid, a unit's ProtectProc=), and what runs in another user namespace. */
+    if (file == NULL) return kill(pid, 0) == 0 || errno == EPERM;
     if (fgets(line, sizeof(line), file) == NULL) line[0] = '\0';
     fclose(file);
     /* "pid (name) state …", and the name may hold anything. */
