@@ -4,11 +4,26 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/mask.h"
+
+/* Texts of libpq and the like are passed on in errors. */
+static void error_mask(struct error *err)
+{
+    struct buf scratch = {0};
+    struct slice masked = mask_text(slice_of(err->message), &scratch);
+
+    if (masked.data != err->message) {
+        snprintf(err->message, sizeof(err->message), "%.*s", SLICE_FMT(masked));
+    }
+    buf_clear(&scratch);
+}
+
 int error_vset(struct error *err, enum error_code code, const char *fmt, va_list ap)
 {
     if (err != NULL) {
         err->code = code;
         vsnprintf(err->message, sizeof(err->message), fmt, ap);
+        error_mask(err);
     }
     return -1;
 }

@@ -2,7 +2,8 @@
  * An error value: what went wrong, in words that a user can act on.
  *
  * A function that can fail returns 0, or -1 after filling the `struct error` that its caller passed. The
- * caller owns the value and prints it; nothing here allocates. On success the value is left as it was.
+ * caller owns the value and prints it. What base/mask.h takes for a secret is masked in it. On success the value is
+ * left as it was.
  */
 #ifndef BASE_ERROR_H
 #define BASE_ERROR_H

@@ -2,21 +2,41 @@
 
 #include <errno.h>
 #include <inttypes.h>
-#include <poll.h>
 #include <unistd.h>
 
 #include "base/buf.h"
 #include "base/clock.h"
+#include "base/mask.h"
+#include "base/repeat.h"
+#include "base/sink.h"
+
+/* Values are cut to this, and where the line is too long then, to a quarter of it, and so on. */
+enum { LOG_VALUE_BYTES = 2048, LOG_VALUE_LEAST_BYTES = 8 };
 
 static struct {
     struct log_options options;
     const char *role;
-    struct buf line;  /* kept between lines, so that logging seldom allocates */
-    uint64_t dropped; /* lines, since the last that got out */
-    size_t start;     /* in line: where the first key goes, behind the journal's prefix and the brace */
+    pid_t pid;         /* of the process that `role` was set in; 0 */
+    const char *path;  /* of the file; NULL */
+    struct sink given; /* options.fd */
+    struct sink file;
+    /* Kept between lines, so that logging seldom allocates. */
+    struct buf line;
+    struct buf scratch; /* a masked value */
+    struct buf batch;   /* lines that wait */
+    unsigned batch_lines;
+    uint64_t batch_told; /* the drops that they tell of */
+    uint64_t dropped;    /* lines, since the last that got out */
+    size_t start;        /* in line: where the first key goes, behind the journal's prefix and the brace */
+    size_t value_bytes;  /* in this line */
+    uint64_t second;     /* that `ts` was written for */
+    char ts[CLOCK_RFC3339_BYTES];
+    struct repeat repeat;
 } log_state = {
     .options = {.level = LOG_LEVEL_INFO, .format = LOG_FORMAT_LOGFMT, .fd = STDERR_FILENO},
     .role = "stratslabd",
+    .given = {.fd = STDERR_FILENO, .kind = SINK_BORROWED},
+    .file = {.fd = -1},
 };
 
 static const struct {
@@ -32,11 +52,41 @@ static const struct {
 void log_configure(const struct log_options *options)
 {
     log_state.options = *options;
+    log_state.dropped = 0;
+    log_state.path = NULL;
+    sink_close(&log_state.file);
+    sink_close(&log_state.given);
+    sink_use(&log_state.given, options->fd);
+}
+
+int log_open(const char *path, struct error *err)
+{
+    if (sink_open(&log_state.file, path, err) != 0) return -1;
+    log_state.path = path;
+    return 0;
+}
+
+bool log_has_file(void)
+{
+    return log_state.path != NULL;
+}
+
+bool log_reopen(void)
+{
+    struct error err;
+
+    if (log_state.path == NULL) return true;
+    log_flush();
+    if (sink_open(&log_state.file, log_state.path, &err) == 0) return true;
+    log_error("cannot reopen the log file; going on with the one that is open", LOG_STR("error", err.message));
+    return false;
 }
 
 void log_set_role(const char *role)
 {
     log_state.role = role;
+    log_state.pid = getpid();
+    memset(&log_state.repeat, 0, sizeof(log_state.repeat));
 }
 
 bool log_wants(enum log_level level)
@@ -68,10 +118,26 @@ static void log_add_key(struct buf *line, const char *key)
     buf_add_str(line, "\":");
 }
 
-static void log_add_str(struct buf *line, const char *key, struct slice text)
+/* Before the byte at `len`, or before the character that it is in the middle of. */
+static struct slice log_cut(struct slice text, size_t len)
 {
+    while (len > 0 && ((unsigned char)text.data[len] & 0xc0U) == 0x80U) len--;
+    text.len = len;
+    return text;
+}
+
+/* A value that holds no secret. */
+static void log_add_plain(struct buf *line, const char *key, struct slice text)
+{
+    static const char ellipsis[] = "\xe2\x80\xa6";
+
     log_add_key(line, key);
-    if (log_state.options.format == LOG_FORMAT_LOGFMT && log_is_bare(text)) {
+    if (text.len > log_state.value_bytes) {
+        buf_add_json(line, log_cut(text, log_state.value_bytes));
+        line->len--; /* its closing quote */
+        buf_add_str(line, ellipsis);
+        buf_add_char(line, '"');
+    } else if (log_state.options.format == LOG_FORMAT_LOGFMT && log_is_bare(text)) {
         buf_add_slice(line, text);
     } else {
         buf_add_json(line, text);
@@ -82,7 +148,10 @@ static void log_add_field(struct buf *line, const struct log_field *field)
 {
     switch (field->kind) {
     case LOG_KIND_STR:
-        log_add_str(line, field->key, field->value.str);
+        log_add_plain(line, field->key, mask_text(field->value.str, &log_state.scratch));
+        break;
+    case LOG_KIND_ID:
+        log_add_plain(line, field->key, field->value.str);
         break;
     case LOG_KIND_INT:
         log_add_key(line, field->key);
@@ -100,28 +169,26 @@ static void log_add_field(struct buf *line, const struct log_field *field)
     }
 }
 
-/* A reader that has stopped reading must not stop the service: then lines are dropped, and counted. */
-static bool log_has_room(void)
+/* The calendar is asked once a second. */
+static struct slice log_ts(void)
 {
-    struct pollfd state = {.fd = log_state.options.fd, .events = POLLOUT};
+    uint64_t now_us = clock_wall_us();
+    unsigned micros = (unsigned)(now_us % 1000000U);
 
-    if (poll(&state, 1, 0) != 0) return true;
-    log_state.dropped++;
-    return false;
+    if (log_state.second != now_us / 1000000U || log_state.ts[0] == '\0') {
+        log_state.second = now_us / 1000000U;
+        clock_format_rfc3339(now_us, log_state.ts);
+    }
+    for (char *digit = log_state.ts + sizeof("2026-11-23T14:03:52.123456") - 2; *digit != '.'; digit--) {
+        *digit = (char)('0' + micros % 10);
+        micros /= 10;
+    }
+    return slice_of(log_state.ts);
 }
 
-void log_write(enum log_level level, const char *msg, const struct log_field *fields, size_t count)
+static void log_add_head(struct buf *line, enum log_level level, const char *msg)
 {
-    int saved = errno;
-    struct buf *line = &log_state.line;
-    char ts[CLOCK_RFC3339_BYTES];
-
-    if (!log_has_room()) {
-        errno = saved;
-        return;
-    }
     buf_reset(line);
-    clock_format_rfc3339(clock_wall_us(), ts);
     if (log_state.options.journal_prefix) {
         buf_add_char(line, '<');
         buf_add_char(line, log_levels[level].journal);
@@ -129,18 +196,135 @@ void log_write(enum log_level level, const char *msg, const struct log_field *fi
     }
     if (log_state.options.format == LOG_FORMAT_JSON) buf_add_char(line, '{');
     log_state.start = line->len;
-    log_add_str(line, "ts", slice_of(ts));
-    log_add_str(line, "level", slice_of(log_levels[level].name));
-    log_add_str(line, "role", slice_of(log_state.role));
+    log_add_plain(line, "ts", log_ts());
+    log_add_plain(line, "level", slice_of(log_levels[level].name));
+    log_add_plain(line, "role", slice_of(log_state.role));
     log_add_key(line, "pid");
-    buf_add_u64(line, (unsigned long long)getpid());
-    log_add_str(line, "msg", slice_of(msg));
-    for (size_t i = 0; i < count; i++) log_add_field(line, &fields[i]);
-    if (log_state.dropped > 0) log_add_field(line, &LOG_UINT("lines_dropped", log_state.dropped));
+    buf_add_u64(line, (unsigned long long)(log_state.pid == 0 ? getpid() : log_state.pid));
+    log_add_plain(line, "msg", slice_of(msg));
+}
+
+static void log_make_line(enum log_level level, const char *msg, const struct log_field *fields, size_t count)
+{
+    struct buf *line = &log_state.line;
+
+    log_state.value_bytes = LOG_VALUE_BYTES;
+    do {
+        log_add_head(line, level, msg);
+        for (size_t i = 0; i < count; i++) log_add_field(line, &fields[i]);
+        if (log_state.dropped > 0) log_add_field(line, &LOG_UINT("lines_dropped", log_state.dropped));
+        if (log_state.options.format == LOG_FORMAT_JSON) buf_add_char(line, '}');
+        buf_add_char(line, '\n');
+        log_state.value_bytes /= 4;
+    } while (line->len > SINK_WHOLE_BYTES && log_state.value_bytes >= LOG_VALUE_LEAST_BYTES);
+}
+
+static const struct sink *log_sink(void)
+{
+    return log_state.path == NULL ? &log_state.given : &log_state.file;
+}
+
+/* A log that cannot be written must not stop the service: then lines are dropped, and counted. */
+void log_flush(void)
+{
+    if (log_state.batch_lines == 0) return;
+    if (!sink_write(log_sink(), log_state.batch.data, log_state.batch.len)) {
+        log_state.dropped += log_state.batch_told + log_state.batch_lines;
+    }
+    log_state.batch_lines = 0;
+    log_state.batch_told = 0;
+    buf_reset(&log_state.batch);
+}
+
+static bool log_add_line(enum log_level level, const char *msg, const struct log_field *fields, size_t count)
+{
+    const size_t prefix = log_state.options.journal_prefix ? sizeof("<6>") - 1 : 0;
+
+    log_make_line(level, msg, fields, count);
+    if (log_state.batch.len + log_state.line.len > sink_batch_bytes(log_sink())) {
+        log_flush();
+        if (log_state.dropped > 0) log_make_line(level, msg, fields, count);
+    }
+
+    struct slice line = buf_slice(&log_state.line);
+
+    if (log_state.path != NULL) {
+        if (level == LOG_LEVEL_ERROR) (void)sink_write(&log_state.given, line.data, line.len);
+        line.data += prefix;
+        line.len -= prefix;
+    }
+    buf_add_slice(&log_state.batch, line);
+    log_state.batch_told += log_state.dropped;
     log_state.dropped = 0;
-    if (log_state.options.format == LOG_FORMAT_JSON) buf_add_char(line, '}');
-    buf_add_char(line, '\n');
-    /* A log that cannot be written must not stop the service. */
-    while (write(log_state.options.fd, line->data, line->len) < 0 && errno == EINTR) {}
+    return log_state.batch_lines++ == 0;
+}
+
+/* What the line says, whoever it says it of (FNV-1a of the texts). */
+static uint64_t log_content(const struct log_field *fields, size_t count)
+{
+    uint64_t hash = UINT64_C(0xcbf29ce484222325);
+
+    for (size_t i = 0; i < count; i++) {
+        if (fields[i].kind != LOG_KIND_STR) continue;
+        for (size_t at = 0; at < fields[i].value.str.len; at++) {
+            hash = (hash ^ (unsigned char)fields[i].value.str.data[at]) * UINT64_C(0x100000001b3);
+        }
+        hash = (hash ^ UINT8_MAX) * UINT64_C(0x100000001b3);
+    }
+    return hash;
+}
+
+static void log_say_counts(uint64_t now_ms, bool all)
+{
+    struct repeat_message row;
+
+    while (repeat_take(&log_state.repeat, now_ms, all, &row)) {
+        log_add_line((enum log_level)row.level, row.msg, &LOG_UINT("repeated", row.held), 1);
+        log_flush();
+    }
+}
+
+void log_write(enum log_level level, const char *msg, const struct log_field *fields, size_t count)
+{
+    int saved = errno;
+    bool may_say = true;
+
+    if (level <= LOG_LEVEL_WARNING) {
+        uint64_t now_ms = clock_monotonic_ms();
+
+        log_say_counts(now_ms, false);
+        may_say = repeat_may_say(&log_state.repeat, level, msg, log_content(fields, count), now_ms);
+    }
+    if (may_say) {
+        log_add_line(level, msg, fields, count);
+        log_flush();
+    }
+    errno = saved;
+}
+
+bool log_write_soon(enum log_level level, const char *msg, const struct log_field *fields, size_t count)
+{
+    int saved = errno;
+    bool first = log_add_line(level, msg, fields, count);
+
+    errno = saved;
+    return first;
+}
+
+uint64_t log_settle(void)
+{
+    int saved = errno;
+
+    log_say_counts(clock_monotonic_ms(), false);
+    errno = saved;
+    return repeat_due_ms(&log_state.repeat);
+}
+
+void log_finish(void)
+{
+    int saved = errno;
+
+    log_say_counts(clock_monotonic_ms(), true);
+    log_flush();
     errno = saved;
 }

@@ -1,11 +1,14 @@
 /*
- * The log: one line an event, to standard error, in one write(2), so that lines of several processes do not mix.
+ * The log: one line an event, to standard error or a file, whole in one write(2), so that lines of several processes do
+ * not mix. A line is at most SINK_WHOLE_BYTES long: longer values are cut, and end in "…".
  *
  *     log_info("worker started", LOG_INT("pid", pid), LOG_STR("listen", address));
  *     logfmt: ts=2026-11-23T14:03:52.123456Z level=info role=worker pid=41 msg="worker started" listen=127.0.0.1:8000
  *     json:   {"ts":"…","level":"info","role":"worker","pid":41,"msg":"worker started","listen":"127.0.0.1:8000"}
  *
- * Where nobody reads, lines are dropped: the next one that gets out says how many (lines_dropped=3).
+ * Where nobody reads, lines are dropped: the next one that gets out says how many (lines_dropped=3). Where one warning
+ * or error is said again and again, what base/repeat.h holds back is counted, and the count is said (repeated=523).
+ * What base/mask.h takes for a secret is masked.
  *
  * Only command/, worker/, admin/ and master/ log. The log is one of the two globals of the program. It keeps errno.
  */
@@ -16,6 +19,7 @@
 #include <stdint.h>
 
 #include "base/attr.h"
+#include "base/error.h"
 #include "base/slice.h"
 
 enum log_level { LOG_LEVEL_ERROR, LOG_LEVEL_WARNING, LOG_LEVEL_INFO, LOG_LEVEL_DEBUG };
@@ -28,7 +32,7 @@ struct log_options {
     int fd;              /* borrowed; standard error is 2 */
 };
 
-enum log_kind { LOG_KIND_STR, LOG_KIND_INT, LOG_KIND_UINT, LOG_KIND_MS };
+enum log_kind { LOG_KIND_STR, LOG_KIND_ID, LOG_KIND_INT, LOG_KIND_UINT, LOG_KIND_MS };
 
 struct log_field {
     const char *key; /* [a-z_]+ */
@@ -42,16 +46,36 @@ struct log_field {
 
 #define LOG_STR(k, text) ((struct log_field){.key = (k), .kind = LOG_KIND_STR, .value.str = slice_of(text)})
 #define LOG_SLICE(k, slice) ((struct log_field){.key = (k), .kind = LOG_KIND_STR, .value.str = (slice)})
+/* As LOG_SLICE, of something that differs from line to line although all say the same: a request's id. */
+#define LOG_ID(k, slice) ((struct log_field){.key = (k), .kind = LOG_KIND_ID, .value.str = (slice)})
 #define LOG_INT(k, n) ((struct log_field){.key = (k), .kind = LOG_KIND_INT, .value.i = (n)})
 #define LOG_UINT(k, n) ((struct log_field){.key = (k), .kind = LOG_KIND_UINT, .value.u = (n)})
 /* Nanoseconds, written as milliseconds with three decimals; name the key *_ms. */
 #define LOG_MS(k, ns) ((struct log_field){.key = (k), .kind = LOG_KIND_MS, .value.u = (ns)})
 
 void log_configure(const struct log_options *options);
-/* What each line says of its process: "master", "worker". A string that lives for ever. */
+/* From now on the log goes to the file at `path` (which lives for ever), made where it is missing; errors go to
+ * options.fd as well. On failure all stays as it was. */
+int log_open(const char *path, struct error *err) ATTR_CHECKED;
+/* Opens that file again, under its name: whoever rotates logs has renamed it. True without a file. On failure, which it
+ * says itself, the one that is open stays. */
+bool log_reopen(void);
+bool log_has_file(void);
+/* What each line says of its process: "master", "worker". A string that lives for ever. A process that was forked calls
+ * it before it logs: what its parent has counted is the parent's. */
 void log_set_role(const char *role);
 bool log_wants(enum log_level level);
 void log_write(enum log_level level, const char *msg, const struct log_field *fields, size_t count);
+/* As log_write, but the line may wait for log_flush, or for the next line that does not wait. Not held back. True for
+ * the first that waits. */
+bool log_write_soon(enum log_level level, const char *msg, const struct log_field *fields, size_t count);
+/* Writes what waits. May be called from the handler of a signal that ends the process. */
+void log_flush(void);
+/* Says the counts that are due; when the next one will be, in milliseconds of the monotonic clock (UINT64_MAX: none).
+ */
+uint64_t log_settle(void);
+/* Says and writes everything: at a process's end. */
+void log_finish(void);
 
 /* An empty list of fields is allowed, hence the leading element that is skipped. */
 #define LOG_AT(level, msg, ...)                                                   \

@@ -8,6 +8,7 @@
 #include "api/api.h"
 #include "base/mem.h"
 #include "base/number.h"
+#include "base/sink.h"
 #include "command/command.h"
 #include "master/master.h"
 #include "worker/worker.h"
@@ -77,6 +78,17 @@ static int check_state_version(struct check *c)
               "reloading it",
               c->state_version, MASTER_STATE_VERSION);
     return COMMAND_SYSTEM;
+}
+
+static int check_log_file(struct check *c)
+{
+    const char *path = c->context->conf->log_file;
+    struct error err;
+
+    if (path[0] == '\0') return COMMAND_OK;
+    if (sink_check(path, &err) != 0) return check_failed(c, "log file", &err);
+    check_say(c, "log file", "ok", "%s", path);
+    return COMMAND_OK;
 }
 
 static int check_files(struct check *c)
@@ -177,6 +189,7 @@ static int check_all(struct check *c)
     check_say(c, "settings", "ok", "%s%s", c->context->conf->config_path,
               c->context->conf->config_missing ? " (there is no such file)" : "");
     if ((status = check_state_version(c)) != COMMAND_OK) return status;
+    if ((status = check_log_file(c)) != COMMAND_OK) return status;
     if (api_new(&api_options, &c->api, &err) != 0) return check_failed(c, "endpoints", &err);
     if ((status = check_files(c)) != COMMAND_OK) return status;
     return check_database(c);

@@ -137,7 +137,7 @@ static int serve_worker(const struct master_child *child)
     });
 }
 
-static void serve_configure_log(const struct conf *conf)
+static int serve_configure_log(const struct conf *conf, struct error *err)
 {
     /* systemd sets JOURNAL_STREAM where standard error goes to the journal (systemd.exec(5)). */
     log_configure(&(struct log_options){
@@ -146,6 +146,7 @@ static void serve_configure_log(const struct conf *conf)
         .journal_prefix = getenv("JOURNAL_STREAM") != NULL,
         .fd = 2,
     });
+    return conf->log_file[0] == '\0' ? 0 : log_open(conf->log_file, err);
 }
 
 static struct http_limits serve_http_limits(const struct conf *conf)
@@ -213,10 +214,10 @@ static int serve_run(const struct command_context *context)
     struct migrate_files *files = NULL;
     struct error err;
 
-    serve_configure_log(context->conf);
     /* Migrations are read once: what this build knows does not change when somebody puts a file there while it serves.
      */
-    if (serve_init_names(&serve, &err) != 0 || migrate_files_load(context->conf->migrations_dir, &files, &err) != 0) {
+    if (serve_configure_log(context->conf, &err) != 0 || serve_init_names(&serve, &err) != 0 ||
+        migrate_files_load(context->conf->migrations_dir, &files, &err) != 0) {
         if (context->resume_fd >= 0) command_serve_give_back(context, err.message);
         fprintf(stderr, "stratslabd: %s\n", err.message);
         return command_exit_of(&err);

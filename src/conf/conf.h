@@ -45,6 +45,13 @@ struct conf_addresses {
     size_t count;
 };
 
+/* What is logged of the requests that are neither slow nor failed by us; between these two, a share in millionths. */
+enum conf_share {
+    CONF_SHARE_NONE = 0,      /* only those that are */
+    CONF_SHARE_ALL = 1000000, /* every one */
+    CONF_SHARE_OFF,           /* not even those that are */
+};
+
 /* The snapshot. Strings are owned by it. Times are milliseconds, sizes bytes. */
 struct conf {
     enum conf_environment environment;
@@ -89,7 +96,9 @@ struct conf {
 
     enum log_level log_level;
     enum log_format log_format;
-    bool log_access;
+    const char *log_file; /* "": standard error */
+    unsigned log_access;  /* how many of a million requests are logged, or an enum conf_share */
+    unsigned log_slow_ms; /* requests that took as long are logged whatever their share */
 
     struct conf_state *state; /* owner of the strings; where each setting came from */
 };

@@ -17,6 +17,7 @@ enum conf_type {
     CONF_TYPE_SIZE,
     CONF_TYPE_ADDRESSES,
     CONF_TYPE_URL_PATH, /* NULL: off */
+    CONF_TYPE_SHARE,    /* enum conf_share, or millionths */
 };
 
 /* One row of the table. */
@@ -34,7 +35,7 @@ struct conf_setting {
     bool reloadable;
     bool outside_file;    /* cannot stand in the settings file */
     bool empty_is_absent; /* an empty value counts as none given, as Compose's ${NAME:-} makes them */
-    bool may_be_none;     /* address lists: "off" or empty */
+    bool may_be_none;     /* address lists: "off" or empty; paths: empty */
 };
 
 /* Indexes of the rows that code knows by name. */

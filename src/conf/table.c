@@ -315,11 +315,30 @@ const struct conf_setting conf_table[] = {
      .default_text = "logfmt",
      .help = "How a line of the log is written.",
      .reloadable = true},
+    {.name = "STRATSLAB_LOG_FILE",
+     .type = CONF_TYPE_PATH,
+     .offset = CONF_AT(conf.log_file),
+     .default_text = "",
+     .help =
+         "A file that the log is appended to, instead of to standard error, where errors then still go as well. It is "
+         "opened again at SIGUSR1, so that it can be rotated. By default none.",
+     .reloadable = true,
+     .may_be_none = true},
     {.name = "STRATSLAB_LOG_ACCESS",
-     .type = CONF_TYPE_BOOLEAN,
+     .type = CONF_TYPE_SHARE,
      .offset = CONF_AT(conf.log_access),
      .default_text = "on",
-     .help = "Whether each request is logged with a line.",
+     .help =
+         "Which requests are logged with a line each: all (on), none (off), those that were answered 5xx or were slow "
+         "(errors), or those and a share of the others, picked by chance.",
+     .reloadable = true},
+    {.name = "STRATSLAB_LOG_SLOW",
+     .type = CONF_TYPE_DURATION,
+     .offset = CONF_AT(conf.log_slow_ms),
+     .default_text = "1s",
+     .min = 1,
+     .max = CONF_HOUR,
+     .help = "A request that took as long is slow for STRATSLAB_LOG_ACCESS.",
      .reloadable = true},
 };
 

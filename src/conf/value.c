@@ -54,7 +54,7 @@ static bool conf_text_set(struct conf_state *state, const struct conf_setting *s
         buf_add_str(why, "holds a NUL byte");
         return false;
     }
-    if (setting->type == CONF_TYPE_PATH && text.len == 0) {
+    if (setting->type == CONF_TYPE_PATH && text.len == 0 && !setting->may_be_none) {
         buf_add_str(why, "is empty");
         return false;
     }
@@ -80,8 +80,7 @@ static void conf_text_print(const struct conf_setting *setting, const void *at, 
     }
 }
 
-static bool conf_boolean_set(struct conf_state *state, const struct conf_setting *setting, struct slice text, void *at,
-                             struct buf *why)
+static bool conf_boolean_find(struct slice text, bool *ret_value)
 {
     static const struct {
         const char *text;
@@ -89,12 +88,19 @@ static bool conf_boolean_set(struct conf_state *state, const struct conf_setting
     } words[] = {{"on", true},  {"off", false}, {"true", true}, {"false", false},
                  {"yes", true}, {"no", false},  {"1", true},    {"0", false}};
 
-    (void)state, (void)setting;
     for (size_t i = 0; i < countof(words); i++) {
         if (!slice_is_nocase(text, words[i].text)) continue;
-        *(bool *)at = words[i].value;
+        *ret_value = words[i].value;
         return true;
     }
+    return false;
+}
+
+static bool conf_boolean_set(struct conf_state *state, const struct conf_setting *setting, struct slice text, void *at,
+                             struct buf *why)
+{
+    (void)state, (void)setting;
+    if (conf_boolean_find(text, at)) return true;
     return conf_refuse(text, "on or off (nor true, false, yes, no, 1, 0)", why);
 }
 
@@ -271,6 +277,59 @@ static void conf_url_path_print(const struct conf_setting *setting, const void *
     buf_add_str(out, value == NULL ? "off" : value);
 }
 
+/* "0." and up to six digits, not all of them zero, in millionths; 0 where it is not that. */
+static unsigned conf_share_parse(struct slice text)
+{
+    unsigned share = 0;
+
+    if (text.len < 3 || text.len > 8 || memcmp(text.data, "0.", 2) != 0) return 0;
+    for (size_t i = 2; i < 8; i++) {
+        char digit = i < text.len ? text.data[i] : '0';
+
+        if (digit < '0' || digit > '9') return 0;
+        share = share * 10 + (unsigned)(digit - '0');
+    }
+    return share;
+}
+
+static bool conf_share_set(struct conf_state *state, const struct conf_setting *setting, struct slice text, void *at,
+                           struct buf *why)
+{
+    unsigned share = conf_share_parse(text);
+    bool all;
+
+    (void)state, (void)setting;
+    if (slice_is_nocase(text, "errors")) {
+        share = CONF_SHARE_NONE;
+    } else if (conf_boolean_find(text, &all)) {
+        share = all ? CONF_SHARE_ALL : CONF_SHARE_OFF;
+    } else if (share == 0) {
+        return conf_refuse(text, "on, off, errors or a share of at most six digits such as 0.01", why);
+    }
+    *(unsigned *)at = share;
+    return true;
+}
+
+static void conf_share_print(const struct conf_setting *setting, const void *at, struct buf *out)
+{
+    unsigned share = *(const unsigned *)at;
+
+    (void)setting;
+    switch (share) {
+    case CONF_SHARE_NONE:
+        buf_add_str(out, "errors");
+        return;
+    case CONF_SHARE_ALL:
+        buf_add_str(out, "on");
+        return;
+    case CONF_SHARE_OFF:
+        buf_add_str(out, "off");
+        return;
+    }
+    buf_printf(out, "0.%06u", share);
+    while (out->data[out->len - 1] == '0') out->len--;
+}
+
 static const struct conf_type_row conf_types[] = {
     [CONF_TYPE_TEXT] = {"text", conf_text_set, conf_text_print, NULL},
     [CONF_TYPE_PATH] = {"path", conf_text_set, conf_text_print, NULL},
@@ -282,6 +341,7 @@ static const struct conf_type_row conf_types[] = {
     [CONF_TYPE_SIZE] = {"size", conf_size_set, conf_size_print, conf_size_bound},
     [CONF_TYPE_ADDRESSES] = {"address list", conf_addresses_set, conf_addresses_print, NULL},
     [CONF_TYPE_URL_PATH] = {"URL path", conf_url_path_set, conf_url_path_print, NULL},
+    [CONF_TYPE_SHARE] = {"on, off, errors, or a share such as 0.01", conf_share_set, conf_share_print, NULL},
 };
 
 const char *conf_type_text(const struct conf_setting *setting)

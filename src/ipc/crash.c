@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/attr.h"
+#include "base/log.h"
 
 enum { CRASH_FRAMES_MAX = 64 };
 
@@ -18,6 +19,7 @@ static void crash_on_signal(int signo)
     int count = backtrace(frames, CRASH_FRAMES_MAX);
 
     if (write(STDERR_FILENO, head, sizeof(head) - 1) > 0) backtrace_symbols_fd(frames, count, STDERR_FILENO);
+    log_flush();  /* last: the crash may have been in there */
     raise(signo); /* SA_RESETHAND: to the default, which ends the process when this returns */
 }
 

@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stdlib.h>
 
+#include "base/log.h"
 #include "base/mem.h"
 #include "ipc/channel.h"
 #include "ipc/crash.h"
@@ -14,6 +15,7 @@ struct life {
     struct life_events events;
     int channel_fd;
     struct event *term;
+    struct event *reopen;
     struct event *channel;
     struct event *tick;
     bool ready;
@@ -47,19 +49,30 @@ static void life_on_channel(evutil_socket_t fd, short what, void *arg)
     life_drain(life, "the master has gone");
 }
 
+/* The master passes on what whoever rotates the log's files told it. */
+static void life_on_reopen(evutil_socket_t signo, short what, void *arg)
+{
+    (void)signo;
+    (void)what;
+    (void)arg;
+    (void)log_reopen();
+}
+
 static void life_on_tick(evutil_socket_t fd, short what, void *arg)
 {
     struct life *life = arg;
 
     (void)fd;
     (void)what;
-    life->events.tick(life->events.ctx);
+    (void)log_settle();
+    if (life->events.tick != NULL) life->events.tick(life->events.ctx);
 }
 
 int life_new(int channel_fd, const struct life_events *events, struct life **ret_life, struct error *err)
 {
     static const struct timeval tick = {.tv_sec = LIFE_TICK_MS / 1000, .tv_usec = LIFE_TICK_MS % 1000 * 1000};
     struct life *life = mem_zalloc(sizeof(*life));
+    sigset_t held;
 
     life->events = *events;
     life->channel_fd = channel_fd;
@@ -70,11 +83,16 @@ int life_new(int channel_fd, const struct life_events *events, struct life **ret
     life->base = event_base_new();
     if (life->base == NULL) goto fail;
     life->term = evsignal_new(life->base, SIGTERM, life_on_term, life);
+    life->reopen = evsignal_new(life->base, SIGUSR1, life_on_reopen, life);
     life->channel = event_new(life->base, channel_fd, EV_READ | EV_PERSIST, life_on_channel, life);
     life->tick = event_new(life->base, -1, EV_PERSIST, life_on_tick, life);
-    if (life->term == NULL || life->channel == NULL || life->tick == NULL) goto fail;
-    if (event_add(life->term, NULL) != 0 || event_add(life->channel, NULL) != 0) goto fail;
-    if (events->tick != NULL && event_add(life->tick, &tick) != 0) goto fail;
+    if (life->term == NULL || life->reopen == NULL || life->channel == NULL || life->tick == NULL) goto fail;
+    if (event_add(life->term, NULL) != 0 || event_add(life->reopen, NULL) != 0) goto fail;
+    if (event_add(life->channel, NULL) != 0 || event_add(life->tick, &tick) != 0) goto fail;
+    /* The master's fork left it blocked, so that none that came since is lost. */
+    sigemptyset(&held);
+    sigaddset(&held, SIGUSR1);
+    sigprocmask(SIG_UNBLOCK, &held, NULL);
     *ret_life = life;
     return 0;
 fail:
@@ -86,7 +104,7 @@ void life_free(struct life *life)
 {
     if (life == NULL) return;
 
-    struct event *const events[] = {life->term, life->channel, life->tick};
+    struct event *const events[] = {life->term, life->reopen, life->channel, life->tick};
 
     for (size_t i = 0; i < countof(events); i++) {
         if (events[i] != NULL) event_free(events[i]);
@@ -125,6 +143,7 @@ bool life_is_orphaned(const struct life *life)
 void life_run(struct life *life)
 {
     event_base_dispatch(life->base);
+    log_finish();
 }
 
 void life_end(struct life *life)

@@ -1,6 +1,7 @@
 /*
- * A child's life: its event base, and what every child of the master obeys. TERM drains it, INT and HUP are the
- * master's business and ignored, and the end of the master (end of file on the channel) drains it too.
+ * A child's life: its event base, and what every child of the master obeys. TERM drains it, USR1 opens the log file
+ * again, INT and HUP are the master's business and ignored, and the end of the master (end of file on the channel)
+ * drains it too.
  */
 #ifndef IPC_LIFE_H
 #define IPC_LIFE_H

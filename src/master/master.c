@@ -202,11 +202,19 @@ static void master_on_usr2(struct master *m, const struct signalfd_siginfo *info
     watch_log_state(m);
 }
 
-/* Logs go to standard error, which whoever opened it reopens. */
+/* Standard error is reopened by whoever opened it. */
 static void master_on_usr1(struct master *m, const struct signalfd_siginfo *info)
 {
-    (void)m;
-    log_info("there is no log file to reopen: the log is standard error", LOG_UINT("from_pid", info->ssi_pid));
+    struct slot *slot;
+
+    if (!log_has_file()) {
+        log_info("there is no log file to reopen: the log is standard error", LOG_UINT("from_pid", info->ssi_pid));
+        return;
+    }
+    if (log_reopen()) log_info("log file reopened", LOG_UINT("from_pid", info->ssi_pid));
+    for (size_t at = 0; (slot = slot_next(&m->nursery, &at)) != NULL;) {
+        if (!slot->role->task) process_signal(slot, SIGUSR1);
+    }
 }
 
 static void master_on_child(struct master *m, const struct signalfd_siginfo *info);
@@ -412,10 +420,12 @@ static uint64_t master_next_deadline(struct master *m)
 {
     uint64_t next = m->reload.deadline_ms;
     uint64_t watch = watch_next_ms(m);
+    uint64_t counts = log_settle();
     struct slot *slot;
 
     if (watch < next) next = watch;
     if (notify_next_ms(&m->notify) < next) next = notify_next_ms(&m->notify);
+    if (counts < next) next = counts;
     if (m->reload.step == RELOAD_ROLL && m->roll_deadline_ms < next) next = m->roll_deadline_ms;
     if ((m->state == MASTER_DELAYING || m->state == MASTER_STOPPING) && m->deadline_ms < next) next = m->deadline_ms;
     for (size_t at = 0; (slot = slot_next(&m->nursery, &at)) != NULL;) {
@@ -612,6 +622,7 @@ int master_run(const struct master_options *options)
     log_set_role("master");
     if (master_begin(&m, &err) == 0) {
         master_loop(&m);
+        log_finish();
         log_info("stopped", LOG_INT("status", m.exit_status));
     } else {
         log_error("cannot start", LOG_STR("error", err.message));

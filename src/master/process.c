@@ -74,13 +74,14 @@ static void process_shed(struct nursery *nursery, const struct slot *self, int m
 /* The terminal's Ctrl-C and a hang-up reach the whole process group; what they mean is the master's business. */
 static void process_reset_signals(void)
 {
-    sigset_t none;
+    sigset_t held;
 
     signal(SIGINT, SIG_IGN);
     signal(SIGHUP, SIG_IGN);
     signal(SIGPIPE, SIG_IGN);
-    sigemptyset(&none);
-    sigprocmask(SIG_SETMASK, &none, NULL);
+    sigemptyset(&held);
+    sigaddset(&held, SIGUSR1); /* until its life takes it (ipc/life.c): the default would be to die of it */
+    sigprocmask(SIG_SETMASK, &held, NULL);
 }
 
 static struct scoreboard_worker *process_cells(struct nursery *nursery, const struct slot *slot)

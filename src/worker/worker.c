@@ -12,6 +12,7 @@
 #include "base/random.h"
 #include "http/http.h"
 #include "ipc/life.h"
+#include "worker/access.h"
 #include "worker/count.h"
 #include "worker/schema.h"
 
@@ -37,6 +38,7 @@ struct worker {
     struct http_router *router;
     struct http_hooks hooks;
     struct http_server *server;
+    struct access_log *access;
     struct event *deadline;
     bool accepting;
     bool tired;
@@ -148,8 +150,8 @@ static void worker_on_fault(void *ctx, const struct http_exchange *x, const char
 {
     struct worker *w = ctx;
 
-    log_error("a statement failed", LOG_SLICE("request_id", http_exchange_request_id(x)),
-              LOG_STR("statement", statement), LOG_STR("sqlstate", result == NULL ? "" : db_result_sqlstate(result)),
+    log_error("a statement failed", LOG_ID("request_id", http_exchange_request_id(x)), LOG_STR("statement", statement),
+              LOG_STR("sqlstate", result == NULL ? "" : db_result_sqlstate(result)),
               LOG_STR("error", result == NULL ? "" : db_result_message(result)));
     /* It may be that the schema was changed under us. */
     schema_check_run(&w->schema);
@@ -210,12 +212,7 @@ static void worker_on_answer(void *ctx, const struct http_exchange *x, const str
     count_answer(&w->count, record);
     worker_count(w);
     if (++w->served == w->served_max) worker_tire(w, "STRATSLAB_MAX_REQUESTS");
-    if (!w->options->conf->log_access) return;
-    log_info("request", LOG_STR("method", record->method_known ? http_method_name(record->method) : "-"),
-             LOG_STR("route", record->route == NULL ? "-" : record->route->path), LOG_SLICE("target", record->target),
-             LOG_UINT("status", record->status), LOG_UINT("bytes", record->out_bytes),
-             LOG_MS("duration_ms", record->duration_ns), LOG_SLICE("request_id", record->request_id),
-             LOG_SLICE("peer", record->peer));
+    access_log_add(w->access, record);
 }
 
 static void worker_on_connections(void *ctx, unsigned open)
@@ -400,6 +397,7 @@ static int worker_init(struct worker *w, struct error *err)
     if (life_new(w->options->channel_fd, &events, &w->life, err) != 0) return -1;
     w->deadline = evtimer_new(life_base(w->life), worker_on_deadline, w);
     if (w->deadline == NULL) return error_set(err, ERROR_SYSTEM, "cannot make a timer");
+    if (access_log_new(life_base(w->life), w->options->conf, &w->access, err) != 0) return -1;
     if (api_new(&api_options, &w->api, err) != 0 || worker_init_http(w, err) != 0) return -1;
     worker_init_database(w);
     return 0;
@@ -413,6 +411,7 @@ static void worker_clear(struct worker *w)
     api_free(w->api);
     free(w->statements);
     count_clear(&w->count);
+    access_log_free(w->access);
     if (w->deadline != NULL) event_free(w->deadline);
     life_free(w->life);
 }

@@ -74,6 +74,7 @@ int main(void)
         UNIT_TEST(test_value_types),
         UNIT_TEST(test_value_refused),
         UNIT_TEST(test_value_choices),
+        UNIT_TEST(test_value_shares),
         UNIT_TEST(test_value_secret_is_not_shown),
         UNIT_TEST(test_value_workers_default),
         UNIT_TEST(test_value_addresses),

@@ -22,6 +22,7 @@ void test_file_remove(const char *path);
 void test_value_types(void);
 void test_value_refused(void);
 void test_value_choices(void);
+void test_value_shares(void);
 void test_value_secret_is_not_shown(void);
 void test_value_workers_default(void);
 void test_value_addresses(void);

@@ -76,7 +76,7 @@ void test_print_json(void)
     static const char *const parts[] = {
         "{\"database\":\"a\\\"b@127.0.0.1:5432/stratslab\",\"settings\":[{\"name\":\"DATABASE_URL\",",
         "{\"name\":\"STRATSLAB_WORKERS\",\"value\":3,\"source\":\"environment\",\"secret\":false,\"reloadable\":true}",
-        "{\"name\":\"STRATSLAB_LOG_ACCESS\",\"value\":true,\"source\":\"default\",",
+        "{\"name\":\"STRATSLAB_LOG_ACCESS\",\"value\":\"on\",\"source\":\"default\",",
         "{\"name\":\"POSTGRES_USER\",\"value\":\"a\\\"b\",\"source\":\"--set\",",
     };
 

@@ -117,14 +117,15 @@ void test_sources_all_at_once(void)
                                   "PGHOST=x\n";
     const char *path = test_file(content, strlen(content));
     char *variable = config_variable(path);
-    char *message = mem_printf("%s:2: STRATSLAB_WORKERS: \"0\" is not an integer from 1 to 256\n"
-                               "%s:3: not NAME=VALUE\n"
-                               "%s:5: STRATSLAB_LOG_LEVEL: \"loud\" is not one of error, warning, info, debug\n"
-                               "%s:6: \"PGHOST\" is not a setting\n"
-                               "environment: \"STRATSLAB_LISTENS\" is not a setting; did you mean STRATSLAB_LISTEN?\n"
-                               "environment: POSTGRES_PORT: \"x\" is not an integer from 1 to 65535\n"
-                               "--set: STRATSLAB_LOG_ACCESS: \"2\" is not on or off (nor true, false, yes, no, 1, 0)",
-                               path, path, path, path);
+    char *message = mem_printf(
+        "%s:2: STRATSLAB_WORKERS: \"0\" is not an integer from 1 to 256\n"
+        "%s:3: not NAME=VALUE\n"
+        "%s:5: STRATSLAB_LOG_LEVEL: \"loud\" is not one of error, warning, info, debug\n"
+        "%s:6: \"PGHOST\" is not a setting\n"
+        "environment: \"STRATSLAB_LISTENS\" is not a setting; did you mean STRATSLAB_LISTEN?\n"
+        "environment: POSTGRES_PORT: \"x\" is not an integer from 1 to 65535\n"
+        "--set: STRATSLAB_LOG_ACCESS: \"2\" is not on, off, errors or a share of at most six digits such as 0.01",
+        path, path, path, path);
 
     test_refused(TEST_LIST("STRATSLAB_LISTENS=x", variable, "POSTGRES_PORT=x"), TEST_LIST("STRATSLAB_LOG_ACCESS=2"),
                  message);

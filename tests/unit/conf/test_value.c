@@ -16,7 +16,9 @@ void test_value_types(void)
     CU_ASSERT_EQUAL_FATAL(result, 0);
     UNIT_INT(conf->workers, 256);
     CU_ASSERT_FALSE(conf->migrate_on_start);
-    CU_ASSERT_FALSE(conf->log_access);
+    UNIT_INT(conf->log_access, CONF_SHARE_OFF);
+    UNIT_STR(conf->log_file, "");
+    UNIT_INT(conf->log_slow_ms, 1000);
     UNIT_INT(conf->database_statement_timeout_ms, 250);
     UNIT_INT(conf->stop_delay_ms, 0);
     UNIT_INT(conf->stop_timeout_ms, 9000);
@@ -70,10 +72,28 @@ void test_value_refused(void)
          "--set: STRATSLAB_HTTP_BODY: \"1MB\" is not a size (512, 16KiB, 1MiB) from 1KiB to 64MiB"},
         {"STRATSLAB_HTTP_BODY=1GiB",
          "--set: STRATSLAB_HTTP_BODY: \"1GiB\" is not a size (512, 16KiB, 1MiB) from 1KiB to 64MiB"},
-        {"STRATSLAB_LOG_ACCESS=maybe",
-         "--set: STRATSLAB_LOG_ACCESS: \"maybe\" is not on or off (nor true, false, yes, no, 1, 0)"},
+        {"STRATSLAB_MIGRATE_ON_START=maybe",
+         "--set: STRATSLAB_MIGRATE_ON_START: \"maybe\" is not on or off (nor true, false, yes, no, 1, 0)"},
+        {"STRATSLAB_MIGRATE_ON_START=",
+         "--set: STRATSLAB_MIGRATE_ON_START: \"\" is not on or off (nor true, false, yes, no, 1, 0)"},
         {"STRATSLAB_LOG_ACCESS=",
-         "--set: STRATSLAB_LOG_ACCESS: \"\" is not on or off (nor true, false, yes, no, 1, 0)"},
+         "--set: STRATSLAB_LOG_ACCESS: \"\" is not on, off, errors or a share of at most six digits such as 0.01"},
+        {"STRATSLAB_LOG_ACCESS=0.",
+         "--set: STRATSLAB_LOG_ACCESS: \"0.\" is not on, off, errors or a share of at most six digits such as 0.01"},
+        {"STRATSLAB_LOG_ACCESS=0.0000", "--set: STRATSLAB_LOG_ACCESS: \"0.0000\" is not on, off, errors or a share of "
+                                        "at most six digits such as 0.01"},
+        {"STRATSLAB_LOG_ACCESS=0.0000001", "--set: STRATSLAB_LOG_ACCESS: \"0.0000001\" is not on, off, errors or a "
+                                           "share of at most six digits such as 0.01"},
+        {"STRATSLAB_LOG_ACCESS=1.5",
+         "--set: STRATSLAB_LOG_ACCESS: \"1.5\" is not on, off, errors or a share of at most six digits such as 0.01"},
+        {"STRATSLAB_LOG_ACCESS=-0.1",
+         "--set: STRATSLAB_LOG_ACCESS: \"-0.1\" is not on, off, errors or a share of at most six digits such as 0.01"},
+        {"STRATSLAB_LOG_ACCESS=0.1x",
+         "--set: STRATSLAB_LOG_ACCESS: \"0.1x\" is not on, off, errors or a share of at most six digits such as 0.01"},
+        {"STRATSLAB_LOG_ACCESS=.5",
+         "--set: STRATSLAB_LOG_ACCESS: \".5\" is not on, off, errors or a share of at most six digits such as 0.01"},
+        {"STRATSLAB_LOG_ACCESS=50%",
+         "--set: STRATSLAB_LOG_ACCESS: \"50%\" is not on, off, errors or a share of at most six digits such as 0.01"},
         {"STRATSLAB_ENVIRONMENT=staging",
          "--set: STRATSLAB_ENVIRONMENT: \"staging\" is not one of production, development"},
         {"STRATSLAB_LOG_LEVEL=error, warning",
@@ -112,6 +132,35 @@ void test_value_choices(void)
         struct conf *conf = test_load_one(levels[i].set, NULL);
 
         UNIT_INT(conf->log_level, levels[i].level);
+        conf_free(conf);
+    }
+}
+
+void test_value_shares(void)
+{
+    static const struct {
+        const char *text, *shown;
+        unsigned share;
+    } cases[] = {
+        {"on", "on", CONF_SHARE_ALL}, {"1", "on", CONF_SHARE_ALL},      {"off", "off", CONF_SHARE_OFF},
+        {"0", "off", CONF_SHARE_OFF}, {"No", "off", CONF_SHARE_OFF},    {"errors", "errors", CONF_SHARE_NONE},
+        {"0.01", "0.01", 10000},      {"0.5", "0.5", 500000},           {"0.500000", "0.5", 500000},
+        {"0.000001", "0.000001", 1},  {"0.999999", "0.999999", 999999},
+    };
+
+    for (size_t i = 0; i < countof(cases); i++) {
+        char set[64];
+        char shown[80];
+        struct buf out = {0};
+
+        snprintf(set, sizeof(set), "STRATSLAB_LOG_ACCESS=%s", cases[i].text);
+        snprintf(shown, sizeof(shown), "STRATSLAB_LOG_ACCESS=%s ", cases[i].shown);
+        struct conf *conf = test_load_one(set, NULL);
+
+        UNIT_INT(conf->log_access, cases[i].share);
+        conf_print_text(conf, &out);
+        CU_ASSERT_PTR_NOT_NULL(strstr(buf_cstr(&out), shown));
+        buf_clear(&out);
         conf_free(conf);
     }
 }

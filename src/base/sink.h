@@ -1,0 +1,49 @@
+/*
+ * Where the log goes: a descriptor that somebody gave us, or a file. Lines of several processes meet here, so each
+ * write is whole: appended to a file, or no longer than what a pipe takes in one piece.
+ *
+ * A write never waits for a reader. To a socket it is sent with MSG_DONTWAIT; a pipe or a terminal is opened once more,
+ * because O_NONBLOCK on the given description would be seen by everybody who shares it. Where that is refused (a pipe
+ * of another user's), the kernel is asked for a write that does not wait, and where it has none, poll(2) is asked
+ * before.
+ */
+#ifndef BASE_SINK_H
+#define BASE_SINK_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/attr.h"
+#include "base/error.h"
+
+/* What a pipe takes in one piece (PIPE_BUF of pipe(7)). */
+enum { SINK_WHOLE_BYTES = 4096 };
+
+enum sink_kind {
+    SINK_PLAIN,    /* a file: write(2) */
+    SINK_SOCKET,   /* send(2) */
+    SINK_OWN,      /* a second, non-blocking description of a pipe or a terminal */
+    SINK_BORROWED, /* the given description of one */
+};
+
+struct sink {
+    int fd;       /* -1: none */
+    bool is_ours; /* sink_close closes it */
+    enum sink_kind kind;
+};
+
+#define SINK_NONE ((struct sink){.fd = -1})
+
+/* `fd` stays the caller's, and must stay open. */
+void sink_use(struct sink *sink, int fd);
+/* Opens the file at `path`, made where it is missing, for appending. On failure `sink` is as it was. */
+int sink_open(struct sink *sink, const char *path, struct error *err) ATTR_CHECKED;
+/* Whether sink_open would succeed; makes nothing. */
+int sink_check(const char *path, struct error *err) ATTR_CHECKED;
+void sink_close(struct sink *sink);
+/* How many bytes may be written at once without being torn. */
+size_t sink_batch_bytes(const struct sink *sink);
+/* False where not all of it could be written, now and without waiting. */
+bool sink_write(const struct sink *sink, const char *data, size_t len);
+
+#endif
