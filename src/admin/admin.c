@@ -4,6 +4,7 @@
 
 #include "admin/metrics.h"
 #include "admin/status.h"
+#include "base/clock.h"
 #include "base/log.h"
 #include "http/health.h"
 #include "ipc/life.h"
@@ -75,9 +76,16 @@ static void admin_drain(void *ctx, const char *why)
     http_server_drain(a->server, 0, admin_on_drained, a);
 }
 
+static void admin_tick(void *ctx)
+{
+    const struct admin *a = ctx;
+
+    *a->options->heartbeat_ms = clock_monotonic_ms();
+}
+
 static int admin_init(struct admin *a, struct error *err)
 {
-    struct life_events events = {.ctx = a, .drain = admin_drain};
+    struct life_events events = {.ctx = a, .drain = admin_drain, .tick = admin_tick};
 
     if (life_new(a->options->channel_fd, &events, &a->life, err) != 0) return -1;
     if (http_router_new(admin_routes, countof(admin_routes), &a->router, err) != 0) return -1;

@@ -14,6 +14,7 @@ struct admin_options {
     int channel_fd;
     const int *listen_fds;
     size_t listen_count;
+    _Atomic uint64_t *heartbeat_ms; /* as in struct master_child */
 };
 
 /* Returns the process's exit status. Everything is borrowed. */

@@ -39,6 +39,19 @@ static void status_add_reload(struct buf *out, const struct scoreboard_reload *r
     buf_add_char(out, '}');
 }
 
+/* Over all places, also those that nobody holds just now: they go on through restarts and reloads. */
+static void status_add_totals(struct buf *out, const struct scoreboard *board)
+{
+    uint64_t requests = 0;
+    uint64_t restarts = 0;
+
+    for (uint32_t i = 0; i < board->workers && i < SCOREBOARD_WORKERS_MAX; i++) {
+        requests += board->worker[i].requests;
+        restarts += board->worker[i].restarts;
+    }
+    buf_printf(out, ",\"requests\":%" PRIu64 ",\"restarts\":%" PRIu64, requests, restarts);
+}
+
 void admin_status_json(const struct scoreboard *board, struct buf *out)
 {
     struct scoreboard_story story;
@@ -48,8 +61,9 @@ void admin_status_json(const struct scoreboard *board, struct buf *out)
     buf_printf(out, "{\"status\":\"%s\",\"version\":\"%s\",\"generation\":%u,\"executable\":",
                scoreboard_health_name(scoreboard_health(board)), story.version, board->generation);
     buf_add_json(out, slice_of(story.executable));
-    buf_printf(out, ",\"pid\":%d,\"uptime_s\":%.3f,\"workers\":[", board->master_pid,
-               status_seconds_since(board->started_ms));
+    buf_printf(out, ",\"pid\":%d,\"uptime_s\":%.3f", board->master_pid, status_seconds_since(board->started_ms));
+    status_add_totals(out, board);
+    buf_add_str(out, ",\"workers\":[");
     for (uint32_t i = 0; i < board->workers && i < SCOREBOARD_WORKERS_MAX; i++) {
         if (board->worker[i].pid == 0) continue;
         if (!first) buf_add_char(out, ',');

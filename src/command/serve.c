@@ -117,6 +117,7 @@ static int serve_admin(const struct master_child *child)
         .channel_fd = child->channel_fd,
         .listen_fds = child->listen_fds,
         .listen_count = child->listen_count,
+        .heartbeat_ms = child->heartbeat_ms,
     });
 }
 

@@ -69,9 +69,10 @@ static void status_print(struct json_object *status)
     struct json_object *workers = json_object_object_get(status, "workers");
 
     printf("status      %s\nversion     %s, generation %" PRId64 "\nexecutable  %s\nmaster      pid %" PRId64
-           ", up %s s\n",
+           ", up %s s\nserved      %" PRId64 " requests, %" PRId64 " restarts of workers\n",
            status_text(status, "status"), status_text(status, "version"), status_number(status, "generation"),
-           status_text(status, "executable"), status_number(status, "pid"), status_text(status, "uptime_s"));
+           status_text(status, "executable"), status_number(status, "pid"), status_text(status, "uptime_s"),
+           status_number(status, "requests"), status_number(status, "restarts"));
     status_print_reload(json_object_object_get(status, "reload"));
     printf("\n%8s %4s %-9s %-15s %10s %9s %11s %8s %8s\n", "WORKER", "GEN", "STATE", "DATABASE", "REQUESTS",
            "IN FLIGHT", "CONNECTIONS", "MEM MiB", "RESTARTS");

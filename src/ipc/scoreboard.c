@@ -10,6 +10,9 @@ int scoreboard_open(int *fd, struct scoreboard **ret_board, struct error *err)
 
     if (made) *fd = memfd_create("stratslabd-scoreboard", MFD_CLOEXEC);
     if (*fd < 0) return error_set_errno(err, "cannot make shared memory");
+    if (!made && lseek(*fd, 0, SEEK_END) != (off_t)sizeof(struct scoreboard)) {
+        return error_set(err, ERROR_INVALID, "the shared memory has another size than this build's");
+    }
     if (!made || ftruncate(*fd, (off_t)sizeof(struct scoreboard)) == 0) {
         at = mmap(NULL, sizeof(struct scoreboard), PROT_READ | PROT_WRITE, MAP_SHARED, *fd, 0);
     }

@@ -15,6 +15,7 @@
 
 enum {
     SCOREBOARD_WORKERS_MAX = 512, /* twice the most that a setting allows: in a reload old and new stand side by side */
+    SCOREBOARD_ROLES_MAX = 3,
     SCOREBOARD_TEXT_BYTES = 4096,
     SCOREBOARD_REASON_BYTES = 2048,
 };
@@ -100,7 +101,8 @@ struct scoreboard {
     _Atomic int32_t master_pid;
     _Atomic uint32_t generation; /* of the code: 1, and one more with each reload */
     _Atomic uint64_t started_ms; /* CLOCK_MONOTONIC */
-    _Atomic uint32_t telling;    /* odd while the master changes the story */
+    _Atomic uint64_t heartbeat_ms[SCOREBOARD_ROLES_MAX]; /* as a worker's, of the other roles' children */
+    _Atomic uint32_t telling;                            /* odd while the master changes the story */
     struct scoreboard_story story;
     struct scoreboard_worker worker[SCOREBOARD_WORKERS_MAX];
     struct metrics metrics;

@@ -20,7 +20,7 @@ enum { MASTER_EXIT_CRASH_LOOP = 70, MASTER_EXIT_SYSTEM = 71 };
  * scoreboard's: raise it whenever master/state.c's structs or ipc/scoreboard.h's change. The preflight of an executable
  * that cannot read the running one's state fails, and says that it takes a restart.
  */
-enum { MASTER_STATE_VERSION = 3 };
+enum { MASTER_STATE_VERSION = 4 };
 
 /* The preflight's exit status where all is well but the database, and its schema needs nothing: MIGRATE is left out. */
 enum { MASTER_PREFLIGHT_NO_DATABASE = 3 };
@@ -28,7 +28,7 @@ enum { MASTER_PREFLIGHT_NO_DATABASE = 3 };
 /* "PID:FD": set for the next image, by the master alone. */
 #define MASTER_RESUME_VARIABLE "STRATSLABD_RESUME"
 
-enum { MASTER_ROLE_COUNT = 3 };
+enum { MASTER_ROLE_COUNT = SCOREBOARD_ROLES_MAX };
 
 /* What a child gets of its master; borrowed for its life. */
 struct master_child {
@@ -39,6 +39,7 @@ struct master_child {
     size_t listen_count;
     bool listen_passed; /* the service manager has them too: they are not to be shut down */
     struct scoreboard *board;
+    _Atomic uint64_t *heartbeat_ms; /* on the board: the child's event loop writes the time there (CLOCK_MONOTONIC) */
 };
 
 struct master_role {

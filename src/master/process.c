@@ -89,6 +89,13 @@ static struct scoreboard_worker *process_cells(struct nursery *nursery, const st
     return slot->role->is_worker ? &nursery->board->worker[slot->index] : NULL;
 }
 
+_Atomic uint64_t *process_heartbeat(struct nursery *nursery, const struct slot *slot)
+{
+    struct scoreboard_worker *cells = process_cells(nursery, slot);
+
+    return cells != NULL ? &cells->heartbeat_ms : &nursery->board->heartbeat_ms[process_role_id(nursery, slot)];
+}
+
 int process_start(struct nursery *nursery, struct slot *slot, struct error *err)
 {
     struct scoreboard_worker *cells = process_cells(nursery, slot);
@@ -114,6 +121,7 @@ int process_start(struct nursery *nursery, struct slot *slot, struct error *err)
             .listen_count = sockets->count,
             .listen_passed = sockets->passed,
             .board = nursery->board,
+            .heartbeat_ms = process_heartbeat(nursery, slot),
         };
 
         process_shed(nursery, slot, channel.master_fd);
@@ -126,8 +134,8 @@ int process_start(struct nursery *nursery, struct slot *slot, struct error *err)
     slot->channel_fd = channel.master_fd;
     slot->state = SLOT_STARTING;
     slot->started_ms = clock_monotonic_ms();
+    *process_heartbeat(nursery, slot) = slot->started_ms;
     if (cells == NULL) return 0;
-    cells->heartbeat_ms = slot->started_ms;
     cells->state = SCOREBOARD_WORKER_STARTING;
     cells->generation = slot->generation;
     cells->started_ms = slot->started_ms;
@@ -177,6 +185,7 @@ void process_gone(struct nursery *nursery, struct slot *slot)
     slot->channel_fd = -1;
     slot->pid = 0;
     slot->kill_at_ms = 0;
+    slot->suspect_ms = 0;
     slot->tired = slot->hung = false;
     slot->state = SLOT_EMPTY;
     if (cells != NULL) {

@@ -31,6 +31,7 @@ struct slot {
     uint64_t started_ms;
     uint64_t ready_ms;
     uint64_t kill_at_ms; /* of a child that was told to end; 0: none */
+    uint64_t suspect_ms; /* since when its heartbeat has been seen to be missing; 0: it is not */
     unsigned failures;   /* in a row; forgotten after a minute of health */
 };
 
@@ -55,6 +56,8 @@ struct slot *slot_add(struct nursery *nursery, const struct master_role *role);
 
 /* Forks; the slot is then SLOT_STARTING. Fails where the system refuses (EAGAIN, ENOMEM, EMFILE). */
 int process_start(struct nursery *nursery, struct slot *slot, struct error *err) ATTR_CHECKED;
+/* When the child's event loop last turned; of a task, which has none, when it was started. */
+_Atomic uint64_t *process_heartbeat(struct nursery *nursery, const struct slot *slot);
 /* Sends the signal if somebody is there. */
 void process_signal(const struct slot *slot, int signo);
 /* Tells the child to drain, and notes when it is to be killed. Nobody follows it. */

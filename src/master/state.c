@@ -21,6 +21,7 @@ struct state_slot {
     uint32_t failures;
     int32_t pid;
     int32_t channel_fd;
+    uint32_t tired;
     uint64_t started_ms;
     uint64_t ready_ms;
     uint64_t kill_at_ms;
@@ -74,6 +75,7 @@ static void state_fill_slots(struct master *m, struct state *state)
             .failures = slot->failures,
             .pid = slot->pid,
             .channel_fd = slot->channel_fd,
+            .tired = slot->tired,
             .started_ms = slot->started_ms,
             .ready_ms = slot->ready_ms,
             .kill_at_ms = slot->kill_at_ms,
@@ -174,6 +176,43 @@ int state_exec(struct master *m, int exe_fd, const char *rollback_reason, struct
     return -1;
 }
 
+#define STATE_IS_TEXT(field) (memchr((field), '\0', sizeof(field)) != NULL)
+
+static bool state_is_sockets_valid(const struct state_sockets *in)
+{
+    const struct sockets *sockets = &in->sockets;
+
+    if (!STATE_IS_TEXT(in->role) || sockets->count > SOCKETS_MAX || sockets->unlink_count > CONF_LISTEN_MAX) {
+        return false;
+    }
+    for (size_t i = 0; i < sockets->unlink_count; i++) {
+        if (!STATE_IS_TEXT(sockets->unlink_paths[i])) return false;
+    }
+    return true;
+}
+
+static bool state_is_slot_valid(const struct state_slot *in)
+{
+    /* Signals go to these numbers: 0 would be this whole process group, and what is negative another. */
+    return STATE_IS_TEXT(in->role) && in->index < SCOREBOARD_WORKERS_MAX && in->state <= SLOT_ENDING && in->pid >= 0;
+}
+
+/* Whoever wrote it had this build's form; that it is also what such a build would write is looked at all the same,
+ * because what follows is done with the service's own processes and descriptors. */
+static bool state_is_valid(const struct state *state)
+{
+    if (!STATE_IS_TEXT(state->rollback_reason) || !STATE_IS_TEXT(state->executable)) return false;
+    if (state->settings_len > sizeof(state->settings) || state->slot_count > SLOTS_MAX) return false;
+    if (state->generation == 0 || state->board_fd < 0 || state->old_fd < 0) return false;
+    for (size_t i = 0; i < MASTER_ROLE_COUNT; i++) {
+        if (!state_is_sockets_valid(&state->sockets[i])) return false;
+    }
+    for (uint32_t i = 0; i < state->slot_count; i++) {
+        if (!state_is_slot_valid(&state->slots[i])) return false;
+    }
+    return true;
+}
+
 /* The file must be whole and ours before anything is believed; NULL, after filling `err`, where it is not. */
 static struct state *state_open(int fd, struct error *err)
 {
@@ -185,11 +224,14 @@ static struct state *state_open(int fd, struct error *err)
     }
     state = state_map(fd, err);
     if (state == NULL) return NULL;
-    if (state->magic == STATE_MAGIC && state->version == MASTER_STATE_VERSION && state->size == sizeof(*state)) {
+    if (state->magic != STATE_MAGIC || state->version != MASTER_STATE_VERSION || state->size != sizeof(*state)) {
+        error_set(err, ERROR_INVALID, "the master's state is of version %u, this build's of %u", state->version,
+                  MASTER_STATE_VERSION);
+    } else if (state_is_valid(state)) {
         return state;
+    } else {
+        error_set(err, ERROR_INVALID, "the master's state is not as this build writes it");
     }
-    error_set(err, ERROR_INVALID, "the master's state is of version %u, this build's of %u", state->version,
-              MASTER_STATE_VERSION);
     munmap(state, sizeof(*state));
     return NULL;
 }
@@ -204,7 +246,7 @@ static const struct master_role *state_role(const struct master *m, const char *
 
 static void state_take_slots(struct master *m, const struct state *state)
 {
-    for (uint32_t i = 0; i < state->slot_count && i < SLOTS_MAX; i++) {
+    for (uint32_t i = 0; i < state->slot_count; i++) {
         const struct state_slot *in = &state->slots[i];
         const struct master_role *role = state_role(m, in->role);
 
@@ -218,6 +260,7 @@ static void state_take_slots(struct master *m, const struct state *state)
             .failures = in->failures,
             .pid = in->pid,
             .channel_fd = in->channel_fd,
+            .tired = in->tired != 0, /* it says so only once */
             .started_ms = in->started_ms,
             .ready_ms = in->ready_ms,
             .kill_at_ms = in->kill_at_ms,
@@ -236,7 +279,7 @@ static int state_take(struct master *m, const struct state *state, struct error 
     m->born_ms = state->born_ms;
     m->board_fd = state->board_fd;
     m->old_fd = state->old_fd;
-    if (state->settings_len <= sizeof(state->settings)) buf_add(&m->old_settings, state->settings, state->settings_len);
+    buf_add(&m->old_settings, state->settings, state->settings_len);
     snprintf(m->executable, sizeof(m->executable), "%s", state->executable);
     for (size_t i = 0; i < MASTER_ROLE_COUNT; i++) {
         const struct master_role *role = state_role(m, state->sockets[i].role);
@@ -266,9 +309,7 @@ void master_resume_settings(int fd, struct buf *out)
     struct state *state = fd < 0 ? NULL : state_open(fd, NULL);
 
     if (state == NULL) return;
-    if (state->rollback_reason[0] != '\0' && state->settings_len <= sizeof(state->settings)) {
-        buf_add(out, state->settings, state->settings_len);
-    }
+    if (state->rollback_reason[0] != '\0') buf_add(out, state->settings, state->settings_len);
     munmap(state, sizeof(*state));
 }
 

@@ -9,8 +9,13 @@
 #include "base/mem.h"
 #include "master/internal.h"
 
-/* Between the SIGABRT that a hung child gets for a backtrace and its SIGKILL. */
-enum { WATCH_ABORT_MS = 5000 };
+enum {
+    /* Between the SIGABRT that a hung child gets for a backtrace and its SIGKILL. */
+    WATCH_ABORT_MS = 5000,
+    /* A silence must outlast a second look, this long after the first: where the service as a whole was frozen (a
+     * container's pause, a machine that slept) the master would wake to find everybody silent. Two heartbeats. */
+    WATCH_SECOND_LOOK_MS = 2000,
+};
 
 static const char *const watch_slot_names[] = {
     [SLOT_EMPTY] = "empty", [SLOT_WAITING] = "waiting", [SLOT_STARTING] = "starting",
@@ -22,13 +27,15 @@ static struct scoreboard_worker *watch_cells(struct master *m, const struct slot
     return slot->role->is_worker ? &m->nursery.board->worker[slot->index] : NULL;
 }
 
-/* When the slot's child counts as hung, if it stays silent; UINT64_MAX for those that have no heartbeat. */
-static uint64_t watch_due_ms(struct master *m, const struct slot *slot)
+static bool watch_is_watched(const struct slot *slot)
 {
-    const struct scoreboard_worker *cells = watch_cells(m, slot);
+    return slot->pid != 0 && !slot->role->task && !slot->hung;
+}
 
-    if (cells == NULL || slot->pid == 0 || slot->hung) return UINT64_MAX;
-    return cells->heartbeat_ms + m->nursery.options->conf->hang_timeout_ms;
+/* When the slot's child, if it stays silent, is silent for too long. */
+static uint64_t watch_silent_at_ms(struct master *m, const struct slot *slot)
+{
+    return *process_heartbeat(&m->nursery, slot) + m->nursery.options->conf->hang_timeout_ms;
 }
 
 uint64_t watch_next_ms(struct master *m)
@@ -37,11 +44,24 @@ uint64_t watch_next_ms(struct master *m)
     struct slot *slot;
 
     for (size_t at = 0; (slot = slot_next(&m->nursery, &at)) != NULL;) {
-        uint64_t due = watch_due_ms(m, slot);
+        if (!watch_is_watched(slot)) continue;
+
+        uint64_t due =
+            slot->suspect_ms == 0 ? watch_silent_at_ms(m, slot) : slot->suspect_ms + WATCH_SECOND_LOOK_MS;
 
         if (due < next) next = due;
     }
     return next;
+}
+
+static void watch_end_hung(struct master *m, struct slot *slot, uint64_t now)
+{
+    log_error("a child's event loop is silent: it is sent SIGABRT for a backtrace", LOG_STR("child", slot->role->name),
+              LOG_UINT("slot", slot->index), LOG_INT("child_pid", slot->pid),
+              LOG_UINT("silent_ms", now - *process_heartbeat(&m->nursery, slot)));
+    slot->hung = true;
+    if (slot->kill_at_ms == 0 || slot->kill_at_ms > now + WATCH_ABORT_MS) slot->kill_at_ms = now + WATCH_ABORT_MS;
+    process_signal(slot, SIGABRT);
 }
 
 void watch_children(struct master *m)
@@ -50,12 +70,13 @@ void watch_children(struct master *m)
     struct slot *slot;
 
     for (size_t at = 0; (slot = slot_next(&m->nursery, &at)) != NULL;) {
-        if (now < watch_due_ms(m, slot)) continue;
-        log_error("a worker's event loop is silent: it is sent SIGABRT for a backtrace", LOG_UINT("slot", slot->index),
-                  LOG_INT("child_pid", slot->pid), LOG_UINT("silent_ms", now - watch_cells(m, slot)->heartbeat_ms));
-        slot->hung = true;
-        if (slot->kill_at_ms == 0 || slot->kill_at_ms > now + WATCH_ABORT_MS) slot->kill_at_ms = now + WATCH_ABORT_MS;
-        process_signal(slot, SIGABRT);
+        if (!watch_is_watched(slot) || now < watch_silent_at_ms(m, slot)) {
+            slot->suspect_ms = 0;
+        } else if (slot->suspect_ms == 0) {
+            slot->suspect_ms = now;
+        } else if (now >= slot->suspect_ms + WATCH_SECOND_LOOK_MS) {
+            watch_end_hung(m, slot, now);
+        }
     }
 }
 

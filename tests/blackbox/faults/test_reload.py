@@ -1,10 +1,12 @@
 """Reload, its success and each of its failures: the PID stays, nobody's request is lost, and the verdict is told."""
 import os
+import re
 import signal
 import socket
 import time
 
 import pytest
+from support import processes
 from support.daemon import run
 from support.load import Load
 from support.wait import wait_until
@@ -41,6 +43,8 @@ def failed(d, executable, step, *words):
         load.wait(20, wait_until)
     assert code == 1, said
     told = status(d)
+    print(f"\nreload fails in {told['reload']['step']}: {load.told()}; the old code serves on after"
+          f" {told['reload']['duration_ms']} ms; {told['reload']['reason'].splitlines()[0][:100]}")
     assert (told["reload"]["state"], told["reload"]["step"]) == ("failed", step), told["reload"]
     for word in words:
         assert word in told["reload"]["reason"] and word in said, (word, told["reload"]["reason"], said)
@@ -80,27 +84,50 @@ def test_reloads_under_load_lose_nothing_and_leak_nothing(replaceable, executabl
             assert code == 0, said
             if i == 4:
                 wait_until(lambda: len(status(d)["workers"]) == 2, 20, "the old workers to end")
-                fds, memory = descriptors(d.pid), resident(d.pid)
+                fds, memory, children = descriptors(d.pid), resident(d.pid), processes.children(d.pid)
         load.wait(50, wait_until)
     wait_until(lambda: len(status(d)["workers"]) == 2, 20, "the old workers to end")
     print(f"\n{reloads} reloads: {load.total} requests, {load.lost} lost, {dict(load.fates)};"
-          f" descriptors {fds} -> {descriptors(d.pid)}, memory {memory >> 10} -> {resident(d.pid) >> 10} KiB")
+          f" descriptors {fds} -> {descriptors(d.pid)}, memory {memory >> 10} -> {resident(d.pid) >> 10} KiB,"
+          f" processes {len(children) + 1} -> {len(processes.children(d.pid)) + 1}")
     assert set(load.fates) == {200}
     assert descriptors(d.pid) <= fds
+    assert len(processes.children(d.pid)) <= len(children)
     assert resident(d.pid) < memory + (2 << 20)
     assert status(d)["generation"] == reloads + 1
 
 
 def test_counters_survive(replaceable, executable):
-    d = replaceable(workers=1)
+    d = replaceable(workers=2)
     for _ in range(25):
         assert d.request("GET", PATH).status == 200
-    before = sum(w["requests"] for w in status(d)["workers"])
-    assert before >= 25
-    assert reload_wait(d, executable)[0] == 0
-    assert reload_wait(d, executable)[0] == 0
-    wait_until(lambda: len(status(d)["workers"]) == 1, 15, "the old workers to end")
-    assert status(d)["workers"][0]["requests"] >= before
+    os.kill(d.workers()[0], signal.SIGKILL)
+    wait_until(lambda: status(d)["restarts"] == 1, 15, "the restart")
+    for _ in range(3):
+        before = status(d)["requests"]
+        assert before >= 25
+        assert reload_wait(d, executable)[0] == 0
+        assert status(d)["requests"] >= before and status(d)["restarts"] == 1
+    executable.replace_workers("abort();")
+    assert reload_wait(d, executable)[0] == 1
+    assert status(d)["requests"] >= before and status(d)["restarts"] == 1, "they do not survive the way back"
+    text = run(executable.real, "status", admin_listen=f"127.0.0.1:{d.admin_port}").stdout
+    assert re.search(r"^served +\d+ requests, 1 restarts", text, re.MULTILINE), text
+
+
+def test_a_worker_that_is_tired_is_not_forgotten_by_a_reload_that_is_taken_back(replaceable, executable):
+    """It says so once, to the image that was there then."""
+    d = replaceable(workers=1, max_requests=50, reload_timeout="3s", log_access="off")
+    wait_until(lambda: status(d)["workers"][0]["state"] == "ready", 10, "the worker")
+    executable.replace_workers("for (;;) pause();")  # in the roll there is time to wear the old worker out
+    d.signal(signal.SIGHUP)
+    wait_until(lambda: status(d)["reload"]["step"] == "roll", 20, "the roll")
+    old = [w["pid"] for w in status(d)["workers"] if w["generation"] == 1]
+    while "asking to be replaced" not in d.log():
+        assert d.request("GET", PATH).status == 200
+    wait_until(lambda: status(d)["reload"]["state"] == "failed", 20, "the way back")
+    wait_until(lambda: [(w["state"], w["pid"] in old) for w in status(d)["workers"]] == [("ready", False)], 20,
+               "it to be replaced by the old code")
 
 
 def test_an_idle_connection_gets_one_more_answer(replaceable, executable):
@@ -120,6 +147,7 @@ def test_a_storm_of_hups_ends_in_a_reload_and_loses_nothing(replaceable):
             time.sleep(0.02)  # the storm's own pace
         wait_until(lambda: status(d)["reload"]["number"] >= 2 and status(d)["reload"]["state"] == "succeeded", 40, "calm")
         load.wait(50, wait_until)
+    print(f"\n50 HUPs in a second: {load.told()}; {status(d)['reload']['number']} reloads")
     assert set(load.fates) == {200}
     assert d.process.poll() is None
 
@@ -268,6 +296,28 @@ def test_the_database_is_down_and_the_schema_is_in_place(start_daemon, cluster, 
 
 # ---- and stop ----
 
+def test_term_in_the_exec(replaceable, executable):
+    """The signal is there before the new image can take it: it comes from the image itself, in its first line."""
+    d = replaceable()
+    executable.replace("""
+        int main(int argc, char **argv)
+        {
+            (void)argc;
+            if (getenv("STRATSLABD_RESUME") != NULL) kill(getpid(), SIGTERM);
+            execv(REAL, argv);
+            return 127;
+        }
+        """)
+    with Load(d.port) as load:
+        load.wait(20, wait_until)
+        d.signal(signal.SIGHUP)
+        assert d.wait(30) == 0
+        wait_until(lambda: load.fates["ConnectionRefusedError"], 10, "the port to be closed")
+    assert d.wait_log("stopping.*signal=TERM")
+    print(f"\nTERM in the exec: {load.told()}")
+    assert set(load.fates) <= {200, "ConnectionRefusedError"}, load.fates
+
+
 @pytest.mark.parametrize("program", [
     "int main(void) { for (;;) pause(); }",  # PREFLIGHT
     # MIGRATE
@@ -281,7 +331,17 @@ def test_term_while_the_new_executable_is_tried(replaceable, executable, program
                10, "the reload to begin")
     wanted = "migrate" if "migrate" in program else "preflight"
     wait_until(lambda: status(d)["reload"]["step"] == wanted, 20, wanted)
-    assert d.stop() == 0
+    term_under_load(d, wanted)
+
+
+def term_under_load(d, step):
+    """Every request is answered or its connection refused, and it ends with 0."""
+    with Load(d.port) as load:
+        load.wait(20, wait_until)
+        assert d.stop(timeout=30) == 0
+        wait_until(lambda: load.fates["ConnectionRefusedError"], 10, "the port to be closed")
+    print(f"\nTERM in the {step}: {load.told()}")
+    assert set(load.fates) <= {200, "ConnectionRefusedError"}, load.fates
 
 
 def test_term_in_the_roll(replaceable, executable):
@@ -289,9 +349,7 @@ def test_term_in_the_roll(replaceable, executable):
     executable.replace_workers("for (;;) pause();")
     d.signal(signal.SIGHUP)
     wait_until(lambda: status(d)["reload"]["step"] == "roll", 20, "the roll")
-    assert d.request("GET", PATH).status == 200
-    d.signal(signal.SIGTERM)
-    assert d.wait(30) == 0
+    term_under_load(d, "roll")
 
 
 def _children(pid):

@@ -2,7 +2,9 @@
 import os
 import signal
 import threading
+import time
 
+from support import processes
 from support.load import Load
 from support.wait import wait_until
 
@@ -15,6 +17,11 @@ def status(d):
 
 def workers(d):
     return {w["pid"]: w for w in status(d)["workers"]}
+
+
+def wait_ready(d, count):
+    """The workers, once that many are ready."""
+    return wait_until(lambda: [w["state"] for w in workers(d).values()] == ["ready"] * count and set(workers(d)), 20, f"{count} workers")
 
 
 def test_a_worker_that_hangs_is_ended_and_replaced(daemon):
@@ -100,3 +107,40 @@ def test_usr2_writes_the_state_and_usr1_does_no_harm(daemon):
     assert d.wait_log(r"msg=state health=ok generation=1")
     assert d.wait_log(r'msg="state of a child" child=worker.*database=ready', count=2)
     assert d.request("GET", PATH).status == 200
+
+
+def test_a_service_that_was_frozen_as_a_whole_is_not_taken_for_hung(daemon):
+    """As `docker pause` or a machine that slept: nobody's heartbeat moved, and nobody is to blame."""
+    d = daemon(workers=2, hang_timeout="2s", log_access="off")
+    before = wait_ready(d, 2)
+    everybody = [d.pid, *wait_until(lambda: len(processes.children(d.pid)) == 3 and processes.children(d.pid), 10, "the children")]
+    with Load(d.port, threads=2) as load:
+        load.wait(20)
+        for _ in range(3):
+            for pid in everybody:
+                os.kill(pid, signal.SIGSTOP)
+            time.sleep(3)  # longer than what counts as a hang
+            for pid in everybody:
+                os.kill(pid, signal.SIGCONT)  # the master first: it sees what is silent before that can speak
+            load.wait_served()
+    print(f"\nfrozen as a whole 3 times for 3 s, hang timeout 2 s: {load.told()}")
+    assert set(load.fates) == {200} and set(workers(d)) == before
+    assert "silent" not in d.log()
+
+
+def test_an_admin_process_that_hangs_is_ended_and_replaced(daemon):
+    """Nothing else would notice: health would be silent for ever, and an orchestrator would kill what serves."""
+    d = daemon(workers=2, hang_timeout="2s", log_access="off")
+    wait_ready(d, 2)
+    (victim,) = wait_until(lambda: set(processes.children(d.pid)) - set(workers(d)), 10, "the admin process")
+    with Load(d.port, threads=2) as load:
+        load.wait(20)
+        os.kill(victim, signal.SIGSTOP)
+        start = time.monotonic()
+        wait_until(lambda: victim not in processes.children(d.pid), 20, "it to be gone")
+        d.wait_log(rf"a child died.*child=admin.*child_pid={victim} cause=hung")
+        wait_until(lambda: d.admin("GET", "/health/live", timeout=2).status == 200, 10, "the admin port")
+        back = time.monotonic() - start
+        load.wait(20)
+    print(f"\nthe admin process hangs, hang timeout 2 s: {load.told()}; back after {back:.2f} s")
+    assert set(load.fates) == {200}
