@@ -99,8 +99,8 @@ struct scoreboard {
     _Atomic uint32_t phase;   /* enum scoreboard_phase */
     _Atomic uint32_t workers; /* places in use, or once in use */
     _Atomic int32_t master_pid;
-    _Atomic uint32_t generation; /* of the code: 1, and one more with each reload */
-    _Atomic uint64_t started_ms; /* CLOCK_MONOTONIC */
+    _Atomic uint32_t generation;                         /* of the code: 1, and one more with each reload */
+    _Atomic uint64_t started_ms;                         /* CLOCK_MONOTONIC */
     _Atomic uint64_t heartbeat_ms[SCOREBOARD_ROLES_MAX]; /* as a worker's, of the other roles' children */
     _Atomic uint32_t telling;                            /* odd while the master changes the story */
     struct scoreboard_story story;

@@ -46,8 +46,7 @@ uint64_t watch_next_ms(struct master *m)
     for (size_t at = 0; (slot = slot_next(&m->nursery, &at)) != NULL;) {
         if (!watch_is_watched(slot)) continue;
 
-        uint64_t due =
-            slot->suspect_ms == 0 ? watch_silent_at_ms(m, slot) : slot->suspect_ms + WATCH_SECOND_LOOK_MS;
+        uint64_t due = slot->suspect_ms == 0 ? watch_silent_at_ms(m, slot) : slot->suspect_ms + WATCH_SECOND_LOOK_MS;
 
         if (due < next) next = due;
     }

@@ -1,0 +1,4 @@
+-- a
+-- migrate:up
+SELECT 1;
+-- migrate:down

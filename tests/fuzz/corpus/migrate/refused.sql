@@ -1,0 +1,4 @@
+-- migrate:up
+BEGIN; COPY t FROM STDIN; COMMIT;
+-- migrate:down
+\d

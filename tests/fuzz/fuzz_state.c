@@ -1,0 +1,100 @@
+/*
+ * The state that one image of the master leaves to the next, cut off or changed: it is refused, or taken without a step
+ * outside of it. The input: 2 bytes that say how much of the file there is (0: all), then changes of 3 bytes where and
+ * 1 byte what.
+ */
+#include "master/state.c"
+
+#include "fuzz.h"
+
+static struct master_options options = {
+    .roles = {{.name = "admin", .ends_last = true},
+              {.name = "migrate", .task = true},
+              {.name = "worker", .is_worker = true}},
+};
+
+static void fill(struct state *state, int board_fd)
+{
+    *state = (struct state){
+        .magic = STATE_MAGIC,
+        .version = MASTER_STATE_VERSION,
+        .size = sizeof(*state),
+        .generation = 1,
+        .board_fd = board_fd,
+        .old_fd = board_fd,
+        .settings_len = 5,
+        .settings = "A=B\0",
+        .executable = "/x",
+        .slot_count = 3,
+    };
+    for (size_t i = 0; i < MASTER_ROLE_COUNT; i++) {
+        snprintf(state->sockets[i].role, STATE_NAME_BYTES, "%s", options.roles[i].name);
+        snprintf(state->slots[i].role, STATE_NAME_BYTES, "%s", options.roles[i].name);
+        state->slots[i].channel_fd = -1;
+        state->slots[i].pid = 1;
+    }
+}
+
+/* What is believed is used like this. */
+static void look_at(struct master *m)
+{
+    struct slot *slot;
+
+    for (size_t at = 0; (slot = slot_next(&m->nursery, &at)) != NULL;) {
+        FUZZ_CHECK(slot->role >= options.roles && slot->role < options.roles + MASTER_ROLE_COUNT, "no role");
+        FUZZ_CHECK(slot->index < SCOREBOARD_WORKERS_MAX && slot->pid >= 0, "index %u, pid %d", slot->index, slot->pid);
+        *process_heartbeat(&m->nursery, slot) = 1;
+    }
+    for (size_t i = 0; i < MASTER_ROLE_COUNT; i++) {
+        const struct sockets *sockets = &m->nursery.sockets[i];
+
+        FUZZ_CHECK(sockets->count <= SOCKETS_MAX, "%zu sockets", sockets->count);
+        for (size_t s = 0; s < sockets->unlink_count; s++) {
+            FUZZ_CHECK(strlen(sockets->unlink_paths[s]) < SOCKET_PATH_BYTES, "a path without an end");
+        }
+    }
+    FUZZ_CHECK(strlen(m->executable) < sizeof(m->executable), "a path without an end");
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    static struct state state;
+    static int board_fd = -1;
+    struct scoreboard *board = NULL;
+    struct master *m = calloc(1, sizeof(*m));
+    char reason[SCOREBOARD_REASON_BYTES];
+    struct buf settings = {0};
+    struct error err = {.message = ""};
+
+    if (board_fd < 0 && scoreboard_open(&board_fd, &board, &err) != 0) abort();
+    fill(&state, board_fd);
+    size_t len = size < 2 ? 0 : (size_t)(data[0] | data[1] << 8) * 2;
+
+    if (len == 0 || len > sizeof(state)) len = sizeof(state);
+    for (size_t i = 2; i + 4 <= size; i += 4) {
+        ((char *)&state)[(size_t)(data[i] | data[i + 1] << 8 | data[i + 2] << 16) % sizeof(state)] = (char)data[i + 3];
+    }
+    /* The service's descriptors are this process's: only those may be touched that are known to be harmless. */
+    state.old_fd = state.old_fd < 0 ? -1 : board_fd;
+    for (size_t i = 0; i < MASTER_ROLE_COUNT; i++) {
+        for (size_t s = 0; s < SOCKETS_MAX; s++) state.sockets[i].sockets.fds[s] = -1;
+    }
+    for (size_t i = 0; i < SLOTS_MAX; i++) state.slots[i].channel_fd = -1;
+    const int fd = memfd_create("state", MFD_CLOEXEC);
+
+    if (write(fd, &state, len) != (ssize_t)len) abort();
+    m->nursery.options = &options;
+    master_resume_settings(fd, &settings);
+    if (state_resume(m, fd, reason, &err) == 0) {
+        FUZZ_CHECK(strlen(reason) < sizeof(reason), "a reason without an end");
+        look_at(m);
+        munmap(m->nursery.board, sizeof(struct scoreboard));
+    } else {
+        FUZZ_CHECK(err.message[0] != '\0', "refused without a word");
+        close(fd);
+    }
+    buf_clear(&settings);
+    buf_clear(&m->old_settings);
+    free(m);
+    return 0;
+}
