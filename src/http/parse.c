@@ -91,9 +91,6 @@ static int on_header_field(llhttp_t *llhttp, const char *at, size_t len)
 
     if (p->phase == PHASE_BODY) return 0;
     if (!p->field_open) {
-        if (p->field_count == p->limits->header_fields) {
-            return parser_stop(p, 431, "The request has more header fields than this server takes.");
-        }
         if (p->field_count == p->field_cap) {
             p->field_cap = p->field_cap == 0 ? FIELDS_FIRST : p->field_cap * 2;
             p->fields = mem_realloc(p->fields, p->field_cap * sizeof(*p->fields));
@@ -103,6 +100,16 @@ static int on_header_field(llhttp_t *llhttp, const char *at, size_t len)
     }
     span_extend(&p->fields[p->field_count - 1].name, p, at, len);
     return 0;
+}
+
+/* Here, and not with the name's first byte: of a name that is wrong llhttp shows only what came in earlier pieces, and
+ * the answer must not depend on the pieces. */
+static int on_header_field_complete(llhttp_t *llhttp)
+{
+    struct http_parser *p = parser_of(llhttp);
+
+    if (p->phase == PHASE_BODY || p->field_count <= p->limits->header_fields) return 0;
+    return parser_stop(p, 431, "The request has more header fields than this server takes.");
 }
 
 static int on_header_value(llhttp_t *llhttp, const char *at, size_t len)
@@ -148,6 +155,7 @@ static const llhttp_settings_t settings = {
     .on_version = on_version,
     .on_version_complete = on_version_complete,
     .on_header_field = on_header_field,
+    .on_header_field_complete = on_header_field_complete,
     .on_header_value = on_header_value,
     .on_header_value_complete = on_header_value_complete,
     .on_headers_complete = on_end,

@@ -185,6 +185,7 @@ static bool state_is_sockets_valid(const struct state_sockets *in)
     if (!STATE_IS_TEXT(in->role) || sockets->count > SOCKETS_MAX || sockets->unlink_count > CONF_LISTEN_MAX) {
         return false;
     }
+    if (*(const unsigned char *)&sockets->passed > 1) return false; /* no bool */
     for (size_t i = 0; i < sockets->unlink_count; i++) {
         if (!STATE_IS_TEXT(sockets->unlink_paths[i])) return false;
     }

@@ -48,7 +48,7 @@ static void look_at(struct master *m)
     for (size_t i = 0; i < MASTER_ROLE_COUNT; i++) {
         const struct sockets *sockets = &m->nursery.sockets[i];
 
-        FUZZ_CHECK(sockets->count <= SOCKETS_MAX, "%zu sockets", sockets->count);
+        FUZZ_CHECK(sockets->count <= SOCKETS_MAX, "%zu sockets, passed: %d", sockets->count, sockets->passed);
         for (size_t s = 0; s < sockets->unlink_count; s++) {
             FUZZ_CHECK(strlen(sockets->unlink_paths[s]) < SOCKET_PATH_BYTES, "a path without an end");
         }
