@@ -230,9 +230,13 @@ static size_t fields_at(const struct http_parser *p)
 }
 
 /* The bounds hold whether the bytes came at once or one by one, and go before any other fault behind them. */
-static bool scan_bounds(const struct http_parser *p, size_t at, size_t slack, struct http_failure *ret)
+static bool scan_bounds(const struct http_parser *p, const char *data, size_t at, size_t slack,
+                        struct http_failure *ret)
 {
-    if (p->phase == PHASE_LINE && at > p->limits->request_line_bytes) {
+    const char *line_end = p->phase == PHASE_LINE ? memchr(data, '\n', at) : NULL;
+    const size_t line_bytes = line_end == NULL ? at : (size_t)(line_end - data);
+
+    if (p->phase == PHASE_LINE && line_bytes > p->limits->request_line_bytes) {
         parser_fail(ret, 414, "The request line is longer than this server takes.");
         return false;
     }
@@ -289,13 +293,13 @@ enum http_parse http_parser_scan(struct http_parser *p, const char *data, size_t
         if (p->phase == PHASE_LINE && memchr(data, '\n', len) != NULL) {
             return parser_fail(ret, 400, "The request line has no HTTP version.");
         }
-        return scan_bounds(p, len, CRLF_BYTES, ret) ? PARSE_MORE : PARSE_FAILED;
+        return scan_bounds(p, data, len, CRLF_BYTES, ret) ? PARSE_MORE : PARSE_FAILED;
     }
     p->seen = (size_t)(llhttp_get_error_pos(&p->llhttp) - data);
     if (code != HPE_PAUSED) {
-        return scan_bounds(p, p->seen, 0, ret) ? parser_explain(p, code, ret) : PARSE_FAILED;
+        return scan_bounds(p, data, p->seen, 0, ret) ? parser_explain(p, code, ret) : PARSE_FAILED;
     }
-    return scan_bounds(p, p->seen, CRLF_BYTES, ret) ? PARSE_DONE : PARSE_FAILED;
+    return scan_bounds(p, data, p->seen, CRLF_BYTES, ret) ? PARSE_DONE : PARSE_FAILED;
 }
 
 size_t http_parser_head_bytes(const struct http_parser *p)

@@ -456,8 +456,28 @@ static void test_strict_edges(void)
     for (size_t i = 0; i < countof(bytes); i++) buf_clear(&bytes[i]);
 }
 
+/* Two things are wrong: which of them is answered must not depend on the pieces either. Both are the fuzz target's. */
+static void test_strict_two_faults(void)
+{
+    struct strict_case cases[2];
+    struct buf bytes[2] = {0};
+
+    /* One field more than is taken, and its name is none. */
+    buf_add_str(&bytes[0], ROOT H);
+    for (size_t i = 1; i < 16; i++) buf_add_str(&bytes[0], "A: b\r\n");
+    buf_add_str(&bytes[0], "B\rC: d\r\n\r\n");
+    cases[0] = edge_case("too many fields, the last misnamed", &bytes[0], 400);
+    /* No version, and fields that reach past the longest request line. */
+    buf_add_str(&bytes[1], "GET /\r\n" H "A: ");
+    add_fill(&bytes[1], 300);
+    buf_add_str(&bytes[1], "\r\n\r\n");
+    cases[1] = edge_case("no version, and a long head", &bytes[1], 400);
+    run_cases(cases, countof(cases));
+    for (size_t i = 0; i < countof(bytes); i++) buf_clear(&bytes[i]);
+}
+
 static const struct unit_test tests[] = {
     UNIT_TEST(test_strict_request_lines), UNIT_TEST(test_strict_targets), UNIT_TEST(test_strict_fields),
-    UNIT_TEST(test_strict_framing),       UNIT_TEST(test_strict_edges),
+    UNIT_TEST(test_strict_framing),       UNIT_TEST(test_strict_edges),   UNIT_TEST(test_strict_two_faults),
 };
 const struct unit_part strict_tests = UNIT_PART(tests);
