@@ -73,10 +73,13 @@ struct http_route {
      * A media type's parameters are ignored but for charset, which must be utf-8. */
     const char *const *body_types;
     bool body_required; /* an absent or empty body is 400 */
-    /* Media type of the answers, for Accept (406); NULL: application/json. problem+json is always acceptable. */
+    /* Media type of the answers, for Accept (406); NULL: application/json. problem+json is always acceptable, and so is
+     * what a route answers that does not name its type beforehand (HTTP_ANY_TYPE). */
     const char *produces;
     unsigned index; /* of the route in its table, for metrics; set by the caller */
 };
+
+#define HTTP_ANY_TYPE "*/*"
 
 enum { HTTP_PATH_PARAMS_MAX = 4 };
 
@@ -217,5 +220,23 @@ enum http_etag http_etag_next(struct slice *list, struct slice *ret_tag) ATTR_CH
 /* The request's If-None-Match against `etag` (with its quotes): weak comparison, "*" matches (RFC 9110 section 13.1.2).
  */
 bool http_if_none_match(struct http_exchange *x, struct slice etag);
+
+/* ---- Content that is made once and served many times. ---- */
+
+enum { HTTP_ETAG_BYTES = 32 };
+
+/* Made by http_content_init, and not changed afterwards. The bytes are borrowed. */
+struct http_content {
+    const char *type;
+    struct slice plain;
+    struct slice gzip; /* the same bytes compressed; absent: there is no such form */
+    char etag[HTTP_ETAG_BYTES];
+    char gzip_etag[HTTP_ETAG_BYTES]; /* another one, because the bytes are (RFC 9110 section 8.8.3.3) */
+};
+
+void http_content_init(struct http_content *content, const char *type, struct slice plain, struct slice gzip);
+/* Answers with the form that the client's Accept-Encoding asks for, or 304 where If-None-Match says that it has it.
+ * `cache_control` is the field's value. */
+void http_respond_content(struct http_exchange *x, const struct http_content *content, const char *cache_control);
 
 #endif

@@ -1,5 +1,6 @@
 #include "http/negotiate.h"
 
+#include "http/http.h"
 #include "http/syntax.h"
 
 /* The next ";"-separated parameter, cut at "=". False at the end. */
@@ -77,6 +78,7 @@ bool http_accepts(struct slice accept, const char *type)
     int best = 0;
     int best_weight = 0;
 
+    if (strcmp(type, HTTP_ANY_TYPE) == 0) return true;
     if (accept.len == 0 || slice_is(accept, "*/*") || !split_type(slice_of(type), &main_type, &subtype)) return true;
     while (http_list_next(&accept, &element)) {
         struct slice range_type;
@@ -95,6 +97,22 @@ bool http_accepts(struct slice accept, const char *type)
         }
     }
     return !any || (best > 0 && best_weight > 0);
+}
+
+bool http_accepts_coding(struct slice accept, const char *coding)
+{
+    struct slice element;
+    bool is_any_taken = false;
+
+    while (http_list_next(&accept, &element)) {
+        struct slice params = element;
+        const struct slice name = slice_trim(slice_cut(&params, ';'));
+        const bool is_taken = range_weight(params) > 0;
+
+        if (slice_is_nocase(name, coding)) return is_taken;
+        if (slice_is(name, "*")) is_any_taken = is_taken;
+    }
+    return is_any_taken;
 }
 
 struct slice http_media_type(struct slice content_type)

@@ -10,6 +10,10 @@
  * of ranges but for the weight, and malformed ranges, are passed over. An absent or empty Accept takes everything. */
 bool http_accepts(struct slice accept, const char *type);
 
+/* May content be sent in `coding` ("gzip") to a client with this Accept-Encoding (RFC 9110 section 12.5.3)? To one
+ * without the field it may not: who cannot undo a coding does not know the field either. */
+bool http_accepts_coding(struct slice accept, const char *coding);
+
 /* "application/json" of "application/json; charset=utf-8"; absent where the field is malformed, or asks for a charset
  * that is not UTF-8. */
 struct slice http_media_type(struct slice content_type);

@@ -65,6 +65,17 @@ static void handle_tagged(struct http_exchange *x)
     http_respond(x, matches ? 304 : 200, "text/plain", matches ? SLICE_NONE : SLICE_LIT("seven"));
 }
 
+/* The query says whether there is a compressed form. */
+static void handle_content(struct http_exchange *x)
+{
+    struct http_content content;
+
+    rig_of(x)->handled++;
+    http_content_init(&content, "text/plain", SLICE_LIT("plain bytes"),
+                      slice_is(http_exchange_query(x), "packed") ? SLICE_LIT("packed") : SLICE_NONE);
+    http_respond_content(x, &content, "no-cache");
+}
+
 static void handle_problem(struct http_exchange *x)
 {
     const struct http_problem_item items[] = {{SLICE_LIT("/a\"b"), SLICE_LIT("too long")},
@@ -129,6 +140,7 @@ static const struct http_route routes[] = {
     ROUTE(HTTP_GET, "/items/{id}/parts/{part}", handle_params),
     ROUTE(HTTP_GET, "/field", handle_field),
     ROUTE(HTTP_GET, "/tagged", handle_tagged),
+    ROUTE(HTTP_GET, "/content", handle_content),
     ROUTE(HTTP_GET, "/big", handle_big),
     ROUTE(HTTP_GET, "/slow", handle_slow),
     {.method = HTTP_GET, .path = "/problem", .handle = handle_problem},

@@ -202,6 +202,37 @@ static void test_accept(void)
     CU_ASSERT(http_accepts(SLICE_NONE, "text/html"));
 }
 
+static void test_accept_coding(void)
+{
+    static const struct {
+        const char *accept;
+        bool accepted; /* gzip */
+    } cases[] = {
+        {"", false},
+        {"gzip, deflate, br, zstd", true},
+        {"GZIP", true},
+        {"gzip;q=0", false},
+        {"gzip;q=0.001", true},
+        {"gzip ; Q=1", true},
+        {"gzip;q=2", false}, /* no weight: better the form that everybody can read */
+        {"identity", false},
+        {"*", true},
+        {"*;q=0", false},
+        {"*;q=0, gzip", true},
+        {"gzip;q=0, *", false},
+        {"br, deflate", false},
+        {"gzipped", false},
+        {" , ,", false},
+    };
+
+    for (size_t i = 0; i < countof(cases); i++) {
+        if (http_accepts_coding(slice_of(cases[i].accept), "gzip") != cases[i].accepted) {
+            UNIT_STR(cases[i].accept, cases[i].accepted ? "to take gzip" : "not to take gzip");
+        }
+    }
+    CU_ASSERT_FALSE(http_accepts_coding(SLICE_NONE, "gzip"));
+}
+
 static void test_media_type(void)
 {
     static const struct {
@@ -280,7 +311,8 @@ static void test_status(void)
 }
 
 static const struct unit_test tests[] = {
-    UNIT_TEST(test_router_finds), UNIT_TEST(test_router_refuses), UNIT_TEST(test_query), UNIT_TEST(test_accept),
-    UNIT_TEST(test_media_type),   UNIT_TEST(test_host),           UNIT_TEST(test_list),  UNIT_TEST(test_status),
+    UNIT_TEST(test_router_finds), UNIT_TEST(test_router_refuses), UNIT_TEST(test_query),
+    UNIT_TEST(test_accept),       UNIT_TEST(test_accept_coding),  UNIT_TEST(test_media_type),
+    UNIT_TEST(test_host),         UNIT_TEST(test_list),           UNIT_TEST(test_status),
 };
 const struct unit_part piece_tests = UNIT_PART(tests);
