@@ -11,7 +11,7 @@ FROM ${DEBIAN_IMAGE} AS toolchain
 RUN apt-get update \
     && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends \
         autoconf automake ca-certificates gcc libc6-dev libcunit1-dev libevent-dev libjson-c-dev libllhttp-dev libpq-dev \
-        libssl-dev make pkgconf \
+        libssl-dev make pkgconf zlib1g-dev \
     && rm -rf /var/lib/apt/lists/* /var/cache/debconf/*-old /var/log/* \
     && dpkg-query -W >/etc/stratslab-toolchain
 

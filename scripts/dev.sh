@@ -44,7 +44,9 @@ pc:libpq       libpq-dev
 pc:libcrypto   libssl-dev
 pc:json-c      libjson-c-dev
 pc:libllhttp   libllhttp-dev
+pc:zlib        zlib1g-dev
 pc:cunit       libcunit1-dev
+cmd:npm        npm
 server:        postgresql
 cmd:setpriv    util-linux
 '
@@ -64,6 +66,8 @@ cmd:valgrind   valgrind
 cmd:systemd-analyze systemd
 cmd:promtool   prometheus
 cmd:zsh        zsh
+cmd:chromium   chromium
+cmd:chromedriver chromium-driver
 '
 
 # The folder of a new enough server's programs; Debian keeps them off PATH.
@@ -239,7 +243,7 @@ do_build() {
     if [ -f config.status ]; then
         die "the sources are configured in place, which bars a build in build/: make distclean first"
     fi
-    newer=$(find configure.ac Makefile.am src tests sql man etc docs -name '*.a[mc]' -newer configure 2>/dev/null || :)
+    newer=$(find configure.ac Makefile.am src tests sql man etc docs docs-ui -name '*.a[mc]' -newer configure 2>/dev/null || :)
     if [ ! -x configure ] || [ ! -f Makefile.in ] || [ -n "$newer" ]; then
         say "autoreconf"
         autoreconf -i >&2
@@ -405,6 +409,7 @@ do_up() {
     export STRATSLAB_LISTEN="${STRATSLAB_LISTEN:-127.0.0.1:8000}"
     export STRATSLAB_ENVIRONMENT="${STRATSLAB_ENVIRONMENT:-development}"
     export STRATSLAB_MIGRATIONS_DIR="${STRATSLAB_MIGRATIONS_DIR:-$top/sql/migrations}"
+    export STRATSLAB_DOCS_DIR="${STRATSLAB_DOCS_DIR:-$build/docs-ui/files}"
     say "starting the daemon on $STRATSLAB_LISTEN; Ctrl-C ends it"
     setsid setpriv --pdeathsig TERM "$build/stratslabd" serve </dev/null &
     daemon=$!

@@ -63,6 +63,7 @@ enum api_scope {
 enum api_base {
     API_BASE_NONE,    /* `path` is the whole of it */
     API_BASE_OPENAPI, /* at api_options.paths[…], and `path` ("" or more) behind it; left out where that is NULL */
+    API_BASE_DOCS,    /* the same; needs the document too */
     API_BASE_COUNT
 };
 
@@ -109,6 +110,7 @@ struct api_resource {
 extern const struct api_resource api_service;
 extern const struct api_resource api_strategies;
 extern const struct api_resource api_backtests;
+extern const struct api_resource api_documentation;
 
 /* What endpoints need of the process that they run in. Borrowed; set by api_attach before the first request. */
 struct api_process {
@@ -122,9 +124,12 @@ struct api_process {
     void (*fault)(void *ctx, const struct http_exchange *x, const char *statement, const struct db_result *result);
 };
 
-/* What the settings say of the API. Borrowed until api_new returns. */
+struct api_docs; /* api/docs.h */
+
+/* What the settings say of the API. Borrowed until api_new returns, but for docs. */
 struct api_options {
     const char *paths[API_BASE_COUNT]; /* NULL: what begins there is switched off */
+    const struct api_docs *docs;       /* outlives the api; NULL: there is no Swagger UI */
 };
 
 struct api;

@@ -30,6 +30,9 @@ struct api {
     struct buf document; /* OpenAPI */
     char document_etag[API_ETAG_BYTES];
     struct buf root; /* the answer of "/" */
+    const struct api_docs *docs;
+    struct buf docs_html;
+    struct http_content docs_page; /* of docs_html */
 };
 
 /* What an outcome of a statement means to a client where no constraint says more; code NULL: no refusal. */
@@ -52,6 +55,9 @@ static inline const struct api *api_of(const struct http_exchange *x)
 
     return op->api;
 }
+
+/* docs.c: the page, where it is served. */
+void api_docs_init(struct api *api, const struct api_options *options);
 
 /* service.c: the answer of "/". */
 void api_root_write(const struct api *api, struct buf *out);

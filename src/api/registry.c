@@ -6,7 +6,8 @@
 #include "base/digest.h"
 #include "base/mem.h"
 
-static const struct api_resource *const api_resources[] = {&api_service, &api_strategies, &api_backtests};
+static const struct api_resource *const api_resources[] = {&api_service, &api_strategies, &api_backtests,
+                                                           &api_documentation};
 
 const char *const api_body_types[] = {"application/json", NULL};
 const char *const api_patch_types[] = {"application/merge-patch+json", "application/json", NULL};
@@ -37,6 +38,7 @@ static bool api_path_make(const struct api_options *options, const struct api_en
         return true;
     }
     if (options->paths[e->base] == NULL) return false;
+    if (e->base == API_BASE_DOCS && options->paths[API_BASE_OPENAPI] == NULL) return false;
     *ret_path = mem_printf("%s%s", options->paths[e->base], e->path);
     return true;
 }
@@ -101,10 +103,11 @@ static void api_statements_init(struct api *api)
     }
 }
 
-static void api_documents_init(struct api *api)
+static void api_documents_init(struct api *api, const struct api_options *options)
 {
     char digest[DIGEST_SHA256_HEX_BYTES];
 
+    api_docs_init(api, options);
     api_root_write(api, &api->root);
     openapi_write(api, &api->document);
     digest_sha256_hex(api->document.data, api->document.len, digest);
@@ -121,7 +124,7 @@ int api_new(const struct api_options *options, struct api **ret_api, struct erro
         return -1;
     }
     api_statements_init(api);
-    api_documents_init(api);
+    api_documents_init(api, options);
     *ret_api = api;
     return 0;
 }
@@ -135,6 +138,7 @@ void api_free(struct api *api)
     }
     buf_clear(&api->document);
     buf_clear(&api->root);
+    buf_clear(&api->docs_html);
     json_validator_free(api->validator);
     free(api->operations);
     free(api->routes);

@@ -6,6 +6,7 @@
 
 #include "admin/admin.h"
 #include "api/api.h"
+#include "api/docs.h"
 #include "base/buf.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -32,6 +33,7 @@ struct serve {
     struct buf settings;           /* as conf_export writes them */
     struct metrics_name *requests; /* what workers count them under */
     size_t request_count;
+    struct api_docs *docs; /* NULL: there is no Swagger UI */
     /* argv of the next image, of its preflight, and of its migration */
     char **args;
     char **preflight_args;
@@ -134,6 +136,7 @@ static int serve_worker(const struct master_child *child)
         .listen_fds = child->listen_fds,
         .listen_count = child->listen_count,
         .listen_passed = child->listen_passed,
+        .docs = serve->docs,
         .schema_versions = serve->schema_versions.data,
     });
 }
@@ -209,6 +212,20 @@ static struct master_options serve_roles(struct serve *serve)
     };
 }
 
+/* The service is the same without it: a page that links the document takes its place. */
+static struct api_docs *serve_load_docs(const struct conf *conf)
+{
+    struct api_docs *docs = NULL;
+    struct error err;
+
+    if (conf->docs_url == NULL || conf->openapi_url == NULL) return NULL;
+    if (api_docs_load(conf->docs_dir, &docs, &err) != 0) {
+        log_warning("there is no Swagger UI: the page only links the document", LOG_STR("page", conf->docs_url),
+                    LOG_STR("reason", err.message));
+    }
+    return docs;
+}
+
 static int serve_run(const struct command_context *context)
 {
     struct serve serve = {.context = context, .http_limits = serve_http_limits(context->conf)};
@@ -225,6 +242,7 @@ static int serve_run(const struct command_context *context)
     }
     migrate_files_array(files, &serve.schema_versions);
     buf_cstr(&serve.schema_versions);
+    serve.docs = serve_load_docs(context->conf);
     serve_init_args(&serve);
     conf_export(context->conf, &serve.settings);
     migrate_files_free(files);
@@ -232,6 +250,7 @@ static int serve_run(const struct command_context *context)
     struct master_options options = serve_roles(&serve);
     int status = master_run(&options);
 
+    api_docs_free(serve.docs);
     buf_clear(&serve.schema_versions);
     buf_clear(&serve.settings);
     free(serve.requests);

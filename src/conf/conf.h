@@ -86,6 +86,8 @@ struct conf {
     unsigned http_connections; /* per worker */
 
     const char *openapi_url; /* path of the OpenAPI document; NULL: it is not served */
+    const char *docs_url;    /* path of the page that shows it; NULL: it is not served */
+    const char *docs_dir;    /* of Swagger UI's files */
 
     unsigned stop_delay_ms;     /* readiness is 503 for this long before a graceful stop stops accepting */
     unsigned hang_timeout_ms;   /* a worker whose event loop is silent for longer is ended */

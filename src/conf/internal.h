@@ -51,6 +51,7 @@ enum conf_index {
     CONF_ADMIN_LISTEN,
     CONF_WORKERS,
     CONF_MIGRATIONS_DIR,
+    CONF_DOCS_DIR,
     CONF_OTHERS, /* the rows from here on are not known by name */
 };
 

@@ -394,6 +394,8 @@ void conf_value_default(struct conf_state *state, const struct conf_setting *set
         state->conf.workers = processors < setting->max ? processors : (unsigned)setting->max;
     } else if (setting == &conf_table[CONF_MIGRATIONS_DIR]) {
         state->conf.migrations_dir = STRATSLAB_MIGRATIONSDIR;
+    } else if (setting == &conf_table[CONF_DOCS_DIR]) {
+        state->conf.docs_dir = STRATSLAB_DOCSDIR;
     } else if (setting == &conf_table[CONF_CONFIG]) {
         state->conf.config_path = STRATSLAB_SYSCONFDIR "/stratslabd.conf";
     } else if (!conf_value_set(state, setting, slice_of(setting->default_text), &why)) {

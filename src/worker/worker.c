@@ -386,14 +386,17 @@ static uint64_t worker_served_max(const struct conf *conf)
 
 struct api_options worker_api_options(const struct conf *conf)
 {
-    return (struct api_options){.paths = {[API_BASE_OPENAPI] = conf->openapi_url}};
+    return (struct api_options){
+        .paths = {[API_BASE_OPENAPI] = conf->openapi_url, [API_BASE_DOCS] = conf->docs_url},
+    };
 }
 
 static int worker_init(struct worker *w, struct error *err)
 {
-    const struct api_options api_options = worker_api_options(w->options->conf);
+    struct api_options api_options = worker_api_options(w->options->conf);
     struct life_events events = {.ctx = w, .drain = worker_drain, .tick = worker_tick};
 
+    api_options.docs = w->options->docs;
     if (life_new(w->options->channel_fd, &events, &w->life, err) != 0) return -1;
     w->deadline = evtimer_new(life_base(w->life), worker_on_deadline, w);
     if (w->deadline == NULL) return error_set(err, ERROR_SYSTEM, "cannot make a timer");

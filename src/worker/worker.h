@@ -21,6 +21,7 @@ struct worker_options {
     const int *listen_fds;
     size_t listen_count;
     bool listen_passed;          /* they outlive the service: whoever waits there is for the next one */
+    const struct api_docs *docs; /* NULL: there is no Swagger UI */
     const char *schema_versions; /* every migration that this build knows, as a text[] literal */
 };
 

@@ -4,6 +4,7 @@ import os
 
 import pytest
 from support import daemon as daemons
+from support import docs_ui
 from support.cluster import Cluster
 from support.database import Database
 
@@ -22,6 +23,12 @@ def stratslabd():
     if not os.access(program, os.X_OK):
         pytest.fail(f"STRATSLABD={program} is not a program that can be run", pytrace=False)
     return os.path.abspath(program)
+
+
+@pytest.fixture(scope="session")
+def docs_dir(stratslabd):
+    """The folder of Swagger UI's files."""
+    return docs_ui.folder(stratslabd) or docs_ui.cannot_run("this build has no Swagger UI: configure found no npm")
 
 
 @pytest.fixture

@@ -1,0 +1,104 @@
+"""/docs in a real browser: every operation of the document, "Try it out", "Authorize", and no request to anybody else."""
+import os
+from urllib.parse import urlsplit
+
+import pytest
+from support import browser as browsers
+from support import docs_ui
+
+METHODS = ("get", "put", "post", "delete", "options", "head", "patch", "trace")
+SHOWN = """
+return [...document.querySelectorAll(".opblock")].map(block =>
+    block.querySelector(".opblock-summary-method").textContent.toLowerCase() + " " +
+    block.querySelector(".opblock-summary-path").dataset.path)
+"""
+ANSWERED = 'return (document.querySelector(arguments[0] + " .live-responses-table tbody .response-col_status") || {}).textContent'
+
+
+@pytest.fixture
+def browser(tmp_path):
+    missing = browsers.missing()
+    if missing:
+        docs_ui.cannot_run(f"not installed: {missing}")
+    with browsers.Browser(str(tmp_path)) as one:
+        yield one
+
+
+@pytest.fixture
+def keep(stratslabd):
+    """keep(browser, name): a screenshot that stays in the build folder when the tests are over."""
+    folder = os.path.join(os.path.dirname(stratslabd), "artefacts")
+
+    def take(browser, name):
+        os.makedirs(folder, exist_ok=True)
+        browser.screenshot(os.path.join(folder, name))
+
+    return take
+
+
+def operations(daemon):
+    paths = daemon.request("GET", "/openapi.json").json()["paths"]
+    return {f"{method} {path}" for path, item in paths.items() for method in METHODS if method in item}
+
+
+def block_of(browser, method, path):
+    """Opens an operation; the CSS selector of its block."""
+    browser.wait_for("return document.querySelectorAll('.opblock').length", what="operations")
+    ident = browser.script("""
+        for (const block of document.querySelectorAll(".opblock." + CSS.escape("opblock-" + arguments[0])))
+            if (block.querySelector(".opblock-summary-path").dataset.path === arguments[1]) return block.id;
+        """, method, path)
+    assert ident, f"{method} {path} is not shown"
+    selector = f"[id='{ident}']"
+    browser.click(f"{selector} .opblock-summary-control")
+    browser.find(f"{selector} .execute")
+    return selector
+
+
+def execute(browser, block):
+    browser.click(f"{block} .execute")
+    return browser.wait_for(ANSWERED, block, what="an answer").split()[0]
+
+
+def test_shows_all_and_creates(daemon, docs_dir, browser, keep):
+    service = daemon(docs_dir=docs_dir)
+    browser.open(f"{service.url}/docs")
+    browser.wait_for("return document.querySelectorAll('.opblock').length", what="operations")
+    shown = browser.script(SHOWN)
+    assert len(shown) == len(set(shown))
+    assert set(shown) == operations(service)
+    assert "StratsLab" in browser.script("return document.title")
+    assert "stratslabd" in browser.text(".bar .version")
+    keep(browser, "docs.png")
+
+    block = block_of(browser, "post", "/api/v1/strategies")
+    browser.write(f"{block} .body-param__text", '{"name": "From the browser", "kind": "sma_crossover"}')
+    assert execute(browser, block) == "201"
+    keep(browser, "docs-created.png")
+    items = service.request("GET", "/api/v1/strategies").json()["items"]
+    assert [item["name"] for item in items] == ["From the browser"]
+
+    # What has a form of its own: a table of parameters, schemas, and an error that is unfolded.
+    block_of(browser, "get", "/api/v1/backtests")
+    browser.click(f"{block} tr[data-code='409'] .folded")
+    browser.find(f"{block} tr.response[data-code='409'] .highlight-code")
+    browser.click(f"{block} .opblock-section-request-body .tablinks[data-name='model']")
+    browser.find(f"{block} .json-schema-2020-12")
+    browser.click(".models-control")
+    browser.find(".models .json-schema-2020-12")
+    keep(browser, "docs-open.png")
+    assert browser.console() == []
+    asked = browser.requests()
+    assert len(asked) > 5
+    assert {urlsplit(url).netloc for url in asked} == {f"127.0.0.1:{service.port}"}
+
+
+def test_page_without_swagger_ui(daemon, browser, keep, tmp_path):
+    service = daemon(docs_dir=tmp_path / "nowhere")
+    browser.open(f"{service.url}/docs")
+    assert browser.text("main a") == "/openapi.json"
+    keep(browser, "docs-without-swagger-ui.png")
+    assert browser.console() == []
+    assert [urlsplit(url).path for url in browser.requests()] == ["/docs"]
+    browser.click("main a")
+    browser.wait_for("return location.pathname === '/openapi.json'")
