@@ -68,6 +68,10 @@ cmd:promtool   prometheus
 cmd:zsh        zsh
 cmd:chromium   chromium
 cmd:chromedriver chromium-driver
+cmd:openssl    openssl
+sbin:logrotate logrotate
+sbin:nginx     nginx-light
+sbin:pgbouncer pgbouncer
 '
 
 # The folder of a new enough server's programs; Debian keeps them off PATH.
@@ -91,6 +95,7 @@ int main(void) { return 0; }' | "$@" -x c - -o /dev/null 2>/dev/null; }
 has() {
     case $1 in
     cmd:*) command -v "${1#cmd:}" >/dev/null ;;
+    sbin:*) [ -x "/usr/sbin/${1#sbin:}" ] || command -v "${1#sbin:}" >/dev/null ;;
     pc:*) command -v pkg-config >/dev/null && pkg-config --exists "${1#pc:}" ;;
     py:*) /usr/bin/python3 -c "import ${1#py:}" 2>/dev/null || python3 -c "import ${1#py:}" 2>/dev/null ;;
     cc:) compiles "${CC:-cc}" ;;
@@ -200,6 +205,28 @@ install_promtool() {
     trap - EXIT INT TERM HUP
 }
 
+# Packages that start a service of theirs at once and at each boot, of which only the program is wanted. While they are
+# installed invoke-rc.d(8) is told to start nothing.
+install_idle() {
+    policy=/usr/sbin/policy-rc.d
+    ours=
+    if [ ! -e $policy ]; then
+        ours=yes
+        trap 'as_root rm -f $policy' EXIT
+        trap 'exit 130' INT TERM HUP
+        printf '#!/bin/sh\nexit 101\n' | as_root tee $policy >/dev/null
+        as_root chmod 755 $policy
+    fi
+    apt_install "$@"
+    if command -v systemctl >/dev/null; then
+        for package in "$@"; do as_root systemctl --quiet disable "${package%-light}.service" >&2 || :; done
+    fi
+    if [ -n "$ours" ]; then
+        as_root rm -f $policy
+        trap - EXIT INT TERM HUP
+    fi
+}
+
 # Installs what is missing of a table's packages.
 install_needs() {
     packages=$(missing "$1" | sort -u)
@@ -211,17 +238,21 @@ install_needs() {
     fi
     as_root apt-get update >&2 || say "apt-get update had failures (above); going on with what it knows"
     plain=
+    idle=
     for package in $packages; do
         case $package in
         libllhttp-dev) if apt_has "$package"; then plain="$plain $package"; fi ;;
         libclang-rt-dev) if apt_has "$package"; then plain="$plain $package"; else plain="$plain libclang-rt-14-dev"; fi
             ;;
         postgresql | prometheus) ;;
+        nginx-light | pgbouncer) idle="$idle $package" ;;
         *) plain="$plain $package" ;;
         esac
     done
     # shellcheck disable=SC2086 # one word a package
     if [ -n "$plain" ]; then apt_install $plain; fi
+    # shellcheck disable=SC2086 # the same
+    if [ -n "$idle" ]; then install_idle $idle; fi
     case $packages in *postgresql*) install_server ;; esac
     case $packages in *prometheus*) install_promtool ;; esac
     if ! has pc:libllhttp; then install_llhttp; fi

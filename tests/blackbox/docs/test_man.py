@@ -10,7 +10,7 @@ from support import daemon as daemons
 
 TOP = os.path.normpath(os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", ".."))
 LITERALS = r'((?:"(?:[^"\\]|\\.)*"\s*)+)'
-LOGGED = re.compile(rf"\blog_(?:error|warning)\(\s*(?:\w+ \? {LITERALS}: )?{LITERALS}[,)]")
+LOGGED = re.compile(rf"\blog_(error|warning)\(\s*(?:\w+ \? {LITERALS}: )?{LITERALS}[,)]")
 
 
 def read(path):
@@ -126,14 +126,26 @@ def test_exit_statuses(page):
     assert items(part(page, "Sh", "EXIT STATUS")) == statuses
 
 
-def test_diagnostics(page):
-    logged = set()
+@pytest.fixture(scope="module")
+def logged():
+    """(level, message) of every error and warning that is logged in src/."""
+    found = set()
     for path in glob.glob(os.path.join(TOP, "src", "*", "*.c")):
         text = read(path)
         calls = LOGGED.findall(text)
         assert len(calls) == len(re.findall(r"\blog_(?:error|warning)\(", text)), f"{path}: a call is not understood"
-        for groups in calls:
-            logged |= {"".join(re.findall(r'"((?:[^"\\]|\\.)*)"', literals)) for literals in groups if literals}
-    assert len(logged) > 20
+        for level, *groups in calls:
+            found |= {(level, "".join(re.findall(r'"((?:[^"\\]|\\.)*)"', literals))) for literals in groups if literals}
+    assert len(found) > 20
+    return found
+
+
+def test_diagnostics(page, logged):
     told = {head for head in items(part(page, "Sh", "DIAGNOSTICS")) if not head.startswith("stratslabd: ")}
-    assert told == logged
+    assert told == {message for _, message in logged}
+
+
+def test_errors_and_warnings_in_operations(logged):
+    rows = re.findall(r"^\| (error|warning) \| `(.*?)` \| ", read("docs/operations.md"), re.MULTILINE)
+    assert len(set(rows)) == len(rows)
+    assert set(rows) == logged

@@ -1,0 +1,86 @@
+"""docs/operations.md, "Through PgBouncer": what it says of pool_mode = session, and of transaction, is so."""
+import os
+import shutil
+import tempfile
+
+import psycopg
+import pytest
+from psycopg import conninfo
+from support import daemon as daemons
+from support.database import make_url
+from support.ports import Port
+from support.service import Service
+from support.wait import wait_until
+
+PROGRAM = shutil.which("pgbouncer", path="/usr/sbin:/usr/bin:" + os.environ.get("PATH", ""))
+
+
+@pytest.fixture
+def pooler(database):
+    """pooler("session") starts one before the database: its URL, and the program."""
+    services, ports = [], []
+    folder = tempfile.mkdtemp(prefix="stratslab-pgbouncer.", dir="/tmp")
+    os.chmod(folder, 0o755)
+
+    def start(mode, **settings):
+        assert PROGRAM, "pgbouncer is missing: scripts/dev.sh deps"
+        own = conninfo.conninfo_to_dict(database.url)
+        ports.append(Port())
+        port = int(ports[-1])
+        with open(f"{folder}/users.txt", "w", encoding="ascii") as f:
+            f.write(f'"{own["user"]}" "{own["password"]}"\n')
+        settings = {"listen_addr": "127.0.0.1", "listen_port": port, "unix_socket_dir": "", "auth_type": "scram-sha-256",
+                    "auth_file": f"{folder}/users.txt", "pool_mode": mode, "ignore_startup_parameters": "options",
+                    "default_pool_size": 8, "admin_users": own["user"], **settings}
+        with open(f"{folder}/pgbouncer.ini", "w", encoding="ascii") as f:
+            f.write(f'[databases]\n{database.name} = host={own["host"]} port={own["port"]}\n[pgbouncer]\n')
+            f.writelines(f"{name} = {value}\n" for name, value in settings.items())
+        services.append(Service([PROGRAM, f"{folder}/pgbouncer.ini"], port, f"{folder}/log"))
+        return make_url({**own, "host": "127.0.0.1", "port": str(port)}), services[-1]
+
+    yield start
+    for service in services:
+        service.stop()
+    for port in ports:
+        port.release()
+    shutil.rmtree(folder)
+
+
+def test_session_mode_serves_migrates_and_survives_the_pooler_s_restart(daemon, database, pooler, stratslabd):
+    url, service = pooler("session")
+    d = daemon(DATABASE_URL=url, workers=2)
+    with d.client() as c:
+        made = c.request("POST", "/api/v1/strategies", {"name": "A", "kind": "sma_crossover"})
+        assert made.status == 201
+        for _ in range(50):
+            assert c.request("GET", f"/api/v1/strategies/{made.json()['id']}").status == 200
+    done = daemons.run(stratslabd, "reload", "--wait", timeout=60, admin_listen=f"127.0.0.1:{d.admin_port}")
+    assert done.returncode == 0, done.stdout + done.stderr
+    service.stop()
+    wait_until(lambda: d.request("GET", "/health/ready").status == 503, 15, "the loss to be noticed")
+    service.start()
+    wait_until(lambda: d.request("GET", "/health/ready").status == 200, 15, "the connection to be back")
+    assert d.request("GET", "/api/v1/strategies").status == 200
+
+
+def test_session_mode_keeps_the_role_s_limits(daemon, database, pooler):
+    """The pooler drops ours, which are sent at connection; those of the role hold."""
+    url, _ = pooler("session")
+    with database.connect() as admin:
+        admin.execute(f"ALTER ROLE {database.role} SET statement_timeout = '5s'")
+    with psycopg.connect(url, options="-c statement_timeout=1234") as c:
+        assert c.execute("SHOW statement_timeout").fetchone() == ("5s",)
+    assert daemon(DATABASE_URL=url, workers=1).request("GET", "/api/v1/strategies").status == 200
+
+
+def test_without_ignore_startup_parameters_it_is_refused_with_a_reason(start_daemon, database, pooler):
+    url, _ = pooler("session", ignore_startup_parameters="")
+    d = start_daemon(wait=False, expect_exit=None, DATABASE_URL=url, migrate_on_start="off", workers=1)
+    d.wait_log("unsupported startup parameter: options", 20)
+
+
+def test_transaction_mode_does_not_work(start_daemon, database, pooler):
+    """One server connection for two workers makes it certain: each prepares what the other has prepared there."""
+    url, _ = pooler("transaction", default_pool_size=1)
+    d = start_daemon(wait=False, expect_exit=None, DATABASE_URL=url, workers=2)
+    d.wait_log('prepared statement .* already exists', 20)
