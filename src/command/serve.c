@@ -150,6 +150,7 @@ static int serve_configure_log(const struct conf *conf, struct error *err)
         .journal_prefix = getenv("JOURNAL_STREAM") != NULL,
         .fd = 2,
     });
+    log_set_role("master"); /* which this is going to be */
     return conf->log_file[0] == '\0' ? 0 : log_open(conf->log_file, err);
 }
 
