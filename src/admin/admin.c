@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "admin/metrics.h"
+#include "admin/page.h"
 #include "admin/status.h"
 #include "base/clock.h"
 #include "base/log.h"
@@ -15,6 +16,7 @@ struct admin {
     struct http_router *router;
     struct http_hooks hooks;
     struct http_server *server;
+    struct buf page_policy;
 };
 
 static void admin_health(struct http_exchange *x)
@@ -29,13 +31,21 @@ static void admin_live(struct http_exchange *x)
     http_respond_health(x, "ok");
 }
 
+/* JSON for programs, the page for a browser, which says that it would rather have HTML. */
 static void admin_status(struct http_exchange *x)
 {
     const struct admin *a = http_exchange_context(x);
     struct buf body = {0};
 
-    admin_status_json(a->options->board, &body);
     http_exchange_add_header(x, "Cache-Control", SLICE_LIT("no-store"));
+    http_exchange_add_header(x, "Vary", SLICE_LIT("Accept"));
+    if (http_exchange_prefers(x, "text/html", "application/json")) {
+        http_exchange_add_header(x, "Content-Security-Policy", buf_slice(&a->page_policy));
+        http_exchange_add_header(x, "Referrer-Policy", SLICE_LIT("no-referrer"));
+        http_respond(x, 200, "text/html; charset=utf-8", admin_page());
+        return;
+    }
+    admin_status_json(a->options->board, &body);
     http_respond(x, 200, "application/json", buf_slice(&body));
     buf_clear(&body);
 }
@@ -51,7 +61,8 @@ static void admin_metrics(struct http_exchange *x)
     buf_clear(&body);
 }
 
-static const struct http_route admin_status_route = {.method = HTTP_GET, .path = "/status", .handle = admin_status};
+static const struct http_route admin_status_route = {
+    .method = HTTP_GET, .path = "/status", .handle = admin_status, .produces = HTTP_ANY_TYPE};
 static const struct http_route admin_health_route = {.method = HTTP_GET, .path = "/health", .handle = admin_health};
 static const struct http_route admin_ready_route = {
     .method = HTTP_GET, .path = "/health/ready", .handle = admin_health};
@@ -89,6 +100,7 @@ static int admin_init(struct admin *a, struct error *err)
 
     if (life_new(a->options->channel_fd, &events, &a->life, err) != 0) return -1;
     if (http_router_new(admin_routes, countof(admin_routes), &a->router, err) != 0) return -1;
+    admin_page_policy(&a->page_policy);
     a->hooks = (struct http_hooks){.ctx = a};
     a->server = http_server_new(life_base(a->life), a->router, a->options->http_limits, &a->hooks);
     for (size_t i = 0; i < a->options->listen_count; i++) {
@@ -113,6 +125,7 @@ int admin_run(const struct admin_options *options)
     }
     http_server_free(a.server);
     http_router_free(a.router);
+    buf_clear(&a.page_policy);
     life_free(a.life);
     return status;
 }

@@ -21,3 +21,11 @@ void digest_sha256_hex(const void *data, size_t len, char out[DIGEST_SHA256_HEX_
     }
     out[2 * sizeof(bytes)] = '\0';
 }
+
+void digest_sha256_base64(const void *data, size_t len, char out[DIGEST_SHA256_BASE64_BYTES])
+{
+    unsigned char bytes[DIGEST_SHA256_BYTES];
+
+    digest_sha256(data, len, bytes);
+    EVP_EncodeBlock((unsigned char *)out, bytes, (int)sizeof(bytes));
+}

@@ -4,10 +4,12 @@
 
 #include <stddef.h>
 
-enum { DIGEST_SHA256_BYTES = 32, DIGEST_SHA256_HEX_BYTES = 65 };
+enum { DIGEST_SHA256_BYTES = 32, DIGEST_SHA256_HEX_BYTES = 65, DIGEST_SHA256_BASE64_BYTES = 45 };
 
 void digest_sha256(const void *data, size_t len, unsigned char out[DIGEST_SHA256_BYTES]);
 /* Lower-case hexadecimal, NUL-terminated. */
 void digest_sha256_hex(const void *data, size_t len, char out[DIGEST_SHA256_HEX_BYTES]);
+/* Base64 (RFC 4648 section 4), NUL-terminated. */
+void digest_sha256_base64(const void *data, size_t len, char out[DIGEST_SHA256_BASE64_BYTES]);
 
 #endif

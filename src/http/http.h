@@ -167,6 +167,8 @@ struct slice http_exchange_request_id(const struct http_exchange *x);
 /* The media type of the body without parameters, as received; absent where there is none. */
 struct slice http_exchange_media_type(const struct http_exchange *x);
 uint64_t http_exchange_started_ns(const struct http_exchange *x); /* monotonic */
+/* Whether the request's Accept gives `type` more weight than `other`. */
+bool http_exchange_prefers(struct http_exchange *x, const char *type, const char *other);
 
 /* Walks a query string: false at its end. Decodes "+" and percent-encoding into the arena. *ret_valid is false where
  * the pair is malformed (bad escape, NUL, not UTF-8); name and value are then as received. A name without "=" has an

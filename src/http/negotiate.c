@@ -53,7 +53,7 @@ static int range_weight(struct slice params)
     while (next_param(&params, &name, &value)) {
         if (slice_is_nocase(name, "q")) return parse_weight(value);
     }
-    return 1000;
+    return ACCEPT_WEIGHT_MAX;
 }
 
 /* How closely the range names the type: 3 exactly, 2 by its main type alone, 1 by taking everything, 0 not at all, -1
@@ -69,7 +69,7 @@ static int range_specificity(struct slice range_type, struct slice range_subtype
     return is_same_word(range_subtype, subtype) ? 3 : 0;
 }
 
-bool http_accepts(struct slice accept, const char *type)
+unsigned http_accept_weight(struct slice accept, const char *type)
 {
     struct slice main_type;
     struct slice subtype;
@@ -78,8 +78,10 @@ bool http_accepts(struct slice accept, const char *type)
     int best = 0;
     int best_weight = 0;
 
-    if (strcmp(type, HTTP_ANY_TYPE) == 0) return true;
-    if (accept.len == 0 || slice_is(accept, "*/*") || !split_type(slice_of(type), &main_type, &subtype)) return true;
+    if (strcmp(type, HTTP_ANY_TYPE) == 0) return ACCEPT_WEIGHT_MAX;
+    if (accept.len == 0 || slice_is(accept, "*/*") || !split_type(slice_of(type), &main_type, &subtype)) {
+        return ACCEPT_WEIGHT_MAX;
+    }
     while (http_list_next(&accept, &element)) {
         struct slice range_type;
         struct slice range_subtype;
@@ -96,7 +98,20 @@ bool http_accepts(struct slice accept, const char *type)
             best_weight = weight;
         }
     }
-    return !any || (best > 0 && best_weight > 0);
+    if (!any) return ACCEPT_WEIGHT_MAX;
+    return best > 0 ? (unsigned)best_weight : 0;
+}
+
+bool http_accepts(struct slice accept, const char *type)
+{
+    return http_accept_weight(accept, type) > 0;
+}
+
+bool http_exchange_prefers(struct http_exchange *x, const char *type, const char *other)
+{
+    const struct slice accept = http_exchange_header(x, "Accept");
+
+    return http_accept_weight(accept, type) > http_accept_weight(accept, other);
 }
 
 bool http_accepts_coding(struct slice accept, const char *coding)

@@ -61,7 +61,7 @@ static void metrics_name_set(struct metrics_name *name, const char *method, cons
 unsigned metrics_find(const struct metrics_catalog *catalog, const char *method, const char *route)
 {
     uint32_t count = atomic_load_explicit(&catalog->count, memory_order_acquire);
-    struct metrics_name name;
+    struct metrics_name name = {.method = ""};
 
     metrics_name_set(&name, method, route);
     for (uint32_t i = METRICS_OTHER + 1; i < count && i < METRICS_NAMES_MAX; i++) {

@@ -1,10 +1,5 @@
 """/docs in a real browser: every operation of the document, "Try it out", "Authorize", and no request to anybody else."""
-import os
 from urllib.parse import urlsplit
-
-import pytest
-from support import browser as browsers
-from support import docs_ui
 
 METHODS = ("get", "put", "post", "delete", "options", "head", "patch", "trace")
 SHOWN = """
@@ -13,27 +8,6 @@ return [...document.querySelectorAll(".opblock")].map(block =>
     block.querySelector(".opblock-summary-path").dataset.path)
 """
 ANSWERED = 'return (document.querySelector(arguments[0] + " .live-responses-table tbody .response-col_status") || {}).textContent'
-
-
-@pytest.fixture
-def browser(tmp_path):
-    missing = browsers.missing()
-    if missing:
-        docs_ui.cannot_run(f"not installed: {missing}")
-    with browsers.Browser(str(tmp_path)) as one:
-        yield one
-
-
-@pytest.fixture
-def keep(stratslabd):
-    """keep(browser, name): a screenshot that stays in the build folder when the tests are over."""
-    folder = os.path.join(os.path.dirname(stratslabd), "artefacts")
-
-    def take(browser, name):
-        os.makedirs(folder, exist_ok=True)
-        browser.screenshot(os.path.join(folder, name))
-
-    return take
 
 
 def operations(daemon):

@@ -2,12 +2,14 @@
 import json
 import os
 import re
+import shutil
 import signal
 import socket
 import subprocess
 import uuid
 
 import pytest
+from support import docs_ui
 from support.client import Client
 from support.daemon import run
 from support.load import Load
@@ -18,6 +20,12 @@ TOP = os.path.normpath(os.path.join(os.path.dirname(os.path.abspath(__file__)), 
 PATH = "/api/v1/strategies"
 REQUESTS = "stratslabd_http_requests_total"
 DURATION = "stratslabd_http_request_duration_seconds"
+
+
+def promtool(*arguments, text=None):
+    if not shutil.which("promtool"):
+        docs_ui.cannot_run("not installed: promtool")
+    return subprocess.run(["promtool", "check", *arguments], input=text, capture_output=True, text=True, timeout=60, check=False)
 
 
 def raw(d, data):
@@ -47,9 +55,8 @@ def test_promtool_takes_it_without_a_word(daemon):
     with d.client() as client:
         make(client)
         client.request("GET", "/nope")
-    done = subprocess.run(["promtool", "check", "metrics"], input=d.admin("GET", "/metrics").body, capture_output=True,
-                          timeout=60, check=False)
-    assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
+    done = promtool("metrics", text=d.admin("GET", "/metrics").text)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 
 def test_each_family_has_help_type_and_samples_in_one_place(daemon):
@@ -377,7 +384,7 @@ def parsed(expressions, folder):
     listed = [{"record": f"panel:{i}", "expr": e} for i, e in enumerate(plain)]
     path = folder / "rules.json"  # which is YAML
     path.write_text(json.dumps({"groups": [{"name": "expressions", "rules": listed}]}), encoding="utf-8")
-    done = subprocess.run(["promtool", "check", "rules", str(path)], capture_output=True, text=True, timeout=60, check=False)
+    done = promtool("rules", str(path))
     assert done.returncode == 0, done.stdout + done.stderr
 
 

@@ -107,10 +107,13 @@ class Browser:
     def text(self, selector):
         return self._call("GET", f"{self.session}/element/{self.find(selector)}/text")
 
+    def devtools(self, command, **parameters):
+        """A command of the DevTools protocol."""
+        return self._call("POST", f"{self.session}/goog/cdp/execute", {"cmd": command, "params": parameters})
+
     def screenshot(self, path):
         """Of the whole page, however long."""
-        command = {"cmd": "Page.captureScreenshot", "params": {"captureBeyondViewport": True, "format": "png"}}
-        picture = self._call("POST", f"{self.session}/goog/cdp/execute", command)["data"]
+        picture = self.devtools("Page.captureScreenshot", captureBeyondViewport=True, format="png")["data"]
         with open(path, "wb") as f:
             f.write(base64.b64decode(picture))
 

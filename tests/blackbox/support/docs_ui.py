@@ -5,7 +5,7 @@ import pytest
 
 
 def cannot_run(reason):
-    """A test that needs Swagger UI or a browser: skipped, unless STRATSLAB_TEST_BROWSER=required, as in CI."""
+    """A test that needs Swagger UI, a browser or promtool: skipped, unless STRATSLAB_TEST_BROWSER=required, as in CI."""
     if os.environ.get("STRATSLAB_TEST_BROWSER") == "required":
         pytest.fail(reason, pytrace=False)
     pytest.skip(reason)

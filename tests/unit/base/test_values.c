@@ -302,6 +302,11 @@ static void test_digest_of_nist_vectors(void)
         digest_sha256_hex(cases[i].text, strlen(cases[i].text), hex);
         UNIT_STR(hex, cases[i].hex);
     }
+
+    char base64[DIGEST_SHA256_BASE64_BYTES];
+
+    digest_sha256_base64("abc", 3, base64);
+    UNIT_STR(base64, "ungWv48Bz+pBQUDeXa4iI7ADYaOWF3qctBD/YfIAFa0=");
 }
 
 static void test_digest_of_a_million(void)

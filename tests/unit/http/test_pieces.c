@@ -200,6 +200,30 @@ static void test_accept(void)
         }
     }
     CU_ASSERT(http_accepts(SLICE_NONE, "text/html"));
+    CU_ASSERT(http_accepts(SLICE_LIT("text/html"), HTTP_ANY_TYPE));
+}
+
+static void test_accept_weighs(void)
+{
+    static const struct {
+        const char *accept;
+        unsigned html;
+        unsigned json;
+    } cases[] = {
+        {"", 1000, 1000},
+        {"*/*", 1000, 1000},
+        {"text/html", 1000, 0},
+        {"application/json", 0, 1000},
+        {"text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8", 1000, 800},
+        {"application/json, text/html;q=0.25", 250, 1000},
+        {"text/*;q=0.5, */*;q=0.125", 500, 125},
+        {"garbage", 1000, 1000},
+    };
+
+    for (size_t i = 0; i < countof(cases); i++) {
+        UNIT_INT(http_accept_weight(slice_of(cases[i].accept), "text/html"), cases[i].html);
+        UNIT_INT(http_accept_weight(slice_of(cases[i].accept), "application/json"), cases[i].json);
+    }
 }
 
 static void test_accept_coding(void)
@@ -311,8 +335,8 @@ static void test_status(void)
 }
 
 static const struct unit_test tests[] = {
-    UNIT_TEST(test_router_finds), UNIT_TEST(test_router_refuses), UNIT_TEST(test_query),
-    UNIT_TEST(test_accept),       UNIT_TEST(test_accept_coding),  UNIT_TEST(test_media_type),
-    UNIT_TEST(test_host),         UNIT_TEST(test_list),           UNIT_TEST(test_status),
+    UNIT_TEST(test_router_finds),  UNIT_TEST(test_router_refuses), UNIT_TEST(test_query),      UNIT_TEST(test_accept),
+    UNIT_TEST(test_accept_weighs), UNIT_TEST(test_accept_coding),  UNIT_TEST(test_media_type), UNIT_TEST(test_host),
+    UNIT_TEST(test_list),          UNIT_TEST(test_status),
 };
 const struct unit_part piece_tests = UNIT_PART(tests);

@@ -169,7 +169,7 @@ static void test_a_catalog_never_has_more_names_than_it_has_room_for(void)
     char route[METRICS_ROUTE_BYTES + 40];
 
     for (unsigned i = 0; i < 2 * METRICS_NAMES_MAX; i++) {
-        snprintf(route, sizeof(route), "/%u/%0100u", i, 1);
+        snprintf(route, sizeof(route), "/%u/%0100u", i, 1U);
         unsigned at = metrics_learn(&catalog, 2 * METRICS_NAMES_MAX, "A-METHOD-OF-GREAT-LENGTH", route);
 
         UNIT_INT(at, i + 1 < METRICS_NAMES_MAX ? i + 1 : METRICS_OTHER);
