@@ -388,17 +388,6 @@ def parsed(expressions, folder):
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-def test_the_alerts_are_expressions_of_what_there_is(daemon, tmp_path):
-    names = {name for name, _, _ in scrape(daemon()).samples}
-    with open(os.path.join(TOP, "docs", "metrics.md"), encoding="utf-8") as f:
-        alerts = re.findall(r"^\| [^|`]+ \| `(.*?stratslabd.*?)`", f.read().split("## What to alert on")[1], re.MULTILINE)
-    assert len(alerts) >= 8
-    for alert in alerts:
-        found = set(re.findall(r"\bstratslabd_\w+", alert))
-        assert found and found <= names, alert
-    parsed(alerts, tmp_path)
-
-
 def test_the_dashboard_names_only_what_there_is(daemon, tmp_path):
     metrics = scrape(daemon())
     names = {name for name, _, _ in metrics.samples}
