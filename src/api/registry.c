@@ -93,6 +93,7 @@ static void api_statements_init(struct api *api)
 {
     size_t at = 0;
 
+    api->statement_count += API_ACCESS_STATEMENTS;
     api->statements = mem_array(api->statement_count, sizeof(struct db_statement *));
     for (size_t i = 0; i < api->operation_count; i++) {
         const struct api_operation *op = &api->operations[i];
@@ -101,6 +102,7 @@ static void api_statements_init(struct api *api)
             api->statements[at++] = &op->variants[v];
         }
     }
+    memcpy(&api->statements[at], api_access_statements, sizeof(api_access_statements));
 }
 
 static void api_documents_init(struct api *api, const struct api_options *options)

@@ -3,6 +3,8 @@
 #include <strings.h>
 
 #include "base/attr.h"
+#include "base/hex.h"
+#include "base/token.h"
 
 /* A shorter word behind "Bearer" is a word. */
 enum { MASK_TOKEN_MIN = 8 };
@@ -102,6 +104,19 @@ static struct mask_span mask_behind_space(struct slice text, size_t space)
     return span;
 }
 
+/* An access token, or a part of one. */
+static struct mask_span mask_in_token(struct slice text, size_t at)
+{
+    const size_t digits = at + strlen(TOKEN_PREFIX);
+    size_t end = digits;
+
+    if (text.len < digits || memcmp(text.data + at, TOKEN_PREFIX, strlen(TOKEN_PREFIX)) != 0) {
+        return (struct mask_span){0};
+    }
+    while (end < text.len && hex_value(text.data[end]) >= 0) end++;
+    return (struct mask_span){digits, end};
+}
+
 static struct mask_span mask_look(struct slice text, size_t at)
 {
     switch (text.data[at]) {
@@ -109,6 +124,8 @@ static struct mask_span mask_look(struct slice text, size_t at)
         return mask_behind_equals(text, at);
     case ' ':
         return mask_behind_space(text, at);
+    case 's':
+        return mask_in_token(text, at);
     case ':':
         if (text.len - at > 3 && memcmp(text.data + at, "://", 3) == 0) return mask_in_url(text, at);
     }

@@ -3,7 +3,8 @@
  *
  * Masked, as "***", is the password of a URL ("://user:password@"), the value behind a name that ends in password,
  * passwd, secret, token, api_key or apikey ("password=…", "access_token=…"), a quoted one behind PASSWORD, and what
- * follows "Bearer" or "Basic". It is the last net: what is known to be secret is not passed on in the first place.
+ * follows "Bearer" or "Basic"; and what follows the prefix of our access tokens, wherever it stands. It is the last
+ * net: what is known to be secret is not passed on in the first place.
  */
 #ifndef BASE_MASK_H
 #define BASE_MASK_H

@@ -1,4 +1,4 @@
-/* The formats of schema.h, for json/ alone. Each returns NULL, or what is wrong ("has no offset"). */
+/* The formats of schema.h, for json/ and for command lines. Each returns NULL, or what is wrong ("has no offset"). */
 #ifndef JSON_FORMAT_H
 #define JSON_FORMAT_H
 

@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "api/operation.h"
-#include "unit.h"
+#include "test_api.h"
 
 static const struct api_param two_params[] = {
     {.in = API_IN_QUERY, .type = DB_TYPE_TEXT, .field = {.name = "a"}},
@@ -207,5 +207,8 @@ int main(void)
         UNIT_TEST(test_paths_of_the_settings),
     };
 
-    return unit_main("api", tests, countof(tests));
+    static const struct unit_part tables = UNIT_PART(tests);
+    const struct unit_part *const parts[] = {&tables, &token_tests};
+
+    return unit_main_parts("api", parts, countof(parts));
 }

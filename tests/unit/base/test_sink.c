@@ -52,6 +52,13 @@ static void test_mask(void)
         {"a bearer token", "a bearer token"},
         {"a bearer ", "a bearer "},
         {"token=a token=b", "token=*** token=***"},
+        {"/stl_0123abcDEF/x?a=stl_0f&b", "/stl_***/x?a=stl_***&b"},
+        {"stl_0", "stl_***"},
+        {"xstl_0fstl_AAz", "xstl_***stl_***z"},
+        {"stl_", "stl_"},
+        {"stl_z", "stl_z"},
+        {"stl", "stl"},
+        {"s", "s"},
     };
     struct buf scratch = {0};
 

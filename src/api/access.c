@@ -1,0 +1,286 @@
+#include "api/access.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "api/operation.h"
+#include "api/tokens.h"
+#include "base/clock.h"
+#include "base/hex.h"
+#include "base/mem.h"
+#include "base/number.h"
+#include "base/token.h"
+
+/* No row where the state is the one that is known; else one for each token, or a bare one where there is none. */
+static const struct db_statement access_load_statement = {
+    .name = "loadTokens",
+    .sql = "SELECT c.state, t.id, encode(t.sha256, 'hex') AS sha256,"
+           "    'read' = ANY (t.scopes) AS can_read, 'write' = ANY (t.scopes) AS can_write,"
+           "    (extract(epoch FROM t.expires_at) * 1000000)::bigint AS expires_us"
+           " FROM access_tokens_state AS c"
+           " LEFT JOIN access_tokens AS t ON t.revoked_at IS NULL"
+           " WHERE c.state IS DISTINCT FROM $1",
+    .access = DB_READ,
+    .param_count = 1,
+    .params = {DB_TYPE_UUID},
+};
+
+/* Several workers tell of one token: only what is news is written. Never waits for a row. */
+static const struct db_statement access_note_statement = {
+    .name = "noteTokens",
+    .sql = "UPDATE access_tokens AS t"
+           " SET last_used_at = n.at"
+           " FROM (SELECT l.id, u.at"
+           "       FROM (SELECT i.id::uuid, to_timestamp(i.us / 1000000.0) AS at"
+           "             FROM unnest($1, $2) AS i(id, us)) AS u"
+           "       JOIN access_tokens AS l ON l.id = u.id"
+           "       WHERE l.last_used_at IS NULL OR l.last_used_at <= u.at - interval '1 minute'"
+           "       FOR NO KEY UPDATE OF l SKIP LOCKED) AS n"
+           " WHERE t.id = n.id",
+    .access = DB_WRITE,
+    .param_count = 2,
+    .params = {DB_TYPE_TEXT_ARRAY, DB_TYPE_INT8_ARRAY},
+};
+
+const struct db_statement *const api_access_statements[API_ACCESS_STATEMENTS] = {&access_load_statement,
+                                                                                 &access_note_statement};
+
+struct api_access {
+    struct db *db;
+    struct api_access_events events;
+    struct tokens tokens;
+    bool loaded; /* once at least */
+    bool loading;
+    bool noting;
+    char state[TOKENS_ID_BYTES]; /* that the tokens are of; "" asks for them whatever it is */
+    struct buf note_ids;
+    struct buf note_times;
+};
+
+struct api_access *api_access_new(struct db *db, const struct api_access_events *events)
+{
+    struct api_access *access = mem_zalloc(sizeof(*access));
+
+    access->db = db;
+    access->events = *events;
+    return access;
+}
+
+void api_access_free(struct api_access *access)
+{
+    if (access == NULL) return;
+    tokens_clear(&access->tokens);
+    buf_clear(&access->note_ids);
+    buf_clear(&access->note_times);
+    free(access);
+}
+
+/* ---- Loading ---- */
+
+static void access_failed(const struct api_access *access, const char *statement, const struct db_result *result)
+{
+    enum db_outcome outcome = db_result_outcome(result);
+
+    if (outcome == DB_DENIED || outcome == DB_FAULT) access->events.failed(access->events.ctx, statement, result);
+}
+
+static struct slice access_column(const struct db_result *result, unsigned row, const char *name)
+{
+    return db_result_value(result, row, db_result_column(result, name));
+}
+
+static bool access_read_token(const struct db_result *result, unsigned row, struct token_entry *ret)
+{
+    const struct slice id = access_column(result, row, "id");
+    const struct slice sha256 = access_column(result, row, "sha256");
+    const struct slice expires_us = access_column(result, row, "expires_us");
+
+    *ret = (struct token_entry){.can_read = slice_is(access_column(result, row, "can_read"), "t"),
+                                .can_write = slice_is(access_column(result, row, "can_write"), "t"),
+                                .expires_us = UINT64_MAX};
+    if (id.len != TOKENS_ID_BYTES - 1 || sha256.len != 2 * (size_t)DIGEST_SHA256_BYTES) return false;
+    memcpy(ret->id, id.data, id.len);
+    for (size_t i = 0; i < DIGEST_SHA256_BYTES; i++) {
+        ret->sha256[i] = (unsigned char)(16 * hex_value(sha256.data[2 * i]) + hex_value(sha256.data[2 * i + 1]));
+    }
+    return expires_us.data == NULL || number_parse_u64(expires_us, &ret->expires_us);
+}
+
+static void access_take(struct api_access *access, const struct db_result *result)
+{
+    const struct slice state = access_column(result, 0, "state");
+    struct tokens fresh;
+    struct token_entry entry;
+
+    tokens_init(&fresh, db_result_rows(result));
+    for (unsigned row = 0; row < db_result_rows(result); row++) {
+        if (access_read_token(result, row, &entry)) tokens_add(&fresh, &entry);
+    }
+    tokens_carry(&fresh, &access->tokens);
+    tokens_clear(&access->tokens);
+    access->tokens = fresh;
+    if (state.len < sizeof(access->state)) {
+        memcpy(access->state, state.data, state.len);
+        access->state[state.len] = '\0';
+    }
+    access->loaded = true;
+    access->events.loaded(access->events.ctx, fresh.count);
+}
+
+static void access_load_done(void *arg, const struct db_result *result)
+{
+    struct api_access *access = arg;
+
+    access->loading = false;
+    if (db_result_outcome(result) != DB_OK) {
+        access_failed(access, access_load_statement.name, result);
+    } else if (db_result_rows(result) > 0) {
+        access_take(access, result);
+    }
+}
+
+static void access_load(struct api_access *access)
+{
+    const struct slice known = access->state[0] == '\0' ? SLICE_NONE : slice_of(access->state);
+    enum db_outcome outcome;
+
+    if (access->loading) return;
+    access->loading = db_submit(access->db, &access_load_statement, &known, access_load_done, access, &outcome) != NULL;
+}
+
+void api_access_connected(struct api_access *access)
+{
+    access->state[0] = '\0';
+    access_load(access);
+}
+
+/* ---- Last use ---- */
+
+static void access_note_done(void *arg, const struct db_result *result)
+{
+    struct api_access *access = arg;
+
+    access->noting = false;
+    if (db_result_outcome(result) != DB_OK) access_failed(access, access_note_statement.name, result);
+}
+
+/* What is lost with the database is told a minute later, if the token is still in use. */
+static void access_note(struct api_access *access)
+{
+    enum db_outcome outcome;
+
+    if (access->noting || db_state(access->db) != DB_STATE_READY) return;
+    buf_reset(&access->note_ids);
+    buf_reset(&access->note_times);
+    if (tokens_note(&access->tokens, &access->note_ids, &access->note_times) == 0) return;
+    const struct slice values[] = {buf_slice(&access->note_ids), buf_slice(&access->note_times)};
+
+    access->noting = db_submit(access->db, &access_note_statement, values, access_note_done, access, &outcome) != NULL;
+}
+
+void api_access_tick(struct api_access *access)
+{
+    access_load(access);
+    access_note(access);
+}
+
+/* ---- Deciding ---- */
+
+static void access_refuse(struct http_exchange *x, const char *challenge, const struct http_problem *problem)
+{
+    http_exchange_add_header(x, "WWW-Authenticate", slice_of(challenge));
+    http_respond_problem(x, problem);
+}
+
+static void access_refuse_stranger(struct http_exchange *x)
+{
+    access_refuse(x, "Bearer realm=\"stratslab\"",
+                  &(struct http_problem){.status = 401,
+                                         .code = "unauthorized",
+                                         .detail = "This needs an access token: Authorization: Bearer stl_…; see "
+                                                   "stratslabd token create."});
+}
+
+static void access_refuse_token(struct http_exchange *x, bool expired)
+{
+    if (expired) {
+        access_refuse(
+            x, "Bearer realm=\"stratslab\", error=\"invalid_token\", error_description=\"The token has expired\"",
+            &(struct http_problem){.status = 401, .code = "invalid_token", .detail = "The access token has expired."});
+    } else {
+        access_refuse(x,
+                      "Bearer realm=\"stratslab\", error=\"invalid_token\", "
+                      "error_description=\"The token is not known\"",
+                      &(struct http_problem){.status = 401,
+                                             .code = "invalid_token",
+                                             .detail = "The access token is not one of this service, or was revoked."});
+    }
+}
+
+static void access_refuse_scope(struct http_exchange *x, enum api_scope scope)
+{
+    struct arena *arena = http_exchange_arena(x);
+    const char *name = api_scope_name(scope);
+
+    access_refuse(x,
+                  arena_printf(arena, "Bearer realm=\"stratslab\", error=\"insufficient_scope\", scope=\"%s\"", name),
+                  &(struct http_problem){
+                      .status = 403,
+                      .code = "insufficient_scope",
+                      .detail = arena_printf(arena, "The access token is good, but has not the scope %s.", name),
+                  });
+}
+
+/* The credentials of the Bearer scheme, whose name has no case (RFC 9110 section 11.1); absent where there are none. */
+static struct slice access_bearer(struct http_exchange *x)
+{
+    struct slice rest = http_exchange_header(x, "Authorization");
+    const struct slice scheme = slice_cut(&rest, ' ');
+
+    return slice_is_nocase(scheme, "Bearer") && rest.data != NULL ? slice_trim(rest) : SLICE_NONE;
+}
+
+static bool access_has_scope(const struct token_entry *entry, enum api_scope scope)
+{
+    return scope == API_SCOPE_WRITE ? entry->can_write : entry->can_read;
+}
+
+bool api_access_admit(struct api_access *access, struct http_exchange *x)
+{
+    const enum api_scope scope = api_scope(api_endpoint_of(http_exchange_route(x)));
+    unsigned char sha256[DIGEST_SHA256_BYTES];
+    struct token_entry *entry;
+
+    if (scope == API_SCOPE_NONE) return true;
+    const struct slice token = access_bearer(x);
+
+    if (token.data == NULL) {
+        access_refuse_stranger(x);
+        return false;
+    }
+    if (!token_digest(token, sha256)) {
+        access_refuse_token(x, false);
+        return false;
+    }
+    if (!access->loaded) {
+        http_respond_problem(x, &(struct http_problem){.status = 503,
+                                                       .code = "database_unavailable",
+                                                       .detail = "The database has been out of reach since the start, "
+                                                                 "so that no access token is known. Try again.",
+                                                       .retry_after_s = 1});
+        return false;
+    }
+    const uint64_t now_us = clock_wall_us();
+
+    entry = tokens_find(&access->tokens, sha256);
+    if (entry == NULL || entry->expires_us <= now_us) {
+        access_refuse_token(x, entry != NULL);
+        return false;
+    }
+    tokens_use(&access->tokens, entry, now_us);
+    if (!access_has_scope(entry, scope)) {
+        access_refuse_scope(x, scope);
+        return false;
+    }
+    return true;
+}

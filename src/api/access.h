@@ -1,0 +1,39 @@
+/*
+ * Who may call the API, where STRATSLAB_AUTH is token: a bearer token (RFC 6750) with the scope that the endpoint asks
+ * for (api_scope). Decided on a request's head, from a table of all tokens in memory: no request costs a query.
+ *
+ * The table is loaded at each new connection to the database, and again within a second of a change. While the database
+ * is away the last one goes on to be used; before the first, requests that carry a token are answered 503.
+ * When a token was last used is kept in the table too, and written once a minute at most.
+ */
+#ifndef API_ACCESS_H
+#define API_ACCESS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "db/db.h"
+#include "http/http.h"
+
+struct api_access;
+
+struct api_access_events {
+    void *ctx;
+    void (*loaded)(void *ctx, size_t tokens);
+    /* A statement of ours failed in a way that will not pass by itself. */
+    void (*failed)(void *ctx, const char *statement, const struct db_result *result);
+};
+
+/* Borrows `db`, which is freed first: what is under way is then dropped. */
+struct api_access *api_access_new(struct db *db, const struct api_access_events *events);
+void api_access_free(struct api_access *access); /* takes NULL */
+
+/* The database is there (again): whatever is in memory may be old. */
+void api_access_connected(struct api_access *access);
+/* Each second. */
+void api_access_tick(struct api_access *access);
+
+/* For http_hooks.admit: true where the request may go on; false: answered (401, 403, 503). */
+bool api_access_admit(struct api_access *access, struct http_exchange *x) ATTR_CHECKED;
+
+#endif
