@@ -32,8 +32,8 @@ static bool conf_unix_parse(struct arena *arena, struct slice text, struct conf_
     return true;
 }
 
-/* In one spelling, so that twins are found: "0:0::1" is "::1". A zone ("%eth0") stays as it is. */
-static const char *conf_v6_canonical(struct arena *arena, struct slice host)
+/* So that twins are found: "0:0::1" is "::1". A zone ("%eth0") stays as it is. */
+const char *conf_v6_canonical(struct arena *arena, struct slice host)
 {
     struct slice zone = host;
     struct slice address = slice_cut(&zone, '%');
@@ -50,8 +50,7 @@ static const char *conf_v6_canonical(struct arena *arena, struct slice host)
                              : arena_printf(arena, "%s%%%.*s", text, SLICE_FMT(zone));
 }
 
-/* A name, or an IPv4 address: what looks like one has to be one. */
-static bool conf_host_is_valid(const char *host)
+bool conf_host_is_valid(const char *host)
 {
     bool numeric = true;
     struct in_addr binary;
@@ -119,24 +118,25 @@ static bool conf_addresses_add(struct conf_addresses *addresses, const struct co
     return true;
 }
 
+bool conf_item_next(struct slice *list, struct slice *ret_word)
+{
+    while (list->len > 0 && strchr(", \t", list->data[0]) != NULL) list->data++, list->len--;
+    *ret_word = (struct slice){list->data, 0};
+    while (list->len > 0 && strchr(", \t", list->data[0]) == NULL) list->data++, list->len--, ret_word->len++;
+    return ret_word->len > 0;
+}
+
 bool conf_addresses_parse(struct arena *arena, struct slice text, struct conf_addresses *ret_addresses, struct buf *why)
 {
     struct conf_addresses addresses = {0};
-    size_t at = 0;
+    struct slice word;
 
-    while (at < text.len) {
-        size_t len = 0;
+    while (conf_item_next(&text, &word)) {
+        bool is_unix = word.len >= strlen("unix:") && strncmp(word.data, "unix:", strlen("unix:")) == 0;
         struct conf_address address = {0};
 
-        while (at + len < text.len && strchr(", \t", text.data[at + len]) == NULL) len++;
-        if (len > 0) {
-            struct slice item = {text.data + at, len};
-            bool is_unix = len >= strlen("unix:") && strncmp(item.data, "unix:", strlen("unix:")) == 0;
-
-            if (!(is_unix ? conf_unix_parse : conf_inet_parse)(arena, item, &address, why)) return false;
-            if (!conf_addresses_add(&addresses, &address, why)) return false;
-        }
-        at += len + 1;
+        if (!(is_unix ? conf_unix_parse : conf_inet_parse)(arena, word, &address, why)) return false;
+        if (!conf_addresses_add(&addresses, &address, why)) return false;
     }
     if (addresses.count == 0) {
         buf_add_str(why, "names no address");
@@ -144,4 +144,13 @@ bool conf_addresses_parse(struct arena *arena, struct slice text, struct conf_ad
     }
     *ret_addresses = addresses;
     return true;
+}
+
+bool conf_address_is_public(const struct conf_address *address)
+{
+    struct in_addr v4;
+
+    if (address->path != NULL) return false;
+    if (inet_pton(AF_INET, address->host, &v4) == 1) return ntohl(v4.s_addr) >> 24 != IN_LOOPBACKNET;
+    return strcmp(address->host, "::1") != 0 && strcasecmp(address->host, "localhost") != 0;
 }

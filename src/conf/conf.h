@@ -30,6 +30,8 @@
 
 enum conf_environment { CONF_ENVIRONMENT_PRODUCTION, CONF_ENVIRONMENT_DEVELOPMENT };
 
+enum conf_auth { CONF_AUTH_TOKEN, CONF_AUTH_OFF };
+
 enum { CONF_LISTEN_MAX = 16 };
 
 /* An address to listen on, as written: "127.0.0.1:8000", "[::1]:8000", "*:8000", "unix:/run/x.sock". */
@@ -52,11 +54,20 @@ enum conf_share {
     CONF_SHARE_OFF,           /* not even those that are */
 };
 
+/* Names in one spelling, in the order in which they were given. */
+struct conf_names {
+    const char *const *items;
+    size_t count;
+};
+
 /* The snapshot. Strings are owned by it. Times are milliseconds, sizes bytes. */
 struct conf {
     enum conf_environment environment;
     struct conf_addresses listen;
     struct conf_addresses admin_listen; /* none: no admin process */
+    enum conf_auth auth;
+    struct conf_names cors_origins;  /* "https://app.example", or "*" alone */
+    struct conf_names allowed_hosts; /* "api.example", "*.example", "[::1]"; none: any */
     unsigned workers;
     const char *migrations_dir;
     const char *config_path;
@@ -114,6 +125,9 @@ struct conf {
 int conf_load(const char *const *environ_list, const char *const *sets, size_t set_count, struct conf **ret_conf,
               struct error *err) ATTR_CHECKED;
 void conf_free(struct conf *conf); /* takes NULL */
+
+/* Whether somebody on another machine may be able to connect there. */
+bool conf_address_is_public(const struct conf_address *address);
 
 /* Effective settings with their source, secrets masked ("***"; in a URL only the password). */
 void conf_print_text(const struct conf *conf, struct buf *out);

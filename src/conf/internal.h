@@ -18,6 +18,8 @@ enum conf_type {
     CONF_TYPE_ADDRESSES,
     CONF_TYPE_URL_PATH, /* NULL: off */
     CONF_TYPE_SHARE,    /* enum conf_share, or millionths */
+    CONF_TYPE_ORIGINS,
+    CONF_TYPE_HOSTS,
 };
 
 /* One row of the table. */
@@ -101,6 +103,19 @@ void conf_quote(struct slice text, struct buf *out);
 /* address.c */
 bool conf_addresses_parse(struct arena *arena, struct slice text, struct conf_addresses *ret_addresses,
                           struct buf *why) ATTR_CHECKED;
+
+/* A name, or an IPv4 address: what looks like one has to be one. */
+bool conf_host_is_valid(const char *host);
+/* An IPv6 address in its one spelling; NULL where it is none. */
+const char *conf_v6_canonical(struct arena *arena, struct slice host);
+/* Cuts the next word off a list, whose separators are commas and spaces; false at its end. */
+bool conf_item_next(struct slice *list, struct slice *ret_word);
+
+/* names.c: lists that may be empty */
+bool conf_origins_parse(struct arena *arena, struct slice text, struct conf_names *ret_names,
+                        struct buf *why) ATTR_CHECKED;
+bool conf_hosts_parse(struct arena *arena, struct slice text, struct conf_names *ret_names,
+                      struct buf *why) ATTR_CHECKED;
 
 /* file.c */
 struct conf_line {

@@ -122,6 +122,27 @@ const struct conf_setting conf_table[] = {
      .help =
          "Development is lenient where production is not: applied migrations that changed, and ones that come late.",
      .reloadable = true},
+    {.name = "STRATSLAB_AUTH",
+     CONF_CHOICES("token, off"),
+     .offset = CONF_AT(conf.auth),
+     .default_text = "token",
+     .help = "Who may use what is under /api/: whoever has an access token (stratslabd token create), or, with off, "
+             "everybody who can connect. Off is for development.",
+     .reloadable = true},
+    {.name = "STRATSLAB_CORS_ORIGINS",
+     .type = CONF_TYPE_ORIGINS,
+     .offset = CONF_AT(conf.cors_origins),
+     .default_text = "",
+     .help = "The web origins whose scripts may read answers in a browser: scheme://host[:port], several with commas "
+             "or spaces between, or * for all. None by default.",
+     .reloadable = true},
+    {.name = "STRATSLAB_ALLOWED_HOSTS",
+     .type = CONF_TYPE_HOSTS,
+     .offset = CONF_AT(conf.allowed_hosts),
+     .default_text = "",
+     .help = "The host names that requests may be for, without ports; *.example.com is every name below that one. "
+             "Others are answered 421, except for the health paths. Any by default.",
+     .reloadable = true},
     {.name = "STRATSLAB_MIGRATE_ON_START",
      .type = CONF_TYPE_BOOLEAN,
      .offset = CONF_AT(conf.migrate_on_start),

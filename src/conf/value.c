@@ -112,7 +112,7 @@ static void conf_boolean_print(const struct conf_setting *setting, const void *a
 
 /* The enums of struct conf are as wide as this. */
 _Static_assert(sizeof(enum conf_environment) == sizeof(unsigned) && sizeof(enum log_level) == sizeof(unsigned) &&
-                   sizeof(enum log_format) == sizeof(unsigned),
+                   sizeof(enum log_format) == sizeof(unsigned) && sizeof(enum conf_auth) == sizeof(unsigned),
                "a choice is stored as an unsigned int");
 
 static bool conf_choice_set(struct conf_state *state, const struct conf_setting *setting, struct slice text, void *at,
@@ -330,6 +330,25 @@ static void conf_share_print(const struct conf_setting *setting, const void *at,
     while (out->data[out->len - 1] == '0') out->len--;
 }
 
+static bool conf_names_set(struct conf_state *state, const struct conf_setting *setting, struct slice text, void *at,
+                           struct buf *why)
+{
+    struct conf_names names = {0};
+
+    if (!(setting->type == CONF_TYPE_ORIGINS ? conf_origins_parse : conf_hosts_parse)(state->arena, text, &names, why))
+        return false;
+    *(struct conf_names *)at = names;
+    return true;
+}
+
+static void conf_names_print(const struct conf_setting *setting, const void *at, struct buf *out)
+{
+    const struct conf_names *names = at;
+
+    (void)setting;
+    for (size_t i = 0; i < names->count; i++) buf_printf(out, "%s%s", i == 0 ? "" : ",", names->items[i]);
+}
+
 static const struct conf_type_row conf_types[] = {
     [CONF_TYPE_TEXT] = {"text", conf_text_set, conf_text_print, NULL},
     [CONF_TYPE_PATH] = {"path", conf_text_set, conf_text_print, NULL},
@@ -342,6 +361,8 @@ static const struct conf_type_row conf_types[] = {
     [CONF_TYPE_ADDRESSES] = {"address list", conf_addresses_set, conf_addresses_print, NULL},
     [CONF_TYPE_URL_PATH] = {"URL path", conf_url_path_set, conf_url_path_print, NULL},
     [CONF_TYPE_SHARE] = {"on, off, errors, or a share such as 0.01", conf_share_set, conf_share_print, NULL},
+    [CONF_TYPE_ORIGINS] = {"list of origins", conf_names_set, conf_names_print, NULL},
+    [CONF_TYPE_HOSTS] = {"list of host names", conf_names_set, conf_names_print, NULL},
 };
 
 const char *conf_type_text(const struct conf_setting *setting)

@@ -29,6 +29,10 @@ void test_value_addresses(void);
 void test_value_addresses_refused(void);
 void test_value_addresses_too_many(void);
 void test_value_admin_listen_none(void);
+void test_value_origins(void);
+void test_value_hosts(void);
+void test_value_names_refused(void);
+void test_address_is_public(void);
 
 void test_sources_precedence(void);
 void test_sources_credentials(void);

@@ -301,3 +301,106 @@ void test_value_admin_listen_none(void)
         conf_free(conf);
     }
 }
+
+static void check_names(const struct conf_names *names, const char *const *expected)
+{
+    size_t count = 0;
+
+    while (expected[count] != NULL) count++;
+    CU_ASSERT_EQUAL_FATAL(names->count, count);
+    for (size_t i = 0; i < count; i++) UNIT_STR(names->items[i], expected[i]);
+}
+
+/* As browsers write them. */
+void test_value_origins(void)
+{
+    struct conf *conf =
+        test_load_one("STRATSLAB_CORS_ORIGINS=https://App.Example, HTTP://localhost:3000 https://a.b:443 http://a.b:80,"
+                      "http://a.b:443  http://[0:0::1]:8000 app+x://h",
+                      NULL);
+
+    check_names(&conf->cors_origins, TEST_LIST("https://app.example", "http://localhost:3000", "https://a.b",
+                                               "http://a.b", "http://a.b:443", "http://[::1]:8000", "app+x://h"));
+    conf_free(conf);
+    conf = test_load_one("STRATSLAB_CORS_ORIGINS= * ", NULL);
+    check_names(&conf->cors_origins, TEST_LIST("*"));
+    conf_free(conf);
+    conf = test_load_one("STRATSLAB_CORS_ORIGINS=", NULL);
+    UNIT_INT(conf->cors_origins.count, 0);
+    UNIT_INT(conf->auth, CONF_AUTH_TOKEN);
+    conf_free(conf);
+}
+
+void test_value_hosts(void)
+{
+    struct conf *conf = test_load_one("STRATSLAB_ALLOWED_HOSTS=API.example *.Example.org,192.0.2.1 [0:0::1]", NULL);
+
+    check_names(&conf->allowed_hosts, TEST_LIST("api.example", "*.example.org", "192.0.2.1", "[::1]"));
+    conf_free(conf);
+    conf = test_load_one(NULL, "STRATSLAB_ALLOWED_HOSTS=");
+    UNIT_INT(conf->allowed_hosts.count, 0);
+    conf_free(conf);
+}
+
+void test_value_names_refused(void)
+{
+#define NO_ORIGIN " is no origin: scheme://host or scheme://host:port, without a path or a slash behind"
+#define NO_HOST " is no host name: api.example.com, *.example.com, 192.0.2.1 or [2001:db8::1]"
+    static const struct {
+        const char *set, *message;
+    } cases[] = {
+        {"STRATSLAB_CORS_ORIGINS=app.example", "\"app.example\"" NO_ORIGIN},
+        {"STRATSLAB_CORS_ORIGINS=https://app.example/", "\"https://app.example/\"" NO_ORIGIN},
+        {"STRATSLAB_CORS_ORIGINS=https://", "\"https://\"" NO_ORIGIN},
+        {"STRATSLAB_CORS_ORIGINS=://a", "\"://a\"" NO_ORIGIN},
+        {"STRATSLAB_CORS_ORIGINS=1http://a", "\"1http://a\"" NO_ORIGIN},
+        {"STRATSLAB_CORS_ORIGINS=https://u@a", "\"https://u@a\"" NO_ORIGIN},
+        {"STRATSLAB_CORS_ORIGINS=https://a:0", "\"https://a:0\"" NO_ORIGIN},
+        {"STRATSLAB_CORS_ORIGINS=https://a:65536", "\"https://a:65536\"" NO_ORIGIN},
+        {"STRATSLAB_CORS_ORIGINS=https://:1", "\"https://:1\"" NO_ORIGIN},
+        {"STRATSLAB_CORS_ORIGINS=https://*.example", "\"https://*.example\"" NO_ORIGIN},
+        {"STRATSLAB_CORS_ORIGINS=https://[::z]", "\"https://[::z]\"" NO_ORIGIN},
+        {"STRATSLAB_CORS_ORIGINS=null",
+         "\"null\" is what every local file and sandboxed page sends, and cannot be allowed"},
+        {"STRATSLAB_CORS_ORIGINS=* https://a", "has others beside *, which is all of them"},
+        {"STRATSLAB_CORS_ORIGINS=https://a https://A", "\"https://a\" is there twice"},
+        {"STRATSLAB_ALLOWED_HOSTS=a.example:80", "\"a.example:80\" has a port: a host is listed by its name alone"},
+        {"STRATSLAB_ALLOWED_HOSTS=*", "\"*\"" NO_HOST},
+        {"STRATSLAB_ALLOWED_HOSTS=*.", "\"*.\"" NO_HOST},
+        {"STRATSLAB_ALLOWED_HOSTS=*.[::1]", "\"*.[::1]\"" NO_HOST},
+        {"STRATSLAB_ALLOWED_HOSTS=a/b", "\"a/b\"" NO_HOST},
+        {"STRATSLAB_ALLOWED_HOSTS=192.0.2.256", "\"192.0.2.256\"" NO_HOST},
+        {"STRATSLAB_ALLOWED_HOSTS=[::1", "\"[::1\" has a port: a host is listed by its name alone"},
+        {"STRATSLAB_ALLOWED_HOSTS=a b A", "\"a\" is there twice"},
+    };
+
+    for (size_t i = 0; i < countof(cases); i++) {
+        char message[256];
+
+        snprintf(message, sizeof(message), "--set: %.*s: %s", (int)strcspn(cases[i].set, "="), cases[i].set,
+                 cases[i].message);
+        test_refused(NULL, TEST_LIST(cases[i].set), message);
+    }
+}
+
+void test_address_is_public(void)
+{
+    static const struct {
+        const char *text;
+        bool is_public;
+    } cases[] = {
+        {"127.0.0.1:1", false}, {"127.9.9.9:1", false},  {"[::1]:1", false},    {"localhost:1", false},
+        {"unix:/x", false},     {"*:1", true},           {"0.0.0.0:1", true},   {"[::]:1", true},
+        {"192.0.2.1:1", true},  {"api.example:1", true}, {"[fe80::1]:1", true},
+    };
+
+    for (size_t i = 0; i < countof(cases); i++) {
+        char set[64];
+
+        snprintf(set, sizeof(set), "STRATSLAB_LISTEN=%s", cases[i].text);
+        struct conf *conf = test_load_one(NULL, set);
+
+        CU_ASSERT_EQUAL(conf_address_is_public(&conf->listen.items[0]), cases[i].is_public);
+        conf_free(conf);
+    }
+}
