@@ -120,14 +120,28 @@ static bool check_route(struct http_conn *conn, const struct http_target *target
     return true;
 }
 
+/* A hook that refuses has answered; one that did neither would leave the client waiting for ever. */
+static bool check_refusal(const struct http_conn *conn)
+{
+    if (conn->state == CONN_BODY) abort();
+    return false;
+}
+
+static bool check_screen(struct http_conn *conn, const struct http_target *target)
+{
+    const struct http_hooks *hooks = conn->server->hooks;
+    const struct slice path = target->asterisk ? SLICE_LIT("*") : target->path;
+
+    if (hooks->screen == NULL || hooks->screen(hooks->ctx, &conn->x, path)) return true;
+    return check_refusal(conn);
+}
+
 static bool check_admission(struct http_conn *conn)
 {
     const struct http_hooks *hooks = conn->server->hooks;
 
     if (hooks->admit == NULL || hooks->admit(hooks->ctx, &conn->x)) return true;
-    /* A hook that refuses has answered; one that did neither would leave the client waiting for ever. */
-    if (conn->state == CONN_BODY) abort();
-    return false;
+    return check_refusal(conn);
 }
 
 static bool check_content_size(struct http_conn *conn)
@@ -212,8 +226,8 @@ bool conn_decide(struct http_conn *conn)
     if (!check_target(conn, &target)) return false;
     decide_connection(x);
     x->complete = !has_content(&x->head);
-    if (!check_expect(conn) || !check_route(conn, &target) || !check_admission(conn) || !check_content_size(conn) ||
-        !check_content_type(conn) || !check_accept(conn)) {
+    if (!check_expect(conn) || !check_screen(conn, &target) || !check_route(conn, &target) || !check_admission(conn) ||
+        !check_content_size(conn) || !check_content_type(conn) || !check_accept(conn)) {
         return false;
     }
     invite_content(conn);

@@ -3,8 +3,9 @@
  *
  * A `struct http_server` lives on one event base in one process. It accepts connections on listening sockets that
  * somebody else owns, reads one request at a time from each (what a client pipelines waits in the input), decides
- * on the head what can be decided there (400, 401, 404, 405, 408, 413, 414, 415, 417, 431, 501, 505), hands complete
- * requests to the route's handler, and writes the answers in order. It knows neither JSON bodies nor the database.
+ * on the head what can be decided there (400, 401, 404, 405, 408, 413, 414, 415, 417, 421, 431, 501, 505), hands
+ * complete requests to the route's handler, and writes the answers in order. It knows neither JSON bodies nor the
+ * database.
  *
  * Everything here runs in the event loop's thread. Nothing blocks.
  */
@@ -107,6 +108,9 @@ struct http_record {
 
 struct http_hooks {
     void *ctx;
+    /* The head is sane; no route was looked for yet. `path` is as received, "*" for OPTIONS of that. Return true to go
+     * on, false after an answer (421, a preflight of CORS). May be NULL. */
+    bool (*screen)(void *ctx, struct http_exchange *x, struct slice path);
     /* A route matched, its handler is about to run. May be NULL. */
     void (*started)(void *ctx, const struct http_exchange *x, const struct http_record *record);
     /* The answer is queued, or the client left. Exactly once for each request of which a byte was read. May be NULL. */

@@ -14,6 +14,7 @@
 #include "ipc/life.h"
 #include "worker/access.h"
 #include "worker/count.h"
+#include "worker/gate.h"
 #include "worker/schema.h"
 
 /* After the time that a graceful stop has, what is left is cancelled, this often and for this long; then it is answered
@@ -35,6 +36,7 @@ struct worker {
     const struct db_statement **statements; /* the api's, and the schema check's */
     struct db *db;
     struct schema_check schema;
+    struct gate gate;
     struct http_router *router;
     struct http_hooks hooks;
     struct http_server *server;
@@ -125,6 +127,7 @@ static void worker_on_database(void *ctx, enum db_state state, const char *reaso
     case DB_STATE_READY:
         metrics_add(&w->count.cells->reconnects, db_reconnects(w->db) - w->reconnects);
         w->reconnects = db_reconnects(w->db);
+        gate_connected(&w->gate); /* before the check that lets requests in */
         schema_check_run(&w->schema);
         break;
     case DB_STATE_DOWN:
@@ -158,6 +161,28 @@ static void worker_on_fault(void *ctx, const struct http_exchange *x, const char
 }
 
 /* ---- Requests ---- */
+
+static bool worker_screen(void *ctx, struct http_exchange *x, struct slice path)
+{
+    const struct worker *w = ctx;
+
+    return gate_screen(&w->gate, x, path);
+}
+
+static bool worker_admit(void *ctx, struct http_exchange *x)
+{
+    const struct worker *w = ctx;
+
+    return gate_admit(&w->gate, x);
+}
+
+static void worker_answering(void *ctx, struct http_exchange *x, unsigned status)
+{
+    const struct worker *w = ctx;
+
+    (void)status;
+    gate_answering(&w->gate, x);
+}
 
 static void worker_count(struct worker *w)
 {
@@ -312,6 +337,7 @@ static void worker_tick(void *ctx)
     w->cells->heartbeat_ms = clock_monotonic_ms();
     worker_count(w);
     if (w->cells->database == SCOREBOARD_DATABASE_MISMATCH) schema_check_run(&w->schema);
+    gate_tick(&w->gate);
     if (w->options->conf->max_memory > 0 && process_resident_bytes(getpid()) > w->options->conf->max_memory) {
         worker_tire(w, "STRATSLAB_MAX_MEMORY");
     }
@@ -350,6 +376,7 @@ static void worker_init_database(struct worker *w)
     };
 
     w->db = db_new(life_base(w->life), &options, worker_on_database, w);
+    gate_init(&w->gate, conf, w->db);
     w->schema = (struct schema_check){
         .db = w->db, .versions = slice_of(w->options->schema_versions), .done = worker_on_schema, .ctx = w};
     api_attach(
@@ -367,6 +394,9 @@ static int worker_init_http(struct worker *w, struct error *err)
     count_init(&w->count, w->options->board, w->options->slot, routes, count);
     w->hooks = (struct http_hooks){
         .ctx = w,
+        .screen = worker_screen,
+        .admit = worker_admit,
+        .answering = worker_answering,
         .started = worker_on_request,
         .ended = worker_on_answer,
         .connections = worker_on_connections,
@@ -411,6 +441,7 @@ static void worker_clear(struct worker *w)
     http_server_free(w->server);
     http_router_free(w->router);
     db_free(w->db);
+    gate_clear(&w->gate);
     api_free(w->api);
     free(w->statements);
     count_clear(&w->count);

@@ -1,0 +1,31 @@
+/*
+ * Who may ask: the hosts that requests may be for, the web origins that may read answers, and access tokens, as the
+ * settings have them. The functions are those of http_hooks.
+ */
+#ifndef WORKER_GATE_H
+#define WORKER_GATE_H
+
+#include "api/access.h"
+#include "conf/conf.h"
+#include "http/cors.h"
+
+struct gate {
+    const struct conf *conf;
+    struct api_access *access; /* NULL where everybody may do everything */
+    bool failing;              /* the tokens cannot be read: it was said, and has not passed */
+    struct http_cors cors;
+};
+
+/* Borrows both; the gate does not move. */
+void gate_init(struct gate *gate, const struct conf *conf, struct db *db);
+void gate_clear(struct gate *gate); /* after the db is freed */
+/* The database is there (again). */
+void gate_connected(struct gate *gate);
+/* Each second. */
+void gate_tick(struct gate *gate);
+
+bool gate_screen(const struct gate *gate, struct http_exchange *x, struct slice path) ATTR_CHECKED;
+bool gate_admit(const struct gate *gate, struct http_exchange *x) ATTR_CHECKED;
+void gate_answering(const struct gate *gate, struct http_exchange *x);
+
+#endif
