@@ -27,7 +27,7 @@ static const char check_usage[] =
 /* One line of the verdict. */
 struct check_line {
     const char *what;
-    const char *ok; /* "ok", "skipped" or "failed" */
+    const char *ok; /* "ok", "warning", "skipped" or "failed" */
     char detail[ERROR_MESSAGE_MAX];
 };
 
@@ -180,6 +180,23 @@ static int check_database(struct check *c)
     return status;
 }
 
+static void check_access(struct check *c)
+{
+    const struct conf *conf = c->context->conf;
+    const struct conf_address *open = command_open_address(conf);
+
+    if (open != NULL) {
+        check_say(c, "access", "warning",
+                  "STRATSLAB_AUTH is off, and STRATSLAB_LISTEN has %s: whoever can connect there may read and change "
+                  "everything",
+                  open->text);
+    } else {
+        check_say(c, "access", "ok", "%s",
+                  conf->auth == CONF_AUTH_TOKEN ? "tokens are asked for"
+                                                : "open to everybody on this machine: STRATSLAB_AUTH is off");
+    }
+}
+
 static int check_all(struct check *c)
 {
     const struct api_options api_options = worker_api_options(c->context->conf);
@@ -188,6 +205,7 @@ static int check_all(struct check *c)
 
     check_say(c, "settings", "ok", "%s%s", c->context->conf->config_path,
               c->context->conf->config_missing ? " (there is no such file)" : "");
+    check_access(c);
     if ((status = check_state_version(c)) != COMMAND_OK) return status;
     if ((status = check_log_file(c)) != COMMAND_OK) return status;
     if (api_new(&api_options, &c->api, &err) != 0) return check_failed(c, "endpoints", &err);

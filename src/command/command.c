@@ -19,6 +19,7 @@ static const struct command {
     {"health", command_health, "ask the running service whether it is well; for container health checks"},
     {"status", command_status, "what the running service is doing"},
     {"reload", command_reload, "have the running service become the executable that is now on disk"},
+    {"token", command_token, "make, list and revoke access tokens"},
     {"config", command_config, "print the settings in force, and where each comes from"},
     {"openapi", command_openapi, "print the OpenAPI document of the API"},
 };
@@ -116,6 +117,14 @@ static int command_line_parse(struct command_line *line, int argc, char **argv)
     }
     if (line->config != NULL) line->sets[line->set_count++] = line->config;
     return 0;
+}
+
+const struct conf_address *command_open_address(const struct conf *conf)
+{
+    for (size_t i = 0; conf->auth == CONF_AUTH_OFF && i < conf->listen.count; i++) {
+        if (conf_address_is_public(&conf->listen.items[i])) return &conf->listen.items[i];
+    }
+    return NULL;
 }
 
 int command_flags(int argc, char **argv, const char *usage, const char *const *names, unsigned *ret_given)

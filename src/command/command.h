@@ -37,6 +37,7 @@ int command_check(const struct command_context *context, int argc, char **argv);
 int command_health(const struct command_context *context, int argc, char **argv);
 int command_status(const struct command_context *context, int argc, char **argv);
 int command_reload(const struct command_context *context, int argc, char **argv);
+int command_token(const struct command_context *context, int argc, char **argv);
 int command_config(const struct command_context *context, int argc, char **argv);
 int command_openapi(const struct command_context *context, int argc, char **argv);
 
@@ -46,6 +47,9 @@ int command_openapi(const struct command_context *context, int argc, char **argv
  * error.
  */
 int command_flags(int argc, char **argv, const char *usage, const char *const *names, unsigned *ret_given);
+
+/* An address where others than this machine can use the API without a token; NULL where there is none. */
+const struct conf_address *command_open_address(const struct conf *conf);
 
 /* How a migration's session is opened with these settings. */
 struct migrate_options command_migrate_options(const struct conf *conf);

@@ -227,6 +227,15 @@ static struct api_docs *serve_load_docs(const struct conf *conf)
     return docs;
 }
 
+static void serve_warn_open(const struct conf *conf)
+{
+    const struct conf_address *open = command_open_address(conf);
+
+    if (open == NULL) return;
+    log_warning("whoever can connect may read and change everything: STRATSLAB_AUTH is off",
+                LOG_STR("listen", open->text));
+}
+
 static int serve_run(const struct command_context *context)
 {
     struct serve serve = {.context = context, .http_limits = serve_http_limits(context->conf)};
@@ -241,6 +250,7 @@ static int serve_run(const struct command_context *context)
         fprintf(stderr, "stratslabd: %s\n", err.message);
         return command_exit_of(&err);
     }
+    serve_warn_open(context->conf);
     migrate_files_array(files, &serve.schema_versions);
     buf_cstr(&serve.schema_versions);
     serve.docs = serve_load_docs(context->conf);

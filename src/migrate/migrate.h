@@ -79,6 +79,9 @@ int migrate_session_open(const struct migrate_options *options, struct migrate_s
                          struct error *err) ATTR_CHECKED;
 void migrate_session_close(struct migrate_session *s); /* takes NULL; releases the lock */
 
+/* A connection as a session has it, without one; the caller's (PQfinish). */
+int migrate_connect(const struct migrate_options *options, struct pg_conn **ret_conn, struct error *err) ATTR_CHECKED;
+
 /* --- the state: files and ledger, side by side ------------------------------------------------------------------- */
 
 enum migrate_state {

@@ -101,6 +101,11 @@ void session_reset(struct migrate_session *s)
     s->quiet = was_quiet;
 }
 
+int migrate_connect(const struct migrate_options *options, struct pg_conn **ret_conn, struct error *err)
+{
+    return session_connect(options, ret_conn, err);
+}
+
 int migrate_session_open(const struct migrate_options *options, struct migrate_session **ret_session, struct error *err)
 {
     PGconn *conn = NULL;

@@ -1,0 +1,390 @@
+/* `stratslabd token`: access tokens are made, listed and revoked. The database sees a token's hash, never the token. */
+
+#include <libpq-fe.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/digest.h"
+#include "base/mem.h"
+#include "base/number.h"
+#include "base/token.h"
+#include "command/command.h"
+#include "json/format.h"
+
+static const char token_usage[] =
+    "Usage: stratslabd token create NAME [--scope read|write]... [--expires WHEN] [--json]\n"
+    "       stratslabd token list [--all] [--json]\n"
+    "       stratslabd token revoke NAME|ID [--json]\n"
+    "\n"
+    "Access tokens, which clients of the API send where STRATSLAB_AUTH is token:\n"
+    "    Authorization: Bearer stl_...\n"
+    "\n"
+    "  create  make a token, and print it this once: the database keeps its hash\n"
+    "  list    those that are not revoked\n"
+    "  revoke  end one, by its name or its id\n"
+    "\n"
+    "NAME is unique among the tokens that are not revoked: letters, digits and . _ @ -, at most 63. Running services "
+    "take\n"
+    "a new token, and refuse a revoked one, within about a second.\n"
+    "\n"
+    "  --scope SCOPE   read (GET) or write (everything else); both by giving it twice. read where it is not given\n"
+    "  --expires WHEN  a duration from now (12h, 90d), or a time (2027-01-31T00:00:00Z); never where it is not given\n"
+    "  --all           list revoked tokens too\n"
+    "  --json          print JSON\n"
+    "  --help          this text\n";
+
+struct token_call {
+    const struct conf *conf;
+    const struct token_verb *verb;
+    const char *argument;
+    bool can_read;
+    bool can_write;
+    const char *expires; /* NULL: never */
+    bool all;
+    bool json;
+    PGconn *conn;
+};
+
+struct token_verb {
+    const char *name;
+    const char *argument; /* what has to be named; NULL: nothing */
+    bool makes;           /* takes --scope and --expires */
+    bool lists;           /* takes --all */
+    int (*run)(struct token_call *call, struct error *err);
+};
+
+/* What is told of tokens: of the rows that `source` has, called t. */
+#define TOKEN_ROWS(source)                                                                                   \
+    " SELECT row_to_json(j)::text AS json, j.name, array_to_string(j.scopes, ' ') AS scopes, j.created_at, " \
+    "     coalesce(j.expires_at, 'never') AS expires_at, coalesce(j.last_used_at, 'never') AS last_used_at," \
+    "     j.state, j.id"                                                                                     \
+    " FROM (SELECT t.id, t.name, t.scopes, rfc3339(t.created_at) AS created_at,"                             \
+    "           rfc3339(t.expires_at) AS expires_at, rfc3339(t.last_used_at) AS last_used_at,"               \
+    "           rfc3339(t.revoked_at) AS revoked_at,"                                                        \
+    "           CASE WHEN t.revoked_at IS NOT NULL THEN 'revoked'"                                           \
+    "                WHEN t.expires_at <= now() THEN 'expired'"                                              \
+    "                ELSE 'valid' END AS state"                                                              \
+    "       FROM " source " AS t) AS j"                                                                      \
+    " ORDER BY j.id"
+
+enum token_column {
+    COLUMN_JSON,
+    COLUMN_NAME,
+    COLUMN_SCOPES,
+    COLUMN_CREATED,
+    COLUMN_EXPIRES,
+    COLUMN_USED,
+    COLUMN_STATE
+};
+enum { TOKEN_COLUMNS = 8, TOKEN_EXPIRES_DAYS_MAX = 36500 };
+
+/* What a refusal of the database means to whoever typed the command. */
+static const struct token_refusal {
+    const char *sqlstate;
+    const char *constraint; /* "": any */
+    enum error_code code;
+    const char *message;
+} token_refusals[] = {
+    {"23505", "access_tokens_name_key", ERROR_USAGE,
+     "there is a token of this name already: choose another name, or revoke that one first (stratslabd token list)"},
+    {"23514", "access_tokens_name_pattern", ERROR_USAGE,
+     "a name has 1 to 63 letters, digits and . _ @ -, and begins with a letter or a digit"},
+    {"23514", "access_tokens_name_no_id", ERROR_USAGE, "a name may not look like an id"},
+    {"23514", "access_tokens_expires_at_year", ERROR_USAGE, "--expires: after the year 9999"},
+    {"22008", "", ERROR_USAGE, "--expires: there is no such time"},
+    {"42P01", "", ERROR_FAILED, "the database lacks migrations of this build: run stratslabd migrate up"},
+    {"42883", "", ERROR_FAILED, "the database lacks migrations of this build: run stratslabd migrate up"},
+};
+
+static int token_fail(const struct token_call *call, const PGresult *result, struct error *err)
+{
+    const char *sqlstate = PQresultErrorField(result, PG_DIAG_SQLSTATE);
+    const char *constraint = PQresultErrorField(result, PG_DIAG_CONSTRAINT_NAME);
+    const char *message = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
+
+    for (size_t i = 0; sqlstate != NULL && i < countof(token_refusals); i++) {
+        const struct token_refusal *refusal = &token_refusals[i];
+
+        if (strcmp(sqlstate, refusal->sqlstate) != 0) continue;
+        if (refusal->constraint[0] != '\0' && (constraint == NULL || strcmp(constraint, refusal->constraint) != 0)) {
+            continue;
+        }
+        return error_set(err, refusal->code, "%s", refusal->message);
+    }
+    if (PQstatus(call->conn) != CONNECTION_OK) {
+        return error_set(err, ERROR_UNAVAILABLE, "the connection to the database %s was lost",
+                         call->conf->database_label);
+    }
+    return error_set(err, ERROR_REFUSED, "the database %s refuses: %s", call->conf->database_label,
+                     message == NULL ? "no reason was given" : message);
+}
+
+static int token_query(const struct token_call *call, const char *sql, int count, const char *const *values,
+                       PGresult **ret_result, struct error *err)
+{
+    PGresult *result = PQexecParams(call->conn, sql, count, NULL, values, NULL, NULL, 0);
+
+    if (PQresultStatus(result) != PGRES_TUPLES_OK) {
+        token_fail(call, result, err);
+        PQclear(result);
+        return -1;
+    }
+    *ret_result = result;
+    return 0;
+}
+
+/* ---- create ---- */
+
+/* A duration from now, or a time: one of the two is NULL afterwards. */
+static int token_read_expires(const char *text, const char **ret_time, char **ret_ms, struct error *err)
+{
+    const uint64_t most = UINT64_C(86400000) * TOKEN_EXPIRES_DAYS_MAX;
+    uint64_t ms = 0;
+
+    *ret_time = NULL;
+    *ret_ms = NULL;
+    if (text == NULL) return 0;
+    if (number_parse_duration_ms(slice_of(text), &ms)) {
+        if (ms == 0 || ms > most) {
+            return error_set(err, ERROR_USAGE, "--expires %s: a duration is more than nothing and at most %dd", text,
+                             TOKEN_EXPIRES_DAYS_MAX);
+        }
+        *ret_ms = mem_printf("%llu", (unsigned long long)ms);
+        return 0;
+    }
+    if (json_format_date_time(slice_of(text)) != NULL) {
+        return error_set(err, ERROR_USAGE,
+                         "--expires \"%s\" is neither a duration (12h, 90d) nor a time of RFC 3339 "
+                         "(2027-01-31T00:00:00Z)",
+                         text);
+    }
+    *ret_time = text;
+    return 0;
+}
+
+static int token_insert(const struct token_call *call, const char *sha256, PGresult **ret_result, struct error *err)
+{
+    const char *time = NULL;
+    char *ms = NULL;
+
+    if (token_read_expires(call->expires, &time, &ms, err) != 0) return -1;
+    const char *const values[] = {call->argument, sha256,
+                                  call->can_read && call->can_write ? "{read,write}"
+                                  : call->can_write                 ? "{write}"
+                                                                    : "{read}",
+                                  time, ms};
+    int rc = token_query(call,
+                         "WITH e AS (SELECT coalesce($4::timestamptz, now() + $5::bigint * interval '1 ms') AS at),"
+                         " made AS ("
+                         "    INSERT INTO access_tokens (name, sha256, scopes, expires_at)"
+                         "    SELECT $1, decode($2, 'hex'), $3::text[], e.at FROM e WHERE e.at IS NULL OR e.at > now()"
+                         "    RETURNING *)" TOKEN_ROWS("made"),
+                         (int)countof(values), values, ret_result, err);
+
+    free(ms);
+    return rc;
+}
+
+static int token_create(struct token_call *call, struct error *err)
+{
+    char token[TOKEN_BYTES];
+    char sha256[DIGEST_SHA256_HEX_BYTES];
+    PGresult *result;
+
+    if (token_make(token, err) != 0) return -1;
+    digest_sha256_hex(token, TOKEN_LENGTH, sha256);
+    if (token_insert(call, sha256, &result, err) != 0) return -1;
+    if (PQntuples(result) == 0) {
+        PQclear(result);
+        return error_set(err, ERROR_USAGE, "--expires %s is in the past", call->expires);
+    }
+    if (call->json) {
+        printf("{\"token\":\"%s\",%s\n", token, PQgetvalue(result, 0, COLUMN_JSON) + 1);
+    } else {
+        printf("%s\n", token);
+        fprintf(stderr, "This is the token %s (%s; expires: %s). It is shown this once only.\n", call->argument,
+                PQgetvalue(result, 0, COLUMN_SCOPES), PQgetvalue(result, 0, COLUMN_EXPIRES));
+    }
+    PQclear(result);
+    explicit_bzero(token, sizeof(token));
+    return 0;
+}
+
+/* ---- list ---- */
+
+static void token_print_table(const PGresult *result)
+{
+    static const char *const heads[TOKEN_COLUMNS] = {"",        "NAME",      "SCOPES", "CREATED",
+                                                     "EXPIRES", "LAST USED", "STATE",  "ID"};
+    int widths[TOKEN_COLUMNS];
+
+    for (int column = COLUMN_NAME; column < TOKEN_COLUMNS; column++) {
+        widths[column] = (int)strlen(heads[column]);
+        for (int row = 0; row < PQntuples(result); row++) {
+            int width = PQgetlength(result, row, column);
+
+            if (width > widths[column]) widths[column] = width;
+        }
+    }
+    for (int row = -1; row < PQntuples(result); row++) {
+        for (int column = COLUMN_NAME; column < TOKEN_COLUMNS; column++) {
+            const char *text = row < 0 ? heads[column] : PQgetvalue(result, row, column);
+
+            if (column == TOKEN_COLUMNS - 1) {
+                printf("%s\n", text);
+            } else {
+                printf("%-*s  ", widths[column], text);
+            }
+        }
+    }
+}
+
+static int token_list(struct token_call *call, struct error *err)
+{
+    const char *const values[] = {call->all ? "true" : "false"};
+    PGresult *result;
+
+    if (token_query(call, TOKEN_ROWS("(SELECT * FROM access_tokens WHERE $1::boolean OR revoked_at IS NULL)"), 1,
+                    values, &result, err) != 0) {
+        return -1;
+    }
+    if (call->json) {
+        printf("{\"tokens\":[");
+        for (int row = 0; row < PQntuples(result); row++) {
+            printf("%s%s", row == 0 ? "" : ",", PQgetvalue(result, row, COLUMN_JSON));
+        }
+        printf("]}\n");
+    } else if (PQntuples(result) > 0) {
+        token_print_table(result);
+    } else {
+        fprintf(stderr, "There is no token. stratslabd token create NAME makes one.\n");
+    }
+    PQclear(result);
+    return 0;
+}
+
+/* ---- revoke ---- */
+
+static int token_revoke(struct token_call *call, struct error *err)
+{
+    const char *const values[] = {call->argument};
+    PGresult *result;
+
+    if (token_query(call,
+                    "WITH gone AS ("
+                    "    UPDATE access_tokens"
+                    "    SET revoked_at = coalesce(revoked_at, now())"
+                    "    WHERE id::text = lower($1) OR (name = $1 AND revoked_at IS NULL)"
+                    "    RETURNING *)" TOKEN_ROWS("gone"),
+                    1, values, &result, err) != 0) {
+        return -1;
+    }
+    if (PQntuples(result) == 0) {
+        PQclear(result);
+        return error_set(err, ERROR_USAGE, "there is no token with this name or id (stratslabd token list)");
+    }
+    if (call->json) {
+        printf("%s\n", PQgetvalue(result, 0, COLUMN_JSON));
+    } else {
+        printf("%s is revoked. Running services refuse it within about a second.\n",
+               PQgetvalue(result, 0, COLUMN_NAME));
+    }
+    PQclear(result);
+    return 0;
+}
+
+/* ---- The command line ---- */
+
+static const struct token_verb token_verbs[] = {
+    {.name = "create", .argument = "NAME", .makes = true, .run = token_create},
+    {.name = "list", .lists = true, .run = token_list},
+    {.name = "revoke", .argument = "NAME|ID", .run = token_revoke},
+};
+
+static int token_wrong(const char *what, const char *word)
+{
+    fprintf(stderr, "stratslabd token: %s \"%s\"\n%s", what, word, token_usage);
+    return -1;
+}
+
+/* The option's value, behind "=" or in the next word; NULL where this word is not that option. */
+static const char *token_option(const char *name, char **argv, int argc, int *at)
+{
+    const size_t len = strlen(name);
+
+    if (strncmp(argv[*at], name, len) != 0) return NULL;
+    if (argv[*at][len] == '=') return argv[*at] + len + 1;
+    if (argv[*at][len] != '\0') return NULL;
+    return *at + 1 < argc ? argv[++*at] : "";
+}
+
+static int token_parse_scope(struct token_call *call, const char *scope)
+{
+    if (strcmp(scope, "read") != 0 && strcmp(scope, "write") != 0)
+        return token_wrong("no scope, read or write:", scope);
+    call->can_read = call->can_read || scope[0] == 'r';
+    call->can_write = call->can_write || scope[0] == 'w';
+    return 0;
+}
+
+static int token_parse_word(struct token_call *call, int argc, char **argv, int *at)
+{
+    const char *word = argv[*at];
+    const char *value;
+
+    if (call->verb->makes && (value = token_option("--scope", argv, argc, at)) != NULL) {
+        return token_parse_scope(call, value);
+    }
+    if (call->verb->makes && (value = token_option("--expires", argv, argc, at)) != NULL) {
+        call->expires = value;
+    } else if (call->verb->lists && strcmp(word, "--all") == 0) {
+        call->all = true;
+    } else if (strcmp(word, "--json") == 0) {
+        call->json = true;
+    } else if (call->verb->argument != NULL && call->argument == NULL && word[0] != '-') {
+        call->argument = word;
+    } else {
+        return token_wrong("unknown argument", word);
+    }
+    return 0;
+}
+
+/* 0; 1 after --help; -1 after something was refused. */
+static int token_parse(struct token_call *call, int argc, char **argv)
+{
+    for (int at = 1; at < argc; at++) {
+        if (strcmp(argv[at], "--help") != 0 && strcmp(argv[at], "-h") != 0) continue;
+        fputs(token_usage, stdout);
+        return 1;
+    }
+    for (size_t i = 0; argc > 1 && i < countof(token_verbs); i++) {
+        if (strcmp(argv[1], token_verbs[i].name) == 0) call->verb = &token_verbs[i];
+    }
+    if (call->verb == NULL) return token_wrong("not one of create, list, revoke:", argc > 1 ? argv[1] : "");
+    for (int at = 2; at < argc; at++) {
+        if (token_parse_word(call, argc, argv, &at) != 0) return -1;
+    }
+    if (call->verb->argument != NULL && call->argument == NULL) return token_wrong("missing", call->verb->argument);
+    return 0;
+}
+
+int command_token(const struct command_context *context, int argc, char **argv)
+{
+    struct token_call call = {.conf = context->conf};
+    const int parsed = token_parse(&call, argc, argv);
+    struct error err;
+
+    if (parsed != 0) return parsed > 0 ? COMMAND_OK : COMMAND_USAGE;
+    struct migrate_options options = command_migrate_options(call.conf);
+
+    options.boot_timeout_ms = 0;
+    options.application_name = "stratslabd token";
+    int rc = migrate_connect(&options, &call.conn, &err);
+
+    if (rc == 0) rc = call.verb->run(&call, &err);
+    PQfinish(call.conn);
+    if (rc == 0) return COMMAND_OK;
+    fprintf(stderr, "stratslabd token %s: %s\n", call.verb->name, err.message);
+    return command_exit_of(&err);
+}
