@@ -439,6 +439,7 @@ do_up() {
     fi
     export STRATSLAB_LISTEN="${STRATSLAB_LISTEN:-127.0.0.1:8000}"
     export STRATSLAB_ENVIRONMENT="${STRATSLAB_ENVIRONMENT:-development}"
+    export STRATSLAB_AUTH="${STRATSLAB_AUTH:-off}"
     export STRATSLAB_MIGRATIONS_DIR="${STRATSLAB_MIGRATIONS_DIR:-$top/sql/migrations}"
     export STRATSLAB_DOCS_DIR="${STRATSLAB_DOCS_DIR:-$build/docs-ui/files}"
     say "starting the daemon on $STRATSLAB_LISTEN; Ctrl-C ends it"

@@ -151,7 +151,7 @@ def test_three_at_once_migrate_once(one_stack):
 
 
 def test_production_file(stack, images):
-    """The runtime image: secrets from files, limits, no mounts of the source, no published database."""
+    """The runtime image: secrets from files, limits, no mounts of the source, no published database, tokens asked for."""
     os.mkdir(os.path.join(stack.folder, "secrets"))
     with open(os.path.join(stack.folder, "secrets", "postgres_password"), "w") as f:
         f.write("s3cret\n")
@@ -168,6 +168,8 @@ def test_production_file(stack, images):
     assert inspect(api, "{{.HostConfig.ReadonlyRootfs}} {{.HostConfig.CapDrop}}") == "true [ALL]"
     for container in (api, postgres):
         assert "s3cret" not in inspect(container, "{{json .Config.Env}}")
-    assert stack.create("in production").status == 201
+    assert stack.create("in production").status == 401
+    token = stack.exec("stratslabd", "token", "create", "tests", "--scope=read", "--scope=write").stdout.strip()
+    wait_until(lambda: stack.create("in production", token=token).status == 201, 20, "the token to be known")
     stack.run("restart", "postgres")
     stack.wait_status(200)

@@ -373,7 +373,7 @@ def test_the_role_may_do_its_work_and_nothing_else(queue):
     job, = queue.add()
     others = [name for name, in queue.admin.execute(
         "SELECT relname FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'v', 'm', 'S', 'p')")]
-    assert set(others) >= {*TABLES, "backtest_keys", "schema_migrations"}
+    assert set(others) >= {*TABLES, "backtest_keys", "access_tokens", "access_tokens_state", "schema_migrations"}
     allowed = set(queue.admin.execute(
         "SELECT c.relname, p FROM pg_class AS c, unnest(ARRAY['SELECT', 'INSERT', 'UPDATE', 'DELETE', 'TRUNCATE', 'REFERENCES',"
         " 'TRIGGER']) AS p WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'v', 'm', 'p')"
@@ -387,7 +387,8 @@ def test_the_role_may_do_its_work_and_nothing_else(queue):
         for table in TABLES:
             db.execute(f"SELECT * FROM {table}").fetchall()
         for statement in (
-                "SELECT * FROM backtest_keys", "SELECT * FROM schema_migrations",
+                "SELECT * FROM backtest_keys", "SELECT * FROM schema_migrations", "SELECT * FROM access_tokens", "SELECT name FROM access_tokens",
+                "UPDATE access_tokens SET last_used_at = now()", "SELECT * FROM access_tokens_state",
                 "UPDATE backtests SET status = 'queued'", "DELETE FROM backtests", "TRUNCATE backtests",
                 "SELECT * FROM backtests FOR UPDATE", "INSERT INTO strategies (name, kind) VALUES ('x', 'k')",
                 "UPDATE strategies SET name = 'x'", "DELETE FROM strategy_versions", "CREATE TABLE t (n integer)",
@@ -459,7 +460,7 @@ def test_the_group_role_is_made_where_we_may_and_asked_for_where_we_may_not(comm
         work(own_database)
         assert "CREATE ROLE" not in migrate(second.url)
         work(second)
-    down = command("migrate", "down", "--steps", "1", "--yes", DATABASE_URL=second.url)
+    down = command("migrate", "down", "--steps", "2", "--yes", DATABASE_URL=second.url)
     assert down.returncode == 0, down.stderr
     with second.connect() as admin:
         assert admin.execute("SELECT has_table_privilege('stratslab_service', 'strategies', 'SELECT')").fetchone() == (False,)
@@ -477,7 +478,7 @@ def test_the_group_role_is_made_where_we_may_and_asked_for_where_we_may_not(comm
 def test_the_migration_can_be_undone_and_done_again(command, database, queue):
     queue.add()
     queue.admin.execute(f"DROP OWNED BY {queue.role}")
-    for arguments in (("down", "--steps", "1", "--yes"), ("up",), ("redo", "--yes"), ("verify",)):
+    for arguments in (("down", "--steps", "2", "--yes"), ("up",), ("redo", "--yes"), ("verify",)):
         done = command("migrate", *arguments)
         assert done.returncode == 0, done.stderr
     assert queue.statuses() == {"queued": 1}

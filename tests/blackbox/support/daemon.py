@@ -87,7 +87,8 @@ class Daemon:
         self.port, self.admin_port = map(int, self._ports)
         self.url = f"http://127.0.0.1:{self.port}"
         settings = {"listen": f"127.0.0.1:{self.port}", "admin_listen": f"127.0.0.1:{self.admin_port}", "workers": 2,
-                    "migrations_dir": os.path.realpath(MIGRATIONS), "environment": "development", **self.settings}
+                    "migrations_dir": os.path.realpath(MIGRATIONS), "environment": "development", "auth": "off",
+                    **self.settings}
         env = environment(settings)
         name, _, value = self.marker.partition("=")
         env[name] = value

@@ -135,9 +135,9 @@ class Stack:
     def get(self, path, **options):
         return self.request("GET", path, **options)
 
-    def create(self, name, **options):
-        return self.request("POST", "/api/v1/strategies", json.dumps({"name": name, "kind": "sma"}),
-                            {"Content-Type": "application/json"}, **options)
+    def create(self, name, token=None, **options):
+        headers = {"Content-Type": "application/json", **({"Authorization": f"Bearer {token}"} if token else {})}
+        return self.request("POST", "/api/v1/strategies", json.dumps({"name": name, "kind": "sma"}), headers, **options)
 
     def status(self):
         """Of /health; 0 where nobody answers."""
