@@ -22,7 +22,8 @@ RUN mkdir -p /etc/postgresql-common \
     && echo 'create_main_cluster = false' >/etc/postgresql-common/createcluster.conf \
     && apt-get update \
     && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends \
-        curl inotify-tools postgresql postgresql-client procps python3-psycopg python3-pytest python3-pytest-xdist \
+        curl inotify-tools postgresql postgresql-client procps python3-jsonschema python3-psycopg python3-pytest \
+        python3-pytest-xdist \
     && rm -rf /var/lib/apt/lists/* /var/cache/debconf/*-old /var/log/*
 
 # ---- build: the program, and a root file system with its closure. The dev image begins with the same objects.

@@ -55,6 +55,7 @@ cmd:curl       curl
 py:pytest      python3-pytest
 py:xdist       python3-pytest-xdist
 py:psycopg     python3-psycopg
+py:jsonschema  python3-jsonschema
 cmd:clang      clang
 cmd:clang-format clang-format
 cmd:clang-tidy clang-tidy
@@ -479,6 +480,28 @@ add() {
     passed=$((passed + $1)) failed=$((failed + $2)) skipped=$((skipped + $3))
 }
 
+# count_apart SUITE STATUS: what tests/SUITE/run, a suite apart from make check, said into $scratch/SUITE. It ends with
+# 77 where it cannot run.
+count_apart() {
+    suite=$1
+    if [ "$2" = 77 ]; then
+        missed="$missed, tests/$suite (its words are above)"
+        return
+    fi
+    # shellcheck disable=SC2046 # three numbers
+    set -- $(totals_of "$scratch/$suite")
+    add "$@"
+    ran="$ran, $suite $(($1 + $2 + $3)) tests"
+}
+
+# What others make of the OpenAPI document.
+openapi_tests() {
+    status=0
+    "$top/tests/openapi/run" >"$scratch/openapi" 2>&1 || status=$?
+    cat "$scratch/openapi"
+    count_apart openapi $status
+}
+
 # The container tests wait more than they work, so they run beside the others; what they say comes behind.
 start_docker_tests() {
     "$top/tests/docker/run" >"$scratch/docker" 2>&1 &
@@ -491,14 +514,7 @@ finish_docker_tests() {
     wait "$docker_tests" || status=$?
     docker_tests=
     cat "$scratch/docker"
-    if [ $status = 77 ]; then
-        missed="$missed, tests/docker (its words are above)"
-        return
-    fi
-    # shellcheck disable=SC2046 # three numbers
-    set -- $(totals_of "$scratch/docker")
-    add "$@"
-    ran="$ran, docker $(($1 + $2 + $3)) tests"
+    count_apart docker $status
 }
 
 end_test() {
@@ -531,6 +547,7 @@ do_test() {
         *) add 0 1 0 && ran="$ran, lint $lint" ;;
         esac
     done
+    openapi_tests
     finish_docker_tests
     echo
     echo "ran: $ran"

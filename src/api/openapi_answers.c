@@ -191,7 +191,6 @@ static const struct openapi_header {
     {"Accept", "The media types that are taken", "{\"type\":\"string\"}", false},
     {"Accept-Patch", "The same, where the method is PATCH", "{\"type\":\"string\"}", false},
     {"Accept-Encoding", "The content codings that are taken", "{\"type\":\"string\"}", false},
-    {"Allow", "The methods that the path takes", "{\"type\":\"string\",\"pattern\":\"^[A-Z]+(, [A-Z]+)*$\"}", true},
 };
 
 /* ---- What an operation is ---- */

@@ -158,15 +158,16 @@ static void openapi_write_field(struct json_writer *w, const struct json_field *
     }
 }
 
-/* "*", or entity tags in double quotes with commas between. */
+/* "*", or entity tags in double quotes with commas between, of which there may be too many (RFC 9110 section 5.6.1). */
 #define OPENAPI_ETAG "(W/)?\"[!#-~]*\""
+#define OPENAPI_ETAGS "[ \\t,]*" OPENAPI_ETAG "([ \\t]*,[ \\t,]*" OPENAPI_ETAG ")*([ \\t]*,[ \\t,]*)?"
 
 void openapi_write_param_schema(struct json_writer *w, const struct api_param *param)
 {
     json_open(w, '{');
     if (param->in == API_IN_IF_MATCH) {
         openapi_write_type(w, "string", false);
-        json_key_text(w, "pattern", "^(\\*|" OPENAPI_ETAG "( *, *" OPENAPI_ETAG ")*)$");
+        json_key_text(w, "pattern", "^(\\*|" OPENAPI_ETAGS ")$");
     } else {
         struct json_field field = param->field;
 

@@ -18,6 +18,7 @@ def fake(tmp_path):
 
     def start(fault="", **settings):
         one = daemons.Daemon(FAKE, (), {"FAKE": fault, "FAKE_ONCE": tmp_path / "once", **settings}, str(tmp_path))
+        one.is_judged = False
         started.append(one)
         one.start()
         return one

@@ -34,10 +34,11 @@ def encode(body, headers):
 
 
 class Client:
-    """One kept-alive connection."""
+    """One kept-alive connection. `contract` judges each answer (contract.py)."""
 
-    def __init__(self, port, host="127.0.0.1", timeout=REQUEST_SECONDS):
+    def __init__(self, port, host="127.0.0.1", timeout=REQUEST_SECONDS, contract=None):
         self.connection = http.client.HTTPConnection(host, port, timeout=timeout * SLOWNESS)
+        self.contract = contract
 
     def __enter__(self):
         return self
@@ -49,13 +50,16 @@ class Client:
         headers = dict(headers or {})
         self.connection.request(method, path, encode(body, headers), headers)
         response = self.connection.getresponse()
-        return Response(response.status, response.headers, response.read())
+        answer = Response(response.status, response.headers, response.read())
+        if self.contract is not None:
+            self.contract.check(method, path, answer.status, answer.headers, answer.body)
+        return answer
 
     def close(self):
         self.connection.close()
 
 
-def request(port, method, path, body=None, headers=None, timeout=REQUEST_SECONDS):
+def request(port, method, path, body=None, headers=None, timeout=REQUEST_SECONDS, contract=None):
     """One request on a connection of its own."""
-    with Client(port, timeout=timeout) as client:
+    with Client(port, timeout=timeout, contract=contract) as client:
         return client.request(method, path, body, headers)

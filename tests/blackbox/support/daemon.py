@@ -9,7 +9,7 @@ import subprocess
 import threading
 from signal import SIGKILL, SIGTERM
 
-from . import client, processes
+from . import client, contract, processes
 from .ports import Port
 from .wait import SLOWNESS, wait_until
 
@@ -65,6 +65,7 @@ class Daemon:
         self.log_path = os.path.join(folder, f"daemon-{secrets.token_hex(3)}.log")
         self.marker = f"STRATS_FRAME={secrets.token_hex(8)}"
         self.expect_exit = 0
+        self.is_judged = True  # each answer on the service port must be one that the OpenAPI document allows
         self.process = None
         self._ports = []
 
@@ -136,14 +137,17 @@ class Daemon:
             raise AssertionError(f"{e}; the log:\n{self.log()}") from None
 
     def request(self, method, path, body=None, headers=None, timeout=client.REQUEST_SECONDS):
-        return client.request(self.port, method, path, body, headers, timeout)
+        return client.request(self.port, method, path, body, headers, timeout, self._contract())
 
     def admin(self, method, path, body=None, headers=None, timeout=client.REQUEST_SECONDS):
         return client.request(self.admin_port, method, path, body, headers, timeout)
 
     def client(self):
         """A kept-alive connection: `with daemon.client() as c: c.request(…)`."""
-        return client.Client(self.port)
+        return client.Client(self.port, contract=self._contract())
+
+    def _contract(self):
+        return contract.of(self.settings) if self.is_judged else None
 
     def connect(self, timeout=10):
         """A raw socket to the service port."""
