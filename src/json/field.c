@@ -1,6 +1,5 @@
 #include "json/field.h"
 
-#include <float.h>
 #include <math.h>
 #include <regex.h>
 #include <stdarg.h>
@@ -13,6 +12,7 @@
 #include "base/utf8.h"
 #include "json/format.h"
 #include "json/scan.h"
+#include "json/write.h"
 
 /* A pattern of a schema, compiled at its first use. Schemas live for ever, so the text's address identifies it. */
 struct json_pattern {
@@ -149,16 +149,16 @@ static bool json_field_pattern(const struct json_place *place, struct slice text
     return json_field_fault(place, "must match %s, but is %s", pattern->text, json_quote(place->arena, text));
 }
 
-/* The shortest text that reads back as the same number. */
 static const char *json_double_text(struct arena *arena, double number)
 {
-    char text[64];
+    struct buf text = {0};
+    struct json_writer w = {.out = &text};
 
-    for (int digits = DBL_DIG; digits <= DBL_DECIMAL_DIG; digits++) {
-        snprintf(text, sizeof(text), "%.*g", digits, number);
-        if (strtod(text, NULL) == number) break;
-    }
-    return arena_copy(arena, slice_of(text)).data;
+    json_double(&w, number);
+    const char *copy = arena_copy(arena, buf_slice(&text)).data;
+
+    buf_clear(&text);
+    return copy;
 }
 
 static bool json_field_range(const struct json_place *place, struct slice text)

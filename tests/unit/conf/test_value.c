@@ -47,6 +47,13 @@ void test_value_types(void)
     UNIT_STR(conf->admin_listen.items[0].text, "127.0.0.1:8080");
     UNIT_STR(conf->database_url, "postgresql://stratslab@127.0.0.1:5432/stratslab");
     UNIT_STR(conf->database_label, "stratslab@127.0.0.1:5432/stratslab");
+    UNIT_STR(conf->openapi_url, "/openapi.json");
+    conf_free(conf);
+    CU_ASSERT_EQUAL_FATAL(test_load(TEST_LIST("STRATSLAB_OPENAPI_URL=/a-b/~c_d/1.json"), NULL, &conf, &err), 0);
+    UNIT_STR(conf->openapi_url, "/a-b/~c_d/1.json");
+    conf_free(conf);
+    CU_ASSERT_EQUAL_FATAL(test_load(TEST_LIST("STRATSLAB_OPENAPI_URL=off"), NULL, &conf, &err), 0);
+    CU_ASSERT_PTR_NULL(conf->openapi_url);
     conf_free(conf);
 }
 
@@ -56,6 +63,13 @@ void test_value_refused(void)
         const char *set, *message;
     } cases[] = {
         {"STRATSLAB_WORKERS=many", "--set: STRATSLAB_WORKERS: \"many\" is not an integer from 1 to 256"},
+        {"STRATSLAB_OPENAPI_URL=x", "--set: STRATSLAB_OPENAPI_URL: \"x\" is not a path of a URL (/name), nor off"},
+        {"STRATSLAB_OPENAPI_URL=/", "--set: STRATSLAB_OPENAPI_URL: \"/\" is not a path of a URL (/name), nor off"},
+        {"STRATSLAB_OPENAPI_URL=/a/", "--set: STRATSLAB_OPENAPI_URL: \"/a/\" is not a path of a URL (/name), nor off"},
+        {"STRATSLAB_OPENAPI_URL=/{a}",
+         "--set: STRATSLAB_OPENAPI_URL: \"/{a}\" is not a path of a URL (/name), nor off"},
+        {"STRATSLAB_OPENAPI_URL=/a/..",
+         "--set: STRATSLAB_OPENAPI_URL: \"/a/..\" is not a path of a URL (/name), nor off"},
         {"STRATSLAB_WORKERS=0", "--set: STRATSLAB_WORKERS: \"0\" is not an integer from 1 to 256"},
         {"STRATSLAB_WORKERS=257", "--set: STRATSLAB_WORKERS: \"257\" is not an integer from 1 to 256"},
         {"STRATSLAB_WORKERS=4294967297", "--set: STRATSLAB_WORKERS: \"4294967297\" is not an integer from 1 to 256"},

@@ -25,6 +25,8 @@ int main(void)
         UNIT_TEST(test_format_uuid),
         UNIT_TEST(test_format_date_time),
         UNIT_TEST(test_format_decimal),
+        UNIT_TEST(test_write_commas),
+        UNIT_TEST(test_write_doubles),
     };
 
     return unit_main("json", tests, countof(tests));

@@ -30,4 +30,7 @@ void test_format_uuid(void);
 void test_format_date_time(void);
 void test_format_decimal(void);
 
+void test_write_commas(void);
+void test_write_doubles(void);
+
 #endif
