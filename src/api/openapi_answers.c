@@ -49,14 +49,16 @@ static const struct openapi_error {
         .status = 401,
         .traits = TRAIT_SECURED,
         .description = "No token, or one that is unknown, revoked or past its expiry",
-        .cases = {{"unauthorized", "This needs an access token: Authorization: Bearer …"}},
+        .cases = {{"unauthorized",
+                   "This needs an access token: Authorization: Bearer stl_…; see stratslabd token create."},
+                  {"invalid_token", "The access token has expired."}},
         .headers = {"WWW-Authenticate"},
     },
     {
         .status = 403,
         .traits = TRAIT_SECURED,
         .description = "The token lacks the scope that this operation needs",
-        .cases = {{"insufficient_scope", "The token does not have the scope that this needs."}},
+        .cases = {{"insufficient_scope", "The access token is good, but has not the scope write."}},
         .headers = {"WWW-Authenticate"},
     },
     {
@@ -115,6 +117,12 @@ static const struct openapi_error {
         .traits = TRAIT_ANY,
         .description = "Expect asks for something other than 100-continue",
         .cases = {{"expectation_failed", "This server meets no expectation but 100-continue."}},
+    },
+    {
+        .status = 421,
+        .traits = TRAIT_ANY,
+        .description = "Host is none of the names that the service answers for (STRATSLAB_ALLOWED_HOSTS)",
+        .cases = {{"misdirected_request", "This service does not answer for the host \"example.net\"."}},
     },
     {
         .status = 422,

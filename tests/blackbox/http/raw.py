@@ -4,11 +4,13 @@ import re
 import socket
 import struct
 
+from support import contract
 from support.wait import SLOWNESS
 
 SECONDS = 10
 STATUS_LINE = re.compile(rb"HTTP/1\.1 ([1-5]\d\d) [\x20-\x7e]*")
 FIELD = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+): ?([\x20-\x7e]*)")
+REQUEST_LINE = re.compile(rb"([A-Z]+) ([!-~]+) HTTP/1\.1\r\n")
 DATE = re.compile(r"(Mon|Tue|Wed|Thu|Fri|Sat|Sun), \d\d (Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec) \d{4} \d\d:\d\d:\d\d GMT")
 
 
@@ -99,8 +101,15 @@ class Raw:
         check(answer, bare)
         return answer
 
-    def ask(self, data, **options):
-        return self.send(data).answer(**options)
+    def ask(self, data, head=False):
+        """One request and its answer, which must be one that the OpenAPI document allows."""
+        data = data.encode("latin-1") if isinstance(data, str) else data
+        answer = self.send(data).answer(head)
+        found = REQUEST_LINE.match(data)
+        if found and answer.status != 100:
+            method, target = (text.decode("ascii") for text in found.groups())
+            contract.of().check(method, target, answer.status, answer.fields, answer.body)
+        return answer
 
     def end(self):
         """The server closes, in order: nothing more comes, and no reset."""
