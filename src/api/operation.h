@@ -5,7 +5,7 @@
 #include "api/api.h"
 #include "base/buf.h"
 
-enum { API_CLAUSES_MAX = 4, API_ETAG_BYTES = 20 };
+enum { API_CLAUSES_MAX = 4 };
 
 struct api_operation {
     struct api *api;
@@ -28,7 +28,7 @@ struct api {
     struct json_validator *validator;
     struct api_process process;
     struct buf document; /* OpenAPI */
-    char document_etag[API_ETAG_BYTES];
+    struct http_content document_content;
     struct buf root; /* the answer of "/" */
     const struct api_docs *docs;
     struct buf docs_html;

@@ -1,9 +1,7 @@
-#include <stdio.h>
 #include <stdlib.h>
 
 #include "api/openapi.h"
 #include "api/operation.h"
-#include "base/digest.h"
 #include "base/mem.h"
 
 static const struct api_resource *const api_resources[] = {&api_service, &api_strategies, &api_backtests,
@@ -107,13 +105,10 @@ static void api_statements_init(struct api *api)
 
 static void api_documents_init(struct api *api, const struct api_options *options)
 {
-    char digest[DIGEST_SHA256_HEX_BYTES];
-
     api_docs_init(api, options);
     api_root_write(api, &api->root);
     openapi_write(api, &api->document);
-    digest_sha256_hex(api->document.data, api->document.len, digest);
-    snprintf(api->document_etag, sizeof(api->document_etag), "\"%.16s\"", digest);
+    http_content_init(&api->document_content, "application/json", buf_slice(&api->document), SLICE_NONE);
 }
 
 int api_new(const struct api_options *options, struct api **ret_api, struct error *err)

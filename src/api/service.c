@@ -41,16 +41,7 @@ static void api_service_live(struct http_exchange *x)
 /* A new build may have another document at the same path, so it may be kept, but is asked for again. */
 static void api_service_document(struct http_exchange *x)
 {
-    const struct api *api = api_of(x);
-    const struct slice etag = slice_of(api->document_etag);
-
-    http_exchange_add_header(x, "ETag", etag);
-    http_exchange_add_header(x, "Cache-Control", SLICE_LIT("no-cache"));
-    if (http_if_none_match(x, etag)) {
-        http_respond(x, 304, NULL, SLICE_NONE);
-    } else {
-        http_respond(x, 200, "application/json", api_document(api));
-    }
+    http_respond_content(x, &api_of(x)->document_content, "no-cache");
 }
 
 static const char *const service_words[] = {"ok",       "starting", "migrating", "database_down", "schema_mismatch",

@@ -41,7 +41,7 @@ def test_bad_end_is_seen(fake, fault, seen):
     daemon = fake(fault)
     with pytest.raises(AssertionError, match=seen):
         daemon.finish()
-    assert not processes.belonging(daemon.pid, daemon.marker)
+    wait_until(lambda: not processes.belonging(daemon.pid, daemon.marker), 10, "the processes that were killed to be gone")
 
 
 def test_failed_start_shows_the_log(fake):

@@ -9,7 +9,7 @@ import subprocess
 import threading
 from signal import SIGKILL, SIGTERM
 
-from . import client, contract, processes
+from . import client, contract, docs_ui, processes
 from .ports import Port
 from .wait import SLOWNESS, wait_until
 
@@ -56,12 +56,18 @@ def run(program, *arguments, timeout=30, stdin=None, **settings):
     return done
 
 
+def docs_settings():
+    """Swagger UI from the build of the program under test; where that has none, no page, rather than a warning about it."""
+    files = docs_ui.folder(os.path.abspath(os.environ.get("STRATSLABD", "stratslabd")))
+    return {"docs_dir": files} if files else {"docs_url": "off"}
+
+
 class Daemon:
     """One daemon. `expect_exit` is the status that its end must have (None: any), for a test that ends it otherwise."""
 
     def __init__(self, program, arguments, settings, folder):
         self.command = [*shlex.split(program), *arguments]
-        self.settings = settings
+        self.settings = {**docs_settings(), **settings}
         self.log_path = os.path.join(folder, f"daemon-{secrets.token_hex(3)}.log")
         self.marker = f"STRATS_FRAME={secrets.token_hex(8)}"
         self.expect_exit = 0
