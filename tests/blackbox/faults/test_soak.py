@@ -1,0 +1,97 @@
+"""All kinds of traffic at once, for a while: nothing of what a request or a connection took may stay."""
+import contextlib
+import json
+import os
+import socket
+import struct
+import threading
+import time
+
+from support.load import Load, Writes
+from support.wait import wait_until
+
+PATH = "/api/v1/strategies"
+SECONDS = float(os.environ.get("STRATSLAB_TEST_SOAK", "9"))
+DRIPPING = 100
+GROWTH_BYTES = 4 << 20  # what a heap may settle by; 1,000 leaks a second of 1 KiB would be twice as much in 9 s
+
+
+def resident(pid):
+    with open(f"/proc/{pid}/statm", encoding="ascii") as f:
+        return int(f.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
+def descriptors(pid):
+    return len(os.listdir(f"/proc/{pid}/fd"))
+
+
+class Rude:
+    """Clients that break every custom: resets in the middle of a body, half a head for ever, answers that nobody reads,
+    bytes that are no HTTP. Nothing is expected of the answers."""
+
+    def __init__(self, d):
+        self.d, self.count = d, 0
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, daemon=True)
+
+    def __enter__(self):
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self._stop.set()
+        self._thread.join(30)
+
+    def _run(self):
+        body = json.dumps({"name": "x" * 90, "kind": "soak", "parameters": {str(i): i for i in range(200)}}).encode()
+        head = f"POST {PATH} HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n".encode()
+        get = f"GET {PATH}?limit=5 HTTP/1.1\r\nHost: x\r\n\r\n".encode()
+        for what in self._forever(head + body[:-1], get * 50, b"\x16\x03\x01\x02\x00", b"GET / HTTP/1.1\r\nHost",
+                                  head.replace(b"Content-Length", b"Transfer-Encoding: chunked\r\nX") + b"5;x=y\r\n{\"nam\r\n",
+                                  head + b"{" * len(body), get[:-2] + b"If-None-Match: \"1\"\r\n" + get[-2:]):
+            with contextlib.suppress(OSError), self.d.connect() as s:
+                s.sendall(what)
+                s.settimeout(0.02)
+                with contextlib.suppress(OSError):
+                    s.recv(1)
+                if self.count % 2:
+                    s.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))  # its close is a reset
+            self.count += 1
+
+    def _forever(self, *kinds):
+        while not self._stop.is_set():
+            yield kinds[self.count % len(kinds)]
+
+
+def test_mixed_traffic_leaves_nothing_behind(daemon):
+    d = daemon(workers=2, log_access="off", http_header_timeout="2s")
+    workers = wait_until(lambda: len(d.workers()) == 2 and d.workers(), 10, "two workers")
+    quiet = [descriptors(pid) for pid in workers]
+    one = d.request("POST", PATH, {"name": "one", "kind": "soak"}).json()["id"]
+    loads = [Load(d.port, threads=1), Load(d.port, threads=1, fresh=True), Writes(d.port, threads=1),
+             Load(d.port, f"{PATH}/{one}", threads=1, method="PATCH", body='{"parameters":{"a":1}}'),
+             Load(d.port, PATH, threads=1, method="POST", body='{"name":1,"nmae":"x"}'),
+             Load(d.port, "/nothing", threads=1)]
+    memory, end = [], time.monotonic() + SECONDS
+    with contextlib.ExitStack() as stack:
+        for load in loads:
+            stack.enter_context(load)
+        rude = stack.enter_context(Rude(d))
+        while time.monotonic() < end:
+            dripping = [d.connect() for _ in range(DRIPPING)]
+            for s in dripping:
+                s.sendall(b"GET / HTTP/1.1\r\nHost: x\r\nX: ")
+            wait_until(lambda: time.monotonic() >= end - SECONDS * 2 / 3 * (len(memory) == 0), SECONDS + 30, "a third of the time", 0.2)
+            for s in dripping:
+                s.close()
+            memory.append([resident(pid) for pid in workers])
+    wait_until(lambda: [descriptors(pid) for pid in workers] == quiet, 20, "every descriptor to be back")
+    after = [resident(pid) for pid in workers]
+    told = ", ".join(f"{first >> 10} -> {last >> 10} KiB" for first, last in zip(memory[0], after))
+    print(f"\nmixed traffic for {SECONDS:g} s: {sum(load.total for load in loads)} requests, {sum(load.lost for load in loads)} lost,"
+          f" {rude.count} rude clients; memory of the workers from a third of the time to the end: {told}; descriptors {quiet}")
+    assert d.workers() == workers and "a child died" not in d.log()
+    assert all(last < first + GROWTH_BYTES for first, last in zip(memory[0], after)), told
+    assert sum(load.lost for load in loads) == 0, [dict(load.fates) for load in loads]
+    assert set(loads[4].fates) == {422} and set(loads[5].fates) == {404}
+    assert all(set(load.fates) <= {200, 201} for load in loads[:4]), [dict(load.fates) for load in loads]
