@@ -167,6 +167,7 @@ static struct http_limits serve_http_limits(const struct conf *conf)
         .write_timeout_ms = conf->http_write_timeout_ms,
         .connections = conf->http_connections,
         .output_bytes = 1024UL * 1024UL,
+        .input_total_bytes = 128UL * 1024UL * 1024UL,
         .output_total_bytes = 128UL * 1024UL * 1024UL,
     };
 }

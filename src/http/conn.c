@@ -76,6 +76,7 @@ void conn_free(struct http_conn *conn)
     buf_clear(&conn->body);
     buf_clear(&conn->fields);
     server->unsent -= conn->out_counted;
+    server->bodies -= conn->body_counted;
     buf_clear(&conn->out);
     free(conn);
     server_closed(server);
@@ -218,6 +219,32 @@ static bool take_chunks(struct http_conn *conn, struct http_failure *ret_failure
     return false;
 }
 
+static void conn_count_body(struct http_conn *conn)
+{
+    conn->server->bodies += conn->body.cap - conn->body_counted;
+    conn->body_counted = conn->body.cap;
+}
+
+/* Clients that send much and do not come to an end must not fill the memory. Ordinary bodies are small, lie behind
+ * their head, and are not counted. */
+static bool is_input_full(const struct http_conn *conn)
+{
+    return conn->body.cap > IN_KEEP_BYTES && conn->server->bodies > conn->server->limits->input_total_bytes;
+}
+
+static void fail_crowded(struct http_conn *conn)
+{
+    conn->x.complete = false;
+    http_respond_problem(&conn->x, &(struct http_problem){.status = 503,
+                                                          .code = "overloaded",
+                                                          .detail = "Too much is being received at once; nothing was "
+                                                                    "changed. Try again.",
+                                                          .retry_after_s = 1});
+    buf_clear(&conn->body);
+    conn->x.body = SLICE_NONE;
+    conn_count_body(conn);
+}
+
 static bool step_body(struct http_conn *conn)
 {
     struct http_exchange *x = &conn->x;
@@ -229,6 +256,11 @@ static bool step_body(struct http_conn *conn)
     if (x->head.framing == FRAMING_CHUNKED) complete = take_chunks(conn, &failure);
     if (failure.status != 0) {
         conn_fail(conn, failure.status, failure.detail);
+        return true;
+    }
+    conn_count_body(conn);
+    if (is_input_full(conn)) {
+        fail_crowded(conn);
         return true;
     }
     if (!complete) {
@@ -410,6 +442,7 @@ static void conn_slim(struct http_conn *conn)
         }
     }
     if (conn->body.cap > IN_KEEP_BYTES) buf_clear(&conn->body);
+    conn_count_body(conn);
 }
 
 void conn_run(struct http_conn *conn)

@@ -104,7 +104,8 @@ struct http_conn {
     struct buf fields;    /* the answer's own field lines */
     struct buf out;
     size_t out_sent;
-    size_t out_counted; /* of the unsent, in the server's sum */
+    size_t out_counted;  /* of the unsent, in the server's sum */
+    size_t body_counted; /* of the body's memory, in the server's sum */
     struct http_exchange x;
     char peer[PEER_BYTES];
 };

@@ -55,6 +55,7 @@ struct http_limits {
     unsigned write_timeout_ms;  /* reset; without a byte of the answer taken by the client */
     unsigned connections;       /* past it nothing is accepted: the kernel's queue holds the rest */
     size_t output_bytes;        /* high-water mark of unsent output: above it nothing more is read */
+    size_t input_total_bytes;   /* of all connections together: a large body that would go past it is answered 503 */
     size_t output_total_bytes;  /* of all connections together: a GET whose answer would go past it is answered 503 */
 };
 

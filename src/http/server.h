@@ -34,6 +34,7 @@ struct http_server {
     uint64_t now_ms;          /* at the start of the event that is being handled */
     uint64_t now_ns;
     size_t unsent; /* output of all connections that waits for their clients */
+    size_t bodies; /* memory of all bodies that come in or are worked on */
     unsigned open;
     unsigned in_flight;
     bool draining;

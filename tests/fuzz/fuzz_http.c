@@ -37,6 +37,7 @@ static const struct http_limits limits = {
     .write_timeout_ms = 3600000,
     .connections = 4,
     .output_bytes = 1 << 20,
+    .input_total_bytes = SIZE_MAX,
     .output_total_bytes = SIZE_MAX,
 };
 

@@ -204,6 +204,27 @@ def test_many_clients_that_never_read_do_not_fill_the_memory(daemon, database):
     assert not re.search(r"level=(?:error|warning) ", d.log())
 
 
+def test_many_large_bodies_that_do_not_end_do_not_fill_the_memory(daemon):
+    sanitizer = os.environ.get("ASAN_OPTIONS", "") + ":quarantine_size_mb=16"
+    d = daemon(workers=1, ASAN_OPTIONS=sanitizer)
+    (worker,) = d.workers()
+    head = f"POST {LIST} HTTP/1.1\r\n{H}Content-Type: application/json\r\nContent-Length: {1 << 20}\r\n\r\n".encode()
+    clients = [Raw(d.port) for _ in range(200)]
+    for c in clients:
+        with contextlib.suppress(OSError):  # those that are refused in the middle of it
+            c.send(head + b"x" * ((1 << 20) - 1))
+    d.wait_log(r"msg=request method=POST .*status=503", count=40, timeout=60)
+    assert resident_kib(worker) < 220_000 * SLOWNESS  # 200 MiB were sent
+    with Raw(d.port) as c:
+        assert c.ask(post("small")).status == 201
+        assert c.ask(ask(LIST)).status == 200
+        for one in clients:
+            one.reset()
+        wait_until(lambda: c.ask(post("large", parameters={"x": "y" * 50_000})).status in {201, 409}, 10, "room again")
+        c.in_order()
+    assert not re.search(r"level=(?:error|warning) ", d.log())
+
+
 def test_a_slow_reader_gets_everything(daemon, database):
     d = daemon(workers=1, http_write_timeout="5s")
     fill(database, 60, 60)

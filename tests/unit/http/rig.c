@@ -203,6 +203,7 @@ struct http_limits rig_limits(void)
         .write_timeout_ms = 20000,
         .connections = 64,
         .output_bytes = 65536,
+        .input_total_bytes = SIZE_MAX,
         .output_total_bytes = SIZE_MAX,
     };
 }

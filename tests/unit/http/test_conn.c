@@ -511,11 +511,60 @@ static void test_output_total(void)
     rig_finish(&rig, &client);
 }
 
+static void test_input_total(void)
+{
+    enum { LEN = 90000 };
+    struct http_limits limits = rig_limits();
+    struct rig rig;
+    struct client first;
+    struct client second;
+    struct answer answer;
+    char head[128];
+    char *body = malloc(LEN);
+
+    memset(body, 'x', LEN);
+    snprintf(head, sizeof(head), "POST /echo HTTP/1.1\r\n" TEXT "Content-Length: %d\r\n\r\n", LEN);
+    limits.body_bytes = LEN;
+    limits.input_total_bytes = 150000; /* one of them, however its memory is rounded up, and not two */
+    rig_start(&rig, &first, &limits);
+    client_say(&first, head);
+    CU_ASSERT(client_send(&first, body, LEN - 1));
+    client_open(&second, &rig);
+    client_say(&second, head);
+    CU_ASSERT(client_send(&second, body, LEN - 1));
+    CU_ASSERT(rig_wait(&rig, &rig.ended, 1)); /* whichever of the two it is that is too much */
+    UNIT_INT(rig.last_status, 503);
+    CU_ASSERT_FATAL(client_answer(&second, false, &answer));
+    UNIT_INT(answer.status, 503);
+    UNIT_SLICE(answer_field(&answer, "Retry-After"), "1");
+    UNIT_SLICE(answer_field(&answer, "Connection"), "close");
+    client_close(&second);
+    /* What is small goes on, and so does the one that was there. */
+    client_open(&second, &rig);
+    client_say(&second, "POST /echo HTTP/1.1\r\n" TEXT "Content-Length: 3\r\n\r\nabc");
+    UNIT_INT(client_status(&second), 200);
+    CU_ASSERT(client_send(&first, body, 1));
+    CU_ASSERT_FATAL(client_answer(&first, false, &answer));
+    UNIT_INT(answer.status, 200);
+    UNIT_INT(answer.body.len, LEN);
+    /* Its memory is free again. */
+    client_say(&second, head);
+    CU_ASSERT(client_send(&second, body, LEN));
+    UNIT_INT(client_status(&second), 200);
+    client_close(&second);
+    CU_ASSERT(rig_wait_connections(&rig, 1));
+    rig_finish(&rig, &first);
+    free(body);
+}
+
 static const struct unit_test tests[] = {
-    UNIT_TEST(test_output_total),  UNIT_TEST(test_answer_fields),  UNIT_TEST(test_answer_without_content),
-    UNIT_TEST(test_if_none_match), UNIT_TEST(test_content),        UNIT_TEST(test_problem),
-    UNIT_TEST(test_request_parts), UNIT_TEST(test_pipeline_waits), UNIT_TEST(test_pipeline_flood),
-    UNIT_TEST(test_large_content), UNIT_TEST(test_continue),       UNIT_TEST(test_deadlines),
-    UNIT_TEST(test_write_stall),   UNIT_TEST(test_output_mark),
+    UNIT_TEST(test_input_total),    UNIT_TEST(test_output_total),
+    UNIT_TEST(test_answer_fields),  UNIT_TEST(test_answer_without_content),
+    UNIT_TEST(test_if_none_match),  UNIT_TEST(test_content),
+    UNIT_TEST(test_problem),        UNIT_TEST(test_request_parts),
+    UNIT_TEST(test_pipeline_waits), UNIT_TEST(test_pipeline_flood),
+    UNIT_TEST(test_large_content),  UNIT_TEST(test_continue),
+    UNIT_TEST(test_deadlines),      UNIT_TEST(test_write_stall),
+    UNIT_TEST(test_output_mark),
 };
 const struct unit_part conn_tests = UNIT_PART(tests);
