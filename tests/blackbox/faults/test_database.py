@@ -182,6 +182,36 @@ def test_sessions_are_terminated_again_and_again(serving, own_database):
     wait_until(lambda: d.request("GET", "/health").status == 200, 10, "a healthy answer")
 
 
+def test_reads_in_flight_are_sent_again_and_a_write_in_flight_is_not(serving, own_database):
+    """Of each it is known that it had been sent: it waits for a lock when its session is ended. The session's last word
+    says that the write did not happen, so its outcome is known."""
+    d = serving(workers=1, database_statement_timeout="30s", database_lock_timeout="30s")
+    answers = {}
+
+    def ask(what, *request):
+        answers[what] = d.request(*request, timeout=30)
+
+    def waiting():
+        return [pid for pid, in look.execute("SELECT pid FROM pg_stat_activity WHERE wait_event_type = 'Lock'")]
+
+    with own_database.connect() as db, own_database.connect() as look:
+        for what, request, outcome in (("read", ("GET", PATH), (200, None)),
+                                       ("write", ("POST", PATH, {"name": "once", "kind": "k"}), (503, "database_unavailable"))):
+            with db.transaction():
+                db.execute("LOCK TABLE strategies IN ACCESS EXCLUSIVE MODE")
+                asker = threading.Thread(target=ask, args=(what, *request))
+                asker.start()
+                (before,) = wait_until(waiting, 10, "it to wait for the lock")
+                db.execute("SELECT pg_terminate_backend(%s)", [before])
+                # It prepares its statements, which waits for the lock too.
+                wait_until(lambda b=before: waiting() and b not in waiting(), 10, "another session")
+            asker.join(30)
+            assert (answers[what].status, answers[what].json().get("code")) == outcome
+        print("\nin flight when their session is ended: the read 200, the write 503 database_unavailable")
+        wait_until(lambda: d.request("GET", PATH).status == 200, 10, "a further answer")
+        assert names(own_database) == [], "the write was sent again"
+
+
 def test_all_connections_are_taken(serving, cluster, own_database):
     d = serving()
     workers = workers_of(d)
