@@ -30,9 +30,10 @@ struct slot {
     uint64_t start_at_ms; /* CLOCK_MONOTONIC, as all of these */
     uint64_t started_ms;
     uint64_t ready_ms;
-    uint64_t kill_at_ms; /* of a child that was told to end; 0: none */
-    uint64_t suspect_ms; /* since when its heartbeat has been seen to be missing; 0: it is not */
-    unsigned failures;   /* in a row; forgotten after a minute of health */
+    uint64_t kill_at_ms;      /* of a child that was told to end; 0: none */
+    uint64_t suspect_ms;      /* since when it has been seen that its heartbeat is missing; 0: it is not */
+    uint64_t suspect_beat_ms; /* the last heartbeat at that time */
+    unsigned failures;        /* in a row; forgotten after a minute of health */
 };
 
 enum { SLOTS_MAX = SCOREBOARD_WORKERS_MAX + 2 * MASTER_ROLE_COUNT };

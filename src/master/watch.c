@@ -13,8 +13,10 @@ enum {
     /* Between the SIGABRT that a hung child gets for a backtrace and its SIGKILL. */
     WATCH_ABORT_MS = 5000,
     /* A silence must outlast a second look, this long after the first: where the service as a whole was frozen (a
-     * container's pause, a machine that slept) the master would wake to find everybody silent. Two heartbeats. */
+     * container's pause, a machine that slept) the master would wake to find everybody silent. Two heartbeats. A second
+     * look that comes much later than that comes from another such sleep, and is a first one again. */
     WATCH_SECOND_LOOK_MS = 2000,
+    WATCH_SECOND_LOOK_LATEST_MS = 2 * WATCH_SECOND_LOOK_MS,
 };
 
 static const char *const watch_slot_names[] = {
@@ -71,8 +73,14 @@ void watch_children(struct master *m)
     for (size_t at = 0; (slot = slot_next(&m->nursery, &at)) != NULL;) {
         if (!watch_is_watched(slot) || now < watch_silent_at_ms(m, slot)) {
             slot->suspect_ms = 0;
-        } else if (slot->suspect_ms == 0) {
+            continue;
+        }
+        const uint64_t beat_ms = *process_heartbeat(&m->nursery, slot);
+
+        if (slot->suspect_ms == 0 || beat_ms != slot->suspect_beat_ms ||
+            now > slot->suspect_ms + WATCH_SECOND_LOOK_LATEST_MS) {
             slot->suspect_ms = now;
+            slot->suspect_beat_ms = beat_ms;
         } else if (now >= slot->suspect_ms + WATCH_SECOND_LOOK_MS) {
             watch_end_hung(m, slot, now);
         }
