@@ -99,6 +99,19 @@ def test_options(page, help_of):
     assert options_of_heads(part(page, "Sh", "DESCRIPTION")) == options_of_help(text) | {"--help"}
 
 
+def test_options_that_the_code_takes(page, help_of):
+    """Whatever a command compares a word with stands in some help, or is between a master and its next image."""
+    code = {name for path in glob.glob(os.path.join(TOP, "src", "command", "*.c"))
+            for name in re.findall(r'"(--[a-z][a-z-]*)"', read(path))}
+    assert {"--json", "--steps", "--wait"} <= code
+    text = help_of()
+    verbs = "".join(help_of("migrate", verb) for verb in listed(help_of("migrate"), "format."))
+    helped = text + verbs + "".join(help_of(name) for name in listed(text, "Commands:"))
+    assert {name for name in code if not re.search(rf"{name}\b", helped)} == {"--preflight"}
+    assert {name for name in code if f"Fl -{name[2:]}" not in page.replace("Fl -version | -help", "Fl -version Fl -help").replace(
+        "Fl -json | -sample | -man", "Fl -json Fl -sample Fl -man")} == {"--preflight"}
+
+
 def test_verbs_of_migrate(page, help_of):
     verbs = listed(help_of("migrate"), "format.")
     assert "up" in verbs
@@ -114,16 +127,37 @@ def test_verbs_of_migrate(page, help_of):
 
 
 def test_signals(page):
-    taken = set(re.findall(r"\{(SIG[A-Z0-9]+), master_on_", read("src/master/master.c")))
-    assert "SIGTERM" in taken
+    table = re.search(r"master_signals\[\] = \{(.*?)\n\};", read("src/master/master.c"), re.DOTALL).group(1)
+    taken = set(re.findall(r"\{(SIG[A-Z0-9]+), ", table))
+    assert len(taken) == table.count("{") > 5
     heads = items(part(page, "Sh", "SIGNALS"))
     assert {name for head in heads for name in re.findall(r"SIG[A-Z0-9]+", head)} == taken
 
 
 def test_exit_statuses(page):
-    statuses = re.findall(r"^\s+COMMAND_[A-Z_]+ = (\d+),", read("src/command/command.h"), re.MULTILINE)
-    assert "78" in statuses
+    enum = re.search(r"enum command_exit \{(.*?)\};", re.sub(r"/\*.*?\*/", "", read("src/command/command.h"), flags=re.DOTALL),
+                     re.DOTALL).group(1)
+    entries = [entry.split() for entry in enum.split(",") if entry.strip()]
+    assert all(len(entry) == 3 and entry[1] == "=" and entry[2].isdigit() for entry in entries), entries
+    statuses = [entry[2] for entry in entries]
     assert items(part(page, "Sh", "EXIT STATUS")) == statuses
+    others = set(re.findall(r"MASTER_EXIT_\w+ = (\d+)", read("src/master/master.h")))
+    assert others and others <= set(statuses)
+    unit = set(re.search(r"^RestartPreventExitStatus=(.*)$", read("etc/stratslabd.service.in"), re.MULTILINE).group(1).split())
+    assert unit <= set(statuses)
+    told = re.search(r"^Exit statuses: (.*?)\n\n", read("README.md"), re.MULTILINE | re.DOTALL).group(1)
+    assert re.findall(r"(?:^|· |\n)(\d+)\b", told) == statuses
+
+
+def test_environment(page):
+    """Variables that the code asks for by name; settings have a page of their own."""
+    asked = {name for path in glob.glob(os.path.join(TOP, "src", "*", "*.c"))
+             for name in re.findall(r'\bgetenv\("([A-Z_]+)"\)', read(path))}
+    assert "JOURNAL_STREAM" in asked
+    heads = items(part(page, "Sh", "ENVIRONMENT"))
+    told = {name for head in heads for name in re.findall(r"[A-Z][A-Z_]+[A-Z]", head)}
+    told |= set(re.findall(r"^\.Ev (PG[A-Z]+)", read("man/stratslabd.conf.5"), re.MULTILINE))  # libpq's
+    assert asked - told == set()
 
 
 @pytest.fixture(scope="module")

@@ -1,5 +1,6 @@
 """docs/operations.md, "Through PgBouncer": what it says of pool_mode = session, and of transaction, is so."""
 import os
+import re
 import shutil
 import tempfile
 
@@ -12,6 +13,7 @@ from support.ports import Port
 from support.service import Service
 from support.wait import wait_until
 
+TOP = os.path.normpath(os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", ".."))
 PROGRAM = shutil.which("pgbouncer", path="/usr/sbin:/usr/bin:" + os.environ.get("PATH", ""))
 
 
@@ -63,13 +65,18 @@ def test_session_mode_serves_migrates_and_survives_the_pooler_s_restart(daemon, 
     assert d.request("GET", "/api/v1/strategies").status == 200
 
 
-def test_session_mode_keeps_the_role_s_limits(daemon, database, pooler):
-    """The pooler drops ours, which are sent at connection; those of the role hold."""
+def test_session_mode_keeps_what_the_role_has(daemon, database, pooler):
+    """The pooler drops what the service sends at connection; the page's settings of the role hold."""
     url, _ = pooler("session")
+    with open(os.path.join(TOP, "docs", "operations.md"), encoding="utf-8") as f:
+        settings = re.findall(r"^ALTER ROLE stratslab SET (\w+) = '(.*)';$", f.read(), re.MULTILINE)
+    assert len(settings) == 6
     with database.connect() as admin:
-        admin.execute(f"ALTER ROLE {database.role} SET statement_timeout = '5s'")
+        for name, value in settings:
+            admin.execute(f"ALTER ROLE {database.role} SET {name} = '{value}'")
     with psycopg.connect(url, options="-c statement_timeout=1234") as c:
-        assert c.execute("SHOW statement_timeout").fetchone() == ("5s",)
+        for name, value in settings:
+            assert c.execute(f"SHOW {name}").fetchone()[0].startswith(value)
     assert daemon(DATABASE_URL=url, workers=1).request("GET", "/api/v1/strategies").status == 200
 
 
