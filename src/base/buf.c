@@ -26,16 +26,14 @@ void buf_reset(struct buf *b)
     b->len = 0;
 }
 
-char *buf_reserve(struct buf *b, size_t more)
+char *buf_grow(struct buf *b, size_t more)
 {
-    if (b->data == NULL || b->cap - b->len < more) {
-        size_t cap = b->cap == 0 ? BUF_FIRST_BYTES : b->cap;
+    size_t cap = b->cap == 0 ? BUF_FIRST_BYTES : b->cap;
 
-        if (more > SIZE_MAX / 2 - b->len) mem_die(more);
-        while (cap - b->len < more) cap *= 2;
-        b->data = mem_realloc(b->data, cap);
-        b->cap = cap;
-    }
+    if (more > SIZE_MAX / 2 - b->len) mem_die(more);
+    while (cap - b->len < more) cap *= 2;
+    b->data = mem_realloc(b->data, cap);
+    b->cap = cap;
     return b->data + b->len;
 }
 
@@ -54,12 +52,6 @@ void buf_add_slice(struct buf *b, struct slice s)
 void buf_add_str(struct buf *b, const char *text)
 {
     buf_add(b, text, strlen(text));
-}
-
-void buf_add_char(struct buf *b, char c)
-{
-    *buf_reserve(b, 1) = c;
-    b->len++;
 }
 
 void buf_add_u64(struct buf *b, unsigned long long n)

@@ -15,14 +15,22 @@ struct buf {
 };
 
 void buf_init(struct buf *b);
-void buf_clear(struct buf *b); /* frees */
-void buf_reset(struct buf *b); /* empties, keeps the memory */
+void buf_clear(struct buf *b);              /* frees */
+void buf_reset(struct buf *b);              /* empties, keeps the memory */
+char *buf_grow(struct buf *b, size_t more); /* buf_reserve's slow way */
 /* Room for at least `more` bytes behind len; returns where they go. The caller adds to len what it wrote. */
-char *buf_reserve(struct buf *b, size_t more);
+static inline char *buf_reserve(struct buf *b, size_t more)
+{
+    return b->cap - b->len < more || b->data == NULL ? buf_grow(b, more) : b->data + b->len;
+}
 void buf_add(struct buf *b, const void *data, size_t len);
 void buf_add_slice(struct buf *b, struct slice s);
 void buf_add_str(struct buf *b, const char *text);
-void buf_add_char(struct buf *b, char c);
+static inline void buf_add_char(struct buf *b, char c)
+{
+    *buf_reserve(b, 1) = c;
+    b->len++;
+}
 void buf_add_u64(struct buf *b, unsigned long long n);
 void buf_printf(struct buf *b, const char *fmt, ...) ATTR_PRINTF(2, 3);
 /* `text` as a JSON string with its quotes (RFC 8259 section 7). Bytes that are not UTF-8 become U+FFFD. */

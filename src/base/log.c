@@ -1,7 +1,6 @@
 #include "base/log.h"
 
 #include <errno.h>
-#include <inttypes.h>
 #include <unistd.h>
 
 #include "base/buf.h"
@@ -95,12 +94,13 @@ bool log_wants(enum log_level level)
 }
 
 /* logfmt leaves a value bare unless a space, a quote, an equals sign or anything but printable ASCII is in it. */
+static const bool log_bare[UINT8_MAX + 1] = {
+    ['!'] = true, ['#' ... '<'] = true, ['>' ... '['] = true, [']' ... '~'] = true};
+
 static bool log_is_bare(struct slice text)
 {
     for (size_t i = 0; i < text.len; i++) {
-        char c = text.data[i];
-
-        if (c <= ' ' || c > '~' || c == '"' || c == '=' || c == '\\') return false;
+        if (!log_bare[(unsigned char)text.data[i]]) return false;
     }
     return text.len > 0;
 }
@@ -144,6 +144,13 @@ static void log_add_plain(struct buf *line, const char *key, struct slice text)
     }
 }
 
+static void log_add_thousandths(struct buf *line, unsigned n)
+{
+    const char text[] = {'.', (char)('0' + n / 100), (char)('0' + n / 10 % 10), (char)('0' + n % 10)};
+
+    buf_add(line, text, sizeof(text));
+}
+
 static void log_add_field(struct buf *line, const struct log_field *field)
 {
     switch (field->kind) {
@@ -155,7 +162,8 @@ static void log_add_field(struct buf *line, const struct log_field *field)
         break;
     case LOG_KIND_INT:
         log_add_key(line, field->key);
-        buf_printf(line, "%" PRId64, field->value.i);
+        if (field->value.i < 0) buf_add_char(line, '-');
+        buf_add_u64(line, field->value.i < 0 ? 0 - (uint64_t)field->value.i : (uint64_t)field->value.i);
         break;
     case LOG_KIND_UINT:
         log_add_key(line, field->key);
@@ -164,7 +172,7 @@ static void log_add_field(struct buf *line, const struct log_field *field)
     case LOG_KIND_MS:
         log_add_key(line, field->key);
         buf_add_u64(line, field->value.u / 1000000U);
-        buf_printf(line, ".%03u", (unsigned)(field->value.u / 1000U % 1000U));
+        log_add_thousandths(line, (unsigned)(field->value.u / 1000U % 1000U));
         break;
     }
 }
