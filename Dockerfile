@@ -26,10 +26,27 @@ RUN mkdir -p /etc/postgresql-common \
         python3-pytest-xdist \
     && rm -rf /var/lib/apt/lists/* /var/cache/debconf/*-old /var/log/*
 
+# ---- docs-ui: Swagger UI. npm brings it in by the lock file alone, so that no other edit does it again. DOCS_UI=no is for where npm
+# reaches no registry: /docs then only links the document.
+FROM ${DEBIAN_IMAGE} AS docs-ui
+ARG DOCS_UI=yes
+RUN if [ "$DOCS_UI" = no ]; then exit 0; fi \
+    && apt-get update \
+    && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends ca-certificates npm \
+    && rm -rf /var/lib/apt/lists/* /var/cache/debconf/*-old /var/log/*
+COPY docs-ui/package.json docs-ui/package-lock.json docs-ui/.npmrc /docs-ui/npm/
+RUN mkdir /docs-ui/files \
+    && if [ "$DOCS_UI" = no ]; then exit 0; fi \
+    && cd /docs-ui/npm \
+    && { npm ci || { echo 'npm could not bring in Swagger UI: --build-arg DOCS_UI=no builds without it' >&2; exit 1; }; }
+COPY docs-ui /docs-ui/source
+RUN if [ "$DOCS_UI" = no ]; then exit 0; fi && sh /docs-ui/source/make-files /docs-ui/source /docs-ui
+
 # ---- build: the program, and a root file system with its closure. The dev image begins with the same objects.
 FROM toolchain AS build
 COPY . /src
 RUN sh /src/docker/dev/build
+COPY --from=docs-ui /docs-ui/files /rootfs/usr/share/stratslabd/docs
 RUN make -s -C /cache/live install DESTDIR=/rootfs \
     && sh /src/docker/runtime/collect /rootfs
 
@@ -42,6 +59,7 @@ RUN groupadd --non-unique --gid ${APP_GID} appuser \
     && useradd --non-unique --uid ${APP_UID} --gid ${APP_GID} --home-dir /tmp --no-create-home --shell /bin/sh appuser
 RUN mkdir /cache && chown ${APP_UID}:${APP_GID} /cache
 COPY --from=build --chown=${APP_UID}:${APP_GID} /cache /usr/local/lib/stratslab-cache
+COPY --from=docs-ui /docs-ui/files /usr/share/stratslabd/docs
 COPY docker/dev /usr/local/lib/stratslab-dev
 COPY . /src
 ENV PATH=/cache/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \

@@ -11,6 +11,15 @@ MIGRATIONS = sorted(re.match(r"\d+", name).group() for name in os.listdir(os.pat
                     if name.endswith(".sql"))
 
 
+def assert_docs(stack):
+    """/docs with Swagger UI: the page, and the files that it names."""
+    page = stack.get("/docs").text
+    files = re.findall(r'(?:src|href)="(/docs/[^"]+)"', page)
+    assert any("swagger-ui-bundle.js?v=" in address for address in files), page
+    for address in files:
+        assert stack.get(address).status == 200
+
+
 def test_compose_files_are_valid(stack):
     stack.run("config", "-q")
     stack.run("-f", "docker-compose.prod.yml", "config", "-q")
@@ -55,6 +64,7 @@ def test_up_from_nothing(stack):
     assert "serving" in stack.run("logs", "--tail=50", "api").stdout
     assert stack.exec("stratslabd", "health").returncode == 0
     assert stack.create("first").status == 201
+    assert_docs(stack)
     # Published for this machine only.
     for service in ("api", "postgres"):
         bindings = json.loads(inspect(stack.container(service), "{{json .HostConfig.PortBindings}}"))
@@ -171,5 +181,6 @@ def test_production_file(stack, images):
     assert stack.create("in production").status == 401
     token = stack.exec("stratslabd", "token", "create", "tests", "--scope=read", "--scope=write").stdout.strip()
     wait_until(lambda: stack.create("in production", token=token).status == 201, 20, "the token to be known")
+    assert_docs(stack)
     stack.run("restart", "postgres")
     stack.wait_status(200)

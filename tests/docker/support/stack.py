@@ -11,7 +11,7 @@ import time
 
 SLOWNESS = float(os.environ.get("STRATSLAB_TEST_SLOWNESS", "1"))
 TOP = os.path.realpath(os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", ".."))
-OURS = ("COMPOSE_", "POSTGRES_", "STRATSLAB_", "DATABASE_URL", "API_", "DB_", "BIND_ADDRESS", "APP_", "DEV_WATCH", "QUEUE_")
+OURS = ("COMPOSE_", "POSTGRES_", "STRATSLAB_", "DATABASE_URL", "API_", "DB_", "BIND_ADDRESS", "APP_", "DEV_WATCH", "DOCS_UI", "QUEUE_")
 
 
 def wait_until(look, seconds, what):

@@ -10,6 +10,8 @@ from . import engine
 HERE = os.path.dirname(os.path.abspath(__file__))
 LABEL = "net.stratslab.stand-in"
 KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
+CERTIFICATES = "/etc/ssl/certs/ca-certificates.crt"
+CERTIFICATES_THERE = "/etc/stand-in-certificates.crt"
 DEBIAN = "debian:trixie-slim"
 POSTGRES = "postgres:15-alpine"
 
@@ -42,8 +44,10 @@ def bootstrap(release, tar, *options):
 
 def make_debian(scratch):
     tar = os.path.join(scratch, "debian.tar")
-    bootstrap("trixie", tar)
-    run("docker", "import", "--change", 'CMD ["bash"]', "--change", f"LABEL {LABEL}=1", tar, DEBIAN)
+    # As those who sit behind a proxy that signs TLS anew have it in their base image: npm trusts whom this machine trusts.
+    bootstrap("trixie", tar, "--dpkgopt=force-unsafe-io", f"--customize-hook=upload {CERTIFICATES} {CERTIFICATES_THERE}")
+    run("docker", "import", "--change", 'CMD ["bash"]', "--change", f"LABEL {LABEL}=1",
+        "--change", f"ENV NODE_EXTRA_CA_CERTS={CERTIFICATES_THERE}", tar, DEBIAN)
 
 
 def make_postgres(scratch):
@@ -67,11 +71,16 @@ def is_standin(image):
     return run("docker", "image", "inspect", "-f", f'{{{{index .Config.Labels "{LABEL}"}}}}', image) == "1"
 
 
+def is_outdated(image):
+    """A stand-in that an engine has kept from before it was made as it is now."""
+    return image == DEBIAN and is_standin(image) and CERTIFICATES_THERE not in run("docker", "image", "inspect", "-f", "{{.Config.Env}}", image)
+
+
 def provide():
     """Each base image, pulled or made; returns a line for each that says which."""
     lines = []
     for image, make in ((DEBIAN, make_debian), (POSTGRES, make_postgres)):
-        if not present(image) and subprocess.run(["docker", "pull", "-q", image], capture_output=True).returncode != 0:
+        if (not present(image) or is_outdated(image)) and subprocess.run(["docker", "pull", "-q", image], capture_output=True).returncode != 0:
             engine.install(["mmdebstrap"])
             scratch = tempfile.mkdtemp(prefix="stratslab-stand-in.", dir="/var/tmp")
             try:
