@@ -1,5 +1,8 @@
 """/docs in a real browser: every operation of the document, "Try it out", "Authorize", and no request to anybody else."""
+import json
 from urllib.parse import urlsplit
+
+from support.wait import wait_until
 
 METHODS = ("get", "put", "post", "delete", "options", "head", "patch", "trace")
 SHOWN = """
@@ -65,6 +68,35 @@ def test_shows_all_and_creates(daemon, docs_dir, browser, keep):
     asked = browser.requests()
     assert len(asked) > 5
     assert {urlsplit(url).netloc for url in asked} == {f"127.0.0.1:{service.port}"}
+
+
+def test_authorize(daemon, command, docs_dir, browser, keep):
+    service = daemon(docs_dir=docs_dir, auth="token", workers=1)
+    made = command("token", "create", "browser", "--scope", "read", "--scope", "write", "--json")
+    assert made.returncode == 0, made.stderr
+    token = json.loads(made.stdout)["token"]
+    headers = {"Authorization": f"Bearer {token}"}
+    wait_until(lambda: service.request("GET", "/api/v1/strategies", headers=headers).status == 200, 10, "the token to be known")
+
+    browser.open(f"{service.url}/docs")
+    block = block_of(browser, "post", "/api/v1/strategies")
+    browser.write(f"{block} .body-param__text", '{"name": "With a token", "kind": "sma_crossover"}')
+    assert execute(browser, block) == "401"
+    refused = browser.console()
+    assert len(refused) == 1 and "401" in refused[0]
+
+    browser.click(".auth-wrapper .authorize")
+    browser.write(".auth-container input", token)
+    keep(browser, "docs-authorize.png")
+    browser.click(".auth-btn-wrapper .authorize")
+    browser.click(".auth-btn-wrapper .btn-done")
+    browser.click(f"{block} .btn-clear")
+    browser.wait_for("return !document.querySelector(arguments[0] + ' .live-responses-table')", block)
+    assert execute(browser, block) == "201"
+    items = service.request("GET", "/api/v1/strategies", headers=headers).json()["items"]
+    assert [item["name"] for item in items] == ["With a token"]
+    assert browser.console() == []
+    assert token not in browser.script("return JSON.stringify(localStorage) + document.cookie")
 
 
 def test_page_without_swagger_ui(daemon, browser, keep, tmp_path):
