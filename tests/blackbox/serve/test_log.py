@@ -251,3 +251,20 @@ def waits(database, backend):
     with database.connect() as look, look.cursor() as cursor:
         cursor.execute("SELECT wait_event_type FROM pg_stat_activity WHERE pid = %s", [backend])
         return cursor.fetchone() == ("Lock",)
+
+
+# ---- what is said again and again ----
+
+def test_a_storm_of_one_error_is_counted_and_not_written_down(daemon, database):
+    d = daemon(workers=1, log_access="off")
+    with database.connect() as admin:
+        admin.execute("ALTER TABLE strategies RENAME TO elsewhere")
+        with d.client() as c:
+            failed = sum(c.request("GET", "/api/v1/strategies").status == 500 for _ in range(150))
+    assert d.stop() == 0
+    told = [entry for entry in logs.read(d.log()) if entry["msg"] == "a statement failed"]
+    lines = [entry for entry in told if "repeated" not in entry]
+    assert failed > 100 and len(lines) + sum(int(entry["repeated"]) for entry in told if "repeated" in entry) == failed
+    seconds = {entry["ts"][:19] for entry in told}
+    assert len(lines) <= 30 * (len(seconds) + 1)
+    assert all(entry["sqlstate"] == "42P01" for entry in lines)
