@@ -8,7 +8,7 @@ import threading
 import time
 
 from support.load import Load, Writes
-from support.wait import wait_until
+from support.wait import SLOWNESS, wait_until
 
 PATH = "/api/v1/strategies"
 SECONDS = float(os.environ.get("STRATSLAB_TEST_SOAK", "9"))
@@ -64,7 +64,9 @@ class Rude:
 
 
 def test_mixed_traffic_leaves_nothing_behind(daemon):
-    d = daemon(workers=2, log_access="off", http_header_timeout="2s")
+    # What AddressSanitizer keeps of freed memory (256 MiB by default) is not the workers'.
+    sanitizer = os.environ.get("ASAN_OPTIONS", "") + ":quarantine_size_mb=1:thread_local_quarantine_size_kb=64"
+    d = daemon(workers=2, log_access="off", http_header_timeout="2s", ASAN_OPTIONS=sanitizer)
     workers = wait_until(lambda: len(d.workers()) == 2 and d.workers(), 10, "two workers")
     quiet = [descriptors(pid) for pid in workers]
     one = d.request("POST", PATH, {"name": "one", "kind": "soak"}).json()["id"]
@@ -91,7 +93,7 @@ def test_mixed_traffic_leaves_nothing_behind(daemon):
     print(f"\nmixed traffic for {SECONDS:g} s: {sum(load.total for load in loads)} requests, {sum(load.lost for load in loads)} lost,"
           f" {rude.count} rude clients; memory of the workers from a third of the time to the end: {told}; descriptors {quiet}")
     assert d.workers() == workers and "a child died" not in d.log()
-    assert all(last < first + GROWTH_BYTES for first, last in zip(memory[0], after)), told
+    assert all(last < first + GROWTH_BYTES * SLOWNESS for first, last in zip(memory[0], after)), told
     assert sum(load.lost for load in loads) == 0, [dict(load.fates) for load in loads]
     assert set(loads[4].fates) == {422} and set(loads[5].fates) == {404}
     assert all(set(load.fates) <= {200, 201} for load in loads[:4]), [dict(load.fates) for load in loads]
