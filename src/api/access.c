@@ -14,7 +14,7 @@
 /* No row where the state is the one that is known; else one for each token, or a bare one where there is none. */
 static const struct db_statement access_load_statement = {
     .name = "loadTokens",
-    .sql = "SELECT c.state, t.id, encode(t.sha256, 'hex') AS sha256,"
+    .sql = "SELECT c.state, t.id, t.name, encode(t.sha256, 'hex') AS sha256,"
            "    'read' = ANY (t.scopes) AS can_read, 'write' = ANY (t.scopes) AS can_write,"
            "    (extract(epoch FROM t.expires_at) * 1000000)::bigint AS expires_us"
            " FROM access_tokens_state AS c"
@@ -92,6 +92,7 @@ static struct slice access_column(const struct db_result *result, unsigned row, 
 static bool access_read_token(const struct db_result *result, unsigned row, struct token_entry *ret)
 {
     const struct slice id = access_column(result, row, "id");
+    const struct slice name = access_column(result, row, "name");
     const struct slice sha256 = access_column(result, row, "sha256");
     const struct slice expires_us = access_column(result, row, "expires_us");
 
@@ -100,6 +101,7 @@ static bool access_read_token(const struct db_result *result, unsigned row, stru
                                 .expires_us = UINT64_MAX};
     if (id.len != TOKENS_ID_BYTES - 1 || sha256.len != 2 * (size_t)DIGEST_SHA256_BYTES) return false;
     memcpy(ret->id, id.data, id.len);
+    if (name.len < sizeof(ret->name)) memcpy(ret->name, name.data, name.len);
     for (size_t i = 0; i < DIGEST_SHA256_BYTES; i++) {
         ret->sha256[i] = (unsigned char)(16 * hex_value(sha256.data[2 * i]) + hex_value(sha256.data[2 * i + 1]));
     }
@@ -278,6 +280,8 @@ bool api_access_admit(struct api_access *access, struct http_exchange *x)
         return false;
     }
     tokens_use(&access->tokens, entry, now_us);
+    /* A copy: the table may be another one before the answer. */
+    http_exchange_set_client(x, arena_copy(http_exchange_arena(x), slice_of(entry->name)));
     if (!access_has_scope(entry, scope)) {
         access_refuse_scope(x, scope);
         return false;

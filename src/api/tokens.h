@@ -10,11 +10,12 @@
 #include "base/digest.h"
 #include "base/slice.h"
 
-enum { TOKENS_ID_BYTES = 37 };
+enum { TOKENS_ID_BYTES = 37, TOKENS_NAME_BYTES = 64 };
 
 struct token_entry {
     unsigned char sha256[DIGEST_SHA256_BYTES];
     char id[TOKENS_ID_BYTES]; /* "" where the place is free */
+    char name[TOKENS_NAME_BYTES];
     bool can_read;
     bool can_write;
     uint64_t expires_us; /* wall clock; UINT64_MAX: never */

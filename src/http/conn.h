@@ -60,6 +60,7 @@ struct http_exchange {
     struct slice media_type;
     struct slice body;
     struct slice request_id;
+    struct slice client;
     char request_id_made[32];
     bool keep_alive;
     bool complete; /* the whole request was read */

@@ -52,6 +52,11 @@ uint64_t http_exchange_started_ns(const struct http_exchange *x)
     return x->started_ns;
 }
 
+void http_exchange_set_client(struct http_exchange *x, struct slice name)
+{
+    x->client = name;
+}
+
 void http_exchange_on_cancel(struct http_exchange *x, void (*cancel)(void *arg), void *arg)
 {
     x->cancel = cancel;

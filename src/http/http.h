@@ -100,8 +100,9 @@ struct http_record {
     const struct http_route *route; /* NULL where none matched */
     struct slice target;            /* as received, cut at 1 KiB; empty where no request line was read */
     struct slice request_id;
-    struct slice peer; /* "127.0.0.1:51234", "[::1]:5", or "unix" */
-    unsigned status;   /* 0: the client left before an answer, or the exchange starts */
+    struct slice peer;   /* "127.0.0.1:51234", "[::1]:5", or "unix" */
+    struct slice client; /* as http_exchange_set_client says; absent without it */
+    unsigned status;     /* 0: the client left before an answer, or the exchange starts */
     size_t body_in_bytes;
     size_t out_bytes; /* head and body */
     uint64_t duration_ns;
@@ -174,6 +175,9 @@ struct slice http_exchange_media_type(const struct http_exchange *x);
 uint64_t http_exchange_started_ns(const struct http_exchange *x); /* monotonic */
 /* Whether the request's Accept gives `type` more weight than `other`. */
 bool http_exchange_prefers(struct http_exchange *x, const char *type, const char *other);
+
+/* Who asks, for the record. The text lives as long as the exchange. */
+void http_exchange_set_client(struct http_exchange *x, struct slice name);
 
 /* Walks a query string: false at its end. Decodes "+" and percent-encoding into the arena. *ret_valid is false where
  * the pair is malformed (bad escape, NUL, not UTF-8); name and value are then as received. A name without "=" has an

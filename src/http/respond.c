@@ -31,6 +31,7 @@ void conn_record(const struct http_conn *conn, unsigned status, size_t out_bytes
         .target = target,
         .request_id = x->request_id,
         .peer = slice_of(conn->peer),
+        .client = x->client,
         .status = status,
         .body_in_bytes = x->body_in_bytes,
         .out_bytes = out_bytes,

@@ -68,7 +68,8 @@ void access_log_add(struct access_log *log, const struct http_record *record)
 
     if (!always && !access_log_picks(log)) return;
 
-    const struct log_field fields[] = {
+    enum { COMMON_FIELDS = 8, MORE_FIELDS = 2 };
+    struct log_field fields[COMMON_FIELDS + MORE_FIELDS] = {
         LOG_STR("method", record->method_known ? http_method_name(record->method) : "-"),
         LOG_STR("route", record->route == NULL ? "-" : record->route->path),
         LOG_SLICE("target", record->target),
@@ -77,12 +78,13 @@ void access_log_add(struct access_log *log, const struct http_record *record)
         LOG_MS("duration_ms", record->duration_ns),
         LOG_ID("request_id", record->request_id),
         LOG_SLICE("peer", record->peer),
-        /* Whoever counts lines divides by it. */
-        LOG_STR("share", always ? "1" : log->share_text),
     };
+    size_t count = COMMON_FIELDS;
 
-    /* The last one only where there is something to tell. */
-    if (log_write_soon(LOG_LEVEL_INFO, "request", fields, countof(fields) - (all ? 1 : 0))) {
+    if (record->client.data != NULL) fields[count++] = LOG_SLICE("client", record->client);
+    /* Whoever counts lines divides by it. */
+    if (!all) fields[count++] = LOG_STR("share", always ? "1" : log->share_text);
+    if (log_write_soon(LOG_LEVEL_INFO, "request", fields, count)) {
         event_active(log->flush, EV_TIMEOUT, 0);
     }
 }

@@ -12,6 +12,7 @@ from support.wait import wait_until
 PATH = "/api/v1/strategies"
 TOKEN = re.compile(r"stl_[0-9a-f]{64}")
 REALM = 'Bearer realm="stratslab"'
+NOBODY = "stl_" + "0" * 64
 SOON = 20  # seconds; it takes one, on a machine that has time
 
 
@@ -345,6 +346,22 @@ def test_workers_write_no_use_that_is_known_already(start, make, database):
 
 
 # ---- what others see ----
+
+def test_the_log_says_whose_token_it_was(start, make, both):
+    d = start()
+    reader = make("reader")
+    known(d, reader)
+    for token in (both, reader, None, NOBODY):
+        get(d, token, f"{PATH}/none-{token[4:8] if token else 'x'}")
+    post(d, reader, "n")
+    get(d, both, "/health/live")
+    d.wait_log(rf"target={PATH}/none-{both[4:8]} status=422 .* client=both\n")
+    d.wait_log(rf"target={PATH}/none-{reader[4:8]} status=422 .* client=reader\n")
+    d.wait_log(rf"method=POST .* target={PATH} status=403 .* client=reader\n")
+    for line in d.log().split("\n"):
+        if "status=401" in line or "/health" in line:
+            assert "client=" not in line
+
 
 def test_a_token_is_in_no_log(start, both, make):
     d = start(log_level="debug")
