@@ -116,7 +116,6 @@ class Contract:
         self.paths = {path: {method.upper(): Operation(method.upper(), path, one) for method, one in item.items()}
                       for path, item in whole.items()}
         self.problem = validator(close(resolve(document, document["components"]["schemas"]["Problem"])))
-        self.seen = set()  # (operation id, status)
 
     def operations(self):
         return [operation for item in self.paths.values() for operation in item.values()]
@@ -148,7 +147,6 @@ class Contract:
         operation = operations.get(method) or operations["GET"]
         if method == "OPTIONS" and status == 204:
             return []
-        self.seen.add((operation.id, status))
         answer = operation.answers.get(status)
         if answer is None:
             return [f"{operation.id} has no such status"]

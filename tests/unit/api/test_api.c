@@ -10,7 +10,7 @@ static const struct api_param two_params[] = {
     {.in = API_IN_QUERY, .type = DB_TYPE_INT8, .field = {.name = "b"}},
 };
 
-static const struct api_options every = {.paths = {[API_BASE_OPENAPI] = "/openapi.json"}};
+static const struct api_options every = {.paths = {[API_BASE_OPENAPI] = "/openapi.json", [API_BASE_DOCS] = "/docs"}};
 
 static int expand(const char *sql, struct api_operation *op, struct api_endpoint *endpoint, struct error *err)
 {
