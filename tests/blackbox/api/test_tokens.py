@@ -341,7 +341,7 @@ def test_workers_write_no_use_that_is_known_already(start, make, database):
         known(d, token)
         make("later")
         seen = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'stratslabd worker'"
-        assert db.execute(seen).fetchone() == (2,)
+        wait_until(lambda: db.execute(seen).fetchone() == (2,), SOON, "the sessions of the workers before to be gone")
         assert db.execute(look + " WHERE name = 'ci'").fetchone() == first
 
 
