@@ -71,6 +71,7 @@ cmd:chromium   chromium
 cmd:chromedriver chromium-driver
 cmd:openssl    openssl
 sbin:logrotate logrotate
+lib:libfaketime libfaketime
 sbin:nginx     nginx-light
 sbin:pgbouncer pgbouncer
 '
@@ -98,6 +99,7 @@ has() {
     cmd:*) command -v "${1#cmd:}" >/dev/null ;;
     sbin:*) [ -x "/usr/sbin/${1#sbin:}" ] || command -v "${1#sbin:}" >/dev/null ;;
     pc:*) command -v pkg-config >/dev/null && pkg-config --exists "${1#pc:}" ;;
+    lib:*) [ -n "$(find /usr/lib -name "${1#lib:}.so*" -print -quit)" ] ;;
     py:*) /usr/bin/python3 -c "import ${1#py:}" 2>/dev/null || python3 -c "import ${1#py:}" 2>/dev/null ;;
     cc:) compiles "${CC:-cc}" ;;
     asan:) command -v clang >/dev/null && compiles clang -fsanitize=address,undefined ;;
