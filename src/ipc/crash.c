@@ -2,6 +2,7 @@
 
 #include <execinfo.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <string.h>
 #include <unistd.h>
@@ -23,16 +24,36 @@ static void crash_on_signal(int signo)
     raise(signo); /* SA_RESETHAND: to the default, which ends the process when this returns */
 }
 
+static const int crash_signals[] = {SIGABRT, SIGSEGV, SIGBUS, SIGFPE, SIGILL};
+
+static bool crash_has(int signo, void (*handler)(int signo))
+{
+    struct sigaction now;
+
+    return sigaction(signo, NULL, &now) == 0 && now.sa_handler == handler;
+}
+
+void crash_take(void (*handler)(int signo))
+{
+    /* SA_RESETHAND: a handler that crashes is not called again. */
+    struct sigaction action = {.sa_handler = handler, .sa_flags = (int)SA_RESETHAND | SA_ONSTACK};
+
+    for (size_t i = 0; i < countof(crash_signals); i++) {
+        if (crash_has(crash_signals[i], SIG_DFL)) sigaction(crash_signals[i], &action, NULL);
+    }
+}
+
+void crash_leave(void (*handler)(int signo))
+{
+    for (size_t i = 0; i < countof(crash_signals); i++) {
+        if (crash_has(crash_signals[i], handler)) signal(crash_signals[i], SIG_DFL);
+    }
+}
+
 void crash_tell(void)
 {
-    static const int signals[] = {SIGABRT, SIGSEGV, SIGBUS, SIGFPE, SIGILL};
-    struct sigaction action = {.sa_handler = crash_on_signal, .sa_flags = (int)SA_RESETHAND};
     void *frame;
 
     (void)backtrace(&frame, 1); /* loads libgcc now, not in the handler */
-    for (size_t i = 0; i < countof(signals); i++) {
-        struct sigaction old;
-
-        if (sigaction(signals[i], NULL, &old) == 0 && old.sa_handler == SIG_DFL) sigaction(signals[i], &action, NULL);
-    }
+    crash_take(crash_on_signal);
 }

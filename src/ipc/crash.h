@@ -1,8 +1,14 @@
-/* A child that crashes says where, on standard error, before it dies of its signal as it would have. */
+/* What a process does at its crash: at SIGABRT, SIGSEGV, SIGBUS, SIGFPE or SIGILL. */
 #ifndef IPC_CRASH_H
 #define IPC_CRASH_H
 
-/* For SIGABRT, SIGSEGV, SIGBUS, SIGFPE and SIGILL; those that a sanitizer takes stay the sanitizer's. */
+/* `handler` is called at the first of them, on the alternate stack where there is one, and then never again. Those that
+ * somebody else takes already, such as a sanitizer, stay theirs. */
+void crash_take(void (*handler)(int signo));
+/* Back to the default, for those that `handler` has. */
+void crash_leave(void (*handler)(int signo));
+
+/* For children: say where, on standard error, and then die of the signal as they would have. */
 void crash_tell(void);
 
 #endif

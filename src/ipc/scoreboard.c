@@ -28,12 +28,15 @@ int scoreboard_open(int *fd, struct scoreboard **ret_board, struct error *err)
     return -1;
 }
 
-/* A sequence lock with one writer. */
+/* A sequence lock with one writer. It is odd at the start where a master died in the middle of this. */
 void scoreboard_tell(struct scoreboard *board, const struct scoreboard_story *story)
 {
-    atomic_fetch_add(&board->telling, 1);
+    uint32_t odd = atomic_load(&board->telling) | 1U;
+
+    atomic_store(&board->telling, odd);
+    atomic_thread_fence(memory_order_release);
     board->story = *story;
-    atomic_fetch_add(&board->telling, 1);
+    atomic_store(&board->telling, odd + 1);
 }
 
 void scoreboard_hear(const struct scoreboard *board, struct scoreboard_story *ret_story)

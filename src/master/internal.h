@@ -104,7 +104,13 @@ void watch_count_end(struct master *m, const struct slot *slot, int status);
 /* tell.c */
 void master_tell_manager(struct master *m); /* after each change of what is told there */
 
+/* reap.c */
+void master_reap(struct master *m); /* every child that has ended by now, and as PID 1 strangers */
+
 /* master.c */
+/* Lets the roles' children in, in the table's order, up to the first task that has not ended. */
+void master_admit_roles(struct master *m);
+void master_stop(struct master *m, int exit_status);
 uint64_t master_kill_at_ms(const struct master *m);
 
 #endif

@@ -20,6 +20,7 @@
 #include "base/random.h"
 #include "ipc/channel.h"
 #include "master/activate.h"
+#include "master/fallback.h"
 #include "master/internal.h"
 
 /* ---- Starting ---- */
@@ -46,7 +47,7 @@ static void master_start_slot(struct master *m, struct slot *slot)
 }
 
 /* Lets the roles' children in, in the table's order, up to the first task that has not ended. */
-static void master_admit_roles(struct master *m)
+void master_admit_roles(struct master *m)
 {
     struct slot *slot;
 
@@ -116,7 +117,7 @@ static void master_kill_children(struct master *m)
     master_signal_all(m, SIGKILL, true);
 }
 
-static void master_stop(struct master *m, int exit_status)
+void master_stop(struct master *m, int exit_status)
 {
     unsigned delay_ms = m->state == MASTER_SERVING ? m->nursery.options->conf->stop_delay_ms : 0;
 
@@ -217,7 +218,12 @@ static void master_on_usr1(struct master *m, const struct signalfd_siginfo *info
     }
 }
 
-static void master_on_child(struct master *m, const struct signalfd_siginfo *info);
+/* One signal may stand for several children; as PID 1, also for strangers. */
+static void master_on_child(struct master *m, const struct signalfd_siginfo *info)
+{
+    (void)info;
+    master_reap(m);
+}
 
 /* Every signal that the master takes; the rest keep their default. */
 static const struct master_signal {
@@ -252,119 +258,6 @@ static void master_read_signals(struct master *m)
             if (master_signals[i].signo == (int)info.ssi_signo) master_signals[i].act(m, &info);
         }
     }
-}
-
-/* ---- The end of a child ---- */
-
-/* In a roll nobody follows: what comes next is the roll's business. */
-static void master_on_crash_in_roll(struct master *m, struct slot *slot, int status)
-{
-    bool is_new = slot->generation == m->nursery.generation;
-    const char *role = slot->role->name;
-    char how[64];
-
-    if (WIFSIGNALED(status)) {
-        snprintf(how, sizeof(how), "SIG%s", sigabbrev_np(WTERMSIG(status)));
-    } else {
-        snprintf(how, sizeof(how), "exit status %d", WEXITSTATUS(status));
-    }
-    slot->retired = true;
-    process_gone(&m->nursery, slot);
-    if (is_new) roll_on_crash(m, role, how);
-}
-
-static bool master_has_other_worker(struct master *m, const struct slot *than)
-{
-    struct slot *slot;
-
-    for (size_t at = 0; (slot = slot_next(&m->nursery, &at)) != NULL;) {
-        if (slot != than && slot->role->is_worker && slot->state == SLOT_READY) return true;
-    }
-    return false;
-}
-
-/* A service that has been up is not left without any worker for the sake of the back-off. */
-static uint64_t master_pause_ms(struct master *m, const struct slot *slot)
-{
-    uint64_t pause_ms = supervise_backoff_ms(slot->failures, (uint32_t)random_u64());
-
-    if (pause_ms <= SUPERVISE_BACKOFF_LAST_MS || !slot->role->is_worker || !m->was_ready) return pause_ms;
-    return master_has_other_worker(m, slot) ? pause_ms : SUPERVISE_BACKOFF_LAST_MS;
-}
-
-static void master_on_crash(struct master *m, struct slot *slot, int status)
-{
-    struct scoreboard_worker *cells = slot->role->is_worker ? &m->nursery.board->worker[slot->index] : NULL;
-    uint64_t now = clock_monotonic_ms();
-    uint64_t pause_ms;
-
-    if (slot->state == SLOT_READY && now - slot->ready_ms >= SUPERVISE_HEALTHY_MS) slot->failures = 0;
-    slot->failures++;
-    pause_ms = master_pause_ms(m, slot);
-    watch_log_death(m, slot, status, pause_ms);
-    process_gone(&m->nursery, slot);
-    slot->state = SLOT_WAITING;
-    slot->start_at_ms = now + pause_ms;
-    if (cells == NULL) return;
-    cells->restarts++;
-    if (supervise_crashed(&m->crashes, now) && !m->was_ready) {
-        log_error("no worker has ever become ready and they keep dying: giving up. The lines above say why they died.",
-                  LOG_INT("crashes", SUPERVISE_LOOP_CRASHES), LOG_INT("within_s", SUPERVISE_LOOP_MS / 1000));
-        master_stop(m, MASTER_EXIT_CRASH_LOOP);
-    }
-}
-
-static void master_on_task_end(struct master *m, struct slot *slot, int status)
-{
-    process_gone(&m->nursery, slot);
-    if (m->state != MASTER_STARTING) return;
-    if (WIFEXITED(status) && WEXITSTATUS(status) == 0) {
-        master_admit_roles(m);
-        return;
-    }
-    if (WIFSIGNALED(status)) {
-        log_error("a task was killed", LOG_STR("child", slot->role->name),
-                  LOG_STR("signal", sigabbrev_np(WTERMSIG(status))));
-    }
-    master_stop(m, WIFEXITED(status) ? WEXITSTATUS(status) : MASTER_EXIT_SYSTEM);
-}
-
-static void master_on_end(struct master *m, struct slot *slot, int status)
-{
-    if (m->state < MASTER_STOPPING) watch_count_end(m, slot, status);
-    if (slot->role->task) {
-        master_on_task_end(m, slot, status);
-    } else if (m->state >= MASTER_STOPPING || slot->retired) {
-        process_gone(&m->nursery, slot);
-    } else if (m->reload.step == RELOAD_ROLL) {
-        master_on_crash_in_roll(m, slot, status);
-    } else {
-        master_on_crash(m, slot, status);
-    }
-}
-
-static void master_reap(struct master *m)
-{
-    int status;
-    pid_t pid;
-
-    while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
-        struct slot *slot;
-
-        if (reload_on_end(m, pid, status)) continue;
-        for (size_t at = 0; (slot = slot_next(&m->nursery, &at)) != NULL;) {
-            if (slot->pid != pid) continue;
-            master_on_end(m, slot, status);
-            break;
-        }
-    }
-}
-
-/* One signal may stand for several children; as PID 1, also for strangers. */
-static void master_on_child(struct master *m, const struct signalfd_siginfo *info)
-{
-    (void)info;
-    master_reap(m);
 }
 
 /* ---- What children say ---- */
@@ -528,41 +421,6 @@ static int master_bind(struct master *m, struct error *err)
     return 0;
 }
 
-static int master_init(struct master *m, struct error *err)
-{
-    ssize_t len = readlink("/proc/self/exe", m->executable, sizeof(m->executable) - 1);
-
-    if (len <= 0) return error_set_errno(err, "cannot read /proc/self/exe");
-    m->executable[len] = '\0';
-    m->nursery.generation = 1;
-    if (scoreboard_open(&m->board_fd, &m->nursery.board, err) != 0 || master_bind(m, err) != 0) return -1;
-    m->nursery.board->started_ms = m->born_ms;
-    m->nursery.board->metrics.master.started_wall_us = clock_wall_us();
-    m->nursery.board->metrics.master.last_reload_wall_us = m->nursery.board->metrics.master.started_wall_us;
-    master_add_children(m);
-    master_admit_roles(m);
-    return 0;
-}
-
-/* This process was another executable a moment ago. */
-static int master_resume(struct master *m, struct error *err)
-{
-    char rollback_reason[SCOREBOARD_REASON_BYTES];
-
-    if (state_resume(m, m->nursery.options->resume_fd, rollback_reason, err) != 0) return -1;
-    m->state = MASTER_SERVING;
-    scoreboard_hear(m->nursery.board, &m->story);
-    if (rollback_reason[0] == '\0') {
-        roll_begin(m);
-    } else {
-        m->reload.step = RELOAD_ROLL;
-        reload_fail(m, rollback_reason);
-        roll_back(m);
-    }
-    master_reap(m); /* who ended while the images changed */
-    return 0;
-}
-
 /* The catalog has what an image before this one counted, too: its last workers may still be at it. */
 static void master_learn_names(struct master *m)
 {
@@ -592,19 +450,56 @@ static void master_introduce(struct master *m)
     scoreboard_tell(m->nursery.board, &m->story);
 }
 
+static int master_init(struct master *m, struct error *err)
+{
+    ssize_t len = readlink("/proc/self/exe", m->executable, sizeof(m->executable) - 1);
+
+    if (len <= 0) return error_set_errno(err, "cannot read /proc/self/exe");
+    m->executable[len] = '\0';
+    m->nursery.generation = 1;
+    if (scoreboard_open(&m->board_fd, &m->nursery.board, err) != 0 || master_bind(m, err) != 0) return -1;
+    m->nursery.board->started_ms = m->born_ms;
+    m->nursery.board->metrics.master.started_wall_us = clock_wall_us();
+    m->nursery.board->metrics.master.last_reload_wall_us = m->nursery.board->metrics.master.started_wall_us;
+    master_add_children(m);
+    master_introduce(m);
+    master_admit_roles(m);
+    return 0;
+}
+
+/* This process was another executable a moment ago. */
+static int master_resume(struct master *m, struct error *err)
+{
+    char rollback_reason[SCOREBOARD_REASON_BYTES];
+
+    if (state_resume(m, m->nursery.options->resume_fd, rollback_reason, err) != 0) return -1;
+    if (rollback_reason[0] == '\0') fallback_resumed();
+    m->state = MASTER_SERVING;
+    scoreboard_hear(m->nursery.board, &m->story);
+    master_introduce(m);
+    if (rollback_reason[0] == '\0') {
+        roll_begin(m);
+    } else {
+        m->reload.step = RELOAD_ROLL;
+        reload_fail(m, rollback_reason);
+        roll_back(m);
+    }
+    master_reap(m); /* who ended while the images changed */
+    return 0;
+}
+
 static int master_begin(struct master *m, struct error *err)
 {
     /* An image that execveat(2) started would be called by its descriptor's number. */
     prctl(PR_SET_NAME, "stratslabd");
+    if (m->nursery.options->resume_fd >= 0) fallback_arm(m);
     notify_init(&m->notify, clock_monotonic_ms());
     m->self_fd = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
     if (m->self_fd < 0) return error_set_errno(err, "cannot open /proc/self/exe");
     for (size_t i = 0; i < MASTER_ROLE_COUNT; i++) m->desired[i] = m->nursery.options->roles[i].count;
     /* First, so that a signal to a master that is starting is kept; PID 1 would not even be ended by it. */
     if (master_take_signals(m, err) != 0) return -1;
-    if ((m->nursery.options->resume_fd < 0 ? master_init(m, err) : master_resume(m, err)) != 0) return -1;
-    master_introduce(m);
-    return 0;
+    return m->nursery.options->resume_fd < 0 ? master_init(m, err) : master_resume(m, err);
 }
 
 int master_run(const struct master_options *options)
@@ -625,6 +520,7 @@ int master_run(const struct master_options *options)
         log_finish();
         log_info("stopped", LOG_INT("status", m.exit_status));
     } else {
+        fallback_take(err.message);
         log_error("cannot start", LOG_STR("error", err.message));
         notify_tell(&m.notify, NOTIFY_STOPPING, 0, "Cannot start: %s", err.message);
         m.exit_status = MASTER_EXIT_SYSTEM;

@@ -10,6 +10,7 @@
 
 #include "base/clock.h"
 #include "ipc/channel.h"
+#include "master/fallback.h"
 #include "master/notify.h"
 
 /* What sh(1) answers for a program that is there and cannot be run. */
@@ -126,6 +127,7 @@ int process_start(struct nursery *nursery, struct slot *slot, struct error *err)
 
         process_shed(nursery, slot, channel.master_fd);
         process_reset_signals();
+        fallback_disarm();
         notify_forget();
         exit(slot->role->run(&child));
     }

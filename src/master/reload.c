@@ -13,6 +13,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "master/fallback.h"
 #include "master/internal.h"
 
 static const char *const reload_step_names[] = {

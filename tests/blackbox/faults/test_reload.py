@@ -225,6 +225,21 @@ def test_workers_of_the_new_code_hang(replaceable, executable):
     mends(d, executable)
 
 
+SIGNALFD = ("int ", "signalfd", "(int fd, const sigset_t *mask, int flags)")  # before it has taken the state over
+PPOLL = ("int ", "ppoll", "(struct pollfd *fds, nfds_t count, const struct timespec *timeout, const sigset_t *mask)")
+
+
+@pytest.mark.parametrize("part, hook", [(SIGNALFD, "abort();"), (PPOLL, "abort();"),
+                                        (PPOLL, "static int turn; if (++turn == 3) abort();")])
+def test_the_master_of_the_new_code_crashes(replaceable, executable, part, hook):
+    d = replaceable()
+    executable.replace_part(part, hook)
+    failed(d, executable, "roll", "the new master died: SIGABRT")
+    wait_until(lambda: {w["generation"] for w in status(d)["workers"]} == {1} and len(status(d)["workers"]) == 2, 20,
+               "workers of the old code alone")
+    mends(d, executable)
+
+
 def test_new_code_cannot_run_after_the_preflight(replaceable, executable):
     d = replaceable()
     executable.replace("""

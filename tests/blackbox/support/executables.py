@@ -46,18 +46,23 @@ class Executable:
     def replace(self, body):
         self._install(self.compile(body))
 
-    def replace_workers(self, hook):
-        """The real program, except that in its children event_base_new, which only they call, first does `hook`."""
+    def replace_part(self, declaration, hook):
+        """The real program, except that in the image which a reload starts the libc or libevent function of `declaration`
+        ("int name", "(type a, type b)") first does `hook`."""
+        kind, name, parameters = declaration
+        names = ", ".join(p.split()[-1].lstrip("*") for p in parameters.strip("()").split(",")) if parameters != "(void)" else ""
         library = self.compile(f"""
             #include <dlfcn.h>
             #include <event2/event.h>
+            #include <poll.h>
+            #include <sys/signalfd.h>
             /* It is loaded, which is enough: nobody who is started later shall have it too. */
             __attribute__((constructor)) static void once(void) {{ unsetenv("LD_PRELOAD"); }}
-            struct event_base *event_base_new(void)
+            {kind}{name}{parameters}
             {{
-                struct event_base *(*next)(void) = (struct event_base *(*)(void))dlsym(RTLD_NEXT, "event_base_new");
+                {kind}(*next){parameters} = ({kind}(*){parameters})dlsym(RTLD_NEXT, "{name}");
                 {hook}
-                return next();
+                return next({names});
             }}
             """, ["-shared", "-fPIC", "-D_GNU_SOURCE", "-ldl"], os.path.join(self.folder, "hook.so"))
         self.replace(f"""
@@ -72,3 +77,7 @@ class Executable:
                 return 127;
             }}
             """)
+
+    def replace_workers(self, hook):
+        """The same in its children: only they call event_base_new."""
+        self.replace_part(("struct event_base *", "event_base_new", "(void)"), hook)

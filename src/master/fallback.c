@@ -1,0 +1,77 @@
+/* The way back for a master that crashes: until a reload is over, the executable before this one is a descriptor away,
+ * and can take the service with all its sockets and children. */
+
+#include "master/fallback.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "ipc/crash.h"
+#include "master/internal.h"
+
+enum {
+    FALLBACK_SECONDS = 5,              /* a way back that hangs is ended: the service manager starts the service anew */
+    FALLBACK_STACK_BYTES = 512 * 1024, /* what crashed may have used its own up; the state is made on it */
+};
+
+/* A signal's handler is told nothing but the signal. */
+static struct {
+    struct master *master; /* NULL: not armed */
+    pid_t pid;
+    bool resumed;
+} fallback;
+
+void fallback_take(const char *reason)
+{
+    struct master *m = fallback.master;
+    struct error err;
+
+    if (m == NULL || getpid() != fallback.pid) return;
+    fallback.master = NULL; /* once */
+    dprintf(STDERR_FILENO, "stratslabd: %s; going back to the executable before it\n", reason);
+    if (fallback.resumed) {
+        state_exec(m, m->old_fd, reason, &err);
+        dprintf(STDERR_FILENO, "stratslabd: cannot go back: %s\n", err.message);
+    } else {
+        master_give_back(m->nursery.options->resume_fd, reason, m->nursery.options->args);
+    }
+}
+
+/* What is called here is not async-signal-safe to the letter (memory is taken for the environment): what crashed may
+ * hold a lock that it waits for. Hence the alarm. The alternative is to be dead already. */
+static void fallback_on_signal(int signo)
+{
+    char reason[64];
+
+    alarm(FALLBACK_SECONDS);
+    snprintf(reason, sizeof(reason), "the new master died: SIG%s", sigabbrev_np(signo));
+    fallback_take(reason);
+    raise(signo);
+}
+
+void fallback_arm(struct master *m)
+{
+    static char bytes[FALLBACK_STACK_BYTES];
+    const stack_t stack = {.ss_sp = bytes, .ss_size = sizeof(bytes)};
+
+    alarm(0); /* of the image before this one, where it came here in that way */
+    fallback.master = m;
+    fallback.pid = getpid();
+    fallback.resumed = false;
+    sigaltstack(&stack, NULL);
+    crash_take(fallback_on_signal);
+}
+
+void fallback_resumed(void)
+{
+    fallback.resumed = true;
+}
+
+void fallback_disarm(void)
+{
+    if (fallback.master == NULL) return;
+    fallback.master = NULL;
+    crash_leave(fallback_on_signal);
+}

@@ -1,0 +1,114 @@
+/* What follows when a child has ended: nothing, another one after a pause, a way back, or the end of the service. */
+
+#include <stdio.h>
+#include <string.h>
+#include <sys/wait.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/random.h"
+#include "master/internal.h"
+
+/* In a roll nobody follows: what comes next is the roll's business. */
+static void reap_crash_in_roll(struct master *m, struct slot *slot, int status)
+{
+    bool is_new = slot->generation == m->nursery.generation;
+    const char *role = slot->role->name;
+    char how[64];
+
+    if (WIFSIGNALED(status)) {
+        snprintf(how, sizeof(how), "SIG%s", sigabbrev_np(WTERMSIG(status)));
+    } else {
+        snprintf(how, sizeof(how), "exit status %d", WEXITSTATUS(status));
+    }
+    slot->retired = true;
+    process_gone(&m->nursery, slot);
+    if (is_new) roll_on_crash(m, role, how);
+}
+
+static bool reap_has_other_worker(struct master *m, const struct slot *than)
+{
+    struct slot *slot;
+
+    for (size_t at = 0; (slot = slot_next(&m->nursery, &at)) != NULL;) {
+        if (slot != than && slot->role->is_worker && slot->state == SLOT_READY) return true;
+    }
+    return false;
+}
+
+/* A service that has been up is not left without any worker for the sake of the back-off. */
+static uint64_t reap_pause_ms(struct master *m, const struct slot *slot)
+{
+    uint64_t pause_ms = supervise_backoff_ms(slot->failures, (uint32_t)random_u64());
+
+    if (pause_ms <= SUPERVISE_BACKOFF_LAST_MS || !slot->role->is_worker || !m->was_ready) return pause_ms;
+    return reap_has_other_worker(m, slot) ? pause_ms : SUPERVISE_BACKOFF_LAST_MS;
+}
+
+static void reap_crash(struct master *m, struct slot *slot, int status)
+{
+    struct scoreboard_worker *cells = slot->role->is_worker ? &m->nursery.board->worker[slot->index] : NULL;
+    uint64_t now = clock_monotonic_ms();
+    uint64_t pause_ms;
+
+    if (slot->state == SLOT_READY && now - slot->ready_ms >= SUPERVISE_HEALTHY_MS) slot->failures = 0;
+    slot->failures++;
+    pause_ms = reap_pause_ms(m, slot);
+    watch_log_death(m, slot, status, pause_ms);
+    process_gone(&m->nursery, slot);
+    slot->state = SLOT_WAITING;
+    slot->start_at_ms = now + pause_ms;
+    if (cells == NULL) return;
+    cells->restarts++;
+    if (supervise_crashed(&m->crashes, now) && !m->was_ready) {
+        log_error("no worker has ever become ready and they keep dying: giving up. The lines above say why they died.",
+                  LOG_INT("crashes", SUPERVISE_LOOP_CRASHES), LOG_INT("within_s", SUPERVISE_LOOP_MS / 1000));
+        master_stop(m, MASTER_EXIT_CRASH_LOOP);
+    }
+}
+
+static void reap_task(struct master *m, struct slot *slot, int status)
+{
+    process_gone(&m->nursery, slot);
+    if (m->state != MASTER_STARTING) return;
+    if (WIFEXITED(status) && WEXITSTATUS(status) == 0) {
+        master_admit_roles(m);
+        return;
+    }
+    if (WIFSIGNALED(status)) {
+        log_error("a task was killed", LOG_STR("child", slot->role->name),
+                  LOG_STR("signal", sigabbrev_np(WTERMSIG(status))));
+    }
+    master_stop(m, WIFEXITED(status) ? WEXITSTATUS(status) : MASTER_EXIT_SYSTEM);
+}
+
+static void reap_one(struct master *m, struct slot *slot, int status)
+{
+    if (m->state < MASTER_STOPPING) watch_count_end(m, slot, status);
+    if (slot->role->task) {
+        reap_task(m, slot, status);
+    } else if (m->state >= MASTER_STOPPING || slot->retired) {
+        process_gone(&m->nursery, slot);
+    } else if (m->reload.step == RELOAD_ROLL) {
+        reap_crash_in_roll(m, slot, status);
+    } else {
+        reap_crash(m, slot, status);
+    }
+}
+
+void master_reap(struct master *m)
+{
+    int status;
+    pid_t pid;
+
+    while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
+        struct slot *slot;
+
+        if (reload_on_end(m, pid, status)) continue;
+        for (size_t at = 0; (slot = slot_next(&m->nursery, &at)) != NULL;) {
+            if (slot->pid != pid) continue;
+            reap_one(m, slot, status);
+            break;
+        }
+    }
+}
