@@ -287,19 +287,16 @@ enum http_parse http_parser_scan(struct http_parser *p, const char *data, size_t
     p->base = data;
     const llhttp_errno_t code = llhttp_execute(&p->llhttp, data + p->seen, len - p->seen);
 
-    if (code == HPE_OK) {
-        p->seen = len;
-        /* HTTP/0.9: to llhttp this is a head without fields, and its client waits for an answer. */
-        if (p->phase == PHASE_LINE && memchr(data, '\n', len) != NULL) {
-            return parser_fail(ret, 400, "The request line has no HTTP version.");
-        }
-        return scan_bounds(p, data, len, CRLF_BYTES, ret) ? PARSE_MORE : PARSE_FAILED;
+    const bool is_fault = code != HPE_OK && code != HPE_PAUSED;
+
+    p->seen = code == HPE_OK ? len : (size_t)(llhttp_get_error_pos(&p->llhttp) - data);
+    if (!scan_bounds(p, data, p->seen, is_fault ? 0 : CRLF_BYTES, ret)) return PARSE_FAILED;
+    /* HTTP/0.9: to llhttp the head may go on, and in pieces it is not asked about what comes behind this line. */
+    if (p->phase == PHASE_LINE && memchr(data, '\n', p->seen) != NULL) {
+        return parser_fail(ret, 400, "The request line has no HTTP version.");
     }
-    p->seen = (size_t)(llhttp_get_error_pos(&p->llhttp) - data);
-    if (code != HPE_PAUSED) {
-        return scan_bounds(p, data, p->seen, 0, ret) ? parser_explain(p, code, ret) : PARSE_FAILED;
-    }
-    return scan_bounds(p, data, p->seen, CRLF_BYTES, ret) ? PARSE_DONE : PARSE_FAILED;
+    if (is_fault) return parser_explain(p, code, ret);
+    return code == HPE_OK ? PARSE_MORE : PARSE_DONE;
 }
 
 size_t http_parser_head_bytes(const struct http_parser *p)
