@@ -340,7 +340,8 @@ def test_workers_write_no_use_that_is_known_already(start, make, database):
         d.start()
         known(d, token)
         make("later")
-        seen = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'stratslabd worker'"
+        seen = ("SELECT count(*) FROM pg_stat_activity WHERE application_name = 'stratslabd worker'"
+                " AND datname = current_database()")
         wait_until(lambda: db.execute(seen).fetchone() == (2,), SOON, "the sessions of the workers before to be gone")
         assert db.execute(look + " WHERE name = 'ci'").fetchone() == first
 

@@ -152,7 +152,8 @@ def test_a_slow_request_is_in_flight_and_then_in_a_high_bucket(daemon, database)
             wait_until(lambda: scrape(d).value("stratslabd_http_requests_in_flight") == 1, 10, "it in flight")
             wait_until(lambda: scrape(d).value("stratslabd_database_queue_depth") == 1, 10, "its query in the queue")
             wait_until(lambda: db.execute("SELECT max(clock_timestamp() - query_start) > '300 ms' FROM pg_stat_activity"
-                                          " WHERE wait_event_type = 'Lock'").fetchone()[0], 20, "it to have waited")
+                                          " WHERE wait_event_type = 'Lock' AND datname = current_database()").fetchone()[0],
+                       20, "it to have waited")
             db.execute("COMMIT")
             load.wait(1)
     metrics = scrape(d)

@@ -131,7 +131,7 @@ def test_a_log_file_outlives_a_crash_and_a_reload(daemon, stratslabd, tmp_path):
     path = file_of(tmp_path)
     d = daemon(log_file=path)
     worker = next(int(entry["pid"]) for entry in logs.read(read_file(path)) if entry["role"] == "worker")
-    os.kill(worker, signal.SIGSEGV)
+    os.kill(worker, signal.SIGABRT)  # which no sanitizer takes for itself
     d.wait_log("a child died; starting another")  # an error: also on standard error
     assert "a child crashed; its backtrace:" in d.log()
     done = daemons.run(stratslabd, "reload", "--wait", timeout=60, admin_listen=f"127.0.0.1:{d.admin_port}")
@@ -139,10 +139,12 @@ def test_a_log_file_outlives_a_crash_and_a_reload(daemon, stratslabd, tmp_path):
     os.rename(path, path + ".1")
     d.signal(signal.SIGUSR1)
     wait_until(lambda: os.path.exists(path), 10, "the new file")
-    assert d.request("GET", "/health").status == 200
+    # The master has opened it; each worker does so when the signal reaches it.
+    wait_until(lambda: d.request("GET", "/health").status == 200 and "request" in messages(logs.read(read_file(path))), 10,
+               "a request in it")
     assert d.stop() == 0
     assert "reload succeeded" in messages(logs.read(read_file(path + ".1")))
-    assert {"request", "stopped"} <= messages(logs.read(read_file(path)))
+    assert "stopped" in messages(logs.read(read_file(path)))
 
 
 def test_a_log_file_that_cannot_be_written_is_told_before_anything_starts(start_daemon, command, tmp_path):
@@ -229,7 +231,8 @@ def test_access_log_of_slow_requests(unready, daemon, database):
         made = d.request("POST", "/api/v1/strategies", STRATEGY).json()
         assert d.request("GET", "/health").status == 200
         with holder.cursor() as cursor:
-            cursor.execute("SELECT pid FROM pg_stat_activity WHERE application_name LIKE 'stratslabd worker%%'")
+            cursor.execute("SELECT pid FROM pg_stat_activity WHERE application_name = 'stratslabd worker'"
+                           " AND datname = current_database()")
             (backend,) = cursor.fetchone()
             cursor.execute("BEGIN")
             cursor.execute("SELECT * FROM strategies WHERE id = %s FOR UPDATE", [made["id"]])
