@@ -537,7 +537,7 @@ do_test() {
     do_build
     scratch=$(mktemp -d)
     docker_tests='' passed=0 failed=0 skipped=0
-    missed="sanitizers, clang, valgrind, distcheck (bash .ci/run runs them), tests/bench (it measures, and judges nothing)"
+    missed="sanitizers, clang, valgrind, fuzz targets, distcheck (bash .ci/run runs them), tests/bench (it measures, and judges nothing)"
     trap end_test EXIT
     trap 'exit 130' INT TERM HUP
     start_docker_tests
