@@ -14,35 +14,22 @@ from support.wait import wait_until
 PATH = "/api/v1/strategies"
 
 
-def status(d):
-    return d.admin("GET", "/status").json()
-
-
 def reload_wait(d, executable):
     """stratslabd reload --wait, as an operator types it: (exit status, what it said)."""
     done = run(executable.real, "reload", "--wait", timeout=60, admin_listen=f"127.0.0.1:{d.admin_port}")
     return done.returncode, done.stdout + done.stderr
 
 
-def descriptors(pid):
-    return len(os.listdir(f"/proc/{pid}/fd"))
-
-
-def resident(pid):
-    with open(f"/proc/{pid}/statm", encoding="ascii") as f:
-        return int(f.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
-
-
 def failed(d, executable, step, *words):
     """A reload that must fail at `step`, naming `words`, while the old code serves on with its own workers."""
-    wait_until(lambda: [w["state"] for w in status(d)["workers"]].count("ready") >= 2, 15, "two workers")
-    generation = status(d)["generation"]
+    wait_until(lambda: [w["state"] for w in d.status()["workers"]].count("ready") >= 2, 15, "two workers")
+    generation = d.status()["generation"]
     with Load(d.port) as load:
         load.wait(20, wait_until)
         code, said = reload_wait(d, executable)
         load.wait(20, wait_until)
     assert code == 1, said
-    told = status(d)
+    told = d.status()
     print(f"\nreload fails in {told['reload']['step']}: {load.told()}; the old code serves on after"
           f" {told['reload']['duration_ms']} ms; {told['reload']['reason'].splitlines()[0][:100]}")
     assert (told["reload"]["state"], told["reload"]["step"]) == ("failed", step), told["reload"]
@@ -64,14 +51,14 @@ def mends(d, executable):
 
 def test_a_reload_keeps_the_pid_and_replaces_every_child(replaceable, executable):
     d = replaceable()
-    before = status(d)
+    before = d.status()
     code, said = reload_wait(d, executable)
     assert code == 0 and "reloaded in" in said
-    after = status(d)
+    after = d.status()
     assert (after["pid"], after["generation"]) == (d.pid, before["generation"] + 1)
     assert after["uptime_s"] > before["uptime_s"]
-    wait_until(lambda: {w["generation"] for w in status(d)["workers"]} == {2}, 15, "the old workers to end")
-    assert not {w["pid"] for w in before["workers"]} & {w["pid"] for w in status(d)["workers"]}
+    wait_until(lambda: {w["generation"] for w in d.status()["workers"]} == {2}, 15, "the old workers to end")
+    assert not {w["pid"] for w in before["workers"]} & {w["pid"] for w in d.status()["workers"]}
     assert after["reload"]["state"] == "succeeded"
 
 
@@ -83,18 +70,18 @@ def test_reloads_under_load_lose_nothing_and_leak_nothing(replaceable, executabl
             code, said = reload_wait(d, executable)
             assert code == 0, said
             if i == 4:
-                wait_until(lambda: len(status(d)["workers"]) == 2, 20, "the old workers to end")
-                fds, memory, children = descriptors(d.pid), resident(d.pid), processes.children(d.pid)
+                wait_until(lambda: len(d.status()["workers"]) == 2, 20, "the old workers to end")
+                fds, memory, children = processes.descriptors(d.pid), processes.resident(d.pid), processes.children(d.pid)
         load.wait(50, wait_until)
-    wait_until(lambda: len(status(d)["workers"]) == 2, 20, "the old workers to end")
+    wait_until(lambda: len(d.status()["workers"]) == 2, 20, "the old workers to end")
     print(f"\n{reloads} reloads: {load.total} requests, {load.lost} lost, {dict(load.fates)};"
-          f" descriptors {fds} -> {descriptors(d.pid)}, memory {memory >> 10} -> {resident(d.pid) >> 10} KiB,"
+          f" descriptors {fds} -> {processes.descriptors(d.pid)}, memory {memory >> 10} -> {processes.resident(d.pid) >> 10} KiB,"
           f" processes {len(children) + 1} -> {len(processes.children(d.pid)) + 1}")
     assert set(load.fates) == {200}
-    assert descriptors(d.pid) <= fds
+    assert processes.descriptors(d.pid) <= fds
     assert len(processes.children(d.pid)) <= len(children)
-    assert resident(d.pid) < memory + (2 << 20)
-    assert status(d)["generation"] == reloads + 1
+    assert processes.resident(d.pid) < memory + (2 << 20)
+    assert d.status()["generation"] == reloads + 1
 
 
 def test_counters_survive(replaceable, executable):
@@ -102,15 +89,15 @@ def test_counters_survive(replaceable, executable):
     for _ in range(25):
         assert d.request("GET", PATH).status == 200
     os.kill(d.workers()[0], signal.SIGKILL)
-    wait_until(lambda: status(d)["restarts"] == 1, 15, "the restart")
+    wait_until(lambda: d.status()["restarts"] == 1, 15, "the restart")
     for _ in range(3):
-        before = status(d)["requests"]
+        before = d.status()["requests"]
         assert before >= 25
         assert reload_wait(d, executable)[0] == 0
-        assert status(d)["requests"] >= before and status(d)["restarts"] == 1
+        assert d.status()["requests"] >= before and d.status()["restarts"] == 1
     executable.replace_workers("abort();")
     assert reload_wait(d, executable)[0] == 1
-    assert status(d)["requests"] >= before and status(d)["restarts"] == 1, "they do not survive the way back"
+    assert d.status()["requests"] >= before and d.status()["restarts"] == 1, "they do not survive the way back"
     text = run(executable.real, "status", admin_listen=f"127.0.0.1:{d.admin_port}").stdout
     assert re.search(r"^served +\d+ requests, 1 restarts", text, re.MULTILINE), text
 
@@ -118,15 +105,15 @@ def test_counters_survive(replaceable, executable):
 def test_a_worker_that_is_tired_is_not_forgotten_by_a_reload_that_is_taken_back(replaceable, executable):
     """It says so once, to the image that was there then."""
     d = replaceable(workers=1, max_requests=50, reload_timeout="3s", log_access="off")
-    wait_until(lambda: status(d)["workers"][0]["state"] == "ready", 10, "the worker")
+    wait_until(lambda: d.status()["workers"][0]["state"] == "ready", 10, "the worker")
     executable.replace_workers("for (;;) pause();")  # in the roll there is time to wear the old worker out
     d.signal(signal.SIGHUP)
-    wait_until(lambda: status(d)["reload"]["step"] == "roll", 20, "the roll")
-    old = [w["pid"] for w in status(d)["workers"] if w["generation"] == 1]
+    wait_until(lambda: d.status()["reload"]["step"] == "roll", 20, "the roll")
+    old = [w["pid"] for w in d.status()["workers"] if w["generation"] == 1]
     while "asking to be replaced" not in d.log():
         assert d.request("GET", PATH).status == 200
-    wait_until(lambda: status(d)["reload"]["state"] == "failed", 20, "the way back")
-    wait_until(lambda: [(w["state"], w["pid"] in old) for w in status(d)["workers"]] == [("ready", False)], 20,
+    wait_until(lambda: d.status()["reload"]["state"] == "failed", 20, "the way back")
+    wait_until(lambda: [(w["state"], w["pid"] in old) for w in d.status()["workers"]] == [("ready", False)], 20,
                "it to be replaced by the old code")
 
 
@@ -145,9 +132,9 @@ def test_a_storm_of_hups_ends_in_a_reload_and_loses_nothing(replaceable):
         for _ in range(50):
             d.signal(signal.SIGHUP)
             time.sleep(0.02)  # the storm's own pace
-        wait_until(lambda: status(d)["reload"]["number"] >= 2 and status(d)["reload"]["state"] == "succeeded", 40, "calm")
+        wait_until(lambda: d.status()["reload"]["number"] >= 2 and d.status()["reload"]["state"] == "succeeded", 40, "calm")
         load.wait(50, wait_until)
-    print(f"\n50 HUPs in a second: {load.told()}; {status(d)['reload']['number']} reloads")
+    print(f"\n50 HUPs in a second: {load.told()}; {d.status()['reload']['number']} reloads")
     assert set(load.fates) == {200}
     assert d.process.poll() is None
 
@@ -159,7 +146,7 @@ def test_a_new_migration_and_new_settings_come_with_a_reload(replaceable, execut
     assert reload_wait(d, executable)[0] == 0
     with database.connect() as db:
         assert db.execute("SELECT to_regclass('more')").fetchone()[0] == "more"
-    wait_until(lambda: [w["generation"] for w in status(d)["workers"]] == [2, 2, 2], 20, "three new workers")
+    wait_until(lambda: [w["generation"] for w in d.status()["workers"]] == [2, 2, 2], 20, "three new workers")
     assert d.request("GET", "/health").status == 200
 
 
@@ -168,9 +155,9 @@ def test_a_new_migration_and_new_settings_come_with_a_reload(replaceable, execut
 def test_executable_is_missing(replaceable, executable):
     d = replaceable()
     executable.remove()
-    before = sorted(w["pid"] for w in status(d)["workers"])
+    before = sorted(w["pid"] for w in d.status()["workers"])
     failed(d, executable, "preflight", "No such file")
-    assert sorted(w["pid"] for w in status(d)["workers"]) == before
+    assert sorted(w["pid"] for w in d.status()["workers"]) == before
     mends(d, executable)
 
 
@@ -214,7 +201,7 @@ def test_workers_of_the_new_code_crash(replaceable, executable):
     d = replaceable()
     executable.replace_workers("abort();")
     failed(d, executable, "roll", "died: SIGABRT")
-    wait_until(lambda: {w["generation"] for w in status(d)["workers"]} == {1} and len(status(d)["workers"]) == 2, 15, "the old workers")
+    wait_until(lambda: {w["generation"] for w in d.status()["workers"]} == {1} and len(d.status()["workers"]) == 2, 15, "the old workers")
     mends(d, executable)
 
 
@@ -235,7 +222,7 @@ def test_the_master_of_the_new_code_crashes(replaceable, executable, part, hook)
     d = replaceable()
     executable.replace_part(part, hook)
     failed(d, executable, "roll", "the new master died: SIGABRT")
-    wait_until(lambda: {w["generation"] for w in status(d)["workers"]} == {1} and len(status(d)["workers"]) == 2, 20,
+    wait_until(lambda: {w["generation"] for w in d.status()["workers"]} == {1} and len(d.status()["workers"]) == 2, 20,
                "workers of the old code alone")
     mends(d, executable)
 
@@ -300,7 +287,7 @@ def test_the_database_is_down_and_the_schema_is_in_place(start_daemon, cluster, 
     wait_until(lambda: d.request("GET", PATH).status == 503, 10, "503")
     code, said = reload_wait(d, executable)
     assert code == 0, said
-    assert status(d)["generation"] == 2
+    assert d.status()["generation"] == 2
     cluster.start()
     d.wait_ready()
     (migrations / "20990101000000_more.sql").write_text("-- migrate:up\nSELECT 1;\n-- migrate:down\n")
@@ -342,10 +329,10 @@ def test_term_while_the_new_executable_is_tried(replaceable, executable, program
     d = replaceable()
     executable.replace(program)
     d.signal(signal.SIGHUP)
-    wait_until(lambda: any("stratslabd" in p for p in map(_argv0, _children(d.pid))) and status(d)["reload"]["state"] == "running",
+    wait_until(lambda: any("stratslabd" in p for p in map(_argv0, _children(d.pid))) and d.status()["reload"]["state"] == "running",
                10, "the reload to begin")
     wanted = "migrate" if "migrate" in program else "preflight"
-    wait_until(lambda: status(d)["reload"]["step"] == wanted, 20, wanted)
+    wait_until(lambda: d.status()["reload"]["step"] == wanted, 20, wanted)
     term_under_load(d, wanted)
 
 
@@ -363,7 +350,7 @@ def test_term_in_the_roll(replaceable, executable):
     d = replaceable()
     executable.replace_workers("for (;;) pause();")
     d.signal(signal.SIGHUP)
-    wait_until(lambda: status(d)["reload"]["step"] == "roll", 20, "the roll")
+    wait_until(lambda: d.status()["reload"]["step"] == "roll", 20, "the roll")
     term_under_load(d, "roll")
 
 

@@ -7,6 +7,7 @@ import struct
 import threading
 import time
 
+from support import processes
 from support.load import Load, Writes
 from support.wait import SLOWNESS, wait_until
 
@@ -14,15 +15,6 @@ PATH = "/api/v1/strategies"
 SECONDS = float(os.environ.get("STRATSLAB_TEST_SOAK", "9"))
 DRIPPING = 100
 GROWTH_BYTES = 4 << 20  # what a heap may settle by; 1,000 leaks a second of 1 KiB would be twice as much in 9 s
-
-
-def resident(pid):
-    with open(f"/proc/{pid}/statm", encoding="ascii") as f:
-        return int(f.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
-
-
-def descriptors(pid):
-    return len(os.listdir(f"/proc/{pid}/fd"))
 
 
 class Rude:
@@ -68,9 +60,9 @@ def test_mixed_traffic_leaves_nothing_behind(daemon):
     sanitizer = os.environ.get("ASAN_OPTIONS", "") + ":quarantine_size_mb=1:thread_local_quarantine_size_kb=64"
     d = daemon(workers=2, log_access="off", http_header_timeout="2s", ASAN_OPTIONS=sanitizer)
     # One that is still starting has not yet all the descriptors that it will keep.
-    wait_until(lambda: [w["state"] for w in d.admin("GET", "/status").json()["workers"]] == ["ready"] * 2, 20, "two ready workers")
+    wait_until(lambda: [w["state"] for w in d.status()["workers"]] == ["ready"] * 2, 20, "two ready workers")
     workers = d.workers()
-    quiet = [descriptors(pid) for pid in workers]
+    quiet = [processes.descriptors(pid) for pid in workers]
     one = d.request("POST", PATH, {"name": "one", "kind": "soak"}).json()["id"]
     loads = [Load(d.port, threads=1), Load(d.port, threads=1, fresh=True), Writes(d.port, threads=1),
              Load(d.port, f"{PATH}/{one}", threads=1, method="PATCH", body='{"parameters":{"a":1}}'),
@@ -88,9 +80,9 @@ def test_mixed_traffic_leaves_nothing_behind(daemon):
             wait_until(lambda: time.monotonic() >= end - SECONDS * 2 / 3 * (len(memory) == 0), SECONDS + 30, "a third of the time", 0.2)
             for s in dripping:
                 s.close()
-            memory.append([resident(pid) for pid in workers])
-    wait_until(lambda: all(descriptors(pid) <= before for pid, before in zip(workers, quiet)), 20, "every descriptor to be back")
-    after = [resident(pid) for pid in workers]
+            memory.append([processes.resident(pid) for pid in workers])
+    wait_until(lambda: all(processes.descriptors(pid) <= before for pid, before in zip(workers, quiet)), 20, "every descriptor to be back")
+    after = [processes.resident(pid) for pid in workers]
     told = ", ".join(f"{first >> 10} -> {last >> 10} KiB" for first, last in zip(memory[0], after))
     print(f"\nmixed traffic for {SECONDS:g} s: {sum(load.total for load in loads)} requests, {sum(load.lost for load in loads)} lost,"
           f" {rude.count} rude clients; memory of the workers from a third of the time to the end: {told}; descriptors {quiet}")

@@ -4,31 +4,16 @@ import signal
 import threading
 import time
 
-import pytest
 from support import processes
-from support.load import Load
+from support.executables import plain_build
+from support.load import CLOSED, Load
 from support.wait import wait_until
 
 PATH = "/api/v1/strategies"
 
 
-# What a client meets whose connection was the victim's.
-CLOSED = {"RemoteDisconnected", "ConnectionResetError", "BrokenPipeError"}
-
-
-def plain_build(stratslabd):
-    """AddressSanitizer wants to be loaded first."""
-    with open(stratslabd, "rb") as f:
-        if b"__asan_init" in f.read():
-            pytest.skip("not with AddressSanitizer")
-
-
-def status(d):
-    return d.admin("GET", "/status").json()
-
-
 def workers(d):
-    return {w["pid"]: w for w in status(d)["workers"]}
+    return {w["pid"]: w for w in d.status()["workers"]}
 
 
 def wait_ready(d, count):
@@ -98,9 +83,9 @@ def test_a_crash_is_put_down_to_its_route_and_leaves_a_backtrace(daemon, executa
             d.wait_log(rf"a child died.*cause=ABRT.*last_route={PATH}/.id. last_request_id=crash-{i} last_statement=patchStrategy")
         load.wait_served()
         wait_ready(d, 2)
-    print(f"\na worker aborts in a handler, {crashes} times: {load.told()}; {status(d)['restarts']} restarts")
+    print(f"\na worker aborts in a handler, {crashes} times: {load.told()}; {d.status()['restarts']} restarts")
     assert load.lost <= crashes * clients and set(load.fates) <= {200} | CLOSED, load.fates
-    assert status(d)["restarts"] == crashes
+    assert d.status()["restarts"] == crashes
     assert d.log().count("a child crashed; its backtrace") == crashes
     assert "event_base_loop" in d.log() and "PQsendQueryPrepared" in d.log()
 

@@ -11,45 +11,29 @@ import time
 
 import pytest
 from support import processes
-from support.load import Load, Writes
+from support.executables import plain_build
+from support.load import CLOSED, Load, Writes
 from support.wait import SLOWNESS, wait_until
 
 PATH = "/api/v1/strategies"
 REPEAT = int(os.environ.get("STRATSLAB_TEST_REPEAT", "10"))
 ROOT = os.geteuid() == 0
 THREADS = 4
-# A client whose kept connection was closed while its next request was on the way: it may send it again.
-CLOSED = {"RemoteDisconnected", "ConnectionResetError", "BrokenPipeError"}
-
-
-def status(d):
-    return d.admin("GET", "/status").json()
 
 
 def workers(d):
     """Those that are ready, the oldest first."""
-    return [w["pid"] for w in sorted(status(d)["workers"], key=lambda w: -w["uptime_s"]) if w["state"] == "ready"]
+    return [w["pid"] for w in sorted(d.status()["workers"], key=lambda w: -w["uptime_s"]) if w["state"] == "ready"]
 
 
 def wait_workers(d, count):
     return wait_until(lambda: len(workers(d)) == count and workers(d), 40, f"{count} workers")
 
 
-def descriptors(pid):
-    return len(os.listdir(f"/proc/{pid}/fd"))
-
-
 def cpu_seconds(pid):
     with open(f"/proc/{pid}/stat", encoding="ascii") as f:
         fields = f.read().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-
-def plain_build(stratslabd):
-    """AddressSanitizer needs address space without end, and to be loaded first."""
-    with open(stratslabd, "rb") as f:
-        if b"__asan_init" in f.read():
-            pytest.skip("not with AddressSanitizer")
 
 
 def told(title, load, **figures):
@@ -67,7 +51,7 @@ def test_workers_are_killed_under_load(daemon):
     wait_workers(d, count)
     with Load(d.port, threads=2) as kept, Load(d.port, threads=2, fresh=True) as fresh:
         fresh.wait(50)
-        before = descriptors(d.pid)
+        before = processes.descriptors(d.pid)
         for _ in range(kills):
             victim = wait_until(lambda: workers(d), 30, "a worker")[0]
             os.kill(victim, signal.SIGKILL)
@@ -79,12 +63,12 @@ def test_workers_are_killed_under_load(daemon):
         fresh.wait_served(50)
     told(f"{kills} workers killed, 2 clients that keep their connections", kept, lost_per_kill=f"{kept.lost / kills:.2f}")
     told(f"{kills} workers killed, 2 clients with a connection for each request", fresh,
-         lost_per_kill=f"{fresh.lost / kills:.2f}", descriptors_of_the_master=f"{before} -> {descriptors(d.pid)}")
+         lost_per_kill=f"{fresh.lost / kills:.2f}", descriptors_of_the_master=f"{before} -> {processes.descriptors(d.pid)}")
     for load in (kept, fresh):
         assert load.lost <= 2 * kills and set(load.fates) <= {200} | CLOSED
     assert kept.lost + fresh.lost == lost, "requests were lost after the last kill"
-    assert descriptors(d.pid) == before
-    assert status(d)["pid"] == d.pid
+    assert processes.descriptors(d.pid) == before
+    assert d.status()["pid"] == d.pid
 
 
 def test_all_workers_are_killed_at_once(daemon):
@@ -190,9 +174,9 @@ def test_at_the_stop_connections_in_the_kernels_queue_are_served(daemon):
     """The worker holds as many as it may; more wait in the queue, their requests sent."""
     d = daemon(workers=1, http_connections=2, log_access="off")
     ask = f"GET {PATH} HTTP/1.1\r\nHost: x\r\n\r\n".encode()
-    wait_until(lambda: status(d)["workers"][0]["connections"] == 0, 10, "no connections")
+    wait_until(lambda: d.status()["workers"][0]["connections"] == 0, 10, "no connections")
     held = [d.connect() for _ in range(2)]
-    wait_until(lambda: status(d)["workers"][0]["connections"] == 2, 10, "both to be held")
+    wait_until(lambda: d.status()["workers"][0]["connections"] == 2, 10, "both to be held")
     queued = [d.connect() for _ in range(8)]
     for s in queued:
         s.sendall(ask)
@@ -239,7 +223,7 @@ def test_a_worker_runs_out_of_memory(daemon, stratslabd):
     with Load(d.port, threads=THREADS) as load:
         load.wait(50)
     told("a worker at its memory limit", load)
-    assert set(load.fates) == {200} and status(d)["pid"] == d.pid
+    assert set(load.fates) == {200} and d.status()["pid"] == d.pid
 
 
 def test_fork_is_refused(start_daemon, database, stratslabd):
@@ -267,10 +251,10 @@ def test_fork_is_refused(start_daemon, database, stratslabd):
 def test_the_descriptor_limit_is_reached(daemon):
     d = daemon(workers=1, log_access="off")
     (worker,) = wait_workers(d, 1)
-    limit = descriptors(worker) + 4
+    limit = processes.descriptors(worker) + 4
     resource.prlimit(worker, resource.RLIMIT_NOFILE, (limit, limit))
     sockets = [d.connect() for _ in range(12)]
-    wait_until(lambda: status(d)["workers"][0]["connections"] >= 3, 10, "the limit")
+    wait_until(lambda: d.status()["workers"][0]["connections"] >= 3, 10, "the limit")
     before, start = cpu_seconds(worker), time.monotonic()
     time.sleep(2)  # what is measured is a rate
     used = (cpu_seconds(worker) - before) / (time.monotonic() - start)
@@ -304,7 +288,7 @@ def test_the_clock_is_set_back(daemon, stratslabd, tmp_path):
     told("the clock set back and forth", load)
     assert set(load.fates) == {200}
     assert sorted(wait_workers(d, 2)) == sorted(first)
-    assert status(d)["uptime_s"] < 600
+    assert d.status()["uptime_s"] < 600
 
 
 # ---- where it runs ----
@@ -321,7 +305,7 @@ def test_as_pid_1_it_reaps_strangers(start_daemon, database, stratslabd):
     command = unshare("--pid", "--fork", "--mount-proc", "--kill-child")
     d = start_daemon("serve", program=" ".join([*command, stratslabd]), DATABASE_URL=database.url, log_access="off")
     (master,) = processes.children(d.pid)
-    assert status(d)["pid"] == 1
+    assert d.status()["pid"] == 1
     before = wait_until(lambda: len(processes.children(master)) == 3 and processes.children(master), 10, "its children")
     with Load(d.port, threads=2) as load:
         for _ in range(REPEAT):
@@ -365,7 +349,7 @@ def test_on_a_read_only_file_system(start_daemon, database, stratslabd, tmp_path
         load.wait(50)
         writes.wait(50)
         d.signal(signal.SIGHUP)
-        wait_until(lambda: status(d)["reload"]["state"] == "succeeded", 30, "a reload")
+        wait_until(lambda: d.status()["reload"]["state"] == "succeeded", 30, "a reload")
         load.wait(50)
     told("on a read-only file system, with a reload", load)
     assert set(load.fates) == {200} and set(writes.fates) == {201}

@@ -170,6 +170,10 @@ class Daemon:
             by_role.setdefault(roles.get(pid, "unknown"), []).append(pid)
         return by_role
 
+    def status(self):
+        """What the admin port says of everything."""
+        return self.admin("GET", "/status").json()
+
     def workers(self):
         return self.children().get("worker", [])
 

@@ -14,6 +14,10 @@ TIMEOUT = 10
 PAUSE_SECONDS = 0.01
 
 
+# What a client meets whose kept connection was closed while its next request was on the way: it may send it again.
+CLOSED = {"RemoteDisconnected", "ConnectionResetError", "BrokenPipeError"}
+
+
 class Load:
     """`with Load(port, path) as load: …`; afterwards load.fates counts them: a status, or what went wrong as text.
 

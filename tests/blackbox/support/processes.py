@@ -40,6 +40,16 @@ def belonging(session, marker):
                   if pid != os.getpid() and (sid == session or needle in _read(pid, "environ").split(b"\0")))
 
 
+def descriptors(pid):
+    """How many it has open."""
+    return len(os.listdir(f"/proc/{pid}/fd"))
+
+
+def resident(pid):
+    """Its resident memory in bytes."""
+    return int(_read(pid, "statm").split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
 def describe(pid):
     command = _read(pid, "cmdline").replace(b"\0", b" ").decode(errors="replace").strip()
     return f"{pid} ({command or 'no command line'})"
