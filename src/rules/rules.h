@@ -1,0 +1,204 @@
+/*
+ * The language of rules: a strategy's document, checked, bound to its parameters, and computed over a series of
+ * candles.
+ *
+ *     struct arena *arena = arena_new();
+ *     struct rules_faults faults = {.arena = arena};
+ *     struct rules *r = rules_new(kind, parameters, NULL, 0, &faults);     NULL: the faults say each place and what to
+ * do load rules_lookback(r, timeframe_ms) bars before the first one that is judged struct rules_run *run =
+ * rules_run_new(r, candles, &err);             every column that only depends on the candles rules_value(run,
+ * RULES_LONG_ENTER, bar, NULL), or rules_column(run, RULES_LONG_ENTER)[bar]
+ *
+ * docs/rules.md is the page for people: the language, and each function with its formula, seed and look-back. The
+ * language is total: no loop, no recursion, no state but that of named functions. So its cost and its look-back are
+ * known before it runs, and a look ahead cannot be written.
+ *
+ * Columns hold finite numbers or NaN, which is "not known". What has no finite value (a division by zero, the root of a
+ * negative number, an overflow) is NaN. Conditions are 0.0 or 1.0: a comparison with NaN is false, also !=.
+ */
+#ifndef RULES_RULES_H
+#define RULES_RULES_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/arena.h"
+#include "base/attr.h"
+#include "base/buf.h"
+#include "base/error.h"
+#include "base/slice.h"
+#include "candles/candles.h"
+
+/* Bounds of a document; each is told where it is passed. */
+enum {
+    RULES_TEXT_BYTES_MAX = 65536, /* the whole document */
+    RULES_DEPTH_MAX = 64,         /* nested brackets, calls and operators of an expression */
+    RULES_NODES_MAX = 2048,       /* operations after equal ones were made one */
+    RULES_LENGTH_MAX = 10000,     /* of a function, in bars */
+    RULES_LOOKBACK_MAX = 5000000, /* in bars of the series' own timeframe */
+    RULES_COST_MAX = 200000,      /* steps a bar */
+    RULES_ARGUMENTS_MAX = 6,      /* of a function */
+    RULES_KIND_PARAMETERS_MAX = 6,
+    RULES_FAULTS_MAX = 64,
+};
+
+/* What a document may give. Conditions (enter, exit) are optional but for one enter; levels and size too. */
+enum rules_output {
+    RULES_LONG_ENTER,
+    RULES_LONG_EXIT,
+    RULES_SHORT_ENTER,
+    RULES_SHORT_EXIT,
+    RULES_STOP_DISTANCE, /* in units of the price, from the entry's fill price */
+    RULES_STOP_PERCENT,  /* 4 means 4 % of the entry's fill price */
+    RULES_STOP_PRICE,
+    RULES_TAKE_DISTANCE,
+    RULES_TAKE_PERCENT,
+    RULES_TAKE_PRICE,
+    RULES_TRAIL_DISTANCE,
+    RULES_TRAIL_PERCENT,
+    RULES_SIZE, /* in the unit that rules_size_kind tells; without one in the document the column is 1 */
+    RULES_OUTPUTS
+};
+
+enum rules_size {
+    RULES_SIZE_EQUITY, /* a share of the equity: 1 is all of it */
+    RULES_SIZE_CASH,   /* a share of the cash */
+    RULES_SIZE_UNITS   /* so many units */
+};
+
+/* What is known of the position when an exit or a level is judged. Without one (NULL) the three are NaN. */
+struct rules_position {
+    double entry_price; /* of the fill */
+    double bars_held;   /* bars since that of the fill: 0 in the bar of the entry */
+    double equity;      /* at the bar's close */
+};
+
+/* NAME=VALUE of --param: replaces the value of a parameter. */
+struct rules_override {
+    struct slice name;
+    struct slice value; /* a number as JSON writes it; true and false where the kind's parameter is a boolean */
+};
+
+/* One place that is wrong. The slices live in the arena of the faults. */
+struct rules_fault {
+    struct slice pointer; /* RFC 6901, into the parameters: "/long/enter"; "" is the whole document */
+    size_t column;       /* in the expression's text, from 1, in characters; 0: the fault is not within an expression */
+    struct slice detail; /* "sma(close): the second argument (length) is missing" */
+};
+
+struct rules_faults {
+    struct arena *arena; /* the caller's; set it before */
+    struct rules_fault items[RULES_FAULTS_MAX];
+    size_t count;
+    size_t dropped; /* more than that */
+};
+
+/* "sma(close): the second argument (length) is missing, in long.enter at column 5", NUL-terminated, in the arena. */
+struct slice rules_fault_text(const struct rules_fault *fault, struct arena *arena);
+
+struct rules;     /* a checked document with its parameters bound: immutable, may be shared */
+struct rules_run; /* its columns over one series */
+
+/*
+ * `kind` is "rules" or a named kind. `parameters` is the JSON text of the strategy's `parameters`: for "rules" the
+ * document, for a named kind the values of its parameters, of which any may be left out, and, as in a document, `stop`,
+ * `take`, `trail` and `size`. Every fault is added to `faults`; NULL if there is one. Nothing is kept of the arguments.
+ */
+struct rules *rules_new(struct slice kind, struct slice parameters, const struct rules_override *overrides,
+                        size_t override_count, struct rules_faults *faults) ATTR_CHECKED;
+void rules_free(struct rules *r); /* takes NULL; after the runs over it */
+
+/* Can the document be computed on bars of `timeframe_ms`? tf() needs a timeframe that is a multiple of it. */
+bool rules_fits(const struct rules *r, int64_t timeframe_ms, struct error *err) ATTR_CHECKED;
+/* Bars of `timeframe_ms` that must be loaded before the first bar that is judged; 0 where it does not fit. */
+size_t rules_lookback(const struct rules *r, int64_t timeframe_ms);
+/* Steps a bar, at most: what rules_run_steps counts never passes it times the bars (and a constant). */
+uint64_t rules_cost(const struct rules *r);
+
+bool rules_has(const struct rules *r, enum rules_output output);
+/* Whether its value depends on the position, so that it has no column. */
+bool rules_is_dynamic(const struct rules *r, enum rules_output output);
+enum rules_size rules_size_kind(const struct rules *r);
+bool rules_size_at_close(const struct rules *r);
+/* "long.enter" */
+const char *rules_output_name(enum rules_output output);
+
+/* Computes every static column over the whole series, look-back included. The candles must outlive the run. NULL with
+ * `err` where the document does not fit the series' timeframe. */
+struct rules_run *rules_run_new(const struct rules *r, const struct candles *candles, struct error *err) ATTR_CHECKED;
+void rules_run_free(struct rules_run *run); /* takes NULL */
+/* The column of an output that does not depend on the position, as long as the series; NULL where it does, or where the
+ * document has no such output. */
+const double *rules_column(const struct rules_run *run, enum rules_output output);
+/* The value at a bar, of both sorts. Conditions: 0 or 1. Levels: NaN is no level. An output that the document has not
+ * is 0, or NaN as a level. */
+double rules_value(const struct rules_run *run, enum rules_output output, size_t bar,
+                   const struct rules_position *position);
+/* Steps that computing the columns took. */
+uint64_t rules_run_steps(const struct rules_run *run);
+
+/* ---- The table of functions, for whoever prints it ---- */
+
+enum rules_type {
+    RULES_NUMBER,    /* a column of numbers */
+    RULES_CONDITION, /* a column of 0 and 1 */
+    RULES_WHOLE,     /* a whole constant: a number, a $param, or arithmetic of these */
+    RULES_CONSTANT,  /* any constant */
+};
+
+struct rules_argument {
+    const char *name; /* NULL behind the last one */
+    enum rules_type type;
+    double minimum, maximum; /* of constants */
+    const char *fallback;    /* its value where it is left out ("1"); NULL: it must be there */
+};
+
+struct rules_call;
+
+struct rules_function {
+    const char *name;
+    const char *family;      /* "averages" */
+    const char *description; /* one line */
+    const char *formula;     /* one line */
+    const char *seed;        /* where the first value comes from; "" where there is nothing to say */
+    const char *lookback;    /* "5 n" */
+    enum rules_type result;  /* RULES_NUMBER or RULES_CONDITION */
+    struct rules_argument arguments[RULES_ARGUMENTS_MAX + 1];
+
+    /* For rules/ alone; see function.h. */
+    int shape;
+    double (*point)(const double *values);
+    void (*kernel)(struct rules_call *call);
+    double (*bars)(const double *constants);
+    double (*steps)(const double *constants);
+};
+
+/* All of them, sorted by family and then as a reader expects them. */
+const struct rules_function *rules_functions(size_t *ret_count);
+const struct rules_function *rules_function_find(struct slice name);
+/* "sma(x, n)" into `out`. */
+void rules_function_signature(const struct rules_function *function, struct buf *out);
+
+/* ---- Named kinds ---- */
+
+struct rules_kind_parameter {
+    const char *name; /* NULL behind the last one */
+    enum { RULES_KIND_WHOLE, RULES_KIND_NUMBER, RULES_KIND_BOOLEAN } type;
+    double minimum, maximum, fallback;
+    const char *description;
+};
+
+struct rules_kind {
+    const char *name;        /* "sma_crossover" */
+    const char *description; /* one line */
+    const char *document;    /* the rules document, without `params`; NULL for "rules" itself */
+    struct rules_kind_parameter parameters[RULES_KIND_PARAMETERS_MAX + 1];
+};
+
+const struct rules_kind *rules_kinds(size_t *ret_count);
+const struct rules_kind *rules_kind_find(struct slice name);
+/* Adds the schema of the kind's `parameters` (JSON Schema, draft 2020-12) to `out`. */
+void rules_kind_schema(const struct rules_kind *kind, struct buf *out);
+
+#endif
