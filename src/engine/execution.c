@@ -1,0 +1,302 @@
+#include "engine/execution.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/distance.h"
+#include "engine/text.h"
+
+enum { SETTING_NUMBER_BYTES = 64, SETTING_DISTANCE_MAX = 3 };
+
+static const char *const intrabar_words[] = {"pessimistic", "tradingview", "detail", NULL};
+static const char *const limit_fill_words[] = {"touch", "through", NULL};
+static const char *const missing_words[] = {"error", "skip", "fill", NULL};
+
+#define NUMBER(name_, member, min, max, default_, help_)                                                     \
+    {                                                                                                        \
+        .name = (name_), .kind = ENGINE_SETTING_NUMBER, .offset = offsetof(struct engine_execution, member), \
+        .minimum = (min), .maximum = (max), .fallback = (default_), .help = (help_)                          \
+    }
+#define FLAG(name_, member, default_, help_)                                                               \
+    {                                                                                                      \
+        .name = (name_), .kind = ENGINE_SETTING_FLAG, .offset = offsetof(struct engine_execution, member), \
+        .fallback = (default_), .help = (help_)                                                            \
+    }
+#define WORD(name_, member, words_, default_, help_)                                                       \
+    {                                                                                                      \
+        .name = (name_), .kind = ENGINE_SETTING_WORD, .offset = offsetof(struct engine_execution, member), \
+        .words = (words_), .fallback = (default_), .help = (help_)                                         \
+    }
+
+/* Ordered so that the members of one object stand together. */
+static const struct engine_setting settings[] = {
+    {.name = "capital",
+     .kind = ENGINE_SETTING_NUMBER,
+     .offset = offsetof(struct engine_execution, capital),
+     .minimum = 0,
+     .above_minimum = true,
+     .maximum = 1e15,
+     .fallback = 10000,
+     .help = "the capital at the start, in the quote currency"},
+    NUMBER("fee.percent", fee_percent, -1, 50, 0, "fee of each fill, in percent of its value; below 0 it is a rebate"),
+    NUMBER("fee.fixed", fee_fixed, 0, 1e9, 0, "fee of each fill, in the quote currency"),
+    NUMBER("fee.minimum", fee_minimum, 0, 1e9, 0, "the least fee of a fill; 0 means that there is no least fee"),
+    NUMBER("slippage.percent", slippage_percent, 0, 50, 0, "what market and stop fills lose, in percent of the price"),
+    NUMBER("slippage.ticks", slippage_ticks, 0, 1e6, 0, "what market and stop fills lose, in ticks"),
+    NUMBER("spread", spread, 0, 1e9, 0, "between bid and ask, in units of the price; each fill loses half of it"),
+    NUMBER("lot", lot, 0, 1e9, 0, "smallest step of a quantity; 0 takes the one of the series"),
+    NUMBER("tick", tick, 0, 1e9, 0, "smallest step of a price; 0 takes the one of the series"),
+    NUMBER("leverage", leverage, 1, 1000, 1, "how many times the equity a position may be worth when it is opened"),
+    NUMBER("maintenance_margin", maintenance_margin, 0, 0.99, 0,
+           "share of a position's value that the equity must stay above; else it is liquidated"),
+    FLAG("short", short_allowed, 1, "whether short positions are allowed"),
+    WORD("intrabar", intrabar, intrabar_words, ENGINE_INTRABAR_PESSIMISTIC,
+         "what is assumed of the way of prices within a bar"),
+    WORD("limit_fill", limit_fill, limit_fill_words, ENGINE_LIMIT_TOUCH,
+         "whether a limit fills at a touch, or if the price gets a tick further"),
+    WORD("missing", missing, missing_words, ENGINE_MISSING_SKIP, "what is done where bars are missing"),
+    NUMBER("risk_free", risk_free, -0.5, 10, 0, "risk-free rate a year, as a fraction: 0.02 is 2 %"),
+    NUMBER("periods_per_year", periods_per_year, 0, 100000, 0,
+           "days of trading a year; 0 finds 365 or 252 from the data"),
+    FLAG("close_at_end", close_at_end, 0, "whether a position that is open at the end is closed at the last close"),
+    FLAG("require_volume", require_volume, 0, "whether nothing fills in a bar without volume"),
+};
+
+const struct engine_setting *engine_settings(size_t *ret_count)
+{
+    *ret_count = countof(settings);
+    return settings;
+}
+
+const struct engine_setting *engine_setting_find(struct slice name)
+{
+    for (size_t i = 0; i < countof(settings); i++) {
+        if (slice_is(name, settings[i].name)) return &settings[i];
+    }
+    return NULL;
+}
+
+static double setting_get(const struct engine_execution *execution, const struct engine_setting *setting)
+{
+    const char *at = (const char *)execution + setting->offset;
+    double number;
+    int word;
+    bool flag;
+
+    switch (setting->kind) {
+    case ENGINE_SETTING_FLAG:
+        memcpy(&flag, at, sizeof(flag));
+        return flag;
+    case ENGINE_SETTING_WORD:
+        memcpy(&word, at, sizeof(word));
+        return word;
+    default:
+        memcpy(&number, at, sizeof(number));
+        return number;
+    }
+}
+
+_Static_assert(sizeof(enum engine_intrabar) == sizeof(int), "words are stored as int");
+
+static void setting_put(struct engine_execution *execution, const struct engine_setting *setting, double value)
+{
+    char *at = (char *)execution + setting->offset;
+    const int word = (int)value;
+    const bool flag = value != 0;
+
+    switch (setting->kind) {
+    case ENGINE_SETTING_FLAG:
+        memcpy(at, &flag, sizeof(flag));
+        break;
+    case ENGINE_SETTING_WORD:
+        memcpy(at, &word, sizeof(word));
+        break;
+    default:
+        memcpy(at, &value, sizeof(value));
+        break;
+    }
+}
+
+void engine_execution_init(struct engine_execution *execution)
+{
+    memset(execution, 0, sizeof(*execution));
+    for (size_t i = 0; i < countof(settings); i++) setting_put(execution, &settings[i], settings[i].fallback);
+}
+
+/* The bounds of a number, in words: "from 1 to 1000", "above 0 and at most 1e+15". */
+static const char *setting_bounds(const struct engine_setting *setting, struct buf *scratch)
+{
+    buf_reset(scratch);
+    buf_printf(scratch, setting->above_minimum ? "above %.15g and at most %.15g" : "from %.15g to %.15g",
+               setting->minimum, setting->maximum);
+    return buf_cstr(scratch);
+}
+
+static bool setting_is_within(const struct engine_setting *setting, double value)
+{
+    return value >= setting->minimum && value <= setting->maximum &&
+           !(setting->above_minimum && value <= setting->minimum);
+}
+
+static int setting_refuse(const struct engine_setting *setting, const char *found, struct error *err)
+{
+    struct buf scratch = {0};
+
+    switch (setting->kind) {
+    case ENGINE_SETTING_FLAG:
+        buf_add_str(&scratch, "true or false");
+        break;
+    case ENGINE_SETTING_WORD:
+        for (size_t i = 0; setting->words[i] != NULL; i++) {
+            if (i > 0) buf_add_str(&scratch, setting->words[i + 1] == NULL ? " or " : ", ");
+            buf_add_str(&scratch, setting->words[i]);
+        }
+        break;
+    default:
+        setting_bounds(setting, &scratch);
+        break;
+    }
+    error_set(err, ERROR_INVALID, "execution.%s must be %s%s, but is %s", setting->name,
+              setting->kind == ENGINE_SETTING_NUMBER ? "a number " : "", buf_cstr(&scratch), found);
+    buf_clear(&scratch);
+    return -1;
+}
+
+static bool setting_read_number(struct slice text, double *ret_value)
+{
+    char copy[SETTING_NUMBER_BYTES], *end;
+
+    if (text.len == 0 || text.len >= sizeof(copy)) return false;
+    for (size_t i = 0; i < text.len; i++) {
+        if (strchr("0123456789+-.eE", text.data[i]) == NULL || text.data[i] == '\0') return false;
+    }
+    memcpy(copy, text.data, text.len);
+    copy[text.len] = '\0';
+    *ret_value = strtod(copy, &end);
+    return *end == '\0' && isfinite(*ret_value);
+}
+
+static bool setting_read(const struct engine_setting *setting, struct slice text, double *ret_value)
+{
+    switch (setting->kind) {
+    case ENGINE_SETTING_FLAG:
+        *ret_value = slice_is(text, "true");
+        return *ret_value != 0 || slice_is(text, "false");
+    case ENGINE_SETTING_WORD:
+        for (size_t i = 0; setting->words[i] != NULL; i++) {
+            *ret_value = (double)i;
+            if (slice_is(text, setting->words[i])) return true;
+        }
+        return false;
+    default:
+        return setting_read_number(text, ret_value) && setting_is_within(setting, *ret_value);
+    }
+}
+
+static int setting_unknown(struct slice name, struct error *err)
+{
+    const struct engine_setting *near = NULL;
+    size_t least = SETTING_DISTANCE_MAX + 1;
+
+    for (size_t i = 0; i < countof(settings); i++) {
+        const size_t distance = distance_edit(name, slice_of(settings[i].name));
+
+        if (distance < least) least = distance, near = &settings[i];
+    }
+    if (near != NULL) {
+        return error_set(err, ERROR_INVALID, "execution.%.*s is not a setting; did you mean %s?", SLICE_FMT(name),
+                         near->name);
+    }
+    return error_set(err, ERROR_INVALID, "execution.%.*s is not a setting", SLICE_FMT(name));
+}
+
+int engine_execution_set(struct engine_execution *execution, struct slice name, struct slice value, struct error *err)
+{
+    const struct engine_setting *setting = engine_setting_find(name);
+    struct buf found = {0};
+    double number;
+
+    if (setting == NULL) return setting_unknown(name, err);
+    if (setting_read(setting, value, &number)) {
+        setting_put(execution, setting, number);
+        return 0;
+    }
+    buf_add_json(&found, value);
+    setting_refuse(setting, buf_cstr(&found), err);
+    buf_clear(&found);
+    return -1;
+}
+
+int engine_execution_check(const struct engine_execution *execution, struct error *err)
+{
+    for (size_t i = 0; i < countof(settings); i++) {
+        const double value = setting_get(execution, &settings[i]);
+        size_t words = 0;
+        char found[ENGINE_NUMBER_BYTES];
+
+        if (settings[i].kind == ENGINE_SETTING_FLAG) continue;
+        if (settings[i].kind == ENGINE_SETTING_WORD) {
+            while (settings[i].words[words] != NULL) words++;
+            if (value >= 0 && value < (double)words) continue;
+        } else if (setting_is_within(&settings[i], value)) {
+            continue;
+        }
+        engine_number_text(value, found);
+        return setting_refuse(&settings[i], found, err);
+    }
+    if (execution->slippage_percent > 0 && execution->slippage_ticks > 0) {
+        return error_set(err, ERROR_INVALID,
+                         "execution.slippage has both percent and ticks; give one of them, and leave out the other");
+    }
+    if (execution->maintenance_margin * execution->leverage >= 1) {
+        return error_set(err, ERROR_INVALID,
+                         "execution.maintenance_margin %.15g would liquidate every position at once; with a leverage "
+                         "of %.15g it must be below %.15g",
+                         execution->maintenance_margin, execution->leverage, 1 / execution->leverage);
+    }
+    return 0;
+}
+
+static void setting_value_json(const struct engine_execution *execution, const struct engine_setting *setting,
+                               struct buf *out)
+{
+    const double value = setting_get(execution, setting);
+
+    switch (setting->kind) {
+    case ENGINE_SETTING_FLAG:
+        buf_add_str(out, value != 0 ? "true" : "false");
+        break;
+    case ENGINE_SETTING_WORD:
+        buf_printf(out, "\"%s\"", setting->words[(size_t)value]);
+        break;
+    default:
+        engine_number_json(value, out);
+        break;
+    }
+}
+
+void engine_execution_json(const struct engine_execution *execution, struct buf *out)
+{
+    struct slice open = SLICE_NONE; /* the object that is being written */
+
+    buf_add_char(out, '{');
+    for (size_t i = 0; i < countof(settings); i++) {
+        struct slice rest = slice_of(settings[i].name);
+        const struct slice head = slice_cut(&rest, '.');
+        const struct slice group = rest.data == NULL ? SLICE_NONE : head;
+
+        if (open.data != NULL && !slice_eq(open, group)) {
+            buf_add_char(out, '}');
+            open = SLICE_NONE;
+        }
+        if (i > 0) buf_add_char(out, ',');
+        if (group.data != NULL && open.data == NULL) {
+            buf_printf(out, "\"%.*s\":{", SLICE_FMT(group));
+            open = group;
+        }
+        buf_printf(out, "\"%s\":", group.data == NULL ? settings[i].name : rest.data);
+        setting_value_json(execution, &settings[i], out);
+    }
+    buf_add_str(out, open.data != NULL ? "}}" : "}");
+}

@@ -1,0 +1,175 @@
+#include <math.h>
+
+#include "engine/daily.h"
+#include "engine/sim.h"
+
+static const double year_seconds = 365.25 * 86400, day_seconds = 86400;
+
+/* What is so small a part of the equity, or of a trade's value, is the rounding of doubles: neither a drawdown nor a
+ * profit. */
+static const double metrics_rounding = 1e-12;
+
+static void metrics_undefine(struct engine_metrics *m)
+{
+    size_t count;
+    const struct engine_metric *table = engine_metric_table(&count);
+
+    for (size_t i = 0; i < count; i++) *(double *)(void *)((char *)m + table[i].offset) = NAN;
+}
+
+/* The opening of the first bar that something could be bought in. */
+static double metrics_first_price(const struct sim *s)
+{
+    const struct engine_job *job = s->job;
+
+    for (size_t i = job->first; i < job->end; i++) {
+        if (job->invented != NULL && job->invented[i]) continue;
+        if (!s->execution->require_volume || s->candles->volume[i] > 0) return s->candles->open[i];
+    }
+    return s->candles->open[job->first];
+}
+
+/* Drawdowns and the mean, in one walk over the curve. */
+static void metrics_curve(const struct sim *s, struct engine_metrics *m, double *ret_mean)
+{
+    const double *equity = s->result->equity;
+    const size_t points = s->result->point_count;
+    double peak = equity[0], deepest = 0, deepest_cash = 0, squares = 0, sum = 0;
+    int64_t longest = 0;
+    size_t peak_at = 0;
+
+    for (size_t i = 0; i < points; i++) {
+        const double fall = peak - equity[i];
+        const bool is_below = fall > peak * metrics_rounding;
+
+        sum += equity[i];
+        if (is_below) {
+            const double depth = 1 - equity[i] / peak;
+
+            squares += depth * depth;
+            if (depth > deepest) deepest = depth;
+            if (fall > deepest_cash) deepest_cash = fall;
+            if (i + 1 < points) continue;
+        }
+        if (i - peak_at > 1 || is_below) {
+            const int64_t lasted = engine_point_time(s->job, i) - engine_point_time(s->job, peak_at);
+
+            if (lasted > longest) {
+                longest = lasted;
+                m->recovered = !is_below;
+            }
+        }
+        peak = equity[i], peak_at = i;
+    }
+    m->max_drawdown = deepest;
+    m->max_drawdown_cash = deepest_cash;
+    m->max_drawdown_duration_s = (double)longest / 1000;
+    m->ulcer_index = sqrt(squares / (double)points);
+    *ret_mean = sum / (double)points;
+}
+
+struct metrics_sum {
+    struct exact cash, fraction;
+    size_t count;
+};
+
+static void metrics_sum_add(struct metrics_sum *sum, const struct engine_trade *t, double fraction)
+{
+    sum->cash = exact_add(sum->cash, t->pnl);
+    sum->fraction = exact_add(sum->fraction, fraction);
+    sum->count++;
+}
+
+static void metrics_sum_mean(const struct metrics_sum *sum, double *ret_cash, double *ret_fraction)
+{
+    if (sum->count == 0) return;
+    *ret_cash = sum->cash.high / (double)sum->count;
+    *ret_fraction = sum->fraction.high / (double)sum->count;
+}
+
+static void metrics_quality(const struct engine_trade *trades, size_t n, struct engine_metrics *m)
+{
+    struct exact squares = {0};
+
+    if (n < 2) return;
+    for (size_t i = 0; i < n; i++) {
+        squares = exact_add(squares, (trades[i].pnl - m->expectancy) * (trades[i].pnl - m->expectancy));
+    }
+    if (squares.high > 0) m->sqn = sqrt((double)n) * m->expectancy / sqrt(squares.high / (double)(n - 1));
+    m->kelly = m->win_rate - (1 - m->win_rate) / m->payoff;
+}
+
+static void metrics_trades(const struct engine_result *result, struct engine_metrics *m)
+{
+    struct metrics_sum all = {0}, wins = {0}, losses = {0};
+    size_t n = result->trade_count;
+
+    m->open = n > 0 && result->trades[n - 1].exit_reason == ENGINE_REASON_NONE;
+    if (m->open > 0) n--;
+    for (size_t i = 0; i < n; i++) {
+        const struct engine_trade *t = &result->trades[i];
+        const double fraction = t->pnl / (t->entry_price * t->quantity);
+
+        metrics_sum_add(&all, t, fraction);
+        if (fraction > metrics_rounding) metrics_sum_add(&wins, t, fraction);
+        if (fraction < -metrics_rounding) metrics_sum_add(&losses, t, fraction);
+        m->best = fmax(m->best, t->pnl), m->best_fraction = fmax(m->best_fraction, fraction);
+        m->worst = fmin(m->worst, t->pnl), m->worst_fraction = fmin(m->worst_fraction, fraction);
+    }
+    m->trades = (double)n;
+    m->wins = (double)wins.count, m->losses = (double)losses.count, m->even = (double)(n - wins.count - losses.count);
+    metrics_sum_mean(&all, &m->expectancy, &m->expectancy_fraction);
+    metrics_sum_mean(&wins, &m->avg_win, &m->avg_win_fraction);
+    metrics_sum_mean(&losses, &m->avg_loss, &m->avg_loss_fraction);
+    if (n > 0) m->win_rate = m->wins / m->trades;
+    if (losses.count > 0) m->profit_factor = wins.cash.high / -losses.cash.high;
+    m->payoff = m->avg_win / -m->avg_loss;
+    metrics_quality(result->trades, n, m);
+}
+
+static void metrics_growth(const struct sim *s, struct engine_metrics *m)
+{
+    const struct engine_result *result = s->result;
+    const double elapsed =
+        (double)(engine_point_time(s->job, result->point_count - 1) - engine_point_time(s->job, 0)) / 1000;
+    const double growth = m->equity / s->execution->capital;
+    double mean;
+
+    metrics_curve(s, m, &mean);
+    if (elapsed >= day_seconds) m->cagr = growth > 0 ? pow(growth, year_seconds / elapsed) - 1 : -1;
+    if (m->max_drawdown > 0) {
+        m->calmar = m->cagr / m->max_drawdown;
+        m->recovery_factor = m->net_profit / m->max_drawdown_cash;
+    }
+    if (mean > 0) m->turnover = s->notional / mean / (elapsed / year_seconds);
+    m->short_sample = elapsed < year_seconds;
+}
+
+void engine_metrics_compute(const struct sim *s)
+{
+    const struct engine_job *job = s->job;
+    const double *equity = s->result->equity;
+    const double first_price = metrics_first_price(s);
+    struct engine_metrics *m = &s->result->metrics;
+    struct exact profit = {0};
+    struct daily daily;
+
+    metrics_undefine(m);
+    m->recovered = true;
+    m->bars = (double)(job->end - job->first);
+    m->equity = equity[s->result->point_count - 1];
+    for (size_t i = 0; i < s->result->trade_count; i++) profit = exact_add(profit, s->result->trades[i].pnl);
+    m->net_profit = profit.high;
+    m->total_return = m->equity / s->execution->capital - 1;
+    m->buy_and_hold = s->candles->close[job->end - 1] / first_price - 1;
+    m->exposure = (double)s->exposed / m->bars;
+    metrics_growth(s, m);
+    m->max_drawdown_intrabar = fmax(s->intrabar_drawdown, m->max_drawdown);
+    metrics_trades(s->result, m);
+    m->fees = s->fees, m->slippage_cost = s->slippage, m->spread_cost = s->spread, m->funding = 0;
+    m->ambiguous_bars = (double)s->ambiguous, m->gaps = (double)s->gaps;
+    m->rejected_orders = (double)s->rejected, m->liquidations = (double)s->liquidations;
+    daily_init(&daily, job, equity, first_price);
+    daily_metrics(&daily, job, m);
+    daily_clear(&daily);
+}

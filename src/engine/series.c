@@ -1,0 +1,117 @@
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "engine/engine.h"
+#include "engine/text.h"
+
+size_t engine_bar_at(const struct candles *candles, int64_t time_ms)
+{
+    size_t low = 0, high = candles->count;
+
+    while (low < high) {
+        const size_t middle = low + (high - low) / 2;
+
+        if (candles->time_ms[middle] < time_ms) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    return low;
+}
+
+static int series_refuse_gap(const struct candles *c, size_t i, struct error *err)
+{
+    const int64_t missing = (c->time_ms[i] - c->time_ms[i - 1]) / c->timeframe_ms - 1;
+    struct buf from = {0}, to = {0};
+
+    engine_time_text(c->time_ms[i - 1], &from);
+    engine_time_text(c->time_ms[i], &to);
+    error_set(
+        err, ERROR_INVALID,
+        "%lld candles are missing between %s and %s, and execution.missing is error; import them, or take skip or "
+        "fill",
+        (long long)missing, buf_cstr(&from), buf_cstr(&to));
+    buf_clear(&from);
+    buf_clear(&to);
+    return -1;
+}
+
+/* The columns of a series that is filled, in one piece of memory. */
+struct series_columns {
+    int64_t *time_ms;
+    double *open, *high, *low, *close, *volume;
+    unsigned char *invented;
+};
+
+static struct series_columns series_columns_make(size_t count, void **ret_memory)
+{
+    double *memory = mem_array(count, 6 * sizeof(double) + 1);
+
+    _Static_assert(sizeof(int64_t) == sizeof(double), "times and prices take the same room");
+    *ret_memory = memory;
+    return (struct series_columns){.time_ms = (int64_t *)(void *)memory,
+                                   .open = memory + count,
+                                   .high = memory + 2 * count,
+                                   .low = memory + 3 * count,
+                                   .close = memory + 4 * count,
+                                   .volume = memory + 5 * count,
+                                   .invented = (unsigned char *)(memory + 6 * count)};
+}
+
+static void series_fill(const struct candles *c, size_t count, struct engine_series *series)
+{
+    const struct series_columns to = series_columns_make(count, &series->memory);
+    size_t from = 0;
+
+    for (size_t i = 0; i < count; i++) {
+        to.time_ms[i] = c->time_ms[0] + (int64_t)i * c->timeframe_ms;
+        if (to.time_ms[i] == c->time_ms[from]) {
+            to.open[i] = c->open[from], to.high[i] = c->high[from], to.low[i] = c->low[from];
+            to.close[i] = c->close[from], to.volume[i] = c->volume[from];
+            from++;
+        } else {
+            to.open[i] = to.high[i] = to.low[i] = to.close[i] = to.close[i - 1];
+            to.invented[i] = 1;
+        }
+    }
+    series->candles.count = count;
+    series->candles.time_ms = to.time_ms;
+    series->candles.open = to.open, series->candles.high = to.high, series->candles.low = to.low;
+    series->candles.close = to.close, series->candles.volume = to.volume;
+    series->invented = to.invented;
+}
+
+int engine_series_prepare(const struct candles *candles, enum engine_missing missing, struct engine_series *ret_series,
+                          struct error *err)
+{
+    struct engine_series series = {.candles = *candles};
+    int64_t count;
+
+    if (missing == ENGINE_MISSING_ERROR) {
+        for (size_t i = 1; i < candles->count; i++) {
+            if (candles->time_ms[i] - candles->time_ms[i - 1] > candles->timeframe_ms) {
+                return series_refuse_gap(candles, i, err);
+            }
+        }
+    }
+    if (missing == ENGINE_MISSING_FILL && candles->count > 0) {
+        count = (candles->time_ms[candles->count - 1] - candles->time_ms[0]) / candles->timeframe_ms + 1;
+        if (count > ENGINE_BARS_MAX) {
+            return error_set(err, ERROR_INVALID,
+                             "execution.missing is fill, but the series would get %lld candles; at most %d are allowed",
+                             (long long)count, ENGINE_BARS_MAX);
+        }
+        if ((size_t)count > candles->count) series_fill(candles, (size_t)count, &series);
+    }
+    *ret_series = series;
+    return 0;
+}
+
+void engine_series_clear(struct engine_series *series)
+{
+    free(series->memory);
+    *series = (struct engine_series){0};
+}
