@@ -33,7 +33,7 @@
 /* Bounds of a document; each is told where it is passed. */
 enum {
     RULES_TEXT_BYTES_MAX = 65536, /* the whole document */
-    RULES_DEPTH_MAX = 64,         /* nested brackets, calls and operators of an expression */
+    RULES_DEPTH_MAX = 200,        /* nested operations, those of the names of let included */
     RULES_NODES_MAX = 2048,       /* operations after equal ones were made one */
     RULES_LENGTH_MAX = 10000,     /* of a function, in bars */
     RULES_LOOKBACK_MAX = 5000000, /* in bars of the series' own timeframe */
@@ -170,12 +170,12 @@ struct rules_function {
     int shape;
     double (*point)(const double *values);
     void (*kernel)(struct rules_call *call);
-    double (*bars)(const double *constants);
+    double (*bars)(const double *constants, int64_t timeframe_ms);
     double (*steps)(const double *constants);
 };
 
-/* All of them, sorted by family and then as a reader expects them. */
-const struct rules_function *rules_functions(size_t *ret_count);
+/* Family by family; NULL behind the last one: for (size_t i = 0; (f = rules_function_at(i)) != NULL; i++) */
+const struct rules_function *rules_function_at(size_t index);
 const struct rules_function *rules_function_find(struct slice name);
 /* "sma(x, n)" into `out`. */
 void rules_function_signature(const struct rules_function *function, struct buf *out);

@@ -1,0 +1,96 @@
+/*
+ * What the families of functions (averages.c, statistics.c, …) give to the table, and how a kernel is called.
+ *
+ * A function is a POINT, whose value at a bar needs only its arguments' values at that bar, or WHOLE, whose kernel goes
+ * over the whole column once. Inputs hold finite numbers or NaN; conditions 0.0 or 1.0. What a kernel writes that is
+ * not finite becomes NaN afterwards.
+ *
+ * The same for all kernels:
+ * - NaN until there is enough input. Where a column begins with NaNs (it is another function's), a function begins at
+ * the first known value.
+ * - A hole (a NaN behind known values): a function of a window (sma, highest, …) is NaN until the hole has left the
+ * window. A recursive one (ema, rma, …) is NaN at the hole, keeps its state, and goes on with the next known value.
+ * - The value at a bar depends on bars up to it alone, and on the first bar of the series, never on the last one.
+ */
+#ifndef RULES_FUNCTION_H
+#define RULES_FUNCTION_H
+
+#include <math.h>
+
+#include "rules/rules.h"
+
+enum rules_shape { RULES_SHAPE_WHOLE, RULES_SHAPE_POINT };
+
+struct rules_call {
+    size_t count;                          /* bars */
+    const double *in[RULES_ARGUMENTS_MAX]; /* columns, by argument; NULL for constants */
+    double constant[RULES_ARGUMENTS_MAX];  /* by argument */
+    double *out;                           /* count values, not those of an input */
+    const struct candles *candles;         /* of the expression's timeframe, count bars */
+    struct arena *scratch;                 /* emptied behind the call */
+    uint64_t steps;                        /* a kernel that takes more than one a bar adds them */
+};
+
+/* A family's part of the table. */
+struct rules_family {
+    const struct rules_function *functions;
+    size_t count;
+};
+
+extern const struct rules_family rules_averages, rules_statistics, rules_extremes, rules_momentum, rules_volatility,
+    rules_volume, rules_pivots, rules_state, rules_math, rules_time;
+
+static inline size_t rules_whole(const struct rules_call *call, size_t argument)
+{
+    return (size_t)call->constant[argument];
+}
+
+/* NaN for what is not finite. */
+static inline double rules_finite(double x)
+{
+    return x - x == 0 ? x : (double)NAN;
+}
+
+/* Uninitialised. */
+double *rules_scratch(struct rules_call *call, size_t count);
+/* NaN for the first `n` values (or all). */
+void rules_unknown(double *out, size_t count, size_t n);
+
+/* Arguments that many functions have. */
+#define RULES_X                           \
+    {                                     \
+        .name = "x", .type = RULES_NUMBER \
+    }
+#define RULES_Y                           \
+    {                                     \
+        .name = "y", .type = RULES_NUMBER \
+    }
+#define RULES_LENGTH                                                                     \
+    {                                                                                    \
+        .name = "length", .type = RULES_WHOLE, .minimum = 1, .maximum = RULES_LENGTH_MAX \
+    }
+#define RULES_LENGTH_OF(title, least)                                                       \
+    {                                                                                       \
+        .name = title, .type = RULES_WHOLE, .minimum = (least), .maximum = RULES_LENGTH_MAX \
+    }
+#define RULES_MULTIPLE(title)                                                    \
+    {                                                                            \
+        .name = title, .type = RULES_CONSTANT, .minimum = 0.001, .maximum = 1000 \
+    }
+
+/* Look-backs in bars. The number in a name is the argument that holds the length. */
+double rules_bars_window1(const double *constants, int64_t timeframe_ms); /* length - 1 */
+double rules_bars_window0(const double *constants, int64_t timeframe_ms);
+double rules_bars_back1(const double *constants, int64_t timeframe_ms); /* length */
+double rules_bars_ema1(const double *constants, int64_t timeframe_ms);  /* 5 lengths */
+/* 10 lengths: Wilder's average of n forgets as slowly as an EMA of 2 n - 1. */
+double rules_bars_wilder0(const double *constants, int64_t timeframe_ms);
+double rules_bars_wilder1(const double *constants, int64_t timeframe_ms);
+double rules_bars_one(const double *constants, int64_t timeframe_ms);
+
+/* Steps a bar. */
+double rules_steps_4(const double *constants);
+
+double rules_steps_8(const double *constants);
+
+#endif

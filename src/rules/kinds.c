@@ -1,0 +1,270 @@
+/* Named kinds: rules documents with parameters. A new one is one entry. */
+#include "rules/internal.h"
+#include "json/scan.h"
+#include "json/write.h"
+
+#define KIND_LENGTH(title, value, words)               \
+    {                                                  \
+        title, RULES_KIND_WHOLE, 1, 5000, value, words \
+    }
+#define KIND_SHORT                                                                                 \
+    {                                                                                              \
+        "short", RULES_KIND_BOOLEAN, 0, 1, 0, "Whether positions are opened on the short side too" \
+    }
+
+static const struct rules_kind kinds[] = {
+    {.name = "buy_and_hold",
+     .description = "Buys at the first bar and never sells",
+     .document = "\"long\":{\"enter\":\"close > 0\"}"},
+    {.name = "sma_crossover",
+     .description = "Long while a fast simple moving average is above a slow one: entered and left where they cross",
+     .document = "\"let\":{\"f\":\"sma(close, $fast)\",\"s\":\"sma(close, $slow)\"},"
+                 "\"long\":{\"enter\":\"crosses_above(f, s)\",\"exit\":\"crosses_below(f, s)\"},"
+                 "\"short\":{\"enter\":\"$short > 0 and crosses_below(f, s)\",\"exit\":\"crosses_above(f, s)\"}",
+     .parameters = {KIND_LENGTH("fast", 10, "Bars of the fast average"),
+                    KIND_LENGTH("slow", 50, "Bars of the slow average"), KIND_SHORT}},
+    {.name = "ema_crossover",
+     .description =
+         "Long while a fast exponential moving average is above a slow one: entered and left where they cross",
+     .document = "\"let\":{\"f\":\"ema(close, $fast)\",\"s\":\"ema(close, $slow)\"},"
+                 "\"long\":{\"enter\":\"crosses_above(f, s)\",\"exit\":\"crosses_below(f, s)\"},"
+                 "\"short\":{\"enter\":\"$short > 0 and crosses_below(f, s)\",\"exit\":\"crosses_above(f, s)\"}",
+     .parameters = {KIND_LENGTH("fast", 12, "Bars of the fast average"),
+                    KIND_LENGTH("slow", 26, "Bars of the slow average"), KIND_SHORT}},
+    {.name = "macd",
+     .description = "Long from where the MACD crosses above its signal to where it crosses below it",
+     .document =
+         "\"let\":{\"m\":\"macd(close, $fast, $slow, $signal)\",\"s\":\"macd_signal(close, $fast, $slow, $signal)\"},"
+         "\"long\":{\"enter\":\"crosses_above(m, s)\",\"exit\":\"crosses_below(m, s)\"},"
+         "\"short\":{\"enter\":\"$short > 0 and crosses_below(m, s)\",\"exit\":\"crosses_above(m, s)\"}",
+     .parameters = {KIND_LENGTH("fast", 12, "Bars of the fast average"),
+                    KIND_LENGTH("slow", 26, "Bars of the slow average"),
+                    KIND_LENGTH("signal", 9, "Bars of the signal's average"), KIND_SHORT}},
+    {.name = "rsi_reversion",
+     .description = "Buys while the RSI is below one level and sells when it is above another",
+     .document = "\"let\":{\"r\":\"rsi(close, $length)\"},"
+                 "\"long\":{\"enter\":\"r < $oversold\",\"exit\":\"r > $exit\"},"
+                 "\"short\":{\"enter\":\"$short > 0 and r > $overbought\",\"exit\":\"r < $exit\"}",
+     .parameters = {KIND_LENGTH("length", 14, "Bars of the RSI"),
+                    {"oversold", RULES_KIND_NUMBER, 0, 100, 30, "Long positions are opened below this RSI"},
+                    {"overbought", RULES_KIND_NUMBER, 0, 100, 70, "Short positions are opened above this RSI"},
+                    {"exit", RULES_KIND_NUMBER, 0, 100, 50, "Positions are left where the RSI passes this"},
+                    KIND_SHORT}},
+    {.name = "bollinger",
+     .description = "Buys below the lower Bollinger band and sells above the middle",
+     .document = "\"long\":{\"enter\":\"close < bb_lower(close, $length, $mult)\",\"exit\":\"close > bb_middle(close, "
+                 "$length, $mult)\"},"
+                 "\"short\":{\"enter\":\"$short > 0 and close > bb_upper(close, $length, $mult)\","
+                 "\"exit\":\"close < bb_middle(close, $length, $mult)\"}",
+     .parameters = {KIND_LENGTH("length", 20, "Bars of the bands"),
+                    {"mult", RULES_KIND_NUMBER, 0.1, 20, 2, "Deviations between the middle and a band"},
+                    KIND_SHORT}},
+    {.name = "donchian",
+     .description =
+         "Buys a close above the highest high of the bars before, sells one below the lowest low of fewer bars before",
+     .document =
+         "\"long\":{\"enter\":\"close > donchian_upper($entry)[1]\",\"exit\":\"close < donchian_lower($exit)[1]\"},"
+         "\"short\":{\"enter\":\"$short > 0 and close < donchian_lower($entry)[1]\",\"exit\":\"close > "
+         "donchian_upper($exit)[1]\"}",
+     .parameters = {KIND_LENGTH("entry", 20, "Bars of the channel whose breach opens a position"),
+                    KIND_LENGTH("exit", 10, "Bars of the channel whose breach closes it"), KIND_SHORT}},
+    {.name = "momentum",
+     .description = "Long while the price has risen by more than a percentage over so many bars",
+     .document = "\"let\":{\"m\":\"roc(close, $length)\"},"
+                 "\"long\":{\"enter\":\"m > $threshold\",\"exit\":\"m < $threshold\"},"
+                 "\"short\":{\"enter\":\"$short > 0 and m < -$threshold\",\"exit\":\"m > -$threshold\"}",
+     .parameters = {KIND_LENGTH("length", 90, "Bars of the change"),
+                    {"threshold", RULES_KIND_NUMBER, 0, 1000, 0, "Percent"},
+                    KIND_SHORT}},
+    {.name = "supertrend",
+     .description = "Long while the supertrend is up",
+     .document = "\"let\":{\"d\":\"supertrend_direction($factor, $length)\"},"
+                 "\"long\":{\"enter\":\"d < 0\",\"exit\":\"d > 0\"},"
+                 "\"short\":{\"enter\":\"$short > 0 and d > 0\",\"exit\":\"d < 0\"}",
+     .parameters = {{"factor", RULES_KIND_NUMBER, 0.1, 100, 3, "Average true ranges between the price and the line"},
+                    KIND_LENGTH("length", 10, "Bars of the average true range"),
+                    KIND_SHORT}},
+    {.name = "rules", .description = "A document of rules in the parameters: see docs/rules.md"},
+};
+
+/* What any kind takes beside its own parameters, as a document has it. */
+static const struct {
+    const char *name, *description;
+} kind_extras[] = {
+    {"stop", "A stop: {\"distance\": …}, {\"percent\": …} or {\"price\": …}"},
+    {"take", "A profit to take: {\"distance\": …}, {\"percent\": …} or {\"price\": …}"},
+    {"trail", "A trailing stop: {\"distance\": …} or {\"percent\": …}"},
+    {"size", "How much is bought: {\"equity\": share}, {\"cash\": share} or {\"units\": n}"},
+};
+
+const struct rules_kind *rules_kinds(size_t *ret_count)
+{
+    *ret_count = countof(kinds);
+    return kinds;
+}
+
+const struct rules_kind *rules_kind_find(struct slice name)
+{
+    for (size_t i = 0; i < countof(kinds); i++) {
+        if (slice_is(name, kinds[i].name)) return &kinds[i];
+    }
+    return NULL;
+}
+
+static const char *kind_noun(const struct rules_kind_parameter *parameter)
+{
+    return parameter->type == RULES_KIND_WHOLE     ? "a whole number"
+           : parameter->type == RULES_KIND_BOOLEAN ? "true or false"
+                                                   : "a number";
+}
+
+/* The value of a parameter as it is written; false after a fault. */
+static bool kind_value(const struct rules_kind_parameter *parameter, struct slice value, struct rules_faults *faults,
+                       const struct rules_place *place, double *ret_value)
+{
+    double number = 0;
+    bool fits = document_number(value, &number) && isfinite(number) && parameter->type != RULES_KIND_BOOLEAN;
+
+    if (parameter->type == RULES_KIND_BOOLEAN) {
+        fits = slice_is(value, "true") || slice_is(value, "false");
+        number = slice_is(value, "true") ? 1 : 0;
+    }
+    if (parameter->type == RULES_KIND_WHOLE) fits = fits && floor(number) == number;
+    if (!fits) {
+        return rules_fault_add(faults, place, 0, "must be %s, but is %s", kind_noun(parameter),
+                               rules_excerpt(faults->arena, value));
+    }
+    if (number < parameter->minimum || number > parameter->maximum) {
+        return rules_fault_add(faults, place, 0, "must be between %g and %g, but is %.10g", parameter->minimum,
+                               parameter->maximum, number);
+    }
+    *ret_value = number;
+    return true;
+}
+
+struct kind_reading {
+    const struct rules_kind *kind;
+    struct arena *arena;
+    struct rules_faults *faults;
+    double values[RULES_KIND_PARAMETERS_MAX];
+    struct buf extras; /* ,"stop":… */
+};
+
+/* A member of the parameters, or an override of one. */
+static void kind_member(struct kind_reading *k, struct slice name, struct slice value, bool is_override)
+{
+    const struct rules_place place = {rules_pointer(k->arena, SLICE_LIT(""), name), SLICE_NONE};
+    struct rules_guess guess = {.wanted = name};
+
+    for (size_t i = 0; k->kind->parameters[i].name != NULL; i++) {
+        rules_guess_offer(&guess, slice_of(k->kind->parameters[i].name));
+        if (!slice_is(name, k->kind->parameters[i].name)) continue;
+        kind_value(&k->kind->parameters[i], value, k->faults, &place, &k->values[i]);
+        return;
+    }
+    for (size_t i = 0; i < countof(kind_extras) && !is_override; i++) {
+        rules_guess_offer(&guess, slice_of(kind_extras[i].name));
+        if (!slice_is(name, kind_extras[i].name)) continue;
+        buf_printf(&k->extras, ",\"%s\":%.*s", kind_extras[i].name, SLICE_FMT(value));
+        return;
+    }
+    rules_fault_add(k->faults, &place, 0, "%s has no such parameter%s", k->kind->name,
+                    rules_guess_text(&guess, k->faults->arena));
+}
+
+struct slice kind_document(const struct rules_kind *kind, struct slice parameters,
+                           const struct rules_override *overrides, size_t override_count, struct arena *arena,
+                           struct rules_faults *faults)
+{
+    struct kind_reading k = {.kind = kind, .arena = arena, .faults = faults};
+    const struct rules_place whole = {SLICE_LIT(""), SLICE_NONE};
+    struct json_members members = {0};
+    struct slice detail = SLICE_NONE, result;
+    struct buf text = {0};
+    struct json_writer w = {.out = &text};
+
+    if (parameters.len > RULES_TEXT_BYTES_MAX) {
+        rules_fault_add(faults, &whole, 0, "the parameters have %zu bytes, more than %d", parameters.len,
+                        RULES_TEXT_BYTES_MAX);
+        return SLICE_NONE;
+    }
+    if (!json_scan_members(arena, parameters, JSON_DEPTH_MAX, &members, &detail)) {
+        rules_fault_add(faults, &whole, 0, "%.*s", SLICE_FMT(detail));
+        return SLICE_NONE;
+    }
+    if (!document_is_object(parameters)) {
+        rules_fault_add(faults, &whole, 0, "must be an object with the parameters, but is %s",
+                        rules_excerpt(faults->arena, parameters));
+        return SLICE_NONE;
+    }
+    for (size_t i = 0; kind->parameters[i].name != NULL; i++) k.values[i] = kind->parameters[i].fallback;
+    for (size_t i = 0; i < members.count; i++) kind_member(&k, members.items[i].key, members.items[i].value, false);
+    for (size_t i = 0; i < override_count; i++) kind_member(&k, overrides[i].name, overrides[i].value, true);
+    json_open(&w, '{');
+    json_key_raw(&w, "v", "1");
+    json_key_open(&w, "params", '{');
+    for (size_t i = 0; kind->parameters[i].name != NULL; i++) {
+        json_key(&w, kind->parameters[i].name);
+        json_double(&w, k.values[i]);
+    }
+    json_close(&w, '}');
+    json_raw(&w, kind->document);
+    buf_add_slice(&text, buf_slice(&k.extras));
+    json_close(&w, '}');
+    result = arena_copy(arena, buf_slice(&text));
+    buf_clear(&text);
+    buf_clear(&k.extras);
+    return result;
+}
+
+/* ---- the schema ---- */
+
+static void kind_property(struct json_writer *w, const struct rules_kind_parameter *parameter)
+{
+    static const char *const types[] = {"integer", "number", "boolean"};
+
+    json_key_open(w, parameter->name, '{');
+    json_key_text(w, "type", types[parameter->type]);
+    if (parameter->type == RULES_KIND_BOOLEAN) {
+        json_key_raw(w, "default", parameter->fallback != 0 ? "true" : "false");
+    } else {
+        json_key(w, "minimum");
+        json_double(w, parameter->minimum);
+        json_key(w, "maximum");
+        json_double(w, parameter->maximum);
+        json_key(w, "default");
+        json_double(w, parameter->fallback);
+    }
+    json_key_text(w, "description", parameter->description);
+    json_close(w, '}');
+}
+
+static void kind_object(struct json_writer *w, const char *name, const char *description)
+{
+    json_key_open(w, name, '{');
+    json_key_text(w, "type", "object");
+    json_key_text(w, "description", description);
+    json_close(w, '}');
+}
+
+void rules_kind_schema(const struct rules_kind *kind, struct buf *out)
+{
+    struct json_writer w = {.out = out};
+
+    json_open(&w, '{');
+    json_key_text(&w, "type", "object");
+    json_key_text(&w, "description", kind->description);
+    json_key_open(&w, "properties", '{');
+    for (size_t i = 0; kind->parameters[i].name != NULL; i++) kind_property(&w, &kind->parameters[i]);
+    if (kind->document == NULL) {
+        json_key_raw(&w, "v", "{\"const\":1}");
+        kind_object(&w, "params", "Numbers by name, used as $name");
+        kind_object(&w, "let", "Expressions by name");
+        kind_object(&w, "long", "Conditions: {\"enter\": …, \"exit\": …}");
+        kind_object(&w, "short", "Conditions: {\"enter\": …, \"exit\": …}");
+    }
+    for (size_t i = 0; i < countof(kind_extras); i++) kind_object(&w, kind_extras[i].name, kind_extras[i].description);
+    json_close(&w, '}');
+    json_key_raw(&w, "additionalProperties", "false");
+    json_close(&w, '}');
+}

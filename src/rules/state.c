@@ -1,0 +1,152 @@
+/* Functions of events, and those that remember. */
+#include "rules/function.h"
+
+static void state_crosses_above(struct rules_call *call)
+{
+    const double *x = call->in[0], *y = call->in[1];
+
+    if (call->count > 0) call->out[0] = 0;
+    for (size_t i = 1; i < call->count; i++) call->out[i] = (x[i] > y[i]) & (x[i - 1] <= y[i - 1]) ? 1 : 0;
+}
+
+static void state_crosses_below(struct rules_call *call)
+{
+    const double *x = call->in[0], *y = call->in[1];
+
+    if (call->count > 0) call->out[0] = 0;
+    for (size_t i = 1; i < call->count; i++) call->out[i] = (x[i] < y[i]) & (x[i - 1] >= y[i - 1]) ? 1 : 0;
+}
+
+static void state_crosses(struct rules_call *call)
+{
+    const double *x = call->in[0], *y = call->in[1];
+
+    if (call->count > 0) call->out[0] = 0;
+    for (size_t i = 1; i < call->count; i++) {
+        const bool above = (x[i] > y[i]) & (x[i - 1] <= y[i - 1]), below = (x[i] < y[i]) & (x[i - 1] >= y[i - 1]);
+
+        call->out[i] = above | below ? 1 : 0;
+    }
+}
+
+static void state_barssince(struct rules_call *call)
+{
+    double since = (double)NAN;
+
+    for (size_t i = 0; i < call->count; i++) {
+        since = call->in[0][i] != 0 ? 0 : since + 1;
+        call->out[i] = since;
+    }
+}
+
+static void state_valuewhen(struct rules_call *call)
+{
+    const size_t k = rules_whole(call, 2);
+    double *ring = rules_scratch(call, k + 1); /* the values of the last k + 1 times */
+    size_t times = 0;
+
+    for (size_t i = 0; i < call->count; i++) {
+        if (call->in[0][i] != 0) ring[times++ % (k + 1)] = call->in[1][i];
+        call->out[i] = times > k ? ring[times % (k + 1)] : (double)NAN;
+    }
+}
+
+static void state_latch(struct rules_call *call)
+{
+    double state = 0;
+
+    for (size_t i = 0; i < call->count; i++) {
+        if (call->in[0][i] != 0) state = 1;
+        if (call->in[1][i] != 0) state = 0;
+        call->out[i] = state;
+    }
+}
+
+static void state_cum(struct rules_call *call)
+{
+    double sum = 0, lost = 0; /* what rounding took from the sum (Neumaier) */
+
+    for (size_t i = 0; i < call->count; i++) {
+        const double x = call->in[0][i];
+        const double next = sum + x;
+
+        call->out[i] = (double)NAN;
+        if (x != x) continue;
+        lost += fabs(sum) >= fabs(x) ? (sum - next) + x : (x - next) + sum;
+        sum = next;
+        call->out[i] = sum + lost;
+    }
+}
+
+static const struct rules_function functions[] = {
+    {.name = "crosses_above",
+     .family = "state",
+     .description = "Whether x goes from below or at y to above it",
+     .formula = "x > y and x[1] <= y[1]",
+     .seed = "false in the first bar",
+     .lookback = "1",
+     .result = RULES_CONDITION,
+     .arguments = {RULES_X, RULES_Y},
+     .kernel = state_crosses_above,
+     .bars = rules_bars_one},
+    {.name = "crosses_below",
+     .family = "state",
+     .description = "Whether x goes from above or at y to below it",
+     .formula = "x < y and x[1] >= y[1]",
+     .seed = "false in the first bar",
+     .lookback = "1",
+     .result = RULES_CONDITION,
+     .arguments = {RULES_X, RULES_Y},
+     .kernel = state_crosses_below,
+     .bars = rules_bars_one},
+    {.name = "crosses",
+     .family = "state",
+     .description = "Whether x crosses y, in either direction",
+     .formula = "crosses_above(x, y) or crosses_below(x, y)",
+     .seed = "false in the first bar",
+     .lookback = "1",
+     .result = RULES_CONDITION,
+     .arguments = {RULES_X, RULES_Y},
+     .kernel = state_crosses,
+     .bars = rules_bars_one},
+    {.name = "barssince",
+     .family = "state",
+     .description = "Bars since the condition was true: 0 where it is, NaN before the first time",
+     .formula = "0 where c, else barssince(c)[1] + 1",
+     .seed = "NaN",
+     .lookback = "0",
+     .result = RULES_NUMBER,
+     .arguments = {{.name = "c", .type = RULES_CONDITION}},
+     .kernel = state_barssince},
+    {.name = "valuewhen",
+     .family = "state",
+     .description = "The value that x had when the condition was last true (k = 0), or k times before that; NaN before",
+     .formula = "x at the bar of the k-th last time that c was true",
+     .seed = "NaN",
+     .lookback = "0",
+     .result = RULES_NUMBER,
+     .arguments = {{.name = "c", .type = RULES_CONDITION},
+                   RULES_X,
+                   {.name = "k", .type = RULES_WHOLE, .minimum = 0, .maximum = RULES_LENGTH_MAX, .fallback = "0"}},
+     .kernel = state_valuewhen},
+    {.name = "latch",
+     .family = "state",
+     .description = "True from the bar where set is true until reset is; reset wins",
+     .formula = "not reset and (set or latch[1])",
+     .seed = "false",
+     .lookback = "0",
+     .result = RULES_CONDITION,
+     .arguments = {{.name = "set", .type = RULES_CONDITION}, {.name = "reset", .type = RULES_CONDITION}},
+     .kernel = state_latch},
+    {.name = "cum",
+     .family = "state",
+     .description = "Sum of all values from the first bar that is loaded; NaN where x is",
+     .formula = "cum[1] + x",
+     .seed = "0",
+     .lookback = "0",
+     .result = RULES_NUMBER,
+     .arguments = {RULES_X},
+     .kernel = state_cum},
+};
+
+const struct rules_family rules_state = {functions, countof(functions)};
