@@ -101,8 +101,8 @@ static void trade_record(struct sim *s, const struct sim_bar *bar, double price,
         .exit_price = price,
         .pnl = pnl,
         .fees = p->entry_fee + exit_fee,
-        .adverse = p->side * (p->entry - worst) / p->entry,
-        .favourable = p->side * (best - p->entry) / p->entry,
+        .adverse = (0 - sim_distance(p, worst)) / p->entry,
+        .favourable = sim_distance(p, best) / p->entry,
     };
 }
 
@@ -111,7 +111,7 @@ void sim_exit(struct sim *s, const struct sim_bar *bar, double price, enum engin
     const struct sim_position *p = &s->position;
     const struct fill fill = fill_at(s, price, -p->side, reason);
     double fee = sim_fee(s->execution, p->quantity * fill.price);
-    double pnl = p->side * (fill.price - p->entry) * p->quantity - p->entry_fee - fee;
+    double pnl = sim_distance(p, fill.price) * p->quantity - p->entry_fee - fee;
 
     if (reason == ENGINE_REASON_LIQUIDATION) {
         s->liquidations++;
@@ -132,6 +132,5 @@ void sim_mark_open(struct sim *s, const struct sim_bar *bar)
 {
     const struct sim_position *p = &s->position;
 
-    trade_record(s, bar, bar->close, ENGINE_REASON_NONE, p->side * (bar->close - p->entry) * p->quantity - p->entry_fee,
-                 0);
+    trade_record(s, bar, bar->close, ENGINE_REASON_NONE, sim_distance(p, bar->close) * p->quantity - p->entry_fee, 0);
 }

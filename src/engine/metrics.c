@@ -59,7 +59,7 @@ static void metrics_curve(const struct sim *s, struct engine_metrics *m, double 
                 m->recovered = !is_below;
             }
         }
-        peak = equity[i], peak_at = i;
+        peak = fmax(peak, equity[i]), peak_at = i;
     }
     m->max_drawdown = deepest;
     m->max_drawdown_cash = deepest_cash;
@@ -136,7 +136,7 @@ static void metrics_growth(const struct sim *s, struct engine_metrics *m)
     double mean;
 
     metrics_curve(s, m, &mean);
-    if (elapsed >= day_seconds) m->cagr = growth > 0 ? pow(growth, year_seconds / elapsed) - 1 : -1;
+    if (elapsed >= day_seconds) m->cagr = growth > metrics_rounding ? pow(growth, year_seconds / elapsed) - 1 : -1;
     if (m->max_drawdown > 0) {
         m->calmar = m->cagr / m->max_drawdown;
         m->recovery_factor = m->net_profit / m->max_drawdown_cash;

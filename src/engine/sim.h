@@ -60,13 +60,19 @@ struct sim {
     size_t exposed, ambiguous, rejected, liquidations, gaps;
 };
 
+/* How far a price is for the position, against its entry; 0 is never -0. */
+static inline double sim_distance(const struct sim_position *p, double price)
+{
+    return p->side > 0 ? price - p->entry : p->entry - price;
+}
+
 /* The equity with the position marked at a price. */
 static inline double sim_equity(const struct sim *s, double price)
 {
     const struct sim_position *p = &s->position;
 
     if (p->side == 0) return s->account.high;
-    return exact_plus(s->account, p->side * (price - p->entry) * p->quantity - p->entry_fee);
+    return exact_plus(s->account, sim_distance(p, price) * p->quantity - p->entry_fee);
 }
 
 /* An output's value; NaN (false) if there is none. */

@@ -11,7 +11,7 @@ YEAR_S = 365.25 * 86400
 class Metrics(dict):
     """With the deviations of daily returns and of profits, on which it depends how many digits some others have."""
 
-    deviation = pnl_deviation = 0.0
+    deviation = price_deviation = pnl_deviation = 0.0
 
 
 def ratio(a, b):
@@ -47,13 +47,17 @@ def metrics(engine):
 def growth(m, engine, curve, times):
     elapsed = (times[-1] - times[0]) / 1000
     factor = float(curve[-1] / curve[0])
-    m["cagr"] = None if elapsed < 86400 else factor ** (YEAR_S / elapsed) - 1 if factor > 0 else -1
+    try:
+        m["cagr"] = None if elapsed < 86400 else factor ** (YEAR_S / elapsed) - 1 if factor > 1e-12 else -1
+    except OverflowError:
+        m["cagr"] = None
     m["short_sample"] = elapsed < YEAR_S
     falls, cash, durations = [], [], []
     for i, e in enumerate(curve):
         peak = max(curve[:i + 1])
-        falls.append(1 - e / peak)
-        cash.append(peak - e)
+        fall = peak - e if peak - e > peak / 10 ** 12 else F(0)
+        falls.append(fall / peak)
+        cash.append(fall)
     i = 0
     while i < len(curve):  # each stretch below a peak
         if falls[i] > 0:
@@ -126,7 +130,7 @@ def daily(m, engine, bars, curve, first):
         at = 0.05 * (n - 1)
         k = int(at)
         m["value_at_risk_95"] = var = ordered[k] + (ordered[k + 1] - ordered[k]) * (at - k)
-        m["expected_shortfall_95"] = mean([x for x in r if x <= var])
+        m["expected_shortfall_95"] = mean([x for x in r if x <= var + 1e-14])
     if n < 2:
         return
     average, spread = mean(r), statistics.stdev([F(x) for x in r])
@@ -144,7 +148,8 @@ def daily(m, engine, bars, curve, first):
         inside = 1 - m["skew"] * sr + (m["kurtosis"] - 1) / 4 * sr * sr
         if inside > 0:
             m["psr"] = statistics.NormalDist().cdf(sr * math.sqrt(n - 1) / math.sqrt(inside))
-    if len(set(b)) > 1:
+    m.price_deviation = float(statistics.stdev([F(x) for x in b]))
+    if m.price_deviation > 1e-14:
         held = mean(b)
         m["beta"] = (math.fsum((x - average) * (y - held) for x, y in zip(r, b)) /
                      math.fsum((y - held) ** 2 for y in b))
