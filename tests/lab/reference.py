@@ -242,7 +242,7 @@ def tolerance(name, expected):
     if name in DAILY and expected.deviation > 0:
         within = max(within, ROUNDING / expected.deviation)
     if name == "sqn" and expected.pnl_deviation > 0:
-        within = max(within, ROUNDING / expected.pnl_deviation)
+        within = max(within, 10 * ROUNDING / expected.pnl_deviation)
     if name in FALLS:
         within = max(within, ROUNDING / float(expected["max_drawdown"] or 1))
     return within
