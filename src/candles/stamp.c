@@ -295,7 +295,10 @@ bool candles_stamp_parse(struct slice text, struct slice clock, struct candles_s
     if (text.data[0] == '-') return clock.data == NULL && stamp_epoch(text, ret_stamp);
     if (clock.data == NULL && is_bare && !is_compact && first > 4) return stamp_epoch(text, ret_stamp);
     if (stamp_calendar(text, clock, ret_stamp)) return true;
-    return clock.data == NULL && is_bare && !is_compact && first == text.len && stamp_epoch(text, ret_stamp);
+    /* A short number, or one with an exponent. */
+    const bool is_number = first == text.len || memchr(text.data, 'e', text.len) != NULL;
+
+    return clock.data == NULL && is_bare && !is_compact && is_number && stamp_epoch(text, ret_stamp);
 }
 
 void candles_stamp_format(int64_t time_ms, char out[CANDLES_STAMP_BYTES])
