@@ -1,6 +1,6 @@
 /*
- * Unpacking deflate (RFC 1951) piece by piece, by zlib, alone or with gzip's head and tail (RFC 1952): for input that is
- * never whole in memory. gzip.h is for a small member that is.
+ * Unpacking deflate (RFC 1951) piece by piece, by zlib, alone or with gzip's head and tail (RFC 1952): for input that
+ * is never whole in memory. gzip.h is for a small member that is.
  */
 #ifndef BASE_INFLATE_H
 #define BASE_INFLATE_H
@@ -24,8 +24,8 @@ struct inflater *inflater_new(enum inflate_kind kind);
 void inflater_free(struct inflater *inflater); /* takes NULL */
 /* For the next stream of the same kind. */
 void inflater_reset(struct inflater *inflater);
-/* Takes from the front of `*in`, and writes at most `room` bytes to `out`, *ret_len of them. Both may be as small as one
- * likes. A call that neither takes nor writes anything (and has room) needs more input. */
+/* Takes from the front of `*in`, and writes at most `room` bytes to `out`, *ret_len of them. Both may be as small as
+ * one likes. A call that neither takes nor writes anything (and has room) needs more input. */
 enum inflate_state inflater_step(struct inflater *inflater, struct slice *in, char *out, size_t room,
                                  size_t *ret_len) ATTR_CHECKED;
 

@@ -8,8 +8,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* A series in memory, borrowed columns of the same length: oldest first, times strictly increasing and on the timeframe's grid. A gap is a bar that is
- * missing. Prices are finite and > 0, low <= min(open, close), high >= max(open, close), volume finite and >= 0. */
+/* A series in memory, borrowed columns of the same length: oldest first, times strictly increasing and on the
+ * timeframe's grid. A gap is a bar that is missing. Prices are finite and > 0, low <= min(open, close), high >=
+ * max(open, close), volume finite and >= 0. */
 struct candles {
     size_t count;
     const int64_t *time_ms; /* of the opening, milliseconds since 1970-01-01 UTC */

@@ -37,7 +37,8 @@ size_t chunk_span(const struct candles *candles, size_t first)
     return end - first;
 }
 
-/* The fewest decimals with which all values of the columns are whole numbers of steps; they go to `steps`. -1: with none. */
+/* The fewest decimals with which all values of the columns are whole numbers of steps; they go to `steps`. -1: with
+ * none. */
 static int chunk_digits(struct chunk_bars *bars, unsigned from, unsigned to)
 {
     int digits = 0;
@@ -88,7 +89,8 @@ static void chunk_add_prices(struct buf *out, const struct chunk_bars *bars)
     const int64_t *high = bars->steps[CHUNK_HIGH], *low = bars->steps[CHUNK_LOW];
     char *begin = buf_reserve(out, (size_t)4 * VARINT_BYTES_MAX * bars->count), *at = begin;
 
-    for (uint32_t i = 0; i < bars->count; i++) at = varint_put(at, varint_zigzag(open[i] - (i == 0 ? 0 : close[i - 1])));
+    for (uint32_t i = 0; i < bars->count; i++)
+        at = varint_put(at, varint_zigzag(open[i] - (i == 0 ? 0 : close[i - 1])));
     for (uint32_t i = 0; i < bars->count; i++) at = varint_put(at, varint_zigzag(close[i] - open[i]));
     for (uint32_t i = 0; i < bars->count; i++) at = varint_put(at, (uint64_t)(high[i] - chunk_max(open[i], close[i])));
     for (uint32_t i = 0; i < bars->count; i++) at = varint_put(at, (uint64_t)(chunk_min(open[i], close[i]) - low[i]));
@@ -100,7 +102,8 @@ static void chunk_add_volumes(struct buf *out, const struct chunk_bars *bars)
     const int64_t *volume = bars->steps[CHUNK_VOLUME];
     char *begin = buf_reserve(out, (size_t)VARINT_BYTES_MAX * bars->count), *at = begin;
 
-    for (uint32_t i = 0; i < bars->count; i++) at = varint_put(at, varint_zigzag(volume[i] - (i == 0 ? 0 : volume[i - 1])));
+    for (uint32_t i = 0; i < bars->count; i++)
+        at = varint_put(at, varint_zigzag(volume[i] - (i == 0 ? 0 : volume[i - 1])));
     out->len += (size_t)(at - begin);
 }
 
@@ -189,7 +192,8 @@ static const char *chunk_take_times(struct chunk_reader *reader, struct chunk_ba
     }
     reader->at += CHUNK_MAP_BYTES;
     if (found != bars->count) return "its map is not that of its bars";
-    if (bars->time_ms[found - 1] - bars->time_ms[0] == (int64_t)count * reader->timeframe_ms) return "it has a map without need";
+    if (bars->time_ms[found - 1] - bars->time_ms[0] == (int64_t)count * reader->timeframe_ms)
+        return "it has a map without need";
     return NULL;
 }
 
@@ -314,7 +318,8 @@ static const char *chunk_take_head(struct chunk_reader *reader)
     reader->timeframe_ms = (int64_t)timeframe;
     reader->address = varint_unzigzag(address);
     /* Times far outside are found bar by bar; here only what arithmetic cannot hold. */
-    if (reader->address > CANDLES_TIME_MAX_MS || reader->address < CANDLES_TIME_MIN_MS) return "its address is out of range";
+    if (reader->address > CANDLES_TIME_MAX_MS || reader->address < CANDLES_TIME_MIN_MS)
+        return "its address is out of range";
     if (reader->address > INT64_MAX / CHUNK_BARS / reader->timeframe_ms - 2 ||
         reader->address < INT64_MIN / CHUNK_BARS / reader->timeframe_ms + 2) {
         return "its address is out of range";
@@ -418,7 +423,8 @@ int chunk_encode(const struct candles *bars, struct buf *out, struct chunk_summa
     free(work);
     if (!is_same) {
         out->len = before;
-        return error_set(err, ERROR_FAILED, "a chunk does not come back as it was: %s", fault == NULL ? "other values" : fault);
+        return error_set(err, ERROR_FAILED, "a chunk does not come back as it was: %s",
+                         fault == NULL ? "other values" : fault);
     }
     chunk_summarise(bars, packed, ret_summary);
     return 0;

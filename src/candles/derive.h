@@ -14,9 +14,10 @@
 
 struct candles_derived;
 
-/* `timeframe_ms` is a multiple of the finer one (and of no finer grid: a week begins on Monday). NULL after filling `err`
- * if it is not. */
-struct candles_derived *candles_derive(const struct candles *finer, int64_t timeframe_ms, struct error *err) ATTR_CHECKED;
+/* `timeframe_ms` is a multiple of the finer one (and of no finer grid: a week begins on Monday). NULL after filling
+ * `err` if it is not. */
+struct candles_derived *candles_derive(const struct candles *finer, int64_t timeframe_ms,
+                                       struct error *err) ATTR_CHECKED;
 void candles_derived_free(struct candles_derived *derived); /* takes NULL */
 /* Borrowed from `derived`, as the counts are. */
 const struct candles *candles_derived_view(const struct candles_derived *derived);

@@ -9,8 +9,8 @@
  *     candles_import_finish(import, stored, &series, &report, &err);
  *     candles_import_free(import);
  *
- * Errors are about files: not a format that is known, damaged, of several symbols. Rows that are wrong are rejected one by
- * one and told in the report. Nothing is invented: a bar that is missing stays missing.
+ * Errors are about files: not a format that is known, damaged, of several symbols. Rows that are wrong are rejected one
+ * by one and told in the report. Nothing is invented: a bar that is missing stays missing.
  */
 #ifndef CANDLES_IMPORT_H
 #define CANDLES_IMPORT_H
@@ -52,10 +52,11 @@ void candles_import_begin(struct candles_import *import, const char *name);
 int candles_import_feed(struct candles_import *import, struct slice bytes, struct error *err) ATTR_CHECKED;
 int candles_import_end(struct candles_import *import, struct error *err) ATTR_CHECKED;
 
-/* `there`: the bars that are stored, NULL if none are; a timeframe that is not given is theirs. The result (theirs and the
- * files' bars) is the caller's. A row that contradicts is a conflict, which does not make this fail: whoever calls sees it
- * in the report and refuses. */
-int candles_import_finish(struct candles_import *import, const struct candles *there, struct candles_series **ret_series,
-                          struct candles_report *ret_report, struct error *err) ATTR_CHECKED;
+/* `there`: the bars that are stored, NULL if none are; a timeframe that is not given is theirs. The result (theirs and
+ * the files' bars) is the caller's. A row that contradicts is a conflict, which does not make this fail: whoever calls
+ * sees it in the report and refuses. */
+int candles_import_finish(struct candles_import *import, const struct candles *there,
+                          struct candles_series **ret_series, struct candles_report *ret_report,
+                          struct error *err) ATTR_CHECKED;
 
 #endif

@@ -1,4 +1,5 @@
-/* An import's inside, for candles/ alone: import.c takes files apart, row.c reads a row, settle.c makes rows a series. */
+/* An import's inside, for candles/ alone: import.c takes files apart, row.c reads a row, settle.c makes rows a series.
+ */
 #ifndef CANDLES_INTERNAL_H
 #define CANDLES_INTERNAL_H
 
@@ -34,8 +35,8 @@ struct candles_import {
 
     char **sources; /* owned: names of files and members */
     size_t source_count, source_capacity;
-    char *file;     /* owned */
-    bool is_member; /* the source is a zip's member, which may hold something else */
+    char *file;        /* owned */
+    bool is_member;    /* the source is a zip's member, which may hold something else */
     char *skipped_why; /* owned: of the first member that was passed over */
 
     bool has_layout, is_skipping; /* the source's format is known; it is passed over */

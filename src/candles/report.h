@@ -1,6 +1,6 @@
 /*
- * What an import says of itself. Every row of data that was read is counted once: as new, equal, replaced, a conflict, or
- * rejected, or it is another symbol's.
+ * What an import says of itself. Every row of data that was read is counted once: as new, equal, replaced, a conflict,
+ * or rejected, or it is another symbol's.
  */
 #ifndef CANDLES_REPORT_H
 #define CANDLES_REPORT_H
@@ -15,8 +15,8 @@ enum { CANDLES_NOTES_MAX = 100, CANDLES_NOTE_BYTES = 160, CANDLES_SOURCE_BYTES =
 
 /* A row that is told of. */
 struct candles_note {
-    uint64_t place; /* orders the notes: source, then line */
-    uint64_t line;  /* in its file or member, from 1 */
+    uint64_t place;                    /* orders the notes: source, then line */
+    uint64_t line;                     /* in its file or member, from 1 */
     char source[CANDLES_SOURCE_BYTES]; /* the file's name, and behind a colon a zip member's */
     char reason[CANDLES_NOTE_BYTES];
 };
@@ -45,9 +45,9 @@ struct candles_report {
     int64_t gap_bars;
     size_t gaps_listed;
     struct candles_gap gaps[CANDLES_NOTES_MAX];
-    size_t bars;       /* of the result */
-    int64_t first_ms;  /* its span: the opening of the first bar */
-    int64_t last_ms;   /* and of the last one; both 0 if there is none */
+    size_t bars;      /* of the result */
+    int64_t first_ms; /* its span: the opening of the first bar */
+    int64_t last_ms;  /* and of the last one; both 0 if there is none */
     struct candles_notes rejections, contradictions;
 };
 

@@ -30,7 +30,8 @@ void import_reject(struct candles_import *import, uint64_t place, const char *re
     buf_clear(&excerpt);
 }
 
-static enum import_outcome row_reject(struct candles_import *import, uint64_t place, const char *reason, struct slice cell)
+static enum import_outcome row_reject(struct candles_import *import, uint64_t place, const char *reason,
+                                      struct slice cell)
 {
     import_reject(import, place, reason, cell);
     return IMPORT_REJECTED;
@@ -128,8 +129,8 @@ static bool row_is_nothing(struct slice cell)
 }
 
 /* A number that must be there. */
-static enum import_outcome row_number(struct candles_import *import, uint64_t place, struct slice cell, const char *name,
-                                      double *ret_value, int *ret_digits)
+static enum import_outcome row_number(struct candles_import *import, uint64_t place, struct slice cell,
+                                      const char *name, double *ret_value, int *ret_digits)
 {
     char reason[48];
 

@@ -1,6 +1,6 @@
 /*
- * A series that owns its columns: bars are added one by one, oldest first, and read as a `struct candles`. Out of memory
- * ends the process (base/mem.h).
+ * A series that owns its columns: bars are added one by one, oldest first, and read as a `struct candles`. Out of
+ * memory ends the process (base/mem.h).
  */
 #ifndef CANDLES_SERIES_H
 #define CANDLES_SERIES_H

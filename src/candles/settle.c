@@ -143,8 +143,8 @@ static int64_t settle_opening(const struct candles_import *import, int64_t time_
     return time_ms;
 }
 
-/* Keeps the rows that are on the grid. They are looked at in the order of the input, as far as that is known, so that notes
- * come in order. */
+/* Keeps the rows that are on the grid. They are looked at in the order of the input, as far as that is known, so that
+ * notes come in order. */
 static void settle_grid(struct candles_import *import, int64_t step, bool reversed)
 {
     const size_t count = import->row_count;
@@ -229,7 +229,7 @@ static void settle_met(void *context, size_t index, enum candles_meeting meeting
 
     switch (meeting) {
     case CANDLES_NEW:
-        import->report->new++;
+        import->report->new ++;
         break;
     case CANDLES_EQUAL:
         import->report->equal++;
@@ -275,7 +275,8 @@ static void settle_span(struct candles_report *report, const struct candles *vie
     report->last_ms = view->time_ms[view->count - 1];
 }
 
-static int settle_check(const struct candles_import *import, const struct candles *there, int64_t step, struct error *err)
+static int settle_check(const struct candles_import *import, const struct candles *there, int64_t step,
+                        struct error *err)
 {
     struct buf list = {0};
 
@@ -297,14 +298,15 @@ static int settle_check(const struct candles_import *import, const struct candle
     if (step > 0 && (there == NULL || there->timeframe_ms == step)) return 0;
     if (step > 0) return error_set(err, ERROR_INVALID, "the series that is stored has another timeframe");
     candles_timeframe_list(&list);
-    error_set(err, ERROR_INVALID, "%s: the distances between its %zu rows are those of no timeframe; say which one it is: %s",
-              import->file, import->row_count, buf_cstr(&list));
+    error_set(err, ERROR_INVALID,
+              "%s: the distances between its %zu rows are those of no timeframe; say which one it is: %s", import->file,
+              import->row_count, buf_cstr(&list));
     buf_clear(&list);
     return -1;
 }
 
-int candles_import_finish(struct candles_import *import, const struct candles *there, struct candles_series **ret_series,
-                          struct candles_report *ret_report, struct error *err)
+int candles_import_finish(struct candles_import *import, const struct candles *there,
+                          struct candles_series **ret_series, struct candles_report *ret_report, struct error *err)
 {
     struct candles_report *report = import->report;
     bool reversed;

@@ -37,8 +37,8 @@ void candles_timeframe_list(struct buf *out);
 
 /* timeframe_ms > 0. The grid's first opening at or after the epoch. */
 int64_t candles_timeframe_origin(int64_t timeframe_ms);
-int64_t candles_slot(int64_t time_ms, int64_t timeframe_ms);       /* of the bar that holds the moment */
-int64_t candles_slot_time(int64_t slot, int64_t timeframe_ms);     /* its opening */
-bool candles_is_on_grid(int64_t time_ms, int64_t timeframe_ms);    /* whether a bar opens then */
+int64_t candles_slot(int64_t time_ms, int64_t timeframe_ms);    /* of the bar that holds the moment */
+int64_t candles_slot_time(int64_t slot, int64_t timeframe_ms);  /* its opening */
+bool candles_is_on_grid(int64_t time_ms, int64_t timeframe_ms); /* whether a bar opens then */
 
 #endif

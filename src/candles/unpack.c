@@ -113,16 +113,21 @@ static int unpack_finish(struct unpack *unpack, struct error *err)
     return unpack->member.is_passed_over ? 0 : unpack->sink->end(unpack->context, err);
 }
 
+/* What comes before the bound, or before damage, is given: an error is the same one however the file is cut. */
 static int unpack_give(struct unpack *unpack, struct slice bytes, struct error *err)
 {
+    const uint64_t room = unpack->bytes_max - unpack->bytes;
+    const bool is_over = bytes.len > room;
+
+    if (is_over) bytes.len = (size_t)room;
     unpack->bytes += bytes.len;
     unpack->member.bytes += bytes.len;
-    if (unpack->bytes > unpack->bytes_max) {
-        return error_set(err, ERROR_INVALID, "the file holds more than %" PRIu64 " bytes when it is unpacked",
-                         unpack->bytes_max);
+    if (bytes.len > 0 && !unpack->member.is_passed_over) {
+        if (unpack->sink->content(unpack->context, bytes, err) != 0) return -1;
     }
-    if (bytes.len == 0 || unpack->member.is_passed_over) return 0;
-    return unpack->sink->content(unpack->context, bytes, err);
+    if (!is_over) return 0;
+    return error_set(err, ERROR_INVALID, "the file holds more than %" PRIu64 " bytes when it is unpacked",
+                     unpack->bytes_max);
 }
 
 /* Unpacks from the front of `*in`. *ret_ended: the stream is over. */
@@ -136,8 +141,8 @@ static int unpack_inflate(struct unpack *unpack, struct slice *in, bool is_zip, 
         const struct slice bytes = {unpack->out, len};
 
         if (is_zip) unpack->member.crc = inflate_crc32(unpack->member.crc, bytes);
-        if (state == INFLATE_BROKEN) return unpack_damaged(err, is_zip ? "zip" : "gzip");
         if (unpack_give(unpack, bytes, err) != 0) return -1;
+        if (state == INFLATE_BROKEN) return unpack_damaged(err, is_zip ? "zip" : "gzip");
         *ret_ended = state == INFLATE_END;
         /* What fitted may be all there was, or all there was room for. */
         if (*ret_ended || (in->len == 0 && len < UNPACK_STEP_BYTES)) return 0;
@@ -162,7 +167,8 @@ static int unpack_gzip_next(struct unpack *unpack, struct slice *in, struct erro
     /* Zeros may fill the last block of a tape. */
     while (in->len > 0 && in->data[0] == '\0') in->data++, in->len--;
     if (in->len == 0) return 0;
-    if ((unsigned char)in->data[0] != 0x1f) return error_set(err, ERROR_INVALID, "gzip: something else stands behind it");
+    if ((unsigned char)in->data[0] != 0x1f)
+        return error_set(err, ERROR_INVALID, "gzip: something else stands behind it");
     unpack_inflate_as(unpack, INFLATE_GZIP);
     unpack->state = UNPACK_GZIP;
     return 0;
@@ -224,10 +230,12 @@ static int zip_local(struct unpack *unpack, struct slice head, struct error *err
         .left = zip_integer(head.data + 18, 4),
         .bytes_said = zip_integer(head.data + 22, 4),
     };
-    if ((flags & ZIP_ENCRYPTED) != 0) return error_set(err, ERROR_INVALID, "zip: a member is encrypted: unpack it first");
+    if ((flags & ZIP_ENCRYPTED) != 0)
+        return error_set(err, ERROR_INVALID, "zip: a member is encrypted: unpack it first");
     if (method != ZIP_STORED && method != ZIP_DEFLATED) {
         return error_set(err, ERROR_INVALID,
-                         "zip: a member is packed by method %" PRIu64 "; only stored and deflated ones are read", method);
+                         "zip: a member is packed by method %" PRIu64 "; only stored and deflated ones are read",
+                         method);
     }
     if (method == ZIP_STORED && member->has_sizes_behind) {
         return error_set(err, ERROR_INVALID, "zip: a stored member does not say how long it is: unpack it first");
@@ -459,8 +467,8 @@ int unpack_end(struct unpack *unpack, struct error *err)
     } else if (outcome == 0 && unpack->state == UNPACK_GZIP_NEXT) {
         outcome = unpack_finish(unpack, err);
     } else if (outcome == 0 && (unpack->state != UNPACK_ZIP_DONE || unpack->skip > 0)) {
-        outcome = error_set(err, ERROR_INVALID, "%s: the file is cut short",
-                            unpack->state == UNPACK_GZIP ? "gzip" : "zip");
+        outcome =
+            error_set(err, ERROR_INVALID, "%s: the file is cut short", unpack->state == UNPACK_GZIP ? "gzip" : "zip");
     }
     unpack->state = UNPACK_START;
     unpack->bytes = unpack->members = unpack->listed = unpack->skip = 0;

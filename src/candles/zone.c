@@ -59,7 +59,8 @@ void candles_zone_free(struct candles_zone *zone)
 
 bool candles_zone_is_name(struct slice name)
 {
-    if (name.len == 0 || name.len > ZONE_NAME_MAX || name.data[0] == '/' || name.data[name.len - 1] == '/') return false;
+    if (name.len == 0 || name.len > ZONE_NAME_MAX || name.data[0] == '/' || name.data[name.len - 1] == '/')
+        return false;
     for (size_t i = 0; i < name.len; i++) {
         const char c = name.data[i];
         const bool is_letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
@@ -90,7 +91,8 @@ struct candles_zone *candles_zone_offset(struct slice name)
         text[5 + name.len] = digit;
         clock.len++;
     }
-    if (!candles_stamp_parse(SLICE_LIT("2000-01-01"), clock, &stamp) || stamp.kind != CANDLES_STAMP_INSTANT) return NULL;
+    if (!candles_stamp_parse(SLICE_LIT("2000-01-01"), clock, &stamp) || stamp.kind != CANDLES_STAMP_INSTANT)
+        return NULL;
     return candles_zone_fixed((int)((candles_days(2000, 1, 1) * ZONE_DAY_S + 12 * ZONE_HOUR_S) - stamp.time_ms / 1000));
 }
 
@@ -303,7 +305,8 @@ struct candles_zone *candles_zone_parse(struct slice name, struct slice tzif, st
 
     if (zone_file(zone, tzif)) return zone;
     candles_zone_free(zone);
-    error_set(err, ERROR_INVALID, "time zone %.*s: its file is not in the format of the IANA database (TZif, without leap seconds)",
+    error_set(err, ERROR_INVALID,
+              "time zone %.*s: its file is not in the format of the IANA database (TZif, without leap seconds)",
               SLICE_FMT(name));
     return NULL;
 }

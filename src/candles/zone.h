@@ -1,6 +1,7 @@
 /*
- * Time zones: from what a clock on the wall shows to UTC. A zone is read from the bytes of its file in the IANA database
- * (TZif, RFC 9636), which the caller fetches (/usr/share/zoneinfo/America/New_York), or is a fixed offset. Immutable.
+ * Time zones: from what a clock on the wall shows to UTC. A zone is read from the bytes of its file in the IANA
+ * database (TZif, RFC 9636), which the caller fetches (/usr/share/zoneinfo/America/New_York), or is a fixed offset.
+ * Immutable.
  */
 #ifndef CANDLES_ZONE_H
 #define CANDLES_ZONE_H

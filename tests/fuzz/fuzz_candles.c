@@ -77,7 +77,8 @@ static void check_counts(const struct outcome *outcome)
 
     FUZZ_CHECK(report->read == sum + report->others, "rows that are not counted");
     FUZZ_CHECK(report->bars == report->new, "bars that are not new");
-    FUZZ_CHECK(report->rejections.count == (report->rejected < CANDLES_NOTES_MAX ? report->rejected : CANDLES_NOTES_MAX),
+    FUZZ_CHECK(report->rejections.count ==
+                   (report->rejected < CANDLES_NOTES_MAX ? report->rejected : CANDLES_NOTES_MAX),
                "rejections that are not told");
 }
 
@@ -184,7 +185,8 @@ static void check_zone(struct slice tzif)
         FUZZ_CHECK(err.message[0] != '\0', "refused without a word");
         return;
     }
-    for (int64_t local_ms = CANDLES_TIME_MIN_MS; local_ms < CANDLES_TIME_MAX_MS; local_ms += INT64_C(172800000) * 97 + 1) {
+    for (int64_t local_ms = CANDLES_TIME_MIN_MS; local_ms < CANDLES_TIME_MAX_MS;
+         local_ms += INT64_C(172800000) * 97 + 1) {
         const unsigned count = candles_zone_resolve(zone, local_ms, moments);
 
         FUZZ_CHECK(count <= 2 && (count < 2 || moments[0] < moments[1]), "%u moments", count);

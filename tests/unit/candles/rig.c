@@ -101,8 +101,8 @@ void bars_print(const struct candles *candles, struct buf *out)
 
     for (size_t i = 0; i < candles->count; i++) {
         candles_stamp_format(candles->time_ms[i], stamp);
-        buf_printf(out, "%s %.10g %.10g %.10g %.10g %.10g\n", stamp, candles->open[i], candles->high[i], candles->low[i],
-                   candles->close[i], candles->volume[i]);
+        buf_printf(out, "%s %.10g %.10g %.10g %.10g %.10g\n", stamp, candles->open[i], candles->high[i],
+                   candles->low[i], candles->close[i], candles->volume[i]);
     }
 }
 

@@ -6,14 +6,15 @@
 #include "candles/import.h"
 #include "unit.h"
 
-extern const struct unit_part chunk_tests, decimal_tests, derive_tests, format_tests, import_tests, lines_tests, merge_tests,
-    report_tests, row_tests, series_tests, settle_tests, stamp_tests, timeframe_tests, unpack_tests, zone_tests;
+extern const struct unit_part chunk_tests, decimal_tests, derive_tests, format_tests, import_tests, lines_tests,
+    merge_tests, report_tests, row_tests, series_tests, settle_tests, stamp_tests, timeframe_tests, unpack_tests,
+    zone_tests;
 
 /* Made-up rows of each format: three bars, or as the sample says. */
 struct sample {
     const char *format; /* as which it is found */
     const char *text;
-    const char *bars; /* as bars_print prints them */
+    const char *bars;   /* as bars_print prints them */
     const char *symbol; /* NULL: the file has one */
 };
 extern const struct sample samples[];

@@ -35,7 +35,8 @@ static size_t round_trip(const struct candles *bars)
         UNIT_INT(summary.bars, count);
         UNIT_INT(summary.first_ms, part.time_ms[0]);
         UNIT_INT(summary.last_ms, part.time_ms[count - 1]);
-        CU_ASSERT(summary.low_min == again.low_min && summary.high_max == again.high_max && summary.volume == again.volume);
+        CU_ASSERT(summary.low_min == again.low_min && summary.high_max == again.high_max &&
+                  summary.volume == again.volume);
         bytes += packed.len;
         at += count;
         buf_clear(&packed);
@@ -111,9 +112,9 @@ static void test_chunk_bytes(void)
     const struct candles_bar bars[] = {{2049 * (int64_t)CANDLES_MINUTE_MS, 1.5, 1.75, 1.25, 1.5, 3},
                                        {2050 * (int64_t)CANDLES_MINUTE_MS, 1.5, 1.5, 1.5, 1.5, 2}};
     static const unsigned char expected[] = {
-        1, 0, 0xe0, 0xd4, 0x03, 2, 1, 1, 2, 0, /* version, flags, timeframe, address, bars, slot, decimals */
-        0xac, 0x02, 0,                         /* opens: +150, 0 */
-        0,    0,    25, 0, 25, 0, 6, 1,        /* closes, highs, lows, volumes +3 -1 */
+        1,    0,    0xe0, 0xd4, 0x03, 2, 1, 1, 2, 0, /* version, flags, timeframe, address, bars, slot, decimals */
+        0xac, 0x02, 0,                               /* opens: +150, 0 */
+        0,    0,    25,   0,    25,   0, 6, 1,       /* closes, highs, lows, volumes +3 -1 */
     };
     struct chunk_summary summary;
     struct buf packed = {0};
@@ -175,7 +176,8 @@ static void test_chunk_changed(void)
     uint64_t state = 9;
 
     for (int round = 0; round < 4000; round++) {
-        struct candles_series *series = walk((enum walk_kind)(round % WALK_KINDS), 1 + noise(&state) % 30, noise(&state));
+        struct candles_series *series =
+            walk((enum walk_kind)(round % WALK_KINDS), 1 + noise(&state) % 30, noise(&state));
         const struct candles *view = candles_series_view(series);
         const struct candles part = candles_view(view, 0, chunk_span(view, 0));
         struct candles_series *back = candles_series_new(CANDLES_MINUTE_MS);

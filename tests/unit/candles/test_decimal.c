@@ -107,9 +107,9 @@ static void test_decimal_steps(void)
         int digits;
         bool is;
     } cases[] = {
-        {1.1, 1, true},       {1.1, 0, false},      {0.1 + 0.2, 1, false}, {0.3, 1, true},       {0, 0, true},
-        {-0.0, 0, false},     {-1.5, 1, true},      {1e15, 0, true},       {1e16, 0, false},     {INFINITY, 0, false},
-        {NAN, 0, false},      {5e-324, 12, false},  {1e300, 12, false},    {1e-12, 12, true},    {1.0 / 3, 12, false},
+        {1.1, 1, true},   {1.1, 0, false},     {0.1 + 0.2, 1, false}, {0.3, 1, true},    {0, 0, true},
+        {-0.0, 0, false}, {-1.5, 1, true},     {1e15, 0, true},       {1e16, 0, false},  {INFINITY, 0, false},
+        {NAN, 0, false},  {5e-324, 12, false}, {1e300, 12, false},    {1e-12, 12, true}, {1.0 / 3, 12, false},
     };
 
     for (size_t i = 0; i < countof(cases); i++) {

@@ -9,7 +9,8 @@ static struct candles_series *hours(int64_t first, const char *present)
     candles_series_digits(series, 1, 2);
     for (size_t i = 0; present[i] != '\0'; i++) {
         const double price = 10 + (double)i;
-        const struct candles_bar bar = {first + (int64_t)i * CANDLES_HOUR_MS, price, price + 5, price - 5, price + 1, 2};
+        const struct candles_bar bar = {
+            first + (int64_t)i * CANDLES_HOUR_MS, price, price + 5, price - 5, price + 1, 2};
 
         if (present[i] != '.') candles_series_add(series, &bar);
     }

@@ -70,7 +70,8 @@ static void test_format_table(void)
 
         CU_ASSERT_PTR_EQUAL(candles_format_named(format->name), format);
         CU_ASSERT((format->needs == NULL) != (format->shape == NULL));
-        for (size_t j = 0; j < sample_count; j++) has_sample = has_sample || strcmp(samples[j].format, format->name) == 0;
+        for (size_t j = 0; j < sample_count; j++)
+            has_sample = has_sample || strcmp(samples[j].format, format->name) == 0;
         if (!has_sample) UNIT_STR(format->name, "a format with a sample");
     }
     CU_ASSERT_PTR_NULL(candles_format_named("none"));

@@ -36,7 +36,8 @@ static void test_import_forced(void)
     struct imported imported;
 
     import_text(&imported, &unknown, samples[0].text);
-    CU_ASSERT(strncmp(imported.err.message, "format excel: not one that is known; they are binance-futures, ", 60) == 0);
+    CU_ASSERT(strncmp(imported.err.message, "format excel: not one that is known; they are binance-futures, ", 60) ==
+              0);
     imported_clear(&imported);
     import_text(&imported, &other, "1704067200,1,1,1,1,1,1\n");
     UNIT_INT(imported.outcome, -1);
@@ -45,7 +46,10 @@ static void test_import_forced(void)
 
 static void test_import_unknown(void)
 {
-    static const char *const files[] = {"name,age\nAnn,7\n", "{\"a\": 1}", "<html>", "\x7f" "ELF\x02\x01", "time,open\n"};
+    static const char *const files[] = {"name,age\nAnn,7\n", "{\"a\": 1}", "<html>",
+                                        "\x7f"
+                                        "ELF\x02\x01",
+                                        "time,open\n"};
     const struct candles_import_options options = {0};
 
     for (size_t i = 0; i < countof(files); i++) {
@@ -54,7 +58,8 @@ static void test_import_unknown(void)
         import_text(&imported, &options, files[i]);
         UNIT_INT(imported.outcome, -1);
         CU_ASSERT(strncmp(imported.err.message, "f.csv: line 1 is \"", 18) == 0);
-        CU_ASSERT_PTR_NOT_NULL(strstr(imported.err.message, "A file of candles has a header with columns for time, open"));
+        CU_ASSERT_PTR_NOT_NULL(
+            strstr(imported.err.message, "A file of candles has a header with columns for time, open"));
         CU_ASSERT_PTR_NOT_NULL(strstr(imported.err.message, "binance-futures, binance, kraken"));
         imported_clear(&imported);
     }
@@ -137,7 +142,8 @@ static void test_import_zip(void)
 {
     const struct pack_member members[] = {
         {.name = "README.txt", .bytes = SLICE_LIT("what this is\n")},
-        {.name = "2024-01.csv", .bytes = SLICE_LIT("1704067200,1,1,1,1,1,1\n1704067260,1,1,1,1,1,1\n1704067320,1,1,1\n")},
+        {.name = "2024-01.csv",
+         .bytes = SLICE_LIT("1704067200,1,1,1,1,1,1\n1704067260,1,1,1,1,1,1\n1704067320,1,1,1\n")},
         {.name = "2024-02.csv", .bytes = SLICE_LIT("1704067380,2,2,2,2,1,1\nx,2,2,2,2,1,1\n"), .is_stored = true},
     };
     const struct candles_import_options options = {0}, bounded = {.rows_max = 3}, small = {.bytes_max = 40};
@@ -173,8 +179,9 @@ static void test_import_zip(void)
 /* Several files are one series; each may be of another format. */
 static void test_import_files(void)
 {
-    static const char *const files[] = {"1704067200,1,1,1,1,1,1\n1704067260,1,1,1,1,1,1\n",
-                                        "time,open,high,low,close,volume\n1704067320000,2,2,2,2,1\n1704067260,1,1,1,1,1\n"};
+    static const char *const files[] = {
+        "1704067200,1,1,1,1,1,1\n1704067260,1,1,1,1,1,1\n",
+        "time,open,high,low,close,volume\n1704067320000,2,2,2,2,1\n1704067260,1,1,1,1,1\n"};
     const struct candles_import_options options = {0};
     struct candles_report report;
     struct candles_series *series;

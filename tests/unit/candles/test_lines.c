@@ -22,7 +22,9 @@ static void test_lines_pieces(void)
         {"a\nb", "1[a]2[b]"},
         {"a\r\nb\r\n", "1[a]2[b]"},
         {"\n\na", "1[]2[]3[a]"},
-        {"\xef\xbb\xbf" "a,b\nc", "1[a,b]2[c]"},
+        {"\xef\xbb\xbf"
+         "a,b\nc",
+         "1[a,b]2[c]"},
         {"\r\n", "1[]"},
     };
 

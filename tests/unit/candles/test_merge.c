@@ -43,8 +43,8 @@ static void test_merge(void)
         struct candles_series *there = days(cases[i].there), *coming = days(cases[i].coming);
         struct candles_series *expected = days(cases[i].merged);
         struct buf found = {0}, bars = {0}, wanted = {0};
-        struct candles_series *merged = candles_merge(candles_series_view(there), candles_series_view(coming),
-                                                      cases[i].replace, met, &found);
+        struct candles_series *merged =
+            candles_merge(candles_series_view(there), candles_series_view(coming), cases[i].replace, met, &found);
 
         UNIT_STR(buf_cstr(&found), cases[i].met);
         bars_print(candles_series_view(merged), &bars);

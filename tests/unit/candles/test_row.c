@@ -75,8 +75,10 @@ static void test_row_symbols(void)
     } cases[] = {
         {NULL, "f.csv: f.csv: rows of several symbols, \"BTC/USDT\" and \"ETHUSDT\": say which one is meant", 0},
         {"BTCUSDT", "", 3},
-        {"ETH/USDT", "f.csv: the distances between its 1 rows are those of no timeframe; say which one it is: 1m, 2m, 3m, 5m, "
-                     "10m, 15m, 30m, 1h, 2h, 3h, 4h, 6h, 8h, 12h, 1d, 1w", 0},
+        {"ETH/USDT",
+         "f.csv: the distances between its 1 rows are those of no timeframe; say which one it is: 1m, 2m, 3m, 5m, "
+         "10m, 15m, 30m, 1h, 2h, 3h, 4h, 6h, 8h, 12h, 1d, 1w",
+         0},
         {"BTC", "f.csv: no row of candles of the symbol that is meant", 0},
     };
 
@@ -124,17 +126,20 @@ static void test_row_zone(void)
          "2024-03-10T06:00:00Z 1 1 1 1 0\n2024-03-10T07:00:00Z 3 3 3 3 0\n",
          "the local time does not exist: clocks are set forward over it: \"2024-03-10 02:00\""},
         /* and over the one that is there twice */
-        {"2024-11-03 00:00,1,1,1,1,0\n2024-11-03 01:00,2,2,2,2,0\n2024-11-03 01:00,3,3,3,3,0\n2024-11-03 02:00,4,4,4,4,0\n",
+        {"2024-11-03 00:00,1,1,1,1,0\n2024-11-03 01:00,2,2,2,2,0\n2024-11-03 01:00,3,3,3,3,0\n2024-11-03 "
+         "02:00,4,4,4,4,0\n",
          "2024-11-03T04:00:00Z 1 1 1 1 0\n2024-11-03T05:00:00Z 2 2 2 2 0\n2024-11-03T06:00:00Z 3 3 3 3 0\n"
          "2024-11-03T07:00:00Z 4 4 4 4 0\n",
          NULL},
         /* backward */
-        {"2024-11-03 02:00,4,4,4,4,0\n2024-11-03 01:00,3,3,3,3,0\n2024-11-03 01:00,2,2,2,2,0\n2024-11-03 00:00,1,1,1,1,0\n",
+        {"2024-11-03 02:00,4,4,4,4,0\n2024-11-03 01:00,3,3,3,3,0\n2024-11-03 01:00,2,2,2,2,0\n2024-11-03 "
+         "00:00,1,1,1,1,0\n",
          "2024-11-03T04:00:00Z 1 1 1 1 0\n2024-11-03T05:00:00Z 2 2 2 2 0\n2024-11-03T06:00:00Z 3 3 3 3 0\n"
          "2024-11-03T07:00:00Z 4 4 4 4 0\n",
          NULL},
         /* half hours, twice each */
-        {"2024-11-03 01:00,1,1,1,1,0\n2024-11-03 01:30,2,2,2,2,0\n2024-11-03 01:00,3,3,3,3,0\n2024-11-03 01:30,4,4,4,4,0\n",
+        {"2024-11-03 01:00,1,1,1,1,0\n2024-11-03 01:30,2,2,2,2,0\n2024-11-03 01:00,3,3,3,3,0\n2024-11-03 "
+         "01:30,4,4,4,4,0\n",
          "2024-11-03T05:00:00Z 1 1 1 1 0\n2024-11-03T05:30:00Z 2 2 2 2 0\n2024-11-03T06:00:00Z 3 3 3 3 0\n"
          "2024-11-03T06:30:00Z 4 4 4 4 0\n",
          NULL},
@@ -168,6 +173,7 @@ static void test_row_zone(void)
     candles_zone_free(zone);
 }
 
-static const struct unit_test tests[] = {UNIT_TEST(test_row_rejected), UNIT_TEST(test_row_long), UNIT_TEST(test_row_symbols),
-                                         UNIT_TEST(test_row_adjusted), UNIT_TEST(test_row_zone)};
+static const struct unit_test tests[] = {UNIT_TEST(test_row_rejected), UNIT_TEST(test_row_long),
+                                         UNIT_TEST(test_row_symbols), UNIT_TEST(test_row_adjusted),
+                                         UNIT_TEST(test_row_zone)};
 const struct unit_part row_tests = UNIT_PART(tests);

@@ -49,18 +49,27 @@ static void test_series_checks(void)
         struct candles_bar bar;
         bool is_sound;
     } cases[] = {
-        {{0, 1, 1, 1, 1, 0}, true},          {{0, 1, 2, 0.5, 1, 0}, true},     {{0, 0, 1, 0, 1, 0}, false},
-        {{0, 1, 2, 1.5, 2, 0}, false},       {{0, 2, 1.5, 1, 1, 0}, false},    {{0, 1, INFINITY, 1, 1, 0}, false},
-        {{0, NAN, 1, 1, 1, 0}, false},       {{0, 1, 1, 1, 1, -1}, false},     {{0, 1, 1, 1, 1, NAN}, false},
-        {{0, 1, 1, 1, 1, INFINITY}, false},  {{0, 1, 1, 2, 1, 0}, false},      {{1, 1, 1, 1, 1, 0}, false},
-        {{-86400000, 1, 1, 1, 1, 0}, true},  {{CANDLES_TIME_MAX_MS, 1, 1, 1, 1, 0}, true},
+        {{0, 1, 1, 1, 1, 0}, true},
+        {{0, 1, 2, 0.5, 1, 0}, true},
+        {{0, 0, 1, 0, 1, 0}, false},
+        {{0, 1, 2, 1.5, 2, 0}, false},
+        {{0, 2, 1.5, 1, 1, 0}, false},
+        {{0, 1, INFINITY, 1, 1, 0}, false},
+        {{0, NAN, 1, 1, 1, 0}, false},
+        {{0, 1, 1, 1, 1, -1}, false},
+        {{0, 1, 1, 1, 1, NAN}, false},
+        {{0, 1, 1, 1, 1, INFINITY}, false},
+        {{0, 1, 1, 2, 1, 0}, false},
+        {{1, 1, 1, 1, 1, 0}, false},
+        {{-86400000, 1, 1, 1, 1, 0}, true},
+        {{CANDLES_TIME_MAX_MS, 1, 1, 1, 1, 0}, true},
         {{CANDLES_TIME_MAX_MS + 86400000, 1, 1, 1, 1, 0}, false},
     };
 
     for (size_t i = 0; i < countof(cases); i++) {
         const struct candles_bar *bar = &cases[i].bar;
-        const struct candles one = {1, &bar->time_ms, &bar->open, &bar->high, &bar->low, &bar->close, &bar->volume,
-                                    CANDLES_DAY_MS, 1, 1, 0};
+        const struct candles one = {
+            1, &bar->time_ms, &bar->open, &bar->high, &bar->low, &bar->close, &bar->volume, CANDLES_DAY_MS, 1, 1, 0};
         size_t index;
 
         CU_ASSERT_EQUAL(candles_check(&one, &index), cases[i].is_sound);

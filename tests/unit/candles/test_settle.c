@@ -22,8 +22,8 @@ static void counted(const char *rows, const struct candles_import_options *optio
                report->equal, report->replaced, report->conflicts, report->rejected, report->gap_count,
                report->gap_bars);
     UNIT_STR(imported.outcome == 0 ? buf_cstr(&found) : imported.err.message, expected);
-    UNIT_INT(report->read, report->new + report->equal + report->replaced + report->conflicts + report->rejected +
-                               report->others);
+    UNIT_INT(report->read,
+             report->new + report->equal + report->replaced + report->conflicts + report->rejected + report->others);
     imported_clear(&imported);
     buf_clear(&text);
     buf_clear(&found);
@@ -97,9 +97,10 @@ static void test_settle_timeframe(void)
         const char *times; /* in minutes since 2024 */
         const char *expected;
     } cases[] = {
-        {"0 1 2 3", "1m"},       {"0 15 30 60", "15m"},  {"0 1440 2880 7200", "1d"}, {"0 60 300 360", "1h"},
-        {"0 2 3 5 6 8 9", "1m"}, {"10080 20160", "1w"},  {"0 7", "1m"},              {"0 120 600", "2h"},
-        {"0", ""},               {"0 7 21 28", "1m"},
+        {"0 1 2 3", "1m"},      {"0 15 30 60", "15m"},   {"0 1440 2880 7200", "1d"},
+        {"0 60 300 360", "1h"}, {"0 2 3 5 6 8 9", "1m"}, {"10080 20160", "1w"},
+        {"0 7", "1m"},          {"0 120 600", "2h"},     {"0", ""},
+        {"0 7 21 28", "1m"},
     };
 
     for (size_t i = 0; i < countof(cases); i++) {
@@ -158,8 +159,8 @@ static void test_settle_digits(void)
         {"42283.58000000", "0.10000000", 1e-2, 1e-1, 2},
         {"0.00001234", "1000000", 1e-8, 1, 8},
         {"1.1", "0", 1e-1, 1e-8, 1},
-        {"131.25999450683594", "12", 1e-8, 1, 8},              /* a float's noise */
-        {"0.0000012345678901234", "1", 1e-12, 1, 12},          /* of a small price */
+        {"131.25999450683594", "12", 1e-8, 1, 8},     /* a float's noise */
+        {"0.0000012345678901234", "1", 1e-12, 1, 12}, /* of a small price */
         {"1.5", "12.300000000000001", 1e-1, 1e-8, 1},
         {"0.1234567891", "1", 1e-10, 1, 10},
     };
@@ -203,8 +204,8 @@ static void test_settle_order(void)
         }
         buf_add_str(&text, HEADER);
         for (size_t i = 0; i < countof(order); i++) {
-            buf_printf(&text, "%d,%d,%d,%d,%d,1\n", 1704067200 + 300 * order[i], order[i] + 1, order[i] + 3, order[i] + 1,
-                       order[i] + 2);
+            buf_printf(&text, "%d,%d,%d,%d,%d,1\n", 1704067200 + 300 * order[i], order[i] + 1, order[i] + 3,
+                       order[i] + 1, order[i] + 2);
         }
         import_text(&imported, &options, buf_cstr(&text));
         bars_print(imported_view(&imported), &found);

@@ -106,7 +106,8 @@ static void test_stamp_dates(void)
         int month, day;
 
         candles_date(days, &year, &month, &day);
-        if (candles_days(year, month, day) != days || days != last + 1 || month < 1 || month > 12 || day < 1 || day > 31) {
+        if (candles_days(year, month, day) != days || days != last + 1 || month < 1 || month > 12 || day < 1 ||
+            day > 31) {
             UNIT_INT(days, -1);
             return;
         }

@@ -185,7 +185,7 @@ static void test_unpack_changed(void)
     buf_clear(&packed);
 }
 
-static const struct unit_test tests[] = {UNIT_TEST(test_unpack_plain),   UNIT_TEST(test_unpack_gzip),
-                                         UNIT_TEST(test_unpack_zip),     UNIT_TEST(test_unpack_refused),
-                                         UNIT_TEST(test_unpack_bomb),    UNIT_TEST(test_unpack_changed)};
+static const struct unit_test tests[] = {UNIT_TEST(test_unpack_plain), UNIT_TEST(test_unpack_gzip),
+                                         UNIT_TEST(test_unpack_zip),   UNIT_TEST(test_unpack_refused),
+                                         UNIT_TEST(test_unpack_bomb),  UNIT_TEST(test_unpack_changed)};
 const struct unit_part unpack_tests = UNIT_PART(tests);

@@ -58,9 +58,9 @@ static void test_zone_offsets(void)
         int seconds;
         bool is;
     } cases[] = {
-        {"UTC", 0, true},       {"Z", 0, true},         {"+05:30", 19800, true}, {"-0500", -18000, true},
+        {"UTC", 0, true},        {"Z", 0, true},        {"+05:30", 19800, true}, {"-0500", -18000, true},
         {"UTC-5", -18000, true}, {"GMT+2", 7200, true}, {"+3", 10800, true},     {"+03", 10800, true},
-        {"", 0, false},         {"EST", 0, false},      {"5", 0, false},         {"Europe/Warsaw", 0, false},
+        {"", 0, false},          {"EST", 0, false},     {"5", 0, false},         {"Europe/Warsaw", 0, false},
     };
 
     for (size_t i = 0; i < countof(cases); i++) {
@@ -78,20 +78,27 @@ static void test_zone_names(void)
         const char *name;
         bool is;
     } cases[] = {
-        {"UTC", true},      {"America/New_York", true}, {"America/Argentina/Buenos_Aires", true},
-        {"Etc/GMT+5", true}, {"", false},               {"/etc/passwd", false},
-        {"../x", false},    {"America/", false},        {"a b", false},
+        {"UTC", true},
+        {"America/New_York", true},
+        {"America/Argentina/Buenos_Aires", true},
+        {"Etc/GMT+5", true},
+        {"", false},
+        {"/etc/passwd", false},
+        {"../x", false},
+        {"America/", false},
+        {"a b", false},
     };
 
-    for (size_t i = 0; i < countof(cases); i++) CU_ASSERT_EQUAL(candles_zone_is_name(slice_of(cases[i].name)), cases[i].is);
+    for (size_t i = 0; i < countof(cases); i++)
+        CU_ASSERT_EQUAL(candles_zone_is_name(slice_of(cases[i].name)), cases[i].is);
 }
 
 /* Against libc, wherever the machine has the database: each zone around each change of forty years. */
 static void test_zone_against_libc(void)
 {
-    static const char *const names[] = {"America/New_York", "Europe/Warsaw",  "Europe/Dublin", "Australia/Lord_Howe",
-                                        "Asia/Kolkata",     "Africa/Casablanca", "Pacific/Apia", "America/Sao_Paulo",
-                                        "Asia/Tokyo",       "UTC"};
+    static const char *const names[] = {
+        "America/New_York",  "Europe/Warsaw", "Europe/Dublin",     "Australia/Lord_Howe", "Asia/Kolkata",
+        "Africa/Casablanca", "Pacific/Apia",  "America/Sao_Paulo", "Asia/Tokyo",          "UTC"};
     char *before = getenv("TZ") == NULL ? NULL : strdup(getenv("TZ"));
 
     for (size_t n = 0; n < countof(names); n++) {
@@ -126,9 +133,9 @@ static void test_zone_against_libc(void)
 
 static void test_zone_damaged(void)
 {
-    static const char *const tails[] = {"EST",          "EST5EDT",        "EST5EDT,M13.1.0,M11.1.0", "EST5EDT,M3.2.0",
-                                        "5",            "<EST5",          "EST5EDT,M3.6.0,M11.1.0",  "EST25",
-                                        "EST5EDT,J0,J5", "EST5EDT,M3.2.0,M11.1.0x"};
+    static const char *const tails[] = {
+        "EST",   "EST5EDT",       "EST5EDT,M13.1.0,M11.1.0", "EST5EDT,M3.2.0", "5", "<EST5", "EST5EDT,M3.6.0,M11.1.0",
+        "EST25", "EST5EDT,J0,J5", "EST5EDT,M3.2.0,M11.1.0x"};
     struct error err;
 
     for (size_t i = 0; i < countof(tails); i++) {
@@ -151,7 +158,8 @@ static void test_zone_damaged(void)
         buf_clear(&file);
     }
     CU_ASSERT_PTR_NULL(candles_zone_parse(SLICE_LIT("x"), SLICE_LIT("no zone at all"), &err));
-    UNIT_STR(err.message, "time zone x: its file is not in the format of the IANA database (TZif, without leap seconds)");
+    UNIT_STR(err.message,
+             "time zone x: its file is not in the format of the IANA database (TZif, without leap seconds)");
 }
 
 static const struct unit_test tests[] = {UNIT_TEST(test_zone_resolve), UNIT_TEST(test_zone_offsets),
