@@ -1,4 +1,7 @@
-/* A series of candles in memory. */
+/*
+ * Market data in memory: the one form in which every room takes candles. Prices are in the quote currency, volumes in
+ * the base currency (or shares, or contracts).
+ */
 #ifndef CANDLES_CANDLES_H
 #define CANDLES_CANDLES_H
 

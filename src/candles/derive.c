@@ -1,0 +1,97 @@
+#include "candles/derive.h"
+
+#include <stdlib.h>
+
+#include "base/mem.h"
+#include "candles/timeframe.h"
+
+struct candles_derived {
+    struct candles_series *series;
+    uint32_t *parts; /* a count a bar */
+    size_t capacity;
+    uint32_t parts_max; /* of a complete bar */
+    int64_t end_ms;     /* of the finer series */
+};
+
+static void derive_add(struct candles_derived *derived, const struct candles_bar *bar, uint32_t parts)
+{
+    const size_t at = candles_series_view(derived->series)->count;
+
+    if (at == derived->capacity) {
+        derived->capacity = derived->capacity == 0 ? 256 : derived->capacity * 2;
+        derived->parts = mem_realloc(derived->parts, derived->capacity * sizeof(*derived->parts));
+    }
+    derived->parts[at] = parts;
+    candles_series_add(derived->series, bar);
+}
+
+struct candles_derived *candles_derive(const struct candles *finer, int64_t timeframe_ms, struct error *err)
+{
+    const int64_t step = finer->timeframe_ms;
+    struct candles_bar bar = {0};
+    uint32_t parts = 0;
+
+    if (timeframe_ms < step || timeframe_ms % step != 0 || timeframe_ms / step > UINT32_MAX ||
+        !candles_is_on_grid(candles_timeframe_origin(timeframe_ms), step)) {
+        const char *from = candles_timeframe_name(step), *to = candles_timeframe_name(timeframe_ms);
+
+        error_set(err, ERROR_INVALID, "bars of %s cannot be made of bars of %s: they are not a multiple",
+                  to == NULL ? "this timeframe" : to, from == NULL ? "that one" : from);
+        return NULL;
+    }
+    struct candles_derived *derived = mem_zalloc(sizeof(*derived));
+
+    derived->series = candles_series_new(timeframe_ms);
+    candles_series_digits(derived->series, finer->price_digits, candles_step_digits(finer->lot));
+    derived->parts_max = (uint32_t)(timeframe_ms / step);
+    derived->end_ms = finer->count == 0 ? 0 : finer->time_ms[finer->count - 1] + step;
+    for (size_t i = 0; i < finer->count; i++) {
+        const struct candles_bar part = candles_bar_at(finer, i);
+        const int64_t time_ms = candles_slot_time(candles_slot(part.time_ms, timeframe_ms), timeframe_ms);
+
+        if (parts > 0 && time_ms == bar.time_ms) {
+            if (part.high > bar.high) bar.high = part.high;
+            if (part.low < bar.low) bar.low = part.low;
+            bar.close = part.close;
+            bar.volume += part.volume;
+            parts++;
+            continue;
+        }
+        if (parts > 0) derive_add(derived, &bar, parts);
+        bar = part;
+        bar.time_ms = time_ms;
+        parts = 1;
+    }
+    if (parts > 0) derive_add(derived, &bar, parts);
+    return derived;
+}
+
+void candles_derived_free(struct candles_derived *derived)
+{
+    if (derived == NULL) return;
+    candles_series_free(derived->series);
+    free(derived->parts);
+    free(derived);
+}
+
+const struct candles *candles_derived_view(const struct candles_derived *derived)
+{
+    return candles_series_view(derived->series);
+}
+
+bool candles_derived_is_complete(const struct candles_derived *derived, size_t index)
+{
+    return derived->parts[index] == derived->parts_max;
+}
+
+uint32_t candles_derived_parts(const struct candles_derived *derived, size_t index)
+{
+    return derived->parts[index];
+}
+
+bool candles_derived_is_closed(const struct candles_derived *derived, size_t index)
+{
+    const struct candles *view = candles_series_view(derived->series);
+
+    return view->time_ms[index] + view->timeframe_ms <= derived->end_ms;
+}

@@ -1,0 +1,70 @@
+/*
+ * The formats that are read, one row each, and how a file's format is found: by the names in its header, else by the
+ * shape of its first row. Columns are found by their names wherever there is a header, so a format with one has only
+ * what tells it apart, and what it means.
+ */
+#ifndef CANDLES_FORMAT_H
+#define CANDLES_FORMAT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/attr.h"
+#include "base/buf.h"
+#include "base/slice.h"
+#include "candles/lines.h"
+
+enum format_column {
+    FORMAT_TIME,
+    FORMAT_CLOCK, /* the time of the day where the date has a column of its own */
+    FORMAT_OPEN,
+    FORMAT_HIGH,
+    FORMAT_LOW,
+    FORMAT_CLOSE,
+    FORMAT_VOLUME, /* may be missing: zero */
+    FORMAT_SYMBOL, /* may be missing, as what follows */
+    FORMAT_ADJUSTED,
+    FORMAT_COLUMNS,
+};
+
+struct candles_format {
+    const char *name;  /* by which it is asked for */
+    const char *title; /* for people */
+    const char *needs; /* columns of the header that tell it, by their plain names (format.c); NULL: it has no header */
+    const char *shape; /* without a header, a letter a cell: t time, k clock, o h l c v, - anything; NULL: it has one */
+    char separator;    /* of the shape */
+    unsigned skip;     /* lines between header and rows */
+    int zone_offset_s; /* of local times, if the user names no zone */
+};
+
+/* NULL behind the last. */
+const struct candles_format *candles_format_at(unsigned index);
+const struct candles_format *candles_format_named(const char *name);
+/* "binance, kraken, …" for messages. */
+void candles_format_list(struct buf *out);
+
+/* How the rows of one file are read. */
+struct format_layout {
+    const struct candles_format *format;
+    char separator;
+    bool has_header;
+    int columns[FORMAT_COLUMNS]; /* the cell's index; -1: missing */
+    size_t cells;                /* a row has at least so many */
+};
+
+enum format_verdict {
+    FORMAT_UNKNOWN,
+    FORMAT_BEFORE, /* nothing yet: an empty line, a comment, an address */
+    FORMAT_HEADER, /* found: the line is the header */
+    FORMAT_ROW,    /* found: the line is the first row */
+};
+
+/* Looks at the first lines, one by one. `wanted`: the format that is asked for, or NULL. Of FORMAT_UNKNOWN `why` gets
+ * what was seen, as the end of a sentence. */
+enum format_verdict candles_format_find(struct slice line, const struct candles_format *wanted,
+                                        struct format_layout *ret_layout, struct buf *why) ATTR_CHECKED;
+
+/* At most 60 printable characters of the file's text, in double quotes. */
+void candles_excerpt(struct buf *out, struct slice text);
+
+#endif

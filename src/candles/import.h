@@ -1,0 +1,62 @@
+/*
+ * Files of candles to one series. Bytes come in pieces of any size, files one after the other; what is kept of them is
+ * rows, never the file. How the bytes are cut changes nothing.
+ *
+ *     struct candles_import *import = candles_import_new(&options);
+ *     candles_import_begin(import, "BTCUSDT-1m-2024-01.zip");
+ *     while (…) candles_import_feed(import, piece, &err);
+ *     candles_import_end(import, &err);                           and so for the next file
+ *     candles_import_finish(import, stored, &series, &report, &err);
+ *     candles_import_free(import);
+ *
+ * Errors are about files: not a format that is known, damaged, of several symbols. Rows that are wrong are rejected one
+ * by one and told in the report. Nothing is invented: a bar that is missing stays missing.
+ */
+#ifndef CANDLES_IMPORT_H
+#define CANDLES_IMPORT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/attr.h"
+#include "base/error.h"
+#include "base/slice.h"
+#include "candles/report.h"
+#include "candles/zone.h"
+
+/* What the bounds are where options have 0. */
+#define CANDLES_IMPORT_BYTES_MAX (UINT64_C(8) << 30)
+#define CANDLES_IMPORT_ROWS_MAX (UINT64_C(64) << 20)
+
+/* All zero is what most files need. Everything is borrowed until candles_import_free. */
+struct candles_import_options {
+    const char *format;              /* the table's name (candles/format.h); NULL: found by header or shape */
+    const char *symbol;              /* as the file's column has it; NULL: files of one symbol */
+    int64_t timeframe_ms;            /* 0: found from the distances between rows */
+    const struct candles_zone *zone; /* of local times; NULL: the format's own, else UTC */
+    bool stamp_is_close;             /* times are those of the closing */
+    bool replace;                    /* rows that contradict take the place of what was there */
+    bool adjusted;                   /* prices times adjusted close / close, where there is such a column */
+    uint64_t bytes_max;              /* of one file when it is unpacked */
+    uint64_t rows_max;               /* of all files */
+};
+
+struct candles_import;
+
+/* NULL after filling `err` if an option is wrong. */
+struct candles_import *candles_import_new(const struct candles_import_options *options, struct error *err) ATTR_CHECKED;
+void candles_import_free(struct candles_import *import); /* takes NULL */
+
+/* `name` is for messages, and is copied. Each returns 0, or -1 after which only candles_import_free may be called. */
+void candles_import_begin(struct candles_import *import, const char *name);
+int candles_import_feed(struct candles_import *import, struct slice bytes, struct error *err) ATTR_CHECKED;
+int candles_import_end(struct candles_import *import, struct error *err) ATTR_CHECKED;
+
+/* `there`: the bars that are stored, NULL if none are; a timeframe that is not given is theirs. The result (theirs and
+ * the files' bars) is the caller's. A row that contradicts is a conflict, which does not make this fail: whoever calls
+ * sees it in the report and refuses. */
+int candles_import_finish(struct candles_import *import, const struct candles *there,
+                          struct candles_series **ret_series, struct candles_report *ret_report,
+                          struct error *err) ATTR_CHECKED;
+
+#endif

@@ -1,0 +1,59 @@
+/* LEB128 and zigzag, as the chunks have them. */
+#ifndef CANDLES_VARINT_H
+#define CANDLES_VARINT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+
+enum { VARINT_BYTES_MAX = 10 };
+
+/* 0, -1, 1, -2 … become 0, 1, 2, 3 … */
+static inline uint64_t varint_zigzag(int64_t value)
+{
+    return (uint64_t)value << 1 ^ (uint64_t)(value >> 63);
+}
+
+static inline int64_t varint_unzigzag(uint64_t value)
+{
+    return (int64_t)(value >> 1 ^ (0 - (value & 1)));
+}
+
+/* `out` has room for VARINT_BYTES_MAX. Returns behind what it wrote. */
+static inline char *varint_put(char *out, uint64_t value)
+{
+    for (; value >= 0x80; value >>= 7) *out++ = (char)(value | 0x80);
+    *out++ = (char)value;
+    return out;
+}
+
+static inline void varint_add(struct buf *out, uint64_t value)
+{
+    char *at = buf_reserve(out, VARINT_BYTES_MAX);
+
+    out->len += (size_t)(varint_put(at, value) - at);
+}
+
+/* Takes from the front of [*at, end). False if it is cut short, too long for 64 bits, or longer than needed. */
+static inline bool varint_take(const unsigned char **at, const unsigned char *end, uint64_t *ret_value)
+{
+    const unsigned char *p = *at;
+    uint64_t value = 0;
+
+    for (unsigned shift = 0; p < end && shift < 64; shift += 7) {
+        const unsigned char byte = *p++;
+
+        if (shift == 63 && byte > 1) return false;
+        value |= (uint64_t)(byte & 0x7f) << shift;
+        if (byte < 0x80) {
+            if (byte == 0 && shift > 0) return false;
+            *at = p;
+            *ret_value = value;
+            return true;
+        }
+    }
+    return false;
+}
+
+#endif
