@@ -1,4 +1,4 @@
-/* Numbers and times as text, for engine/ alone. */
+/* Numbers and times as text, for engine/ and for what prints its results. */
 #ifndef ENGINE_TEXT_H
 #define ENGINE_TEXT_H
 

@@ -1,0 +1,185 @@
+/* `backtestd candles check`: what is in files of candles, and whether it is sound. */
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "backtestd/backtestd.h"
+#include "backtestd/market.h"
+#include "candles/timeframe.h"
+#include "engine/text.h"
+#include "json/write.h"
+
+const struct frame_option candles_check_options[] = {
+    BACKTESTD_READING_OPTIONS,
+    {.name = "--json", .type = FRAME_FLAG, .help = "print the report as JSON, for programs"},
+    {0},
+};
+
+/* What is counted, in the order in which it is printed. */
+static const struct {
+    const char *name, *words;
+    size_t offset;
+} report_counts[] = {
+    {"read", "rows read", offsetof(struct candles_report, read)},
+    {"new", "new", offsetof(struct candles_report, new)},
+    {"equal", "equal to an earlier one", offsetof(struct candles_report, equal)},
+    {"replaced", "replaced", offsetof(struct candles_report, replaced)},
+    {"conflicts", "that contradict an earlier one", offsetof(struct candles_report, conflicts)},
+    {"rejected", "rejected", offsetof(struct candles_report, rejected)},
+    {"others", "of other symbols", offsetof(struct candles_report, others)},
+};
+
+static uint64_t report_count(const struct candles_report *report, size_t i)
+{
+    uint64_t count;
+
+    memcpy(&count, (const char *)report + report_counts[i].offset, sizeof(count));
+    return count;
+}
+
+static const char *report_time(int64_t time_ms, struct buf *scratch)
+{
+    buf_reset(scratch);
+    engine_time_text(time_ms, scratch);
+    return buf_cstr(scratch);
+}
+
+static void report_notes_json(struct json_writer *w, const char *name, const struct candles_notes *notes)
+{
+    json_key_open(w, name, '[');
+    for (size_t i = 0; i < notes->count; i++) {
+        json_open(w, '{');
+        json_key_text(w, "file", notes->items[i].source);
+        json_key_uint(w, "line", notes->items[i].line);
+        json_key_text(w, "reason", notes->items[i].reason);
+        json_close(w, '}');
+    }
+    json_close(w, ']');
+}
+
+static void report_gaps_json(struct json_writer *w, const struct candles_report *report, struct buf *scratch)
+{
+    json_key_uint(w, "gaps", report->gap_count);
+    json_key_uint(w, "missing", (unsigned long long)report->gap_bars);
+    json_key_open(w, "gap_list", '[');
+    for (size_t i = 0; i < report->gaps_listed; i++) {
+        json_open(w, '{');
+        json_key_text(w, "first", report_time(report->gaps[i].first_ms, scratch));
+        json_key_text(w, "last", report_time(report->gaps[i].last_ms, scratch));
+        json_key_uint(w, "bars", (unsigned long long)report->gaps[i].bars);
+        json_close(w, '}');
+    }
+    json_close(w, ']');
+}
+
+static void report_json(const struct market *market, const char *data, struct buf *out)
+{
+    const struct candles_report *report = &market->report;
+    const struct candles *c = candles_series_view(market->series);
+    const char *timeframe = candles_timeframe_name(report->timeframe_ms);
+    struct json_writer w = {.out = out};
+    struct buf scratch = {0};
+
+    json_open(&w, '{');
+    json_key_text(&w, "format", report->format);
+    json_key_text(&w, "timeframe", timeframe == NULL ? "" : timeframe);
+    for (size_t i = 0; i < countof(report_counts); i++) {
+        json_key_uint(&w, report_counts[i].name, report_count(report, i));
+    }
+    json_key_uint(&w, "bars", report->bars);
+    json_key_text(&w, "first", report_time(report->first_ms, &scratch));
+    json_key_text(&w, "last", report_time(report->last_ms, &scratch));
+    json_key(&w, "tick");
+    json_double(&w, c->tick);
+    json_key(&w, "lot");
+    json_double(&w, c->lot);
+    json_key_uint(&w, "price_digits", (unsigned long long)c->price_digits);
+    json_key_text(&w, "data", data);
+    report_gaps_json(&w, report, &scratch);
+    report_notes_json(&w, "rejections", &report->rejections);
+    report_notes_json(&w, "contradictions", &report->contradictions);
+    json_close(&w, '}');
+    buf_add_char(out, '\n');
+    buf_clear(&scratch);
+}
+
+static void report_notes_text(const char *title, const struct candles_notes *notes, uint64_t count, struct buf *out)
+{
+    if (count == 0) return;
+    buf_printf(out, "\n%s:\n", title);
+    for (size_t i = 0; i < notes->count; i++) {
+        buf_printf(out, "  %s:%" PRIu64 ": %s\n", notes->items[i].source, notes->items[i].line, notes->items[i].reason);
+    }
+    if (count > notes->count) buf_printf(out, "  and %" PRIu64 " more\n", count - notes->count);
+}
+
+static void report_gaps_text(const struct candles_report *report, struct buf *out)
+{
+    struct buf scratch = {0};
+
+    if (report->gap_count == 0) return;
+    buf_printf(out, "\nmissing: %" PRId64 " candles in %zu gap%s\n", report->gap_bars, report->gap_count,
+               report->gap_count == 1 ? "" : "s");
+    for (size_t i = 0; i < report->gaps_listed; i++) {
+        buf_printf(out, "  %s", report_time(report->gaps[i].first_ms, &scratch));
+        buf_printf(out, " to %s: %" PRId64 "\n", report_time(report->gaps[i].last_ms, &scratch), report->gaps[i].bars);
+    }
+    if (report->gap_count > report->gaps_listed) {
+        buf_printf(out, "  and %zu more\n", report->gap_count - report->gaps_listed);
+    }
+    buf_clear(&scratch);
+}
+
+static void report_text(const struct market *market, const char *data, struct buf *out)
+{
+    const struct candles_report *report = &market->report;
+    const struct candles *c = candles_series_view(market->series);
+    const char *timeframe = candles_timeframe_name(report->timeframe_ms);
+    struct buf scratch = {0};
+
+    buf_printf(out, "format      %s\ntimeframe   %s%s\ncandles     %zu\n", report->format,
+               timeframe == NULL ? "-" : timeframe, report->timeframe_was_found ? " (found from the times)" : "",
+               report->bars);
+    buf_printf(out, "span        %s", report_time(report->first_ms, &scratch));
+    buf_printf(out, " to %s (openings)\n", report_time(report->last_ms, &scratch));
+    buf_printf(out, "tick, lot   %.*g, %.*g\ndata        %s\n", 12, c->tick, 12, c->lot, data);
+    buf_printf(out, "rows        %" PRIu64 " read", report->read);
+    for (size_t i = 1; i < countof(report_counts); i++) {
+        if (report_count(report, i) > 0)
+            buf_printf(out, ", %" PRIu64 " %s", report_count(report, i), report_counts[i].words);
+    }
+    buf_add_char(out, '\n');
+    if (report->local_as_utc > 0) {
+        buf_add_str(out, "            times have no offset and are taken for UTC; --timezone names another zone\n");
+    }
+    if (report->has_adjusted_column) {
+        buf_add_str(out, "            there is a column of adjusted prices, which is not used\n");
+    }
+    report_gaps_text(report, out);
+    report_notes_text("rejected", &report->rejections, report->rejected, out);
+    report_notes_text("contradictions", &report->contradictions, report->conflicts, out);
+    buf_clear(&scratch);
+}
+
+int candles_check_main(const struct frame_line *line, void *context)
+{
+    struct market market = {0};
+    char data[DIGEST_SHA256_HEX_BYTES];
+    struct buf out = {0};
+    struct error err;
+    int64_t timeframe_ms;
+    int status = FRAME_OK;
+
+    (void)context;
+    if (market_timeframe(line, &timeframe_ms, &err) != 0 ||
+        market_read(line, line->operands, line->operand_count, timeframe_ms, &market, &err) != 0 ||
+        market_fingerprint(candles_series_view(market.series), data, &err) != 0) {
+        status = backtestd_fail(line, &err);
+    } else {
+        (frame_has(line, "--json") ? report_json : report_text)(&market, data, &out);
+        fwrite(out.data, 1, out.len, stdout);
+        if (market.report.rejected > 0 || market.report.conflicts > 0) status = FRAME_WRONG;
+    }
+    buf_clear(&out);
+    market_clear(&market);
+    return status;
+}

@@ -1,0 +1,192 @@
+#include "backtestd/market.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "backtestd/backtestd.h"
+#include "base/clock.h"
+#include "base/file.h"
+#include "base/mem.h"
+#include "candles/chunk.h"
+#include "candles/timeframe.h"
+
+#define MARKET_ZONES "/usr/share/zoneinfo/"
+
+enum {
+    MARKET_PIECE_BYTES = 1 << 18,
+    MARKET_ZONE_BYTES_MAX = 1 << 20,
+    MARKET_PROGRESS_AFTER_MS = 1000,
+    MARKET_PROGRESS_EVERY_MS = 200,
+};
+
+/* Said on a terminal only, and only if reading takes long. */
+struct progress {
+    bool is_on, was_said;
+    uint64_t begun_ms, said_ms, bytes, of;
+};
+
+static void progress_tell(struct progress *progress, const char *path)
+{
+    const uint64_t now_ms = clock_monotonic_ms();
+
+    if (!progress->is_on || now_ms - progress->begun_ms < MARKET_PROGRESS_AFTER_MS ||
+        now_ms - progress->said_ms < MARKET_PROGRESS_EVERY_MS) {
+        return;
+    }
+    progress->said_ms = now_ms;
+    progress->was_said = true;
+    if (progress->of > 0) {
+        fprintf(stderr, "\rreading %s: %3.0f %%", path, 100.0 * (double)progress->bytes / (double)progress->of);
+    } else {
+        fprintf(stderr, "\rreading %s: %.0f MB", path, (double)progress->bytes / 1e6);
+    }
+}
+
+static void progress_end(const struct progress *progress)
+{
+    if (progress->was_said) fputs("\r\033[K", stderr);
+}
+
+static int market_feed(struct candles_import *import, int fd, const char *name, struct error *err)
+{
+    struct progress progress = {.is_on = isatty(STDERR_FILENO) == 1, .begun_ms = clock_monotonic_ms()};
+    char *piece = mem_alloc(MARKET_PIECE_BYTES);
+    struct stat about;
+    int status = 0;
+
+    if (fstat(fd, &about) == 0 && S_ISREG(about.st_mode)) progress.of = (uint64_t)about.st_size;
+    while (status == 0) {
+        const ssize_t got = read(fd, piece, MARKET_PIECE_BYTES);
+
+        if (got < 0 && errno == EINTR) continue;
+        if (got < 0) {
+            status = error_set_errno(err, "%s: cannot be read", name);
+            err->code = ERROR_INVALID;
+        }
+        if (got <= 0) break;
+        progress.bytes += (uint64_t)got;
+        progress_tell(&progress, name);
+        status = candles_import_feed(import, (struct slice){piece, (size_t)got}, err);
+    }
+    progress_end(&progress);
+    free(piece);
+    return status == 0 ? candles_import_end(import, err) : -1;
+}
+
+static int market_file(struct candles_import *import, const char *path, struct error *err)
+{
+    const bool is_input = strcmp(path, "-") == 0;
+    const char *name = is_input ? "standard input" : path;
+    const int fd = is_input ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+    int status;
+
+    if (fd < 0) {
+        error_set_errno(err, "%s: cannot be read", name);
+        err->code = ERROR_INVALID;
+        return -1;
+    }
+    candles_import_begin(import, name);
+    status = market_feed(import, fd, name, err);
+    if (!is_input) close(fd);
+    return status;
+}
+
+/* The zone of --timezone; NULL with an error if there is none of that name. */
+static struct candles_zone *market_zone(const char *name, struct error *err)
+{
+    struct candles_zone *zone = candles_zone_offset(slice_of(name));
+    struct buf bytes = {0};
+    char *path = NULL;
+
+    if (zone != NULL) return zone;
+    if (candles_zone_is_name(slice_of(name))) path = mem_printf(MARKET_ZONES "%s", name);
+    if (path != NULL && file_read(path, MARKET_ZONE_BYTES_MAX, &bytes)) {
+        zone = candles_zone_parse(slice_of(name), buf_slice(&bytes), err);
+    } else {
+        error_set(err, ERROR_USAGE,
+                  "--timezone \"%s\": there is no such zone in " MARKET_ZONES
+                  "; take UTC, an offset such as +02:00, or a name such as America/New_York",
+                  name);
+    }
+    buf_clear(&bytes);
+    free(path);
+    return zone;
+}
+
+static int market_import(const struct candles_import_options *options, const char *const *paths, size_t count,
+                         struct market *market, struct error *err)
+{
+    struct candles_import *import = candles_import_new(options, err);
+    int status = import == NULL ? -1 : 0;
+
+    for (size_t i = 0; i < count && status == 0; i++) status = market_file(import, paths[i], err);
+    if (status == 0) status = candles_import_finish(import, NULL, &market->series, &market->report, err);
+    candles_import_free(import);
+    return status;
+}
+
+int market_read(const struct frame_line *line, const char *const *paths, size_t count, int64_t timeframe_ms,
+                struct market *market, struct error *err)
+{
+    const char *zone = frame_text(line, "--timezone");
+    const struct frame_value *stamp = frame_get(line, "--stamp");
+    struct candles_zone *found = NULL;
+    int status;
+
+    memset(market, 0, sizeof(*market));
+    if (zone != NULL && (found = market_zone(zone, err)) == NULL) return -1;
+    const struct candles_import_options options = {.format = frame_text(line, "--format"),
+                                                   .symbol = frame_text(line, "--symbol"),
+                                                   .timeframe_ms = timeframe_ms,
+                                                   .zone = found,
+                                                   .stamp_is_close = stamp != NULL && stamp->word == 1};
+
+    status = market_import(&options, paths, count, market, err);
+    candles_zone_free(found);
+    return status;
+}
+
+void market_clear(struct market *market)
+{
+    candles_series_free(market->series);
+    market->series = NULL;
+}
+
+int market_timeframe(const struct frame_line *line, int64_t *ret_ms, struct error *err)
+{
+    const char *text = frame_text(line, "--timeframe");
+    struct buf all = {0};
+
+    *ret_ms = 0;
+    if (text == NULL || candles_timeframe_parse(slice_of(text), ret_ms)) return 0;
+    candles_timeframe_list(&all);
+    error_set(err, ERROR_USAGE, "--timeframe must be one of %s, but is \"%s\"", buf_cstr(&all), text);
+    buf_clear(&all);
+    return -1;
+}
+
+int market_fingerprint(const struct candles *candles, char out[DIGEST_SHA256_HEX_BYTES], struct error *err)
+{
+    struct buf packed = {0}, hashes = {0};
+    int status = 0;
+
+    for (size_t first = 0, span; first < candles->count && status == 0; first += span) {
+        struct chunk_summary summary;
+        struct candles part;
+
+        span = chunk_span(candles, first);
+        part = candles_view(candles, first, span);
+        buf_reset(&packed);
+        status = chunk_encode(&part, &packed, &summary, err);
+        if (status == 0) buf_add(&hashes, summary.sha256, sizeof(summary.sha256));
+    }
+    if (status == 0) digest_sha256_hex(hashes.data, hashes.len, out);
+    buf_clear(&packed);
+    buf_clear(&hashes);
+    return status;
+}

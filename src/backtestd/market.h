@@ -1,0 +1,26 @@
+/* Candles from files, as the options of the command line say. */
+#ifndef BACKTESTD_MARKET_H
+#define BACKTESTD_MARKET_H
+
+#include "base/digest.h"
+#include "candles/derive.h"
+#include "candles/import.h"
+#include "frame/frame.h"
+
+struct market {
+    struct candles_series *series; /* as the files have it; owned */
+    struct candles_report report;
+};
+
+/* Reads all of the files as one series. `timeframe_ms` is for the import: 0 finds it. What is wrong with single rows is
+ * in the report alone. */
+int market_read(const struct frame_line *line, const char *const *paths, size_t count, int64_t timeframe_ms,
+                struct market *market, struct error *err) ATTR_CHECKED;
+void market_clear(struct market *market);
+/* The value of --timeframe; 0 if it is not given. */
+int market_timeframe(const struct frame_line *line, int64_t *ret_ms, struct error *err) ATTR_CHECKED;
+/* SHA-256, in hexadecimal, over the SHA-256 of every chunk of the series, in their order. */
+int market_fingerprint(const struct candles *candles, char out[DIGEST_SHA256_HEX_BYTES],
+                       struct error *err) ATTR_CHECKED;
+
+#endif

@@ -1,0 +1,12 @@
+/* Files that are written: every write is checked, so that a full disk is an error. */
+#ifndef BACKTESTD_OUTPUT_H
+#define BACKTESTD_OUTPUT_H
+
+#include "base/attr.h"
+#include "base/error.h"
+#include "base/slice.h"
+
+/* Makes the file, or empties it, and writes the text; "-" is standard output. ERROR_SYSTEM names the file. */
+int output_write(const char *path, struct slice text, struct error *err) ATTR_CHECKED;
+
+#endif

@@ -1,0 +1,136 @@
+#include "backtestd/place.h"
+
+#include <errno.h>
+#include <stdio.h>
+
+#include "base/file.h"
+#include "base/utf8.h"
+#include "json/scan.h"
+
+enum { DOCUMENT_BYTES_MAX = 1 << 20 };
+
+/* The scanner's "line 3, column 5: …" as "FILE:3:5: …". */
+static int document_fault(const struct document *document, struct slice detail, struct error *err)
+{
+    unsigned long line, column;
+    int taken = 0;
+
+    if (sscanf(detail.data, "line %lu, column %lu: %n", &line, &column, &taken) == 2 && taken > 0) {
+        return error_set(err, ERROR_INVALID, "%s:%lu:%lu: not JSON: %.*s", document->path, line, column,
+                         (int)detail.len - taken, detail.data + taken);
+    }
+    return error_set(err, ERROR_INVALID, "%s: not JSON: %.*s", document->path, SLICE_FMT(detail));
+}
+
+int document_load(struct document *document, const char *path, struct arena *arena, struct error *err)
+{
+    const bool is_input = strcmp(path, "-") == 0;
+    struct slice detail = SLICE_NONE;
+    struct buf text = {0};
+    const bool ok = file_read(is_input ? "/dev/stdin" : path, DOCUMENT_BYTES_MAX, &text);
+    const int problem = errno;
+
+    document->path = is_input ? "standard input" : path;
+    document->text = arena_copy(arena, buf_slice(&text));
+    buf_clear(&text);
+    if (!ok) {
+        errno = problem;
+        error_set_errno(err, "%s: cannot be read", document->path);
+        if (err != NULL) err->code = ERROR_INVALID;
+        return -1;
+    }
+    if (json_scan_members(arena, document->text, JSON_DEPTH_MAX, NULL, &detail)) return 0;
+    return document_fault(document, detail, err);
+}
+
+void place_at(const struct document *document, size_t offset, struct buf *out)
+{
+    const char *text = document->text.data;
+    size_t line = 1, start = 0;
+
+    for (size_t i = 0; i < offset; i++) {
+        if (text[i] == '\n') line++, start = i + 1;
+    }
+    buf_printf(out, "%s:%zu:%zu: ", document->path, line, utf8_count(text + start, offset - start) + 1);
+}
+
+/* The next reference token of a pointer, unescaped. */
+static struct slice pointer_token(struct slice *rest, struct arena *arena)
+{
+    const struct slice raw = slice_cut(rest, '/');
+    char *out = arena_alloc(arena, raw.len + 1);
+    size_t len = 0;
+
+    for (size_t i = 0; i < raw.len; i++) {
+        if (raw.data[i] == '~' && i + 1 < raw.len) {
+            out[len++] = raw.data[++i] == '1' ? '/' : '~';
+        } else {
+            out[len++] = raw.data[i];
+        }
+    }
+    return (struct slice){out, len};
+}
+
+static struct slice pointer_value(struct slice base, struct slice pointer, struct arena *arena)
+{
+    struct slice value = base, detail;
+
+    if (pointer.len == 0) return base;
+    pointer.data++, pointer.len--;
+    while (pointer.data != NULL) {
+        const struct slice token = pointer_token(&pointer, arena);
+        struct json_members members = {0};
+
+        if (value.len == 0 || value.data[0] != '{') break;
+        if (!json_scan_members(arena, value, JSON_DEPTH_MAX, &members, &detail)) break;
+        const struct slice found = json_members_find(&members, token);
+
+        if (found.data == NULL) break;
+        value = found;
+    }
+    return value;
+}
+
+/* Bytes of a character of a JSON string as it is written. */
+static size_t string_step(struct slice rest)
+{
+    if (rest.data[0] != '\\') {
+        const size_t wide = utf8_length(rest.data, rest.len);
+
+        return wide == 0 ? 1 : wide;
+    }
+    if (rest.len < 2 || rest.data[1] != 'u') return 2;
+    /* A surrogate pair is one character. */
+    return rest.len >= 12 && strncasecmp(rest.data + 2, "d8", 2) >= 0 && strncasecmp(rest.data + 2, "dc", 2) < 0 ? 12
+                                                                                                                 : 6;
+}
+
+void place_of(const struct document *document, struct slice base, struct slice pointer, size_t column,
+              struct arena *arena, struct buf *out)
+{
+    const struct slice value = pointer_value(base, pointer, arena);
+    size_t at = 0;
+
+    if (column > 0 && value.len > 0 && value.data[0] == '"') {
+        for (at = 1; column > 1 && at + 1 < value.len; column--) {
+            at += string_step((struct slice){value.data + at, value.len - at});
+        }
+    } else if (column > 0) {
+        at = column - 1 < value.len ? column - 1 : 0;
+    }
+    place_at(document, (size_t)(value.data - document->text.data) + at, out);
+}
+
+struct slice document_string(struct slice value, struct arena *arena)
+{
+    struct json_members members = {0};
+    struct slice detail;
+
+    if (value.len == 0 || value.data[0] != '"') return SLICE_NONE;
+    /* As the name of a member the scanner gives it unescaped. */
+    if (!json_scan_members(arena, slice_of(arena_printf(arena, "{%.*s:0}", SLICE_FMT(value))), 1, &members, &detail) ||
+        members.count != 1) {
+        return SLICE_NONE;
+    }
+    return members.items[0].key;
+}

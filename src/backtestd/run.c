@@ -1,0 +1,318 @@
+/* `backtestd run`: one backtest, all of it from files. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "backtestd/backtestd.h"
+#include "backtestd/market.h"
+#include "backtestd/output.h"
+#include "backtestd/settings.h"
+#include "backtestd/strategy.h"
+#include "backtestd/table.h"
+#include "candles/timeframe.h"
+#include "engine/engine.h"
+#include "engine/text.h"
+
+enum { RUN_ROWS_TOLD = 20 };
+
+const struct frame_option run_options[] = {
+    {.name = "--strategy", .value = "FILE", .type = FRAME_TEXT, .required = true, .help = "the strategy, JSON"},
+    {.name = "--candles",
+     .value = "FILE",
+     .type = FRAME_TEXT,
+     .required = true,
+     .help = "the candles: CSV of many formats, also gzip or zip"},
+    BACKTESTD_READING_OPTIONS,
+    {.name = "--skip-rejected",
+     .type = FRAME_FLAG,
+     .help = "leave rows out that are wrong; without it nothing is computed if there is one"},
+    {.name = "--execution",
+     .value = "FILE",
+     .type = FRAME_TEXT,
+     .help = "fees, slippage, leverage and so on, JSON; backtestd execution lists them"},
+    {.name = "--start",
+     .value = "TIME",
+     .type = FRAME_TIME,
+     .help = "the first candle that is judged opens then or later (UTC)"},
+    {.name = "--end",
+     .value = "TIME",
+     .type = FRAME_TIME,
+     .help = "candles that open then or later are not judged (UTC)"},
+    {.name = "--capital",
+     .value = "N",
+     .type = FRAME_TEXT,
+     .help = "the capital at the start, 10000 if it is not given"},
+    {.name = "--param",
+     .value = "NAME=VALUE",
+     .type = FRAME_TEXT,
+     .repeatable = true,
+     .help = "set a parameter of the strategy"},
+    {.name = "--trades", .value = "FILE", .type = FRAME_TEXT, .help = "write the trades there, CSV"},
+    {.name = "--equity", .value = "FILE", .type = FRAME_TEXT, .help = "write the equity at every close there, CSV"},
+    {.name = "--json", .type = FRAME_FLAG, .help = "print the metrics as one JSON object instead of the table"},
+    {0},
+};
+
+struct run {
+    const struct frame_line *line;
+    struct arena *arena;
+    struct strategy strategy;
+    struct engine_execution execution;
+    struct market market;
+    struct candles_derived *derived;
+    struct candles file;    /* as the file has them */
+    struct candles candles; /* of the timeframe that is asked for */
+    struct engine_series series;
+    struct rules_run *columns;
+    struct engine_result result;
+    char data[DIGEST_SHA256_HEX_BYTES];
+};
+
+static const char *run_candles_name(const struct run *run)
+{
+    const char *path = frame_text(run->line, "--candles");
+
+    return strcmp(path, "-") == 0 ? "standard input" : path;
+}
+
+/* Two that are read, or two that are written, cannot both be the standard one. */
+static int run_check_streams(const struct frame_line *line, struct error *err)
+{
+    static const char *const read[] = {"--strategy", "--candles", "--execution", NULL};
+    static const char *const written[] = {"--trades", "--equity", NULL};
+    const char *first = frame_has(line, "--json") ? "--json" : NULL;
+
+    for (size_t i = 0; written[i] != NULL; i++) {
+        if (!frame_has(line, written[i]) || strcmp(frame_text(line, written[i]), "-") != 0) continue;
+        if (first != NULL) {
+            return error_set(err, ERROR_USAGE, "%s and %s cannot both go to standard output", first, written[i]);
+        }
+        first = written[i];
+    }
+    first = NULL;
+    for (size_t i = 0; read[i] != NULL; i++) {
+        if (!frame_has(line, read[i]) || strcmp(frame_text(line, read[i]), "-") != 0) continue;
+        if (first != NULL) {
+            return error_set(err, ERROR_USAGE, "%s and %s cannot both come from standard input", first, read[i]);
+        }
+        first = read[i];
+    }
+    return 0;
+}
+
+static void run_tell_notes(const struct candles_notes *notes, struct buf *out)
+{
+    for (size_t i = 0; i < notes->count && i < RUN_ROWS_TOLD; i++) {
+        buf_printf(out, "%s:%" PRIu64 ": %s\n", notes->items[i].source, notes->items[i].line, notes->items[i].reason);
+    }
+}
+
+/* Rows that are wrong or contradict each other are told; unless they may be left out, that is the end. */
+static int run_check_rows(const struct run *run, struct error *err)
+{
+    const struct candles_report *report = &run->market.report;
+    const bool may_skip = frame_has(run->line, "--skip-rejected");
+    struct buf said = {0};
+
+    if (report->local_as_utc > 0) {
+        backtestd_note(run->line, "%s: times have no offset and are taken for UTC; --timezone names another zone",
+                       run_candles_name(run));
+    }
+    if (report->equal > 0) {
+        backtestd_note(run->line, "%s: %" PRIu64 " %s there twice, and count%s once", run_candles_name(run),
+                       report->equal, report->equal == 1 ? "row is" : "rows are", report->equal == 1 ? "s" : "");
+    }
+    if (report->rejected == 0 && report->conflicts == 0) return 0;
+    run_tell_notes(&report->rejections, &said);
+    run_tell_notes(&report->contradictions, &said);
+    if (report->rejected > 0 && may_skip) {
+        backtestd_note(run->line, "%s: %" PRIu64 " %s wrong, and left out", run_candles_name(run), report->rejected,
+                       report->rejected == 1 ? "row is" : "rows are");
+    }
+    if (report->conflicts == 0 && may_skip) {
+        buf_clear(&said);
+        return 0;
+    }
+    buf_printf(&said, "%s: ", run_candles_name(run));
+    if (report->rejected > 0)
+        buf_printf(&said, "wrong rows: %" PRIu64 " of %" PRIu64 "; ", report->rejected, report->read);
+    if (report->conflicts > 0) buf_printf(&said, "rows that contradict earlier ones: %" PRIu64 "; ", report->conflicts);
+    buf_add_str(&said, "nothing is computed");
+    if (report->conflicts == 0) buf_add_str(&said, "; --skip-rejected leaves them out");
+    error_set(err, ERROR_INVALID, "%s", buf_cstr(&said));
+    buf_clear(&said);
+    return -1;
+}
+
+/* Candles of a longer timeframe, without a first one that began before the file, and a last one that still runs. */
+static int run_derive(struct run *run, int64_t timeframe_ms, struct error *err)
+{
+    size_t first, count;
+
+    run->derived = candles_derive(&run->file, timeframe_ms, err);
+    if (run->derived == NULL) return error_prefix(err, "%s", run_candles_name(run));
+    const struct candles *all = candles_derived_view(run->derived);
+
+    first = all->count > 0 && all->time_ms[0] < run->file.time_ms[0] ? 1 : 0;
+    count = all->count - first;
+    if (count > 0 && !candles_derived_is_closed(run->derived, all->count - 1)) count--;
+    if (count < all->count) {
+        backtestd_note(run->line, "%s: %zu %s candle%s at the ends left out, not whole in the file",
+                       run_candles_name(run), all->count - count, frame_text(run->line, "--timeframe"),
+                       all->count - count == 1 ? " is" : "s are");
+    }
+    run->candles = candles_view(all, first, count);
+    return 0;
+}
+
+static int run_read(struct run *run, struct error *err)
+{
+    const char *path = frame_text(run->line, "--candles");
+    int64_t asked_ms;
+    int status;
+
+    if (market_timeframe(run->line, &asked_ms, err) != 0) return -1;
+    status = market_read(run->line, &path, 1, 0, &run->market, err);
+    /* Of a single row no timeframe can be found. */
+    if (status != 0 && asked_ms > 0 && err->code == ERROR_INVALID && strcmp(path, "-") != 0) {
+        status = market_read(run->line, &path, 1, asked_ms, &run->market, err);
+    }
+    if (status != 0 || run_check_rows(run, err) != 0) return -1;
+    run->file = run->candles = *candles_series_view(run->market.series);
+    if (market_fingerprint(&run->file, run->data, err) != 0) return -1;
+    if (asked_ms == 0 || asked_ms == run->file.timeframe_ms) return 0;
+    if (asked_ms > run->file.timeframe_ms) return run_derive(run, asked_ms, err);
+    return error_set(err, ERROR_INVALID, "%s: its candles are of %s; shorter ones of %s cannot be made of them",
+                     run_candles_name(run), candles_timeframe_name(run->file.timeframe_ms),
+                     frame_text(run->line, "--timeframe"));
+}
+
+static int run_span(const struct run *run, struct engine_job *job, struct error *err)
+{
+    const struct frame_value *start = frame_get(run->line, "--start"), *end = frame_get(run->line, "--end");
+    const struct candles *c = &run->series.candles;
+    struct buf from = {0}, to = {0};
+
+    if (start != NULL && end != NULL && start->time_ms >= end->time_ms) {
+        return error_set(err, ERROR_USAGE, "--start must be before --end, but %s is not before %s", start->text,
+                         end->text);
+    }
+    job->first = start == NULL ? 0 : engine_bar_at(c, start->time_ms);
+    job->end = end == NULL ? c->count : engine_bar_at(c, end->time_ms);
+    if (job->first < job->end) return 0;
+    if (c->count == 0) return error_set(err, ERROR_INVALID, "%s: there is no whole candle", run_candles_name(run));
+    engine_time_text(c->time_ms[0], &from);
+    engine_time_text(c->time_ms[c->count - 1], &to);
+    error_set(err, ERROR_INVALID,
+              "%s: there are no candles between --start and --end; the first opens at %s, the last at %s",
+              run_candles_name(run), buf_cstr(&from), buf_cstr(&to));
+    buf_clear(&from);
+    buf_clear(&to);
+    return -1;
+}
+
+static void run_note_lookback(const struct run *run, const struct engine_job *job)
+{
+    const size_t needed = rules_lookback(run->strategy.rules, run->candles.timeframe_ms);
+
+    if (!frame_has(run->line, "--start") || job->first >= needed) return;
+    backtestd_note(run->line, "the strategy looks %zu candles back, but there are only %zu before --start", needed,
+                   job->first);
+}
+
+static void run_json(const struct run *run, struct buf *out)
+{
+    struct buf metrics = {0};
+
+    buf_printf(out, "{\"engine\":\"%s\",\"data\":\"%s\",\"result_hash\":\"%s\",", ENGINE_VERSION, run->data,
+               run->result.hash);
+    engine_metrics_json(&run->result.metrics, &metrics);
+    buf_add(out, metrics.data + 1, metrics.len - 1);
+    buf_add_char(out, '\n');
+    buf_clear(&metrics);
+}
+
+static void run_table(const struct run *run, const struct engine_job *job, struct buf *out)
+{
+    const struct slice name = run->strategy.name, kind = run->strategy.kind;
+    struct table_subject subject = {.file = run_candles_name(run), .job = job, .result = &run->result};
+
+    subject.title =
+        name.len == 0 ? kind.data : arena_printf(run->arena, "%.*s (%.*s)", SLICE_FMT(name), SLICE_FMT(kind));
+    table_print(&subject, out);
+}
+
+static bool run_is_output(const struct run *run, const char *option)
+{
+    return frame_has(run->line, option) && strcmp(frame_text(run->line, option), "-") == 0;
+}
+
+static int run_write(const struct run *run, const struct engine_job *job, struct error *err)
+{
+    const char *trades = frame_text(run->line, "--trades"), *equity = frame_text(run->line, "--equity");
+    struct buf out = {0};
+    int status = 0;
+
+    if (trades != NULL) {
+        engine_trades_csv(&run->result, &run->series.candles, &out);
+        status = output_write(trades, buf_slice(&out), err);
+    }
+    if (equity != NULL && status == 0) {
+        buf_reset(&out);
+        engine_equity_csv(&run->result, job, &out);
+        status = output_write(equity, buf_slice(&out), err);
+    }
+    buf_reset(&out);
+    if (frame_has(run->line, "--json")) {
+        run_json(run, &out);
+    } else if (!run_is_output(run, "--trades") && !run_is_output(run, "--equity")) {
+        run_table(run, job, &out);
+    }
+    if (status == 0) status = output_write("-", buf_slice(&out), err);
+    buf_clear(&out);
+    return status;
+}
+
+static int run_compute(struct run *run, struct error *err)
+{
+    struct engine_job job = {.execution = &run->execution, .candles = &run->series.candles};
+
+    if (!rules_fits(run->strategy.rules, run->candles.timeframe_ms, err)) {
+        return error_prefix(err, "%s", run->strategy.path);
+    }
+    if (engine_series_prepare(&run->candles, run->execution.missing, &run->series, err) != 0) {
+        return error_prefix(err, "%s", run_candles_name(run));
+    }
+    job.invented = run->series.invented;
+    if (run_span(run, &job, err) != 0) return -1;
+    run_note_lookback(run, &job);
+    if (run->file.timeframe_ms < run->candles.timeframe_ms) job.detail = &run->file;
+    run->columns = rules_run_new(run->strategy.rules, &run->series.candles, err);
+    if (run->columns == NULL) return error_prefix(err, "%s", run->strategy.path);
+    const struct engine_signals signals = engine_signals_of(run->strategy.rules, run->columns);
+
+    job.signals = &signals;
+    return engine_run(&job, &run->result, err) == 0 ? run_write(run, &job, err) : -1;
+}
+
+int run_main(const struct frame_line *line, void *context)
+{
+    struct run run = {.line = line, .arena = arena_new()};
+    struct error err;
+    int status = FRAME_OK;
+
+    (void)context;
+    if (run_check_streams(line, &err) != 0 || strategy_load(line, run.arena, &run.strategy, &err) != 0 ||
+        settings_load(line, run.arena, &run.execution, &err) != 0 || run_read(&run, &err) != 0 ||
+        run_compute(&run, &err) != 0) {
+        status = backtestd_fail(line, &err);
+    }
+    engine_result_clear(&run.result);
+    rules_run_free(run.columns);
+    engine_series_clear(&run.series);
+    candles_derived_free(run.derived);
+    market_clear(&run.market);
+    strategy_clear(&run.strategy);
+    arena_free(run.arena);
+    return status;
+}

@@ -1,0 +1,180 @@
+#include "backtestd/strategy.h"
+
+#include "backtestd/backtestd.h"
+#include "backtestd/place.h"
+#include "json/scan.h"
+
+/* The members of a strategy, as the API takes and answers them. */
+static const char *strategy_member(size_t index)
+{
+    static const char *const members[] = {"name", "kind",    "parameters", "description", "status",
+                                          "id",   "version", "created_at", "updated_at",  NULL};
+
+    return members[index];
+}
+
+struct loading {
+    struct document document;
+    struct arena *arena;
+    struct json_members members;
+    struct slice parameters;
+    struct rules_override *overrides;
+    size_t override_count;
+    struct buf said; /* messages, one a line */
+};
+
+static void loading_fault(struct loading *l, struct slice pointer, size_t column, const char *text)
+{
+    if (l->said.len > 0) buf_add_char(&l->said, '\n');
+    place_of(&l->document, l->document.text, pointer, column, l->arena, &l->said);
+    buf_add_str(&l->said, text);
+}
+
+static bool strategy_is_object(struct slice text)
+{
+    return text.data[strspn(text.data, " \t\r\n")] == '{';
+}
+
+static void strategy_read_members(struct loading *l, struct strategy *strategy)
+{
+    for (size_t i = 0; i < l->members.count; i++) {
+        const struct json_member *member = &l->members.items[i];
+        size_t known = 0;
+
+        while (strategy_member(known) != NULL && !slice_is(member->key, strategy_member(known))) known++;
+        if (strategy_member(known) != NULL) continue;
+        const char *meant = backtestd_nearest(member->key, strategy_member);
+
+        loading_fault(l, slice_of(arena_printf(l->arena, "/%.*s", SLICE_FMT(member->key))), 0,
+                      arena_printf(l->arena, "a strategy has no member \"%s\"%s%s%s",
+                                   json_excerpt(l->arena, member->key), meant == NULL ? "" : "; did you mean \"",
+                                   meant == NULL ? "" : meant,
+                                   meant == NULL ? " (it has name, kind, parameters)" : "\"?"));
+    }
+    const struct slice kind = json_members_find(&l->members, SLICE_LIT("kind"));
+    const struct slice name = json_members_find(&l->members, SLICE_LIT("name"));
+
+    strategy->kind = document_string(kind, l->arena);
+    strategy->name = document_string(name, l->arena);
+    if (kind.data == NULL) {
+        loading_fault(
+            l, SLICE_LIT(""), 0,
+            "a strategy needs a \"kind\": {\"kind\": \"rules\", \"parameters\": {...}}; \"backtestd kinds\" lists "
+            "them");
+    } else if (strategy->kind.data == NULL) {
+        loading_fault(l, SLICE_LIT("/kind"), 0, "kind must be a string");
+    }
+    if (name.data != NULL && strategy->name.data == NULL)
+        loading_fault(l, SLICE_LIT("/name"), 0, "name must be a string");
+    l->parameters = json_members_find(&l->members, SLICE_LIT("parameters"));
+    if (l->parameters.data == NULL) l->parameters = SLICE_LIT("{}");
+}
+
+/* Each --param NAME=VALUE. */
+static int strategy_overrides(const struct frame_line *line, struct loading *l, struct error *err)
+{
+    const struct frame_value *value = NULL;
+
+    l->overrides = arena_alloc(l->arena, (line->value_count + 1) * sizeof(*l->overrides));
+    while ((value = frame_next(line, "--param", value)) != NULL) {
+        struct slice rest = slice_of(value->text);
+        const struct slice name = slice_cut(&rest, '=');
+
+        if (name.len == 0 || rest.data == NULL || rest.len == 0) {
+            return error_set(err, ERROR_USAGE, "--param must be NAME=VALUE, but is \"%s\"", value->text);
+        }
+        l->overrides[l->override_count++] = (struct rules_override){name, rest};
+    }
+    return 0;
+}
+
+/* The override that a fault is about; NULL if it is about the file. */
+static const struct rules_override *strategy_override_of(const struct loading *l, const struct rules_fault *fault)
+{
+    struct slice name = fault->pointer;
+
+    if (name.len > strlen("/params/") && memcmp(name.data, "/params/", strlen("/params/")) == 0) {
+        name.data += strlen("/params"), name.len -= strlen("/params");
+    }
+    if (name.len < 2) return NULL;
+    name.data++, name.len--;
+    for (size_t i = 0; i < l->override_count; i++) {
+        if (slice_eq(l->overrides[i].name, name)) return &l->overrides[i];
+    }
+    return NULL;
+}
+
+static enum error_code strategy_tell(struct loading *l, bool kind_is_known, const struct rules_faults *faults)
+{
+    const bool has_parameters = l->parameters.data >= l->document.text.data &&
+                                l->parameters.data < l->document.text.data + l->document.text.len;
+    enum error_code code = ERROR_USAGE;
+
+    for (size_t i = 0; i < faults->count; i++) {
+        const struct rules_fault *fault = &faults->items[i];
+        const struct rules_override *override = strategy_override_of(l, fault);
+
+        if (override != NULL) {
+            buf_printf(&l->said, "%s--param %.*s=%.*s: %.*s", l->said.len > 0 ? "\n" : "", SLICE_FMT(override->name),
+                       SLICE_FMT(override->value), SLICE_FMT(fault->detail));
+            continue;
+        }
+        code = ERROR_INVALID;
+        if (slice_is(fault->pointer, "") && fault->column == 0) {
+            /* Of the whole: the kind is not known, or the parameters are not an object. */
+            loading_fault(l,
+                          !kind_is_known   ? SLICE_LIT("/kind")
+                          : has_parameters ? SLICE_LIT("/parameters")
+                                           : SLICE_LIT(""),
+                          0, rules_fault_text(fault, l->arena).data);
+            continue;
+        }
+        loading_fault(l, slice_of(arena_printf(l->arena, "/parameters%.*s", SLICE_FMT(fault->pointer))), fault->column,
+                      rules_fault_text(fault, l->arena).data);
+    }
+    if (faults->dropped > 0) buf_printf(&l->said, "\nand %zu more", faults->dropped);
+    return code;
+}
+
+static int strategy_finish(struct loading *l, enum error_code code, struct error *err)
+{
+    if (l->said.len > 0) error_set(err, code, "%s", buf_cstr(&l->said));
+    const int status = l->said.len > 0 ? -1 : 0;
+
+    buf_clear(&l->said);
+    return status;
+}
+
+int strategy_load(const struct frame_line *line, struct arena *arena, struct strategy *strategy, struct error *err)
+{
+    struct loading l = {.arena = arena};
+    struct rules_faults *faults = arena_zalloc(arena, sizeof(*faults));
+    enum error_code code = ERROR_INVALID;
+    struct slice detail;
+
+    *strategy = (struct strategy){0};
+    if (document_load(&l.document, frame_text(line, "--strategy"), arena, err) != 0 ||
+        strategy_overrides(line, &l, err) != 0) {
+        return -1;
+    }
+    strategy->path = l.document.path;
+    if (!strategy_is_object(l.document.text)) {
+        loading_fault(&l, SLICE_LIT(""), 0, "a strategy is an object: {\"kind\": ..., \"parameters\": {...}}");
+    } else if (json_scan_members(arena, l.document.text, JSON_DEPTH_MAX, &l.members, &detail)) {
+        strategy_read_members(&l, strategy);
+    }
+    if (l.said.len == 0) {
+        faults->arena = arena;
+        strategy->rules = rules_new(strategy->kind, l.parameters, l.overrides, l.override_count, faults);
+        if (faults->count > 0) code = strategy_tell(&l, rules_kind_find(strategy->kind) != NULL, faults);
+    }
+    if (strategy_finish(&l, code, err) == 0) return 0;
+    strategy_clear(strategy);
+    return -1;
+}
+
+void strategy_clear(struct strategy *strategy)
+{
+    rules_free(strategy->rules);
+    *strategy = (struct strategy){0};
+}

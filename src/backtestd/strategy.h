@@ -1,0 +1,24 @@
+/* A strategy from a file, checked and bound to its parameters. */
+#ifndef BACKTESTD_STRATEGY_H
+#define BACKTESTD_STRATEGY_H
+
+#include "base/arena.h"
+#include "base/attr.h"
+#include "base/error.h"
+#include "frame/frame.h"
+#include "rules/rules.h"
+
+struct strategy {
+    const char *path;  /* of the file, as messages have it */
+    struct slice name; /* absent if the file has none */
+    struct slice kind;
+    struct rules *rules; /* owned */
+};
+
+/* The file of --strategy with every --param. Every fault is in the error, one a line, with its place. ERROR_USAGE if
+ * only --param is at fault. Slices live in the arena. */
+int strategy_load(const struct frame_line *line, struct arena *arena, struct strategy *strategy,
+                  struct error *err) ATTR_CHECKED;
+void strategy_clear(struct strategy *strategy);
+
+#endif
