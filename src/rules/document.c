@@ -53,6 +53,7 @@ static bool document_object(struct rules_document *d, const struct rules_place *
 {
     struct slice detail = SLICE_NONE;
 
+    if (slice_trim(value).len == 0) return rules_fault_add(d->faults, place, 0, "the document is empty");
     if (!document_is_object(value)) {
         return rules_fault_add(d->faults, place, 0, "must be an object%s, but is %s", what,
                                rules_excerpt(d->faults->arena, value));

@@ -21,6 +21,9 @@
 
 enum rules_shape { RULES_SHAPE_WHOLE, RULES_SHAPE_POINT };
 
+struct rules_pool;
+enum { RULES_TAKEN_MAX = 8 };
+
 struct rules_call {
     size_t count;                          /* bars */
     const double *in[RULES_ARGUMENTS_MAX]; /* columns, by argument; NULL for constants */
@@ -28,7 +31,10 @@ struct rules_call {
     double *out;                           /* count values, not those of an input */
     const struct candles *candles;         /* of the expression's timeframe, count bars */
     struct arena *scratch;                 /* emptied behind the call */
-    uint64_t steps;                        /* a kernel that takes more than one a bar adds them */
+    struct rules_pool *pool;               /* of columns; what is taken goes back behind the call */
+    double *taken[RULES_TAKEN_MAX];
+    size_t taken_count;
+    uint64_t steps; /* a kernel that takes more than one a bar adds them */
 };
 
 /* A family's part of the table. */

@@ -188,6 +188,10 @@ struct slice kind_document(const struct rules_kind *kind, struct slice parameter
                         RULES_TEXT_BYTES_MAX);
         return SLICE_NONE;
     }
+    if (slice_trim(parameters).len == 0) {
+        rules_fault_add(faults, &whole, 0, "the document is empty");
+        return SLICE_NONE;
+    }
     if (!json_scan_members(arena, parameters, JSON_DEPTH_MAX, &members, &detail)) {
         rules_fault_add(faults, &whole, 0, "%.*s", SLICE_FMT(detail));
         return SLICE_NONE;

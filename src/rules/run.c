@@ -4,18 +4,25 @@
  * them.
  */
 #include <stdlib.h>
+#include <sys/mman.h>
 
 #include "base/mem.h"
 #include "rules/internal.h"
 
-enum { RUN_BLOCK = 1024 };
+enum { RUN_BLOCK = 1024, RUN_HUGE_BYTES = 2 << 20 };
+
+/* Columns of one length. */
+struct rules_pool {
+    size_t bytes; /* of a column */
+    double **free;
+    size_t free_count;
+};
 
 /* The series of one timeframe. */
 struct run_clock {
     struct candles candles;
-    void *memory;  /* of a derived series */
-    double **free; /* columns that are free */
-    size_t free_count;
+    void *memory; /* of a derived series */
+    struct rules_pool pool;
 };
 
 struct rules_run {
@@ -27,17 +34,38 @@ struct rules_run {
     uint64_t steps;
 };
 
-static double *run_take(struct rules_run *run, uint32_t clock)
+/*
+ * The first touch of a page is what a column costs most: four thousand bytes at a time it takes longer than most
+ * functions. So the kernel is asked for huge pages, and columns are used again.
+ */
+static double *run_take(struct rules_pool *pool)
 {
-    struct run_clock *c = &run->clocks[clock];
+    void *column = NULL;
 
-    if (c->free_count > 0) return c->free[--c->free_count];
-    return mem_alloc((c->candles.count + 1) * sizeof(double));
+    if (pool->free_count > 0) return pool->free[--pool->free_count];
+    if (pool->bytes < RUN_HUGE_BYTES) return mem_alloc(pool->bytes);
+    if (posix_memalign(&column, RUN_HUGE_BYTES, pool->bytes) != 0) mem_die(pool->bytes);
+    (void)madvise(column, pool->bytes, MADV_HUGEPAGE);
+    return column;
+}
+
+static void run_give(struct rules_pool *pool, double *column)
+{
+    pool->free[pool->free_count++] = column;
+}
+
+double *rules_scratch(struct rules_call *call, size_t count)
+{
+    const bool is_column = count * 2 > call->count && count * sizeof(double) <= call->pool->bytes;
+
+    if (!is_column || call->taken_count == RULES_TAKEN_MAX) return arena_alloc(call->scratch, count * sizeof(double));
+    call->taken[call->taken_count] = run_take(call->pool);
+    return call->taken[call->taken_count++];
 }
 
 static double *run_make(struct rules_run *run, size_t node)
 {
-    run->owned[node] = run_take(run, run->rules->nodes[node].clock);
+    run->owned[node] = run_take(&run->clocks[run->rules->nodes[node].clock].pool);
     run->columns[node] = run->owned[node];
     return run->owned[node];
 }
@@ -51,12 +79,10 @@ static void run_release(struct rules_run *run, uint32_t i)
 
     for (size_t a = 0; a < count; a++) {
         const uint32_t arg = n->args[a];
-        struct run_clock *c = &run->clocks[r->nodes[arg].clock];
-
         if (n->kind == NODE_CALL && (n->function->arguments[a].name == NULL || !rules_is_column(n->function, a)))
             continue;
         if (r->nodes[arg].last_use != i || r->nodes[arg].is_kept || run->owned[arg] == NULL) continue;
-        c->free[c->free_count++] = run->owned[arg];
+        run_give(&run->clocks[r->nodes[arg].clock].pool, run->owned[arg]);
         run->owned[arg] = NULL;
         run->columns[arg] = NULL;
     }
@@ -133,7 +159,8 @@ static void run_whole(struct rules_run *run, uint32_t node)
 {
     const struct rules_node *n = &run->rules->nodes[node];
     const struct candles *candles = &run->clocks[n->clock].candles;
-    struct rules_call call = {.count = candles->count, .candles = candles, .scratch = run->scratch};
+    struct rules_call call = {
+        .count = candles->count, .candles = candles, .scratch = run->scratch, .pool = &run->clocks[n->clock].pool};
 
     for (size_t a = 0; n->function->arguments[a].name != NULL; a++) {
         call.constant[a] = n->constants[a];
@@ -145,6 +172,7 @@ static void run_whole(struct rules_run *run, uint32_t node)
     n->function->kernel(&call);
     for (size_t i = 0; i < call.count; i++) call.out[i] = rules_finite(call.out[i]);
     run->steps += call.steps > call.count ? call.steps : call.count;
+    while (call.taken_count > 0) run_give(call.pool, call.taken[--call.taken_count]);
     arena_reset(run->scratch);
 }
 
@@ -256,13 +284,14 @@ struct rules_run *rules_run_new(const struct rules *r, const struct candles *can
     run->columns = mem_array(r->node_count + 1, sizeof(*run->columns));
     run->owned = mem_array(r->node_count + 1, sizeof(*run->owned));
     for (size_t i = 0; i < r->clock_count; i++) {
-        run->clocks[i].free = mem_array(r->node_count + 1, sizeof(double *));
         if (i == 0) {
             run->clocks[0].candles = *candles;
         } else {
             run_derive(candles, r->clocks[i], &run->clocks[i]);
             run->steps += candles->count;
         }
+        run->clocks[i].pool.bytes = (run->clocks[i].candles.count + 1) * sizeof(double);
+        run->clocks[i].pool.free = mem_array(r->node_count + RULES_TAKEN_MAX + 1, sizeof(double *));
     }
     for (uint32_t i = 0; i < r->node_count; i++) run_node(run, i);
     for (enum rules_output output = 0; output < RULES_OUTPUTS; output++) {
@@ -278,8 +307,10 @@ void rules_run_free(struct rules_run *run)
     if (run == NULL) return;
     for (size_t i = 0; i < run->rules->node_count; i++) free(run->owned[i]);
     for (size_t c = 0; c < run->rules->clock_count; c++) {
-        while (run->clocks[c].free_count > 0) free(run->clocks[c].free[--run->clocks[c].free_count]);
-        free(run->clocks[c].free);
+        struct rules_pool *pool = &run->clocks[c].pool;
+
+        while (pool->free_count > 0) free(pool->free[--pool->free_count]);
+        free(pool->free);
         free(run->clocks[c].memory);
     }
     free(run->columns);

@@ -37,11 +37,6 @@ void rules_function_signature(const struct rules_function *function, struct buf 
     buf_add_char(out, ')');
 }
 
-double *rules_scratch(struct rules_call *call, size_t count)
-{
-    return arena_alloc(call->scratch, count * sizeof(double));
-}
-
 void rules_unknown(double *out, size_t count, size_t n)
 {
     for (size_t i = 0; i < count && i < n; i++) out[i] = (double)NAN;

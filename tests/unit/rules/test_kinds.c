@@ -1,0 +1,122 @@
+#include "test_rules.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "json/json.h"
+
+static void faults(const char *kind, const char *parameters, const char *expected)
+{
+    char *found = rig_faults(kind, parameters);
+
+    UNIT_STR(found, expected);
+    free(found);
+}
+
+/* With what is there by default each kind compiles, runs, and opens a position on a random walk. */
+static void test_kinds_defaults(void)
+{
+    static struct rig rig;
+    size_t count;
+    const struct rules_kind *kinds = rules_kinds(&count);
+
+    rig_make(&rig, 4);
+    for (size_t k = 0; k < count; k++) {
+        struct error err;
+        double entries = 0;
+
+        CU_ASSERT_PTR_EQUAL(rules_kind_find(slice_of(kinds[k].name)), &kinds[k]);
+        if (kinds[k].document == NULL) continue;
+        struct rules *r = rig_rules(kinds[k].name, "{}");
+        struct rules_run *run = rules_run_new(r, &rig.candles, &err);
+
+        CU_ASSERT_FALSE(rules_has(r, RULES_SHORT_ENTER));
+        for (size_t i = 0; i < RIG_BARS; i++) entries += rules_value(run, RULES_LONG_ENTER, i, NULL);
+        CU_ASSERT(entries > 0);
+        rules_run_free(run);
+        rules_free(r);
+    }
+}
+
+static void test_kinds_same_as_rules(void)
+{
+    static struct rig rig;
+    struct error err;
+    struct rules *kind = rig_rules("sma_crossover", "{\"fast\":3,\"slow\":9,\"short\":true,\"stop\":{\"percent\":4}}");
+    struct rules *written =
+        rig_rules("rules", "{\"long\":{\"enter\":\"crosses_above(sma(close,3), sma(close,9))\"},\"short\":{\"enter\":"
+                           "\"crosses_below(sma(close,3), sma(close,9))\"}}");
+
+    rig_make(&rig, 6);
+    struct rules_run *one = rules_run_new(kind, &rig.candles, &err),
+                     *other = rules_run_new(written, &rig.candles, &err);
+
+    for (size_t i = 0; i < RIG_BARS; i++) {
+        CU_ASSERT_EQUAL(rules_column(one, RULES_LONG_ENTER)[i], rules_column(other, RULES_LONG_ENTER)[i]);
+        CU_ASSERT_EQUAL(rules_column(one, RULES_SHORT_ENTER)[i], rules_column(other, RULES_SHORT_ENTER)[i]);
+    }
+    CU_ASSERT_EQUAL(rules_column(one, RULES_STOP_PERCENT)[0], 4);
+    rules_run_free(one);
+    rules_run_free(other);
+    rules_free(kind);
+    rules_free(written);
+}
+
+static void test_kinds_faults(void)
+{
+    faults("sma_crosover", "{}", "there is no kind sma_crosover; did you mean sma_crossover?");
+    faults("sma_crossover", "{\"fsat\":3}", "sma_crossover has no such parameter; did you mean fast?, in fsat");
+    faults("sma_crossover", "{\"fast\":0,\"slow\":2.5,\"short\":1}",
+           "must be between 1 and 5000, but is 0, in fast\nmust be a whole number, but is 2.5, in slow\nmust be true "
+           "or false, but is 1, in short");
+    faults("sma_crossover", "[]", "must be an object with the parameters, but is []");
+    faults("sma_crossover", "3", "must be an object with the parameters, but is 3");
+    faults("sma_crossover", "", "the document is empty");
+    faults("supertrend", "{\"factor\":\"x\"}", "must be a number, but is \"x\", in factor");
+    faults("donchian", "{\"stop\":{\"distance\":\"2 * atr(0)\"}}",
+           "atr(0): the first argument (length) must be between 1 and 10000, but is 0, in stop.distance at column 9");
+}
+
+static void test_kinds_overrides(void)
+{
+    const struct rules_override overrides[] = {{SLICE_LIT("slow"), SLICE_LIT("99")},
+                                               {SLICE_LIT("short"), SLICE_LIT("true")}};
+    const struct rules_override wrong[] = {{SLICE_LIT("slow"), SLICE_LIT("0")}, {SLICE_LIT("stop"), SLICE_LIT("4")}};
+    struct arena *arena = arena_new();
+    struct rules_faults told = {.arena = arena};
+    struct rules *r = rules_new(SLICE_LIT("sma_crossover"), SLICE_LIT("{\"fast\":3}"), overrides, 2, &told);
+
+    CU_ASSERT_PTR_NOT_NULL(r);
+    UNIT_INT(rules_lookback(r, 60000), 99);
+    CU_ASSERT(rules_has(r, RULES_SHORT_ENTER));
+    rules_free(r);
+    r = rules_new(SLICE_LIT("sma_crossover"), SLICE_LIT("{\"fast\":3}"), wrong, 2, &told);
+    CU_ASSERT_PTR_NULL(r);
+    UNIT_INT(told.count, 2);
+    arena_free(arena);
+}
+
+static void test_kinds_schema(void)
+{
+    size_t count;
+    const struct rules_kind *kinds = rules_kinds(&count);
+
+    for (size_t k = 0; k < count; k++) {
+        struct arena *arena = arena_new();
+        struct buf schema = {0};
+        struct slice detail = SLICE_NONE;
+
+        rules_kind_schema(&kinds[k], &schema);
+        CU_ASSERT(json_scan(arena, buf_slice(&schema), JSON_DEPTH_MAX, &detail));
+        for (size_t p = 0; kinds[k].parameters[p].name != NULL; p++) {
+            CU_ASSERT_PTR_NOT_NULL(strstr(buf_cstr(&schema), kinds[k].parameters[p].name));
+        }
+        buf_clear(&schema);
+        arena_free(arena);
+    }
+}
+
+static const struct unit_test tests[] = {UNIT_TEST(test_kinds_defaults), UNIT_TEST(test_kinds_same_as_rules),
+                                         UNIT_TEST(test_kinds_faults), UNIT_TEST(test_kinds_overrides),
+                                         UNIT_TEST(test_kinds_schema)};
+const struct unit_part kinds_part = UNIT_PART(tests);
