@@ -26,6 +26,17 @@ static double daily_return(double now, double before)
     return before > 0 ? now / before - 1 : 0;
 }
 
+/* The first bar from `i` on that opens at `next_ms` or later. Without gaps it is where one reckons that it is. */
+static size_t daily_end(const struct engine_job *job, size_t i, int64_t next_ms)
+{
+    const struct candles *c = job->candles;
+    const size_t most = (size_t)((next_ms - c->time_ms[i] - 1) / c->timeframe_ms) + 1;
+
+    i = most < job->end - i ? i + most : job->end;
+    while (c->time_ms[i - 1] >= next_ms) i--;
+    return i;
+}
+
 void daily_init(struct daily *daily, const struct engine_job *job, const double *equity, double first_price)
 {
     const struct candles *c = job->candles;
@@ -41,7 +52,7 @@ void daily_init(struct daily *daily, const struct engine_job *job, const double 
         const int64_t weekday = (((day + DAILY_THURSDAY) % 7) + 7) % 7;
         double now;
 
-        while (i < job->end && c->time_ms[i] < next) i++;
+        i = daily_end(job, i, next);
         now = equity[i - job->first];
         daily->returns[daily->count] = daily_return(now, equity_before);
         daily->prices[daily->count++] = daily_return(c->close[i - 1], price_before);

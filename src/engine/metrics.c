@@ -34,7 +34,7 @@ static void metrics_curve(const struct sim *s, struct engine_metrics *m, double 
 {
     const double *equity = s->result->equity;
     const size_t points = s->result->point_count;
-    double peak = equity[0], deepest = 0, deepest_cash = 0, squares = 0, sum = 0;
+    double peak = equity[0], share = 1 / peak, deepest = 0, deepest_cash = 0, squares = 0, sum = 0;
     int64_t longest = 0;
     size_t peak_at = 0;
 
@@ -44,7 +44,7 @@ static void metrics_curve(const struct sim *s, struct engine_metrics *m, double 
 
         sum += equity[i];
         if (is_below) {
-            const double depth = 1 - equity[i] / peak;
+            const double depth = fall * share;
 
             squares += depth * depth;
             if (depth > deepest) deepest = depth;
@@ -59,7 +59,8 @@ static void metrics_curve(const struct sim *s, struct engine_metrics *m, double 
                 m->recovered = !is_below;
             }
         }
-        peak = fmax(peak, equity[i]), peak_at = i;
+        if (equity[i] > peak) peak = equity[i], share = 1 / peak;
+        peak_at = i;
     }
     m->max_drawdown = deepest;
     m->max_drawdown_cash = deepest_cash;

@@ -1,4 +1,5 @@
 /* The loop over the bars: open, within, close, rules. */
+#include <endian.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -133,6 +134,22 @@ static void run_bar(struct sim *s, size_t i, double *ret_equity)
     run_decide(s, &bar, equity);
 }
 
+/* Over bars in which nothing happens, or over one. */
+static size_t run_next(struct sim *s, size_t i)
+{
+    double *equity = &s->result->equity[i - s->job->first + 1];
+    const size_t next = sim_glide(s, i);
+    struct sim_bar bar;
+
+    if (next == i) {
+        run_bar(s, i, equity);
+        return i + 1;
+    }
+    bar = bar_of(s->candles, next - 1);
+    run_decide(s, &bar, s->result->equity[next - s->job->first]);
+    return next;
+}
+
 static void run_end(struct sim *s)
 {
     const struct sim_bar bar = bar_of(s->candles, s->job->end - 1);
@@ -150,8 +167,10 @@ static void run_end(struct sim *s)
 static size_t run_gaps(const struct engine_job *job)
 {
     const struct candles *c = job->candles;
+    const int64_t span = c->time_ms[job->end - 1] - c->time_ms[job->first];
     size_t gaps = 0;
 
+    if (job->invented == NULL && span == (int64_t)(job->end - job->first - 1) * c->timeframe_ms) return 0;
     for (size_t i = job->first + 1; i < job->end; i++) {
         gaps += c->time_ms[i] - c->time_ms[i - 1] > c->timeframe_ms;
         if (job->invented != NULL) gaps += job->invented[i] && !job->invented[i - 1];
@@ -195,7 +214,9 @@ enum { HASH_FILL_BYTES = 25 };
 
 static void hash_u64(unsigned char *at, uint64_t value)
 {
-    for (int i = 0; i < 8; i++) at[i] = (unsigned char)(value >> (8 * i));
+    const uint64_t little = htole64(value);
+
+    memcpy(at, &little, sizeof(little));
 }
 
 static unsigned char *hash_fill(unsigned char *at, int64_t time_ms, int direction, double quantity, double price)
@@ -257,7 +278,7 @@ int engine_run(const struct engine_job *job, struct engine_result *result, struc
     result->trade_count = result->point_count = 0;
     if (run_check(job, err) != 0) return -1;
     run_prepare(&s);
-    for (size_t i = job->first; i < job->end; i++) run_bar(&s, i, &result->equity[i - job->first + 1]);
+    for (size_t i = job->first; i < job->end;) i = run_next(&s, i);
     run_end(&s);
     run_hash(result);
     engine_metrics_compute(&s);

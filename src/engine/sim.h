@@ -102,6 +102,10 @@ void sim_levels_trail(struct sim *s, const struct sim_bar *bar);
 /* Looks whether a level ends the position within the bar. `brackets`: stop, trail and take are in force. */
 bool sim_levels_judge(struct sim *s, const struct sim_bar *bar, bool brackets);
 
+/* glide.c: goes over the bars from `i` on in which nothing happens. Returns the first that it did not go over; the
+ * rules on the close of the one before it are the caller's to ask. */
+size_t sim_glide(struct sim *s, size_t i);
+
 /* daily.c, metrics.c */
 void engine_metrics_compute(const struct sim *s);
 

@@ -18,7 +18,7 @@ class Job:
         self.bars, self.detail, self.detail_timeframe = [], None, None  # (time, open, high, low, close, volume)
         self.settings, self.columns, self.dynamics = {}, {}, {}
         self.size_kind, self.size_at = "equity", "fill"
-        self.span = None
+        self.span, self.rules = None, None
 
 
 def frac(x):

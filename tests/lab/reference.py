@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
 """Compares the engine with an independent reference on seeded cases:
 
-    tests/lab/reference.py BUILD_FOLDER [--cases N] [--seed N] [--case SEED] [--keep FILE]
+    tests/lab/reference.py BUILD_FOLDER [--cases N] [--seed N] [--case SEED] [--write FILE]
 
 `make -C BUILD_FOLDER tests/lab/drive` builds the program that runs the engine. Each case is a random series, random
-signals and random settings, made from its seed; the reference (naive.py, measure.py) reckons in exact fractions. Fills
+signals and random settings, made from its seed; one of five runs real rules, whose columns strategies.py knows by naive
+means. The reference (naive.py, measure.py) reckons in exact fractions. Fills
 must be equal in time, side, reason and quantity, prices and money to 1e-9, metrics to 1e-9. The sum of the trades'
 profits, added without rounding, must be the change of equity to the last bit. --case runs one seed and says more.
 """
@@ -20,6 +21,7 @@ sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
 from measure import metrics  # noqa: E402 (the path comes first)
+import strategies  # noqa: E402
 from naive import Engine, Job  # noqa: E402
 
 MINUTE = 60000
@@ -54,6 +56,13 @@ class Maker:
         self.walk(r.randint(5, 220))
         self.signals()
         self.settings()
+        if self.chance(0.2) and job.settings.get("missing") != "fill":
+            job.columns, job.dynamics = {}, {}
+            job.rules, job.columns = strategies.make(r, job.bars, float(job.tick))
+            job.size_kind, job.size_at = r.choice(["equity", "cash"]), r.choice(["fill", "close"])
+            share = r.choice([0.25, 1])
+            job.columns["size"] = [share] * self.count
+            job.rules["size"] = {job.size_kind: share, **({"at": "close"} if job.size_at == "close" else {})}
         if self.chance(0.4):
             first = r.randrange(self.count)
             job.span = (first, r.randint(first + 1, self.count))
@@ -170,6 +179,11 @@ def text_of(job):
     if job.detail is not None:
         lines.append(f"detail {job.detail_timeframe} {len(job.detail)}")
         lines += [" ".join(map(str, row)) for row in job.detail]
+    if job.rules:
+        if job.span:
+            times = [row[0] for row in job.bars] + [1 << 62]
+            lines.append(f"times {times[job.span[0]]} {times[job.span[1]]}")
+        return "\n".join([*lines, f"rules rules {json.dumps(job.rules)}", "run equity", ""])
     if job.span:
         lines.append(f"span {job.span[0]} {job.span[1]}")
     lines.append(f"size {job.size_kind} {job.size_at}")
@@ -284,14 +298,15 @@ def main():
     options.add_argument("--cases", type=int, default=1000)
     options.add_argument("--seed", type=int, default=1)
     options.add_argument("--case", type=int)
-    options.add_argument("--keep", help="where the jobs are written to")
+    options.add_argument("--write", help="writes the jobs for the driver to a file, and runs nothing")
     options = options.parse_args()
     seeds = [options.case] if options.case is not None else range(options.seed, options.seed + options.cases)
     jobs = [Maker(seed).make() for seed in seeds]
     text = "".join(map(text_of, jobs))
-    if options.keep:
-        with open(options.keep, "w", encoding="ascii") as f:
+    if options.write:
+        with open(options.write, "w", encoding="ascii") as f:
             f.write(text)
+        return 0
     done = subprocess.run([os.path.join(options.build, "tests", "lab", "drive")], input=text, capture_output=True, text=True)
     answers = read_answers(done.stdout)
     if done.returncode != 0 or len(answers) != len(jobs):

@@ -54,6 +54,7 @@ int main(void)
         UNIT_TEST(test_metamorphic_cut),
         UNIT_TEST(test_metamorphic_mirror),
         UNIT_TEST(test_metamorphic_sum),
+        UNIT_TEST(test_metamorphic_ways),
         UNIT_TEST(test_metamorphic_again),
         UNIT_TEST(test_backtest_of_rules),
     };

@@ -64,6 +64,7 @@ void test_metamorphic_scale(void);
 void test_metamorphic_cut(void);
 void test_metamorphic_mirror(void);
 void test_metamorphic_sum(void);
+void test_metamorphic_ways(void);
 void test_metamorphic_again(void);
 
 void test_backtest_of_rules(void);

@@ -34,7 +34,7 @@ void test_grid_scales_with_powers_of_two(void)
         for (int power = -20; power <= 20; power += 5) {
             const struct grid grid = grid_of(steps[i]), scaled = grid_of(ldexp(steps[i], power));
 
-            for (double n = 1; n < 200000; n = n * 7 + 1) {
+            for (int n = 1; n < 200000; n = n * 7 + 1) {
                 CU_ASSERT_EQUAL(grid_at(&scaled, n), ldexp(grid_at(&grid, n), power));
             }
         }

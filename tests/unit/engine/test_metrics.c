@@ -138,7 +138,8 @@ void test_metrics_tail(void)
     struct scene s;
 
     /* Daily returns 0, then 1 % to 40 % in falls from day to day of a capital that is large. */
-    for (size_t i = 0; i < countof(closes); i++) closes[i] = i == 0 ? 10000 : closes[i - 1] * (1 - (double)i / 1000);
+    closes[0] = 10000;
+    for (size_t i = 1; i < countof(closes); i++) closes[i] = closes[i - 1] * (1 - (double)i / 1000);
     hold(&s, closes, countof(closes), day);
     scene_set(&s, "capital", "10000");
     scene_run(&s);
