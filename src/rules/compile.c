@@ -125,6 +125,7 @@ static uint32_t compile_higher(struct compiler *c, uint32_t clock, const struct 
                         SLICE_FMT(node->args[0]->name));
     }
     n.args[0] = compile_node(c, higher, node->args[1]);
+    n.constants[0] = node->type == RULES_CONDITION ? 0 : (double)NAN;
     return compile_add(c, &n);
 }
 

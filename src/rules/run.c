@@ -191,7 +191,7 @@ static void run_higher(struct rules_run *run, uint32_t node)
         const int64_t now = to->candles.time_ms[i] + to->candles.timeframe_ms;
 
         while (closed < from->candles.count && from->candles.time_ms[closed] + span <= now) closed++;
-        out[i] = closed > 0 ? in[closed - 1] : (double)NAN;
+        out[i] = closed > 0 ? in[closed - 1] : n->constants[0];
     }
     run->steps += to->candles.count;
 }
@@ -338,16 +338,15 @@ static double run_dynamic(const struct rules_run *run, enum rules_output output,
                                            position == NULL ? (double)NAN : position->bars_held,
                                            position == NULL ? (double)NAN : position->equity};
     double values[RULES_NODES_MAX]; /* by node; only the program's are set */
-    uint32_t last = 0;
+    double value = (double)NAN;
 
     for (size_t p = 0; p < r->program_count[output]; p++) {
-        const struct rules_node *n;
+        const uint32_t node = r->program[output][p];
+        const struct rules_node *n = &r->nodes[node];
         double in[RULES_ARGUMENTS_MAX] = {0};
 
-        last = r->program[output][p];
-        n = &r->nodes[last];
         if (n->kind == NODE_POSITION) {
-            values[last] = known[n->index];
+            value = values[node] = known[n->index];
             continue;
         }
         for (size_t a = 0; n->function->arguments[a].name != NULL; a++) {
@@ -357,9 +356,9 @@ static double run_dynamic(const struct rules_run *run, enum rules_output output,
                     : arg->kind == NODE_CONSTANT ? arg->constants[0]
                                                  : run->columns[n->args[a]][bar];
         }
-        values[last] = n->function->point(in);
+        value = values[node] = n->function->point(in);
     }
-    return values[last];
+    return value;
 }
 
 double rules_value(const struct rules_run *run, enum rules_output output, size_t bar,

@@ -6,7 +6,7 @@ static void state_crosses_above(struct rules_call *call)
     const double *x = call->in[0], *y = call->in[1];
 
     if (call->count > 0) call->out[0] = 0;
-    for (size_t i = 1; i < call->count; i++) call->out[i] = (x[i] > y[i]) & (x[i - 1] <= y[i - 1]) ? 1 : 0;
+    for (size_t i = 1; i < call->count; i++) call->out[i] = ((x[i] > y[i]) & (x[i - 1] <= y[i - 1])) != 0 ? 1 : 0;
 }
 
 static void state_crosses_below(struct rules_call *call)
@@ -14,7 +14,7 @@ static void state_crosses_below(struct rules_call *call)
     const double *x = call->in[0], *y = call->in[1];
 
     if (call->count > 0) call->out[0] = 0;
-    for (size_t i = 1; i < call->count; i++) call->out[i] = (x[i] < y[i]) & (x[i - 1] >= y[i - 1]) ? 1 : 0;
+    for (size_t i = 1; i < call->count; i++) call->out[i] = ((x[i] < y[i]) & (x[i - 1] >= y[i - 1])) != 0 ? 1 : 0;
 }
 
 static void state_crosses(struct rules_call *call)
@@ -25,7 +25,7 @@ static void state_crosses(struct rules_call *call)
     for (size_t i = 1; i < call->count; i++) {
         const bool above = (x[i] > y[i]) & (x[i - 1] <= y[i - 1]), below = (x[i] < y[i]) & (x[i - 1] >= y[i - 1]);
 
-        call->out[i] = above | below ? 1 : 0;
+        call->out[i] = (above | below) != 0 ? 1 : 0;
     }
 }
 

@@ -56,6 +56,11 @@ static void test_run_higher_begins(void)
     for (size_t i = 0; i < 8; i++) time[i] = 1800000 + (int64_t)i * 900000;
     double *hour = rig_column(&c, "tf('1h', close)"), *week = rig_column(&c, "tf('1w', close)");
 
+    double *condition = rig_column(&c, "tf('1h', close > 0)");
+
+    CU_ASSERT_EQUAL(condition[4], 0);
+    CU_ASSERT_EQUAL(condition[5], 1);
+    free(condition);
     CU_ASSERT(isnan(hour[4]));
     CU_ASSERT_EQUAL(hour[5], 6);
     CU_ASSERT_EQUAL(hour[7], 6);
