@@ -81,7 +81,7 @@ static void time_month(struct rules_call *call)
 #define TIME_FUNCTION(title, words, run)                                                                        \
     {                                                                                                           \
         .name = title, .family = "time", .description = (words), .formula = "of the bar's opening", .seed = "", \
-        .lookback = "0", .result = RULES_NUMBER, .kernel = (run)                                                \
+        .lookback = "0", .shape = RULES_SHAPE_FINITE, .result = RULES_NUMBER, .kernel = (run)                   \
     }
 
 static const struct rules_function functions[] = {
