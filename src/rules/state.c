@@ -6,7 +6,7 @@ static void state_crosses_above(struct rules_call *call)
     const double *x = call->in[0], *y = call->in[1];
 
     if (call->count > 0) call->out[0] = 0;
-    for (size_t i = 1; i < call->count; i++) call->out[i] = (x[i] > y[i]) & (x[i - 1] <= y[i - 1]) ? 1 : 0;
+    for (size_t i = 1; i < call->count; i++) call->out[i] = ((x[i] > y[i]) & (x[i - 1] <= y[i - 1])) != 0 ? 1 : 0;
 }
 
 static void state_crosses_below(struct rules_call *call)
@@ -14,7 +14,7 @@ static void state_crosses_below(struct rules_call *call)
     const double *x = call->in[0], *y = call->in[1];
 
     if (call->count > 0) call->out[0] = 0;
-    for (size_t i = 1; i < call->count; i++) call->out[i] = (x[i] < y[i]) & (x[i - 1] >= y[i - 1]) ? 1 : 0;
+    for (size_t i = 1; i < call->count; i++) call->out[i] = ((x[i] < y[i]) & (x[i - 1] >= y[i - 1])) != 0 ? 1 : 0;
 }
 
 static void state_crosses(struct rules_call *call)
@@ -25,7 +25,7 @@ static void state_crosses(struct rules_call *call)
     for (size_t i = 1; i < call->count; i++) {
         const bool above = (x[i] > y[i]) & (x[i - 1] <= y[i - 1]), below = (x[i] < y[i]) & (x[i - 1] >= y[i - 1]);
 
-        call->out[i] = above | below ? 1 : 0;
+        call->out[i] = (above | below) != 0 ? 1 : 0;
     }
 }
 
@@ -85,6 +85,7 @@ static const struct rules_function functions[] = {
      .formula = "x > y and x[1] <= y[1]",
      .seed = "false in the first bar",
      .lookback = "1",
+     .shape = RULES_SHAPE_FINITE,
      .result = RULES_CONDITION,
      .arguments = {RULES_X, RULES_Y},
      .kernel = state_crosses_above,
@@ -95,6 +96,7 @@ static const struct rules_function functions[] = {
      .formula = "x < y and x[1] >= y[1]",
      .seed = "false in the first bar",
      .lookback = "1",
+     .shape = RULES_SHAPE_FINITE,
      .result = RULES_CONDITION,
      .arguments = {RULES_X, RULES_Y},
      .kernel = state_crosses_below,
@@ -105,6 +107,7 @@ static const struct rules_function functions[] = {
      .formula = "crosses_above(x, y) or crosses_below(x, y)",
      .seed = "false in the first bar",
      .lookback = "1",
+     .shape = RULES_SHAPE_FINITE,
      .result = RULES_CONDITION,
      .arguments = {RULES_X, RULES_Y},
      .kernel = state_crosses,
@@ -115,6 +118,7 @@ static const struct rules_function functions[] = {
      .formula = "0 where c, else barssince(c)[1] + 1",
      .seed = "NaN",
      .lookback = "0",
+     .shape = RULES_SHAPE_FINITE,
      .result = RULES_NUMBER,
      .arguments = {{.name = "c", .type = RULES_CONDITION}},
      .kernel = state_barssince},
@@ -124,6 +128,7 @@ static const struct rules_function functions[] = {
      .formula = "x at the bar of the k-th last time that c was true",
      .seed = "NaN",
      .lookback = "0",
+     .shape = RULES_SHAPE_FINITE,
      .result = RULES_NUMBER,
      .arguments = {{.name = "c", .type = RULES_CONDITION},
                    RULES_X,
@@ -135,6 +140,7 @@ static const struct rules_function functions[] = {
      .formula = "not reset and (set or latch[1])",
      .seed = "false",
      .lookback = "0",
+     .shape = RULES_SHAPE_FINITE,
      .result = RULES_CONDITION,
      .arguments = {{.name = "set", .type = RULES_CONDITION}, {.name = "reset", .type = RULES_CONDITION}},
      .kernel = state_latch},
