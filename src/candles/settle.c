@@ -32,14 +32,13 @@ static void settle_twice(struct candles_import *import)
     const bool forward = settle_goes_forward(import);
 
     for (size_t i = 0; i < import->twice_count; i++) {
-        const size_t at = import->twice[i].row;
-        const int64_t later_ms = import->twice[i].later_ms;
+        struct import_row *row = &import->rows[import->twice[i].row];
+        const bool is_first = import->twice[i].row == 0;
+        const int64_t before_ms = is_first ? 0 : row[-1].bar.time_ms, later_ms = import->twice[i].later_ms;
+        const bool takes_later =
+            forward ? !is_first && row->bar.time_ms <= before_ms : is_first || later_ms < before_ms;
 
-        if (at >= import->row_count) continue;
-        int64_t *time_ms = &import->rows[at].bar.time_ms;
-        const int64_t *before = at == 0 ? NULL : &import->rows[at - 1].bar.time_ms;
-
-        if (forward ? before != NULL && *time_ms <= *before : before == NULL || later_ms < *before) *time_ms = later_ms;
+        if (takes_later) row->bar.time_ms = later_ms;
     }
 }
 

@@ -46,10 +46,7 @@ static void test_import_forced(void)
 
 static void test_import_unknown(void)
 {
-    static const char *const files[] = {"name,age\nAnn,7\n", "{\"a\": 1}", "<html>",
-                                        "\x7f"
-                                        "ELF\x02\x01",
-                                        "time,open\n"};
+    static const char *const files[] = {"name,age\nAnn,7\n", "{\"a\": 1}", "<html>", "\177ELF\002\001", "time,open\n"};
     const struct candles_import_options options = {0};
 
     for (size_t i = 0; i < countof(files); i++) {
