@@ -96,9 +96,8 @@ static int import_unknown(struct candles_import *import, const struct line *line
     candles_excerpt(&seen, line->text);
     candles_format_list(&list);
     error_set(&told, ERROR_INVALID,
-              "line %" PRIu64
-              " is %s: %s. A file of candles has a header with columns for time, open, high, low and close "
-              "(and volume), or rows of a format that is known by its shape; --format names one of %s",
+              "line %" PRIu64 " is %s: %s. A file of candles has a header with columns for time, open, high, low and "
+              "close (and volume), or rows whose shape is known. The formats are %s",
               line->number, buf_cstr(&seen), why, buf_cstr(&list));
     buf_clear(&seen);
     buf_clear(&list);

@@ -76,7 +76,8 @@ static void test_row_symbols(void)
         {NULL, "f.csv: f.csv: rows of several symbols, \"BTC/USDT\" and \"ETHUSDT\": say which one is meant", 0},
         {"BTCUSDT", "", 3},
         {"ETH/USDT",
-         "f.csv: the distances between its 1 rows are those of no timeframe; say which one it is: 1m, 2m, 3m, 5m, "
+         "f.csv: the distances between its 1 rows are not those of a timeframe: say which one it is, of 1m, 2m, 3m, "
+         "5m, "
          "10m, 15m, 30m, 1h, 2h, 3h, 4h, 6h, 8h, 12h, 1d, 1w",
          0},
         {"BTC", "f.csv: no row of candles of the symbol that is meant", 0},
