@@ -129,7 +129,7 @@ static void check_same_report(const struct candles_report *a, const struct candl
 {
     FUZZ_CHECK(a->format == b->format && a->timeframe_ms == b->timeframe_ms, "formats differ");
     FUZZ_CHECK(a->read == b->read && a->new == b->new && a->equal == b->equal && a->conflicts == b->conflicts &&
-                   a->rejected == b->rejected && a->others == b->others && a->local_as_utc == b->local_as_utc &&
+                   a->rejected == b->rejected && a->others == b->others && a->local_assumed == b->local_assumed &&
                    a->members_skipped == b->members_skipped && a->gap_count == b->gap_count,
                "counts differ");
     check_same_notes(&a->rejections, &b->rejections);

@@ -166,7 +166,7 @@ static void test_row_zone(void)
         bars_print(imported_view(&imported), &found);
         UNIT_STR(buf_cstr(&found), cases[i].bars);
         UNIT_STR(imported.report->rejections.items[0].reason, cases[i].note == NULL ? "" : cases[i].note);
-        UNIT_INT(imported.report->local_as_utc, 0);
+        UNIT_INT(imported.report->local_assumed, 0);
         imported_clear(&imported);
         buf_clear(&text);
         buf_clear(&found);
