@@ -22,7 +22,9 @@ struct chunk_bars {
 
 int64_t chunk_address(int64_t time_ms, int64_t timeframe_ms)
 {
-    return candles_slot(time_ms, timeframe_ms) >> 11; /* rounds down, below zero too */
+    const int64_t slot = candles_slot(time_ms, timeframe_ms);
+
+    return slot / CHUNK_BARS - (slot % CHUNK_BARS < 0 ? 1 : 0);
 }
 
 size_t chunk_span(const struct candles *candles, size_t first)

@@ -29,15 +29,21 @@ static const struct candles_format formats[] = {
      .title = "HistData MetaTrader",
      .shape = "tkohlcv",
      .separator = ',',
+     .date_mark = '.',
      .zone_offset_s = FORMAT_EST_S},
     {.name = "generic", .title = "a header with names that are known", .needs = ""},
     {.name = "plain",
      .title = "time, open, high, low, close, volume without a header",
      .shape = "tohlcv",
      .separator = ','},
+    {.name = "plain-date-time",
+     .title = "date, time, open, high, low, close, volume without a header",
+     .shape = "tkohlcv",
+     .separator = ','},
 };
 
-/* Plain names of columns, the better ones of a kind first. A star at the end stands for anything. */
+/* Plain names of columns, the better ones of a kind first. A star at the end stands for anything. MetaTrader counts the
+ * changes of price in TICKVOL, which is there for every market; its VOL is zero for most. */
 static const struct {
     const char *name;
     enum format_column column;
@@ -262,8 +268,10 @@ static bool format_has_shape(struct slice line, const struct candles_format *for
         if (!candles_decimal_parse(cells[at - format->shape], &value, &digits)) return false;
     }
     const int clock = layout->columns[FORMAT_CLOCK];
+    const struct slice time = cells[layout->columns[FORMAT_TIME]];
 
-    if (!format_is_time(cells[layout->columns[FORMAT_TIME]], clock < 0 ? SLICE_NONE : cells[clock])) return false;
+    if (format->date_mark != '\0' && memchr(time.data, format->date_mark, time.len) == NULL) return false;
+    if (!format_is_time(time, clock < 0 ? SLICE_NONE : cells[clock])) return false;
     layout->format = format;
     layout->separator = format->separator;
     layout->has_header = false;

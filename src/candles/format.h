@@ -33,6 +33,7 @@ struct candles_format {
     const char *needs; /* columns of the header that tell it, by their plain names (format.c); NULL: it has no header */
     const char *shape; /* without a header, a letter a cell: t time, k clock, o h l c v, - anything; NULL: it has one */
     char separator;    /* of the shape */
+    char date_mark;    /* of the shape: what stands between year, month and day; 0: anything */
     unsigned skip;     /* lines between header and rows */
     int zone_offset_s; /* of local times, if the user names no zone */
 };

@@ -26,6 +26,10 @@ struct candles_import *candles_import_new(const struct candles_import_options *o
         buf_clear(&list);
         return NULL;
     }
+    if (options->timeframe_ms < 0 || options->timeframe_ms > CANDLES_WEEK_MS) {
+        error_set(err, ERROR_USAGE, "the timeframe is longer than a week, or none");
+        return NULL;
+    }
     struct candles_import *import = mem_zalloc(sizeof(*import));
 
     import->options = *options;
@@ -70,6 +74,17 @@ int candles_import_end(struct candles_import *import, struct error *err)
     return unpack_end(import->unpack, err) == 0 ? 0 : error_prefix(err, "%s", import->file);
 }
 
+/* Names come from files too: what is no printable character does not reach a terminal. */
+static char *import_name(const char *file, struct slice member)
+{
+    char *name = member.data == NULL ? mem_strdup(file) : mem_printf("%s: %.*s", file, SLICE_FMT(member));
+
+    for (char *c = name; *c != '\0'; c++) {
+        if ((unsigned char)*c < ' ' || *c == 0x7f) *c = '?';
+    }
+    return name;
+}
+
 static int import_begin_source(void *context, struct slice member, struct error *err)
 {
     struct candles_import *import = context;
@@ -80,8 +95,7 @@ static int import_begin_source(void *context, struct slice member, struct error 
         import->sources = mem_realloc(import->sources, import->source_capacity * sizeof(*import->sources));
     }
     import->is_member = member.data != NULL;
-    import->sources[import->source_count++] =
-        import->is_member ? mem_printf("%s: %.*s", import->file, SLICE_FMT(member)) : mem_strdup(import->file);
+    import->sources[import->source_count++] = import_name(import->file, member);
     import->has_layout = import->is_skipping = false;
     return 0;
 }
@@ -96,9 +110,8 @@ static int import_unknown(struct candles_import *import, const struct line *line
     candles_excerpt(&seen, line->text);
     candles_format_list(&list);
     error_set(&told, ERROR_INVALID,
-              "line %" PRIu64
-              " is %s: %s. A file of candles has a header with columns for time, open, high, low and close "
-              "(and volume), or rows of a format that is known by its shape; --format names one of %s",
+              "line %" PRIu64 " is %s: %s. A file of candles has a header with columns for time, open, high, low and "
+              "close (and volume), or rows whose shape is known. The formats are %s",
               line->number, buf_cstr(&seen), why, buf_cstr(&list));
     buf_clear(&seen);
     buf_clear(&list);

@@ -106,8 +106,11 @@ static const char *row_time(struct candles_import *import, const struct slice *c
     *ret_ms = stamp.time_ms;
     if (stamp.kind != CANDLES_STAMP_LOCAL) return NULL;
     if (import->options.zone == NULL) {
-        if (import->layout.format->zone_offset_s == 0) import->report->local_as_utc++;
-        *ret_ms -= (int64_t)import->layout.format->zone_offset_s * 1000;
+        const int offset_s = import->layout.format->zone_offset_s;
+
+        import->report->local_assumed++;
+        import->report->local_offset_s = offset_s;
+        *ret_ms -= (int64_t)offset_s * 1000;
         return NULL;
     }
     const unsigned count = candles_zone_resolve(import->options.zone, stamp.time_ms, moments);

@@ -9,7 +9,7 @@
 #include "candles/stamp.h"
 #include "candles/timeframe.h"
 
-enum { SETTLE_TIMEFRAMES_MAX = 32, SETTLE_SECOND_MS = 1000 };
+enum { SETTLE_TIMEFRAMES_MAX = 32, SETTLE_COMMON = 20, SETTLE_SECOND_MS = 1000 };
 
 /* More ups than downs between neighbours: the file goes forward. */
 static bool settle_goes_forward(const struct candles_import *import)
@@ -32,14 +32,13 @@ static void settle_twice(struct candles_import *import)
     const bool forward = settle_goes_forward(import);
 
     for (size_t i = 0; i < import->twice_count; i++) {
-        const size_t at = import->twice[i].row;
-        const int64_t later_ms = import->twice[i].later_ms;
+        struct import_row *row = &import->rows[import->twice[i].row];
+        const bool is_first = import->twice[i].row == 0;
+        const int64_t before_ms = is_first ? 0 : row[-1].bar.time_ms, later_ms = import->twice[i].later_ms;
+        const bool takes_later =
+            forward ? !is_first && row->bar.time_ms <= before_ms : is_first || later_ms < before_ms;
 
-        if (at >= import->row_count) continue;
-        int64_t *time_ms = &import->rows[at].bar.time_ms;
-        const int64_t *before = at == 0 ? NULL : &import->rows[at - 1].bar.time_ms;
-
-        if (forward ? before != NULL && *time_ms <= *before : before == NULL || later_ms < *before) *time_ms = later_ms;
+        if (takes_later) row->bar.time_ms = later_ms;
     }
 }
 
@@ -76,15 +75,17 @@ static void settle_sort(struct candles_import *import, bool *ret_reversed)
     }
 }
 
-/* The distance that neighbours have most often; 0 if none is a timeframe. */
+/* The timeframe that is the distance of neighbours most often; 0 if less than one in SETTLE_COMMON has such a one.
+ * Months, say, are multiples of days, and yet no days with gaps between them. */
 static int64_t settle_most_common(const struct candles_import *import)
 {
-    size_t counts[SETTLE_TIMEFRAMES_MAX] = {0}, best = 0;
+    size_t counts[SETTLE_TIMEFRAMES_MAX] = {0}, all = 0, best = 0;
     int64_t found = 0;
 
     for (size_t i = 1; i < import->row_count; i++) {
         const int64_t distance = import->rows[i].bar.time_ms - import->rows[i - 1].bar.time_ms;
 
+        all += distance > 0;
         for (unsigned j = 0; candles_timeframe_at(j) != 0 && candles_timeframe_at(j) <= distance; j++) {
             if (candles_timeframe_at(j) == distance) counts[j]++;
         }
@@ -92,24 +93,7 @@ static int64_t settle_most_common(const struct candles_import *import)
     for (unsigned j = 0; candles_timeframe_at(j) != 0; j++) {
         if (counts[j] > best) best = counts[j], found = candles_timeframe_at(j);
     }
-    return found;
-}
-
-/* The largest timeframe that all times keep to; 0 if none does. */
-static int64_t settle_largest(const struct candles_import *import)
-{
-    int64_t found = 0;
-
-    for (unsigned j = 0; candles_timeframe_at(j) != 0; j++) {
-        const int64_t step = candles_timeframe_at(j);
-        bool fits = import->row_count > 1;
-
-        for (size_t i = 1; i < import->row_count && fits; i++) {
-            fits = (import->rows[i].bar.time_ms - import->rows[i - 1].bar.time_ms) % step == 0;
-        }
-        if (fits) found = step;
-    }
-    return found;
+    return best * SETTLE_COMMON >= all ? found : 0;
 }
 
 static int64_t settle_timeframe(struct candles_import *import, const struct candles *there)
@@ -119,7 +103,6 @@ static int64_t settle_timeframe(struct candles_import *import, const struct cand
     if (found == 0 && there != NULL) found = there->timeframe_ms;
     import->report->timeframe_was_found = found == 0;
     if (found == 0) found = settle_most_common(import);
-    if (found == 0) found = settle_largest(import);
     return found;
 }
 
@@ -299,8 +282,8 @@ static int settle_check(const struct candles_import *import, const struct candle
     if (step > 0) return error_set(err, ERROR_INVALID, "the series that is stored has another timeframe");
     candles_timeframe_list(&list);
     error_set(err, ERROR_INVALID,
-              "%s: the distances between its %zu rows are those of no timeframe; say which one it is: %s", import->file,
-              import->row_count, buf_cstr(&list));
+              "%s: the distances between its %zu rows are not those of a timeframe: say which one it is, of %s",
+              import->file, import->row_count, buf_cstr(&list));
     buf_clear(&list);
     return -1;
 }

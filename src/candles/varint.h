@@ -12,7 +12,7 @@ enum { VARINT_BYTES_MAX = 10 };
 /* 0, -1, 1, -2 … become 0, 1, 2, 3 … */
 static inline uint64_t varint_zigzag(int64_t value)
 {
-    return (uint64_t)value << 1 ^ (uint64_t)(value >> 63);
+    return (uint64_t)value << 1 ^ (value < 0 ? UINT64_MAX : 0);
 }
 
 static inline int64_t varint_unzigzag(uint64_t value)

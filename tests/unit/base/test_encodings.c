@@ -5,6 +5,7 @@
 #include "base/distance.h"
 #include "base/gzip.h"
 #include "base/hex.h"
+#include "base/inflate.h"
 #include "base/percent.h"
 #include "base/pgtext.h"
 #include "base/token.h"
@@ -254,6 +255,43 @@ static void test_token_digest_takes_tokens_only(void)
     CU_ASSERT_EQUAL(memcmp(sha256, expected, sizeof(sha256)), 0);
 }
 
+/* "hello" deflated, in pieces of a byte into room for one. */
+static void test_inflate_pieces(void)
+{
+    static const char raw[] = {'\xcb', 'H', '\xcd', '\xc9', '\xc9', '\x07', '\x00', '!'};
+    struct inflater *inflater = inflater_new(INFLATE_RAW);
+
+    for (int round = 0; round < 2; round++) {
+        enum inflate_state state = INFLATE_MORE;
+        char text[16];
+        size_t len = 0, at = 0;
+
+        while (state == INFLATE_MORE && at < sizeof(raw)) {
+            struct slice in = {raw + at, 1};
+            size_t got;
+
+            do {
+                state = inflater_step(inflater, &in, text + len, 1, &got);
+                len += got;
+            } while (state == INFLATE_MORE && got > 0 && len < sizeof(text));
+            at += 1 - in.len;
+        }
+        UNIT_INT(state, INFLATE_END);
+        UNIT_INT(at, sizeof(raw) - 1);
+        UNIT_SLICE(((struct slice){text, len}), "hello");
+        inflater_reset(inflater);
+    }
+    struct slice junk = SLICE_LIT("\x07 is no block");
+    char room[16];
+    size_t got;
+
+    UNIT_INT(inflater_step(inflater, &junk, room, sizeof(room), &got), INFLATE_BROKEN);
+    inflater_free(inflater);
+    inflater_free(NULL);
+    UNIT_INT(inflate_crc32(0, SLICE_LIT("123456789")), 0xcbf43926);
+    UNIT_INT(inflate_crc32(inflate_crc32(0, SLICE_LIT("1234")), SLICE_LIT("56789")), 0xcbf43926);
+}
+
 static const struct unit_test tests[] = {
     UNIT_TEST(test_token_is_made),          UNIT_TEST(test_token_digest_takes_tokens_only),
     UNIT_TEST(test_hex_digits_round_trip),  UNIT_TEST(test_hex_value_of_no_digit),
@@ -261,5 +299,6 @@ static const struct unit_test tests[] = {
     UNIT_TEST(test_pgtext_sqlstate),        UNIT_TEST(test_pgtext_lines),
     UNIT_TEST(test_distance_counts_edits),  UNIT_TEST(test_distance_is_bounded),
     UNIT_TEST(test_gzip_reads_a_whole_one), UNIT_TEST(test_gzip_refuses_others),
+    UNIT_TEST(test_inflate_pieces),
 };
 const struct unit_part encoding_tests = UNIT_PART(tests);

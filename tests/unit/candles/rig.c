@@ -80,7 +80,7 @@ void imported_print(const struct imported *imported, struct buf *out)
                " conflicts %" PRIu64 " rejected %" PRIu64 " others %" PRIu64 " skipped %" PRIu64 " local %" PRIu64 "\n",
                report->format, report->timeframe_ms, report->timeframe_was_found, report->read, report->new,
                report->equal, report->replaced, report->conflicts, report->rejected, report->others,
-               report->members_skipped, report->local_as_utc);
+               report->members_skipped, report->local_assumed);
     buf_printf(out, "gaps %zu of %" PRId64 ", %zu bars, %" PRId64 " to %" PRId64 ", tick %a lot %a digits %d\n",
                report->gap_count, report->gap_bars, report->bars, report->first_ms, report->last_ms, view->tick,
                view->lot, view->price_digits);

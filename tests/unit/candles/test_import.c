@@ -46,10 +46,7 @@ static void test_import_forced(void)
 
 static void test_import_unknown(void)
 {
-    static const char *const files[] = {"name,age\nAnn,7\n", "{\"a\": 1}", "<html>",
-                                        "\x7f"
-                                        "ELF\x02\x01",
-                                        "time,open\n"};
+    static const char *const files[] = {"name,age\nAnn,7\n", "{\"a\": 1}", "<html>", "\177ELF\002\001", "time,open\n"};
     const struct candles_import_options options = {0};
 
     for (size_t i = 0; i < countof(files); i++) {
@@ -176,6 +173,78 @@ static void test_import_zip(void)
     buf_clear(&packed);
 }
 
+/* A name from inside a file does nothing to a terminal. */
+static void test_import_names(void)
+{
+    const struct pack_member member = {.name = "a\x1b[31m.csv", .bytes = SLICE_LIT("x,1,1\n")};
+    const struct candles_import_options options = {0};
+    struct imported imported;
+    struct buf packed = {0};
+
+    pack_zip(&member, 1, &packed);
+    import_bytes(&imported, &options, buf_slice(&packed), 0, NULL);
+    CU_ASSERT(strncmp(imported.err.message, "f.csv: a?[31m.csv: line 1 is \"x,1,1\"", 36) == 0);
+    imported_clear(&imported);
+    buf_clear(&packed);
+}
+
+/* A file that is cut in two between any two rows, and imported one part after the other, in either order. */
+static void test_import_split(void)
+{
+    const struct candles_import_options options = {.timeframe_ms = 60000};
+    struct buf rows[40] = {{0}}, all = {0}, expected = {0};
+    struct imported whole;
+    uint64_t state = 17;
+
+    for (size_t i = 0; i < countof(rows); i++) {
+        const int open = 100 + (int)(noise(&state) % 100), close = 100 + (int)(noise(&state) % 100);
+
+        buf_printf(&rows[i], "%zu,%d.25,%d.5,%d,%d.125,%d\n", 1704067200 + 60 * (i + noise(&state) % 2), open, 210, 90,
+                   close, (int)(noise(&state) % 9));
+        buf_add_slice(&all, buf_slice(&rows[i]));
+    }
+    import_bytes(&whole, &options, buf_slice(&all), 0, NULL);
+    bars_print(imported_view(&whole), &expected);
+    for (size_t cut = 1; cut < countof(rows); cut++) {
+        struct buf parts[2] = {{0}}, found = {0};
+        struct imported first, second;
+
+        for (size_t i = 0; i < countof(rows); i++) buf_add_slice(&parts[i >= cut], buf_slice(&rows[i]));
+        import_bytes(&first, &options, buf_slice(&parts[0]), 0, NULL);
+        import_bytes(&second, &options, buf_slice(&parts[1]), 0, imported_view(&first));
+        bars_print(imported_view(&second), &found);
+        UNIT_STR(buf_cstr(&found), buf_cstr(&expected));
+        CU_ASSERT(imported_view(&second)->tick == imported_view(&whole)->tick);
+        UNIT_INT(first.report->new + second.report->new, whole.report->new);
+        UNIT_INT(first.report->conflicts + second.report->conflicts, whole.report->conflicts);
+        imported_clear(&first);
+        imported_clear(&second);
+        buf_clear(&parts[0]);
+        buf_clear(&parts[1]);
+        buf_clear(&found);
+    }
+    imported_clear(&whole);
+    for (size_t i = 0; i < countof(rows); i++) buf_clear(&rows[i]);
+    buf_clear(&all);
+    buf_clear(&expected);
+}
+
+/* What local times were taken for is told. */
+static void test_import_local(void)
+{
+    for (size_t i = 0; i < sample_count; i++) {
+        const struct candles_import_options options = {.symbol = samples[i].symbol};
+        const bool is_est = strncmp(samples[i].format, "histdata", 8) == 0;
+        struct imported imported;
+
+        import_text(&imported, &options, samples[i].text);
+        UNIT_INT(imported.report->local_offset_s, is_est ? -18000 : 0);
+        if (is_est || strcmp(samples[i].format, "stooq") == 0) UNIT_INT(imported.report->local_assumed, 3);
+        if (strncmp(samples[i].format, "binance", 7) == 0) UNIT_INT(imported.report->local_assumed, 0);
+        imported_clear(&imported);
+    }
+}
+
 /* Several files are one series; each may be of another format. */
 static void test_import_files(void)
 {
@@ -204,5 +273,6 @@ static void test_import_files(void)
 static const struct unit_test tests[] = {UNIT_TEST(test_import_samples), UNIT_TEST(test_import_forced),
                                          UNIT_TEST(test_import_unknown), UNIT_TEST(test_import_pieces),
                                          UNIT_TEST(test_import_twice),   UNIT_TEST(test_import_zip),
-                                         UNIT_TEST(test_import_files)};
+                                         UNIT_TEST(test_import_names),   UNIT_TEST(test_import_split),
+                                         UNIT_TEST(test_import_local),   UNIT_TEST(test_import_files)};
 const struct unit_part import_tests = UNIT_PART(tests);

@@ -76,7 +76,8 @@ static void test_row_symbols(void)
         {NULL, "f.csv: f.csv: rows of several symbols, \"BTC/USDT\" and \"ETHUSDT\": say which one is meant", 0},
         {"BTCUSDT", "", 3},
         {"ETH/USDT",
-         "f.csv: the distances between its 1 rows are those of no timeframe; say which one it is: 1m, 2m, 3m, 5m, "
+         "f.csv: the distances between its 1 rows are not those of a timeframe: say which one it is, of 1m, 2m, 3m, "
+         "5m, "
          "10m, 15m, 30m, 1h, 2h, 3h, 4h, 6h, 8h, 12h, 1d, 1w",
          0},
         {"BTC", "f.csv: no row of candles of the symbol that is meant", 0},
@@ -165,7 +166,7 @@ static void test_row_zone(void)
         bars_print(imported_view(&imported), &found);
         UNIT_STR(buf_cstr(&found), cases[i].bars);
         UNIT_STR(imported.report->rejections.items[0].reason, cases[i].note == NULL ? "" : cases[i].note);
-        UNIT_INT(imported.report->local_as_utc, 0);
+        UNIT_INT(imported.report->local_assumed, 0);
         imported_clear(&imported);
         buf_clear(&text);
         buf_clear(&found);

@@ -1,6 +1,7 @@
 #include <stdlib.h>
 #include <time.h>
 
+#include "base/mem.h"
 #include "candles/stamp.h"
 #include "candles/zone.h"
 #include "test_candles.h"
@@ -99,7 +100,8 @@ static void test_zone_against_libc(void)
     static const char *const names[] = {
         "America/New_York",  "Europe/Warsaw", "Europe/Dublin",     "Australia/Lord_Howe", "Asia/Kolkata",
         "Africa/Casablanca", "Pacific/Apia",  "America/Sao_Paulo", "Asia/Tokyo",          "UTC"};
-    char *before = getenv("TZ") == NULL ? NULL : strdup(getenv("TZ"));
+    const char *set = getenv("TZ");
+    char *before = set == NULL ? NULL : mem_strdup(set);
 
     for (size_t n = 0; n < countof(names); n++) {
         struct buf file = {0};
