@@ -148,11 +148,11 @@ static void report_text(const struct market *market, const char *data, struct bu
             buf_printf(out, ", %" PRIu64 " %s", report_count(report, i), report_counts[i].words);
     }
     buf_add_char(out, '\n');
-    if (report->local_as_utc > 0) {
-        buf_add_str(out, "            times have no offset and are taken for UTC; --timezone names another zone\n");
-    }
+    buf_reset(&scratch);
+    if (market_zone_remark(report, &scratch)) buf_printf(out, "            %s
+", buf_cstr(&scratch));
     if (report->has_adjusted_column) {
-        buf_add_str(out, "            there is a column of adjusted prices, which is not used\n");
+            buf_add_str(out, "            there is a column of adjusted prices, which is not used\n");
     }
     report_gaps_text(report, out);
     report_notes_text("rejected", &report->rejections, report->rejected, out);

@@ -170,6 +170,17 @@ int market_timeframe(const struct frame_line *line, int64_t *ret_ms, struct erro
     return -1;
 }
 
+bool market_zone_remark(const struct candles_report *report, struct buf *out)
+{
+    const int minutes = report->local_offset_s / 60;
+
+    if (report->local_assumed == 0) return false;
+    buf_add_str(out, "times have no offset and are taken for UTC");
+    if (minutes != 0) buf_printf(out, "%c%02d:%02d", minutes < 0 ? '-' : '+', abs(minutes) / 60, abs(minutes) % 60);
+    buf_add_str(out, "; --timezone names another zone");
+    return true;
+}
+
 int market_fingerprint(const struct candles *candles, char out[DIGEST_SHA256_HEX_BYTES], struct error *err)
 {
     struct buf packed = {0}, hashes = {0};

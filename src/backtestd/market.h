@@ -2,6 +2,7 @@
 #ifndef BACKTESTD_MARKET_H
 #define BACKTESTD_MARKET_H
 
+#include "base/buf.h"
 #include "base/digest.h"
 #include "candles/derive.h"
 #include "candles/import.h"
@@ -19,6 +20,8 @@ int market_read(const struct frame_line *line, const char *const *paths, size_t 
 void market_clear(struct market *market);
 /* The value of --timeframe; 0 if it is not given. */
 int market_timeframe(const struct frame_line *line, int64_t *ret_ms, struct error *err) ATTR_CHECKED;
+/* What the files' local times were taken for, as a sentence; false if there is nothing to say. */
+bool market_zone_remark(const struct candles_report *report, struct buf *out);
 /* SHA-256, in hexadecimal, over the SHA-256 of every chunk of the series, in their order. */
 int market_fingerprint(const struct candles *candles, char out[DIGEST_SHA256_HEX_BYTES],
                        struct error *err) ATTR_CHECKED;

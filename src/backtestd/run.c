@@ -114,9 +114,9 @@ static int run_check_rows(const struct run *run, struct error *err)
     const bool may_skip = frame_has(run->line, "--skip-rejected");
     struct buf said = {0};
 
-    if (report->local_as_utc > 0) {
-        backtestd_note(run->line, "%s: times have no offset and are taken for UTC; --timezone names another zone",
-                       run_candles_name(run));
+    if (market_zone_remark(report, &said)) {
+        backtestd_note(run->line, "%s: %s", run_candles_name(run), buf_cstr(&said));
+        buf_reset(&said);
     }
     if (report->equal > 0) {
         backtestd_note(run->line, "%s: %" PRIu64 " %s there twice, and count%s once", run_candles_name(run),
@@ -220,6 +220,16 @@ static void run_note_lookback(const struct run *run, const struct engine_job *jo
                    job->first);
 }
 
+/* Volumes in whole numbers make a lot of 1, which one share of an expensive thing may not reach. */
+static void run_note_rejected(const struct run *run)
+{
+    if (!(run->result.metrics.rejected_orders > 0) || run->execution.lot > 0) return;
+    backtestd_note(run->line,
+                   "%.0f entries were not possible; the smallest quantity is %.12g, found from the volumes: if that is "
+                   "too much, set \"lot\" in the file of --execution",
+                   run->result.metrics.rejected_orders, run->candles.lot);
+}
+
 static void run_json(const struct run *run, struct buf *out)
 {
     struct buf metrics = {0};
@@ -292,7 +302,9 @@ static int run_compute(struct run *run, struct error *err)
     const struct engine_signals signals = engine_signals_of(run->strategy.rules, run->columns);
 
     job.signals = &signals;
-    return engine_run(&job, &run->result, err) == 0 ? run_write(run, &job, err) : -1;
+    if (engine_run(&job, &run->result, err) != 0) return -1;
+    run_note_rejected(run);
+    return run_write(run, &job, err);
 }
 
 int run_main(const struct frame_line *line, void *context)
