@@ -1,0 +1,22 @@
+#ifndef TEST_FRAME_H
+#define TEST_FRAME_H
+
+#include "frame/frame.h"
+#include "unit.h"
+
+extern const struct unit_part parse_tests, time_tests;
+/* A program with every sort of option. */
+extern const struct frame_program sample;
+
+enum { WORDS_MAX = 24 };
+
+/* argv of words that spaces separate; the program's name comes by itself. "_" is a space. */
+struct words {
+    char text[256];
+    char *argv[WORDS_MAX + 1];
+    int argc;
+};
+
+void words_of(struct words *words, const char *text);
+
+#endif
