@@ -39,6 +39,10 @@ int document_load(struct document *document, const char *path, struct arena *are
         if (err != NULL) err->code = ERROR_INVALID;
         return -1;
     }
+    if (document->text.data[strspn(document->text.data, " \t\r\n")] == '\0' &&
+        memchr(document->text.data, '\0', document->text.len) == NULL) {
+        return error_set(err, ERROR_INVALID, "%s:1:1: not JSON: the file is empty", document->path);
+    }
     if (json_scan_members(arena, document->text, JSON_DEPTH_MAX, NULL, &detail)) return 0;
     return document_fault(document, detail, err);
 }

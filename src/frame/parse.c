@@ -29,7 +29,7 @@ struct parse_guess {
 static void parse_offer(struct parse_guess *guess, const char *name)
 {
     const size_t distance = distance_edit(guess->wanted, slice_of(name));
-    const size_t most = guess->wanted.len < 4 ? 1 : guess->wanted.len < 9 ? 2 : PARSE_DISTANCE_MAX;
+    const size_t most = guess->wanted.len < 3 ? 1 : guess->wanted.len < 9 ? 2 : PARSE_DISTANCE_MAX;
 
     if (distance > most || (guess->best != NULL && distance >= guess->distance)) return;
     guess->best = name;

@@ -1,0 +1,248 @@
+"""backtestd run: results, from files."""
+import csv
+import gzip
+import io
+import json
+import os
+import re
+import subprocess
+
+import pytest
+from support import daemon as daemons
+from support.lab import TOP
+
+HEADER = "n,side,quantity,entry_time,entry_price,entry_reason,exit_time,exit_price,exit_reason,pnl,fees,bars"
+FAST, SLOW = 5, 20
+GOLDEN = {"name": "Golden cross", "kind": "sma_crossover", "parameters": {"fast": FAST, "slow": SLOW}}
+
+
+def mean(rows, i, n):
+    return sum(row[4] for row in rows[i - n + 1:i + 1]) / n
+
+
+def crossings(rows):
+    """The trades of a golden cross, worked out here: [entry bar, exit bar or None]."""
+    trades, held = [], False
+    for i in range(SLOW, len(rows) - 1):
+        was = mean(rows, i - 1, FAST) - mean(rows, i - 1, SLOW)
+        now = mean(rows, i, FAST) - mean(rows, i, SLOW)
+        if not held and now > 0 and was <= 0:
+            trades.append([i + 1, None])
+            held = True
+        elif held and now < 0 and was >= 0:
+            trades[-1][1] = i + 1
+            held = False
+    return trades
+
+
+@pytest.fixture
+def golden(run, files):
+    """golden(words…): a run of the golden cross over made-up candles, with the rows in .rows."""
+    rows = files.made_up(300)
+    candles, strategy = files.candles(rows), files.json("golden.json", GOLDEN)
+
+    def go(*words, **kwargs):
+        done = run("run", "--strategy", strategy, "--candles", candles, *words, **kwargs)
+        done.rows = rows
+        return done
+
+    return go
+
+
+def test_golden_cross(golden, files, read_csv):
+    trades, equity = files.folder / "trades.csv", files.folder / "equity.csv"
+    done = golden("--trades", trades, "--equity", equity, "--json")
+    assert done.returncode == 0 and done.stderr == "", done.stderr
+    metrics, rows = json.loads(done.stdout), done.rows
+    expected = crossings(rows)
+    assert len(expected) >= 4
+    assert trades.read_text().split("\n")[0] == HEADER
+    found = read_csv(trades)
+    assert [(t["entry_time"], t["exit_time"]) for t in found] == [
+        (rows[entry][0], rows[leave][0] if leave else "") for entry, leave in expected]
+    cash = 10000.0
+    for number, (trade, (entry, leave)) in enumerate(zip(found, expected), 1):
+        price, quantity = rows[entry][1], float(trade["quantity"])
+        assert (trade["n"], trade["side"], trade["entry_reason"]) == (str(number), "long", "signal")
+        assert trade["entry_price"] == f"{price:.2f}"
+        assert quantity <= cash / price < quantity + 0.1 + 1e-9  # the lot is 0.1, as volumes have it
+        assert float(trade["bars"]) == (leave or len(rows) - 1) - entry
+        if leave is None:
+            assert (trade["exit_price"], trade["exit_reason"]) == ("", "")
+            continue
+        assert trade["exit_price"] == f"{rows[leave][1]:.2f}" and trade["exit_reason"] == "signal"
+        assert float(trade["pnl"]) == pytest.approx(quantity * (rows[leave][1] - price), abs=1e-6)
+        cash += quantity * (rows[leave][1] - price)
+    curve = read_csv(equity)
+    assert list(curve[0]) == ["time", "equity"] and len(curve) == len(rows) + 1
+    assert (curve[0]["time"], float(curve[0]["equity"])) == (rows[0][0], 10000)
+    assert float(curve[-1]["equity"]) == pytest.approx(metrics["equity"])
+    assert metrics["equity"] == pytest.approx(10000 + sum(float(t["pnl"]) for t in found))
+    assert metrics["return"] == pytest.approx(metrics["equity"] / 10000 - 1)
+    assert metrics["buy_and_hold"] == pytest.approx(rows[-1][4] / rows[0][1] - 1)
+    closed = [t for t in found if t["exit_time"]]
+    assert metrics["trades"] == len(closed) and metrics["open"] == len(found) - len(closed)
+    assert metrics["win_rate"] == pytest.approx(sum(float(t["pnl"]) > 0 for t in closed) / len(closed))
+
+
+def test_json_is_alone_and_flat(golden):
+    done = golden("--json")
+    assert done.stderr == "" and done.stdout.count("\n") == 1
+    metrics = json.loads(done.stdout, parse_constant=lambda word: pytest.fail(word))
+    assert list(metrics)[:3] == ["engine", "data", "result_hash"]
+    assert re.fullmatch("[0-9a-f]{64}", metrics["data"]) and re.fullmatch("[0-9a-f]{64}", metrics["result_hash"])
+    assert all(not isinstance(value, (dict, list)) for value in metrics.values())
+    assert golden("--json").stdout == done.stdout
+
+
+def test_table(golden):
+    done = golden()
+    metrics = json.loads(golden("--json").stdout)
+    assert done.returncode == 0 and done.stderr == ""
+    assert done.stdout.startswith("Golden cross (sma_crossover)\n")
+    rows = {line[:20].strip(): re.split(r" {2,}", line[20:].strip()) for line in done.stdout.split("\n")}
+    assert re.search(r"Strategy +Buy and hold\n", done.stdout)
+    assert rows["Return"] == [f"{100 * metrics['return']:.2f} %", f"{100 * metrics['buy_and_hold']:.2f} %"]
+    for name, key in (("CAGR", "cagr"), ("Max drawdown", "max_drawdown"), ("Win rate", "win_rate"), ("Exposure", "exposure")):
+        assert rows[name][0] == f"{100 * metrics[key]:.2f} %", name
+    for name, key in (("Sharpe", "sharpe"), ("Sortino", "sortino"), ("Profit factor", "profit_factor")):
+        assert rows[name] == [f"{metrics[key]:.2f}"], name
+    assert rows["Trades"] == [str(metrics["trades"])]
+    assert rows["Final equity"] == [f"{metrics['equity']:,.2f}"]
+    assert metrics["result_hash"] in done.stdout
+
+
+def test_csv_for_pandas(golden, files):
+    pandas = pytest.importorskip("pandas")
+    trades, equity = files.folder / "trades.csv", files.folder / "equity.csv"
+    assert golden("--trades", trades, "--equity", equity).returncode == 0
+    table, curve = pandas.read_csv(trades), pandas.read_csv(equity)
+    assert ",".join(table.columns) == HEADER
+    assert str(table["pnl"].dtype) == "float64" and str(table["n"].dtype) == "int64"
+    assert pandas.to_datetime(table["entry_time"]).dt.tz is not None
+    assert str(curve["equity"].dtype) == "float64" and pandas.to_datetime(curve["time"]).is_monotonic_increasing
+
+
+def test_param(golden):
+    assert golden("--json", "--param", f"fast={FAST}").stdout == golden("--json").stdout
+    other = golden("--json", "--param", "fast=8", "--param", "slow=30")
+    assert json.loads(other.stdout)["result_hash"] != json.loads(golden("--json").stdout)["result_hash"]
+    both = golden("--trades", "-", "--param", "short=true")
+    assert {row["side"] for row in csv.DictReader(io.StringIO(both.stdout))} == {"long", "short"}
+    for wrong, said in (("fats=8", "did you mean fast?"), ("fast=0", "between 1 and 5000"), ("fast=x", "a whole number"),
+                        ("short=7", "true or false")):
+        done = golden("--param", wrong)
+        assert done.returncode == 64 and f"--param {wrong}: " in done.stderr and said in done.stderr, done.stderr
+        assert done.stdout == ""
+
+
+def test_param_of_rules(run, files):
+    candles = files.candles(files.made_up(300))
+    strategy = files.json("s.json", {"kind": "rules", "parameters": {
+        "params": {"n": 10}, "long": {"enter": "close > sma(close, $n)", "exit": "close < sma(close, $n)"}}})
+    plain = run("run", "--strategy", strategy, "--candles", candles, "--json")
+    assert run("run", "--strategy", strategy, "--candles", candles, "--json", "--param", "n=10").stdout == plain.stdout
+    assert run("run", "--strategy", strategy, "--candles", candles, "--json", "--param", "n=20").stdout != plain.stdout
+    done = run("run", "--strategy", strategy, "--candles", candles, "--param", "m=20")
+    assert done.returncode == 64 and "--param m=20: there is no such parameter to set" in done.stderr
+
+
+def test_capital_and_execution(golden, files):
+    base = json.loads(golden("--json").stdout)
+    costly = files.json("execution.json", {"capital": 500, "fee": {"percent": 0.1, "fixed": 1}, "slippage": {"ticks": 2}})
+    cost = json.loads(golden("--json", "--execution", costly).stdout)
+    assert cost["fees"] > 0 and cost["slippage_cost"] > 0 and base["fees"] == 0
+    assert cost["equity"] < 500 * (1 + base["return"])
+    more = json.loads(golden("--json", "--execution", costly, "--capital", 20000).stdout)
+    assert more["equity"] > 10000
+
+
+def test_execution_of_the_defaults(golden, run, files):
+    defaults = files.text("execution.json", run("execution", "--json").stdout)
+    assert golden("--json", "--execution", defaults).stdout == golden("--json").stdout
+
+
+def test_span_and_look_back(golden, files, read_csv):
+    """What is before --start warms up: the trades of the span are those of the whole."""
+    rows = golden("--json").rows
+    start, end, trades = rows[100][0], rows[250][0], files.folder / "trades.csv"
+    done = golden("--start", start, "--end", end, "--json", "--trades", trades)
+    assert done.returncode == 0 and done.stderr == ""
+    metrics = json.loads(done.stdout)
+    assert metrics["bars"] == 150
+    assert metrics["buy_and_hold"] == pytest.approx(rows[249][4] / rows[100][1] - 1)
+    expected = [rows[entry][0] for entry, _ in crossings(rows) if 100 < entry < 250]
+    assert expected and [t["entry_time"] for t in read_csv(trades)] == expected
+    early = golden("--start", rows[5][0], "--json")
+    assert early.returncode == 0 and "looks 20 candles back, but there are only 5" in early.stderr
+
+
+def test_higher_timeframe(run, files, read_csv):
+    """Hours of a file of minutes are the hours that another file has."""
+    fine = files.made_up(60 * 60, minutes=1)
+    hours = [[chunk[0][0], chunk[0][1], max(row[2] for row in chunk), min(row[3] for row in chunk), chunk[-1][4],
+              round(sum(row[5] for row in chunk), 1)] for chunk in (fine[i:i + 60] for i in range(0, len(fine), 60))]
+    strategy = files.json("s.json", {"kind": "sma_crossover", "parameters": {"fast": 2, "slow": 5}})
+    made = run("run", "--strategy", strategy, "--candles", files.candles(fine, "m.csv"), "--timeframe", "1h", "--json")
+    given = run("run", "--strategy", strategy, "--candles", files.candles(hours, "h.csv"), "--json")
+    assert made.returncode == given.returncode == 0
+    made, given = json.loads(made.stdout), json.loads(given.stdout)
+    assert made["trades"] > 2 and made["result_hash"] == given["result_hash"]
+    # Bars at the ends that are not whole are left out, and that is said.
+    cut = run("run", "--strategy", strategy, "--candles", files.candles(fine[7:-3], "c.csv"), "--timeframe", "1h", "--json")
+    assert "2 1h candles are at the ends left out" in cut.stderr
+    assert json.loads(cut.stdout)["bars"] == given["bars"] - 2
+    detail = files.json("x.json", {"intrabar": "detail"})
+    walked = run("run", "--strategy", strategy, "--candles", files.folder / "m.csv", "--timeframe", "1h", "--execution", detail, "--json")
+    assert walked.returncode == 0 and json.loads(walked.stdout)["result_hash"] == given["result_hash"]
+
+
+def test_standard_streams(golden, backtestd, files):
+    plain = golden("--json")
+    strategy, candles = str(files.folder / "golden.json"), files.folder / "candles.csv"
+    packed = gzip.compress(candles.read_bytes())
+    done = subprocess.run([backtestd, "run", "--strategy", strategy, "--candles", "-", "--json"], input=packed, capture_output=True,
+                          env=daemons.environment({}), timeout=60)
+    assert done.stdout.decode() == plain.stdout
+    done = golden("--trades", "-")
+    assert done.stdout.split("\n")[0] == HEADER and "Return" not in done.stdout
+    for words in (("--json", "--trades", "-"), ("--trades", "-", "--equity", "-"), ("--execution", "-", "--param", "fast=3")):
+        done = golden(*words, stdin="{}")
+        assert done.returncode == (0 if "--execution" in words else 64), done.stderr
+        assert "--execution" in words or "cannot both go to standard output" in done.stderr
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no /dev/full here")
+def test_a_full_disk(golden, backtestd, files):
+    for option in ("--trades", "--equity"):
+        done = golden(option, "/dev/full", "--json")
+        assert done.returncode == 71 and done.stdout == "", done.stdout
+        assert "/dev/full: could not be written whole: No space left on device" in done.stderr
+    with open("/dev/full", "w") as full:
+        for words in (["run", "--strategy", str(files.folder / "golden.json"), "--candles", str(files.folder / "candles.csv"), "--json"],
+                      ["functions"], ["--help"], ["candles", "check", str(files.folder / "candles.csv")]):
+            done = subprocess.run([backtestd, *words], stdout=full, stderr=subprocess.PIPE, text=True, env=daemons.environment({}), timeout=60)
+            assert done.returncode == 71 and "No space left on device" in done.stderr, words
+    done = golden("--trades", files.folder / "no" / "trades.csv")
+    assert done.returncode == 71 and "cannot be written: No such file or directory" in done.stderr
+
+
+@pytest.mark.parametrize("name", sorted(name for name in os.listdir(os.path.join(TOP, "examples"))
+                                        if name.endswith(".json") and name != "execution.json"))
+def test_examples(run, name):
+    examples = os.path.join(TOP, "examples")
+    done = run("run", "--strategy", os.path.join(examples, name), "--candles", os.path.join(examples, "candles.csv"),
+               "--execution", os.path.join(examples, "execution.json"), "--json")
+    assert done.returncode == 0 and done.stderr == "", done.stderr
+    assert json.loads(done.stdout)["trades"] > 0
+
+
+def test_a_lot_that_is_too_large_is_told(run, files):
+    rows = [[row[0], *(round(cell * 1000, 2) for cell in row[1:5]), round(row[5])] for row in files.made_up(200)]
+    strategy = files.json("s.json", GOLDEN)
+    candles = files.candles(rows)
+    done = run("run", "--strategy", strategy, "--candles", candles, "--json")
+    assert json.loads(done.stdout)["rejected_orders"] > 0 and 'set "lot"' in done.stderr
+    execution = files.json("x.json", {"lot": 1e-8})
+    done = run("run", "--strategy", strategy, "--candles", candles, "--execution", execution, "--json")
+    assert json.loads(done.stdout)["rejected_orders"] == 0 and done.stderr == ""
