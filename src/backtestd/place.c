@@ -1,23 +1,36 @@
 #include "backtestd/place.h"
 
 #include <errno.h>
-#include <stdio.h>
+#include <inttypes.h>
 
 #include "base/file.h"
+#include "base/number.h"
 #include "base/utf8.h"
 #include "json/scan.h"
 
 enum { DOCUMENT_BYTES_MAX = 1 << 20 };
 
+/* The number between `before` and the first `end` of `*rest`, which then begins behind it. */
+static bool document_number(struct slice *rest, const char *before, char end, uint64_t *ret_number)
+{
+    const size_t len = strlen(before);
+    struct slice head;
+
+    if (rest->len < len || memcmp(rest->data, before, len) != 0) return false;
+    rest->data += len, rest->len -= len;
+    head = slice_cut(rest, end);
+    return rest->data != NULL && number_parse_u64(head, ret_number);
+}
+
 /* The scanner's "line 3, column 5: …" as "FILE:3:5: …". */
 static int document_fault(const struct document *document, struct slice detail, struct error *err)
 {
-    unsigned long line, column;
-    int taken = 0;
+    struct slice rest = detail;
+    uint64_t line, column;
 
-    if (sscanf(detail.data, "line %lu, column %lu: %n", &line, &column, &taken) == 2 && taken > 0) {
-        return error_set(err, ERROR_INVALID, "%s:%lu:%lu: not JSON: %.*s", document->path, line, column,
-                         (int)detail.len - taken, detail.data + taken);
+    if (document_number(&rest, "line ", ',', &line) && document_number(&rest, " column ", ':', &column)) {
+        return error_set(err, ERROR_INVALID, "%s:%" PRIu64 ":%" PRIu64 ": not JSON:%.*s", document->path, line, column,
+                         SLICE_FMT(rest));
     }
     return error_set(err, ERROR_INVALID, "%s: not JSON: %.*s", document->path, SLICE_FMT(detail));
 }

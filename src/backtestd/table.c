@@ -45,7 +45,7 @@ static void table_value(enum engine_metric_kind kind, double value, struct buf *
         buf_printf(out, "%.0f", value);
         break;
     case ENGINE_METRIC_SECONDS:
-        buf_printf(out, "%.1f days", value / (CANDLES_DAY_MS / 1000));
+        buf_printf(out, "%.1f days", 1000 * value / CANDLES_DAY_MS);
         break;
     default:
         if (isfinite(value)) {
