@@ -44,7 +44,11 @@ static double level_of_equity(const struct sim *s, double share)
     const double free = (s->account.high - p->entry_fee) / p->quantity; /* a unit */
     const double price = p->side > 0 ? (p->entry - free) / (1 - share) : (p->entry + free) / (1 + share);
 
-    return price > 0 ? price : NAN;
+    const double below = grid_down(&s->tick, price);
+
+    if (!(price > 0)) return NAN;
+    /* What is a tick but for rounding is met by the price of that tick. */
+    return below == grid_up(&s->tick, price) ? below : price;
 }
 
 static void level_trail_set(struct sim *s)
