@@ -3,11 +3,7 @@
 
 static void averages_sma(struct rules_call *call)
 {
-    const size_t n = rules_whole(call, 1);
-    const double length = (double)n;
-
-    window_sum(call, call->in[0], n, call->out);
-    for (size_t i = 0; i < call->count; i++) call->out[i] /= length;
+    window_mean(call, call->in[0], rules_whole(call, 1), call->out);
 }
 
 static void averages_ema(struct rules_call *call)
@@ -157,6 +153,7 @@ static const struct rules_function functions[] = {
      .formula = "sum(x, length) / length",
      .seed = "",
      .lookback = "length - 1",
+     .shape = RULES_SHAPE_FINITE,
      .result = RULES_NUMBER,
      .arguments = {RULES_X, RULES_LENGTH},
      .kernel = averages_sma,

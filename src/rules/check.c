@@ -470,7 +470,7 @@ static void check_references(const struct rules_document *d, const struct parse_
 /* Tells of the circle that is found from `start` on; all that is on it is marked as told. */
 static void check_circle(struct rules_document *d, const bool *needs, const bool *is_done, bool *is_told, size_t start)
 {
-    size_t path[RULES_LETS_MAX], len = 0, first = 0;
+    size_t path[RULES_LETS_MAX] = {0}, len = 0, first = 0;
     bool on_path[RULES_LETS_MAX] = {false};
     struct buf text = {0};
     size_t at = start;

@@ -125,6 +125,7 @@ static uint32_t compile_higher(struct compiler *c, uint32_t clock, const struct 
                         SLICE_FMT(node->args[0]->name));
     }
     n.args[0] = compile_node(c, higher, node->args[1]);
+    n.constants[0] = node->type == RULES_CONDITION ? 0 : (double)NAN;
     return compile_add(c, &n);
 }
 
@@ -235,16 +236,11 @@ static void compile_outputs(struct compiler *c)
 
     for (enum rules_output output = 0; output < RULES_OUTPUTS; output++) {
         const struct parse_node *root = d->outputs[output].root;
-        const struct rules_node one = {.kind = NODE_CONSTANT, .constants = {1}};
 
-        if (root != NULL) {
-            /* A condition that is never true is as good as none. */
-            r->has[output] = !(output <= RULES_SHORT_EXIT && root->is_constant && root->number == 0);
-            if (r->has[output]) r->outputs[output] = compile_node(c, 0, root);
-        } else if (output == RULES_SIZE) {
-            r->has[output] = true;
-            r->outputs[output] = compile_add(c, &one);
-        }
+        if (root == NULL) continue;
+        /* A condition that is never true is as good as none. */
+        r->has[output] = !(output <= RULES_SHORT_EXIT && root->is_constant && root->number == 0);
+        if (r->has[output]) r->outputs[output] = compile_node(c, 0, root);
     }
 }
 

@@ -15,7 +15,7 @@ struct document_member {
 struct slice document_unquote(struct arena *arena, struct slice value)
 {
     const struct slice wrapped = slice_of(arena_printf(arena, "{%.*s:0}", SLICE_FMT(value)));
-    struct json_members members;
+    struct json_members members = {0};
     struct slice detail;
 
     if (!json_scan_members(arena, wrapped, 1, &members, &detail) || members.count != 1) return SLICE_LIT("");
@@ -86,7 +86,7 @@ static void document_unknown(struct rules_document *d, const struct rules_place 
 static void document_members(struct rules_document *d, const struct rules_place *place, struct slice value,
                              const char *what, const struct document_member *table, size_t count)
 {
-    struct json_members members;
+    struct json_members members = {0};
 
     if (!document_object(d, place, value, what, &members)) return;
     for (size_t m = 0; m < members.count; m++) {
@@ -217,7 +217,7 @@ static void document_version(struct rules_document *d, struct rules_place place,
 
 static void document_params(struct rules_document *d, struct rules_place place, struct slice value, int what)
 {
-    struct json_members members;
+    struct json_members members = {0};
 
     (void)what;
     if (!document_object(d, &place, value, " of names with numbers", &members)) return;
@@ -256,7 +256,7 @@ static bool document_is_taken(struct slice name)
 
 static void document_lets(struct rules_document *d, struct rules_place place, struct slice value, int what)
 {
-    struct json_members members;
+    struct json_members members = {0};
 
     (void)what;
     if (!document_object(d, &place, value, " of names with expressions", &members)) return;

@@ -19,7 +19,11 @@
 
 #include "rules/rules.h"
 
-enum rules_shape { RULES_SHAPE_WHOLE, RULES_SHAPE_POINT };
+enum rules_shape {
+    RULES_SHAPE_WHOLE,
+    RULES_SHAPE_FINITE, /* WHOLE, with a kernel that writes nothing infinite */
+    RULES_SHAPE_POINT
+};
 
 struct rules_pool;
 enum { RULES_TAKEN_MAX = 8 };

@@ -82,8 +82,9 @@ struct rules_node {
     uint32_t index;    /* of a candles' column, or a position's member */
     uint32_t last_use; /* the last node that reads its column */
     const struct rules_function *function;
-    uint32_t args[RULES_ARGUMENTS_MAX];    /* nodes; of NODE_HIGHER args[0], of another clock */
-    double constants[RULES_ARGUMENTS_MAX]; /* by argument; of NODE_CONSTANT constants[0] */
+    uint32_t args[RULES_ARGUMENTS_MAX]; /* nodes; of NODE_HIGHER args[0], of another clock */
+    /* By argument. Of NODE_CONSTANT [0] is its value, of NODE_HIGHER the value before a bar has closed. */
+    double constants[RULES_ARGUMENTS_MAX];
 };
 
 struct rules {

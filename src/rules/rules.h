@@ -57,7 +57,7 @@ enum rules_output {
     RULES_TAKE_PRICE,
     RULES_TRAIL_DISTANCE,
     RULES_TRAIL_PERCENT,
-    RULES_SIZE, /* in the unit that rules_size_kind tells; without one in the document the column is 1 */
+    RULES_SIZE, /* in the unit that rules_size_kind tells; 1 where the document has none */
     RULES_OUTPUTS
 };
 
@@ -128,8 +128,8 @@ const char *rules_output_name(enum rules_output output);
  * `err` where the document does not fit the series' timeframe. */
 struct rules_run *rules_run_new(const struct rules *r, const struct candles *candles, struct error *err) ATTR_CHECKED;
 void rules_run_free(struct rules_run *run); /* takes NULL */
-/* The column of an output that does not depend on the position, as long as the series; NULL where it does, or where the
- * document has no such output. */
+/* The column of an output, as long as the series. NULL where the document has no such output, where it depends on the
+ * position, and where a level or a size is constant: rules_value has these. */
 const double *rules_column(const struct rules_run *run, enum rules_output output);
 /* The value at a bar, of both sorts. Conditions: 0 or 1. Levels: NaN is no level. An output that the document has not
  * is 0, or NaN as a level. */
@@ -168,6 +168,7 @@ struct rules_function {
 
     /* For rules/ alone; see function.h. */
     int shape;
+    bool in_place; /* the kernel may write over an argument */
     double (*point)(const double *values);
     void (*kernel)(struct rules_call *call);
     double (*bars)(const double *constants, int64_t timeframe_ms);

@@ -70,7 +70,8 @@ static double *run_make(struct rules_run *run, size_t node)
     return run->owned[node];
 }
 
-/* Gives the columns back that node `i` was the last to read. */
+/* Gives the columns back that node `i` is the last to read. Before it has run, if it may write over them: the next
+ * column that is taken is the last one given. */
 static void run_release(struct rules_run *run, uint32_t i)
 {
     const struct rules *r = run->rules;
@@ -133,7 +134,7 @@ static void run_blocks(struct rules_run *run, uint32_t node)
     const size_t count = run->clocks[n->clock].candles.count;
     double constants[RULES_ARGUMENTS_MAX][RUN_BLOCK];
     const double *in[RULES_ARGUMENTS_MAX] = {NULL};
-    double *out = run_make(run, node);
+    double *out;
     size_t arguments = 0;
 
     for (; n->function->arguments[arguments].name != NULL; arguments++) {
@@ -142,6 +143,8 @@ static void run_blocks(struct rules_run *run, uint32_t node)
             constants[arguments][i] = run->rules->nodes[n->args[arguments]].constants[0];
         }
     }
+    run_release(run, node);
+    out = run_make(run, node);
     for (size_t from = 0; from < count; from += RUN_BLOCK) {
         struct rules_call call = {.count = count - from < RUN_BLOCK ? count - from : RUN_BLOCK, .out = out + from};
 
@@ -168,9 +171,12 @@ static void run_whole(struct rules_run *run, uint32_t node)
         if (run->rules->nodes[n->args[a]].kind == NODE_CONSTANT) run_spread(run, n->args[a]);
         call.in[a] = run->columns[n->args[a]];
     }
+    if (n->function->in_place) run_release(run, node);
     call.out = run_make(run, node);
     n->function->kernel(&call);
-    for (size_t i = 0; i < call.count; i++) call.out[i] = rules_finite(call.out[i]);
+    for (size_t i = 0; i < call.count && n->function->shape == RULES_SHAPE_WHOLE; i++) {
+        call.out[i] = rules_finite(call.out[i]);
+    }
     run->steps += call.steps > call.count ? call.steps : call.count;
     while (call.taken_count > 0) run_give(call.pool, call.taken[--call.taken_count]);
     arena_reset(run->scratch);
@@ -191,7 +197,7 @@ static void run_higher(struct rules_run *run, uint32_t node)
         const int64_t now = to->candles.time_ms[i] + to->candles.timeframe_ms;
 
         while (closed < from->candles.count && from->candles.time_ms[closed] + span <= now) closed++;
-        out[i] = closed > 0 ? in[closed - 1] : (double)NAN;
+        out[i] = closed > 0 ? in[closed - 1] : n->constants[0];
     }
     run->steps += to->candles.count;
 }
@@ -294,7 +300,7 @@ struct rules_run *rules_run_new(const struct rules *r, const struct candles *can
         run->clocks[i].pool.free = mem_array(r->node_count + RULES_TAKEN_MAX + 1, sizeof(double *));
     }
     for (uint32_t i = 0; i < r->node_count; i++) run_node(run, i);
-    for (enum rules_output output = 0; output < RULES_OUTPUTS; output++) {
+    for (enum rules_output output = 0; output <= RULES_SHORT_EXIT; output++) {
         if (r->has[output] && r->nodes[r->outputs[output]].kind == NODE_CONSTANT) run_spread(run, r->outputs[output]);
     }
     arena_free(run->scratch);
@@ -338,16 +344,15 @@ static double run_dynamic(const struct rules_run *run, enum rules_output output,
                                            position == NULL ? (double)NAN : position->bars_held,
                                            position == NULL ? (double)NAN : position->equity};
     double values[RULES_NODES_MAX]; /* by node; only the program's are set */
-    uint32_t last = 0;
+    double value = (double)NAN;
 
     for (size_t p = 0; p < r->program_count[output]; p++) {
-        const struct rules_node *n;
+        const uint32_t node = r->program[output][p];
+        const struct rules_node *n = &r->nodes[node];
         double in[RULES_ARGUMENTS_MAX] = {0};
 
-        last = r->program[output][p];
-        n = &r->nodes[last];
         if (n->kind == NODE_POSITION) {
-            values[last] = known[n->index];
+            value = values[node] = known[n->index];
             continue;
         }
         for (size_t a = 0; n->function->arguments[a].name != NULL; a++) {
@@ -357,9 +362,9 @@ static double run_dynamic(const struct rules_run *run, enum rules_output output,
                     : arg->kind == NODE_CONSTANT ? arg->constants[0]
                                                  : run->columns[n->args[a]][bar];
         }
-        values[last] = n->function->point(in);
+        value = values[node] = n->function->point(in);
     }
-    return values[last];
+    return value;
 }
 
 double rules_value(const struct rules_run *run, enum rules_output output, size_t bar,
@@ -368,7 +373,8 @@ double rules_value(const struct rules_run *run, enum rules_output output, size_t
     const struct rules *r = run->rules;
     const uint32_t node = r->outputs[output];
 
-    if (!r->has[output]) return output <= RULES_SHORT_EXIT ? 0 : (double)NAN;
+    if (!r->has[output]) return output <= RULES_SHORT_EXIT ? 0 : output == RULES_SIZE ? 1 : (double)NAN;
+    if (r->nodes[node].kind == NODE_CONSTANT) return r->nodes[node].constants[0];
     if (r->nodes[node].is_dynamic) return run_dynamic(run, output, bar, position);
     return run->columns[node][bar];
 }

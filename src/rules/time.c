@@ -19,14 +19,18 @@ static struct time_moment time_split(int64_t time_ms)
 static void time_hour(struct rules_call *call)
 {
     for (size_t i = 0; i < call->count; i++) {
-        call->out[i] = (double)(time_split(call->candles->time_ms[i]).ms / TIME_HOUR_MS);
+        const int64_t hour = time_split(call->candles->time_ms[i]).ms / TIME_HOUR_MS;
+
+        call->out[i] = (double)hour;
     }
 }
 
 static void time_minute(struct rules_call *call)
 {
     for (size_t i = 0; i < call->count; i++) {
-        call->out[i] = (double)(time_split(call->candles->time_ms[i]).ms % TIME_HOUR_MS / TIME_MINUTE_MS);
+        const int64_t minute = time_split(call->candles->time_ms[i]).ms % TIME_HOUR_MS / TIME_MINUTE_MS;
+
+        call->out[i] = (double)minute;
     }
 }
 
@@ -50,7 +54,9 @@ static void time_date(int64_t day, double *ret_day, double *ret_month)
     const int64_t of_year = of_era - (365 * year + year / 4 - year / 100);
     const int64_t month = (5 * of_year + 2) / 153;
 
-    *ret_day = (double)(of_year - (153 * month + 2) / 5 + 1);
+    const int64_t before = (153 * month + 2) / 5;
+
+    *ret_day = (double)(of_year - before + 1);
     *ret_month = (double)(month < 10 ? month + 3 : month - 9);
 }
 
@@ -75,7 +81,7 @@ static void time_month(struct rules_call *call)
 #define TIME_FUNCTION(title, words, run)                                                                        \
     {                                                                                                           \
         .name = title, .family = "time", .description = (words), .formula = "of the bar's opening", .seed = "", \
-        .lookback = "0", .result = RULES_NUMBER, .kernel = (run)                                                \
+        .lookback = "0", .shape = RULES_SHAPE_FINITE, .result = RULES_NUMBER, .kernel = (run)                   \
     }
 
 static const struct rules_function functions[] = {

@@ -275,6 +275,7 @@ static const struct rules_function functions[] = {
      .formula = "see supertrend",
      .seed = "1",
      .lookback = "10 length",
+     .shape = RULES_SHAPE_FINITE,
      .result = RULES_NUMBER,
      .arguments = {RULES_MULTIPLE("factor"), RULES_LENGTH},
      .kernel = volatility_supertrend_direction,

@@ -1,24 +1,44 @@
 #include "rules/window.h"
 
-void window_sum(struct rules_call *call, const double *x, size_t n, double *out)
+/* The first block, which has nothing before it, apart: the loop that counts is the other one. */
+static void window_sum_first(const double *x, size_t bars, size_t n, double divisor, double *out)
+{
+    double begin = 0;
+
+    for (size_t i = 0; i < bars; i++) {
+        begin += x[i];
+        out[i] = i + 1 == n ? rules_finite(begin / divisor) : (double)NAN;
+    }
+}
+
+static void window_sum_by(struct rules_call *call, const double *x, size_t n, double divisor, double *out)
 {
     double *end = rules_scratch(call, n + 1); /* end[i]: of the block before, from its value i on; end[n] is 0 */
 
     end[n] = 0;
-    for (size_t block = 0; block < call->count; block += n) {
+    window_sum_first(x, call->count < n ? call->count : n, n, divisor, out);
+    for (size_t block = n; block < call->count; block += n) {
         const size_t bars = call->count - block < n ? call->count - block : n;
+        const double *before = x + block - n;
         double begin = 0;
 
+        for (size_t i = n; i-- > 0;) end[i] = end[i + 1] + before[i];
         for (size_t i = 0; i < bars; i++) {
             begin += x[block + i];
-            out[block + i] = block == 0 && i + 1 < n ? (double)NAN : end[i + 1] + begin;
-            if (i + 1 == n) out[block + i] = begin;
+            out[block + i] = rules_finite((end[i + 1] + begin) / divisor);
         }
-        if (bars < n) break;
-        end[n - 1] = x[block + n - 1];
-        for (size_t i = n - 1; i-- > 0;) end[i] = end[i + 1] + x[block + i];
     }
     call->steps += 2 * call->count;
+}
+
+void window_sum(struct rules_call *call, const double *x, size_t n, double *out)
+{
+    window_sum_by(call, x, n, 1, out);
+}
+
+void window_mean(struct rules_call *call, const double *x, size_t n, double *out)
+{
+    window_sum_by(call, x, n, (double)n, out);
 }
 
 void window_weighted(struct rules_call *call, const double *x, size_t n, double *out_sum, double *out_weighted)
@@ -140,7 +160,9 @@ static double window_pair_correlation(struct window_pair a, struct window_pair b
     const double xy = a.xy + b.xy + dx * dy * cross;
 
     if (!(xx > 0 && yy > 0)) return (double)NAN;
-    return fmax(-1, fmin(1, xy / (sqrt(xx) * sqrt(yy))));
+    const double r = xy / (sqrt(xx) * sqrt(yy));
+
+    return r > 1 ? 1 : r < -1 ? -1 : r;
 }
 
 void window_correlation(struct rules_call *call, const double *x, const double *y, size_t n, double *out)

@@ -12,8 +12,9 @@
 
 #include "rules/function.h"
 
-/* Sums of the last `n` values; NaN for the first n - 1. */
+/* Sums and means of the last `n` values; NaN for the first n - 1, and where the result is not finite. */
 void window_sum(struct rules_call *call, const double *x, size_t n, double *out);
+void window_mean(struct rules_call *call, const double *x, size_t n, double *out);
 /* Beside that, the sum with weights 1 (oldest) to n (newest). */
 void window_weighted(struct rules_call *call, const double *x, size_t n, double *out_sum, double *out_weighted);
 /* The mean, and the sum of squares of the deviations from it; exactly 0 where all values are the same. Either may be

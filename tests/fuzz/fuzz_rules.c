@@ -48,6 +48,14 @@ static struct candles fuzz_series(size_t count)
                             2};
 }
 
+static uint64_t bits_of(double x)
+{
+    uint64_t bits;
+
+    memcpy(&bits, &x, sizeof(bits));
+    return bits;
+}
+
 static void check_faults(const struct rules_faults *faults)
 {
     for (size_t i = 0; i < faults->count; i++) {
@@ -82,12 +90,12 @@ static void check_run(const struct rules *r)
             FUZZ_CHECK(!isinf(value), "%s is infinite", rules_output_name(output));
             FUZZ_CHECK(output > RULES_SHORT_EXIT || value == 0 || value == 1, "%s is %g", rules_output_name(output),
                        value);
-            FUZZ_CHECK(column == NULL || memcmp(&column[i], &value, sizeof(value)) == 0, "two values of %s",
+            FUZZ_CHECK(column == NULL || bits_of(column[i]) == bits_of(value), "two values of %s",
                        rules_output_name(output));
             if (i >= FUZZ_CUT) continue;
             const double then = rules_value(before, output, i, &position);
 
-            FUZZ_CHECK(memcmp(&value, &then, sizeof(value)) == 0 || (isnan(value) && isnan(then)),
+            FUZZ_CHECK(bits_of(value) == bits_of(then) || (isnan(value) && isnan(then)),
                        "%s looks ahead: %.17g and %.17g at %zu", rules_output_name(output), value, then, i);
         }
     }

@@ -55,7 +55,7 @@ static void test_kinds_same_as_rules(void)
         CU_ASSERT_EQUAL(rules_column(one, RULES_LONG_ENTER)[i], rules_column(other, RULES_LONG_ENTER)[i]);
         CU_ASSERT_EQUAL(rules_column(one, RULES_SHORT_ENTER)[i], rules_column(other, RULES_SHORT_ENTER)[i]);
     }
-    CU_ASSERT_EQUAL(rules_column(one, RULES_STOP_PERCENT)[0], 4);
+    CU_ASSERT_EQUAL(rules_value(one, RULES_STOP_PERCENT, 0, NULL), 4);
     rules_run_free(one);
     rules_run_free(other);
     rules_free(kind);

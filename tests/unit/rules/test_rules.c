@@ -229,13 +229,21 @@ double rig_lowest(const struct candles *c, const double *x, size_t i, const doub
     return rig_extreme(x, i, (size_t)k[0], -1);
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
     static const struct unit_part *const parts[] = {
         &parse_part,      &check_part,    &document_part, &fault_part,      &kinds_part,  &table_part,   &averages_part,
         &statistics_part, &extremes_part, &momentum_part, &volatility_part, &volume_part, &pivots_part,  &state_part,
-        &math_part,       &time_part,     &window_part,   &sorted_part,     &run_part,    &compile_part,
+        &math_part,       &time_part,     &window_part,   &sorted_part,     &run_part,    &compile_part, &docs_part,
     };
 
+    if (argc == 2 && strcmp(argv[1], "tables") == 0) {
+        struct buf tables = {0};
+
+        docs_tables(&tables);
+        fputs(buf_cstr(&tables), stdout);
+        buf_clear(&tables);
+        return 0;
+    }
     return unit_main_parts("rules", parts, countof(parts));
 }

@@ -46,6 +46,9 @@ rig_naive rig_mean, rig_ema, rig_wilder, rig_highest, rig_lowest, rig_deviation;
 
 extern const struct unit_part parse_part, check_part, document_part, fault_part, kinds_part, table_part, averages_part,
     statistics_part, extremes_part, momentum_part, volatility_part, volume_part, pivots_part, state_part, math_part,
-    time_part, window_part, sorted_part, run_part, compile_part;
+    time_part, window_part, sorted_part, run_part, compile_part, docs_part;
+
+/* The tables of docs/rules.md. */
+void docs_tables(struct buf *out);
 
 #endif

@@ -56,6 +56,11 @@ static void test_run_higher_begins(void)
     for (size_t i = 0; i < 8; i++) time[i] = 1800000 + (int64_t)i * 900000;
     double *hour = rig_column(&c, "tf('1h', close)"), *week = rig_column(&c, "tf('1w', close)");
 
+    double *condition = rig_column(&c, "tf('1h', close > 0)");
+
+    CU_ASSERT_EQUAL(condition[4], 0);
+    CU_ASSERT_EQUAL(condition[5], 1);
+    free(condition);
     CU_ASSERT(isnan(hour[4]));
     CU_ASSERT_EQUAL(hour[5], 6);
     CU_ASSERT_EQUAL(hour[7], 6);
@@ -145,7 +150,8 @@ static void test_run_position(void)
     CU_ASSERT_PTR_NULL(rules_column(run, RULES_LONG_EXIT));
     CU_ASSERT_PTR_NULL(rules_column(run, RULES_STOP_PERCENT));
     CU_ASSERT_EQUAL(rules_column(run, RULES_LONG_ENTER)[3], 1);
-    CU_ASSERT_EQUAL(rules_column(run, RULES_SIZE)[3], 1);
+    CU_ASSERT_PTR_NULL(rules_column(run, RULES_SIZE));
+    CU_ASSERT_EQUAL(rules_value(run, RULES_SIZE, 3, NULL), 1);
     for (size_t i = 10; i < RIG_BARS; i++) {
         const struct rules_position p = {rig.close[i - 5], 5, i % 2 == 0 ? 50 : 150};
         const double mean = (rig.close[i] + rig.close[i - 1] + rig.close[i - 2]) / 3;
