@@ -36,6 +36,8 @@ _Static_assert(RULES_STOP_PERCENT == RULES_STOP_DISTANCE + 1 && RULES_STOP_PRICE
                    RULES_TAKE_PERCENT == RULES_TAKE_DISTANCE + 1 && RULES_TAKE_PRICE == RULES_TAKE_DISTANCE + 2,
                "level_of counts on this order");
 
+static const double level_rounding = 1e-12;
+
 /* Equity at price P is account - entry_fee + side (P - entry) quantity. It is `share` of the position's value P
  * quantity at the price that this returns; NaN where no price above 0 is. */
 static double level_of_equity(const struct sim *s, double share)
@@ -44,7 +46,11 @@ static double level_of_equity(const struct sim *s, double share)
     const double free = (s->account.high - p->entry_fee) / p->quantity; /* a unit */
     const double price = p->side > 0 ? (p->entry - free) / (1 - share) : (p->entry + free) / (1 + share);
 
-    return price > 0 ? price : NAN;
+    const double nearest = grid_down(&s->tick, price);
+
+    if (!(price > 0)) return NAN;
+    /* What is a tick but for rounding is met by the price of that tick. */
+    return fabs(nearest - price) <= level_rounding * price ? nearest : price;
 }
 
 static void level_trail_set(struct sim *s)

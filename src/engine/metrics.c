@@ -91,12 +91,15 @@ static void metrics_sum_mean(const struct metrics_sum *sum, double *ret_cash, do
 static void metrics_quality(const struct engine_trade *trades, size_t n, struct engine_metrics *m)
 {
     struct exact squares = {0};
+    double value = 0, deviation;
 
     if (n < 2) return;
     for (size_t i = 0; i < n; i++) {
         squares = exact_add(squares, (trades[i].pnl - m->expectancy) * (trades[i].pnl - m->expectancy));
+        value = fmax(value, trades[i].entry_price * trades[i].quantity);
     }
-    if (squares.high > 0) m->sqn = sqrt((double)n) * m->expectancy / sqrt(squares.high / (double)(n - 1));
+    deviation = sqrt(squares.high / (double)(n - 1));
+    if (deviation > metrics_rounding * value) m->sqn = sqrt((double)n) * m->expectancy / deviation;
     m->kelly = m->win_rate - (1 - m->win_rate) / m->payoff;
 }
 

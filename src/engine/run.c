@@ -189,6 +189,7 @@ static int run_check(const struct engine_job *job, struct error *err)
                          "there are no candles between start and end; the series has %zu candles, look-back included",
                          c->count);
     }
+    if (c->timeframe_ms <= 0) return error_set(err, ERROR_INVALID, "the series has no timeframe");
     if (!(c->tick > 0 || x->tick > 0) || !(c->lot > 0 || x->lot > 0)) {
         return error_set(err, ERROR_INVALID, "the series has no tick or lot; give execution.tick and execution.lot");
     }

@@ -90,6 +90,7 @@ int engine_series_prepare(const struct candles *candles, enum engine_missing mis
     struct engine_series series = {.candles = *candles};
     int64_t count;
 
+    if (candles->timeframe_ms <= 0) return error_set(err, ERROR_INVALID, "the series has no timeframe");
     if (missing == ENGINE_MISSING_ERROR) {
         for (size_t i = 1; i < candles->count; i++) {
             if (candles->time_ms[i] - candles->time_ms[i - 1] > candles->timeframe_ms) {

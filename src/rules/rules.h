@@ -168,6 +168,7 @@ struct rules_function {
 
     /* For rules/ alone; see function.h. */
     int shape;
+    bool in_place; /* the kernel may write over an argument */
     double (*point)(const double *values);
     void (*kernel)(struct rules_call *call);
     double (*bars)(const double *constants, int64_t timeframe_ms);

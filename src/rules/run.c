@@ -70,7 +70,8 @@ static double *run_make(struct rules_run *run, size_t node)
     return run->owned[node];
 }
 
-/* Gives the columns back that node `i` was the last to read. */
+/* Gives the columns back that node `i` is the last to read. Before it has run, if it may write over them: the next
+ * column that is taken is the last one given. */
 static void run_release(struct rules_run *run, uint32_t i)
 {
     const struct rules *r = run->rules;
@@ -133,7 +134,7 @@ static void run_blocks(struct rules_run *run, uint32_t node)
     const size_t count = run->clocks[n->clock].candles.count;
     double constants[RULES_ARGUMENTS_MAX][RUN_BLOCK];
     const double *in[RULES_ARGUMENTS_MAX] = {NULL};
-    double *out = run_make(run, node);
+    double *out;
     size_t arguments = 0;
 
     for (; n->function->arguments[arguments].name != NULL; arguments++) {
@@ -142,6 +143,8 @@ static void run_blocks(struct rules_run *run, uint32_t node)
             constants[arguments][i] = run->rules->nodes[n->args[arguments]].constants[0];
         }
     }
+    run_release(run, node);
+    out = run_make(run, node);
     for (size_t from = 0; from < count; from += RUN_BLOCK) {
         struct rules_call call = {.count = count - from < RUN_BLOCK ? count - from : RUN_BLOCK, .out = out + from};
 
@@ -168,6 +171,7 @@ static void run_whole(struct rules_run *run, uint32_t node)
         if (run->rules->nodes[n->args[a]].kind == NODE_CONSTANT) run_spread(run, n->args[a]);
         call.in[a] = run->columns[n->args[a]];
     }
+    if (n->function->in_place) run_release(run, node);
     call.out = run_make(run, node);
     n->function->kernel(&call);
     for (size_t i = 0; i < call.count && n->function->shape == RULES_SHAPE_WHOLE; i++) {

@@ -1,31 +1,43 @@
 /* Functions of events, and those that remember. */
 #include "rules/function.h"
 
-static void state_crosses_above(struct rules_call *call)
+/* Where x has come above y (sign 1) or below it. What is needed of the bar before is carried along: out may be x or y.
+ */
+static void state_cross(struct rules_call *call, double sign)
 {
     const double *x = call->in[0], *y = call->in[1];
+    bool was_other = false;
 
-    if (call->count > 0) call->out[0] = 0;
-    for (size_t i = 1; i < call->count; i++) call->out[i] = ((x[i] > y[i]) & (x[i - 1] <= y[i - 1])) != 0 ? 1 : 0;
+    for (size_t i = 0; i < call->count; i++) {
+        const double a = sign * x[i], b = sign * y[i];
+        const bool is_this = a > b;
+
+        call->out[i] = (is_this & was_other) != 0 ? 1 : 0;
+        was_other = a <= b;
+    }
+}
+
+static void state_crosses_above(struct rules_call *call)
+{
+    state_cross(call, 1);
 }
 
 static void state_crosses_below(struct rules_call *call)
 {
-    const double *x = call->in[0], *y = call->in[1];
-
-    if (call->count > 0) call->out[0] = 0;
-    for (size_t i = 1; i < call->count; i++) call->out[i] = ((x[i] < y[i]) & (x[i - 1] >= y[i - 1])) != 0 ? 1 : 0;
+    state_cross(call, -1);
 }
 
 static void state_crosses(struct rules_call *call)
 {
     const double *x = call->in[0], *y = call->in[1];
+    bool was_below = false, was_above = false;
 
-    if (call->count > 0) call->out[0] = 0;
-    for (size_t i = 1; i < call->count; i++) {
-        const bool above = (x[i] > y[i]) & (x[i - 1] <= y[i - 1]), below = (x[i] < y[i]) & (x[i - 1] >= y[i - 1]);
+    for (size_t i = 0; i < call->count; i++) {
+        const double a = x[i], b = y[i];
 
-        call->out[i] = (above | below) != 0 ? 1 : 0;
+        call->out[i] = (((a > b) & was_below) | ((a < b) & was_above)) != 0 ? 1 : 0;
+        was_below = a <= b;
+        was_above = a >= b;
     }
 }
 
@@ -88,6 +100,7 @@ static const struct rules_function functions[] = {
      .shape = RULES_SHAPE_FINITE,
      .result = RULES_CONDITION,
      .arguments = {RULES_X, RULES_Y},
+     .in_place = true,
      .kernel = state_crosses_above,
      .bars = rules_bars_one},
     {.name = "crosses_below",
@@ -99,6 +112,7 @@ static const struct rules_function functions[] = {
      .shape = RULES_SHAPE_FINITE,
      .result = RULES_CONDITION,
      .arguments = {RULES_X, RULES_Y},
+     .in_place = true,
      .kernel = state_crosses_below,
      .bars = rules_bars_one},
     {.name = "crosses",
@@ -110,6 +124,7 @@ static const struct rules_function functions[] = {
      .shape = RULES_SHAPE_FINITE,
      .result = RULES_CONDITION,
      .arguments = {RULES_X, RULES_Y},
+     .in_place = true,
      .kernel = state_crosses,
      .bars = rules_bars_one},
     {.name = "barssince",

@@ -97,7 +97,7 @@ def trades(m, closed):
     if n >= 2:
         spread = statistics.stdev(pnl)
         m.pnl_deviation = float(spread / max(t.entry_price * t.quantity for t in closed))
-        m["sqn"] = math.sqrt(n) * m["expectancy"] / spread if spread > 0 else None
+        m["sqn"] = math.sqrt(n) * m["expectancy"] / spread if m.pnl_deviation > 1e-12 else None
         if m["payoff"]:
             m["kelly"] = m["win_rate"] - (1 - m["win_rate"]) / m["payoff"]
 

@@ -33,7 +33,8 @@ def rsi(bars, n):
     change = [None] + [b[4] - a[4] for a, b in zip(bars, bars[1:])]
     up = wilder([None if c is None else max(c, 0.0) for c in change], n)
     down = wilder([None if c is None else max(-c, 0.0) for c in change], n)
-    return [None if u is None or u + d == 0 else 100 * u / (u + d) for u, d in zip(up, down)]
+    # Without a fall 100, as TradingView has it.
+    return [None if u is None else 100.0 if d == 0 else 100 * u / (u + d) for u, d in zip(up, down)]
 
 
 def sma(bars, n):

@@ -67,7 +67,8 @@ void test_metrics_daily(void)
 {
     static const double closes[] = {100, 110, 99, 104.5, 110, 121, 120};
     const double r[] = {0, 0.1, -0.1, 104.5 / 99 - 1, 110 / 104.5 - 1, 0.1, 120.0 / 121 - 1};
-    const double n = countof(r);
+    const size_t count = countof(r);
+    const double n = (double)count;
     double mean = 0, squares = 0, below = 0, cubes = 0, fourths = 0, sr;
     struct scene s;
 
