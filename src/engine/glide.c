@@ -6,6 +6,8 @@
 
 #include "engine/sim.h"
 
+enum { GLIDE_BARS = 2048 };
+
 struct glide {
     const double *first, *second; /* the conditions that can change anything, or NULL */
     double below, above;          /* a bar that reaches one of them is not for us */
@@ -59,34 +61,45 @@ static inline bool glide_acts(const struct glide *g, size_t i)
     return (g->first != NULL && g->first[i] > 0) || (g->second != NULL && g->second[i] > 0);
 }
 
+/* Not so far that what was written has left the cache when it is looked at. */
+static size_t glide_end(const struct sim *s, size_t i)
+{
+    return s->job->end - i > GLIDE_BARS ? i + GLIDE_BARS : s->job->end;
+}
+
 static size_t glide_flat(const struct sim *s, const struct glide *g, size_t i, double *equity)
 {
-    for (; i < s->job->end; i++) {
+    const size_t end = glide_end(s, i);
+
+    for (; i < end; i++) {
         *equity++ = s->account.high;
         if (glide_acts(g, i)) return i + 1;
     }
     return i;
 }
 
-static size_t glide_held(struct sim *s, const struct glide *g, size_t i, double *equity)
+/* What the compiler would otherwise read again after each store into the curve is copied. */
+static size_t glide_held(struct sim *s, const struct glide *from, size_t i, double *restrict equity)
 {
+    const struct glide copy = *from, *g = &copy;
     const struct candles *c = s->candles;
     struct sim_position *p = &s->position;
     const bool is_long = p->side > 0;
     const double *low = c->low, *high = c->high, *close = c->close, *adverse = is_long ? low : high;
     const struct exact account = s->account;
     const double entry = p->entry, quantity = is_long ? p->quantity : -p->quantity, fee = p->entry_fee;
-    const size_t began = i;
+    const size_t began = i, end = glide_end(s, i);
+    double *point = equity;
     double least = c->low[i], most = c->high[i], peak = s->peak;
     double limit = peak * (1 - s->intrabar_drawdown) * (1 + glide_margin);
     bool acts = false;
 
-    for (; i < s->job->end && !acts; i++) {
+    for (; i < end && !acts; i++) {
         double now;
 
         if (low[i] <= g->below || high[i] >= g->above) break;
         now = exact_plus(account, (close[i] - entry) * quantity - fee);
-        equity[i - began] = now;
+        *point++ = now;
         if (low[i] < least) least = low[i];
         if (high[i] > most) most = high[i];
         if (account.high + ((adverse[i] - entry) * quantity - fee) <= limit) {

@@ -29,44 +29,50 @@ static double metrics_first_price(const struct sim *s)
     return s->candles->open[job->first];
 }
 
-/* Drawdowns and the mean, in one walk over the curve. */
-static void metrics_curve(const struct sim *s, struct engine_metrics *m, double *ret_mean)
+/* From the last point at a peak to the first that is back there, or the end. */
+static void metrics_drawdown_ends(const struct sim *s, struct sim_curve *c, size_t at, bool recovered)
 {
+    const int64_t lasted = engine_point_time(s->job, at) - engine_point_time(s->job, c->peak_at);
+
+    if (lasted > c->longest_ms) c->longest_ms = lasted, c->recovered = recovered;
+}
+
+void sim_curve_feed(struct sim *s, size_t points)
+{
+    struct sim_curve c = s->curve;
     const double *equity = s->result->equity;
-    const size_t points = s->result->point_count;
-    double peak = equity[0], share = 1 / peak, deepest = 0, deepest_cash = 0, squares = 0, sum = 0;
-    int64_t longest = 0;
-    size_t peak_at = 0;
 
-    for (size_t i = 0; i < points; i++) {
-        const double fall = peak - equity[i];
-        const bool is_below = fall > peak * metrics_rounding;
+    for (; c.next < points; c.next++) {
+        const double now = equity[c.next], fall = c.peak - now;
 
-        sum += equity[i];
-        if (is_below) {
-            const double depth = fall * share;
+        c.sum += now;
+        if (fall > c.peak * metrics_rounding) {
+            const double depth = fall * c.share;
 
-            squares += depth * depth;
-            if (depth > deepest) deepest = depth;
-            if (fall > deepest_cash) deepest_cash = fall;
-            if (i + 1 < points) continue;
+            c.squares += depth * depth;
+            if (depth > c.deepest) c.deepest = depth;
+            if (fall > c.deepest_cash) c.deepest_cash = fall;
+            continue;
         }
-        if (i - peak_at > 1 || is_below) {
-            const int64_t lasted = engine_point_time(s->job, i) - engine_point_time(s->job, peak_at);
-
-            if (lasted > longest) {
-                longest = lasted;
-                m->recovered = !is_below;
-            }
-        }
-        if (equity[i] > peak) peak = equity[i], share = 1 / peak;
-        peak_at = i;
+        if (c.next - c.peak_at > 1) metrics_drawdown_ends(s, &c, c.next, true);
+        if (now > c.peak) c.peak = now, c.share = 1 / now;
+        c.peak_at = c.next;
     }
-    m->max_drawdown = deepest;
-    m->max_drawdown_cash = deepest_cash;
-    m->max_drawdown_duration_s = (double)longest / 1000;
-    m->ulcer_index = sqrt(squares / (double)points);
-    *ret_mean = sum / (double)points;
+    s->curve = c;
+}
+
+static void metrics_curve(struct sim *s, struct engine_metrics *m)
+{
+    const size_t last = s->result->point_count - 1;
+    struct sim_curve *c = &s->curve;
+
+    sim_curve_feed(s, last + 1);
+    if (c->peak_at < last) metrics_drawdown_ends(s, c, last, false);
+    m->max_drawdown = c->deepest;
+    m->max_drawdown_cash = c->deepest_cash;
+    m->max_drawdown_duration_s = (double)c->longest_ms / 1000;
+    m->recovered = c->longest_ms == 0 || c->recovered;
+    m->ulcer_index = sqrt(c->squares / (double)(last + 1));
 }
 
 struct metrics_sum {
@@ -131,7 +137,7 @@ static void metrics_trades(const struct engine_result *result, struct engine_met
     metrics_quality(result->trades, n, m);
 }
 
-static void metrics_growth(const struct sim *s, struct engine_metrics *m)
+static void metrics_growth(struct sim *s, struct engine_metrics *m)
 {
     const struct engine_result *result = s->result;
     const double elapsed =
@@ -139,7 +145,8 @@ static void metrics_growth(const struct sim *s, struct engine_metrics *m)
     const double growth = m->equity / s->execution->capital;
     double mean;
 
-    metrics_curve(s, m, &mean);
+    metrics_curve(s, m);
+    mean = s->curve.sum / (double)result->point_count;
     if (elapsed >= day_seconds) m->cagr = growth > metrics_rounding ? pow(growth, year_seconds / elapsed) - 1 : -1;
     if (m->max_drawdown > 0) {
         m->calmar = m->cagr / m->max_drawdown;
@@ -149,7 +156,7 @@ static void metrics_growth(const struct sim *s, struct engine_metrics *m)
     m->short_sample = elapsed < year_seconds;
 }
 
-void engine_metrics_compute(const struct sim *s)
+void engine_metrics_compute(struct sim *s)
 {
     const struct engine_job *job = s->job;
     const double *equity = s->result->equity;
@@ -159,7 +166,6 @@ void engine_metrics_compute(const struct sim *s)
     struct daily daily;
 
     metrics_undefine(m);
-    m->recovered = true;
     m->bars = (double)(job->end - job->first);
     m->equity = equity[s->result->point_count - 1];
     for (size_t i = 0; i < s->result->trade_count; i++) profit = exact_add(profit, s->result->trades[i].pnl);

@@ -7,6 +7,9 @@
 #include "base/mem.h"
 #include "engine/sim.h"
 
+/* Points of the curve that are looked at together: 16 KiB. */
+enum { CURVE_PIECE = 2048 };
+
 static struct sim_bar bar_of(const struct candles *c, size_t i)
 {
     return (struct sim_bar){.open = c->open[i],
@@ -259,6 +262,7 @@ static void run_prepare(struct sim *s)
     s->half_spread = s->execution->spread / 2;
     s->account = exact_of(s->execution->capital);
     s->peak = s->execution->capital;
+    s->curve = (struct sim_curve){.peak = s->peak, .share = 1 / s->peak};
     s->low = INFINITY;
     s->gaps = run_gaps(job);
     result->trade_count = 0;
@@ -279,7 +283,11 @@ int engine_run(const struct engine_job *job, struct engine_result *result, struc
     result->trade_count = result->point_count = 0;
     if (run_check(job, err) != 0) return -1;
     run_prepare(&s);
-    for (size_t i = job->first; i < job->end;) i = run_next(&s, i);
+    for (size_t i = job->first; i < job->end;) {
+        i = run_next(&s, i);
+        /* Point i - first is the last that there is; the end may change it. */
+        if (i - job->first - s.curve.next > CURVE_PIECE) sim_curve_feed(&s, i - job->first);
+    }
     run_end(&s);
     run_hash(result);
     engine_metrics_compute(&s);

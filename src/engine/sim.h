@@ -40,6 +40,15 @@ struct sim_order {
     double price, equity, cash; /* of that close, for a size "at close" */
 };
 
+/* What is known of the curve so far. It is looked at while it is in the cache, a piece after the other. */
+struct sim_curve {
+    size_t next; /* point that was not looked at yet */
+    double peak, share /* 1 / peak */, deepest, deepest_cash, squares, sum;
+    size_t peak_at;
+    int64_t longest_ms; /* drawdown */
+    bool recovered;     /* that one */
+};
+
 struct sim {
     const struct engine_job *job;
     const struct candles *candles;
@@ -55,6 +64,7 @@ struct sim {
     double peak;      /* of equity at closes, before this bar's */
     double low;       /* least equity within this bar; infinity: not looked at */
 
+    struct sim_curve curve;
     double intrabar_drawdown;
     double notional, fees, slippage, spread;
     size_t exposed, ambiguous, rejected, liquidations, gaps;
@@ -107,6 +117,8 @@ bool sim_levels_judge(struct sim *s, const struct sim_bar *bar, bool brackets);
 size_t sim_glide(struct sim *s, size_t i);
 
 /* daily.c, metrics.c */
-void engine_metrics_compute(const struct sim *s);
+/* Looks at the curve's points before `points`, which no longer change. */
+void sim_curve_feed(struct sim *s, size_t points);
+void engine_metrics_compute(struct sim *s);
 
 #endif
