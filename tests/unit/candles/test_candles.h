@@ -53,6 +53,9 @@ uint64_t noise(uint64_t *state);
 
 /* The file of a zone in the database of the machine; false if it has none. */
 bool zone_bytes(const char *name, struct buf *out);
+/* A zone's file without changes, five hours west, and with `tail` for what comes behind them. */
+void zone_file(const char *tail, struct buf *out);
+struct candles_zone *zone_with_tail(const char *tail);
 /* New York as it has been since 2007, without the years before: made here, so that no machine's files matter. */
 struct candles_zone *zone_new_york(void);
 

@@ -170,6 +170,47 @@ static void test_chunk_refused(void)
     candles_series_free(hours);
 }
 
+/* Forms that say the same in another way, and what no series has. */
+static void test_chunk_canonical(void)
+{
+#define HEAD "\x01\x00\xe0\xd4\x03"
+    static const struct {
+        struct slice packed;
+        const char *fault;
+    } cases[] = {
+        {SLICE_LIT(HEAD "\x02\x00\x01\x01\x00\x1e\x00\x00\x00\x06"), NULL},
+        {SLICE_LIT(""), "it is cut short"},
+        {SLICE_LIT("\x02\x00"), "it is of a version that is not known"},
+        {SLICE_LIT("\x01\x08"), "it has flags that are not known"},
+        {SLICE_LIT("\x01\x00\x00\x02"), "its timeframe is none"},
+        {SLICE_LIT("\x01\x00\x80\x80\x80\x80\x7f\x02"), "its timeframe is none"},
+        {SLICE_LIT("\x01\x00\xe0\xd4\x03\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01"), "its address is out of range"},
+        {SLICE_LIT("\x01\x00\xe0\xd4\x03\xff\xff\xff\xff\xff\x7f"), "its address is out of range"},
+        {SLICE_LIT(HEAD "\x02\x80\x10\x00"), "it has too many bars"},
+        {SLICE_LIT(HEAD "\x02\x01\xff\x0f"), "its bars go beyond its end"},
+        {SLICE_LIT(HEAD "\x02\x00\x01\x01\x00\x1e\x00\x00\x00\x06\x00"), "something stands behind it"},
+        {SLICE_LIT(HEAD "\x02\x00\x01\x02\x00\xac\x02\x00\x00\x00\x06"), "it has more decimals than it needs"},
+        {SLICE_LIT(HEAD "\x02\x00\x01\x0d\x00\xac\x02\x00\x00\x00\x06"), "it has too many decimals"},
+        {SLICE_LIT(HEAD "\x02\x00\x01\x01\x00\x9e\x00\x00\x00\x00\x06"),
+         "a number is cut short, or longer than it need be"},
+        {SLICE_LIT(HEAD "\x02\x00\x01\x00\x00\x00\x00\x00\x00\x06"), "a bar is not sound"},
+    };
+#undef HEAD
+
+    for (size_t i = 0; i < countof(cases); i++) {
+        struct candles_series *series = candles_series_new(CANDLES_MINUTE_MS);
+        struct chunk_summary summary;
+        struct error err = {.message = ""};
+        char expected[96] = "";
+        const int outcome = chunk_decode(cases[i].packed, NULL, series, &summary, &err);
+
+        if (cases[i].fault != NULL) snprintf(expected, sizeof(expected), "chunk of candles: %s", cases[i].fault);
+        UNIT_INT(outcome, cases[i].fault == NULL ? 0 : -1);
+        UNIT_STR(err.message, expected);
+        candles_series_free(series);
+    }
+}
+
 /* Changed bytes are refused, or are what the encoder makes of the bars that they hold. */
 static void test_chunk_changed(void)
 {
@@ -228,7 +269,8 @@ static void test_chunk_varint(void)
     CU_ASSERT_FALSE(varint_take(&at, large + sizeof(large), &back));
 }
 
-static const struct unit_test tests[] = {UNIT_TEST(test_chunk_walks),   UNIT_TEST(test_chunk_addresses),
-                                         UNIT_TEST(test_chunk_bytes),   UNIT_TEST(test_chunk_refused),
-                                         UNIT_TEST(test_chunk_changed), UNIT_TEST(test_chunk_varint)};
+static const struct unit_test tests[] = {UNIT_TEST(test_chunk_walks),     UNIT_TEST(test_chunk_addresses),
+                                         UNIT_TEST(test_chunk_bytes),     UNIT_TEST(test_chunk_refused),
+                                         UNIT_TEST(test_chunk_canonical), UNIT_TEST(test_chunk_changed),
+                                         UNIT_TEST(test_chunk_varint)};
 const struct unit_part chunk_tests = UNIT_PART(tests);

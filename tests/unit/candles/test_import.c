@@ -33,7 +33,12 @@ static void test_import_forced(void)
         imported_clear(&imported);
     }
     const struct candles_import_options unknown = {.format = "excel"}, other = {.format = "binance"};
+    const struct candles_import_options month = {.timeframe_ms = INT64_C(2592000000)};
     struct imported imported;
+
+    import_text(&imported, &month, samples[0].text);
+    UNIT_STR(imported.err.message, "the timeframe is longer than a week, or none");
+    imported_clear(&imported);
 
     import_text(&imported, &unknown, samples[0].text);
     CU_ASSERT(strncmp(imported.err.message, "format excel: not one that is known; they are binance-futures, ", 60) ==

@@ -52,6 +52,38 @@ static void test_zone_resolve(void)
     candles_zone_free(zone);
 }
 
+/* The ways to say a day: week and weekday, day of the year with and without February's 29th. */
+static void test_zone_rules(void)
+{
+    static const struct {
+        const char *tail, *time;
+        int hours;
+    } cases[] = {
+        {"STD3", "2024-07-01T00:00:00Z", -3},
+        {"<-03>3", "2024-07-01T00:00:00Z", -3},
+        {"<+0530>-5:30", "2024-07-01T00:00:00Z", 5},
+        {"STD0DST,J60,J300", "2024-03-01T01:59:59Z", 0}, /* J60 is March 1st, also in a leap year */
+        {"STD0DST,J60,J300", "2024-03-01T02:00:00Z", 1},
+        {"STD0DST,J60,J300", "2023-03-01T02:00:00Z", 1},
+        {"STD0DST,59,299", "2024-02-29T02:00:00Z", 1}, /* 59 is the 60th day */
+        {"STD0DST,59,299", "2023-03-01T01:59:59Z", 0},
+        {"STD0DST,59,299", "2023-03-01T02:00:00Z", 1},
+        {"STD0DST,M3.5.0/1,M10.5.0/-1:30", "2024-03-31T00:59:59Z", 0}, /* the last Sunday */
+        {"STD0DST,M3.5.0/1,M10.5.0/-1:30", "2024-03-31T01:00:00Z", 1},
+        {"STD0DST,M3.5.0/1,M10.5.0/-1:30", "2024-10-26T21:29:59Z", 1},
+        {"STD0DST,M3.5.0/1,M10.5.0/-1:30", "2024-10-26T21:30:00Z", 0},
+        {"STD-10DST-12,M10.1.0,M4.1.0/3", "2024-01-01T00:00:00Z", 12}, /* the south */
+        {"STD-10DST-12,M10.1.0,M4.1.0/3", "2024-07-01T00:00:00Z", 10},
+    };
+
+    for (size_t i = 0; i < countof(cases); i++) {
+        struct candles_zone *zone = zone_with_tail(cases[i].tail);
+
+        UNIT_INT(candles_zone_at(zone, moment(cases[i].time) / 1000) / 3600, cases[i].hours);
+        candles_zone_free(zone);
+    }
+}
+
 static void test_zone_offsets(void)
 {
     static const struct {
@@ -143,15 +175,7 @@ static void test_zone_damaged(void)
     for (size_t i = 0; i < countof(tails); i++) {
         struct buf file = {0};
 
-        for (int block = 0; block < 2; block++) {
-            const char head[44] = "TZif2";
-
-            buf_add(&file, head, sizeof(head));
-            file.data[file.len - 5] = 1;
-            file.data[file.len - 1] = 4;
-            buf_add(&file, "\xff\xff\xb9\xb0\0\0EST\0", 10);
-        }
-        buf_printf(&file, "\n%s\n", tails[i]);
+        zone_file(tails[i], &file);
         CU_ASSERT_PTR_NULL(candles_zone_parse(SLICE_LIT("x"), buf_slice(&file), &err));
         /* And any beginning of it. */
         for (size_t len = 0; len < file.len; len++) {
@@ -164,7 +188,7 @@ static void test_zone_damaged(void)
              "time zone x: its file is not in the format of the IANA database (TZif, without leap seconds)");
 }
 
-static const struct unit_test tests[] = {UNIT_TEST(test_zone_resolve), UNIT_TEST(test_zone_offsets),
-                                         UNIT_TEST(test_zone_names), UNIT_TEST(test_zone_against_libc),
-                                         UNIT_TEST(test_zone_damaged)};
+static const struct unit_test tests[] = {UNIT_TEST(test_zone_resolve),      UNIT_TEST(test_zone_rules),
+                                         UNIT_TEST(test_zone_offsets),      UNIT_TEST(test_zone_names),
+                                         UNIT_TEST(test_zone_against_libc), UNIT_TEST(test_zone_damaged)};
 const struct unit_part zone_tests = UNIT_PART(tests);
