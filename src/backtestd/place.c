@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <unistd.h>
 
 #include "base/file.h"
 #include "base/number.h"
@@ -40,7 +41,8 @@ int document_load(struct document *document, const char *path, struct arena *are
     const bool is_input = strcmp(path, "-") == 0;
     struct slice detail = SLICE_NONE;
     struct buf text = {0};
-    const bool ok = file_read(is_input ? "/dev/stdin" : path, DOCUMENT_BYTES_MAX, &text);
+    const bool ok =
+        is_input ? file_read_fd(STDIN_FILENO, DOCUMENT_BYTES_MAX, &text) : file_read(path, DOCUMENT_BYTES_MAX, &text);
     const int problem = errno;
 
     document->path = is_input ? "standard input" : path;
@@ -122,10 +124,9 @@ static size_t string_step(struct slice rest)
                                                                                                                  : 6;
 }
 
-void place_of(const struct document *document, struct slice base, struct slice pointer, size_t column,
-              struct arena *arena, struct buf *out)
+size_t place_of(const struct document *document, struct slice pointer, size_t column, struct arena *arena)
 {
-    const struct slice value = pointer_value(base, pointer, arena);
+    const struct slice value = pointer_value(document->text, pointer, arena);
     size_t at = 0;
 
     if (column > 0 && value.len > 0 && value.data[0] == '"') {
@@ -135,7 +136,7 @@ void place_of(const struct document *document, struct slice base, struct slice p
     } else if (column > 0) {
         at = column - 1 < value.len ? column - 1 : 0;
     }
-    place_at(document, (size_t)(value.data - document->text.data) + at, out);
+    return (size_t)(value.data - document->text.data) + at;
 }
 
 struct slice document_string(struct slice value, struct arena *arena)

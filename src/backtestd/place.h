@@ -22,10 +22,9 @@ int document_load(struct document *document, const char *path, struct arena *are
 
 /* Adds "FILE:LINE:COLUMN: " of an offset in the text. */
 void place_at(const struct document *document, size_t offset, struct buf *out);
-/* Of what a pointer (RFC 6901) leads to below `base`, a value within the text; as far as it leads. `column`: in the
- * string's or number's own characters, from 1; 0: its beginning. */
-void place_of(const struct document *document, struct slice base, struct slice pointer, size_t column,
-              struct arena *arena, struct buf *out);
+/* The offset of what a pointer (RFC 6901) leads to; as far as it leads. `column`: in the string's or number's own
+ * characters, from 1; 0: its beginning. */
+size_t place_of(const struct document *document, struct slice pointer, size_t column, struct arena *arena);
 
 /* The text of a JSON string, in the arena; absent if the value is not one. */
 struct slice document_string(struct slice value, struct arena *arena);

@@ -21,7 +21,8 @@ const struct frame_option run_options[] = {
      .value = "FILE",
      .type = FRAME_TEXT,
      .required = true,
-     .help = "the candles: CSV of many formats, also gzip or zip"},
+     .repeatable = true,
+     .help = "the candles: CSV of many formats, also gzip or zip; several files make one series"},
     BACKTESTD_READING_OPTIONS,
     {.name = "--skip-rejected",
      .type = FRAME_FLAG,
@@ -68,11 +69,14 @@ struct run {
     char data[DIGEST_SHA256_HEX_BYTES];
 };
 
+/* The file of candles, or the first of several. */
 static const char *run_candles_name(const struct run *run)
 {
-    const char *path = frame_text(run->line, "--candles");
+    const struct frame_value *first = frame_get(run->line, "--candles");
+    const char *path = strcmp(first->text, "-") == 0 ? "standard input" : first->text;
 
-    return strcmp(path, "-") == 0 ? "standard input" : path;
+    if (frame_next(run->line, "--candles", first) == NULL) return path;
+    return arena_printf(run->arena, "%s and others", path);
 }
 
 /* Two that are read, or two that are written, cannot both be the standard one. */
@@ -165,19 +169,28 @@ static int run_derive(struct run *run, int64_t timeframe_ms, struct error *err)
     return 0;
 }
 
+static int run_import(struct run *run, int64_t asked_ms, struct error *err)
+{
+    const char **paths = arena_alloc(run->arena, (run->line->value_count + 1) * sizeof(*paths));
+    bool may_read_again = true;
+    size_t count = 0;
+
+    for (const struct frame_value *value = NULL; (value = frame_next(run->line, "--candles", value)) != NULL;) {
+        paths[count++] = value->text;
+        may_read_again = may_read_again && strcmp(value->text, "-") != 0;
+    }
+    if (market_read(run->line, paths, count, 0, &run->market, err) == 0) return 0;
+    /* Of a single row no timeframe can be found. */
+    if (asked_ms == 0 || err->code != ERROR_INVALID || !may_read_again) return -1;
+    return market_read(run->line, paths, count, asked_ms, &run->market, err);
+}
+
 static int run_read(struct run *run, struct error *err)
 {
-    const char *path = frame_text(run->line, "--candles");
     int64_t asked_ms;
-    int status;
 
-    if (market_timeframe(run->line, &asked_ms, err) != 0) return -1;
-    status = market_read(run->line, &path, 1, 0, &run->market, err);
-    /* Of a single row no timeframe can be found. */
-    if (status != 0 && asked_ms > 0 && err->code == ERROR_INVALID && strcmp(path, "-") != 0) {
-        status = market_read(run->line, &path, 1, asked_ms, &run->market, err);
-    }
-    if (status != 0 || run_check_rows(run, err) != 0) return -1;
+    if (market_timeframe(run->line, &asked_ms, err) != 0 || run_import(run, asked_ms, err) != 0) return -1;
+    if (run_check_rows(run, err) != 0) return -1;
     run->file = run->candles = *candles_series_view(run->market.series);
     if (market_fingerprint(&run->file, run->data, err) != 0) return -1;
     if (asked_ms == 0 || asked_ms == run->file.timeframe_ms) return 0;

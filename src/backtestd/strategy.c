@@ -1,5 +1,7 @@
 #include "backtestd/strategy.h"
 
+#include <stdlib.h>
+
 #include "backtestd/backtestd.h"
 #include "backtestd/place.h"
 #include "json/scan.h"
@@ -13,6 +15,9 @@ static const char *strategy_member(size_t index)
     return members[index];
 }
 
+/* More is not told. */
+enum { LOADING_MESSAGES_MAX = RULES_FAULTS_MAX };
+
 struct loading {
     struct document document;
     struct arena *arena;
@@ -20,14 +25,30 @@ struct loading {
     struct slice parameters;
     struct rules_override *overrides;
     size_t override_count;
-    struct buf said; /* messages, one a line */
+    struct loading_message {
+        size_t offset; /* in the file; those of the command line come first */
+        size_t number; /* in which they were found */
+        const char *text;
+    } messages[LOADING_MESSAGES_MAX];
+    size_t message_count;
 };
+
+static void loading_tell(struct loading *l, size_t offset, const char *text)
+{
+    if (l->message_count == LOADING_MESSAGES_MAX) return;
+    l->messages[l->message_count] = (struct loading_message){offset, l->message_count, text};
+    l->message_count++;
+}
 
 static void loading_fault(struct loading *l, struct slice pointer, size_t column, const char *text)
 {
-    if (l->said.len > 0) buf_add_char(&l->said, '\n');
-    place_of(&l->document, l->document.text, pointer, column, l->arena, &l->said);
-    buf_add_str(&l->said, text);
+    const size_t offset = place_of(&l->document, pointer, column, l->arena);
+    struct buf message = {0};
+
+    place_at(&l->document, offset, &message);
+    buf_add_str(&message, text);
+    loading_tell(l, offset, arena_copy(l->arena, buf_slice(&message)).data);
+    buf_clear(&message);
 }
 
 static bool strategy_is_object(struct slice text)
@@ -115,8 +136,9 @@ static enum error_code strategy_tell(struct loading *l, bool kind_is_known, cons
         const struct rules_override *override = strategy_override_of(l, fault);
 
         if (override != NULL) {
-            buf_printf(&l->said, "%s--param %.*s=%.*s: %.*s", l->said.len > 0 ? "\n" : "", SLICE_FMT(override->name),
-                       SLICE_FMT(override->value), SLICE_FMT(fault->detail));
+            loading_tell(l, 0,
+                         arena_printf(l->arena, "--param %.*s=%.*s: %.*s", SLICE_FMT(override->name),
+                                      SLICE_FMT(override->value), SLICE_FMT(fault->detail)));
             continue;
         }
         code = ERROR_INVALID;
@@ -132,17 +154,31 @@ static enum error_code strategy_tell(struct loading *l, bool kind_is_known, cons
         loading_fault(l, slice_of(arena_printf(l->arena, "/parameters%.*s", SLICE_FMT(fault->pointer))), fault->column,
                       rules_fault_text(fault, l->arena).data);
     }
-    if (faults->dropped > 0) buf_printf(&l->said, "\nand %zu more", faults->dropped);
     return code;
 }
 
+static int loading_order(const void *a, const void *b)
+{
+    const struct loading_message *x = a, *y = b;
+
+    if (x->offset != y->offset) return x->offset < y->offset ? -1 : 1;
+    return x->number < y->number ? -1 : 1;
+}
+
+/* All messages in the order of the file, as one error. */
 static int strategy_finish(struct loading *l, enum error_code code, struct error *err)
 {
-    if (l->said.len > 0) error_set(err, code, "%s", buf_cstr(&l->said));
-    const int status = l->said.len > 0 ? -1 : 0;
+    struct buf all = {0};
 
-    buf_clear(&l->said);
-    return status;
+    if (l->message_count == 0) return 0;
+    qsort(l->messages, l->message_count, sizeof(l->messages[0]), loading_order);
+    for (size_t i = 0; i < l->message_count; i++) {
+        if (i > 0) buf_add_char(&all, '\n');
+        buf_add_str(&all, l->messages[i].text);
+    }
+    error_set(err, code, "%s", buf_cstr(&all));
+    buf_clear(&all);
+    return -1;
 }
 
 int strategy_load(const struct frame_line *line, struct arena *arena, struct strategy *strategy, struct error *err)
@@ -163,7 +199,7 @@ int strategy_load(const struct frame_line *line, struct arena *arena, struct str
     } else if (json_scan_members(arena, l.document.text, JSON_DEPTH_MAX, &l.members, &detail)) {
         strategy_read_members(&l, strategy);
     }
-    if (l.said.len == 0) {
+    if (l.message_count == 0) {
         faults->arena = arena;
         strategy->rules = rules_new(strategy->kind, l.parameters, l.overrides, l.override_count, faults);
         if (faults->count > 0) code = strategy_tell(&l, rules_kind_find(strategy->kind) != NULL, faults);

@@ -6,7 +6,7 @@
 
 enum { FILE_STEP_BYTES = 16384 };
 
-static bool file_read_fd(int fd, size_t max, struct buf *out)
+bool file_read_fd(int fd, size_t max, struct buf *out)
 {
     size_t before = out->len;
 

@@ -11,5 +11,7 @@
 /* Adds the file's bytes to `out`. False with errno where it cannot be read, EFBIG where it holds more than `max`; `out`
  * has then what was read so far. */
 bool file_read(const char *path, size_t max, struct buf *out) ATTR_CHECKED;
+/* The same of a descriptor that is open, to its end: a pipe or a socket too. */
+bool file_read_fd(int fd, size_t max, struct buf *out) ATTR_CHECKED;
 
 #endif

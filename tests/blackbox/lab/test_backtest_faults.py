@@ -56,7 +56,8 @@ def test_strategy(refuse, strategy, place, said):
 
 def test_every_fault_is_told(refuse):
     told = refuse(65, strategy=rules(let={"x": "foo(close)"}, long={"enter": "x > bar"}, stop={"percent": "sma(close)"}))
-    assert len(told.strip().split("\n")) >= 3
+    places = [int(line.split(":")[3]) for line in told.strip().split("\n")]
+    assert len(places) >= 3 and places == sorted(places), told
 
 
 @pytest.mark.parametrize("execution, place, said", [

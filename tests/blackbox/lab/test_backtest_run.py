@@ -5,6 +5,7 @@ import io
 import json
 import os
 import re
+import socket
 import subprocess
 
 import pytest
@@ -195,6 +196,27 @@ def test_higher_timeframe(run, files, read_csv):
     detail = files.json("x.json", {"intrabar": "detail"})
     walked = run("run", "--strategy", strategy, "--candles", files.folder / "m.csv", "--timeframe", "1h", "--execution", detail, "--json")
     assert walked.returncode == 0 and json.loads(walked.stdout)["result_hash"] == given["result_hash"]
+
+
+def test_several_files(run, files):
+    rows = files.made_up(300)
+    strategy = files.json("s.json", GOLDEN)
+    whole = run("run", "--strategy", strategy, "--candles", files.candles(rows), "--json")
+    parts = run("run", "--strategy", strategy, "--candles", files.candles(rows[150:], "b.csv"), "--candles",
+                files.candles(rows[:150], "a.csv"), "--json")
+    assert parts.stdout == whole.stdout and parts.stderr == ""
+
+
+def test_strategy_from_a_socket(backtestd, files):
+    """Some programs start theirs with sockets as standard streams."""
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        command = [backtestd, "run", "--strategy", "-", "--candles", files.candles(files.made_up(100)), "--json"]
+        program = subprocess.Popen(command, stdin=theirs, stdout=subprocess.PIPE, text=True, env=daemons.environment({}))
+        ours.sendall(json.dumps(GOLDEN).encode())
+        ours.shutdown(socket.SHUT_WR)
+        out, _ = program.communicate(timeout=60)
+    assert program.returncode == 0 and json.loads(out)["bars"] == 100
 
 
 def test_standard_streams(golden, backtestd, files):
