@@ -259,6 +259,18 @@ def test_examples(run, name):
     assert json.loads(done.stdout)["trades"] > 0
 
 
+def test_readme(run):
+    """The example of README.md prints what README.md shows."""
+    with open(os.path.join(TOP, "README.md"), encoding="utf-8") as f:
+        section = f.read().split("## Backtests from files\n")[1].split("\n## ")[0]
+    command, shown = re.search(r"```sh\nbuild/backtestd (.*?)\n```\n\n```\n(.*?)\n```", section, re.DOTALL).groups()
+    words = command.replace("\\\n", " ").split(" --trades")[0].split()
+    done = run(*(os.path.join(TOP, word) if word.startswith("examples/") else word for word in words))
+    printed = done.stdout.replace(f"{TOP}/", "")
+    for line in shown.split("\n"):
+        assert line == "…" or f"{line}\n" in printed, line
+
+
 def test_a_lot_that_is_too_large_is_told(run, files):
     rows = [[row[0], *(round(cell * 1000, 2) for cell in row[1:5]), round(row[5])] for row in files.made_up(200)]
     strategy = files.json("s.json", GOLDEN)
