@@ -60,7 +60,8 @@ class Maker:
             job.columns, job.dynamics = {}, {}
             job.rules, job.columns = strategies.make(r, job.bars, float(job.tick))
             job.size_kind, job.size_at = r.choice(["equity", "cash"]), r.choice(["fill", "close"])
-            share = r.choice([0.25, 1])
+            # Of cash at the close of a bar in which all was invested, doubles know the rounding only.
+            share = 0.25 if (job.size_kind, job.size_at) == ("cash", "close") else r.choice([0.25, 1])
             job.columns["size"] = [share] * self.count
             job.rules["size"] = {job.size_kind: share, **({"at": "close"} if job.size_at == "close" else {})}
         if self.chance(0.4):
@@ -138,9 +139,9 @@ class Maker:
                 job.columns[f"{name}_{kind}"] = self.column(makes[kind])
         job.size_kind = r.choice(["equity", "equity", "cash", "units"])
         job.size_at = r.choice(["fill", "fill", "close"])
-        sizes = {"equity": lambda: round(r.uniform(0.1, 1.5), 2), "cash": lambda: round(r.uniform(0.1, 1.2), 2),
+        sizes = {"equity": lambda: round(r.uniform(0.1, 1.5), 2), "cash": lambda: round(r.uniform(0.1, 0.9 if job.size_at == "close" else 1.2), 2),
                  "units": lambda: round(r.uniform(0.1, 30), 2)}
-        if job.size_kind == "units" or self.chance(0.5):
+        if job.size_kind == "units" or (job.size_kind, job.size_at) == ("cash", "close") or self.chance(0.5):
             job.columns["size"] = self.column(sizes[job.size_kind])
 
     def settings(self):
