@@ -277,8 +277,8 @@ static void check_function(struct check *c, struct parse_node *node)
         struct buf signature = {0};
 
         rules_function_signature(f, &signature);
-        check_fault(c, node, node->args[most], "%s: there are %zu arguments, but the function takes %zu: %s",
-                    check_text(c, node), node->count, most, buf_cstr(&signature));
+        check_fault(c, node, node->args[most], "%s: the function takes %zu argument%s, but has %zu: %s",
+                    check_text(c, node), most, most == 1 ? "" : "s", node->count, buf_cstr(&signature));
         buf_clear(&signature);
     } else if (node->count < most && f->arguments[node->count].fallback == NULL) {
         check_fault(c, node, node, "%s: the %s argument (%s) is missing", check_text(c, node),

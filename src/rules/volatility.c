@@ -55,7 +55,7 @@ static void volatility_bb_lower(struct rules_call *call)
 
 static void volatility_bb_middle(struct rules_call *call)
 {
-    volatility_bollinger(call, 0);
+    window_mean(call, call->in[0], rules_whole(call, 1), call->out);
 }
 
 static void volatility_keltner(struct rules_call *call, double way)

@@ -1,32 +1,40 @@
 #include "rules/window.h"
 
-/* The first block, which has nothing before it, apart: the loop that counts is the other one. */
-static void window_sum_first(const double *x, size_t bars, size_t n, double divisor, double *out)
-{
-    double begin = 0;
+/* A sum, and what rounding has taken from it so far (Knuth's two-sum). */
+struct window_exact {
+    double sum, lost;
+};
 
-    for (size_t i = 0; i < bars; i++) {
-        begin += x[i];
-        out[i] = i + 1 == n ? rules_finite(begin / divisor) : (double)NAN;
-    }
+static inline struct window_exact window_exact_add(struct window_exact a, double x)
+{
+    const double sum = a.sum + x;
+    const double part = sum - a.sum;
+
+    return (struct window_exact){sum, a.lost + ((a.sum - (sum - part)) + (x - part))};
 }
 
+/*
+ * The sums are rounded once, at the end, as TradingView's are. So an average stands still while the market does: else
+ * it would tremble in its last bit, and averages would cross each other by rounding.
+ */
 static void window_sum_by(struct rules_call *call, const double *x, size_t n, double divisor, double *out)
 {
-    double *end = rules_scratch(call, n + 1); /* end[i]: of the block before, from its value i on; end[n] is 0 */
+    /* end[i]: of the block before, from its value i on; end[n] is 0. */
+    struct window_exact *end = arena_zalloc(call->scratch, (n + 1) * sizeof(*end));
 
-    end[n] = 0;
-    window_sum_first(x, call->count < n ? call->count : n, n, divisor, out);
-    for (size_t block = n; block < call->count; block += n) {
+    for (size_t block = 0; block < call->count; block += n) {
         const size_t bars = call->count - block < n ? call->count - block : n;
-        const double *before = x + block - n;
-        double begin = 0;
+        struct window_exact begin = {0, 0};
 
-        for (size_t i = n; i-- > 0;) end[i] = end[i + 1] + before[i];
         for (size_t i = 0; i < bars; i++) {
-            begin += x[block + i];
-            out[block + i] = rules_finite((end[i + 1] + begin) / divisor);
+            begin = window_exact_add(begin, x[block + i]);
+            const struct window_exact all = window_exact_add(end[i + 1], begin.sum);
+
+            out[block + i] = rules_finite((all.sum + (all.lost + begin.lost)) / divisor);
         }
+        if (block == 0) rules_unknown(out, call->count, n - 1);
+        if (bars < n) break;
+        for (size_t i = n; i-- > 0;) end[i] = window_exact_add(end[i + 1], x[block + i]);
     }
     call->steps += 2 * call->count;
 }
@@ -202,7 +210,9 @@ void window_correlation(struct rules_call *call, const double *x, const double *
 /* NaN where either is. */
 static inline double window_larger(double a, double b)
 {
-    return a > b || a != a ? a : b;
+    const bool keeps = (a > b) | (a != a);
+
+    return keeps ? a : b;
 }
 
 void window_extreme(struct rules_call *call, const double *x, size_t n, int sign, double *out)

@@ -71,9 +71,9 @@ static void test_check_arguments(void)
 {
     enter("close > sma(close)", "sma(close): the second argument (length) is missing, in long.enter at column 9");
     enter("atr() > 1", "atr(): the first argument (length) is missing, in long.enter at column 1");
-    enter("sma(close, 3, 4) > 1", "sma(close, 3, 4): there are 3 arguments, but the function takes 2: sma(x, length), "
+    enter("sma(close, 3, 4) > 1", "sma(close, 3, 4): the function takes 2 arguments, but has 3: sma(x, length), "
                                   "in long.enter at column 15");
-    enter("hour(3) > 1", "hour(3): there are 1 arguments, but the function takes 0: hour(), in long.enter at column 6");
+    enter("hour(3) > 1", "hour(3): the function takes 0 arguments, but has 1: hour(), in long.enter at column 6");
     enter("sma(close, 0) > 1", "sma(close, 0): the second argument (length) must be between 1 and 10000, but is 0, in "
                                "long.enter at column 12");
     enter("sma(close, 10001) > 1",

@@ -107,5 +107,31 @@ static void test_window_scale(void)
     }
 }
 
-static const struct unit_test tests[] = {UNIT_TEST(test_window_drift), UNIT_TEST(test_window_scale)};
+/* In a market that stands still averages do, so that none crosses another by rounding. */
+static void test_window_flat(void)
+{
+    static const double prices[] = {0.1, 1812.51, 0.07, 3.3, 100.01};
+    static struct rig rig;
+
+    for (size_t p = 0; p < countof(prices); p++) {
+        rig_make(&rig, 5);
+        for (size_t i = 0; i < RIG_BARS; i++) rig.close[i] = prices[p];
+        for (unsigned n = 2; n < 60; n++) {
+            char expression[40];
+
+            snprintf(expression, sizeof(expression), "sma(close, %u)", n);
+            double *mean = rig_column(&rig.candles, expression);
+
+            for (size_t i = n; i < RIG_BARS; i++) {
+                if (mean[i] != mean[n]) printf("%s of %.17g: %.17g\n", expression, prices[p], mean[i]);
+                CU_ASSERT_EQUAL(mean[i], mean[n]);
+                CU_ASSERT(fabs(mean[i] - prices[p]) <= 2.3e-16 * prices[p]);
+            }
+            free(mean);
+        }
+    }
+}
+
+static const struct unit_test tests[] = {UNIT_TEST(test_window_drift), UNIT_TEST(test_window_scale),
+                                         UNIT_TEST(test_window_flat)};
 const struct unit_part window_part = UNIT_PART(tests);
