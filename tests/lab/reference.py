@@ -255,7 +255,7 @@ def tolerance(name, expected):
     within = 1e-9
     for names, size in ((DAILY, expected.deviation), (("sortino",), expected.downside),
                         (("alpha", "beta"), expected.price_deviation), (("sqn",), expected.pnl_deviation / 10),
-                        (("payoff", "kelly", "profit_factor"), expected.loss),
+                        (("payoff", "kelly", "profit_factor"), expected.mean_profit),
                         (FALLS, float(expected["max_drawdown"]))):
         if name in names and size > 0:
             within = max(within, ROUNDING / size)
