@@ -210,7 +210,9 @@ void window_correlation(struct rules_call *call, const double *x, const double *
 /* NaN where either is. */
 static inline double window_larger(double a, double b)
 {
-    return a > b || a != a ? a : b;
+    const bool keeps = (a > b) | (a != a);
+
+    return keeps ? a : b;
 }
 
 void window_extreme(struct rules_call *call, const double *x, size_t n, int sign, double *out)

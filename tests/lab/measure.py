@@ -11,7 +11,7 @@ YEAR_S = 365.25 * 86400
 class Metrics(dict):
     """With the deviations of daily returns and of profits, on which it depends how many digits some others have."""
 
-    deviation = price_deviation = pnl_deviation = 0.0
+    deviation = price_deviation = pnl_deviation = downside = mean_profit = 0.0
 
 
 def ratio(a, b):
@@ -94,6 +94,9 @@ def trades(m, closed):
     m["worst"], m["worst_fraction"] = min(pnl, default=None), min(share, default=None)
     m["payoff"] = m["avg_win"] / -m["avg_loss"] if wins and losses else None
     m["sqn"] = m["kelly"] = None
+    if wins and losses:
+        least = min(m["avg_win"], -m["avg_loss"])
+        m.mean_profit = least / float(max(t.entry_price * t.quantity for t in closed))
     if n >= 2:
         spread = statistics.stdev(pnl)
         m.pnl_deviation = float(spread / max(t.entry_price * t.quantity for t in closed))
@@ -138,6 +141,7 @@ def daily(m, engine, bars, curve, first):
     m.deviation = spread
     m["volatility"] = spread * math.sqrt(year)
     below = math.fsum(min(x - free, 0) ** 2 for x in r)
+    m.downside = math.sqrt(below / n)
     if below > 1e-28:
         m["sortino"] = (average - free) / math.sqrt(below / n) * math.sqrt(year)
     if spread > 0:

@@ -60,7 +60,8 @@ class Maker:
             job.columns, job.dynamics = {}, {}
             job.rules, job.columns = strategies.make(r, job.bars, float(job.tick))
             job.size_kind, job.size_at = r.choice(["equity", "cash"]), r.choice(["fill", "close"])
-            share = r.choice([0.25, 1])
+            # Of cash at the close of a bar in which all was invested, doubles know the rounding only.
+            share = 0.25 if (job.size_kind, job.size_at) == ("cash", "close") else r.choice([0.25, 1])
             job.columns["size"] = [share] * self.count
             job.rules["size"] = {job.size_kind: share, **({"at": "close"} if job.size_at == "close" else {})}
         if self.chance(0.4):
@@ -138,9 +139,10 @@ class Maker:
                 job.columns[f"{name}_{kind}"] = self.column(makes[kind])
         job.size_kind = r.choice(["equity", "equity", "cash", "units"])
         job.size_at = r.choice(["fill", "fill", "close"])
-        sizes = {"equity": lambda: round(r.uniform(0.1, 1.5), 2), "cash": lambda: round(r.uniform(0.1, 1.2), 2),
+        most = 0.9 if job.size_at == "close" else 1.2
+        sizes = {"equity": lambda: round(r.uniform(0.1, 1.5), 2), "cash": lambda: round(r.uniform(0.1, most), 2),
                  "units": lambda: round(r.uniform(0.1, 30), 2)}
-        if job.size_kind == "units" or self.chance(0.5):
+        if job.size_kind == "units" or (job.size_kind, job.size_at) == ("cash", "close") or self.chance(0.5):
             job.columns["size"] = self.column(sizes[job.size_kind])
 
     def settings(self):
@@ -251,14 +253,12 @@ def compare_trades(engine, answer):
 
 def tolerance(name, expected):
     within = 1e-9
-    if name in ("alpha", "beta") and expected.price_deviation > 0:
-        within = max(within, ROUNDING / expected.price_deviation)
-    if name in DAILY and expected.deviation > 0:
-        within = max(within, ROUNDING / expected.deviation)
-    if name == "sqn" and expected.pnl_deviation > 0:
-        within = max(within, 10 * ROUNDING / expected.pnl_deviation)
-    if name in FALLS:
-        within = max(within, ROUNDING / float(expected["max_drawdown"] or 1))
+    for names, size in ((DAILY, expected.deviation), (("sortino",), expected.downside),
+                        (("alpha", "beta"), expected.price_deviation), (("sqn",), expected.pnl_deviation / 10),
+                        (("payoff", "kelly", "profit_factor"), expected.mean_profit),
+                        (FALLS, float(expected["max_drawdown"]))):
+        if name in names and size > 0:
+            within = max(within, ROUNDING / size)
     return within
 
 

@@ -6,7 +6,7 @@
 #include "scene.h"
 #include "test_engine.h"
 
-enum { WORLD_BARS = 400, WORLD_CASES = 150 };
+enum { WORLD_BARS = 5000, WORLD_CASES = 30, WORLD_OFTEN = 12, WORLD_SELDOM = 4000 };
 
 struct world {
     int64_t time_ms[WORLD_BARS];
@@ -18,6 +18,7 @@ struct world {
     struct engine_job job;
     struct engine_result result;
     uint64_t seed;
+    unsigned once_in; /* so many bars a condition holds */
 };
 
 /* SplitMix64 (Steele, Lea, Flood, 2014). */
@@ -44,7 +45,7 @@ static void world_column(struct world *w, enum rules_output output, double (*mak
 
 static double make_signal(struct world *w)
 {
-    return world_below(w, 12) == 0;
+    return world_below(w, w->once_in) == 0;
 }
 
 /* In quarters: exact in binary, and on the tick. */
@@ -71,7 +72,7 @@ static void world_prices(struct world *w)
 
 static void world_make(struct world *w, uint64_t seed)
 {
-    *w = (struct world){.seed = seed};
+    *w = (struct world){.seed = seed, .once_in = seed % 3 == 0 ? WORLD_SELDOM : WORLD_OFTEN};
     world_prices(w);
     w->candles = (struct candles){.count = WORLD_BARS,
                                   .time_ms = w->time_ms,
