@@ -15,14 +15,15 @@ static const char *strategy_member(size_t index)
     return members[index];
 }
 
-/* More is not told. */
-enum { LOADING_MESSAGES_MAX = RULES_FAULTS_MAX };
+/* More is not told, or only how much it is. */
+enum { LOADING_MESSAGES_MAX = RULES_FAULTS_MAX, STRATEGY_ERROR_BYTES = ERROR_MESSAGE_MAX - 64 };
 
 struct loading {
     struct document document;
     struct arena *arena;
     struct json_members members;
     struct slice parameters;
+    const char *below; /* where the parameters are: a pointer */
     struct rules_override *overrides;
     size_t override_count;
     struct loading_message {
@@ -56,8 +57,26 @@ static bool strategy_is_object(struct slice text)
     return text.data[strspn(text.data, " \t\r\n")] == '{';
 }
 
+/* A document of rules by itself. */
+static bool strategy_is_rules(const struct loading *l)
+{
+    static const char *const members[] = {"long", "short", "let"};
+
+    if (json_members_find(&l->members, SLICE_LIT("kind")).data != NULL) return false;
+    for (size_t i = 0; i < countof(members); i++) {
+        if (json_members_find(&l->members, slice_of(members[i])).data != NULL) return true;
+    }
+    return false;
+}
+
 static void strategy_read_members(struct loading *l, struct strategy *strategy)
 {
+    if (strategy_is_rules(l)) {
+        strategy->kind = SLICE_LIT("rules");
+        l->parameters = l->document.text;
+        return;
+    }
+    l->below = "/parameters";
     for (size_t i = 0; i < l->members.count; i++) {
         const struct json_member *member = &l->members.items[i];
         size_t known = 0;
@@ -127,13 +146,12 @@ static const struct rules_override *strategy_override_of(const struct loading *l
 
 static enum error_code strategy_tell(struct loading *l, bool kind_is_known, const struct rules_faults *faults)
 {
-    const bool has_parameters = l->parameters.data >= l->document.text.data &&
-                                l->parameters.data < l->document.text.data + l->document.text.len;
     enum error_code code = ERROR_USAGE;
 
     for (size_t i = 0; i < faults->count; i++) {
         const struct rules_fault *fault = &faults->items[i];
         const struct rules_override *override = strategy_override_of(l, fault);
+        const char *pointer = arena_printf(l->arena, "%s%.*s", l->below, SLICE_FMT(fault->pointer));
 
         if (override != NULL) {
             loading_tell(l, 0,
@@ -142,16 +160,7 @@ static enum error_code strategy_tell(struct loading *l, bool kind_is_known, cons
             continue;
         }
         code = ERROR_INVALID;
-        if (slice_is(fault->pointer, "") && fault->column == 0) {
-            /* Of the whole: the kind is not known, or the parameters are not an object. */
-            loading_fault(l,
-                          !kind_is_known   ? SLICE_LIT("/kind")
-                          : has_parameters ? SLICE_LIT("/parameters")
-                                           : SLICE_LIT(""),
-                          0, rules_fault_text(fault, l->arena).data);
-            continue;
-        }
-        loading_fault(l, slice_of(arena_printf(l->arena, "/parameters%.*s", SLICE_FMT(fault->pointer))), fault->column,
+        loading_fault(l, kind_is_known ? slice_of(pointer) : SLICE_LIT("/kind"), fault->column,
                       rules_fault_text(fault, l->arena).data);
     }
     return code;
@@ -173,6 +182,10 @@ static int strategy_finish(struct loading *l, enum error_code code, struct error
     if (l->message_count == 0) return 0;
     qsort(l->messages, l->message_count, sizeof(l->messages[0]), loading_order);
     for (size_t i = 0; i < l->message_count; i++) {
+        if (all.len + strlen(l->messages[i].text) > STRATEGY_ERROR_BYTES) {
+            buf_printf(&all, "\nand %zu more", l->message_count - i);
+            break;
+        }
         if (i > 0) buf_add_char(&all, '\n');
         buf_add_str(&all, l->messages[i].text);
     }
@@ -183,7 +196,7 @@ static int strategy_finish(struct loading *l, enum error_code code, struct error
 
 int strategy_load(const struct frame_line *line, struct arena *arena, struct strategy *strategy, struct error *err)
 {
-    struct loading l = {.arena = arena};
+    struct loading l = {.arena = arena, .below = ""};
     struct rules_faults *faults = arena_zalloc(arena, sizeof(*faults));
     enum error_code code = ERROR_INVALID;
     struct slice detail;

@@ -1,5 +1,6 @@
 """backtestd and what is wrong: each thing is told with its place, nothing is computed, and the exit status says whose fault it is."""
 import json
+import re
 
 import pytest
 
@@ -46,6 +47,8 @@ ENTER = {"enter": "close > open"}
     ('{"kind":"rules","parameters":{"params":{"n":3},\n"long":{"enter":"close > open"}}}', "1:45", "not used"),
     ('{"kind":"rules","parameters":{"let":{"a":"b","b":"a"},"long":{"enter":"a > 1"}}}', "1:42", "a -> b -> a"),
     ('{"kind":"rules","parameters":{"long":{"enter":"close"}}}', "1:48", "condition"),
+    ('{"long":{"enter":\n"clos > 1"}}', "2:2", "did you mean close?"),
+    ('{"long":{"enter":"close > 1"},\n"stopp":{}}', "2:9", "did you mean stop?"),
     ('{"kind":"rules","parameters":{"long":{"enter":"close > tf(\\"7h\\", close)"}}}', " tf()", "420 minutes"),
     ('{"kind":"rules","parameters":{"long":{"enter":"\\u0063lose > clos"}}}', "1:61", "did you mean close?"),
 ])
@@ -58,6 +61,12 @@ def test_every_fault_is_told(refuse):
     told = refuse(65, strategy=rules(let={"x": "foo(close)"}, long={"enter": "x > bar"}, stop={"percent": "sma(close)"}))
     places = [int(line.split(":")[3]) for line in told.strip().split("\n")]
     assert len(places) >= 3 and places == sorted(places), told
+
+
+def test_very_many_faults(refuse):
+    told = refuse(65, strategy=rules(let={f"name_{i}": f"foo{i}(close, high, low)" for i in range(60)}, long={"enter": "close > open"}))
+    assert re.search(r"and \d+ more\n$", told), told[-200:]
+    assert all(line.startswith("backtestd run: ") for line in told.strip().split("\n"))
 
 
 @pytest.mark.parametrize("execution, place, said", [

@@ -148,6 +148,14 @@ def test_param_of_rules(run, files):
     assert done.returncode == 64 and "--param m=20: there is no such parameter to set" in done.stderr
 
 
+def test_rules_by_themselves(run, files):
+    document = {"long": {"enter": "close > sma(close, 10)", "exit": "close < sma(close, 10)"}}
+    candles = files.candles(files.made_up(200))
+    whole = run("run", "--strategy", files.json("a.json", {"kind": "rules", "parameters": document}), "--candles", candles, "--json")
+    bare = run("run", "--strategy", files.json("b.json", document), "--candles", candles, "--json")
+    assert bare.returncode == 0 and bare.stdout == whole.stdout
+
+
 def test_capital_and_execution(golden, files):
     base = json.loads(golden("--json").stdout)
     costly = files.json("execution.json", {"capital": 500, "fee": {"percent": 0.1, "fixed": 1}, "slippage": {"ticks": 2}})
