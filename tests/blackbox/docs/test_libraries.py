@@ -57,7 +57,7 @@ def test_debian_12_has_the_oldest_and_13_the_newest(module):
 @pytest.mark.parametrize(("version", "said"), [
     ("0.15", "json-c is too old: version 0.15 is installed, and the oldest that works is 0.16, as Debian 12 has it (package: libjson-c-dev)."),
     (None, "json-c was not found. Debian and Ubuntu: apt install libjson-c-dev."),
-])
+], ids=["too old", "missing"])
 def test_configure_names_what_is_too_old_or_missing(tmp_path, version, said):
     configure = os.path.join(TOP, "configure")
     assert os.path.exists(configure), "there is no configure here: autoreconf -i"
