@@ -137,7 +137,8 @@ class Stack:
 
     def create(self, name, token=None, **options):
         headers = {"Content-Type": "application/json", **({"Authorization": f"Bearer {token}"} if token else {})}
-        return self.request("POST", "/api/v1/strategies", json.dumps({"name": name, "kind": "sma"}), headers, **options)
+        body = json.dumps({"name": name, "kind": "sma"}, ensure_ascii=False).encode()
+        return self.request("POST", "/api/v1/strategies", body, headers, **options)
 
     def status(self):
         """Of /health; 0 where nobody answers."""
