@@ -7,10 +7,11 @@ import sys
 
 import pytest
 
-sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path[:0] = [HERE, os.path.dirname(HERE)]
 
-from support import stack as stacks  # noqa: E402 (the path comes first; tests/common is on it from here)
-from common.checkout import copy_checkout  # noqa: E402
+from common.checkout import copy_checkout  # noqa: E402 (the path comes first)
+from support import stack as stacks  # noqa: E402
 
 
 def flavours():

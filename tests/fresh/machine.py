@@ -9,6 +9,7 @@ import sys
 import time
 
 from common.debian import TRUST_OPTION, Failure, bootstrap, install, machine_mtu, mirror, run as run_here
+from runner import Tally, say
 
 HERE = os.path.dirname(os.path.realpath(__file__))
 RELEASES = {"12": "bookworm", "13": "trixie"}
@@ -86,10 +87,10 @@ def end(process):
 
 
 def run(release, user, steps, scratch, logs):
-    """Makes the machine, takes the steps in it, and ends it. Returns how many checks passed, failed and were skipped."""
+    """Makes the machine, takes the steps in it, and ends it. Returns the Tally of its checks."""
     began = time.monotonic()
     tar = make_root(release, user, scratch)
-    print(f"{release}/{user}: made a bare {RELEASES[release]} ({time.monotonic() - began:.0f} s)", flush=True)
+    say(f"{release}/{user}: made a bare {RELEASES[release]} ({time.monotonic() - began:.0f} s)")
     result = os.path.join(scratch, "result")
     root = os.path.join(scratch, "root")
     os.makedirs(root, exist_ok=True)
@@ -105,7 +106,7 @@ def run(release, user, steps, scratch, logs):
         end(process)
     try:
         with open(result) as f:
-            return json.load(f)
+            return Tally(*json.load(f))
     except (OSError, ValueError):
         raise Failure(f"the machine ended with {process.returncode} before its checks did") from None
     finally:
