@@ -3,7 +3,6 @@ import contextlib
 import json
 import os
 import select
-import signal
 import subprocess
 import sys
 import time
@@ -17,6 +16,7 @@ RELEASES = {"12": "bookworm", "13": "trixie"}
 ADDITIONS = {"root": (), "sudo": ("sudo", "python3-pytest", "python3-psycopg")}
 PACKAGES = ["mmdebstrap", "slirp4netns", "iproute2"]
 NETWORK_SECONDS = 30
+END_SECONDS = 30
 # All that starts in there ends when its first process ends, and that when we do.
 APART = ["setpriv", "--pdeathsig", "KILL", "unshare", "--fork", "--kill-child", "--pid", "--mount", "--mount-proc"]
 
@@ -74,16 +74,16 @@ def network(pid, log):
 
 
 def end(process):
-    """Ends all that runs in there. unshare waits for the first process, and that is gone only when all others are."""
-    try:
-        with open(f"/proc/{process.pid}/task/{process.pid}/children") as f:
-            first = [int(pid) for pid in f.read().split()]
-    except OSError:
-        first = []
-    for pid in first or [process.pid]:
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGKILL)
-    process.wait()
+    """Ends all that runs in there, and waits until it is gone."""
+    first = []
+    if process.poll() is None:
+        with contextlib.suppress(OSError), open(f"/proc/{process.pid}/task/{process.pid}/children") as f:
+            first = [os.pidfd_open(int(pid)) for pid in f.read().split()]
+        process.kill()
+        process.wait()
+    for descriptor in first:  # the first process is gone when all others are
+        select.select([descriptor], [], [], END_SECONDS)
+        os.close(descriptor)
 
 
 def run(release, user, steps, scratch, logs):
