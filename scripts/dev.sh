@@ -58,6 +58,7 @@ follow_make() { # COUNT
         *) printf '%s\n' "$line" >&2 ;;
         esac
     done
+    tell_end
     return "$status"
 }
 
@@ -66,7 +67,8 @@ run_make() { # TARGET…
     { make -s -j"$(nproc)" --no-print-directory "$@" 2>&1 && echo 'ended: 0' || echo 'ended: 1'; } | follow_make "$count"
 }
 
-do_build() {
+do_build() { # [up]
+    for=${1:-}
     step "build"
     began=$(date +%s)
     cd "$top"
@@ -89,14 +91,15 @@ do_build() {
     found=$(for need in cmd:npm pc:cunit; do if has $need; then echo $need; fi; done)
     if [ ! -f Makefile ] || [ "$found" != "$(cat .found 2>/dev/null)" ]; then
         say "    configure"
-        "$top/configure" --quiet >&2
+        if has cmd:npm; then set --; else set -- --without-docs-ui; fi
+        "$top/configure" --quiet "$@" >&2
         echo "$found" >.found
     fi
     run_make stratslabd || die "the program does not build (above)"
     # The rest is Swagger UI, for which npm asks its registry once. `up` goes without where that cannot be reached.
     if ! run_make all; then
-        if [ "${1:-}" != up ]; then die "the build failed (above)"; fi
-        say "    going on without Swagger UI (above): /docs will only link the OpenAPI document"
+        if [ "$for" != up ]; then die "the build failed (above)"; fi
+        say "    going on without Swagger UI (above)"
     fi
     say "    the program is at build/stratslabd ($(elapsed "$began"))"
 }
@@ -138,7 +141,7 @@ do_down() {
 do_up() {
     if pid=$(our_daemon); then die "it is up already (process $pid); $0 down stops it"; fi
     steps=4
-    do_deps "$up_needs"
+    if [ -n "${DATABASE_URL:-}" ]; then do_deps "$build_needs"; else do_deps "$build_needs $server_needs"; fi
     do_build up
     mkdir -p "$dev"
     daemon=
@@ -160,6 +163,9 @@ do_up() {
     export STRATSLAB_AUTH="${STRATSLAB_AUTH:-off}"
     export STRATSLAB_MIGRATIONS_DIR="${STRATSLAB_MIGRATIONS_DIR:-$top/sql/migrations}"
     export STRATSLAB_DOCS_DIR="${STRATSLAB_DOCS_DIR:-$build/docs-ui/files}"
+    if [ ! -d "$STRATSLAB_DOCS_DIR" ]; then
+        say "    /docs will only link the OpenAPI document: $0 docs adds Swagger UI (npm, 230 MB, if it is missing)"
+    fi
     step "the daemon on $STRATSLAB_LISTEN; Ctrl-C ends it"
     setsid setpriv --pdeathsig TERM "$build/stratslabd" serve </dev/null &
     daemon=$!
@@ -288,6 +294,10 @@ do_test() { # [quick]
     began=$(date +%s)
     run_make check-programs || die "the tests do not build (above)"
     say "    built ($(elapsed "$began"))"
+    if ! has debian-server:; then
+        STRATSLAB_TEST_PGBIN=$(server_programs)
+        export STRATSLAB_TEST_PGBIN
+    fi
     scratch=$(mktemp -d)
     docker_tests='' passed=0 failed=0 skipped=0
     trap end_test EXIT

@@ -14,17 +14,17 @@ pc:libcrypto   libssl-dev
 pc:json-c      libjson-c-dev
 pc:libllhttp   libllhttp-dev
 pc:zlib        zlib1g-dev
+cmd:setpriv    util-linux
 '
 # A server: the system's, else one of our own (unpack_server).
-up_needs="$build_needs
-cmd:psql       postgresql-client
-cmd:setpriv    util-linux
+server_needs='
 server:        a-server
-"
+cmd:psql       postgresql-client
+'
 docs_needs='
 cmd:npm        npm
 '
-quick_needs="$up_needs
+quick_needs="$build_needs $server_needs
 pc:cunit       libcunit1-dev
 py:pytest      python3-pytest
 py:xdist       python3-pytest-xdist
@@ -92,8 +92,8 @@ follow_apt() {
         'ended: '*) status=${line#ended: } ;;
         dlstatus:* | pmstatus:*)
             percent=$(echo "$line" | sed -n 's/^..status:.*:\([0-9]\{1,3\}\)\.[0-9]*:.*/\1/p')
-            case $line in dl*) doing=fetching ;; *) doing=installing ;; esac
-            if [ -n "$percent" ]; then tell $doing "$percent" 100; fi
+            case $line in pm*) doing=installing ;; esac
+            if [ -n "$percent" ]; then tell "$doing" "$percent" 100; fi
             ;;
         *' newly installed, '*) new=${line#*upgraded, } && new=${new%% *} ;;
         'Need to get '*) fetched=${line#Need to get } && fetched=${fetched%% of archives*} && fetched=${fetched##*/} ;;
@@ -104,13 +104,15 @@ follow_apt() {
         *) echo "$line" >>"$apt_log" ;;
         esac
     done
+    tell_end
     return "$status"
 }
 
 # apt-get. Where it fails the end of what it said is shown.
 apt_run() {
     apt_log=$(mktemp)
-    new=0 fetched='nothing'
+    new=0 fetched='nothing' doing=fetching
+    if [ "$1" = update ]; then doing="reading apt's lists"; fi
     if { as_root env DEBIAN_FRONTEND=noninteractive LC_ALL=C apt-get -y -o APT::Status-Fd=1 "$@" 2>&1 && echo 'ended: 0' ||
         echo 'ended: 1'; } </dev/null | follow_apt; then
         rm -f "$apt_log"
@@ -263,7 +265,7 @@ install_idle() {
 install_needs() {
     packages=$(missing "$1" | sort -u)
     [ -n "$packages" ] || return 0
-    say "    missing: $(echo "$packages" | sed 's/^a-server$/a PostgreSQL server/' | paste -sd ' ' - | sed 's/ \(a PostgreSQL server\)/ \1/')"
+    say "    missing: $(echo "$packages" | sed 's/^a-server$/a PostgreSQL server/' | paste -sd , - | sed 's/,/, /g')"
     command -v apt-get >/dev/null || die "there is no apt here: install these, or what your system calls them, by hand"
     if [ "$(id -u)" != 0 ] && ! command -v sudo >/dev/null; then
         die "installing needs root, and there is no sudo: run this as root: $0 deps"

@@ -14,18 +14,20 @@ step() {
     say "$step_number/$steps $*"
 }
 
-# tell WHAT DONE OF: how far WHAT is: a line that is written over on a terminal, elsewhere a line at each quarter.
-told=-1
+# tell WHAT DONE OF: how far WHAT is: a line that is written over on a terminal, elsewhere a line at each quarter. tell_end
+# takes the line away.
+told=
 tell() {
     percent=$((100 * $2 / ($3 > 0 ? $3 : 1)))
+    quarter="$1 $((percent / 25))"
     if [ -t 2 ]; then
         printf '\rdev.sh:     %s: %d %%\033[K' "$1" $percent >&2
-        if [ $percent -ge 100 ] && [ "$told" != "$1 4" ]; then printf '\n' >&2; fi
-    elif [ "$told" != "$1 $((percent / 25))" ]; then
+    elif [ "$told" != "$quarter" ] && [ $percent -ge 25 ]; then
         printf 'dev.sh:     %s: %d %%\n' "$1" $percent >&2
     fi
-    told="$1 $((percent / 25))"
+    told=$quarter
 }
+tell_end() { if [ -t 2 ]; then printf '\r\033[K' >&2; fi; }
 
 # In $scratch, a folder that is gone when leave_scratch is called, or the script ends. The user _apt can read it.
 enter_scratch() {
