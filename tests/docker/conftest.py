@@ -10,7 +10,7 @@ import pytest
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [HERE, os.path.dirname(HERE)]
 
-from common.checkout import copy_checkout  # noqa: E402 (the path comes first)
+from runner.checkout import copy_checkout  # noqa: E402 (the path comes first)
 from support import stack as stacks  # noqa: E402
 
 

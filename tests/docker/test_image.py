@@ -7,7 +7,7 @@ import subprocess
 import tarfile
 
 import pytest
-from common.checkout import copy_checkout
+from runner.checkout import copy_checkout
 from support.stack import docker, environment, inspect
 
 RUNTIME_BYTES_MAX = 20_000_000

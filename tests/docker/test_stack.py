@@ -5,7 +5,7 @@ import re
 import socket
 
 import pytest
-from common.checkout import TOP, copy_checkout
+from runner.checkout import TOP, copy_checkout
 from support.stack import Stack, docker, inspect, wait_until
 
 MIGRATIONS = sorted(re.match(r"\d+", name).group() for name in os.listdir(os.path.join(TOP, "sql/migrations"))

@@ -7,8 +7,8 @@ import subprocess
 import sys
 import time
 
-from common.debian import TRUST_OPTION, Failure, bootstrap, install, machine_mtu, mirror, run as run_here
 from runner import Tally, say
+from runner.debian import TRUST_OPTION, Failure, bootstrap, install, machine_mtu, mirror, run as run_here
 
 HERE = os.path.dirname(os.path.realpath(__file__))
 RELEASES = {"12": "bookworm", "13": "trixie"}

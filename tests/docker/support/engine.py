@@ -7,7 +7,7 @@ import subprocess
 import tempfile
 import time
 
-from common.debian import Failure, install, machine_mtu
+from runner.debian import Failure, install, machine_mtu
 
 START_SECONDS = 60
 STOP_SECONDS = 60

@@ -5,7 +5,7 @@ import shutil
 import subprocess
 import tempfile
 
-from common.debian import CERTIFICATES_THERE, KEYRING, TRUST_OPTION, TRUST_VARIABLE, bootstrap, install, mirror, run
+from runner.debian import CERTIFICATES_THERE, KEYRING, TRUST_OPTION, TRUST_VARIABLE, bootstrap, install, mirror, run
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 LABEL = "net.stratslab.stand-in"
