@@ -55,7 +55,7 @@ follow_make() { # COUNT
             if [ $compiled -le "$1" ]; then tell compiling $compiled "$1"; fi
             ;;
         '  '[A-Z]*) ;;
-        *) printf '%s\n' "$line" >&2 ;;
+        *) tell_end && printf '%s\n' "$line" >&2 ;;
         esac
     done
     tell_end

@@ -99,6 +99,7 @@ follow_apt() {
         'Need to get '*) fetched=${line#Need to get } && fetched=${fetched%% of archives*} && fetched=${fetched##*/} ;;
         'After this operation, '*)
             disk=${line#After this operation, }
+            tell_end
             say "    $new packages, $fetched to fetch, ${disk%% of*} on the disk"
             ;;
         *) echo "$line" >>"$apt_log" ;;
@@ -270,7 +271,7 @@ install_needs() {
     if [ "$(id -u)" != 0 ] && ! command -v sudo >/dev/null; then
         die "installing needs root, and there is no sudo: run this as root: $0 deps"
     fi
-    apt_run update || say "apt-get update had failures (above); going on with what it knows"
+    apt_run update -o APT::Update::Error-Mode=any || say "apt-get update had failures (above); going on with what it knows"
     plain=
     idle=
     for package in $packages; do
