@@ -5,9 +5,10 @@ import re
 import socket
 
 import pytest
-from support.stack import Stack, copy_checkout, docker, inspect, wait_until
+from runner.checkout import TOP, copy_checkout
+from support.stack import Stack, docker, inspect, wait_until
 
-MIGRATIONS = sorted(re.match(r"\d+", name).group() for name in os.listdir(os.path.join(copy_checkout.__globals__["TOP"], "sql/migrations"))
+MIGRATIONS = sorted(re.match(r"\d+", name).group() for name in os.listdir(os.path.join(TOP, "sql/migrations"))
                     if name.endswith(".sql"))
 
 

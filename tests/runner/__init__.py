@@ -36,7 +36,9 @@ def settle():
     python = named.stdout.strip()
     if named.returncode != 0:
         sys.exit(1)
-    if os.path.realpath(python) != os.path.realpath(sys.executable):
+    # Asked by its own name for itself: a virtual environment's is a link to the system's and yet another.
+    itself = subprocess.run([python, "-c", "import sys; print(sys.executable)"], stdout=subprocess.PIPE, text=True).stdout.strip()
+    if itself != sys.executable:
         os.execv(python, [python, *sys.argv])
     lacks = subprocess.run([rule, "lacks"], stdout=subprocess.PIPE, text=True).stdout.split()
     if lacks:
