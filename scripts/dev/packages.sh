@@ -192,7 +192,7 @@ install_llhttp() {
         head -n 1)
     keyring=/usr/share/keyrings/debian-archive-keyring.gpg
     if [ -z "$uri" ] || [ ! -f $keyring ]; then
-        die "libllhttp-dev (9.1 or newer) is missing, this system has no package of it, and it is not a Debian whose" \
+        die "libllhttp-dev (9.2 or newer) is missing, this system has no package of it, and it is not a Debian whose" \
             "mirror could be asked for Debian 13's. Install llhttp so that pkg-config finds libllhttp."
     fi
     say "    libllhttp-dev is not in this release: taking Debian 13's from this machine's mirror"
