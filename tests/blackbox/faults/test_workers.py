@@ -7,12 +7,15 @@ import shutil
 import signal
 import socket
 import subprocess
+import tempfile
 import time
 
 import pytest
 from support import processes
+from support.daemon import MIGRATIONS
 from support.executables import plain_build
 from support.load import CLOSED, Load, Writes
+from support.namespaces import unshare
 from support.wait import SLOWNESS, wait_until
 
 PATH = "/api/v1/strategies"
@@ -226,11 +229,25 @@ def test_a_worker_runs_out_of_memory(daemon, stratslabd):
     assert set(load.fates) == {200} and d.status()["pid"] == d.pid
 
 
-def test_fork_is_refused(start_daemon, database, stratslabd):
-    program = f"setpriv --reuid=65534 --regid=65534 --clear-groups {stratslabd}" if ROOT else stratslabd
-    if ROOT and subprocess.run([*program.split(), "--version"], capture_output=True, check=False).returncode != 0:
-        pytest.skip("the user nobody may not run the program here")
-    d = start_daemon("serve", program=program, DATABASE_URL=database.url, log_access="off")
+@pytest.fixture
+def anybody_s(stratslabd):
+    """The program and the migrations where every user may read them: a checkout may be for its owner alone."""
+    folder = tempfile.mkdtemp(prefix="stratslab-anybody.", dir="/tmp")
+    program, migrations = os.path.join(folder, "stratslabd"), os.path.join(folder, "migrations")
+    shutil.copy(stratslabd, program)
+    shutil.copytree(MIGRATIONS, migrations)
+    for path in (folder, program, migrations):
+        os.chmod(path, 0o755)
+    for name in os.listdir(migrations):
+        os.chmod(os.path.join(migrations, name), 0o644)
+    yield program, migrations
+    shutil.rmtree(folder)
+
+
+def test_fork_is_refused(start_daemon, database, anybody_s):
+    program, migrations = anybody_s
+    program = f"setpriv --reuid=65534 --regid=65534 --clear-groups {program}" if ROOT else program
+    d = start_daemon("serve", program=program, DATABASE_URL=database.url, log_access="off", migrations_dir=migrations, docs_url="off")
     victim = wait_workers(d, 2)[0]
     allow = [*program.split()[:-1], "prlimit", f"--pid={d.pid}"]  # as the same user
     with open(f"/proc/{d.pid}/limits", encoding="ascii") as f:
@@ -298,14 +315,6 @@ def test_the_clock_is_set_back(daemon, stratslabd, tmp_path):
 
 
 # ---- where it runs ----
-
-def unshare(*options):
-    """The command for a program in namespaces of its own; a skip where the system does not let us."""
-    command = ["unshare", *([] if ROOT else ["--map-root-user"]), *options]
-    if shutil.which("unshare") is None or subprocess.run([*command, "true"], capture_output=True, check=False).returncode != 0:
-        pytest.skip(f"{' '.join(command)} is not possible here")
-    return command
-
 
 def test_as_pid_1_it_reaps_strangers(start_daemon, database, stratslabd):
     command = unshare("--pid", "--fork", "--mount-proc", "--kill-child")

@@ -136,7 +136,7 @@ void test_string_every_character(void)
 
         for (unsigned code = first; code < first + CODES_PER_BODY; code++) {
             const bool is_surrogate = code >= 0xd800 && code <= 0xdfff;
-            char character[4];
+            char character[4] = {0};
 
             if (code == 0 || is_surrogate) continue;
             field.min_length = ++field.max_length;
