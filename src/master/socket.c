@@ -86,15 +86,18 @@ static int socket_add_inet(struct sockets *sockets, const struct conf_address *a
     rc = getaddrinfo(address->host[0] == '\0' ? NULL : address->host, port, &hints, &found);
     if (rc != 0) return error_set(err, ERROR_SYSTEM, "cannot listen on %s: %s", address->text, gai_strerror(rc));
     for (const struct addrinfo *at = found; at != NULL; at = at->ai_next) {
-        if (socket_add(sockets, address, at->ai_addr, at->ai_addrlen, err) == 0) continue;
+        if (socket_add(sockets, address, at->ai_addr, at->ai_addrlen, err) == 0) {
+            /* The kernel binds "::" all the same. */
+            if (at->ai_family == AF_INET6 && found->ai_next == NULL && socket_without_ipv6()) {
+                log_warning("nobody can reach this address: IPv6 is off on this machine",
+                            LOG_STR("listen", address->text));
+            }
+            continue;
+        }
         /* "localhost" and "*" have an IPv6 address also where the machine has no IPv6. */
         if ((errno == EAFNOSUPPORT || errno == EADDRNOTAVAIL) && found->ai_next != NULL) continue;
         freeaddrinfo(found);
         return -1;
-    }
-    /* The kernel binds "::" all the same. */
-    if (found->ai_family == AF_INET6 && found->ai_next == NULL && socket_without_ipv6()) {
-        log_warning("nobody can reach this address: IPv6 is off on this machine", LOG_STR("listen", address->text));
     }
     freeaddrinfo(found);
     return sockets->count > before ? 0 : -1;

@@ -45,6 +45,8 @@ def pooler(database):
         with open(f"{folder}/pgbouncer.ini", "w", encoding="ascii") as f:
             f.write(f'[databases]\n{database.name} = host={own["host"]} port={own["port"]}\n[pgbouncer]\n')
             f.writelines(f"{name} = {value}\n" for name, value in settings.items())
+        for name in ("users.txt", "pgbouncer.ini"):  # which another user reads, whatever our umask
+            os.chmod(f"{folder}/{name}", 0o644)
         # Since 1.23 SIGTERM waits for every client to go.
         services.append(Service([PROGRAM, f"{folder}/pgbouncer.ini"], port, f"{folder}/log", end=signal.SIGQUIT))
         return make_url({**own, "host": "127.0.0.1", "port": str(port)}), services[-1]

@@ -121,8 +121,10 @@ class Browser:
             f.write(base64.b64decode(picture))
 
     def console(self):
-        """What the page has had written to the console since the last look: errors, violations of policies, and the like."""
-        return [f"{line['level']} {line['message']}" for line in self._call("POST", f"{self.session}/se/log", {"type": "browser"})]
+        """What the page has had written to the console since the last look: errors, violations of policies, and the like. The browser's
+        own pages write there too, where it is slow."""
+        lines = [f"{line['level']} {line['message']}" for line in self._call("POST", f"{self.session}/se/log", {"type": "browser"})]
+        return [line for line in lines if not line.partition(" ")[2].startswith("chrome://")]
 
     def requests(self):
         """The addresses that pages have asked for since the last look, but for data: and the browser's own pages."""
