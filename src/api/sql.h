@@ -18,6 +18,7 @@
     " GROUP BY n.next"
 
 /* The path's {id}. */
+/* clang-format off */
 #define API_PARAM_ID                                         \
     {                                                        \
         .in = API_IN_PATH, .type = DB_TYPE_UUID,             \
@@ -44,10 +45,12 @@
             .description = "Items a page",        \
         },                                        \
     }
+/* clang-format on */
 
 #define API_CURSOR_DESCRIPTION "Cursor: what the page before calls next"
 
 /* The cursor of a list that is ordered by id. */
+/* clang-format off */
 #define API_PARAM_AFTER_ID                         \
     {                                              \
         .in = API_IN_QUERY, .type = DB_TYPE_UUID,  \
@@ -58,5 +61,6 @@
             .description = API_CURSOR_DESCRIPTION, \
         },                                         \
     }
+/* clang-format on */
 
 #endif

@@ -59,10 +59,12 @@ static const char *const strategy_statuses[] = {"draft", "active", "archived", N
         .description = "Archived strategies free their name",                                                 \
     }
 
+/* clang-format off */
 #define STRATEGY_CREATED_AT                                                                                \
     {                                                                                                      \
         .name = "created_at", .type = JSON_TYPE_STRING, .format = JSON_FORMAT_DATE_TIME, .read_only = true \
     }
+/* clang-format on */
 
 static const struct json_field strategy_fields[] = {
     {.name = "id", .type = JSON_TYPE_STRING, .format = JSON_FORMAT_UUID, .read_only = true},
@@ -98,10 +100,12 @@ static const struct json_schema strategy_version_schema = {
     .count = countof(strategy_version_fields),
 };
 
+/* clang-format off */
 #define PARAM_IF_MATCH                                                                    \
     {                                                                                     \
         .in = API_IN_IF_MATCH, .type = DB_TYPE_INT8_ARRAY, .field = {.name = "If-Match" } \
     }
+/* clang-format on */
 static const struct api_param strategies_list_params[] = {
     API_PARAM_LIMIT,
     API_PARAM_AFTER_ID,

@@ -13,6 +13,8 @@
 #define countof(array) (sizeof(array) / sizeof((array)[0]))
 
 /* The struct that holds `member` at `ptr`. */
+/* clang-format off */
 #define container_of(ptr, type, member) ((type *)(void *)((char *)(ptr)-offsetof(type, member)))
+/* clang-format on */
 
 #endif

@@ -6,8 +6,8 @@
 
 #include "base/attr.h"
 
-#define US(n) ((n)*1000ULL)
-#define MS(n) ((n)*1000000ULL)
+#define US(n) (1000ULL * (n))
+#define MS(n) (1000000ULL * (n))
 
 /* From an answer out of memory (under 100 µs) over a query (1 ms) to the time-outs (seconds): two or three a decade. */
 const uint64_t metrics_bounds_ns[METRICS_BUCKETS - 1] = {

@@ -10,10 +10,25 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "base/log.h"
 #include "master/holder.h"
 
 enum { SOCKET_BACKLOG = 4096 }; /* the kernel cuts it to net.core.somaxconn */
 
+/* Where IPv6 is off, nothing has such an address: the kernel's list of them is empty, or not there. */
+static bool socket_without_ipv6(void)
+{
+    FILE *file;
+    bool is_empty;
+
+    if (access("/proc/self/net/dev", R_OK) != 0) return false; /* without /proc nobody knows */
+    file = fopen("/proc/self/net/if_inet6", "re");
+    is_empty = file == NULL || getc(file) == EOF;
+    if (file != NULL) fclose(file);
+    return is_empty;
+}
+
+/* Leaves errno as it was. */
 static int socket_fail(struct error *err, const struct conf_address *address, int fd, const char *what)
 {
     int saved = errno;
@@ -25,14 +40,19 @@ static int socket_fail(struct error *err, const struct conf_address *address, in
     if (saved == EADDRINUSE) {
         bool known = address->path == NULL && holder_find(address->port, holder);
 
-        return error_set(err, ERROR_SYSTEM, "%s %s: it is in use%s%s. Stop that process, or listen elsewhere.", what,
-                         address->text, known ? " by " : "", known ? holder : "");
+        (void)error_set(err, ERROR_SYSTEM, "%s %s: it is in use%s%s. Stop that process, or listen elsewhere.", what,
+                        address->text, known ? " by " : "", known ? holder : "");
+    } else if (saved == EACCES && address->path == NULL && address->port < 1024) {
+        (void)error_set(err, ERROR_SYSTEM,
+                        "%s %s: permission denied. Ports below 1024 need root or CAP_NET_BIND_SERVICE.", what,
+                        address->text);
+    } else if (address->path == NULL && (saved == EADDRNOTAVAIL || saved == EAFNOSUPPORT)) {
+        (void)error_set(
+            err, ERROR_SYSTEM, "%s %s: %s. Listen on an address that is here; * is all of them.", what, address->text,
+            strchr(address->host, ':') != NULL && socket_without_ipv6() ? "IPv6 is off on this machine"
+                                                                        : "this machine has no such address");
     }
-    if (saved == EACCES && address->path == NULL && address->port < 1024) {
-        return error_set(err, ERROR_SYSTEM,
-                         "%s %s: permission denied. Ports below 1024 need root or CAP_NET_BIND_SERVICE.", what,
-                         address->text);
-    }
+    errno = saved;
     return -1;
 }
 
@@ -66,7 +86,14 @@ static int socket_add_inet(struct sockets *sockets, const struct conf_address *a
     rc = getaddrinfo(address->host[0] == '\0' ? NULL : address->host, port, &hints, &found);
     if (rc != 0) return error_set(err, ERROR_SYSTEM, "cannot listen on %s: %s", address->text, gai_strerror(rc));
     for (const struct addrinfo *at = found; at != NULL; at = at->ai_next) {
-        if (socket_add(sockets, address, at->ai_addr, at->ai_addrlen, err) == 0) continue;
+        if (socket_add(sockets, address, at->ai_addr, at->ai_addrlen, err) == 0) {
+            /* The kernel binds "::" all the same. */
+            if (at->ai_family == AF_INET6 && found->ai_next == NULL && socket_without_ipv6()) {
+                log_warning("nobody can reach this address: IPv6 is off on this machine",
+                            LOG_STR("listen", address->text));
+            }
+            continue;
+        }
         /* "localhost" and "*" have an IPv6 address also where the machine has no IPv6. */
         if ((errno == EAFNOSUPPORT || errno == EADDRNOTAVAIL) && found->ai_next != NULL) continue;
         freeaddrinfo(found);

@@ -7,9 +7,11 @@ import sys
 
 import pytest
 
-sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path[:0] = [HERE, os.path.dirname(HERE)]
 
-from support import stack as stacks  # noqa: E402 (the path comes first)
+from runner.checkout import copy_checkout  # noqa: E402 (the path comes first)
+from support import stack as stacks  # noqa: E402
 
 
 def flavours():
@@ -30,7 +32,7 @@ def flavours():
 @pytest.fixture(scope="session")
 def checkout(tmp_path_factory):
     """A copy that the tests build from and do not change."""
-    return stacks.copy_checkout(str(tmp_path_factory.mktemp("checkout")))
+    return copy_checkout(str(tmp_path_factory.mktemp("checkout")))
 
 
 @pytest.fixture(scope="session")
@@ -63,7 +65,7 @@ def any_compose():
 
 @contextlib.contextmanager
 def a_stack(compose, folder, **settings):
-    one = stacks.Stack(compose, stacks.copy_checkout(str(folder)), **settings)
+    one = stacks.Stack(compose, copy_checkout(str(folder)), **settings)
     try:
         yield one
     finally:

@@ -7,7 +7,8 @@ import subprocess
 import tarfile
 
 import pytest
-from support.stack import copy_checkout, docker, environment, inspect
+from runner.checkout import copy_checkout
+from support.stack import docker, environment, inspect
 
 RUNTIME_BYTES_MAX = 20_000_000
 CONTEXT_BYTES_MAX = 4_000_000

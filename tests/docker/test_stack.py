@@ -5,9 +5,10 @@ import re
 import socket
 
 import pytest
-from support.stack import Stack, copy_checkout, docker, inspect, wait_until
+from runner.checkout import TOP, copy_checkout
+from support.stack import Stack, docker, inspect, wait_until
 
-MIGRATIONS = sorted(re.match(r"\d+", name).group() for name in os.listdir(os.path.join(copy_checkout.__globals__["TOP"], "sql/migrations"))
+MIGRATIONS = sorted(re.match(r"\d+", name).group() for name in os.listdir(os.path.join(TOP, "sql/migrations"))
                     if name.endswith(".sql"))
 
 
@@ -18,6 +19,21 @@ def assert_docs(stack):
     assert any("swagger-ui-bundle.js?v=" in address for address in files), page
     for address in files:
         assert stack.get(address).status == 200
+
+
+TEXT = "Größe 漢字 😀"  # beyond ASCII, of two to four bytes a character
+
+
+def assert_keeps_text(stack, token=None):
+    """Text beyond ASCII comes back as it went, raw and escaped: what judges it is the image's own libraries."""
+    headers = {"Content-Type": "application/json", **({"Authorization": f"Bearer {token}"} if token else {})}
+    for is_escaped in (False, True):
+        text = {"name": f"{TEXT} {is_escaped}", "description": TEXT, "parameters": {TEXT: [TEXT]}}
+        body = json.dumps({"kind": "sma", **text}, ensure_ascii=is_escaped).encode()
+        made = stack.request("POST", "/api/v1/strategies", body, headers)
+        assert made.status == 201, made.text
+        read = stack.request("GET", made.headers["Location"], headers=headers)
+        assert read.status == 200 and {key: read.json()[key] for key in text} == text, read.text
 
 
 def test_compose_files_are_valid(stack):
@@ -63,7 +79,7 @@ def test_up_from_nothing(stack):
     stack.run("exec", "-T", "postgres", "pg_isready")
     assert "serving" in stack.run("logs", "--tail=50", "api").stdout
     assert stack.exec("stratslabd", "health").returncode == 0
-    assert stack.create("first").status == 201
+    assert_keeps_text(stack)
     assert_docs(stack)
     # Published for this machine only.
     for service in ("api", "postgres"):
@@ -81,11 +97,11 @@ def test_up_from_nothing(stack):
 
 def test_data_survives_down_but_not_down_v(stack):
     stack.start()
-    assert stack.create("kept").status == 201
+    assert stack.create(TEXT).status == 201
     stack.down()
     stack.up()
     stack.wait_healthy()
-    assert [item["name"] for item in stack.get("/api/v1/strategies").json()["items"]] == ["kept"]
+    assert [item["name"] for item in stack.get("/api/v1/strategies").json()["items"]] == [TEXT]
     stack.down("-v")
     assert docker("volume", "inspect", f"{stack.project}_postgres_data", check=False).returncode != 0
     stack.start()
@@ -181,6 +197,7 @@ def test_production_file(stack, images):
     assert stack.create("in production").status == 401
     token = stack.exec("stratslabd", "token", "create", "tests", "--scope=read", "--scope=write").stdout.strip()
     wait_until(lambda: stack.create("in production", token=token).status == 201, 20, "the token to be known")
+    assert_keeps_text(stack, token)
     assert_docs(stack)
     stack.run("restart", "postgres")
     stack.wait_status(200)

@@ -246,7 +246,7 @@ static void client_send(struct run *run, const uint8_t *data, size_t size, unsig
 
         if (sent > 0) {
             at += (size_t)sent;
-        } else if (errno != EAGAIN) {
+        } else if (sent == 0 || errno != EAGAIN) {
             return;
         }
         open = turn(run);

@@ -26,6 +26,17 @@ void unit_assert_int(const char *file, unsigned line, long long found, long long
     unit_assert(found == expected, file, line, what);
 }
 
+FILE *unit_open(const char *path, const char *mode)
+{
+    FILE *file = fopen(path, mode);
+
+    if (file == NULL) {
+        perror(path);
+        exit(EXIT_FAILURE);
+    }
+    return file;
+}
+
 int unit_main(const char *room, const struct unit_test *tests, size_t count)
 {
     const struct unit_part part = {tests, count};

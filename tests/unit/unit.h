@@ -10,6 +10,7 @@
 #define UNIT_H
 
 #include <CUnit/CUnit.h>
+#include <stdio.h>
 
 #include "base/attr.h"
 #include "base/slice.h"
@@ -19,10 +20,12 @@ struct unit_test {
     void (*run)(void);
 };
 
+/* clang-format off */
 #define UNIT_TEST(function) \
     {                       \
 #function, function \
     }
+/* clang-format on */
 
 /* The tests of one file of a program that has several. */
 struct unit_part {
@@ -30,13 +33,18 @@ struct unit_part {
     size_t count;
 };
 
+/* clang-format off */
 #define UNIT_PART(tests)      \
     {                         \
         tests, countof(tests) \
     }
+/* clang-format on */
 
 int unit_main(const char *room, const struct unit_test *tests, size_t count);
 int unit_main_parts(const char *room, const struct unit_part *const *parts, size_t count);
+
+/* fopen(3) of a file that must be there: where it is not, the program ends. */
+FILE *unit_open(const char *path, const char *mode);
 
 /* Assertions that say what was found. */
 void unit_assert_str(const char *file, unsigned line, struct slice found, struct slice expected);

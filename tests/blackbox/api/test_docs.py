@@ -7,6 +7,7 @@ from html.parser import HTMLParser
 from signal import SIGKILL
 
 import pytest
+from support import docs_ui
 from support.wait import wait_until
 
 TYPES = {"css": "text/css", "js": "text/javascript", "svg": "image/svg+xml", "txt": "text/plain"}
@@ -167,9 +168,7 @@ def test_without_swagger_ui(daemon, tmp_path, spoil, words, stratslabd):
     """A page of our own, which links the document; and the log says why. Needs no npm: the files may be anything."""
     folder = tmp_path / "docs"
     folder.mkdir()
-    for name in ("docs.css", "docs.js", "favicon.svg", "licences.txt", "swagger-ui-bundle.js", "swagger-ui.css"):
-        with gzip.open(folder / f"{name}.gz", "wb") as f:
-            f.write(os.urandom(4000))
+    docs_ui.make_up(folder)
     spoil(folder)
     service = daemon(docs_dir=folder, workers=1)
     assert words in service.wait_log("there is no Swagger UI.*").group(0)

@@ -1,7 +1,9 @@
 """The strategies resource, as api.md describes it."""
 import concurrent.futures
+import json
 import re
 import uuid
+from urllib.parse import quote
 
 import pytest
 
@@ -72,12 +74,44 @@ def test_numbers_keep_their_digits(daemon):
     assert b"0.10000000000000000001" in answer.body and b"123456789012345678901234567890" in answer.body
 
 
-def test_text_of_every_plane_comes_back_as_it_went(daemon):
+@pytest.mark.parametrize("is_escaped", [False, True], ids=["raw", "escaped"])
+def test_text_of_every_plane_comes_back_as_it_went(daemon, is_escaped):
     d = daemon()
-    name = "\u0001 \"\\/ é 漢 \U0001f600 <b>&amp;"
-    item = make(d, name=name, description=name * 20)
-    assert item["name"] == name and item["description"] == name * 20
-    assert d.request("GET", f"{PATH}/{item['id']}").json()["name"] == name
+    name = "\u0001 \"\\/ Größe é 漢字 \x7f\u0080\u07ff\uffff\U0001f600\U0010ffff <b>&amp;"
+    text = {"name": name, "description": name * 20, "parameters": {name: [name, {"漢": "Größe 漢字 😀"}]}}
+
+    def send(method, path, body, **headers):
+        return d.request(method, path, json.dumps(body, ensure_ascii=is_escaped), {"Content-Type": "application/json", **headers})
+
+    def assert_is(answer, status, expected):
+        assert answer.status == status, answer.text
+        assert {key: answer.json()[key] for key in expected} == expected
+
+    made = send("POST", PATH, {"kind": "k", **text})
+    assert_is(made, 201, text)
+    path = made.headers["Location"]
+    assert_is(d.request("GET", path), 200, text)
+    assert names(d.request("GET", PATH)) == [name]
+    for part in ("Größe", "漢字", "\U0001f600\U0010ffff"):
+        assert names(d.request("GET", f"{PATH}?q={quote(part)}")) == [name]
+    assert names(d.request("GET", f"{PATH}?q={quote('Grösse')}")) == []
+    # A change, and its twin in the history.
+    assert_is(send("PATCH", path, {"name": "😀", "parameters": {name: None, "ß": "ß"}}, **MERGE), 200,
+              {"name": "😀", "description": text["description"], "parameters": {"ß": "ß"}})
+    assert_is(send("PUT", path, {"kind": "k", **text, "name": "漢字"}, **{"If-Match": '"2"'}), 200, {**text, "name": "漢字"})
+    assert [item["name"] for item in d.request("GET", f"{path}/versions").json()["items"]] == ["漢字", "😀", name]
+
+
+@pytest.mark.parametrize("character", ["a", "ß", "漢", "😀"])
+@pytest.mark.parametrize("is_escaped", [False, True], ids=["raw", "escaped"])
+def test_a_name_s_length_is_in_characters(daemon, character, is_escaped):
+    d = daemon(workers=1)
+    body, longer = (json.dumps({"name": character * count, "kind": "k"}, ensure_ascii=is_escaped) for count in (100, 101))
+    answer = d.request("POST", PATH, body, {"Content-Type": "application/json"})
+    assert answer.status == 201, answer.text
+    assert answer.json()["name"] == character * 100
+    found = problem(d.request("POST", PATH, longer, {"Content-Type": "application/json"}), 422, "validation_failed")
+    assert [error["detail"] for error in found["errors"]] == ["must be at most 100 characters, but has 101"]
 
 
 def test_head_is_get_without_the_body(daemon):
@@ -337,7 +371,6 @@ def test_a_bad_id_is_named(daemon):
 ])
 def test_a_body_names_every_wrong_member(daemon, body, expected):
     d = daemon()
-    import json
     answer = d.request("POST", PATH, json.dumps(body), {"Content-Type": "application/json"})
     assert pointers(problem(answer, 422, "validation_failed")) == expected
     assert d.request("GET", PATH).json()["items"] == []

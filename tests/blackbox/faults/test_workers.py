@@ -7,12 +7,15 @@ import shutil
 import signal
 import socket
 import subprocess
+import tempfile
 import time
 
 import pytest
 from support import processes
+from support.daemon import MIGRATIONS
 from support.executables import plain_build
 from support.load import CLOSED, Load, Writes
+from support.namespaces import unshare
 from support.wait import SLOWNESS, wait_until
 
 PATH = "/api/v1/strategies"
@@ -226,11 +229,25 @@ def test_a_worker_runs_out_of_memory(daemon, stratslabd):
     assert set(load.fates) == {200} and d.status()["pid"] == d.pid
 
 
-def test_fork_is_refused(start_daemon, database, stratslabd):
-    program = f"setpriv --reuid=65534 --regid=65534 --clear-groups {stratslabd}" if ROOT else stratslabd
-    if ROOT and subprocess.run([*program.split(), "--version"], capture_output=True, check=False).returncode != 0:
-        pytest.skip("the user nobody may not run the program here")
-    d = start_daemon("serve", program=program, DATABASE_URL=database.url, log_access="off")
+@pytest.fixture
+def anybody_s(stratslabd):
+    """The program and the migrations where every user may read them: a checkout may be for its owner alone."""
+    folder = tempfile.mkdtemp(prefix="stratslab-anybody.", dir="/tmp")
+    program, migrations = os.path.join(folder, "stratslabd"), os.path.join(folder, "migrations")
+    shutil.copy(stratslabd, program)
+    shutil.copytree(MIGRATIONS, migrations)
+    for path in (folder, program, migrations):
+        os.chmod(path, 0o755)
+    for name in os.listdir(migrations):
+        os.chmod(os.path.join(migrations, name), 0o644)
+    yield program, migrations
+    shutil.rmtree(folder)
+
+
+def test_fork_is_refused(start_daemon, database, anybody_s):
+    program, migrations = anybody_s
+    program = f"setpriv --reuid=65534 --regid=65534 --clear-groups {program}" if ROOT else program
+    d = start_daemon("serve", program=program, DATABASE_URL=database.url, log_access="off", migrations_dir=migrations, docs_url="off")
     victim = wait_workers(d, 2)[0]
     allow = [*program.split()[:-1], "prlimit", f"--pid={d.pid}"]  # as the same user
     with open(f"/proc/{d.pid}/limits", encoding="ascii") as f:
@@ -273,7 +290,13 @@ def test_the_clock_is_set_back(daemon, stratslabd, tmp_path):
     if library is None:
         pytest.skip("libfaketime is not installed")
     clock = tmp_path / "clock"
-    clock.write_text("+0\n")
+
+    def set_clock(offset):
+        """In one step: libfaketime ends a process that reads an empty file (since 0.9.10 of 2024)."""
+        (tmp_path / "new").write_text(offset + "\n")
+        (tmp_path / "new").rename(clock)
+
+    set_clock("+0")
     d = daemon(log_access="off", LD_PRELOAD=library, FAKETIME_TIMESTAMP_FILE=clock, FAKETIME_NO_CACHE=1,
                FAKETIME_DONT_FAKE_MONOTONIC=1)
     first = wait_workers(d, 2)
@@ -281,7 +304,7 @@ def test_the_clock_is_set_back(daemon, stratslabd, tmp_path):
     with Load(d.port, threads=THREADS) as load:
         load.wait(50)
         for offset in ("-2y", "+2y", "-1h"):
-            clock.write_text(offset + "\n")
+            set_clock(offset)
             wait_until(lambda o=offset: (d.request("GET", PATH).headers["Date"].split()[3] != year) == o.endswith("y"), 10,
                        "the clock to be another")
             load.wait(100)
@@ -292,14 +315,6 @@ def test_the_clock_is_set_back(daemon, stratslabd, tmp_path):
 
 
 # ---- where it runs ----
-
-def unshare(*options):
-    """The command for a program in namespaces of its own; a skip where the system does not let us."""
-    command = ["unshare", *([] if ROOT else ["--map-root-user"]), *options]
-    if shutil.which("unshare") is None or subprocess.run([*command, "true"], capture_output=True, check=False).returncode != 0:
-        pytest.skip(f"{' '.join(command)} is not possible here")
-    return command
-
 
 def test_as_pid_1_it_reaps_strangers(start_daemon, database, stratslabd):
     command = unshare("--pid", "--fork", "--mount-proc", "--kill-child")

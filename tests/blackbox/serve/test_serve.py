@@ -1,9 +1,12 @@
 """The life of the daemon: boot, workers that die, stop, a database that is away."""
 import os
+import re
 import signal
 import socket
 import threading
 
+import pytest
+from support.namespaces import unshare
 from support.wait import wait_until
 
 PATH = "/api/v1/strategies"
@@ -133,6 +136,23 @@ def test_a_unix_socket_and_several_addresses(daemon, tmp_path):
         s.sendall(b"GET /health/live HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
         assert s.makefile("rb").read().startswith(b"HTTP/1.1 200")
     assert d.stop() == 0 and not path.exists()
+
+
+@pytest.mark.parametrize("listen", ["*:8000", "127.0.0.1:8000", "localhost:8000", "[::]:8000"])
+def test_without_ipv6_it_serves_on_what_there_is(start_daemon, stratslabd, listen):
+    """In a network of its own that has no IPv6, as a container's by default; it needs no database to listen."""
+    d = start_daemon(program=" ".join([*unshare("--net"), stratslabd]), wait=False, listen=listen, migrate_on_start="off",
+                     DATABASE_URL="postgresql://x@127.0.0.1:1/x")
+    d.wait_log(f"msg=serving listen={re.escape(listen)}")
+    warned = f'level=warning .*msg="nobody can reach this address: IPv6 is off on this machine" listen={re.escape(listen)}'
+    assert bool(re.search(warned, d.log())) == (listen == "[::]:8000"), d.log()
+
+
+def test_without_ipv6_an_address_of_it_is_refused_with_the_reason(start_daemon, stratslabd):
+    d = start_daemon(program=" ".join([*unshare("--net"), stratslabd]), wait=False, expect_exit=71, listen="127.0.0.1:8000 [::1]:8000",
+                     migrate_on_start="off", DATABASE_URL="postgresql://x@127.0.0.1:1/x")
+    assert d.wait() == 71
+    assert "cannot bind [::1]:8000: IPv6 is off on this machine. Listen on an address that is here" in d.log()
 
 
 # ---- the database ----

@@ -4,13 +4,13 @@ import contextlib
 import http.client
 import json
 import os
-import re
 import secrets
 import shutil
 import subprocess
 from signal import SIGKILL
 
 from . import processes
+from .ports import Port
 from .wait import SLOWNESS, wait_until
 
 STEP_SECONDS = 30
@@ -29,17 +29,19 @@ class Browser:
     def __init__(self, folder):
         self.folder = folder
         self.driver = None
+        self.port = None
         self.session = ""
         self.marker = f"STRATS_FRAME={secrets.token_hex(8)}"
 
     def __enter__(self):
         log = os.path.join(self.folder, "chromedriver.log")
         env = {**os.environ, **dict([self.marker.split("=")])}
+        self.port = Port()  # where there is no IPv6 it cannot say which one the kernel gave it
         with open(log, "wb") as out:
-            self.driver = subprocess.Popen(["chromedriver", "--port=0"], env=env, stdin=subprocess.DEVNULL, stdout=out, stderr=out,
+            self.driver = subprocess.Popen(["chromedriver", f"--port={int(self.port)}"], env=env, stdin=subprocess.DEVNULL, stdout=out, stderr=out,
                                            start_new_session=True)
         try:
-            self.port = int(wait_until(lambda: self._said(log), 15, "chromedriver to start").group(1))
+            wait_until(lambda: self._said(log), 15, "chromedriver to start")
             options = {"binary": shutil.which("chromium"), "args": [*FLAGS, f"--user-data-dir={self.folder}/profile"]}
             wanted = {"goog:chromeOptions": options, "goog:loggingPrefs": {"browser": "ALL", "performance": "ALL"}}
             session = self._call("POST", "/session", {"capabilities": {"alwaysMatch": wanted}})["sessionId"]
@@ -57,7 +59,7 @@ class Browser:
     @staticmethod
     def _said(log):
         with open(log, encoding="utf-8", errors="replace") as f:
-            return re.search(r"successfully on port (\d+)", f.read())
+            return "was started successfully" in f.read()
 
     def _end(self):
         """The browser and all its processes, which have groups of their own."""
@@ -65,9 +67,10 @@ class Browser:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, SIGKILL)
         self.driver.wait()
+        self.port.release()
 
     def _call(self, method, path, body=None):
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=STEP_SECONDS * 2 * SLOWNESS)
+        connection = http.client.HTTPConnection("127.0.0.1", int(self.port), timeout=STEP_SECONDS * 2 * SLOWNESS)
         try:
             connection.request(method, path, None if body is None else json.dumps(body), {"Content-Type": "application/json"})
             response = connection.getresponse()
@@ -118,8 +121,10 @@ class Browser:
             f.write(base64.b64decode(picture))
 
     def console(self):
-        """What the page has had written to the console since the last look: errors, violations of policies, and the like."""
-        return [f"{line['level']} {line['message']}" for line in self._call("POST", f"{self.session}/se/log", {"type": "browser"})]
+        """What the page has had written to the console since the last look: errors, violations of policies, and the like. The browser's
+        own pages write there too, where it is slow."""
+        lines = [f"{line['level']} {line['message']}" for line in self._call("POST", f"{self.session}/se/log", {"type": "browser"})]
+        return [line for line in lines if not line.partition(" ")[2].startswith("chrome://")]
 
     def requests(self):
         """The addresses that pages have asked for since the last look, but for data: and the browser's own pages."""

@@ -23,14 +23,15 @@ class Response:
 
 
 def encode(body, headers):
-    """The bytes of a body: a str or bytes as they are, anything else as JSON (with its Content-Type)."""
+    """The bytes of a body: a str or bytes as they are, anything else as JSON (with its Content-Type), as most clients
+    write it: what is beyond ASCII is not escaped."""
     if body is None or isinstance(body, bytes):
         return body
     if isinstance(body, str):
         return body.encode("utf-8")
     if "content-type" not in {name.lower() for name in headers}:
         headers["Content-Type"] = "application/json"
-    return json.dumps(body).encode("utf-8")
+    return json.dumps(body, ensure_ascii=False).encode("utf-8")
 
 
 class Client:

@@ -34,6 +34,7 @@ password_encryption = 'scram-sha-256'
 fsync = off
 synchronous_commit = off
 full_page_writes = off
+jit = off
 max_wal_size = 512MB
 autovacuum_naptime = 1d
 timezone = 'UTC'

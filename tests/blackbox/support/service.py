@@ -1,6 +1,7 @@
 """A program beside the daemon (a proxy, a pooler): in the foreground, of the test's own configuration, on 127.0.0.1."""
 import contextlib
 import os
+import signal
 import socket
 import subprocess
 
@@ -8,10 +9,10 @@ from .wait import SLOWNESS, wait_until
 
 
 class Service:
-    """Started by start(), ready when something accepts on `port`; stop() ends it."""
+    """Started by start(), ready when something accepts on `port`; stop() ends it, by the signal that makes it end at once."""
 
-    def __init__(self, command, port, log_path):
-        self.command, self.port, self.log_path = command, port, log_path
+    def __init__(self, command, port, log_path, end=signal.SIGTERM):
+        self.command, self.port, self.log_path, self.end = command, port, log_path, end
         if os.getuid() == 0:  # a pooler refuses to be root; the test's folder is theirs to enter
             self.command = ["setpriv", "--reuid=nobody", "--regid=nogroup", "--clear-groups", *command]
         self.start()
@@ -38,7 +39,7 @@ class Service:
 
     def stop(self):
         if self.process.poll() is None:
-            self.process.terminate()
+            self.process.send_signal(self.end)
             try:
                 self.process.wait(15 * SLOWNESS)
             except subprocess.TimeoutExpired:

@@ -49,14 +49,3 @@ def test_the_unit_and_the_program_agree(units):
     with open(os.path.join(TOP, "etc", "stratslabd.conf.sample"), encoding="utf-8") as f:
         default = re.search(r"^#STRATSLAB_LISTEN=(.*)$", f.read(), re.MULTILINE).group(1)
     assert f"ListenStream={default}\n" in (units / "stratslabd.socket").read_text()
-
-
-def test_the_package_asks_for_what_configure_asks_for():
-    def read(*names):
-        with open(os.path.join(TOP, *names), encoding="utf-8") as f:
-            return f.read()
-
-    wanted = set(re.findall(r"^STRATSLAB_LIBRARY\(\[\w+\], \[[^]]+\], \[([a-z0-9.-]+)", read("configure.ac"), re.MULTILINE))
-    assert "libpq-dev" in wanted
-    told = read("debian", "control").split("Build-Depends:")[1].split("\nStandards-Version")[0]
-    assert wanted <= set(re.findall(r"^ ([a-z0-9.-]+)", told, re.MULTILINE))

@@ -1,6 +1,5 @@
 """A Docker engine for the tests: the one that answers already, or a private one that is gone afterwards."""
 import contextlib
-import json
 import os
 import shutil
 import signal
@@ -8,49 +7,17 @@ import subprocess
 import tempfile
 import time
 
+from runner.debian import Failure, install, machine_mtu
+
 START_SECONDS = 60
 STOP_SECONDS = 60
 PACKAGES = ["docker.io", "iptables", "docker-compose", "mmdebstrap"]
-
-
-class Failure(Exception):
-    """Says why there can be no engine here."""
 
 
 def answers():
     with contextlib.suppress(OSError):
         return subprocess.run(["docker", "version"], capture_output=True).returncode == 0
     return False
-
-
-def install(packages):
-    missing = [p for p in packages if subprocess.run(["dpkg-query", "-W", "-f", "${db:Status-Status}", p],
-                                                     capture_output=True, text=True).stdout != "installed"]
-    if not missing:
-        return
-    if os.geteuid() != 0:
-        raise Failure(f"{', '.join(missing)} not installed, and this is not root")
-    if shutil.which("apt-get") is None:
-        raise Failure(f"{', '.join(missing)} not installed, and there is no apt here")
-    env = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-    command = ["apt-get", "install", "-y", "--no-install-recommends", *missing]
-    if subprocess.run(command, env=env, capture_output=True).returncode != 0:
-        subprocess.run(["apt-get", "update"], capture_output=True)
-        done = subprocess.run(command, env=env, capture_output=True, text=True)
-        if done.returncode != 0:
-            raise Failure(f"apt could not install {', '.join(missing)}: {done.stderr.strip()[-500:]}")
-
-
-def machine_mtu():
-    """The smallest of the machine's ways out: what containers send must pass there."""
-    with contextlib.suppress(OSError, ValueError, KeyError):
-        routes = json.loads(subprocess.run(["ip", "-j", "route", "show", "default"], capture_output=True).stdout or "[]")
-        sizes = []
-        for route in routes:
-            with open(f"/sys/class/net/{route['dev']}/mtu") as f:
-                sizes.append(int(f.read()))
-        return min(sizes)
-    return 1500
 
 
 class Private:

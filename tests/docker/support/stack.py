@@ -4,13 +4,11 @@ import json
 import os
 import random
 import secrets
-import shutil
 import socket
 import subprocess
 import time
 
 SLOWNESS = float(os.environ.get("STRATSLAB_TEST_SLOWNESS", "1"))
-TOP = os.path.realpath(os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", ".."))
 OURS = ("COMPOSE_", "POSTGRES_", "STRATSLAB_", "DATABASE_URL", "API_", "DB_", "BIND_ADDRESS", "APP_", "DEV_WATCH", "DOCS_UI", "QUEUE_")
 
 
@@ -34,20 +32,6 @@ def free_port():
                 return port
             except OSError:
                 continue
-
-
-def copy_checkout(folder):
-    """The project's own files, with their times, and nothing that builds have left."""
-    listed = subprocess.run([os.path.join(TOP, "tests", "lint", "files"), "*"], capture_output=True, text=True, check=True).stdout
-    for name in listed.splitlines():
-        target = os.path.join(folder, name)
-        os.makedirs(os.path.dirname(target), exist_ok=True)
-        shutil.copy2(os.path.join(TOP, name), target)
-    for name in (".dockerignore", ".env.docker.example", ".gitignore", "docs-ui/.npmrc"):  # dot files, which an unpacked archive's list leaves out
-        if os.path.exists(os.path.join(TOP, name)):
-            shutil.copy2(os.path.join(TOP, name), os.path.join(folder, name))
-    os.chmod(folder, 0o755)  # the container's user reads it
-    return folder
 
 
 def environment(**settings):
@@ -137,7 +121,8 @@ class Stack:
 
     def create(self, name, token=None, **options):
         headers = {"Content-Type": "application/json", **({"Authorization": f"Bearer {token}"} if token else {})}
-        return self.request("POST", "/api/v1/strategies", json.dumps({"name": name, "kind": "sma"}), headers, **options)
+        body = json.dumps({"name": name, "kind": "sma"}, ensure_ascii=False).encode()
+        return self.request("POST", "/api/v1/strategies", body, headers, **options)
 
     def status(self):
         """Of /health; 0 where nobody answers."""

@@ -5,49 +5,19 @@ import shutil
 import subprocess
 import tempfile
 
-from . import engine
+from runner.debian import CERTIFICATES_THERE, KEYRING, TRUST_OPTION, TRUST_VARIABLE, bootstrap, install, mirror, run
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 LABEL = "net.stratslab.stand-in"
-KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
-CERTIFICATES = "/etc/ssl/certs/ca-certificates.crt"
-CERTIFICATES_THERE = "/etc/stand-in-certificates.crt"
 DEBIAN = "debian:trixie-slim"
 POSTGRES = "postgres:15-alpine"
 
 
-def run(*command, **options):
-    done = subprocess.run(command, capture_output=True, text=True, **options)
-    if done.returncode != 0:
-        raise engine.Failure(f"{' '.join(command)} ended with {done.returncode}:\n{(done.stdout + done.stderr)[-2000:]}")
-    return done.stdout.strip()
-
-
-def mirror():
-    """This machine's Debian mirror."""
-    uris = run("apt-get", "indextargets", "--format", "$(REPO_URI)", "Created-By: Packages", "Origin: Debian", "Label: Debian")
-    if not uris:
-        raise engine.Failure("this machine's apt knows no Debian mirror to make stand-ins from")
-    return uris.splitlines()[0]
-
-
-def proxy_options():
-    """apt's own way out of this machine, where it has one."""
-    found = run("apt-config", "dump", "--format", "%f \"%v\";%n")
-    return [f"--aptopt={line}" for line in found.splitlines() if line.startswith("Acquire::http") and "proxy" in line.lower()]
-
-
-def bootstrap(release, tar, *options):
-    run("mmdebstrap", "--variant=minbase", "--format=tar", *proxy_options(), *options, release, tar,
-        f"deb [signed-by={KEYRING}] {mirror()} {release} main" if os.path.exists(KEYRING) else f"deb {mirror()} {release} main")
-
-
 def make_debian(scratch):
     tar = os.path.join(scratch, "debian.tar")
-    # As those who sit behind a proxy that signs TLS anew have it in their base image: npm trusts whom this machine trusts.
-    bootstrap("trixie", tar, "--dpkgopt=force-unsafe-io", f"--customize-hook=upload {CERTIFICATES} {CERTIFICATES_THERE}")
+    bootstrap("trixie", tar, "--dpkgopt=force-unsafe-io", TRUST_OPTION)
     run("docker", "import", "--change", 'CMD ["bash"]', "--change", f"LABEL {LABEL}=1",
-        "--change", f"ENV NODE_EXTRA_CA_CERTS={CERTIFICATES_THERE}", tar, DEBIAN)
+        "--change", f"ENV {TRUST_VARIABLE}", tar, DEBIAN)
 
 
 def make_postgres(scratch):
@@ -81,7 +51,7 @@ def provide():
     lines = []
     for image, make in ((DEBIAN, make_debian), (POSTGRES, make_postgres)):
         if (not present(image) or is_outdated(image)) and subprocess.run(["docker", "pull", "-q", image], capture_output=True).returncode != 0:
-            engine.install(["mmdebstrap"])
+            install(["mmdebstrap"])
             scratch = tempfile.mkdtemp(prefix="stratslab-stand-in.", dir="/var/tmp")
             try:
                 make(scratch)

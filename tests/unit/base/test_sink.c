@@ -139,7 +139,7 @@ static void test_repeat_of_many_messages(void)
         snprintf(names[i], sizeof(names[i]), "m%u", i);
         said += say(repeat, 12, names[i], 1, i);
     }
-    for (unsigned i = 0; repeat_take(repeat, 0, true, &row); i++) said += row.held;
+    while (repeat_take(repeat, 0, true, &row)) said += row.held;
     UNIT_INT(said, MESSAGES * 12); /* nothing is lost where there are more than it has room for */
     UNIT_INT(say(repeat, 12, names[MESSAGES - 1], 1, 100), 10); /* and it makes room again */
     free(repeat);

@@ -92,10 +92,9 @@ static struct slice read_committed(const char *name, char *out, size_t size)
 {
     const char *srcdir = getenv("srcdir");
     char *path = mem_printf("%s/%s", srcdir == NULL ? TEST_SRCDIR : srcdir, name);
-    FILE *file = fopen(path, "re");
+    FILE *file = unit_open(path, "re");
 
     free(path);
-    CU_ASSERT_PTR_NOT_NULL_FATAL(file);
     size_t len = fread(out, 1, size, file);
 
     fclose(file);

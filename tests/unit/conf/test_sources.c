@@ -315,8 +315,7 @@ static bool credentials_load(const char *environment, struct conf **ret_conf, ch
     CU_ASSERT_PTR_NOT_NULL_FATAL(mkdtemp(folder));
     path = mem_printf("%s/POSTGRES_PASSWORD", folder);
     variable = mem_printf("CREDENTIALS_DIRECTORY=%s", folder);
-    f = fopen(path, "w");
-    CU_ASSERT_PTR_NOT_NULL_FATAL(f);
+    f = unit_open(path, "w");
     fputs("fromcredential\n", f);
     fclose(f);
     int result = test_load(TEST_LIST(variable, environment), NULL, ret_conf, &err);

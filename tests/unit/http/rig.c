@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/mem.h"
 #include "base/number.h"
 
 enum { WAIT_MS = 5000 };
@@ -97,7 +98,7 @@ static void handle_big(struct http_exchange *x)
 
     rig_of(x)->handled++;
     if (!number_parse_u64(http_exchange_query(x), &size)) size = 0;
-    char *body = malloc(size + 1);
+    char *body = mem_alloc(size + 1);
 
     memset(body, 'b', size);
     http_respond(x, 200, "text/plain", (struct slice){body, size});
@@ -123,10 +124,12 @@ static void handle_slow(struct http_exchange *x)
 static const char *const text_or_json[] = {"text/plain", "application/json", NULL};
 static const char *const merge_patch[] = {"application/merge-patch+json", NULL};
 
+/* clang-format off */
 #define ROUTE(m, p, h, ...)                                                                \
     {                                                                                      \
         .method = (m), .path = (p), .handle = (h), .produces = "text/plain", ##__VA_ARGS__ \
     }
+/* clang-format on */
 
 static const struct http_route routes[] = {
     ROUTE(HTTP_GET, "/", handle_ok),

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
+#include "base/mem.h"
 #include "rig.h"
 
 static void assert_text(const struct answer *answer, const char *text)
@@ -304,7 +305,7 @@ static void test_large_content(void)
     struct client client;
     struct answer answer;
     struct buf request = {0};
-    char *content = malloc(SIZE);
+    char *content = mem_alloc(SIZE);
 
     limits.body_bytes = SIZE;
     rig_start(&rig, &client, &limits);
@@ -520,7 +521,7 @@ static void test_input_total(void)
     struct client second;
     struct answer answer;
     char head[128];
-    char *body = malloc(LEN);
+    char *body = mem_alloc(LEN);
 
     memset(body, 'x', LEN);
     snprintf(head, sizeof(head), "POST /echo HTTP/1.1\r\n" TEXT "Content-Length: %d\r\n\r\n", LEN);

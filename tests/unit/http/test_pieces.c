@@ -89,10 +89,12 @@ static void test_router_finds(void)
     arena_free(arena);
 }
 
+/* clang-format off */
 #define R(p, h)                                        \
     {                                                  \
         .method = HTTP_GET, .path = (p), .handle = (h) \
     }
+/* clang-format on */
 
 static void test_router_refuses(void)
 {

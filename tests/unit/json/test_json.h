@@ -26,6 +26,10 @@ void test_check_pointers(void);
 void test_check_no_schema(void);
 void test_check_text(void);
 
+void test_string_kinds(void);
+void test_string_lengths(void);
+void test_string_every_character(void);
+
 void test_format_uuid(void);
 void test_format_date_time(void);
 void test_format_decimal(void);

@@ -19,7 +19,7 @@ static void test_backoff_starts_at_once_then_doubles_to_its_maximum(void)
         double full = SUPERVISE_BACKOFF_MIN_MS;
 
         for (unsigned i = 2; i < failures; i++) full *= 2;
-        if (full > SUPERVISE_BACKOFF_MAX_MS) full = SUPERVISE_BACKOFF_MAX_MS;
+        if (full > (double)SUPERVISE_BACKOFF_MAX_MS) full = SUPERVISE_BACKOFF_MAX_MS;
         for (uint32_t random = 0; random < 100000; random += 777) {
             double pause = (double)supervise_backoff_ms(failures, random);
 

@@ -25,9 +25,8 @@ static void begin(struct directory *d)
 static void put(struct directory *d, const char *base, const char *text)
 {
     char *path = mem_printf("%s/%s", d->path, base);
-    FILE *file = fopen(path, "w");
+    FILE *file = unit_open(path, "w");
 
-    CU_ASSERT_PTR_NOT_NULL_FATAL(file);
     fputs(text, file);
     fclose(file);
     d->files[d->count++] = path;
