@@ -8,7 +8,7 @@
 #include "rules/rules.h"
 #include "unit.h"
 
-enum { RIG_BARS = 400 };
+enum { RIG_BARS = 260 };
 
 /* A random walk on a grid of ticks, so that equal values occur, with a gap now and then. */
 struct rig {

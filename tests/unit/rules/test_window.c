@@ -40,7 +40,7 @@ static void window_check(const struct window_series *s, const char *expression, 
 {
     double *found = rig_column(&s->candles, expression);
 
-    for (size_t i = WINDOW_BARS - 500; i < WINDOW_BARS; i++) {
+    for (size_t i = WINDOW_BARS - 200; i < WINDOW_BARS; i++) {
         long double mean = 0, squares = 0;
 
         for (size_t j = i + 1 - n; j <= i; j++) mean += s->close[j];
