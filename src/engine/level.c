@@ -36,7 +36,7 @@ _Static_assert(RULES_STOP_PERCENT == RULES_STOP_DISTANCE + 1 && RULES_STOP_PRICE
                    RULES_TAKE_PERCENT == RULES_TAKE_DISTANCE + 1 && RULES_TAKE_PRICE == RULES_TAKE_DISTANCE + 2,
                "level_of counts on this order");
 
-static const double level_rounding = 1e-12;
+static const double level_rounding = 1e-14;
 
 /* Equity at price P is account - entry_fee + side (P - entry) quantity. It is `share` of the position's value P
  * quantity at the price that this returns; NaN where no price above 0 is. */

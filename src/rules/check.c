@@ -94,7 +94,7 @@ static void check_name_unknown(struct check *c, struct parse_node *node)
 static void check_name(struct check *c, struct parse_node *node)
 {
     const struct rules_document *d = c->document;
-    const struct rules_function *function = rules_function_find(node->name);
+    const struct rules_function *function;
     ptrdiff_t found = check_find(rules_column_names, node->name);
 
     node->type = RULES_NUMBER;
@@ -125,6 +125,7 @@ static void check_name(struct check *c, struct parse_node *node)
         node->depth = root->depth + 1;
         return;
     }
+    function = rules_function_find(node->name);
     if (function != NULL && function->arguments[0].name == NULL) {
         node->means = PARSE_MEANS_FUNCTION;
         node->function = function;
@@ -213,33 +214,38 @@ static void check_operator(struct check *c, struct parse_node *node)
     if (!node->is_wrong) check_fold(node);
 }
 
+/* "sma(close, 0): the second argument (length)" */
+static const char *check_which(const struct check *c, const struct parse_node *node, size_t index)
+{
+    return arena_printf(c->document->faults->arena, "%s: the %s argument (%s)", check_text(c, node),
+                        check_ordinal(index), node->function->arguments[index].name);
+}
+
 /* One argument against what the function says of it. */
 static void check_argument(struct check *c, struct parse_node *node, size_t index)
 {
     const struct rules_argument *want = &node->function->arguments[index];
     struct parse_node *arg = node->args[index];
-    const char *which = arena_printf(c->document->faults->arena, "%s: the %s argument (%s)", check_text(c, node),
-                                     check_ordinal(index), want->name);
     const enum rules_type type = want->type == RULES_CONDITION ? RULES_CONDITION : RULES_NUMBER;
 
     if (arg->kind == PARSE_TEXT || arg->type != type) {
-        check_fault(c, node, arg, "%s must be %s, but %s is %s", which, check_noun(type), check_text(c, arg),
-                    arg->kind == PARSE_TEXT ? "a text" : check_noun(arg->type));
+        check_fault(c, node, arg, "%s must be %s, but %s is %s", check_which(c, node, index), check_noun(type),
+                    check_text(c, arg), arg->kind == PARSE_TEXT ? "a text" : check_noun(arg->type));
     } else if (want->type == RULES_NUMBER || want->type == RULES_CONDITION) {
-        if (node->function->shape != RULES_SHAPE_POINT && arg->is_dynamic) {
-            check_fault(
-                c, node, arg,
-                "%s depends on the position, which has no history: only operators and functions of one bar can use it",
-                which);
-        }
+        if (node->function->shape == RULES_SHAPE_POINT || !arg->is_dynamic) return;
+        check_fault(
+            c, node, arg,
+            "%s depends on the position, which has no history: only operators and functions of one bar can use it",
+            check_which(c, node, index));
     } else if (!arg->is_constant) {
-        check_fault(c, node, arg, "%s must be a constant: a number, a $parameter, or arithmetic of these", which);
+        check_fault(c, node, arg, "%s must be a constant: a number, a $parameter, or arithmetic of these",
+                    check_which(c, node, index));
     } else if (!isfinite(arg->number) || (want->type == RULES_WHOLE && floor(arg->number) != arg->number)) {
-        check_fault(c, node, arg, "%s must be %s, but is %g", which,
+        check_fault(c, node, arg, "%s must be %s, but is %g", check_which(c, node, index),
                     want->type == RULES_WHOLE ? "a whole number" : "a finite number", arg->number);
     } else if (arg->number < want->minimum || arg->number > want->maximum) {
-        check_fault(c, node, arg, "%s must be between %g and %g, but is %.10g", which, want->minimum, want->maximum,
-                    arg->number);
+        check_fault(c, node, arg, "%s must be between %g and %g, but is %.10g", check_which(c, node, index),
+                    want->minimum, want->maximum, arg->number);
     }
 }
 
@@ -376,7 +382,7 @@ static void check_tf(struct check *c, struct parse_node *node)
 static void check_call(struct check *c, struct parse_node *node)
 {
     struct rules_guess guess = {.wanted = node->name};
-    const char *name = rules_excerpt(c->document->faults->arena, node->name);
+    const char *name;
 
     if (slice_is(node->name, "if")) {
         check_if(c, node);
@@ -391,6 +397,7 @@ static void check_call(struct check *c, struct parse_node *node)
         check_function(c, node);
         return;
     }
+    name = rules_excerpt(c->document->faults->arena, node->name);
     if (check_find(rules_column_names, node->name) >= 0 || check_find(rules_position_names, node->name) >= 0) {
         check_fault(c, node, node, "%s is a column, not a function; its value k bars ago is %s[k]", name, name);
     } else {

@@ -6,13 +6,14 @@
 
 #include "rules/internal.h"
 
-enum { COMPILE_SLOTS = 4 * RULES_NODES_MAX, COMPILE_NONE = UINT32_MAX };
+enum { COMPILE_SLOTS = 4 * RULES_NODES_MAX, COMPILE_FIRST = 32, COMPILE_NONE = UINT32_MAX };
 
 struct compiler {
     const struct rules_document *document;
     struct rules *rules;
     uint32_t *slots; /* of the table of nodes: an index, or COMPILE_NONE */
     uint32_t **lets; /* by clock and let: its node, or COMPILE_NONE */
+    size_t capacity; /* of rules->nodes */
     bool is_full;
 };
 
@@ -65,6 +66,13 @@ static uint32_t compile_add(struct compiler *c, const struct rules_node *n)
     if (r->node_count == RULES_NODES_MAX) {
         c->is_full = true;
         return 0;
+    }
+    if (r->node_count == c->capacity) {
+        struct rules_node *more = arena_alloc(r->arena, 2 * c->capacity * sizeof(*more));
+
+        memcpy(more, r->nodes, r->node_count * sizeof(*more));
+        r->nodes = more;
+        c->capacity *= 2;
     }
     c->slots[slot] = (uint32_t)r->node_count;
     r->nodes[r->node_count] = *n;
@@ -255,7 +263,8 @@ struct rules *compile_document(const struct rules_document *d)
     r->size_kind = d->size_kind;
     r->size_at_close = d->size_at_close;
     r->clock_count = 1;
-    r->nodes = arena_alloc(d->arena, RULES_NODES_MAX * sizeof(*r->nodes));
+    c.capacity = COMPILE_FIRST;
+    r->nodes = arena_alloc(d->arena, c.capacity * sizeof(*r->nodes));
     c.slots = arena_alloc(d->arena, COMPILE_SLOTS * sizeof(*c.slots));
     memset(c.slots, 0xff, COMPILE_SLOTS * sizeof(*c.slots));
     c.lets = arena_alloc(d->arena, RULES_CLOCKS_MAX * sizeof(*c.lets));

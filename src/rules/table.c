@@ -17,9 +17,12 @@ const struct rules_function *rules_function_at(size_t index)
 
 const struct rules_function *rules_function_find(struct slice name)
 {
+    if (name.len == 0) return NULL;
     for (size_t f = 0; f < countof(table_families); f++) {
         for (size_t i = 0; i < table_families[f]->count; i++) {
-            if (slice_is(name, table_families[f]->functions[i].name)) return &table_families[f]->functions[i];
+            const struct rules_function *function = &table_families[f]->functions[i];
+
+            if (function->name[0] == name.data[0] && slice_is(name, function->name)) return function;
         }
     }
     return NULL;

@@ -323,8 +323,8 @@ def main():
             failed += 1
             if failed <= 20:
                 print(f"case {seed}: " + "\n    ".join(wrong[:20 if options.case is not None else 4]))
-    print("exits: " + ", ".join(f"{n} {reason}" for reason, n in sorted(reasons.items())))
-    print(f"reference: {len(jobs) - failed} passed, {failed} failed, {trades} trades")
+    print(f"reference: {trades} trades; " + ", ".join(f"{n} {reason}" for reason, n in sorted(reasons.items())))
+    print(f"{len(jobs) - failed} passed, {failed} failed, 0 skipped")
     return 1 if failed or not trades else 0
 
 

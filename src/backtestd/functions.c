@@ -1,0 +1,123 @@
+/* `backtestd functions`: the functions of the rules. */
+#include "backtestd/reference.h"
+#include "rules/rules.h"
+#include "json/write.h"
+
+enum { FUNCTIONS_SIGNATURE_COLUMNS = 38 };
+
+static const char *const type_names[] = {
+    [RULES_NUMBER] = "numbers",
+    [RULES_CONDITION] = "a condition",
+    [RULES_WHOLE] = "a whole constant",
+    [RULES_CONSTANT] = "a constant",
+};
+
+static const char *function_name(size_t index)
+{
+    const struct rules_function *f = rules_function_at(index);
+
+    return f == NULL ? NULL : f->name;
+}
+
+static void function_bounds(const struct rules_argument *a, struct buf *out)
+{
+    if (a->type == RULES_WHOLE || a->type == RULES_CONSTANT) {
+        if (a->maximum > a->minimum) buf_printf(out, " from %.15g to %.15g", a->minimum, a->maximum);
+    }
+    if (a->fallback != NULL) buf_printf(out, ", %s if it is left out", a->fallback);
+}
+
+static void function_in_full(const struct rules_function *f, struct buf *out)
+{
+    rules_function_signature(f, out);
+    buf_printf(out, "\n    %s.\n\n", f->description);
+    buf_printf(out, "%-10s %s\n%-10s %s\n", "family", f->family, "result", type_names[f->result]);
+    buf_printf(out, "%-10s %s\n", "formula", f->formula);
+    if (f->seed[0] != '\0') buf_printf(out, "%-10s %s\n", "seed", f->seed);
+    buf_printf(out, "%-10s %s\n", "look-back", f->lookback);
+    for (size_t i = 0; f->arguments[i].name != NULL; i++) {
+        buf_printf(out, "%-10s %s: %s", i == 0 ? "arguments" : "", f->arguments[i].name,
+                   type_names[f->arguments[i].type]);
+        function_bounds(&f->arguments[i], out);
+        buf_add_char(out, '\n');
+    }
+}
+
+static void function_json(struct json_writer *w, const struct rules_function *f)
+{
+    static const char *const types[] = {"number", "condition", "whole", "constant"};
+    struct buf signature = {0};
+
+    rules_function_signature(f, &signature);
+    json_open(w, '{');
+    json_key_text(w, "name", f->name);
+    json_key_text(w, "signature", buf_cstr(&signature));
+    json_key_text(w, "family", f->family);
+    json_key_text(w, "description", f->description);
+    json_key_text(w, "formula", f->formula);
+    json_key_text(w, "seed", f->seed);
+    json_key_text(w, "lookback", f->lookback);
+    json_key_text(w, "result", types[f->result]);
+    json_key_open(w, "arguments", '[');
+    for (size_t i = 0; f->arguments[i].name != NULL; i++) {
+        const struct rules_argument *a = &f->arguments[i];
+
+        json_open(w, '{');
+        json_key_text(w, "name", a->name);
+        json_key_text(w, "type", types[a->type]);
+        if (a->type >= RULES_WHOLE && a->maximum > a->minimum) {
+            json_key(w, "minimum");
+            json_double(w, a->minimum);
+            json_key(w, "maximum");
+            json_double(w, a->maximum);
+        }
+        if (a->fallback != NULL) json_key_text(w, "default", a->fallback);
+        json_close(w, '}');
+    }
+    json_close(w, ']');
+    json_close(w, '}');
+    buf_clear(&signature);
+}
+
+static void functions_json(const struct frame_line *line, struct buf *out)
+{
+    struct json_writer w = {.out = out};
+    const struct rules_function *f;
+
+    if (line->operand_count == 0) json_open(&w, '[');
+    for (size_t i = 0; (f = rules_function_at(i)) != NULL; i++) {
+        if (reference_is_wanted(line, f->name)) function_json(&w, f);
+    }
+    if (line->operand_count == 0) json_close(&w, ']');
+    if (out->len > 0) buf_add_char(out, '\n');
+}
+
+static void functions_text(const struct frame_line *line, struct buf *out)
+{
+    const struct rules_function *f;
+    const char *family = "";
+    struct buf signature = {0};
+
+    for (size_t i = 0; (f = rules_function_at(i)) != NULL; i++) {
+        if (!reference_is_wanted(line, f->name)) continue;
+        if (line->operand_count > 0) {
+            function_in_full(f, out);
+            continue;
+        }
+        if (strcmp(family, f->family) != 0) buf_printf(out, "%s%s\n", i == 0 ? "" : "\n", f->family);
+        family = f->family;
+        buf_reset(&signature);
+        rules_function_signature(f, &signature);
+        buf_printf(out, "  %-*s %s\n", FUNCTIONS_SIGNATURE_COLUMNS, buf_cstr(&signature), f->description);
+    }
+    buf_clear(&signature);
+}
+
+int functions_main(const struct frame_line *line, void *context)
+{
+    struct buf out = {0};
+
+    (void)context;
+    (frame_has(line, "--json") ? functions_json : functions_text)(line, &out);
+    return reference_print(line, "function", function_name, &out);
+}
