@@ -12,6 +12,8 @@
  *     dynamic OUTPUT held|entry F             bars_held >= F, or entry_price * F
  *     rules KIND PARAMETERS                   instead of columns: a document, JSON on one line
  *     run [equity]                            prints trades, hash, metrics, the curve if asked for, and "end"
+ *     values OUTPUT                           instead of run: prints the column of an output of the rules, which are
+ *                                             forgotten then; the series stays
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -297,14 +299,31 @@ static void on_run(struct drive *d, char *rest)
     drive_reset(d);
 }
 
+static void on_values(struct drive *d, char *rest)
+{
+    const enum rules_output output = drive_output(drive_word(&rest));
+    struct rules_run *run;
+    struct error err;
+
+    if (d->rules == NULL) drive_fail("values: there are no rules");
+    run = rules_run_new(d->rules, &d->series, &err);
+    if (run == NULL) drive_fail(err.message);
+    for (size_t i = 0; i < d->series.count; i++) printf("%.17g ", rules_value(run, output, i, NULL));
+    printf("\n");
+    rules_run_free(run);
+    rules_free(d->rules);
+    d->rules = NULL;
+}
+
 int main(void)
 {
     static const struct {
         const char *word;
         void (*run)(struct drive *d, char *rest);
     } commands[] = {
-        {"set", on_set},   {"series", on_series}, {"detail", on_detail},   {"span", on_span},   {"times", on_times},
-        {"size", on_size}, {"column", on_column}, {"dynamic", on_dynamic}, {"rules", on_rules}, {"run", on_run},
+        {"set", on_set},     {"series", on_series}, {"detail", on_detail}, {"span", on_span},
+        {"times", on_times}, {"size", on_size},     {"column", on_column}, {"dynamic", on_dynamic},
+        {"rules", on_rules}, {"run", on_run},       {"values", on_values},
     };
     struct drive d = {0};
 
