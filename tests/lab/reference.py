@@ -30,6 +30,7 @@ TIMEFRAMES = [MINUTE, 5 * MINUTE, 15 * MINUTE, 60 * MINUTE, 240 * MINUTE, 1440 *
 DAILY = ("sharpe", "sortino", "skew", "kurtosis", "psr", "alpha", "beta")
 FALLS = ("recovery_factor", "calmar")
 ROUNDING = 2e-15
+WITHIN = 1e-9
 
 
 class Maker:
@@ -222,10 +223,18 @@ def read_answers(out):
     return answers
 
 
-def near(found, expected, within=1e-9):
-    if found is None or expected is None:
-        return found is expected
-    return abs(float(found) - float(expected)) <= within * max(1, abs(float(expected)))
+class Near:
+    """Whether a number is within 1e-9 of what is expected (relative, or absolute below 1), and how far the worst one was."""
+    worst = {}
+
+    @classmethod
+    def is_so(cls, what, found, expected, within=WITHIN):
+        if found is None or expected is None:
+            return found is expected
+        off = abs(float(found) - float(expected)) / max(1, abs(float(expected)))
+        if off <= within == WITHIN:
+            cls.worst[what] = max(cls.worst.get(what, 0.0), off)
+        return off <= within
 
 
 def is_lot_apart(quantity, t, engine):
@@ -245,14 +254,14 @@ def compare_trades(engine, answer):
         pairs = {"entry": (entry, t.entry_price), "exit": (exit_, t.exit_price), "pnl": (pnl, t.pnl),
                  "fees": (fees, t.fees), "adverse": (adverse, t.adverse), "favourable": (favourable, t.favourable)}
         for name, (a, b) in pairs.items():
-            if not near(a, b) and abs(float(a) - float(b)) > ROUNDING * float(t.entry_price * t.quantity):
+            if not Near.is_so("trades", a, b) and abs(float(a) - float(b)) > ROUNDING * float(t.entry_price * t.quantity):
                 yield f"trade {i}: {name} {a} instead of {float(b)!r}"
     if len(engine.trades) != len(answer.trades):
         yield f"{len(answer.trades)} trades instead of {len(engine.trades)}"
 
 
 def tolerance(name, expected):
-    within = 1e-9
+    within = WITHIN
     for names, size in ((DAILY, expected.deviation), (("sortino",), expected.downside),
                         (("alpha", "beta"), expected.price_deviation), (("sqn",), expected.pnl_deviation / 10),
                         (("payoff", "kelly", "profit_factor"), expected.mean_profit),
@@ -273,7 +282,7 @@ def compare(job, answer):
     if len(engine.curve) != len(answer.equity):
         wrong.append(f"{len(answer.equity)} points instead of {len(engine.curve)}")
     for i, (a, b) in enumerate(zip(answer.equity, engine.curve)):
-        if not near(a, b) and abs(a - float(b)) > ROUNDING * float(engine.peak):
+        if not Near.is_so("equity", a, b) and abs(a - float(b)) > ROUNDING * float(engine.peak):
             wrong.append(f"equity {i}: {a} instead of {float(b)!r}")
             break
     if any(float(t[1]) != float(u.quantity) for t, u in zip(answer.trades, engine.trades)):
@@ -284,7 +293,7 @@ def compare(job, answer):
     for name, value in expected.items():
         if name == "equity":
             continue  # the curve's last point
-        if not near(answer.metrics.get(name), value, tolerance(name, expected)):
+        if not Near.is_so("metrics", answer.metrics.get(name), value, tolerance(name, expected)):
             wrong.append(f"{name}: {answer.metrics.get(name)!r} instead of {None if value is None else float(value)!r}")
     exact = math.fsum([answer.equity[0], *(float(t[8]) for t in answer.trades)])
     if exact != answer.equity[-1]:
@@ -324,6 +333,7 @@ def main():
             if failed <= 20:
                 print(f"case {seed}: " + "\n    ".join(wrong[:20 if options.case is not None else 4]))
     print(f"reference: {trades} trades; " + ", ".join(f"{n} {reason}" for reason, n in sorted(reasons.items())))
+    print("reference: worst differences: " + ", ".join(f"{what} {off:.1e}" for what, off in Near.worst.items()))
     print(f"{len(jobs) - failed} passed, {failed} failed, 0 skipped")
     return 1 if failed or not trades else 0
 
