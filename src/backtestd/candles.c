@@ -151,7 +151,7 @@ static void report_text(const struct market *market, const char *data, struct bu
     buf_reset(&scratch);
     if (market_zone_remark(report, &scratch)) buf_printf(out, "            %s\n", buf_cstr(&scratch));
     if (report->has_adjusted_column) {
-        buf_add_str(out, "            there is a column of adjusted prices, which is not used\n");
+        buf_add_str(out, "            there is a column of adjusted closes, which only --adjusted uses\n");
     }
     report_gaps_text(report, out);
     report_notes_text("rejected", &report->rejections, report->rejected, out);
