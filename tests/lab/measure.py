@@ -11,7 +11,7 @@ YEAR_S = 365.25 * 86400
 class Metrics(dict):
     """With the deviations of daily returns and of profits, on which it depends how many digits some others have."""
 
-    deviation = price_deviation = pnl_deviation = downside = mean_profit = 0.0
+    deviation = price_deviation = pnl_deviation = downside = mean_profit = notional = 0.0
 
 
 def ratio(a, b):
@@ -37,6 +37,7 @@ def metrics(engine):
         "liquidations": engine.tally["liquidations"],
         "gaps": sum(b.time - a.time > job.timeframe or (b.invented and not a.invented) for a, b in zip(bars, bars[1:])),
     })
+    m.notional = engine.tally["notional"]
     growth(m, engine, curve, times)
     trades(m, closed)
     m["open"] = len(engine.trades) - len(closed)

@@ -259,6 +259,8 @@ def tolerance(name, expected):
                         (FALLS, float(expected["max_drawdown"]))):
         if name in names and size > 0:
             within = max(within, ROUNDING / size)
+    if name == "fees" and expected["liquidations"]:  # of which one is the rest of an account
+        within = max(within, ROUNDING * float(expected.notional))
     return within
 
 
