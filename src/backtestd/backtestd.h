@@ -21,6 +21,9 @@
          .type = FRAME_TEXT,                                                                                           \
          .help = "the zone of times without an offset: UTC, +02:00, America/New_York; the format's own, else UTC, if " \
                  "it is not given"},                                                                                   \
+        {.name = "--adjusted",                                                                                         \
+         .type = FRAME_FLAG,                                                                                           \
+         .help = "take adjusted prices, of files that have a column of adjusted closes"},                              \
     {                                                                                                                  \
         .name = "--stamp", .value = "open|close", .type = FRAME_WORD, .words = backtestd_stamps,                       \
         .help = "whether a time is that of a candle's opening (if it is not given) or closing"                         \

@@ -8,6 +8,8 @@
 #include "engine/text.h"
 #include "json/write.h"
 
+enum { REPORT_GAPS_TOLD = 10 };
+
 const struct frame_option candles_check_options[] = {
     BACKTESTD_READING_OPTIONS,
     {.name = "--json", .type = FRAME_FLAG, .help = "print the report as JSON, for programs"},
@@ -112,19 +114,21 @@ static void report_notes_text(const char *title, const struct candles_notes *not
     if (count > notes->count) buf_printf(out, "  and %" PRIu64 " more\n", count - notes->count);
 }
 
+/* Only the first ones; --json has more. */
 static void report_gaps_text(const struct candles_report *report, struct buf *out)
 {
+    const size_t told = report->gaps_listed < REPORT_GAPS_TOLD ? report->gaps_listed : REPORT_GAPS_TOLD;
     struct buf scratch = {0};
 
     if (report->gap_count == 0) return;
     buf_printf(out, "\nmissing: %" PRId64 " candles in %zu gap%s\n", report->gap_bars, report->gap_count,
                report->gap_count == 1 ? "" : "s");
-    for (size_t i = 0; i < report->gaps_listed; i++) {
+    for (size_t i = 0; i < told; i++) {
         buf_printf(out, "  %s", report_time(report->gaps[i].first_ms, &scratch));
         buf_printf(out, " to %s: %" PRId64 "\n", report_time(report->gaps[i].last_ms, &scratch), report->gaps[i].bars);
     }
-    if (report->gap_count > report->gaps_listed) {
-        buf_printf(out, "  and %zu more\n", report->gap_count - report->gaps_listed);
+    if (report->gap_count > told) {
+        buf_printf(out, "  and %zu more\n", report->gap_count - told);
     }
     buf_clear(&scratch);
 }
@@ -151,7 +155,7 @@ static void report_text(const struct market *market, const char *data, struct bu
     buf_reset(&scratch);
     if (market_zone_remark(report, &scratch)) buf_printf(out, "            %s\n", buf_cstr(&scratch));
     if (report->has_adjusted_column) {
-        buf_add_str(out, "            there is a column of adjusted prices, which is not used\n");
+        buf_add_str(out, "            there is a column of adjusted closes, which only --adjusted uses\n");
     }
     report_gaps_text(report, out);
     report_notes_text("rejected", &report->rejections, report->rejected, out);

@@ -144,6 +144,7 @@ int market_read(const struct frame_line *line, const char *const *paths, size_t 
                                                    .symbol = frame_text(line, "--symbol"),
                                                    .timeframe_ms = timeframe_ms,
                                                    .zone = found,
+                                                   .adjusted = frame_has(line, "--adjusted"),
                                                    .stamp_is_close = stamp != NULL && stamp->word == 1};
 
     status = market_import(&options, paths, count, market, err);

@@ -84,7 +84,12 @@ static int run_check_streams(const struct frame_line *line, struct error *err)
 {
     static const char *const read[] = {"--strategy", "--candles", "--execution", NULL};
     static const char *const written[] = {"--trades", "--equity", NULL};
+    const char *trades = frame_text(line, "--trades"), *equity = frame_text(line, "--equity");
     const char *first = frame_has(line, "--json") ? "--json" : NULL;
+
+    if (trades != NULL && equity != NULL && strcmp(trades, equity) == 0 && strcmp(trades, "-") != 0) {
+        return error_set(err, ERROR_USAGE, "--trades and --equity cannot both be written to %s", trades);
+    }
 
     for (size_t i = 0; written[i] != NULL; i++) {
         if (!frame_has(line, written[i]) || strcmp(frame_text(line, written[i]), "-") != 0) continue;

@@ -158,7 +158,8 @@ def main(arguments):
         if wrong or "--all" in arguments:
             print(f"{row['by']}: {row['rule']}: {'; '.join(wrong) or outcome(row, runs)}" + (f" ({row['why']})" if "why" in row else ""))
     for name, rows in by.items():
-        print(f"{name}: {len(rows)} columns, {sum(map(is_exact, rows))} of them equal at every bar to {worst[name]:.1e}, the others as the table says")
+        print(f"{name}: {len(rows)} columns, {sum(map(is_exact, rows))} of them equal at every bar to {worst[name]:.1e}, the "
+              "others as the table says")
     print(f"{len(tables[0]) - failed} passed, {failed} failed, 0 skipped")
     return 1 if failed else 0
 

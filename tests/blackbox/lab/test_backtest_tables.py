@@ -59,6 +59,17 @@ def test_check_of_a_zone(run, files):
     assert closing["first"] == "2023-12-31T23:00:00Z"
 
 
+def test_check_of_adjusted_prices(run, files):
+    text = "Date,Open,High,Low,Close,Adj Close,Volume\n" + "".join(f"2024-01-{i:02d},10,12,8,10,5,100\n" for i in range(1, 20))
+    path = files.text("yahoo.csv", text)
+    assert "a column of adjusted closes, which only --adjusted uses" in run("candles", "check", path).stdout
+    assert "adjusted" not in run("candles", "check", path, "--adjusted").stdout
+    strategy = files.json("s.json", {"kind": "buy_and_hold"})
+    for words, price in (([], "10"), (["--adjusted"], "5")):
+        trades = run("run", "--strategy", strategy, "--candles", path, "--trades", "-", *words).stdout
+        assert float(trades.split("\n")[1].split(",")[4]) == float(price)
+
+
 def test_functions(run):
     table = json.loads(run("functions", "--json").stdout)
     names = [entry["name"] for entry in table]
@@ -128,7 +139,7 @@ def test_help(run):
     for words in COMMANDS:
         assert max(len(line) for line in help_of(run, *words).split("\n")) <= 100
     assert options_of(help_of(run, "run")) == {
-        "--strategy", "--candles", "--timeframe", "--format", "--symbol", "--timezone", "--stamp", "--skip-rejected", "--execution",
+        "--strategy", "--candles", "--timeframe", "--format", "--symbol", "--timezone", "--adjusted", "--stamp", "--skip-rejected", "--execution",
         "--start", "--end", "--capital", "--param", "--trades", "--equity", "--json"}
 
 
