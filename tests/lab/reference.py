@@ -28,7 +28,6 @@ MINUTE = 60000
 TIMEFRAMES = [MINUTE, 5 * MINUTE, 15 * MINUTE, 60 * MINUTE, 240 * MINUTE, 1440 * MINUTE, 10080 * MINUTE]
 # What is made of daily returns has as many digits as these have: 1 + 1e-8 has eight.
 DAILY = ("sharpe", "sortino", "skew", "kurtosis", "psr", "alpha", "beta")
-FALLS = ("recovery_factor", "calmar")
 ROUNDING = 2e-15
 WITHIN = 1e-9
 
@@ -265,7 +264,8 @@ def tolerance(name, expected):
     for names, size in ((DAILY, expected.deviation), (("sortino",), expected.downside),
                         (("alpha", "beta"), expected.price_deviation), (("sqn",), expected.pnl_deviation / 10),
                         (("payoff", "kelly", "profit_factor"), expected.mean_profit),
-                        (FALLS, float(expected["max_drawdown"]))):
+                        (("recovery_factor",), float(expected["max_drawdown"])),
+                        (("calmar",), float(expected["max_drawdown"]) * min(expected.years, 1))):
         if name in names and size > 0:
             within = max(within, ROUNDING / size)
     if name == "fees" and expected["liquidations"]:  # of which one is the rest of an account
