@@ -56,6 +56,8 @@ double sim_size(const struct sim *s, const struct sim_order *order, double price
     if (signals->size_kind == RULES_SIZE_EQUITY) quantity = share * equity / at;
     if (signals->size_kind == RULES_SIZE_CASH) quantity = share * cash / at;
     if (!(quantity > 0) || !isfinite(quantity) || !(price > 0)) return 0;
+    /* What a liquidation leaves of nothing is rounding, and buys nothing. */
+    if (s->account.high < size_rounding * s->execution->capital) return 0;
     lots = grid_steps_down(&s->lot, quantity);
     if (!(lots > 0)) return 0;
     if (size_is_affordable(s, grid_at(&s->lot, lots), price)) return grid_at(&s->lot, lots);

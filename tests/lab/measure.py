@@ -6,12 +6,13 @@ from fractions import Fraction as F
 from naive import DAY_MS, LONG  # noqa: F401 (LONG is for those who import all)
 
 YEAR_S = 365.25 * 86400
+EVEN = 1e-12  # a smaller share of a trade's value is no win and no loss: docs/engine.md
 
 
 class Metrics(dict):
     """With the deviations of daily returns and of profits, on which it depends how many digits some others have."""
 
-    deviation = price_deviation = pnl_deviation = downside = mean_profit = notional = 0.0
+    deviation = price_deviation = pnl_deviation = downside = mean_profit = notional = years = 0.0
 
 
 def ratio(a, b):
@@ -48,6 +49,7 @@ def metrics(engine):
 def growth(m, engine, curve, times):
     elapsed = (times[-1] - times[0]) / 1000
     factor = float(curve[-1] / curve[0])
+    m.years = elapsed / YEAR_S
     try:
         m["cagr"] = None if elapsed < 86400 else factor ** (YEAR_S / elapsed) - 1 if factor > 1e-12 else -1
     except OverflowError:
@@ -83,8 +85,8 @@ def growth(m, engine, curve, times):
 def trades(m, closed):
     pnl = [t.pnl for t in closed]
     share = [float(t.pnl / (t.entry_price * t.quantity)) for t in closed]
-    wins = [(p, s) for p, s in zip(pnl, share) if p > 0]
-    losses = [(p, s) for p, s in zip(pnl, share) if p < 0]
+    wins = [(p, s) for p, s in zip(pnl, share) if s > EVEN]
+    losses = [(p, s) for p, s in zip(pnl, share) if s < -EVEN]
     n = len(pnl)
     m.update(trades=n, wins=len(wins), losses=len(losses), even=n - len(wins) - len(losses),
              win_rate=ratio(len(wins), n), profit_factor=ratio(sum(p for p, _ in wins), -sum(p for p, _ in losses)))
