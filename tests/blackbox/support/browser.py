@@ -15,6 +15,7 @@ from .wait import SLOWNESS, wait_until
 
 STEP_SECONDS = 30
 ELEMENT = "element-6066-11e4-a52e-4f735466cecf"  # the key of a reference to an element; the standard's own
+OF_ITS_OWN = ("chrome:", "chrome-untrusted:")  # pages of the browser, which may still load where it is slow
 FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
          "--disable-component-update", "--disable-sync", "--disable-dev-shm-usage", "--window-size=1280,1000",
          "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"]
@@ -124,11 +125,11 @@ class Browser:
         """What the page has had written to the console since the last look: errors, violations of policies, and the like. The browser's
         own pages write there too, where it is slow."""
         lines = [f"{line['level']} {line['message']}" for line in self._call("POST", f"{self.session}/se/log", {"type": "browser"})]
-        return [line for line in lines if not line.partition(" ")[2].startswith("chrome://")]
+        return [line for line in lines if not line.partition(" ")[2].startswith(OF_ITS_OWN)]
 
     def requests(self):
         """The addresses that pages have asked for since the last look, but for data: and the browser's own pages."""
         lines = self._call("POST", f"{self.session}/se/log", {"type": "performance"})
         events = [json.loads(line["message"])["message"] for line in lines]
         urls = [e["params"]["request"]["url"] for e in events if e["method"] == "Network.requestWillBeSent"]
-        return [url for url in urls if not url.startswith(("data:", "chrome:"))]
+        return [url for url in urls if not url.startswith(("data:", *OF_ITS_OWN))]
