@@ -16,7 +16,7 @@ usage: scripts/dev.sh COMMAND
               the daemon in the foreground on 127.0.0.1:8000; Ctrl-C ends all of it, and the data is there the next time
   docs        install npm if it is missing, and add Swagger UI to /docs; what `up` has started loads it
   down        stop what an `up` left behind
-  build       leave the program at build/stratslabd
+  build       leave the programs at build/stratslabd and build/backtestd
   test        install what is missing, build, and run every suite that can run here (ten minutes and more)
   test quick  the lints and unit tests, and the black-box tests but those of faults, browsers and other programs (three
               minutes)
@@ -75,7 +75,7 @@ do_build() { # [up]
     if [ -f config.status ]; then
         die "the sources are configured in place, which bars a build in build/: make distclean first"
     fi
-    newer=$(find configure.ac Makefile.am src tests sql man etc docs docs-ui -name '*.a[mc]' -newer configure 2>/dev/null || :)
+    newer=$(find configure.ac Makefile.am src tests sql man etc examples docs docs-ui -name '*.a[mc]' -newer configure 2>/dev/null || :)
     if [ ! -x configure ] || [ ! -f Makefile.in ] || [ -n "$newer" ]; then
         say "    autoreconf"
         said=$(autoreconf -i 2>&1) || die "autoreconf failed: $said"
@@ -95,13 +95,15 @@ do_build() { # [up]
         "$top/configure" --quiet "$@" >&2
         echo "$found" >.found
     fi
-    run_make stratslabd || die "the program does not build (above)"
-    # The rest is Swagger UI, for which npm asks its registry once. `up` goes without where that cannot be reached.
-    if ! run_make all; then
-        if [ "$for" != up ]; then die "the build failed (above)"; fi
-        say "    going on without Swagger UI (above)"
+    if [ "$for" = up ]; then
+        run_make stratslabd || die "the program does not build (above)"
+        # For Swagger UI npm asks its registry once. `up` goes without where that cannot be reached.
+        if has cmd:npm && ! run_make docs-ui/stamp; then say "    going on without Swagger UI (above)"; fi
+        say "    the program is at build/stratslabd ($(elapsed "$began"))"
+    else
+        run_make all || die "the build failed (above)"
+        say "    the programs are at build/stratslabd and build/backtestd ($(elapsed "$began"))"
     fi
-    say "    the program is at build/stratslabd ($(elapsed "$began"))"
 }
 
 # ---------------------------------------------------------------- the daemon
@@ -228,12 +230,12 @@ count_apart() {
     ran="$ran, $suite $(($1 + $2 + $3)) tests"
 }
 
-# What others make of the OpenAPI document.
-openapi_tests() {
+# What others make of the OpenAPI document (openapi), and of what the lab computes (lab).
+run_apart() { # SUITE
     status=0
-    "$top/tests/openapi/run" >"$scratch/openapi" 2>&1 || status=$?
-    cat "$scratch/openapi"
-    count_apart openapi $status
+    "$top/tests/$1/run" >"$scratch/$1" 2>&1 || status=$?
+    cat "$scratch/$1"
+    count_apart "$1" $status
 }
 
 # The container tests wait more than they work, so they run beside the others. How far they are is said as it comes, the
@@ -307,16 +309,17 @@ do_test() { # [quick]
         missed="what $0 test runs besides"
         check QUICK=yes
     else
-        step "suites: lints, unit, black box, OpenAPI, and beside them the stack in containers"
+        step "suites: lints, unit, black box, OpenAPI, lab, and beside them the stack in containers"
         missed="sanitizers, clang, valgrind, fuzz targets, distcheck, bare machines (bash .ci/run runs them), tests/bench (it measures, and judges nothing)"
         start_docker_tests
         check
         run_lints
-        openapi_tests
+        run_apart openapi
+        run_apart lab
         finish_docker_tests
     fi
     echo
-    grep -hE '(^| )FAILED( |$)|^[^ ]+\.c:[0-9]+: ' "$scratch/check" "$scratch/openapi" "$scratch/docker" 2>/dev/null |
+    grep -hE '(^| )FAILED( |$)|^[^ ]+\.c:[0-9]+: ' "$scratch/check" "$scratch/openapi" "$scratch/lab" "$scratch/docker" 2>/dev/null |
         grep -E '^(black box|openapi tests|docker tests|lint [a-z]+): FAILED|\.c:' | sort -u || :
     echo "ran, in $(elapsed): $ran"
     echo "did not run here: $missed"

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Compares a backtest with the statistics that backtesting.py's own tests publish for it:
 
-    tests/lab/goog BUILD_FOLDER [GOOG_CSV]
+    tests/lab/goog.py BUILD_FOLDER [GOOG_CSV]
 
 SMA 10 crosses SMA 30, long and short, whole shares, 10,000 at the beginning, no costs, over that project's test file of
 daily GOOG. The file is not part of this project; without an argument the variable STRATSLAB_TEST_GOOG names it. It is
@@ -171,7 +171,7 @@ def main():
         sys.exit(__doc__)
     path = sys.argv[2] if len(sys.argv) > 2 else os.environ.get("STRATSLAB_TEST_GOOG", "")
     if not os.path.exists(path):
-        print("goog: skipped; backtesting.py's GOOG.csv is not here (see the head of tests/lab/goog)")
+        print("goog: skipped; backtesting.py's GOOG.csv is not here (see the head of tests/lab/goog.py)")
         return 77
     with open(path, "rb") as f:
         if hashlib.sha256(f.read()).hexdigest() != SHA256:
