@@ -320,7 +320,7 @@ do_test() { # [quick]
     fi
     echo
     grep -hE '(^| )FAILED( |$)|^[^ ]+\.c:[0-9]+: ' "$scratch/check" "$scratch/openapi" "$scratch/lab" "$scratch/docker" 2>/dev/null |
-        grep -E '^(black box|openapi tests|docker tests|lint [a-z]+): FAILED|\.c:' | sort -u || :
+        grep -E '^(black box|openapi tests|docker tests|(lint|lab) [a-z]+): FAILED|\.c:' | sort -u || :
     echo "ran, in $(elapsed): $ran"
     echo "did not run here: $missed"
     echo "$passed passed, $failed failed, $skipped skipped"
