@@ -1,4 +1,4 @@
-# The service in images. `runtime`, the default target, holds the program and what it needs to run, and nothing else;
+# The service in images. `runtime`, the default target, holds the programs and what they need to run, and nothing else;
 # `dev` is what docker-compose.yml runs: toolchain, tests, and a watcher that rebuilds and reloads. See docs/containers.md.
 #
 # Each base image can be pinned: --build-arg DEBIAN_IMAGE=debian:trixie-slim@sha256:… (Debian 13 or newer: older ones have no
