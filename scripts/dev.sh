@@ -219,13 +219,14 @@ add() {
 # count_apart SUITE STATUS: what tests/SUITE/run, a suite apart from make check, said into $scratch/SUITE. It ends with
 # 77 where it cannot run.
 count_apart() {
-    suite=$1
-    if [ "$2" = 77 ]; then
+    suite=$1 ended=$2
+    if [ "$ended" = 77 ]; then
         missed="$missed, tests/$suite (its words are above)"
         return
     fi
     # shellcheck disable=SC2046 # three numbers
     set -- $(totals_of "$scratch/$suite")
+    if [ "$ended" != 0 ] && [ "$2" = 0 ]; then set -- "$1" 1 "$3"; fi # it failed at something that is no test
     add "$@"
     ran="$ran, $suite $(($1 + $2 + $3)) tests"
 }
@@ -299,6 +300,9 @@ do_test() { # [quick]
     if ! has debian-server:; then
         STRATSLAB_TEST_PGBIN=$(server_programs)
         export STRATSLAB_TEST_PGBIN
+        cluster= # so that it is asked for whom the tests run it as
+        as_postgres test -x "$STRATSLAB_TEST_PGBIN/postgres" ||
+            die "the server in $STRATSLAB_TEST_PGBIN is another user's: run this as that user, or $0 deps first"
     fi
     scratch=$(mktemp -d)
     docker_tests='' passed=0 failed=0 skipped=0
@@ -320,7 +324,7 @@ do_test() { # [quick]
     fi
     echo
     grep -hE '(^| )FAILED( |$)|^[^ ]+\.c:[0-9]+: ' "$scratch/check" "$scratch/openapi" "$scratch/lab" "$scratch/docker" 2>/dev/null |
-        grep -E '^(black box|openapi tests|docker tests|(lint|lab) [a-z]+): FAILED|\.c:' | sort -u || :
+        grep -E '^(black box|openapi tests|docker tests|(lint|lab|unit) [a-z_]+): FAILED|\.c:' | sort -u || :
     echo "ran, in $(elapsed): $ran"
     echo "did not run here: $missed"
     echo "$passed passed, $failed failed, $skipped skipped"
@@ -335,11 +339,12 @@ do_clean() {
         case $answer in [yY]*) ;; *) die "nothing was removed ($0 clean -y does not ask)" ;; esac
     fi
     do_down
-    if find_cluster; then rm -rf "$cluster"; fi
+    if find_cluster_folder; then rm -rf "$cluster"; fi
     rm -rf "$build" "$dev"
     say "removed build/ and .dev/"
 }
 
+trap 'exit 130' INT TERM HUP # when what runs has ended: apt-get finishes what it installs
 case ${1:-} in
 up) do_up ;;
 docs) do_docs ;;

@@ -8,7 +8,7 @@ newest() {
     for folder in $(printf '%s\n' "$@" | sort -V -r); do
         if [ ! -x "$folder/postgres" ] || [ ! -x "$folder/initdb" ]; then continue; fi
         version=$("$folder/postgres" -V | sed 's/[^0-9]*\([0-9]*\).*/\1/')
-        if [ "$version" -ge "$postgres_oldest" ] && [ "$version" = "${wanted:-$version}" ]; then
+        if [ "${version:-0}" -ge "$postgres_oldest" ] && [ "$version" = "${wanted:-$version}" ]; then
             echo "$folder"
             return
         fi
@@ -33,13 +33,12 @@ as_postgres() {
         "$@"
         return
     fi
-    user=postgres
     if [ -d "${cluster:-}" ]; then
-        user=$(stat -c %U "$cluster")
-    elif ! id postgres >/dev/null 2>&1; then
-        user=nobody
+        user=$(stat -c %u "$cluster") group=$(stat -c %g "$cluster")
+    else
+        user=$(id -u postgres 2>/dev/null || id -u nobody) group=$(id -g postgres 2>/dev/null || id -g nobody)
     fi
-    setpriv --reuid="$user" --regid="$(id -g "$user")" --clear-groups "$@"
+    setpriv --reuid="$user" --regid="$group" --clear-groups "$@"
 }
 
 # A random number below the ephemeral ports; that it is free shows when the server binds it.
@@ -133,7 +132,7 @@ start_cluster() {
 }
 
 stop_cluster() {
-    find_cluster && find_server && cluster_runs || return 0
+    find_cluster && bin=$(server_programs "$(as_postgres cat "$cluster/data/PG_VERSION")") && cluster_runs || return 0
     say "stopping PostgreSQL"
     (cd / && as_postgres "$bin/pg_ctl" -D "$cluster/data" -s -m fast -w -t 60 stop) ||
         (cd / && as_postgres "$bin/pg_ctl" -D "$cluster/data" -s -m immediate -w -t 60 stop) ||

@@ -86,6 +86,7 @@ as_root() {
 
 # Reads what apt-get says: tells how far it is, and keeps its own words in $apt_log. Ends as it ended.
 follow_apt() {
+    trap '' INT TERM HUP # it outlives apt-get: dpkg that cannot write leaves packages half done
     status=1
     while IFS= read -r line; do
         case $line in
@@ -151,12 +152,11 @@ install_server() {
         keep=$(mktemp)
         cat $conf >"$keep"
         trap 'as_root cp "$keep" $conf; rm -f "$keep"' EXIT
-        trap 'exit 130' INT TERM HUP
         echo 'create_main_cluster = false' | as_root tee -a $conf >/dev/null
         apt_install postgresql
         as_root cp "$keep" $conf
         rm -f "$keep"
-        trap - EXIT INT TERM HUP
+        trap - EXIT
     else
         apt_install postgresql
     fi
@@ -167,7 +167,7 @@ install_server() {
 unpack_server() {
     make_cluster_folder
     enter_scratch
-    package=$(apt-cache depends postgresql | sed -n 's/^ *Depends: \(postgresql-[0-9]*\)$/\1/p' | head -n 1)
+    package=$(LC_ALL=C apt-cache depends postgresql | sed -n 's/^ *Depends: \(postgresql-[0-9]*\)$/\1/p' | head -n 1)
     if [ -z "$package" ] || ! apt_fetch "$package"; then
         die "apt has no PostgreSQL server to fetch: install one of version $postgres_oldest or newer, or set DATABASE_URL"
     fi
@@ -248,7 +248,6 @@ install_idle() {
     if [ ! -e $policy ]; then
         ours=yes
         trap 'as_root rm -f $policy' EXIT
-        trap 'exit 130' INT TERM HUP
         printf '#!/bin/sh\nexit 101\n' | as_root tee $policy >/dev/null
         as_root chmod 755 $policy
     fi
@@ -258,7 +257,7 @@ install_idle() {
     fi
     if [ -n "$ours" ]; then
         as_root rm -f $policy
-        trap - EXIT INT TERM HUP
+        trap - EXIT
     fi
 }
 
@@ -293,5 +292,5 @@ install_needs() {
     if ! has pc:libllhttp; then install_llhttp; fi
     packages=$(missing "$1" | sort -u | tr '\n' ' ')
     [ -z "$packages" ] ||
-        die "still not usable after installing: $packages(too old? PostgreSQL must be $postgres_oldest or newer)"
+        die "still not usable after installing: $packages(too old? PostgreSQL must be $postgres_oldest or newer${PYTHON:+; or PYTHON=$PYTHON does not see what apt installs})"
 }

@@ -33,12 +33,11 @@ tell_end() { if [ -t 2 ]; then printf '\r\033[K' >&2; fi; }
 enter_scratch() {
     scratch=$(mktemp -d)
     trap 'rm -rf "$scratch"' EXIT
-    trap 'exit 130' INT TERM HUP
     chmod 755 "$scratch"
 }
 leave_scratch() {
     rm -rf "$scratch"
-    trap - EXIT INT TERM HUP
+    trap - EXIT
 }
 
 started=$(date +%s)

@@ -70,6 +70,6 @@ def run_pytest(name, folder, scratch, arguments, env, beside=(), cwd=None):
     status = subprocess.run(command, cwd=cwd or scratch, env=env, stdin=subprocess.DEVNULL).returncode
     tally = read_junit(report) if os.path.exists(report) else Tally()
     if tally.failed == 0 and (status != 0 or tally.total == 0):
-        say(f"{name}: pytest ended with {status} after {tally.total} tests")
+        say(f"{name}: FAILED: pytest ended with {status} after {tally.total} tests")
         tally.failed = 1
     return tally

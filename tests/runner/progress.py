@@ -30,13 +30,13 @@ class Progress:
         self.say(f"{number} tests")
 
     def finish(self, report):
-        """A report of one phase of one test."""
+        """A report of one phase of one test, or of the collection of a file."""
         if report.outcome == "failed" and report.nodeid not in self.failed:
             self.failed.append(report.nodeid)
             crash = getattr(report.longrepr, "reprcrash", None)
             why = (crash.message if crash else str(report.longrepr)).strip().split("\n")[0]
-            self.say(f"FAILED {report.nodeid} ({report.when}): {why[:300]}")
-        if report.when == "teardown":
+            self.say(f"FAILED {report.nodeid} ({getattr(report, 'when', 'collection')}): {why[:300]}")
+        if getattr(report, "when", None) == "teardown":
             self.done += 1
             if time.monotonic() - self.said >= SECONDS_BETWEEN:
                 self.say(f"{self.state()}; the last: {report.nodeid}")
@@ -60,6 +60,11 @@ def pytest_collection_finish(session):
 def pytest_xdist_node_collection_finished(ids):
     if progress.total == 0:
         progress.count(len(ids))
+
+
+def pytest_collectreport(report):
+    if not progress.is_worker:
+        progress.finish(report)
 
 
 def pytest_runtest_logreport(report):
