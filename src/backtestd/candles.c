@@ -73,6 +73,17 @@ static void report_gaps_json(struct json_writer *w, const struct candles_report 
     json_close(w, ']');
 }
 
+/* A series of nothing begins nowhere. */
+static void report_key_time(struct json_writer *w, const char *name, const struct candles_report *report,
+                            int64_t time_ms, struct buf *scratch)
+{
+    if (report->bars == 0) {
+        json_key_raw(w, name, "null");
+    } else {
+        json_key_text(w, name, report_time(time_ms, scratch));
+    }
+}
+
 static void report_json(const struct market *market, const char *data, struct buf *out)
 {
     const struct candles_report *report = &market->report;
@@ -88,8 +99,8 @@ static void report_json(const struct market *market, const char *data, struct bu
         json_key_uint(&w, report_counts[i].name, report_count(report, i));
     }
     json_key_uint(&w, "bars", report->bars);
-    json_key_text(&w, "first", report_time(report->first_ms, &scratch));
-    json_key_text(&w, "last", report_time(report->last_ms, &scratch));
+    report_key_time(&w, "first", report, report->first_ms, &scratch);
+    report_key_time(&w, "last", report, report->last_ms, &scratch);
     json_key(&w, "tick");
     json_double(&w, c->tick);
     json_key(&w, "lot");
@@ -133,7 +144,7 @@ static void report_gaps_text(const struct candles_report *report, struct buf *ou
     buf_clear(&scratch);
 }
 
-static void report_text(const struct market *market, const char *data, struct buf *out)
+static void report_text(const struct frame_line *line, const struct market *market, const char *data, struct buf *out)
 {
     const struct candles_report *report = &market->report;
     const struct candles *c = candles_series_view(market->series);
@@ -143,8 +154,12 @@ static void report_text(const struct market *market, const char *data, struct bu
     buf_printf(out, "format      %s\ntimeframe   %s%s\ncandles     %zu\n", report->format,
                timeframe == NULL ? "-" : timeframe, report->timeframe_was_found ? " (found from the times)" : "",
                report->bars);
-    buf_printf(out, "span        %s", report_time(report->first_ms, &scratch));
-    buf_printf(out, " to %s (openings)\n", report_time(report->last_ms, &scratch));
+    if (report->bars == 0) {
+        buf_add_str(out, "span        none\n");
+    } else {
+        buf_printf(out, "span        %s", report_time(report->first_ms, &scratch));
+        buf_printf(out, " to %s (openings)\n", report_time(report->last_ms, &scratch));
+    }
     buf_printf(out, "tick, lot   %.*g, %.*g\ndata        %s\n", 12, c->tick, 12, c->lot, data);
     buf_printf(out, "rows        %" PRIu64 " read", report->read);
     for (size_t i = 1; i < countof(report_counts); i++) {
@@ -157,6 +172,8 @@ static void report_text(const struct market *market, const char *data, struct bu
     if (report->has_adjusted_column) {
         buf_add_str(out, "            there is a column of adjusted closes, which only --adjusted uses\n");
     }
+    buf_reset(&scratch);
+    if (market_day_remark(line, report, &scratch)) buf_printf(out, "            %s\n", buf_cstr(&scratch));
     report_gaps_text(report, out);
     report_notes_text("rejected", &report->rejections, report->rejected, out);
     report_notes_text("contradictions", &report->contradictions, report->conflicts, out);
@@ -178,7 +195,11 @@ int candles_check_main(const struct frame_line *line, void *context)
         market_fingerprint(candles_series_view(market.series), data, &err) != 0) {
         status = backtestd_fail(line, &err);
     } else {
-        (frame_has(line, "--json") ? report_json : report_text)(&market, data, &out);
+        if (frame_has(line, "--json")) {
+            report_json(&market, data, &out);
+        } else {
+            report_text(line, &market, data, &out);
+        }
         fwrite(out.data, 1, out.len, stdout);
         if (market.report.rejected > 0 || market.report.conflicts > 0) status = FRAME_WRONG;
     }

@@ -182,6 +182,17 @@ bool market_zone_remark(const struct candles_report *report, struct buf *out)
     return true;
 }
 
+bool market_day_remark(const struct frame_line *line, const struct candles_report *report, struct buf *out)
+{
+    enum { DAY_MS = 86400000 };
+
+    if (report->timeframe_ms < DAY_MS || report->rejected * 2 < report->read || report->rejected == 0) return false;
+    if (frame_has(line, "--timezone")) return false;
+    buf_add_str(out, "candles of an exchange's own day, from its midnight, need its zone, such as "
+                     "--timezone America/New_York");
+    return true;
+}
+
 int market_fingerprint(const struct candles *candles, char out[DIGEST_SHA256_HEX_BYTES], struct error *err)
 {
     struct buf packed = {0}, hashes = {0};

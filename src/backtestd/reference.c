@@ -14,7 +14,7 @@ int reference_print(const struct frame_line *line, const char *noun, const char 
                   meant == NULL ? "" : "; did you mean ", meant == NULL ? "" : meant, meant == NULL ? "" : "?");
         status = backtestd_fail(line, &err);
     }
-    fwrite(out->data, 1, out->len, stdout);
+    fputs(buf_cstr(out), stdout); /* nothing where it is not found */
     buf_clear(out);
     return status;
 }

@@ -84,12 +84,7 @@ static int run_check_streams(const struct frame_line *line, struct error *err)
 {
     static const char *const read[] = {"--strategy", "--candles", "--execution", NULL};
     static const char *const written[] = {"--trades", "--equity", NULL};
-    const char *trades = frame_text(line, "--trades"), *equity = frame_text(line, "--equity");
     const char *first = frame_has(line, "--json") ? "--json" : NULL;
-
-    if (trades != NULL && equity != NULL && strcmp(trades, equity) == 0 && strcmp(trades, "-") != 0) {
-        return error_set(err, ERROR_USAGE, "--trades and --equity cannot both be written to %s", trades);
-    }
 
     for (size_t i = 0; written[i] != NULL; i++) {
         if (!frame_has(line, written[i]) || strcmp(frame_text(line, written[i]), "-") != 0) continue;
@@ -105,6 +100,30 @@ static int run_check_streams(const struct frame_line *line, struct error *err)
             return error_set(err, ERROR_USAGE, "%s and %s cannot both come from standard input", first, read[i]);
         }
         first = read[i];
+    }
+    return 0;
+}
+
+/* What is written must not overwrite what is read, nor each other. */
+static int run_check_files(const struct frame_line *line, struct error *err)
+{
+    static const char *const others[] = {"--strategy", "--candles", "--execution", "--trades", NULL};
+    static const char *const written[] = {"--trades", "--equity", NULL};
+
+    for (size_t i = 0; written[i] != NULL; i++) {
+        const char *path = frame_text(line, written[i]);
+
+        for (size_t j = 0; path != NULL && others[j] != NULL; j++) {
+            const struct frame_value *other = NULL;
+
+            if (others[j] == written[i]) continue;
+            while ((other = frame_next(line, others[j], other)) != NULL) {
+                if (output_is_same(path, other->text)) {
+                    return error_set(err, ERROR_USAGE, "%s would overwrite the file of %s, %s; give it another name",
+                                     written[i], others[j], other->text);
+                }
+            }
+        }
     }
     return 0;
 }
@@ -145,6 +164,7 @@ static int run_check_rows(const struct run *run, struct error *err)
     buf_printf(&said, "%s: ", run_candles_name(run));
     if (report->rejected > 0)
         buf_printf(&said, "wrong rows: %" PRIu64 " of %" PRIu64 "; ", report->rejected, report->read);
+    if (market_day_remark(run->line, report, &said)) buf_add_str(&said, "; ");
     if (report->conflicts > 0) buf_printf(&said, "rows that contradict earlier ones: %" PRIu64 "; ", report->conflicts);
     buf_add_str(&said, "nothing is computed");
     if (report->conflicts == 0) buf_add_str(&said, "; --skip-rejected leaves them out");
@@ -238,14 +258,16 @@ static void run_note_lookback(const struct run *run, const struct engine_job *jo
                    job->first);
 }
 
-/* Volumes in whole numbers make a lot of 1, which one share of an expensive thing may not reach. */
+/* Volumes in whole numbers make a lot of 1, which the money may not reach. Short entries that are not allowed count
+ * too. */
 static void run_note_rejected(const struct run *run)
 {
-    if (!(run->result.metrics.rejected_orders > 0) || run->execution.lot > 0) return;
-    backtestd_note(run->line,
-                   "%.0f entries were not possible; the smallest quantity is %.12g, found from the volumes: if that is "
-                   "too much, set \"lot\" in the file of --execution",
-                   run->result.metrics.rejected_orders, run->candles.lot);
+    if (!(run->result.metrics.rejected_orders > 0) || run->execution.lot > 0 || !run->execution.short_allowed) return;
+    backtestd_note(
+        run->line,
+        "%.0f entries were rejected: the money did not reach for the size, or for one lot; the lot is %.12g, "
+        "found from the volumes, and \"lot\" in the file of --execution sets another",
+        run->result.metrics.rejected_orders, run->candles.lot);
 }
 
 static void run_json(const struct run *run, struct buf *out)
@@ -332,7 +354,8 @@ int run_main(const struct frame_line *line, void *context)
     int status = FRAME_OK;
 
     (void)context;
-    if (run_check_streams(line, &err) != 0 || strategy_load(line, run.arena, &run.strategy, &err) != 0 ||
+    if (run_check_streams(line, &err) != 0 || run_check_files(line, &err) != 0 ||
+        strategy_load(line, run.arena, &run.strategy, &err) != 0 ||
         settings_load(line, run.arena, &run.execution, &err) != 0 || run_read(&run, &err) != 0 ||
         run_compute(&run, &err) != 0) {
         status = backtestd_fail(line, &err);

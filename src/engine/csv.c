@@ -1,5 +1,3 @@
-#include <math.h>
-
 #include "engine/engine.h"
 #include "engine/text.h"
 
@@ -14,25 +12,9 @@ static const char *const reason_names[] = {
     [ENGINE_REASON_END] = "end",
 };
 
-/* Sums of money are decimal numbers, but for the rounding of doubles; what is tiny keeps its digits. */
-enum { CSV_MONEY_DECIMALS = 10 };
-static const double csv_money_tiny = 1e-3;
-
 const char *engine_reason_name(enum engine_reason reason)
 {
     return reason_names[reason];
-}
-
-static void csv_money(double value, struct buf *out)
-{
-    char text[ENGINE_NUMBER_BYTES];
-
-    if (value == 0 || fabs(value) >= csv_money_tiny) {
-        engine_number_decimal(value, CSV_MONEY_DECIMALS, out);
-    } else {
-        engine_number_text(value, text);
-        buf_add_str(out, text);
-    }
 }
 
 void engine_trades_csv(const struct engine_result *result, const struct candles *candles, struct buf *out)
@@ -54,9 +36,9 @@ void engine_trades_csv(const struct engine_result *result, const struct candles 
             buf_add_str(out, ",,");
         }
         buf_printf(out, "%s,", engine_reason_name(t->exit_reason));
-        csv_money(t->pnl, out);
+        engine_number_json(t->pnl, out);
         buf_add_char(out, ',');
-        csv_money(t->fees, out);
+        engine_number_json(t->fees, out);
         buf_printf(out, ",%zu\n", t->exit_bar - t->entry_bar);
     }
 }
@@ -67,7 +49,7 @@ void engine_equity_csv(const struct engine_result *result, const struct engine_j
     for (size_t i = 0; i < result->point_count; i++) {
         engine_time_text(engine_point_time(job, i), out);
         buf_add_char(out, ',');
-        csv_money(result->equity[i], out);
+        engine_number_json(result->equity[i], out);
         buf_add_char(out, '\n');
     }
 }

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <time.h>
 
-enum { TEXT_DIGITS_FEW = 15, TEXT_DIGITS_ALL = 17, TEXT_DECIMAL_BYTES = 400 };
+enum { TEXT_DIGITS_FEW = 15, TEXT_DIGITS_ALL = 17 };
 
 void engine_number_text(double value, char out[ENGINE_NUMBER_BYTES])
 {
@@ -25,22 +25,6 @@ void engine_number_json(double value, struct buf *out)
     }
     engine_number_text(value, text);
     buf_add_str(out, text);
-}
-
-void engine_number_decimal(double value, int decimals, struct buf *out)
-{
-    char text[TEXT_DECIMAL_BYTES];
-    int len = snprintf(text, sizeof(text), "%.*f", decimals, value);
-
-    if (decimals > 0) {
-        while (len > 0 && text[len - 1] == '0') len--;
-        if (len > 0 && text[len - 1] == '.') len--;
-    }
-    if (len == 2 && text[0] == '-' && text[1] == '0') {
-        buf_add_char(out, '0');
-        return;
-    }
-    buf_add(out, text, (size_t)len);
 }
 
 void engine_time_text(int64_t time_ms, struct buf *out)

@@ -12,8 +12,6 @@ enum { ENGINE_NUMBER_BYTES = 40 };
 void engine_number_text(double value, char out[ENGINE_NUMBER_BYTES]);
 /* The same as JSON: what is not finite is null. */
 void engine_number_json(double value, struct buf *out);
-/* With at most `decimals` decimals, zeros at the end left out. */
-void engine_number_decimal(double value, int decimals, struct buf *out);
 /* RFC 3339 in UTC: "2025-03-31T12:00:00Z", with milliseconds only if there are any. */
 void engine_time_text(int64_t time_ms, struct buf *out);
 

@@ -152,7 +152,6 @@ def test_spans(refuse):
     (["--timezone", "Mars/Olympus"], "there is no such zone"),
     (["--timezone", "../../etc/passwd"], "there is no such zone"),
     (["--stamp", "middle"], "--stamp must be open or close"),
-    (["--trades", "x.csv", "--equity", "x.csv"], "--trades and --equity cannot both be written to x.csv"),
     (["--json", "--json"], "--json is given twice"),
     (["--jsn"], "there is no option --jsn; did you mean --json?"),
     (["word"], '"word" is one word too many'),

@@ -3,6 +3,7 @@ import csv
 import gzip
 import io
 import json
+import math
 import os
 import re
 import socket
@@ -77,13 +78,48 @@ def test_golden_cross(golden, files, read_csv):
     curve = read_csv(equity)
     assert list(curve[0]) == ["time", "equity"] and len(curve) == len(rows) + 1
     assert (curve[0]["time"], float(curve[0]["equity"])) == (rows[0][0], 10000)
-    assert float(curve[-1]["equity"]) == pytest.approx(metrics["equity"])
-    assert metrics["equity"] == pytest.approx(10000 + sum(float(t["pnl"]) for t in found))
+    # Exactly: what the files hold are the doubles themselves.
+    assert metrics["equity"] == math.fsum([10000, *(float(t["pnl"]) for t in found)])
+    assert float(curve[-1]["equity"]) == metrics["equity"]
     assert metrics["return"] == pytest.approx(metrics["equity"] / 10000 - 1)
     assert metrics["buy_and_hold"] == pytest.approx(rows[-1][4] / rows[0][1] - 1)
     closed = [t for t in found if t["exit_time"]]
     assert metrics["trades"] == len(closed) and metrics["open"] == len(found) - len(closed)
     assert metrics["win_rate"] == pytest.approx(sum(float(t["pnl"]) > 0 for t in closed) / len(closed))
+
+
+@pytest.mark.parametrize("option, other, spelling", [
+    ("--trades", "--candles", "{folder}/candles.csv"), ("--trades", "--candles", "{folder}/./candles.csv"), ("--equity", "--strategy", "{folder}/link"),
+    ("--equity", "--trades", "{folder}/../{name}/t.csv"), ("--equity", "--trades", "{folder}/t.csv"),
+])
+def test_what_is_written_overwrites_nothing_that_is_named_besides(golden, files, option, other, spelling):
+    written = spelling.format(folder=files.folder, name=files.folder.name)
+    (files.folder / "link").symlink_to("golden.json")
+    words = ["--trades", files.folder / "t.csv"] if other == "--trades" else []
+    before = {path: path.read_bytes() for path in files.folder.iterdir() if path.is_file()}
+    done = golden(*words, option, written)
+    assert done.returncode == 64 and f"{option} would overwrite the file of {other}, " in done.stderr, done.stderr
+    assert {path: path.read_bytes() for path in files.folder.iterdir() if path.is_file()} == before
+
+
+def test_one_device_may_be_written_twice(golden):
+    assert golden("--trades", "/dev/null", "--equity", "/dev/null").returncode == 0
+
+
+def test_days_of_an_exchange(run, files):
+    """Midnight in New York is a day's only with its zone; a series of nothing has no span."""
+    rows = [f"2024-03-{day:02}T05:00:00Z,10,12,9,11,1000.5" for day in (4, 5, 6, 7, 8)]
+    path = files.text("alpaca.csv", "\n".join(["timestamp,open,high,low,close,volume", *rows]) + "\n")
+    done = run("candles", "check", "--json", path)
+    report = json.loads(done.stdout)
+    assert (done.returncode, report["bars"], report["rejected"]) == (65, 0, 5)
+    assert report["first"] is None and report["last"] is None
+    assert "span        none\n" in run("candles", "check", path).stdout
+    for words in (["candles", "check", path], ["run", "--strategy", files.json("golden.json", GOLDEN), "--candles", path]):
+        done = run(*words)
+        assert "--timezone America/New_York" in done.stdout + done.stderr
+    done = run("candles", "check", "--json", "--timezone", "America/New_York", path)
+    assert done.returncode == 0 and json.loads(done.stdout)["first"] == "2024-03-04T00:00:00Z"
 
 
 def test_json_is_alone_and_flat(golden):
@@ -284,7 +320,7 @@ def test_a_lot_that_is_too_large_is_told(run, files):
     strategy = files.json("s.json", GOLDEN)
     candles = files.candles(rows)
     done = run("run", "--strategy", strategy, "--candles", candles, "--json")
-    assert json.loads(done.stdout)["rejected_orders"] > 0 and 'set "lot"' in done.stderr
+    assert json.loads(done.stdout)["rejected_orders"] > 0 and '"lot" in the file of --execution' in done.stderr
     execution = files.json("x.json", {"lot": 1e-8})
     done = run("run", "--strategy", strategy, "--candles", candles, "--execution", execution, "--json")
     assert json.loads(done.stdout)["rejected_orders"] == 0 and done.stderr == ""
