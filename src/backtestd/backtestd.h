@@ -6,6 +6,7 @@
 #include "frame/frame.h"
 
 /* How files of candles are read: of every command that reads some. */
+/* clang-format off */
 #define BACKTESTD_READING_OPTIONS                                                                                      \
     {.name = "--timeframe",                                                                                            \
      .value = "T",                                                                                                     \
@@ -28,6 +29,7 @@
         .name = "--stamp", .value = "open|close", .type = FRAME_WORD, .words = backtestd_stamps,                       \
         .help = "whether a time is that of a candle's opening (if it is not given) or closing"                         \
     }
+/* clang-format on */
 
 extern const char *const backtestd_stamps[];
 

@@ -13,6 +13,7 @@ static const char *const intrabar_words[] = {"pessimistic", "tradingview", "deta
 static const char *const limit_fill_words[] = {"touch", "through", NULL};
 static const char *const missing_words[] = {"error", "skip", "fill", NULL};
 
+/* clang-format off */
 #define NUMBER(name_, member, min, max, default_, help_)                                                     \
     {                                                                                                        \
         .name = (name_), .kind = ENGINE_SETTING_NUMBER, .offset = offsetof(struct engine_execution, member), \
@@ -28,6 +29,7 @@ static const char *const missing_words[] = {"error", "skip", "fill", NULL};
         .name = (name_), .kind = ENGINE_SETTING_WORD, .offset = offsetof(struct engine_execution, member), \
         .words = (words_), .fallback = (default_), .help = (help_)                                         \
     }
+/* clang-format on */
 
 /* Ordered so that the members of one object stand together. */
 static const struct engine_setting settings[] = {

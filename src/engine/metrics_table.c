@@ -5,10 +5,12 @@
 #include "engine/metrics.h"
 #include "engine/text.h"
 
+/* clang-format off */
 #define METRIC(name, member, kind, help)                                          \
     {                                                                             \
         name, ENGINE_METRIC_##kind, offsetof(struct engine_metrics, member), help \
     }
+/* clang-format on */
 
 /* In the order in which they are printed. */
 static const struct engine_metric metrics_table[] = {

@@ -67,6 +67,7 @@ double *rules_scratch(struct rules_call *call, size_t count);
 void rules_unknown(double *out, size_t count, size_t n);
 
 /* Arguments that many functions have. */
+/* clang-format off */
 #define RULES_X                           \
     {                                     \
         .name = "x", .type = RULES_NUMBER \
@@ -87,6 +88,7 @@ void rules_unknown(double *out, size_t count, size_t n);
     {                                                                            \
         .name = title, .type = RULES_CONSTANT, .minimum = 0.001, .maximum = 1000 \
     }
+/* clang-format on */
 
 /* Look-backs in bars. The number in a name is the argument that holds the length. */
 double rules_bars_window1(const double *constants, int64_t timeframe_ms); /* length - 1 */

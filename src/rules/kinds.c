@@ -3,6 +3,7 @@
 #include "json/scan.h"
 #include "json/write.h"
 
+/* clang-format off */
 #define KIND_LENGTH(title, value, words)               \
     {                                                  \
         title, RULES_KIND_WHOLE, 1, 5000, value, words \
@@ -11,6 +12,7 @@
     {                                                                                              \
         "short", RULES_KIND_BOOLEAN, 0, 1, 0, "Whether positions are opened on the short side too" \
     }
+/* clang-format on */
 
 static const struct rules_kind kinds[] = {
     {.name = "buy_and_hold",

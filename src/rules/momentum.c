@@ -242,6 +242,7 @@ static double momentum_tsi_bars(const double *constants, int64_t timeframe_ms)
     return 5 * (constants[1] + constants[2]) + 1;
 }
 
+/* clang-format off */
 #define MOMENTUM_BACK(title)                                                          \
     {                                                                                 \
         .name = title, .type = RULES_WHOLE, .minimum = 1, .maximum = RULES_LENGTH_MAX \
@@ -250,6 +251,7 @@ static double momentum_tsi_bars(const double *constants, int64_t timeframe_ms)
     {                                                                                                 \
         RULES_X, RULES_LENGTH_OF("fast", 1), RULES_LENGTH_OF("slow", 1), RULES_LENGTH_OF("signal", 1) \
     }
+/* clang-format on */
 #define MOMENTUM_RANGE                               \
     RULES_X, {.name = "high", .type = RULES_NUMBER}, \
     {                                                \

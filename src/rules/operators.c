@@ -102,6 +102,7 @@ static double operator_back_bars(const double *constants, int64_t timeframe_ms)
     return constants[1];
 }
 
+/* clang-format off */
 #define OPERATOR_NUMBERS \
     {                    \
         RULES_X, RULES_Y \
@@ -110,13 +111,16 @@ static double operator_back_bars(const double *constants, int64_t timeframe_ms)
     {                                          \
         .name = title, .type = RULES_CONDITION \
     }
+/* clang-format on */
 #define OPERATOR_POINT(title, text, kind)                                                    \
     .name = (text), .result = (kind), .shape = RULES_SHAPE_POINT, .point = operator_##title, \
     .kernel = operator_##title##_column
+/* clang-format off */
 #define OPERATOR_K                                                                  \
     {                                                                               \
         .name = "k", .type = RULES_WHOLE, .minimum = 0, .maximum = RULES_LENGTH_MAX \
     }
+/* clang-format on */
 
 const struct rules_function rules_operators[OPERATORS] = {
     [OPERATOR_OR] = {OPERATOR_POINT(or, "or", RULES_CONDITION), .arguments = {OPERATOR_C("x"), OPERATOR_C("y")}},

@@ -34,10 +34,12 @@ static double pivots_bars(const double *constants, int64_t timeframe_ms)
     return constants[1] + constants[2];
 }
 
+/* clang-format off */
 #define PIVOTS_SIDE(title)                                                           \
     {                                                                                \
         .name = title, .type = RULES_WHOLE, .minimum = 1, .maximum = PIVOTS_SIDE_MAX \
     }
+/* clang-format on */
 
 static const struct rules_function functions[] = {
     {.name = "pivot_high",

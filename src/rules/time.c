@@ -78,11 +78,13 @@ static void time_month(struct rules_call *call)
     }
 }
 
+/* clang-format off */
 #define TIME_FUNCTION(title, words, run)                                                                        \
     {                                                                                                           \
         .name = title, .family = "time", .description = (words), .formula = "of the bar's opening", .seed = "", \
         .lookback = "0", .shape = RULES_SHAPE_FINITE, .result = RULES_NUMBER, .kernel = (run)                   \
     }
+/* clang-format on */
 
 static const struct rules_function functions[] = {
     TIME_FUNCTION("hour", "Hour of the bar's opening in UTC, 0 to 23", time_hour),

@@ -226,6 +226,7 @@ static double volatility_adx_bars(const double *constants, int64_t timeframe_ms)
     return 10 * (constants[0] + constants[1]);
 }
 
+/* clang-format off */
 #define VOLATILITY_BANDS                              \
     {                                                 \
         RULES_X, RULES_LENGTH, RULES_MULTIPLE("mult") \
@@ -234,6 +235,7 @@ static double volatility_adx_bars(const double *constants, int64_t timeframe_ms)
     {                                                                          \
         .name = title, .type = RULES_CONSTANT, .minimum = 0.0001, .maximum = 1 \
     }
+/* clang-format on */
 
 static const struct rules_function functions[] = {
     {.name = "tr",
