@@ -51,7 +51,8 @@ static bool row_is_symbol(struct slice cell, const char *symbol)
     for (; *symbol != '\0'; symbol++) {
         if (strchr(between, *symbol) != NULL) continue;
         while (i < cell.len && memchr(between, cell.data[i], strlen(between)) != NULL) i++;
-        if (i == cell.len || strncasecmp(&cell.data[i++], symbol, 1) != 0) return false;
+        if (i == cell.len || strncasecmp(cell.data + i, symbol, 1) != 0) return false;
+        i++;
     }
     while (i < cell.len && memchr(between, cell.data[i], strlen(between)) != NULL) i++;
     return i == cell.len;

@@ -338,8 +338,8 @@ int main(void)
         commands[i].run(&d, rest);
         free(line);
     }
+    free(d.line);
     drive_reset(&d);
     engine_result_clear(&d.result);
-    free(d.line);
     return 0;
 }

@@ -24,7 +24,7 @@ static int order(const void *a, const void *b)
 static double median(const struct candles *c, const double *x, size_t i, const double *k)
 {
     const size_t n = (size_t)k[0];
-    double window[RIG_BARS];
+    double window[RIG_BARS] = {0};
 
     if (rig_mean(c, x, i, k) != rig_mean(c, x, i, k)) return (double)NAN;
     for (size_t j = 0; j < n; j++) window[j] = x[i - j];
@@ -68,7 +68,7 @@ static double with_volume(const struct candles *c, const double *x, size_t i, co
 static double rank_correlation(const struct candles *c, const double *x, size_t i, const double *k)
 {
     const size_t n = (size_t)k[0];
-    double rank[RIG_BARS], time[RIG_BARS];
+    double rank[RIG_BARS] = {0}, time[RIG_BARS] = {0};
 
     if (rig_mean(c, x, i, k) != rig_mean(c, x, i, k)) return (double)NAN;
     for (size_t j = 0; j < n; j++) {
