@@ -326,18 +326,20 @@ int main(void)
         {"rules", on_rules}, {"run", on_run},       {"values", on_values},
     };
     struct drive d = {0};
+    char *line = NULL;
+    size_t line_bytes = 0;
 
     drive_reset(&d);
-    while (getline(&d.line, &d.line_bytes, stdin) > 0) {
-        char *line = mem_strdup(d.line), *rest = line;
+    while (getline(&line, &line_bytes, stdin) > 0) {
+        char *rest = line;
         const char *word = strsep(&rest, " \n");
         size_t i = 0;
 
         while (i < countof(commands) && strcmp(word, commands[i].word) != 0) i++;
         if (i == countof(commands)) drive_fail(word);
         commands[i].run(&d, rest);
-        free(line);
     }
+    free(line);
     free(d.line);
     drive_reset(&d);
     engine_result_clear(&d.result);
