@@ -9,6 +9,7 @@
 #include "backtestd/settings.h"
 #include "backtestd/strategy.h"
 #include "backtestd/table.h"
+#include "candles/series.h"
 #include "candles/timeframe.h"
 #include "engine/engine.h"
 #include "engine/text.h"
@@ -235,8 +236,8 @@ static int run_span(const struct run *run, struct engine_job *job, struct error 
         return error_set(err, ERROR_USAGE, "--start must be before --end, but %s is not before %s", start->text,
                          end->text);
     }
-    job->first = start == NULL ? 0 : engine_bar_at(c, start->time_ms);
-    job->end = end == NULL ? c->count : engine_bar_at(c, end->time_ms);
+    job->first = start == NULL ? 0 : candles_find(c, start->time_ms);
+    job->end = end == NULL ? c->count : candles_find(c, end->time_ms);
     if (job->first < job->end) return 0;
     if (c->count == 0) return error_set(err, ERROR_INVALID, "%s: there is no whole candle", run_candles_name(run));
     engine_time_text(c->time_ms[0], &from);

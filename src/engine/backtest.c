@@ -1,4 +1,5 @@
 /* Rules, candles and settings brought together. */
+#include "candles/series.h"
 #include "engine/engine.h"
 
 static double signals_value(const void *arg, enum rules_output output, size_t bar,
@@ -34,8 +35,8 @@ int engine_backtest(const struct engine_backtest *backtest, struct engine_result
         const struct engine_signals signals = engine_signals_of(backtest->rules, run);
         const struct engine_job job = {.candles = &series.candles,
                                        .invented = series.invented,
-                                       .first = engine_bar_at(&series.candles, backtest->start_ms),
-                                       .end = engine_bar_at(&series.candles, backtest->end_ms),
+                                       .first = candles_find(&series.candles, backtest->start_ms),
+                                       .end = candles_find(&series.candles, backtest->end_ms),
                                        .detail = backtest->detail,
                                        .execution = backtest->execution,
                                        .signals = &signals};

@@ -68,8 +68,6 @@ enum { ENGINE_BARS_MAX = 100000000 }; /* bars of a series, those that were fille
 int engine_series_prepare(const struct candles *candles, enum engine_missing missing, struct engine_series *ret_series,
                           struct error *err) ATTR_CHECKED;
 void engine_series_clear(struct engine_series *series); /* takes one that is all zero */
-/* The first bar that opens at `time_ms` or later; candles->count if there is none. */
-size_t engine_bar_at(const struct candles *candles, int64_t time_ms);
 
 struct engine_job {
     const struct candles *candles; /* the bars before `first` were loaded for indicators only */

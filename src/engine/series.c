@@ -6,22 +6,6 @@
 #include "engine/engine.h"
 #include "engine/text.h"
 
-size_t engine_bar_at(const struct candles *candles, int64_t time_ms)
-{
-    size_t low = 0, high = candles->count;
-
-    while (low < high) {
-        const size_t middle = low + (high - low) / 2;
-
-        if (candles->time_ms[middle] < time_ms) {
-            low = middle + 1;
-        } else {
-            high = middle;
-        }
-    }
-    return low;
-}
-
 static int series_refuse_gap(const struct candles *c, size_t i, struct error *err)
 {
     const int64_t missing = (c->time_ms[i] - c->time_ms[i - 1]) / c->timeframe_ms - 1;

@@ -38,7 +38,6 @@ int main(void)
         UNIT_TEST(test_size_lots),
         UNIT_TEST(test_series_gaps),
         UNIT_TEST(test_series_fill),
-        UNIT_TEST(test_series_bar_at),
         UNIT_TEST(test_metrics_curve),
         UNIT_TEST(test_metrics_drawdown_from_the_capital),
         UNIT_TEST(test_metrics_daily),

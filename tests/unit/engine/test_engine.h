@@ -45,7 +45,6 @@ void test_size_lots(void);
 
 void test_series_gaps(void);
 void test_series_fill(void);
-void test_series_bar_at(void);
 
 void test_metrics_curve(void);
 void test_metrics_drawdown_from_the_capital(void);

@@ -62,15 +62,3 @@ void test_series_fill(void)
     CU_ASSERT_EQUAL(engine_series_prepare(&s.candles, ENGINE_MISSING_FILL, &series, &s.err), -1);
     scene_clear(&s);
 }
-
-void test_series_bar_at(void)
-{
-    struct scene s;
-
-    with_gap(&s, 2);
-    UNIT_INT(engine_bar_at(&s.candles, INT64_MIN), 0);
-    UNIT_INT(engine_bar_at(&s.candles, s.time_ms[1]), 1);
-    UNIT_INT(engine_bar_at(&s.candles, s.time_ms[1] + 1), 2);
-    UNIT_INT(engine_bar_at(&s.candles, s.time_ms[3] + 1), 4);
-    scene_clear(&s);
-}
