@@ -1,7 +1,12 @@
 #include "base/number.h"
 
+#include <float.h>
 #include <inttypes.h>
+#include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
+
+enum { NUMBER_DOUBLE_PARSED_BYTES = 64 };
 
 struct number_unit {
     const char *suffix;
@@ -92,4 +97,29 @@ void number_format_duration_ms(uint64_t ms, char out[NUMBER_UNIT_TEXT_BYTES])
 void number_format_bytes(uint64_t bytes, char out[NUMBER_UNIT_TEXT_BYTES])
 {
     number_format_unit(bytes, number_sizes, out);
+}
+
+bool number_parse_double(struct slice text, double *ret_value)
+{
+    char copy[NUMBER_DOUBLE_PARSED_BYTES], *end;
+    double value;
+
+    if (text.len == 0 || text.len >= sizeof(copy)) return false;
+    for (size_t i = 0; i < text.len; i++) {
+        if (text.data[i] == '\0' || strchr("0123456789+-.eE", text.data[i]) == NULL) return false;
+    }
+    memcpy(copy, text.data, text.len);
+    copy[text.len] = '\0';
+    value = strtod(copy, &end);
+    if (*end != '\0' || !isfinite(value)) return false;
+    *ret_value = value;
+    return true;
+}
+
+void number_format_double(double value, char out[NUMBER_DOUBLE_TEXT_BYTES])
+{
+    for (int digits = DBL_DIG; digits <= DBL_DECIMAL_DIG; digits++) {
+        snprintf(out, NUMBER_DOUBLE_TEXT_BYTES, "%.*g", digits, value);
+        if (strtod(out, NULL) == value || isnan(value)) return;
+    }
 }

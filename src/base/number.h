@@ -19,10 +19,15 @@ bool number_parse_duration_ms(struct slice text, uint64_t *ret_ms) ATTR_CHECKED;
 /* "512" "16KiB" "1MiB" "2GiB" (also K, M, G; powers of 1,024), to bytes. */
 bool number_parse_bytes(struct slice text, uint64_t *ret_bytes) ATTR_CHECKED;
 
-enum { NUMBER_UNIT_TEXT_BYTES = 32 };
+/* A finite decimal number, such as "-1.5e3": no name, no hexadecimal digits, fewer than 64 characters. */
+bool number_parse_double(struct slice text, double *ret_value) ATTR_CHECKED;
+
+enum { NUMBER_UNIT_TEXT_BYTES = 32, NUMBER_DOUBLE_TEXT_BYTES = 40 };
 
 /* The shortest text that the parser above reads back: "10min", "16KiB". */
 void number_format_duration_ms(uint64_t ms, char out[NUMBER_UNIT_TEXT_BYTES]);
 void number_format_bytes(uint64_t bytes, char out[NUMBER_UNIT_TEXT_BYTES]);
+/* The shortest of 15 to 17 digits that reads back as the same double; "nan", "inf" and "-inf" for what has none. */
+void number_format_double(double value, char out[NUMBER_DOUBLE_TEXT_BYTES]);
 
 #endif

@@ -5,9 +5,10 @@
 #include <string.h>
 
 #include "base/distance.h"
+#include "base/number.h"
 #include "engine/text.h"
 
-enum { SETTING_NUMBER_BYTES = 64, SETTING_DISTANCE_MAX = 3 };
+enum { SETTING_DISTANCE_MAX = 3 };
 
 static const char *const intrabar_words[] = {"pessimistic", "tradingview", "detail", NULL};
 static const char *const limit_fill_words[] = {"touch", "through", NULL};
@@ -165,20 +166,6 @@ static int setting_refuse(const struct engine_setting *setting, const char *foun
     return -1;
 }
 
-static bool setting_read_number(struct slice text, double *ret_value)
-{
-    char copy[SETTING_NUMBER_BYTES], *end;
-
-    if (text.len == 0 || text.len >= sizeof(copy)) return false;
-    for (size_t i = 0; i < text.len; i++) {
-        if (strchr("0123456789+-.eE", text.data[i]) == NULL || text.data[i] == '\0') return false;
-    }
-    memcpy(copy, text.data, text.len);
-    copy[text.len] = '\0';
-    *ret_value = strtod(copy, &end);
-    return *end == '\0' && isfinite(*ret_value);
-}
-
 static bool setting_read(const struct engine_setting *setting, struct slice text, double *ret_value)
 {
     switch (setting->kind) {
@@ -192,7 +179,7 @@ static bool setting_read(const struct engine_setting *setting, struct slice text
         }
         return false;
     default:
-        return setting_read_number(text, ret_value) && setting_is_within(setting, *ret_value);
+        return number_parse_double(text, ret_value) && setting_is_within(setting, *ret_value);
     }
 }
 
@@ -235,7 +222,7 @@ int engine_execution_check(const struct engine_execution *execution, struct erro
     for (size_t i = 0; i < countof(settings); i++) {
         const double value = setting_get(execution, &settings[i]);
         size_t words = 0;
-        char found[ENGINE_NUMBER_BYTES];
+        char found[NUMBER_DOUBLE_TEXT_BYTES];
 
         if (settings[i].kind == ENGINE_SETTING_FLAG) continue;
         if (settings[i].kind == ENGINE_SETTING_WORD) {
@@ -244,7 +231,7 @@ int engine_execution_check(const struct engine_execution *execution, struct erro
         } else if (setting_is_within(&settings[i], value)) {
             continue;
         }
-        engine_number_text(value, found);
+        number_format_double(value == 0 ? 0 : value, found);
         return setting_refuse(&settings[i], found, err);
     }
     if (execution->slippage_percent > 0 && execution->slippage_ticks > 0) {

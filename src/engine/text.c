@@ -1,29 +1,19 @@
 #include "engine/text.h"
 
 #include <math.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <time.h>
 
-enum { TEXT_DIGITS_FEW = 15, TEXT_DIGITS_ALL = 17 };
-
-void engine_number_text(double value, char out[ENGINE_NUMBER_BYTES])
-{
-    for (int digits = TEXT_DIGITS_FEW; digits <= TEXT_DIGITS_ALL; digits++) {
-        snprintf(out, ENGINE_NUMBER_BYTES, "%.*g", digits, value == 0 ? 0 : value);
-        if (strtod(out, NULL) == value || isnan(value)) return;
-    }
-}
+#include "base/number.h"
 
 void engine_number_json(double value, struct buf *out)
 {
-    char text[ENGINE_NUMBER_BYTES];
+    char text[NUMBER_DOUBLE_TEXT_BYTES];
 
     if (!isfinite(value)) {
         buf_add_str(out, "null");
         return;
     }
-    engine_number_text(value, text);
+    number_format_double(value == 0 ? 0 : value, text);
     buf_add_str(out, text);
 }
 

@@ -6,11 +6,7 @@
 
 #include "base/buf.h"
 
-enum { ENGINE_NUMBER_BYTES = 40 };
-
-/* The shortest text that reads back as the same double; "nan", "inf" and "-inf" for what has none. */
-void engine_number_text(double value, char out[ENGINE_NUMBER_BYTES]);
-/* The same as JSON: what is not finite is null. */
+/* The shortest text that reads back as the same double, as JSON: what is not finite is null, and there is no -0. */
 void engine_number_json(double value, struct buf *out);
 /* RFC 3339 in UTC: "2025-03-31T12:00:00Z", with milliseconds only if there are any. */
 void engine_time_text(int64_t time_ms, struct buf *out);

@@ -9,7 +9,7 @@
 #include "base/number.h"
 #include "frame/frame.h"
 
-enum { PARSE_NUMBER_BYTES = 64, PARSE_DISTANCE_MAX = 3 };
+enum { PARSE_DISTANCE_MAX = 3 };
 
 struct parse {
     struct frame_line *line;
@@ -72,16 +72,6 @@ static const struct frame_option *parse_find_in(const struct frame_option *optio
     return NULL;
 }
 
-static bool parse_number(struct slice text, double *ret_number)
-{
-    char copy[PARSE_NUMBER_BYTES], *end;
-
-    if (text.len == 0 || text.len >= sizeof(copy) || strspn(text.data, "0123456789+-.eE") != text.len) return false;
-    memcpy(copy, text.data, text.len + 1);
-    *ret_number = strtod(copy, &end);
-    return *end == '\0' && isfinite(*ret_number);
-}
-
 static bool parse_is_within(const struct frame_option *option, double number)
 {
     return option->maximum <= option->minimum || (number >= option->minimum && number <= option->maximum);
@@ -114,7 +104,7 @@ static const char *parse_value(struct frame_value *value, struct buf *scratch)
         buf_add_str(scratch, "a whole number");
         break;
     case FRAME_NUMBER:
-        if (parse_number(text, &value->number) && parse_is_within(option, value->number)) return NULL;
+        if (number_parse_double(text, &value->number) && parse_is_within(option, value->number)) return NULL;
         buf_add_str(scratch, "a number");
         break;
     case FRAME_TIME:

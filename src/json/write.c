@@ -1,8 +1,8 @@
 #include "json/write.h"
 
-#include <float.h>
 #include <stdio.h>
-#include <stdlib.h>
+
+#include "base/number.h"
 
 static void json_begin(struct json_writer *w)
 {
@@ -55,12 +55,9 @@ void json_uint(struct json_writer *w, unsigned long long n)
 
 void json_double(struct json_writer *w, double n)
 {
-    char text[64];
+    char text[NUMBER_DOUBLE_TEXT_BYTES];
 
-    for (int digits = DBL_DIG; digits <= DBL_DECIMAL_DIG; digits++) {
-        snprintf(text, sizeof(text), "%.*g", digits, n);
-        if (strtod(text, NULL) == n) break;
-    }
+    number_format_double(n, text);
     json_raw(w, text);
 }
 

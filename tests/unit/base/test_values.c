@@ -1,4 +1,5 @@
 #include <errno.h>
+#include <math.h>
 #include <stdio.h>
 
 #include "base/clock.h"
@@ -108,6 +109,44 @@ static void check_units(bool (*parse)(struct slice, uint64_t *), const struct un
         UNIT_INT(parse(slice_of(cases[i].text), &value), cases[i].ok);
         UNIT_INT(value, cases[i].ok ? cases[i].value : UNTOUCHED);
     }
+}
+
+static void test_number_double(void)
+{
+    static const struct {
+        const char *text;
+        bool ok;
+        double value;
+        const char *shortest;
+    } cases[] = {
+        {"0.1", true, 0.1, "0.1"},
+        {"-1.5e3", true, -1500, "-1500"},
+        {"+2", true, 2, "2"},
+        {"1e300", true, 1e300, "1e+300"},
+        {"30.339999999999918", true, 30.339999999999918, "30.339999999999918"},
+        {"-0", true, -0.0, "-0"},
+        {"", false, 0, NULL},
+        {"1e999", false, 0, NULL},
+        {"nan", false, 0, NULL},
+        {"0x10", false, 0, NULL},
+        {"1.2.3", false, 0, NULL},
+        {" 1", false, 0, NULL},
+        {"1-", false, 0, NULL},
+    };
+    char text[NUMBER_DOUBLE_TEXT_BYTES];
+
+    for (size_t i = 0; i < countof(cases); i++) {
+        double value = 7;
+
+        UNIT_INT(number_parse_double(slice_of(cases[i].text), &value), cases[i].ok);
+        CU_ASSERT_EQUAL(value, cases[i].ok ? cases[i].value : 7);
+        if (!cases[i].ok) continue;
+        number_format_double(value, text);
+        UNIT_STR(text, cases[i].shortest);
+    }
+    CU_ASSERT_FALSE(number_parse_double((struct slice){"1\0", 2}, &(double){0}));
+    number_format_double((double)NAN, text);
+    UNIT_STR(text, "nan");
 }
 
 static void test_number_durations(void)
@@ -379,6 +418,7 @@ static const struct unit_test tests[] = {
     UNIT_TEST(test_number_u64),
     UNIT_TEST(test_number_takes_the_slice_and_no_more),
     UNIT_TEST(test_number_i64),
+    UNIT_TEST(test_number_double),
     UNIT_TEST(test_number_durations),
     UNIT_TEST(test_number_bytes),
     UNIT_TEST(test_number_formats_the_shortest),
