@@ -1,4 +1,4 @@
-/* The strict scanner's inside view, for json/ alone. */
+/* The strict scanner, as json/ itself sees it, and rules/, which keeps the places of a document's members. */
 #ifndef JSON_SCAN_H
 #define JSON_SCAN_H
 
