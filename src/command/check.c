@@ -82,7 +82,7 @@ static int check_state_version(struct check *c)
 
 static int check_log_file(struct check *c)
 {
-    const char *path = c->context->conf->log_file;
+    const char *path = c->context->conf->log.file;
     struct error err;
 
     if (path[0] == '\0') return COMMAND_OK;
@@ -93,7 +93,7 @@ static int check_log_file(struct check *c)
 
 static int check_files(struct check *c)
 {
-    const char *dir = c->context->conf->migrations_dir;
+    const char *dir = c->context->conf->migrations.dir;
     struct error err;
 
     if (migrate_files_load(dir, &c->files, &err) != 0) return check_failed(c, "migration files", &err);
@@ -173,7 +173,7 @@ static int check_database(struct check *c)
     options.boot_timeout_ms = 0;
     options.application_name = "stratslabd check";
     if (migrate_session_open(&options, &session, &err) != 0) return check_without_database(c, &err);
-    check_say(c, "database", "ok", "%s", c->context->conf->database_label);
+    check_say(c, "database", "ok", "%s", c->context->conf->database.label);
     int status = check_rehearse(c, session);
 
     migrate_session_close(session);

@@ -83,12 +83,12 @@ static void say_to_log(void *arg, enum migrate_note kind, const char *line)
 struct migrate_options command_migrate_options(const struct conf *conf)
 {
     return (struct migrate_options){
-        .conninfo = conf->database_url,
-        .label = conf->database_label,
+        .conninfo = conf->database.url,
+        .label = conf->database.label,
         .environment = conf->environment == CONF_ENVIRONMENT_DEVELOPMENT ? MIGRATE_DEVELOPMENT : MIGRATE_PRODUCTION,
-        .lock_timeout_ms = conf->migrate_lock_timeout_ms,
-        .boot_timeout_ms = conf->database_boot_timeout_ms,
-        .connect_timeout_ms = conf->database_connect_timeout_ms,
+        .lock_timeout_ms = conf->migrations.lock_timeout_ms,
+        .boot_timeout_ms = conf->database.boot_timeout_ms,
+        .connect_timeout_ms = conf->database.connect_timeout_ms,
         .application_name = "stratslabd migrate",
         .app_version = PACKAGE_VERSION,
     };
@@ -105,7 +105,7 @@ static int confirm(void *arg, const char *const *paths, size_t count, struct err
         return error_set(err, ERROR_USAGE, "in production, %s needs --yes: it may take data with it", call->verb->name);
     if (!isatty(STDIN_FILENO) || !isatty(STDERR_FILENO))
         return error_set(err, ERROR_USAGE, "%s needs --yes where there is no terminal to ask", call->verb->name);
-    fprintf(stderr, "This undoes, in %s:\n", call->conf->database_label);
+    fprintf(stderr, "This undoes, in %s:\n", call->conf->database.label);
     for (size_t i = 0; i < count; i++) fprintf(stderr, "  %s\n", paths[i]);
     fprintf(stderr, "Data that they hold is lost. Go on? [y/N] ");
     if (fgets(answer, sizeof(answer), stdin) != NULL && (answer[0] == 'y' || answer[0] == 'Y')) return 0;
@@ -211,7 +211,7 @@ static int run_new(struct migrate_call *call, struct error *err)
 {
     struct buf path = {0};
 
-    if (migrate_files_new(call->conf->migrations_dir, call->argument, clock_wall_us(), &path, err) != 0) return -1;
+    if (migrate_files_new(call->conf->migrations.dir, call->argument, clock_wall_us(), &path, err) != 0) return -1;
     printf("%s\n", buf_cstr(&path));
     buf_clear(&path);
     return COMMAND_OK;
@@ -253,7 +253,7 @@ static int run_verify(struct migrate_call *call, struct error *err)
 static int run_wait(struct migrate_call *call, struct error *err)
 {
     struct migrate_options options = command_migrate_options(call->conf);
-    uint64_t timeout_ms = call->conf->database_boot_timeout_ms;
+    uint64_t timeout_ms = call->conf->database.boot_timeout_ms;
     const char *text = call->options[OPTION_TIMEOUT];
 
     if (text != NULL && (!number_parse_duration_ms(slice_of(text), &timeout_ms) || timeout_ms > UINT32_MAX))
@@ -407,7 +407,7 @@ static int perform(struct migrate_call *call, struct error *err)
     const struct migrate_verb *verb = call->verb;
     int outcome = 0;
 
-    if (verb->need >= NEED_FILES) outcome = migrate_files_load(call->conf->migrations_dir, &call->files, err);
+    if (verb->need >= NEED_FILES) outcome = migrate_files_load(call->conf->migrations.dir, &call->files, err);
     if (outcome == 0 && verb->need >= NEED_SESSION) {
         struct migrate_options options = command_migrate_options(call->conf);
 
@@ -494,7 +494,7 @@ int command_migrate_boot(const struct command_context *context)
     size_t applied = 0;
 
     options.say = say_to_log;
-    int outcome = migrate_files_load(context->conf->migrations_dir, &files, &err);
+    int outcome = migrate_files_load(context->conf->migrations.dir, &files, &err);
 
     if (outcome == 0) outcome = migrate_session_open(&options, &session, &err);
     if (outcome == 0) outcome = migrate_up(session, files, NULL, false, &applied, &err);

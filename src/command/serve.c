@@ -145,27 +145,27 @@ static int serve_configure_log(const struct conf *conf, struct error *err)
 {
     /* systemd sets JOURNAL_STREAM where standard error goes to the journal (systemd.exec(5)). */
     log_configure(&(struct log_options){
-        .level = conf->log_level,
-        .format = conf->log_format,
+        .level = conf->log.level,
+        .format = conf->log.format,
         .journal_prefix = getenv("JOURNAL_STREAM") != NULL,
         .fd = 2,
     });
     log_set_role("master"); /* which this is going to be */
-    return conf->log_file[0] == '\0' ? 0 : log_open(conf->log_file, err);
+    return conf->log.file[0] == '\0' ? 0 : log_open(conf->log.file, err);
 }
 
 static struct http_limits serve_http_limits(const struct conf *conf)
 {
     return (struct http_limits){
-        .request_line_bytes = conf->http_request_line_bytes,
-        .header_bytes = conf->http_header_bytes,
-        .header_fields = conf->http_header_fields,
-        .body_bytes = conf->http_body_bytes,
-        .header_timeout_ms = conf->http_header_timeout_ms,
-        .body_timeout_ms = conf->http_body_timeout_ms,
-        .idle_timeout_ms = conf->http_idle_timeout_ms,
-        .write_timeout_ms = conf->http_write_timeout_ms,
-        .connections = conf->http_connections,
+        .request_line_bytes = conf->http.request_line_bytes,
+        .header_bytes = conf->http.header_bytes,
+        .header_fields = conf->http.header_fields,
+        .body_bytes = conf->http.body_bytes,
+        .header_timeout_ms = conf->http.header_timeout_ms,
+        .body_timeout_ms = conf->http.body_timeout_ms,
+        .idle_timeout_ms = conf->http.idle_timeout_ms,
+        .write_timeout_ms = conf->http.write_timeout_ms,
+        .connections = conf->http.connections,
         .output_bytes = 1024UL * 1024UL,
         .input_total_bytes = 128UL * 1024UL * 1024UL,
         .output_total_bytes = 128UL * 1024UL * 1024UL,
@@ -201,14 +201,14 @@ static struct master_options serve_roles(struct serve *serve)
                  .ends_last = true},
                 {.name = "migrate",
                  .run = serve_migrate,
-                 .count = conf->migrate_on_start ? 1 : 0,
+                 .count = conf->migrations.on_start ? 1 : 0,
                  .task = true,
                  .phase = SCOREBOARD_MIGRATING},
                 {.name = "worker",
                  .run = serve_worker,
                  .listen = &conf->listen,
                  .socket_name = "http",
-                 .count = conf->workers,
+                 .count = conf->supervision.workers,
                  .is_worker = true},
             },
     };
@@ -246,7 +246,7 @@ static int serve_run(const struct command_context *context)
     /* Migrations are read once: what this build knows does not change when somebody puts a file there while it serves.
      */
     if (serve_configure_log(context->conf, &err) != 0 || serve_init_names(&serve, &err) != 0 ||
-        migrate_files_load(context->conf->migrations_dir, &files, &err) != 0) {
+        migrate_files_load(context->conf->migrations.dir, &files, &err) != 0) {
         if (context->resume_fd >= 0) command_serve_give_back(context, err.message);
         fprintf(stderr, "stratslabd: %s\n", err.message);
         return command_exit_of(&err);
@@ -279,7 +279,7 @@ int command_serve(const struct command_context *context, int argc, char **argv)
     int parsed = command_flags(argc, argv, serve_usage, flags, &given);
 
     if (parsed != 0) return parsed > 0 ? COMMAND_OK : COMMAND_USAGE;
-    if (given != 0 && !context->conf->database_given) {
+    if (given != 0 && !context->conf->database.given) {
         fprintf(stderr,
                 "stratslabd: no database is configured; nothing was started\n"
                 "Say which, by DATABASE_URL or POSTGRES_HOST and its like, in %s, in the\n"

@@ -114,9 +114,9 @@ static int token_fail(const struct token_call *call, const PGresult *result, str
     }
     if (PQstatus(call->conn) != CONNECTION_OK) {
         return error_set(err, ERROR_UNAVAILABLE, "the connection to the database %s was lost",
-                         call->conf->database_label);
+                         call->conf->database.label);
     }
-    return error_set(err, ERROR_REFUSED, "the database %s refuses: %s", call->conf->database_label,
+    return error_set(err, ERROR_REFUSED, "the database %s refuses: %s", call->conf->database.label,
                      message == NULL ? "no reason was given" : message);
 }
 

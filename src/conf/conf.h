@@ -60,6 +60,56 @@ struct conf_names {
     size_t count;
 };
 
+/* Limits of HTTP, for each worker. */
+struct conf_http {
+    size_t request_line_bytes;
+    size_t header_bytes;
+    unsigned header_fields;
+    size_t body_bytes;
+    unsigned header_timeout_ms;
+    unsigned body_timeout_ms;
+    unsigned idle_timeout_ms;
+    unsigned write_timeout_ms;
+    unsigned connections;
+};
+
+struct conf_database {
+    /* Made from DATABASE_URL (its "+driver" dropped) or POSTGRES_HOST, _PORT, _DB, _USER, _PASSWORD. Secret. */
+    const char *url;
+    bool given;        /* something says which; else it is all defaults */
+    const char *label; /* "stratslab@127.0.0.1:5432/stratslab": for people, without the password */
+    unsigned boot_timeout_ms;
+    unsigned connect_timeout_ms;
+    unsigned statement_timeout_ms;
+    unsigned lock_timeout_ms;
+    unsigned idle_in_transaction_timeout_ms;
+    unsigned queue_max;
+};
+
+struct conf_migrations {
+    const char *dir;
+    bool on_start;
+    unsigned lock_timeout_ms; /* how long to wait for another master's migration */
+};
+
+struct conf_supervision {
+    unsigned workers;
+    unsigned stop_delay_ms;     /* readiness is 503 for this long before a graceful stop stops accepting */
+    unsigned stop_timeout_ms;   /* then queries are cancelled and the rest answered 503; 2 s later SIGKILL */
+    unsigned hang_timeout_ms;   /* a worker whose event loop is silent for longer is ended */
+    unsigned reload_timeout_ms; /* for the preflight, and for each new child to be ready */
+    unsigned max_requests;      /* a worker is replaced after about so many; 0: never */
+    size_t max_memory;          /* and when its resident memory is above this; 0: never */
+};
+
+struct conf_log {
+    enum log_level level;
+    enum log_format format;
+    const char *file; /* "": standard error */
+    unsigned access;  /* how many of a million requests are logged, or an enum conf_share */
+    unsigned slow_ms; /* requests that took as long are logged whatever their share */
+};
+
 /* The snapshot. Strings are owned by it. Times are milliseconds, sizes bytes. */
 struct conf {
     enum conf_environment environment;
@@ -68,50 +118,16 @@ struct conf {
     enum conf_auth auth;
     struct conf_names cors_origins;  /* "https://app.example", or "*" alone */
     struct conf_names allowed_hosts; /* "api.example", "*.example", "[::1]"; none: any */
-    unsigned workers;
-    const char *migrations_dir;
     const char *config_path;
-    bool config_missing; /* there is no file at the default place, which is fine */
-    bool migrate_on_start;
-
-    /* Made from DATABASE_URL (its "+driver" dropped) or POSTGRES_HOST, _PORT, _DB, _USER, _PASSWORD. Secret. */
-    const char *database_url;
-    bool database_given;        /* something says which; else it is all defaults */
-    const char *database_label; /* "stratslab@127.0.0.1:5432/stratslab": for people, without the password */
-    unsigned database_boot_timeout_ms;
-    unsigned database_connect_timeout_ms;
-    unsigned database_statement_timeout_ms;
-    unsigned database_lock_timeout_ms;
-    unsigned database_idle_in_transaction_timeout_ms;
-    unsigned database_queue_max;
-    unsigned migrate_lock_timeout_ms; /* how long to wait for another master's migration */
-
-    size_t http_request_line_bytes;
-    size_t http_header_bytes;
-    unsigned http_header_fields;
-    size_t http_body_bytes;
-    unsigned http_header_timeout_ms;
-    unsigned http_body_timeout_ms;
-    unsigned http_idle_timeout_ms;
-    unsigned http_write_timeout_ms;
-    unsigned http_connections; /* per worker */
-
+    bool config_missing;     /* there is no file at the default place, which is fine */
     const char *openapi_url; /* path of the OpenAPI document; NULL: it is not served */
     const char *docs_url;    /* path of the page that shows it; NULL: it is not served */
     const char *docs_dir;    /* of Swagger UI's files */
-
-    unsigned stop_delay_ms;     /* readiness is 503 for this long before a graceful stop stops accepting */
-    unsigned hang_timeout_ms;   /* a worker whose event loop is silent for longer is ended */
-    unsigned max_requests;      /* a worker is replaced after about so many; 0: never */
-    size_t max_memory;          /* and when its resident memory is above this; 0: never */
-    unsigned reload_timeout_ms; /* for the preflight, and for each new child to be ready */
-    unsigned stop_timeout_ms;   /* then queries are cancelled and the rest answered 503; 2 s later SIGKILL */
-
-    enum log_level log_level;
-    enum log_format log_format;
-    const char *log_file; /* "": standard error */
-    unsigned log_access;  /* how many of a million requests are logged, or an enum conf_share */
-    unsigned log_slow_ms; /* requests that took as long are logged whatever their share */
+    struct conf_http http;
+    struct conf_database database;
+    struct conf_migrations migrations;
+    struct conf_supervision supervision;
+    struct conf_log log;
 
     struct conf_state *state; /* owner of the strings; where each setting came from */
 };

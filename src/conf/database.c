@@ -328,8 +328,8 @@ static void conf_resolve_uri(struct conf_state *state, struct slice url)
     struct slice rest = conf_uri_scheme(url);
 
     rest = (struct slice){rest.data + rest.len, url.len - rest.len};
-    state->conf.database_url = arena_printf(arena, "%.*s%.*s", SLICE_FMT(uri.scheme), SLICE_FMT(rest));
-    state->conf.database_label =
+    state->conf.database.url = arena_printf(arena, "%.*s%.*s", SLICE_FMT(uri.scheme), SLICE_FMT(rest));
+    state->conf.database.label =
         conf_label(arena, conf_decoded(arena, uri.user), conf_decoded(arena, uri.hosts), conf_decoded(arena, uri.name));
 }
 
@@ -344,7 +344,7 @@ static void conf_resolve_words(struct conf_state *state, struct slice url)
     struct buf value = {0};
     struct conf_word word;
 
-    state->conf.database_url = arena_copy(arena, url).data;
+    state->conf.database.url = arena_copy(arena, url).data;
     while (conf_word_next(&url, &value, &word)) {
         if (conf_word_is_secret(&word)) continue;
         for (size_t i = 0; i < countof(wanted); i++) {
@@ -354,7 +354,7 @@ static void conf_resolve_words(struct conf_state *state, struct slice url)
     if (host.len > 0 && port.len > 0) {
         host = slice_of(arena_printf(arena, "%.*s:%.*s", SLICE_FMT(host), SLICE_FMT(port)));
     }
-    state->conf.database_label = conf_label(arena, user, host, name);
+    state->conf.database.label = conf_label(arena, user, host, name);
     buf_clear(&value);
 }
 
@@ -369,7 +369,7 @@ static struct slice conf_v6_inside(struct slice host)
 
 static void conf_resolve_parts(struct conf_state *state)
 {
-    const struct conf_database *database = &state->database;
+    const struct conf_database_pieces *database = &state->database;
     struct slice host = slice_of(database->host);
     struct slice v6 = conf_v6_inside(host);
     struct buf url = {0}, hosts = {0};
@@ -392,8 +392,8 @@ static void conf_resolve_parts(struct conf_state *state)
     }
     buf_printf(&url, ":%u/", database->port);
     conf_percent_encode(slice_of(database->name), "", &url);
-    state->conf.database_url = arena_copy(state->arena, buf_slice(&url)).data;
-    state->conf.database_label =
+    state->conf.database.url = arena_copy(state->arena, buf_slice(&url)).data;
+    state->conf.database.label =
         conf_label(state->arena, slice_of(database->user), buf_slice(&hosts), slice_of(database->name));
     explicit_bzero(url.data, url.len);
     buf_clear(&url);

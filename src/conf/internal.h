@@ -66,7 +66,7 @@ struct conf_origin {
 };
 
 /* The pieces that DATABASE_URL is made from where it is not given. */
-struct conf_database {
+struct conf_database_pieces {
     const char *given_url; /* "" where there is none */
     const char *host;
     unsigned port;
@@ -77,7 +77,7 @@ struct conf_database {
 
 struct conf_state {
     struct conf conf;
-    struct conf_database database;
+    struct conf_database_pieces database;
     struct conf_origin origins[CONF_SETTINGS_MAX];
     struct arena *arena; /* all strings */
 };

@@ -308,7 +308,7 @@ int conf_load(const char *const *environ_list, const char *const *sets, size_t s
     } else {
         conf_database_resolve(state);
         for (size_t i = CONF_DATABASE_URL; i <= CONF_POSTGRES_PASSWORD; i++) {
-            if (state->origins[i].where != NULL) state->conf.database_given = true;
+            if (state->origins[i].where != NULL) state->conf.database.given = true;
         }
         *ret_conf = &state->conf;
     }

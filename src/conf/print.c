@@ -18,7 +18,7 @@ static bool conf_has_database_url(const struct conf_state *state)
 static void conf_value_show(const struct conf_state *state, size_t index, struct buf *out)
 {
     if (index == CONF_DATABASE_URL) {
-        conf_database_mask(slice_of(state->conf.database_url), out);
+        conf_database_mask(slice_of(state->conf.database.url), out);
     } else {
         conf_value_print(state, &conf_table[index], out);
     }
@@ -86,7 +86,7 @@ void conf_export(const struct conf *conf, struct buf *out)
 
         if (i == CONF_CONFIG || conf_is_database_part(i)) continue;
         if (i == CONF_DATABASE_URL) {
-            buf_add_str(&value, conf->database_url);
+            buf_add_str(&value, conf->database.url);
         } else {
             conf_value_print(state, &conf_table[i], &value);
         }
@@ -106,7 +106,7 @@ void conf_print_json(const struct conf *conf, struct buf *out)
     struct buf text = {0};
 
     buf_add_str(out, "{\"database\":");
-    buf_add_json(out, slice_of(conf->database_label));
+    buf_add_json(out, slice_of(conf->database.label));
     buf_add_str(out, ",\"settings\":[");
     for (size_t i = 0; i < conf_setting_count(); i++) {
         const struct conf_setting *setting = &conf_table[i];

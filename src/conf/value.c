@@ -412,9 +412,9 @@ void conf_value_default(struct conf_state *state, const struct conf_setting *set
     if (setting == &conf_table[CONF_WORKERS]) {
         unsigned processors = conf_processors();
 
-        state->conf.workers = processors < setting->max ? processors : (unsigned)setting->max;
+        state->conf.supervision.workers = processors < setting->max ? processors : (unsigned)setting->max;
     } else if (setting == &conf_table[CONF_MIGRATIONS_DIR]) {
-        state->conf.migrations_dir = STRATSLAB_MIGRATIONSDIR;
+        state->conf.migrations.dir = STRATSLAB_MIGRATIONSDIR;
     } else if (setting == &conf_table[CONF_DOCS_DIR]) {
         state->conf.docs_dir = STRATSLAB_DOCSDIR;
     } else if (setting == &conf_table[CONF_CONFIG]) {

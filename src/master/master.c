@@ -82,7 +82,7 @@ static void master_start_due(struct master *m)
 
 uint64_t master_kill_at_ms(const struct master *m)
 {
-    return clock_monotonic_ms() + m->nursery.options->conf->stop_timeout_ms + MASTER_KILL_GRACE_MS;
+    return clock_monotonic_ms() + m->nursery.options->conf->supervision.stop_timeout_ms + MASTER_KILL_GRACE_MS;
 }
 
 static bool master_signal_all(struct master *m, int signo, bool also_last)
@@ -119,7 +119,7 @@ static void master_kill_children(struct master *m)
 
 void master_stop(struct master *m, int exit_status)
 {
-    unsigned delay_ms = m->state == MASTER_SERVING ? m->nursery.options->conf->stop_delay_ms : 0;
+    unsigned delay_ms = m->state == MASTER_SERVING ? m->nursery.options->conf->supervision.stop_delay_ms : 0;
 
     m->exit_status = exit_status;
     reload_stop(m);
@@ -271,7 +271,7 @@ static void master_log_ready(struct master *m, const struct master_role *role)
     for (size_t i = 0; i < (sockets->passed ? sockets->count : listen->count); i++) {
         if (sockets->passed) socket_text(sockets->fds[i], text);
         log_info("serving", LOG_STR("listen", sockets->passed ? text : listen->items[i].text),
-                 LOG_UINT("workers", m->nursery.options->conf->workers),
+                 LOG_UINT("workers", m->nursery.options->conf->supervision.workers),
                  LOG_UINT("boot_ms", clock_monotonic_ms() - m->born_ms));
     }
 }

@@ -79,7 +79,7 @@ void reload_succeed(struct master *m)
 
 static void reload_run(struct master *m, enum reload_step step, char *const *args)
 {
-    unsigned timeout_ms = m->nursery.options->conf->reload_timeout_ms;
+    unsigned timeout_ms = m->nursery.options->conf->supervision.reload_timeout_ms;
     struct error err;
 
     m->reload.step = step;
@@ -159,7 +159,7 @@ static void reload_exec(struct master *m)
 
 static void reload_next(struct master *m, int exit_status)
 {
-    bool migrate = m->nursery.options->conf->migrate_on_start && exit_status != MASTER_PREFLIGHT_NO_DATABASE;
+    bool migrate = m->nursery.options->conf->migrations.on_start && exit_status != MASTER_PREFLIGHT_NO_DATABASE;
 
     if (m->reload.step == RELOAD_PREFLIGHT && migrate) {
         reload_run(m, RELOAD_MIGRATE, m->nursery.options->migrate_args);
@@ -210,7 +210,8 @@ static void reload_check_deadline(struct master *m)
     reload_read_output(m);
     m->reload.output[m->reload.output_len] = '\0';
     snprintf(reason, sizeof(reason), "it had not ended after %u ms (STRATSLAB_RELOAD_TIMEOUT)%s%s",
-             m->nursery.options->conf->reload_timeout_ms, m->reload.output_len > 0 ? ": " : "", m->reload.output);
+             m->nursery.options->conf->supervision.reload_timeout_ms, m->reload.output_len > 0 ? ": " : "",
+             m->reload.output);
     reload_fail(m, reason);
 }
 

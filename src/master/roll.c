@@ -64,7 +64,7 @@ bool roll_settle(struct master *m, const struct master_role *role)
     }
     if (count.ready == desired && count.starting == NULL) return count.old == 0;
     if (count.starting == NULL && slot_add(&m->nursery, role) != NULL) {
-        m->roll_deadline_ms = clock_monotonic_ms() + m->nursery.options->conf->reload_timeout_ms;
+        m->roll_deadline_ms = clock_monotonic_ms() + m->nursery.options->conf->supervision.reload_timeout_ms;
     }
     return false;
 }
@@ -79,7 +79,7 @@ void roll_begin(struct master *m)
 
 void roll_advance(struct master *m)
 {
-    unsigned timeout_ms = m->nursery.options->conf->reload_timeout_ms;
+    unsigned timeout_ms = m->nursery.options->conf->supervision.reload_timeout_ms;
     char reason[160];
 
     for (size_t i = 0; i < MASTER_ROLE_COUNT; i++) {

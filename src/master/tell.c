@@ -43,7 +43,8 @@ static void tell_serving(struct master *m)
 static void tell_stopping(struct master *m)
 {
     const struct conf *conf = m->nursery.options->conf;
-    uint64_t ms = (uint64_t)conf->stop_delay_ms + conf->stop_timeout_ms + 2 * MASTER_KILL_GRACE_MS;
+    uint64_t ms =
+        (uint64_t)conf->supervision.stop_delay_ms + conf->supervision.stop_timeout_ms + 2 * MASTER_KILL_GRACE_MS;
 
     if (m->exit_status == EXIT_SUCCESS) {
         notify_tell(&m->notify, NOTIFY_STOPPING, ms, "Stopping: what is in flight is finished");
@@ -67,6 +68,6 @@ void master_tell_manager(struct master *m)
                     "Starting: waiting for the database, and for migrations");
     } else {
         notify_tell(&m->notify, NOTIFY_STARTING,
-                    m->nursery.options->conf->database_connect_timeout_ms + NOTIFY_WAITING_MS, "Starting workers");
+                    m->nursery.options->conf->database.connect_timeout_ms + NOTIFY_WAITING_MS, "Starting workers");
     }
 }

@@ -37,7 +37,7 @@ static bool watch_is_watched(const struct slot *slot)
 /* When the slot's child, if it stays silent, is silent for too long. */
 static uint64_t watch_silent_at_ms(struct master *m, const struct slot *slot)
 {
-    return *process_heartbeat(&m->nursery, slot) + m->nursery.options->conf->hang_timeout_ms;
+    return *process_heartbeat(&m->nursery, slot) + m->nursery.options->conf->supervision.hang_timeout_ms;
 }
 
 uint64_t watch_next_ms(struct master *m)

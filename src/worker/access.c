@@ -31,10 +31,10 @@ int access_log_new(struct event_base *base, const struct conf *conf, struct acce
 {
     struct access_log *log = mem_zalloc(sizeof(*log));
 
-    log->share = conf->log_access;
+    log->share = conf->log.access;
     snprintf(log->share_text, sizeof(log->share_text), "0.%06u", log->share % CONF_SHARE_ALL);
     for (size_t len = strlen(log->share_text); log->share_text[len - 1] == '0'; len--) log->share_text[len - 1] = '\0';
-    log->slow_ns = (uint64_t)conf->log_slow_ms * 1000000U;
+    log->slow_ns = (uint64_t)conf->log.slow_ms * 1000000U;
     log->random = random_u64() | 1;
     log->flush = event_new(base, -1, 0, access_log_on_flush, NULL);
     *ret_log = log;

@@ -101,7 +101,7 @@ static void worker_on_schema(void *ctx, enum schema_verdict verdict, const char 
     case SCHEMA_MET:
         w->cells->migrations_pending = 0;
         worker_set_database(w, SCOREBOARD_DATABASE_READY);
-        if (!was_ready) log_info("database ready", LOG_STR("database", w->options->conf->database_label));
+        if (!was_ready) log_info("database ready", LOG_STR("database", w->options->conf->database.label));
         break;
     case SCHEMA_MISSING:
         if (w->cells->database != SCOREBOARD_DATABASE_MISMATCH) {
@@ -131,18 +131,18 @@ static void worker_on_database(void *ctx, enum db_state state, const char *reaso
         schema_check_run(&w->schema);
         break;
     case DB_STATE_DOWN:
-        log_warning("database out of reach; trying again", LOG_STR("database", w->options->conf->database_label),
+        log_warning("database out of reach; trying again", LOG_STR("database", w->options->conf->database.label),
                     LOG_STR("reason", reason));
         worker_set_database(w, SCOREBOARD_DATABASE_DOWN);
         break;
     case DB_STATE_UNFIT:
         log_error("the database's schema is not what this build needs: run stratslabd migrate up",
-                  LOG_STR("reason", reason), LOG_STR("database", w->options->conf->database_label));
+                  LOG_STR("reason", reason), LOG_STR("database", w->options->conf->database.label));
         worker_set_database(w, SCOREBOARD_DATABASE_MISMATCH);
         break;
     case DB_STATE_REFUSED:
         log_error("the database refuses this service; trying again", LOG_STR("reason", reason),
-                  LOG_STR("database", w->options->conf->database_label));
+                  LOG_STR("database", w->options->conf->database.label));
         worker_set_database(w, SCOREBOARD_DATABASE_DOWN);
         break;
     }
@@ -305,7 +305,7 @@ static void worker_on_deadline(evutil_socket_t fd, short what, void *arg)
 static unsigned worker_idle_grace_ms(const struct worker *w)
 {
     unsigned grace = w->options->board->phase == SCOREBOARD_DRAINING ? WORKER_STOP_GRACE_MS : WORKER_IDLE_GRACE_MS;
-    unsigned most = w->options->conf->stop_timeout_ms / 4 * 3;
+    unsigned most = w->options->conf->supervision.stop_timeout_ms / 4 * 3;
 
     return most < grace ? most : grace;
 }
@@ -313,7 +313,7 @@ static unsigned worker_idle_grace_ms(const struct worker *w)
 static void worker_drain(void *ctx, const char *why)
 {
     struct worker *w = ctx;
-    unsigned ms = w->options->conf->stop_timeout_ms;
+    unsigned ms = w->options->conf->supervision.stop_timeout_ms;
     struct timeval timeout = {.tv_sec = ms / 1000, .tv_usec = ms % 1000 * 1000};
 
     log_debug("draining", LOG_STR("why", why), LOG_UINT("in_flight", http_server_in_flight(w->server)));
@@ -338,7 +338,8 @@ static void worker_tick(void *ctx)
     worker_count(w);
     if (w->cells->database == SCOREBOARD_DATABASE_MISMATCH) schema_check_run(&w->schema);
     gate_tick(&w->gate);
-    if (w->options->conf->max_memory > 0 && process_resident_bytes(getpid()) > w->options->conf->max_memory) {
+    if (w->options->conf->supervision.max_memory > 0 &&
+        process_resident_bytes(getpid()) > w->options->conf->supervision.max_memory) {
         worker_tire(w, "STRATSLAB_MAX_MEMORY");
     }
 }
@@ -355,21 +356,21 @@ static void worker_init_database(struct worker *w)
     memcpy(w->statements, statements, count * sizeof(struct db_statement *));
     w->statements[count] = &schema_check_statement;
     struct db_options options = {
-        .conninfo = conf->database_url,
+        .conninfo = conf->database.url,
         .application_name = "stratslabd worker",
-        .connect_timeout_ms = conf->database_connect_timeout_ms,
-        .statement_timeout_ms = conf->database_statement_timeout_ms,
-        .lock_timeout_ms = conf->database_lock_timeout_ms,
-        .idle_in_transaction_timeout_ms = conf->database_idle_in_transaction_timeout_ms,
+        .connect_timeout_ms = conf->database.connect_timeout_ms,
+        .statement_timeout_ms = conf->database.statement_timeout_ms,
+        .lock_timeout_ms = conf->database.lock_timeout_ms,
+        .idle_in_transaction_timeout_ms = conf->database.idle_in_transaction_timeout_ms,
         .client_check_interval_ms = 5000,
         .backoff_min_ms = 50,
         .backoff_max_ms = 800,
         .retry_window_ms = 2000,
-        .queue_max = conf->database_queue_max,
+        .queue_max = conf->database.queue_max,
         .probe_interval_ms = 5000,
         .probe_timeout_ms = 5000,
         /* Longer than one statement that nobody can do anything about. */
-        .wait_max_ms = conf->database_statement_timeout_ms / 2 * 3,
+        .wait_max_ms = conf->database.statement_timeout_ms / 2 * 3,
         .statements = w->statements,
         .statement_count = count + 1,
         .counted = worker_on_counted,
@@ -409,7 +410,7 @@ static int worker_init_http(struct worker *w, struct error *err)
 /* Jittered, so that workers that started together are not replaced together. */
 static uint64_t worker_served_max(const struct conf *conf)
 {
-    uint64_t most = conf->max_requests;
+    uint64_t most = conf->supervision.max_requests;
 
     return most == 0 ? 0 : random_between(most - most / 10, most + most / 10);
 }

@@ -27,8 +27,8 @@ void test_database_parts(void)
         struct error err;
 
         CU_ASSERT_EQUAL_FATAL(test_load(cases[i].variables, NULL, &conf, &err), 0);
-        UNIT_STR(conf->database_url, cases[i].url);
-        UNIT_STR(conf->database_label, cases[i].label);
+        UNIT_STR(conf->database.url, cases[i].url);
+        UNIT_STR(conf->database.label, cases[i].label);
         conf_free(conf);
     }
 }
@@ -86,9 +86,9 @@ void test_database_urls(void)
     for (size_t i = 0; i < countof(cases); i++) {
         struct conf *conf = test_load_one(cases[i].variable, NULL);
 
-        UNIT_STR(conf->database_url, cases[i].url);
-        if (cases[i].label != NULL) UNIT_STR(conf->database_label, cases[i].label);
-        CU_ASSERT_PTR_NULL(strstr(conf->database_label, "u:p@"));
+        UNIT_STR(conf->database.url, cases[i].url);
+        if (cases[i].label != NULL) UNIT_STR(conf->database.label, cases[i].label);
+        CU_ASSERT_PTR_NULL(strstr(conf->database.label, "u:p@"));
         printed(conf, cases[i].line);
         conf_free(conf);
     }
@@ -147,7 +147,7 @@ void test_database_url_wins(void)
     CU_ASSERT_EQUAL_FATAL(test_load(TEST_LIST("POSTGRES_HOST=other", "DATABASE_URL=postgresql://u@h:1/d"),
                                     TEST_LIST("POSTGRES_PORT=7"), &conf, &err),
                           0);
-    UNIT_STR(conf->database_url, "postgresql://u@h:1/d");
+    UNIT_STR(conf->database.url, "postgresql://u@h:1/d");
     conf_print_text(conf, &out);
     CU_ASSERT_PTR_NOT_NULL(strstr(buf_cstr(&out), "# environment, not used: DATABASE_URL is set\n"));
     CU_ASSERT_PTR_NOT_NULL(strstr(buf_cstr(&out), "# --set, not used: DATABASE_URL is set\n"));

@@ -16,8 +16,8 @@ void test_print_masks(void)
         struct conf *conf = test_load_one(variables[i], NULL);
         struct buf out = {0};
 
-        CU_ASSERT_PTR_NOT_NULL(strstr(conf->database_url, "hush"));
-        CU_ASSERT_PTR_NULL(strstr(conf->database_label, "hush"));
+        CU_ASSERT_PTR_NOT_NULL(strstr(conf->database.url, "hush"));
+        CU_ASSERT_PTR_NULL(strstr(conf->database.label, "hush"));
         conf_print_text(conf, &out);
         CU_ASSERT_PTR_NULL(strstr(buf_cstr(&out), "hush"));
         CU_ASSERT_PTR_NOT_NULL(strstr(buf_cstr(&out), "***"));
@@ -150,9 +150,9 @@ void test_print_sample_loads(void)
     char *variable = mem_printf("STRATSLAB_CONFIG=%s", path);
     struct conf *conf = test_load_one(variable, NULL), *plain = test_load_one("PATH=/bin", NULL);
 
-    UNIT_STR(conf->database_url, plain->database_url);
-    UNIT_INT(conf->workers, plain->workers);
-    UNIT_INT(conf->stop_timeout_ms, plain->stop_timeout_ms);
+    UNIT_STR(conf->database.url, plain->database_url);
+    UNIT_INT(conf->supervision.workers, plain->workers);
+    UNIT_INT(conf->supervision.stop_timeout_ms, plain->stop_timeout_ms);
     conf_free(conf);
     conf_free(plain);
     free(variable);

@@ -34,10 +34,10 @@ void test_sources_precedence(void)
                            TEST_LIST("STRATSLAB_HTTP_CONNECTIONS=5"), &conf, &err);
 
     CU_ASSERT_EQUAL_FATAL(result, 0);
-    UNIT_INT(conf->http_header_fields, 100);
-    UNIT_INT(conf->workers, 3);
-    UNIT_INT(conf->database_queue_max, 4);
-    UNIT_INT(conf->http_connections, 5);
+    UNIT_INT(conf->http.header_fields, 100);
+    UNIT_INT(conf->supervision.workers, 3);
+    UNIT_INT(conf->database.queue_max, 4);
+    UNIT_INT(conf->http.connections, 5);
     UNIT_STR(conf->config_path, path);
     conf_free(conf);
     free(variable);
@@ -52,8 +52,8 @@ void test_sources_set_twice(void)
                            TEST_LIST("STRATSLAB_WORKERS=1", "STRATSLAB_WORKERS=2"), &conf, &err);
 
     CU_ASSERT_EQUAL_FATAL(result, 0);
-    UNIT_INT(conf->workers, 2);            /* a command line's last word counts */
-    UNIT_INT(conf->database_queue_max, 1); /* as getenv(3) has it */
+    UNIT_INT(conf->supervision.workers, 2); /* a command line's last word counts */
+    UNIT_INT(conf->database.queue_max, 1);  /* as getenv(3) has it */
     conf_free(conf);
 }
 
@@ -77,8 +77,8 @@ void test_sources_empty_is_absent(void)
         NULL, &conf, &err);
 
     CU_ASSERT_EQUAL_FATAL(result, 0);
-    UNIT_STR(conf->database_url, "postgresql://stratslab@127.0.0.1:5432/stratslab");
-    UNIT_STR(conf->migrations_dir, STRATSLAB_MIGRATIONSDIR);
+    UNIT_STR(conf->database.url, "postgresql://stratslab@127.0.0.1:5432/stratslab");
+    UNIT_STR(conf->migrations.dir, STRATSLAB_MIGRATIONSDIR);
     conf_free(conf);
 }
 
@@ -192,7 +192,7 @@ void test_file_values(void)
         struct buf out = {0};
         char *expected = mem_printf("%s@127.0.0.1:5432/stratslab", cases[i].user);
 
-        UNIT_STR(conf->database_label, expected);
+        UNIT_STR(conf->database.label, expected);
         free(expected);
         buf_clear(&out);
         conf_free(conf);
@@ -256,14 +256,14 @@ void test_file_variant(void)
         char *url = mem_printf("postgresql://stratslab:%s@127.0.0.1:5432/stratslab", cases[i].encoded);
         struct conf *conf = test_load_one(variable, NULL);
 
-        UNIT_STR(conf->database_url, url);
+        UNIT_STR(conf->database.url, url);
         conf_free(conf);
         /* A later source wins, however it gives the value. */
         conf = test_load_one(variable, "POSTGRES_PASSWORD=other");
-        UNIT_STR(conf->database_url, "postgresql://stratslab:other@127.0.0.1:5432/stratslab");
+        UNIT_STR(conf->database.url, "postgresql://stratslab:other@127.0.0.1:5432/stratslab");
         conf_free(conf);
         conf = test_load_one("POSTGRES_PASSWORD=other", variable);
-        UNIT_STR(conf->database_url, url);
+        UNIT_STR(conf->database.url, url);
         conf_free(conf);
         free(url);
         free(variable);
@@ -337,7 +337,7 @@ static void credentials_print(const char *environment, const char *expected)
     CU_ASSERT_FATAL(credentials_load(environment, &conf, &folder));
     conf_export(conf, &out);
     CU_ASSERT_PTR_NOT_NULL(memmem(out.data, out.len, expected, strlen(expected)));
-    CU_ASSERT(conf->database_given);
+    CU_ASSERT(conf->database.given);
     conf_free(conf);
     buf_clear(&out);
     free(folder);
@@ -352,6 +352,6 @@ void test_sources_credentials(void)
     credentials_print("POSTGRES_USER=u", ":fromcredential@");
     credentials_print("POSTGRES_PASSWORD=p", ":p@");
     CU_ASSERT_EQUAL_FATAL(test_load(TEST_LIST("CREDENTIALS_DIRECTORY=/nonexistent"), NULL, &conf, &err), 0);
-    CU_ASSERT_FALSE(conf->database_given);
+    CU_ASSERT_FALSE(conf->database.given);
     conf_free(conf);
 }

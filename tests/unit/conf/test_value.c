@@ -14,39 +14,39 @@ void test_value_types(void)
         NULL, &conf, &err);
 
     CU_ASSERT_EQUAL_FATAL(result, 0);
-    UNIT_INT(conf->workers, 256);
-    CU_ASSERT_FALSE(conf->migrate_on_start);
-    UNIT_INT(conf->log_access, CONF_SHARE_OFF);
-    UNIT_STR(conf->log_file, "");
-    UNIT_INT(conf->log_slow_ms, 1000);
-    UNIT_INT(conf->database_statement_timeout_ms, 250);
-    UNIT_INT(conf->stop_delay_ms, 0);
-    UNIT_INT(conf->stop_timeout_ms, 9000);
-    UNIT_INT(conf->http_body_bytes, 2 * 1024 * 1024);
-    UNIT_INT(conf->http_request_line_bytes, 4096);
-    UNIT_STR(conf->migrations_dir, "/m m");
+    UNIT_INT(conf->supervision.workers, 256);
+    CU_ASSERT_FALSE(conf->migrations.on_start);
+    UNIT_INT(conf->log.access, CONF_SHARE_OFF);
+    UNIT_STR(conf->log.file, "");
+    UNIT_INT(conf->log.slow_ms, 1000);
+    UNIT_INT(conf->database.statement_timeout_ms, 250);
+    UNIT_INT(conf->supervision.stop_delay_ms, 0);
+    UNIT_INT(conf->supervision.stop_timeout_ms, 9000);
+    UNIT_INT(conf->http.body_bytes, 2 * 1024 * 1024);
+    UNIT_INT(conf->http.request_line_bytes, 4096);
+    UNIT_STR(conf->migrations.dir, "/m m");
     UNIT_INT(conf->environment, CONF_ENVIRONMENT_DEVELOPMENT);
-    UNIT_INT(conf->log_level, LOG_LEVEL_DEBUG);
-    UNIT_INT(conf->log_format, LOG_FORMAT_JSON);
+    UNIT_INT(conf->log.level, LOG_LEVEL_DEBUG);
+    UNIT_INT(conf->log.format, LOG_FORMAT_JSON);
     /* And what was not given. */
-    UNIT_INT(conf->http_header_bytes, 16 * 1024);
-    UNIT_INT(conf->http_header_fields, 100);
-    UNIT_INT(conf->http_idle_timeout_ms, 75000);
-    UNIT_INT(conf->http_connections, 1000);
-    UNIT_INT(conf->database_boot_timeout_ms, 60000);
-    UNIT_INT(conf->database_connect_timeout_ms, 5000);
-    UNIT_INT(conf->database_lock_timeout_ms, 2000);
-    UNIT_INT(conf->database_idle_in_transaction_timeout_ms, 10000);
-    UNIT_INT(conf->database_queue_max, 1024);
-    UNIT_INT(conf->migrate_lock_timeout_ms, 300000);
-    UNIT_INT(conf->http_header_timeout_ms, 10000);
-    UNIT_INT(conf->http_body_timeout_ms, 30000);
-    UNIT_INT(conf->http_write_timeout_ms, 30000);
+    UNIT_INT(conf->http.header_bytes, 16 * 1024);
+    UNIT_INT(conf->http.header_fields, 100);
+    UNIT_INT(conf->http.idle_timeout_ms, 75000);
+    UNIT_INT(conf->http.connections, 1000);
+    UNIT_INT(conf->database.boot_timeout_ms, 60000);
+    UNIT_INT(conf->database.connect_timeout_ms, 5000);
+    UNIT_INT(conf->database.lock_timeout_ms, 2000);
+    UNIT_INT(conf->database.idle_in_transaction_timeout_ms, 10000);
+    UNIT_INT(conf->database.queue_max, 1024);
+    UNIT_INT(conf->migrations.lock_timeout_ms, 300000);
+    UNIT_INT(conf->http.header_timeout_ms, 10000);
+    UNIT_INT(conf->http.body_timeout_ms, 30000);
+    UNIT_INT(conf->http.write_timeout_ms, 30000);
     UNIT_INT(conf->listen.count, 1);
     UNIT_STR(conf->listen.items[0].text, "127.0.0.1:8000");
     UNIT_STR(conf->admin_listen.items[0].text, "127.0.0.1:8080");
-    UNIT_STR(conf->database_url, "postgresql://stratslab@127.0.0.1:5432/stratslab");
-    UNIT_STR(conf->database_label, "stratslab@127.0.0.1:5432/stratslab");
+    UNIT_STR(conf->database.url, "postgresql://stratslab@127.0.0.1:5432/stratslab");
+    UNIT_STR(conf->database.label, "stratslab@127.0.0.1:5432/stratslab");
     UNIT_STR(conf->openapi_url, "/openapi.json");
     conf_free(conf);
     CU_ASSERT_EQUAL_FATAL(test_load(TEST_LIST("STRATSLAB_OPENAPI_URL=/a-b/~c_d/1.json"), NULL, &conf, &err), 0);
@@ -139,13 +139,13 @@ void test_value_choices(void)
         snprintf(set, sizeof(set), "STRATSLAB_MIGRATE_ON_START=%s", words[i]);
         struct conf *conf = test_load_one("STRATSLAB_MIGRATE_ON_START=off", set);
 
-        CU_ASSERT_TRUE(conf->migrate_on_start);
+        CU_ASSERT_TRUE(conf->migrations.on_start);
         conf_free(conf);
     }
     for (size_t i = 0; i < countof(levels); i++) {
         struct conf *conf = test_load_one(levels[i].set, NULL);
 
-        UNIT_INT(conf->log_level, levels[i].level);
+        UNIT_INT(conf->log.level, levels[i].level);
         conf_free(conf);
     }
 }
@@ -171,7 +171,7 @@ void test_value_shares(void)
         snprintf(shown, sizeof(shown), "STRATSLAB_LOG_ACCESS=%s ", cases[i].shown);
         struct conf *conf = test_load_one(set, NULL);
 
-        UNIT_INT(conf->log_access, cases[i].share);
+        UNIT_INT(conf->log.access, cases[i].share);
         conf_print_text(conf, &out);
         CU_ASSERT_PTR_NOT_NULL(strstr(buf_cstr(&out), shown));
         buf_clear(&out);
@@ -199,7 +199,7 @@ void test_value_workers_default(void)
 {
     struct conf *conf = test_load_one("STRATSLAB_WORKERS=", NULL);
 
-    CU_ASSERT(conf->workers >= 1 && conf->workers <= 256);
+    CU_ASSERT(conf->supervision.workers >= 1 && conf->supervision.workers <= 256);
     conf_free(conf);
 }
 

@@ -1,0 +1,58 @@
+/*
+ * The form of a struct as a number that the compiler makes. A reload hands structs from one executable to the next as
+ * they lie in memory; two executables whose numbers are equal read them alike.
+ *
+ * A struct that is handed over is declared from a list of its members, so that no member can be forgotten:
+ *
+ *     #define SPAN_FORM(M, owner)       \
+ *         M(owner, uint64_t, begin_ms, ) \
+ *         M(owner, uint32_t, count, [4])
+ *     FORM_STRUCT(span, SPAN_FORM);
+ *     FORM_FUNCTION(span, SPAN_FORM)
+ *     number = span_form(number);
+ *
+ * What counts is each member's type, name, extent, place and size. A member that is a struct itself has a form of its
+ * own, which is mixed in beside.
+ */
+#ifndef IPC_FORM_H
+#define IPC_FORM_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* FNV-1a, 64 bits: draft-eastlake-fnv. */
+#define FORM_BEGIN UINT64_C(0xcbf29ce484222325)
+
+static inline uint64_t form_mix_text(uint64_t form, const char *text)
+{
+    do form = (form ^ (unsigned char)*text) * UINT64_C(0x100000001b3);
+    while (*text++ != '\0');
+    return form;
+}
+
+static inline uint64_t form_mix_number(uint64_t form, uint64_t number)
+{
+    for (int i = 0; i < 8; i++, number >>= 8) form = (form ^ (number & 0xffU)) * UINT64_C(0x100000001b3);
+    return form;
+}
+
+#define FORM_DECLARE_MEMBER(owner, type, name, extent) type name extent;
+#define FORM_STRUCT(name, members)                \
+    struct name {                                 \
+        members(FORM_DECLARE_MEMBER, struct name) \
+    }
+
+#define FORM_MIX_MEMBER(owner, type, name, extent)       \
+    form = form_mix_text(form, #type " " #name #extent); \
+    form = form_mix_number(form, offsetof(owner, name)); \
+    form = form_mix_number(form, sizeof(((owner *)0)->name));
+
+/* Defines a function that goes on from a number with the form of the struct. */
+#define FORM_FUNCTION(name, members)                       \
+    static uint64_t name##_form(uint64_t form)             \
+    {                                                      \
+        form = form_mix_number(form, sizeof(struct name)); \
+        members(FORM_MIX_MEMBER, struct name) return form; \
+    }
+
+#endif
