@@ -107,7 +107,7 @@ void test_print_sample_is_committed(void)
     struct buf out = {0};
     struct slice sample = read_committed("etc/stratslabd.conf.sample", committed, sizeof(committed));
 
-    conf_print_sample(&out);
+    conf_print_sample(CONF_STRATSLABD, &out);
     /* If this fails: stratslabd config --sample >etc/stratslabd.conf.sample */
     CU_ASSERT(slice_eq(buf_slice(&out), sample));
     buf_clear(&out);
@@ -119,7 +119,7 @@ void test_print_man_is_committed(void)
     struct buf out = {0};
     struct slice page = read_committed("man/stratslabd.conf.5", committed, sizeof(committed));
 
-    conf_print_man(&out);
+    conf_print_man(CONF_STRATSLABD, &out);
     /* If this fails: make man-settings */
     CU_ASSERT_PTR_NOT_NULL(memmem(page.data, page.len, out.data, out.len));
     buf_clear(&out);
@@ -131,7 +131,7 @@ void test_print_sample_loads(void)
     struct buf sample = {0}, bare = {0};
     size_t settings = 0;
 
-    conf_print_sample(&sample);
+    conf_print_sample(CONF_STRATSLABD, &sample);
     struct slice rest = buf_slice(&sample);
 
     while (rest.data != NULL) {
@@ -164,12 +164,13 @@ void test_print_sample_loads(void)
 void test_table(void)
 {
     for (size_t i = 0; i < conf_setting_count(); i++) {
-        struct conf_setting_info info = conf_setting_info(i);
+        struct conf_setting_info info = conf_setting_info(CONF_STRATSLABD, i);
 
         CU_ASSERT_PTR_NOT_NULL_FATAL(info.name);
         CU_ASSERT(info.help != NULL && strlen(info.help) > 10);
         CU_ASSERT(info.type != NULL && info.default_text != NULL);
-        for (size_t j = 0; j < i; j++) CU_ASSERT_STRING_NOT_EQUAL(conf_setting_info(j).name, info.name);
+        for (size_t j = 0; j < i; j++)
+            CU_ASSERT_STRING_NOT_EQUAL(conf_setting_info(CONF_STRATSLABD, j).name, info.name);
         if (strcmp(info.name, "STRATSLAB_WORKERS") == 0) {
             UNIT_STR(info.type, "integer");
             UNIT_STR(info.range, "from 1 to 256");
