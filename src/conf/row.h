@@ -1,7 +1,7 @@
 /*
  * How a row of the table says where its value is kept. Each macro takes the member of struct conf_state: one of another
  * type than the row's does not compile, and neither does a range that the member cannot hold. Nothing else may write
- * `.type`, `.offset` and `.width` (tests/lint/settings).
+ * `.type`, `.offset` and `.width`. tests/lint/rows tries what compiles.
  */
 #ifndef CONF_ROW_H
 #define CONF_ROW_H
