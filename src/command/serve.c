@@ -143,8 +143,7 @@ static int serve_configure_log(const struct conf *conf, struct error *err)
 {
     /* systemd sets JOURNAL_STREAM where standard error goes to the journal (systemd.exec(5)). */
     log_configure(&(struct log_options){
-        .level = conf->log.level,
-        .format = conf->log.format,
+        .lines = conf->log.lines,
         .journal_prefix = getenv("JOURNAL_STREAM") != NULL,
         .fd = 2,
     });

@@ -93,8 +93,7 @@ struct conf_supervision {
 };
 
 struct conf_log {
-    enum log_level level;
-    enum log_format format;
+    struct log_lines lines;
     const char *file; /* "": standard error */
     unsigned access;  /* how many of a million requests are logged, or an enum conf_share */
     unsigned slow_ms; /* requests that took as long are logged whatever their share */

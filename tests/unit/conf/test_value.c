@@ -26,8 +26,8 @@ void test_value_types(void)
     UNIT_INT(conf->http.request_line_bytes, 4096);
     UNIT_STR(conf->migrations.dir, "/m m");
     UNIT_INT(conf->environment, CONF_ENVIRONMENT_DEVELOPMENT);
-    UNIT_INT(conf->log.level, LOG_LEVEL_DEBUG);
-    UNIT_INT(conf->log.format, LOG_FORMAT_JSON);
+    UNIT_INT(conf->log.lines.level, LOG_LEVEL_DEBUG);
+    UNIT_INT(conf->log.lines.format, LOG_FORMAT_JSON);
     /* And what was not given. */
     UNIT_INT(conf->http.header_bytes, 16 * 1024);
     UNIT_INT(conf->http.header_fields, 100);
@@ -145,7 +145,7 @@ void test_value_choices(void)
     for (size_t i = 0; i < countof(levels); i++) {
         struct conf *conf = test_load_one(levels[i].set, NULL);
 
-        UNIT_INT(conf->log.level, levels[i].level);
+        UNIT_INT(conf->log.lines.level, levels[i].level);
         conf_free(conf);
     }
 }
