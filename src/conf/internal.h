@@ -112,8 +112,15 @@ const char *conf_type_text(const struct conf_setting *setting);
 /* refuse.c */
 /* `text` in quotes, control characters escaped, cut when long. */
 void conf_quote(struct slice text, struct buf *out);
-/* "\"text\" reason" to `why`; returns false. */
-bool conf_refuse(struct slice text, const char *reason, struct buf *why);
+/* "\"text\" reason" to `why`. */
+void conf_refusal(struct slice text, const char *reason, struct buf *why);
+
+/* The same, for a reader of values that ends with it. */
+static inline bool conf_refuse(struct slice text, const char *reason, struct buf *why)
+{
+    conf_refusal(text, reason, why);
+    return false;
+}
 
 /* print.c */
 const char *conf_help(const struct conf_setting *setting, enum conf_program program);

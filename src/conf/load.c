@@ -124,7 +124,7 @@ static int conf_loader_find(struct conf_loader *l, const char *where, struct sli
     if (index >= 0) return index;
     if (base >= 0 && conf_table[base].file_variant) return base;
     conf_quote(name, &shown);
-    near = conf_suggest(name);
+    near = conf_is_foreign(name) ? NULL : conf_suggest(name);
     if (base >= 0) {
         conf_problem(l, where, name, "%s cannot be read from a file", conf_table[base].name);
     } else {

@@ -12,9 +12,8 @@ void conf_quote(struct slice text, struct buf *out)
     if (cut) buf_add_str(out, "...");
 }
 
-bool conf_refuse(struct slice text, const char *reason, struct buf *why)
+void conf_refusal(struct slice text, const char *reason, struct buf *why)
 {
     conf_quote(text, why);
     buf_printf(why, " %s", reason);
-    return false;
 }

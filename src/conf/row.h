@@ -12,7 +12,7 @@
 #define CONF_MEMBER(member) ((struct conf_state *)0)->member
 
 /* Nothing where the condition holds; else an array of a negative size, which no compiler takes. */
-#define CONF_MUST(condition) (0 * sizeof(char[(condition) ? 1 : -1]))
+#define CONF_MUST(condition) (0 * sizeof(char[1 - 2 * !(condition)]))
 
 /* clang-format off */
 #define CONF_ROW(member, kind, member_type)                                                                            \

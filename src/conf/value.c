@@ -89,7 +89,7 @@ static bool conf_choice_set(struct conf_state *state, const struct conf_setting 
         return true;
     }
 
-    (void)conf_refuse(text, "is not", why);
+    conf_refusal(text, "is not", why);
     buf_printf(why, " %s", setting->choices_info);
     return false;
 }
@@ -146,7 +146,7 @@ static bool conf_number_set(struct conf_state *state, const struct conf_setting 
 
     (void)state;
     if (!unit->parse(text, &value) || value < setting->min || value > setting->max) {
-        (void)conf_refuse(text, unit->refusal, why);
+        conf_refusal(text, unit->refusal, why);
         conf_range_print(setting, why);
         return false;
     }

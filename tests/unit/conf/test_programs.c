@@ -97,8 +97,8 @@ void test_programs_refuse(void)
     /* A command line is for one program. */
     test_refused_program(CONF_BACKTESTD, NULL, TEST_LIST("STRATSLAB_LISTEN=*:80"),
                          "--set: STRATSLAB_LISTEN: is a setting of stratslabd, not of backtestd");
-    test_refused_program(CONF_BACKTESTD, NULL, TEST_LIST("STRATSLAB_TEST_SEED=1"),
-                         "--set: \"STRATSLAB_TEST_SEED\" is not a setting");
+    test_refused_program(CONF_BACKTESTD, NULL, TEST_LIST("STRATSLAB_TEST_X=1"),
+                         "--set: \"STRATSLAB_TEST_X\" is not a setting");
     free(message);
     free(config);
     test_file_remove(path);
