@@ -22,7 +22,8 @@ enum conf_type {
 
 enum conf_unit { CONF_UNIT_ONE, CONF_UNIT_MS, CONF_UNIT_BYTE };
 
-/* One row of the table. Its first five are written by the macros of row.h, which look at the member's type. */
+/* One row of the table. What is from `type` to `choices_info` is written by the macros of row.h, which look at the
+ * member. */
 struct conf_setting {
     const char *name;
     enum conf_type type;
@@ -82,6 +83,9 @@ struct conf_state {
     struct arena *arena; /* all strings */
 };
 
+/* program.c */
+const char *conf_help(const struct conf_setting *setting, enum conf_program program);
+
 /* table.c */
 extern const struct conf_setting conf_table[];
 /* -1 where there is none. */
@@ -121,9 +125,6 @@ static inline bool conf_refuse(struct slice text, const char *reason, struct buf
     conf_refusal(text, reason, why);
     return false;
 }
-
-/* print.c */
-const char *conf_help(const struct conf_setting *setting, enum conf_program program);
 
 /* address.c */
 bool conf_addresses_parse(struct arena *arena, struct slice text, struct conf_addresses *ret_addresses,

@@ -5,18 +5,6 @@
 
 enum { CONF_VALUE_COLUMNS = 64, CONF_HELP_COLUMNS = 98 };
 
-const char *conf_program_name(enum conf_program program)
-{
-    static const char *const names[] = {[CONF_STRATSLABD] = "stratslabd", [CONF_BACKTESTD] = "backtestd"};
-
-    return names[program];
-}
-
-const char *conf_help(const struct conf_setting *setting, enum conf_program program)
-{
-    return setting->help_of[program] != NULL ? setting->help_of[program] : setting->help;
-}
-
 static bool conf_is_database_part(size_t index)
 {
     return index >= CONF_POSTGRES_HOST && index <= CONF_POSTGRES_PASSWORD;
