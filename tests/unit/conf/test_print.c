@@ -114,7 +114,7 @@ void test_print_sample_is_committed(void)
         struct buf out = {0};
 
         conf_print_sample(shipping[i], &out);
-        /* If this fails: stratslabd config --sample >etc/stratslabd.conf.sample */
+        /* If this fails: make settings */
         CU_ASSERT(slice_eq(buf_slice(&out), sample));
         buf_clear(&out);
         free(name);
@@ -131,7 +131,7 @@ void test_print_man_is_committed(void)
         struct buf out = {0};
 
         conf_print_man(shipping[i], &out);
-        /* If this fails: make man-settings */
+        /* If this fails: make settings */
         CU_ASSERT_PTR_NOT_NULL(memmem(page.data, page.len, out.data, out.len));
         buf_clear(&out);
         free(name);
