@@ -121,10 +121,10 @@ int main(void)
         UNIT_TEST(test_print_sample_loads),
         UNIT_TEST(test_print_man_is_committed),
         UNIT_TEST(test_table),
-        UNIT_TEST(test_programs_defaults),
-        UNIT_TEST(test_programs_pass_over),
-        UNIT_TEST(test_programs_refuse),
-        UNIT_TEST(test_programs_print),
+        UNIT_TEST(test_program_defaults),
+        UNIT_TEST(test_program_pass_over),
+        UNIT_TEST(test_program_refuse),
+        UNIT_TEST(test_program_print),
     };
 
     return unit_main("conf", tests, countof(tests));

@@ -66,9 +66,9 @@ void test_print_sample_loads(void);
 void test_print_man_is_committed(void);
 void test_table(void);
 
-void test_programs_defaults(void);
-void test_programs_pass_over(void);
-void test_programs_refuse(void);
-void test_programs_print(void);
+void test_program_defaults(void);
+void test_program_pass_over(void);
+void test_program_refuse(void);
+void test_program_print(void);
 
 #endif

@@ -20,7 +20,7 @@ static bool holds(const struct buf *text, const char *part)
     return memmem(text->data, text->len, part, strlen(part)) != NULL;
 }
 
-void test_programs_defaults(void)
+void test_program_defaults(void)
 {
     struct conf *api = load(CONF_STRATSLABD, TEST_LIST("PATH=/bin"));
     struct conf *lab = load(CONF_BACKTESTD, TEST_LIST("PATH=/bin"));
@@ -56,7 +56,7 @@ void test_programs_defaults(void)
 }
 
 /* In an environment and a file that programs share. */
-void test_programs_pass_over(void)
+void test_program_pass_over(void)
 {
     static const char content[] = "STRATSLAB_LISTEN=nonsense\n"
                                   "STRATSLAB_HTTP_BODY=2MiB\n"
@@ -79,7 +79,7 @@ void test_programs_pass_over(void)
     test_file_remove(path);
 }
 
-void test_programs_refuse(void)
+void test_program_refuse(void)
 {
     const char *path = test_file("STRATSLAB_LISTENS=x\n", strlen("STRATSLAB_LISTENS=x\n"));
     char *config = mem_printf("STRATSLAB_CONFIG=%s", path);
@@ -104,7 +104,7 @@ void test_programs_refuse(void)
     test_file_remove(path);
 }
 
-void test_programs_print(void)
+void test_program_print(void)
 {
     struct conf *conf = load(CONF_BACKTESTD, TEST_LIST("STRATSLAB_LISTEN=*:80", "STRATSLAB_WORKERS=3"));
     struct buf text[5] = {0};
