@@ -14,8 +14,8 @@
 #include "http/http.h"
 #include "master/master.h"
 #include "migrate/migrate.h"
-#include "worker/count.h"
-#include "worker/worker.h"
+#include "web/count.h"
+#include "web/web.h"
 
 static const char serve_usage[] =
     "Usage: stratslabd [serve [--require-database]]\n"
@@ -88,7 +88,7 @@ void command_serve_give_back(const struct command_context *context, const char *
  * of the settings is one that the api has already: better said here than by every worker. */
 static int serve_init_names(struct serve *serve, struct error *err)
 {
-    const struct api_options options = worker_api_options(serve->context->conf);
+    const struct api_options options = web_api_options(serve->context->conf);
     struct api *api;
     size_t count;
 
@@ -126,7 +126,7 @@ static int serve_worker(const struct master_child *child)
 {
     const struct serve *serve = child->ctx;
 
-    return worker_run(&(struct worker_options){
+    return web_run(&(struct web_options){
         .conf = serve->context->conf,
         .board = child->board,
         .slot = child->index,
