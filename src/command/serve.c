@@ -10,6 +10,7 @@
 #include "base/buf.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "child/child.h"
 #include "command/command.h"
 #include "http/http.h"
 #include "master/master.h"
@@ -108,32 +109,40 @@ static int serve_migrate(const struct master_child *child)
     return command_migrate_boot(serve->context);
 }
 
+static struct child_place serve_place(const struct master_child *child, struct scoreboard_worker *cells)
+{
+    return (struct child_place){
+        .channel_fd = child->channel_fd,
+        .board = child->board,
+        .cells = cells,
+        .heartbeat_ms = child->heartbeat_ms,
+        .listen_fds = child->listen_fds,
+        .listen_count = child->listen_count,
+        .listen_passed = child->listen_passed,
+    };
+}
+
 static int serve_admin(const struct master_child *child)
 {
     const struct serve *serve = child->ctx;
+    const struct child_place place = serve_place(child, NULL);
 
     return admin_run(&(struct admin_options){
+        .program = "stratslabd",
         .http_limits = &serve->context->conf->http,
-        .board = child->board,
-        .channel_fd = child->channel_fd,
-        .listen_fds = child->listen_fds,
-        .listen_count = child->listen_count,
-        .heartbeat_ms = child->heartbeat_ms,
+        .place = &place,
     });
 }
 
 static int serve_worker(const struct master_child *child)
 {
     const struct serve *serve = child->ctx;
+    const struct child_place place = serve_place(child, &child->board->worker[child->index]);
 
     return web_run(&(struct web_options){
         .conf = serve->context->conf,
-        .board = child->board,
+        .place = &place,
         .slot = child->index,
-        .channel_fd = child->channel_fd,
-        .listen_fds = child->listen_fds,
-        .listen_count = child->listen_count,
-        .listen_passed = child->listen_passed,
         .docs = serve->docs,
         .schema_versions = serve->schema_versions.data,
     });

@@ -1,25 +1,15 @@
 #include "web/web.h"
 
-#include <event2/event.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 #include "api/api.h"
-#include "base/clock.h"
 #include "base/log.h"
-#include "base/mem.h"
-#include "base/process.h"
 #include "base/random.h"
+#include "child/session.h"
 #include "http/http.h"
-#include "ipc/life.h"
 #include "web/access.h"
 #include "web/count.h"
 #include "web/gate.h"
-#include "web/schema.h"
-
-/* After the time that a graceful stop has, what is left is cancelled, this often and for this long; then it is answered
- * 503 whatever the database does, and that answer gets the last pause to go out. */
-enum { WEB_CANCEL_EVERY_MS = 50, WEB_CANCEL_MS = 600, WEB_LAST_PAUSE_MS = 200 };
 
 /* What a worker that is replaced gives idle connections for one more request. */
 enum { WEB_IDLE_GRACE_MS = 5000 };
@@ -31,24 +21,17 @@ struct web {
     const struct web_options *options;
     struct scoreboard_worker *cells;
     struct count count;
-    struct life *life;
+    struct child *child;
+    struct child_session *session;
     struct api *api;
-    const struct db_statement **statements; /* the api's, and the schema check's */
-    struct db *db;
-    struct schema_check schema;
+    struct db *db; /* the session's */
     struct gate gate;
     struct http_router *router;
     struct http_hooks hooks;
     struct http_server *server;
     struct access_log *access;
-    struct event *deadline;
-    bool accepting;
-    bool tired;
     uint64_t served;     /* requests, by this process */
     uint64_t served_max; /* after which it is replaced; 0: never */
-    uint64_t reconnects; /* of the database, as counted so far */
-    uint64_t hang_up_ms; /* monotonic; 0: the time of the graceful stop is not up */
-    bool hung_up;
 };
 
 /* ---- Health ---- */
@@ -57,95 +40,31 @@ static const char *web_health(void *ctx)
 {
     const struct web *w = ctx;
 
-    return scoreboard_health_name(scoreboard_worker_health(w->options->board, w->cells));
+    return scoreboard_health_name(scoreboard_worker_health(w->options->place->board, w->cells));
 }
 
-static void web_start_accepting(struct web *w)
+static void web_start_accepting(void *ctx)
 {
+    struct web *w = ctx;
+    const struct child_place *place = w->options->place;
     struct error err;
 
-    if (w->accepting || w->server == NULL) return;
-    w->accepting = true;
-    for (size_t i = 0; i < w->options->listen_count; i++) {
-        if (http_server_listen(w->server, w->options->listen_fds[i], &err) != 0) {
+    for (size_t i = 0; i < place->listen_count; i++) {
+        if (http_server_listen(w->server, place->listen_fds[i], &err) != 0) {
             log_error("cannot accept connections", LOG_STR("error", err.message));
-            life_end(w->life);
+            child_end(w->child);
             return;
         }
     }
-    w->cells->accepting = 1;
-    life_ready(w->life);
+    child_ready(w->child);
 }
 
-static void web_set_database(struct web *w, enum scoreboard_database database)
-{
-    w->cells->database = database;
-    if (database != SCOREBOARD_DATABASE_CONNECTING) web_start_accepting(w);
-}
-
-static uint32_t web_count_words(const char *text)
-{
-    struct slice rest = slice_of(text);
-    uint32_t count = 0;
-
-    while (rest.data != NULL) count += slice_cut(&rest, ' ').len > 0;
-    return count;
-}
-
-static void web_on_schema(void *ctx, enum schema_verdict verdict, const char *missing)
-{
-    struct web *w = ctx;
-    bool was_ready = w->cells->database == SCOREBOARD_DATABASE_READY;
-
-    switch (verdict) {
-    case SCHEMA_MET:
-        w->cells->migrations_pending = 0;
-        web_set_database(w, SCOREBOARD_DATABASE_READY);
-        if (!was_ready) log_info("database ready", LOG_STR("database", w->options->conf->database.label));
-        break;
-    case SCHEMA_MISSING:
-        if (w->cells->database != SCOREBOARD_DATABASE_MISMATCH) {
-            log_error("the database lacks migrations of this build: run stratslabd migrate up",
-                      LOG_STR("missing", missing));
-        }
-        w->cells->migrations_pending = web_count_words(missing);
-        web_set_database(w, SCOREBOARD_DATABASE_MISMATCH);
-        break;
-    case SCHEMA_UNKNOWN:
-        break; /* the connection was lost; its next state comes by itself */
-    }
-}
-
-static void web_on_database(void *ctx, enum db_state state, const char *reason)
+static void web_on_connected(void *ctx, uint64_t reconnects)
 {
     struct web *w = ctx;
 
-    if (w->hang_up_ms > 0) return; /* our own doing, and the last */
-    switch (state) {
-    case DB_STATE_CONNECTING:
-        break;
-    case DB_STATE_READY:
-        metrics_add(&w->count.cells->reconnects, db_reconnects(w->db) - w->reconnects);
-        w->reconnects = db_reconnects(w->db);
-        gate_connected(&w->gate); /* before the check that lets requests in */
-        schema_check_run(&w->schema);
-        break;
-    case DB_STATE_DOWN:
-        log_warning("database out of reach; trying again", LOG_STR("database", w->options->conf->database.label),
-                    LOG_STR("reason", reason));
-        web_set_database(w, SCOREBOARD_DATABASE_DOWN);
-        break;
-    case DB_STATE_UNFIT:
-        log_error("the database's schema is not what this build needs: run stratslabd migrate up",
-                  LOG_STR("reason", reason), LOG_STR("database", w->options->conf->database.label));
-        web_set_database(w, SCOREBOARD_DATABASE_MISMATCH);
-        break;
-    case DB_STATE_REFUSED:
-        log_error("the database refuses this service; trying again", LOG_STR("reason", reason),
-                  LOG_STR("database", w->options->conf->database.label));
-        web_set_database(w, SCOREBOARD_DATABASE_DOWN);
-        break;
-    }
+    metrics_add(&w->count.cells->reconnects, reconnects);
+    gate_connected(&w->gate); /* before the check that lets requests in */
 }
 
 static void web_on_fault(void *ctx, const struct http_exchange *x, const char *statement,
@@ -157,7 +76,7 @@ static void web_on_fault(void *ctx, const struct http_exchange *x, const char *s
               LOG_STR("sqlstate", result == NULL ? "" : db_result_sqlstate(result)),
               LOG_STR("error", result == NULL ? "" : db_result_message(result)));
     /* It may be that the schema was changed under us. */
-    schema_check_run(&w->schema);
+    child_session_check(w->session);
 }
 
 /* ---- Requests ---- */
@@ -190,42 +109,19 @@ static void web_count(struct web *w)
     atomic_store_explicit(&w->cells->queue_depth, db_queue_depth(w->db), memory_order_relaxed);
 }
 
-static void web_copy(char *out, size_t size, struct slice text)
-{
-    size_t len = text.len < size - 1 ? text.len : size - 1;
-
-    if (len > 0) memcpy(out, text.data, len);
-    out[len] = '\0';
-}
-
-/* So that a crash can be put down to what was worked on. */
-static void web_note(struct web *w, const char *route, struct slice request_id, const char *statement)
-{
-    struct scoreboard_last *last = &w->cells->last;
-
-    web_copy(last->route, sizeof(last->route), slice_of(route));
-    web_copy(last->request_id, sizeof(last->request_id), request_id);
-    web_copy(last->statement, sizeof(last->statement), slice_of(statement));
-}
-
 static void web_on_work(void *ctx, const struct http_exchange *x, const char *statement)
 {
-    web_note(ctx, http_exchange_route(x)->path, http_exchange_request_id(x), statement);
+    const struct web *w = ctx;
+
+    child_note(w->child, http_exchange_route(x)->path, http_exchange_request_id(x), statement);
 }
 
 static void web_on_request(void *ctx, const struct http_exchange *x, const struct http_record *record)
 {
-    web_note(ctx, record->route->path, http_exchange_request_id(x), "");
-    web_count(ctx);
-}
+    struct web *w = ctx;
 
-/* Asks to be replaced, once; until then everything goes on. */
-static void web_tire(struct web *w, const char *why)
-{
-    if (w->tired || w->cells->accepting == 0) return;
-    w->tired = true;
-    log_info("asking to be replaced", LOG_STR("why", why), LOG_UINT("requests", w->served));
-    life_tire(w->life);
+    child_note(w->child, record->route->path, http_exchange_request_id(x), "");
+    web_count(w);
 }
 
 static void web_on_answer(void *ctx, const struct http_exchange *x, const struct http_record *record)
@@ -236,7 +132,7 @@ static void web_on_answer(void *ctx, const struct http_exchange *x, const struct
     metrics_add(&w->cells->requests, 1);
     count_answer(&w->count, record);
     web_count(w);
-    if (++w->served == w->served_max) web_tire(w, "STRATSLAB_MAX_REQUESTS");
+    if (++w->served == w->served_max) child_tire(w->child, "STRATSLAB_MAX_REQUESTS");
     access_log_add(w->access, record);
 }
 
@@ -268,43 +164,23 @@ static void web_on_drained(void *ctx)
 {
     struct web *w = ctx;
 
-    life_end(w->life);
+    child_end(w->child);
 }
 
-static void web_on_deadline(evutil_socket_t fd, short what, void *arg)
+static void web_on_wound_up(void *ctx)
 {
-    static const struct timeval every = {.tv_usec = WEB_CANCEL_EVERY_MS * 1000};
-    static const struct timeval last = {.tv_usec = WEB_LAST_PAUSE_MS * 1000};
-    struct web *w = arg;
+    const struct web *w = ctx;
 
-    (void)fd;
-    (void)what;
-    const uint64_t now_ms = clock_monotonic_ms();
-
-    if (w->hang_up_ms == 0) {
-        w->hang_up_ms = now_ms + WEB_CANCEL_MS;
-        log_warning("the time of a graceful stop is up: cancelling what is in flight",
-                    LOG_UINT("in_flight", http_server_in_flight(w->server)));
-    }
-    if (w->hung_up) {
-        log_warning("ending with connections open", LOG_UINT("in_flight", http_server_in_flight(w->server)),
-                    LOG_UINT("connections", http_server_connections(w->server)));
-        life_end(w->life);
-    } else if (now_ms < w->hang_up_ms) {
-        db_wind_up(w->db);
-        event_add(w->deadline, &every);
-    } else {
-        w->hung_up = true;
-        db_hang_up(w->db);
-        event_add(w->deadline, &last);
-    }
+    log_warning("ending with connections open", LOG_UINT("in_flight", http_server_in_flight(w->server)),
+                LOG_UINT("connections", http_server_connections(w->server)));
+    child_end(w->child);
 }
 
 /* What an idle connection may still take for one more request: a client that is busy then learns of the end from an
  * answer. Where only this worker ends, nobody is in a hurry. */
 static unsigned web_idle_grace_ms(const struct web *w)
 {
-    unsigned grace = w->options->board->phase == SCOREBOARD_DRAINING ? WEB_STOP_GRACE_MS : WEB_IDLE_GRACE_MS;
+    unsigned grace = w->options->place->board->phase == SCOREBOARD_DRAINING ? WEB_STOP_GRACE_MS : WEB_IDLE_GRACE_MS;
     unsigned most = w->options->conf->supervision.stop_timeout_ms / 4 * 3;
 
     return most < grace ? most : grace;
@@ -314,17 +190,14 @@ static void web_drain(void *ctx, const char *why)
 {
     struct web *w = ctx;
     unsigned ms = w->options->conf->supervision.stop_timeout_ms;
-    struct timeval timeout = {.tv_sec = ms / 1000, .tv_usec = ms % 1000 * 1000};
 
     log_debug("draining", LOG_STR("why", why), LOG_UINT("in_flight", http_server_in_flight(w->server)));
-    w->accepting = true; /* not to be started any more */
-    w->cells->accepting = 0;
-    life_retire(w->life);
-    event_add(w->deadline, &timeout);
+    child_retire(w->child);
+    child_session_wind_up(w->session, ms);
     /* Otherwise what waits in the kernel's queues is for the other workers. */
-    bool is_last = w->options->board->phase == SCOREBOARD_DRAINING || life_is_orphaned(w->life);
+    bool is_last = w->options->place->board->phase == SCOREBOARD_DRAINING || child_is_orphaned(w->child);
 
-    if (is_last && !w->options->listen_passed) {
+    if (is_last && !w->options->place->listen_passed) {
         http_server_last_call(w->server, ms / 2);
     }
     http_server_drain(w->server, web_idle_grace_ms(w), web_on_drained, w);
@@ -334,14 +207,8 @@ static void web_tick(void *ctx)
 {
     struct web *w = ctx;
 
-    w->cells->heartbeat_ms = clock_monotonic_ms();
     web_count(w);
-    if (w->cells->database == SCOREBOARD_DATABASE_MISMATCH) schema_check_run(&w->schema);
     gate_tick(&w->gate);
-    if (w->options->conf->supervision.max_memory > 0 &&
-        process_resident_bytes(getpid()) > w->options->conf->supervision.max_memory) {
-        web_tire(w, "STRATSLAB_MAX_MEMORY");
-    }
 }
 
 /* ---- Wiring ---- */
@@ -349,33 +216,23 @@ static void web_tick(void *ctx)
 static void web_init_database(struct web *w)
 {
     const struct conf *conf = w->options->conf;
-    size_t count;
-    const struct db_statement *const *statements = api_statements(w->api, &count);
-
-    w->statements = mem_array(count + 1, sizeof(struct db_statement *));
-    memcpy(w->statements, statements, count * sizeof(struct db_statement *));
-    w->statements[count] = &schema_check_statement;
-    struct db_options options = {
+    struct child_session_options options = {
         .conninfo = conf->database.url,
+        .label = conf->database.label,
         .application_name = "stratslabd worker",
         .limits = conf->database.limits,
-        .client_check_interval_ms = 5000,
-        .backoff_min_ms = 50,
-        .backoff_max_ms = 800,
-        .retry_window_ms = 2000,
-        .probe_interval_ms = 5000,
-        .probe_timeout_ms = 5000,
-        /* Longer than one statement that nobody can do anything about. */
-        .wait_max_ms = conf->database.limits.statement_timeout_ms / 2 * 3,
-        .statements = w->statements,
-        .statement_count = count + 1,
+        .schema_versions = w->options->schema_versions,
+        .ctx = w,
+        .connected = web_on_connected,
+        .known = web_start_accepting,
         .counted = web_on_counted,
+        .wound_up = web_on_wound_up,
     };
 
-    w->db = db_new(life_base(w->life), &options, web_on_database, w);
+    options.statements = api_statements(w->api, &options.statement_count);
+    w->session = child_session_new(w->child, &options);
+    w->db = child_session_db(w->session);
     gate_init(&w->gate, conf, w->db);
-    w->schema = (struct schema_check){
-        .db = w->db, .versions = slice_of(w->options->schema_versions), .done = web_on_schema, .ctx = w};
     api_attach(w->api, &(struct api_process){
                            .ctx = w, .db = w->db, .health = web_health, .fault = web_on_fault, .working = web_on_work});
 }
@@ -386,7 +243,7 @@ static int web_init_http(struct web *w, struct error *err)
     const struct http_route *const *routes = api_routes(w->api, &count);
 
     if (http_router_new(routes, count, &w->router, err) != 0) return -1;
-    count_init(&w->count, w->options->board, w->options->slot, routes, count);
+    count_init(&w->count, w->options->place->board, w->options->slot, routes, count);
     w->hooks = (struct http_hooks){
         .ctx = w,
         .screen = web_screen,
@@ -397,7 +254,7 @@ static int web_init_http(struct web *w, struct error *err)
         .connections = web_on_connections,
         .moved = web_on_moved,
     };
-    w->server = http_server_new(life_base(w->life), w->router, &w->options->conf->http, &w->hooks);
+    w->server = http_server_new(child_base(w->child), w->router, &w->options->conf->http, &w->hooks);
     return 0;
 }
 
@@ -418,14 +275,21 @@ struct api_options web_api_options(const struct conf *conf)
 
 static int web_init(struct web *w, struct error *err)
 {
-    struct api_options api_options = web_api_options(w->options->conf);
-    struct life_events events = {.ctx = w, .drain = web_drain, .tick = web_tick};
+    const struct conf *conf = w->options->conf;
+    struct api_options api_options = web_api_options(conf);
+    const struct child_options child_options = {
+        .program = "stratslabd",
+        .role = "worker",
+        .place = w->options->place,
+        .memory_max_bytes = conf->supervision.max_memory,
+        .ctx = w,
+        .drain = web_drain,
+        .tick = web_tick,
+    };
 
     api_options.docs = w->options->docs;
-    if (life_new(w->options->channel_fd, &events, &w->life, err) != 0) return -1;
-    w->deadline = evtimer_new(life_base(w->life), web_on_deadline, w);
-    if (w->deadline == NULL) return error_set(err, ERROR_SYSTEM, "cannot make a timer");
-    if (access_log_new(life_base(w->life), w->options->conf, &w->access, err) != 0) return -1;
+    if (child_new(&child_options, &w->child, err) != 0) return -1;
+    if (access_log_new(child_base(w->child), conf, &w->access, err) != 0) return -1;
     if (api_new(&api_options, &w->api, err) != 0 || web_init_http(w, err) != 0) return -1;
     web_init_database(w);
     return 0;
@@ -435,34 +299,26 @@ static void web_clear(struct web *w)
 {
     http_server_free(w->server);
     http_router_free(w->router);
-    db_free(w->db);
+    child_session_free(w->session);
     gate_clear(&w->gate);
     api_free(w->api);
-    free(w->statements);
     count_clear(&w->count);
     access_log_free(w->access);
-    if (w->deadline != NULL) event_free(w->deadline);
-    life_free(w->life);
+    child_free(w->child);
 }
 
 int web_run(const struct web_options *options)
 {
-    struct web w = {.options = options, .cells = &options->board->worker[options->slot]};
+    struct web w = {
+        .options = options,
+        .cells = options->place->cells,
+        .served_max = web_served_max(options->conf),
+    };
     struct error err;
     int status = EXIT_SUCCESS;
 
-    log_set_role("worker");
-    w.served_max = web_served_max(options->conf);
-    w.cells->last = (struct scoreboard_last){.route = ""};
-    w.cells->heartbeat_ms = clock_monotonic_ms();
-    w.cells->accepting = 0;
-    w.cells->in_flight = 0;
-    w.cells->connections = 0;
-    w.cells->queue_depth = 0;
-    w.cells->migrations_pending = 0;
-    w.cells->database = SCOREBOARD_DATABASE_CONNECTING;
     if (web_init(&w, &err) == 0) {
-        life_run(w.life);
+        child_run(w.child);
     } else {
         log_error("the worker cannot start", LOG_STR("error", err.message));
         status = EXIT_FAILURE;

@@ -8,18 +8,14 @@
 #define WEB_WEB_H
 
 #include "api/api.h"
+#include "child/child.h"
 #include "conf/conf.h"
 #include "http/http.h"
-#include "ipc/scoreboard.h"
 
 struct web_options {
     const struct conf *conf;
-    struct scoreboard *board;
-    unsigned slot; /* of the scoreboard; the worker writes its own cells there */
-    int channel_fd;
-    const int *listen_fds;
-    size_t listen_count;
-    bool listen_passed;          /* they outlive the service: whoever waits there is for the next one */
+    const struct child_place *place;
+    unsigned slot;               /* of the scoreboard, for what it counts */
     const struct api_docs *docs; /* NULL: there is no Swagger UI */
     const char *schema_versions; /* every migration that this build knows, as a text[] literal */
 };
