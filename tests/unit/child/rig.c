@@ -67,7 +67,8 @@ static char *rig_make_conninfo(const char *url)
         if (value != NULL) buf_printf(&b, "%s='%s' ", o->keyword, value);
     }
     PQconninfoFree(info);
-    return mem_strdup(buf_cstr(&b));
+    buf_cstr(&b);
+    return b.data;
 }
 
 bool rig_setup(void)
