@@ -129,6 +129,13 @@ static void session_on_counted(void *ctx, enum db_outcome outcome, uint64_t took
     s->options.counted(s->options.ctx, outcome, took_ns);
 }
 
+static void session_on_notified(void *ctx, const char *channel, struct slice payload)
+{
+    const struct child_session *s = ctx;
+
+    s->options.notified(s->options.ctx, channel, payload);
+}
+
 void session_tick(struct child_session *session)
 {
     struct scoreboard_worker *cells = session->child->place.cells;
@@ -199,6 +206,9 @@ static void session_open(struct child_session *s)
         .wait_max_ms = o->limits.statement_timeout_ms / 2 * 3,
         .statements = s->statements,
         .statement_count = o->statement_count + 1,
+        .channels = o->channels,
+        .channel_count = o->channel_count,
+        .notified = o->notified != NULL ? session_on_notified : NULL,
         .counted = o->counted != NULL ? session_on_counted : NULL,
     };
 

@@ -19,22 +19,27 @@ struct child_session_options {
     struct db_limits limits;
     const struct db_statement *const *statements;
     size_t statement_count;
+    const char *const *channels; /* which it LISTENs to, in each connection; as in struct db_options */
+    size_t channel_count;
     const char *schema_versions; /* every migration that this build knows, as a text[] literal */
     void *ctx;
     /* There is a connection (again), and it was lost and found so many times since the last call. What the worker
-     * remembers of the database may be old. Before the schema is checked. May be NULL. */
+     * remembers of the database may be old, and notifications may have been lost. Before the schema is checked. May be
+     * NULL. */
     void (*connected)(void *ctx, uint64_t reconnects);
     /* It is known how the database is, and the worker is still starting: it calls child_ready or child_end. NULL:
      * child_ready is called. */
     void (*known)(void *ctx);
-    /* As in struct db_options; may be NULL. */
+    /* As in struct db_options; they may be NULL. */
+    void (*notified)(void *ctx, const char *channel, struct slice payload);
     void (*counted)(void *ctx, enum db_outcome outcome, uint64_t took_ns);
     /* The time of child_session_wind_up is over; the worker calls child_end. NULL: child_end is called. */
     void (*wound_up)(void *ctx);
 };
 
 /* Starts connecting at once. The child has cells and outlives the session. Copies the options, and borrows the
- * statements, the label and the versions. */
+ * statements, the channels, the label and the
+ * versions. */
 struct child_session *child_session_new(struct child *child, const struct child_session_options *options);
 void child_session_free(struct child_session *session); /* takes NULL */
 struct db *child_session_db(struct child_session *session);

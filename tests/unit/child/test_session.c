@@ -126,6 +126,67 @@ static void test_recycling_goes_on_beside_a_session(void)
     rig_close(&rig);
 }
 
+/* ---- A worker that listens ---- */
+
+static void listener_connected(void *ctx, uint64_t reconnects)
+{
+    struct scoreboard_worker *cells = ctx;
+
+    cells->connections = (uint32_t)reconnects + 1; /* a cell that is nobody's here */
+}
+
+static void listener_notified(void *ctx, const char *channel, struct slice payload)
+{
+    struct scoreboard_worker *cells = ctx;
+
+    if (strcmp(channel, "work") == 0 && slice_eq(payload, SLICE_LIT("now"))) cells->in_flight++; /* and so is this */
+}
+
+static int listener_run(const struct child_place *place, void *arg)
+{
+    static const char *const channels[] = {"work"};
+    const struct child_options options = {.program = "test", .role = "worker", .place = place};
+    struct child_session_options database = session_options(NULL);
+    struct child *child;
+    struct error err;
+
+    (void)arg;
+    database.ctx = place->cells;
+    database.channels = channels;
+    database.channel_count = countof(channels);
+    database.connected = listener_connected;
+    database.notified = listener_notified;
+    if (child_new(&options, &child, &err) != 0) return EXIT_FAILURE;
+    struct child_session *session = child_session_new(child, &database);
+
+    child_run(child);
+    child_session_free(session);
+    child_free(child);
+    return EXIT_SUCCESS;
+}
+
+static void test_notifications_go_on_after_a_loss(void)
+{
+    struct rig rig;
+
+    rig_open(&rig);
+    rig_start(&rig, listener_run, NULL);
+    CU_ASSERT(rig_until_database(&rig, SCOREBOARD_DATABASE_READY));
+    UNIT_INT(rig.cells->connections, 1);
+    rig_sql_inside("NOTIFY work, 'now'");
+    CU_ASSERT(rig_until_equal(&rig.cells->in_flight, 1));
+    rig_admit(false);
+    CU_ASSERT(rig_until_database(&rig, SCOREBOARD_DATABASE_DOWN));
+    rig_admit(true);
+    CU_ASSERT(rig_until_database(&rig, SCOREBOARD_DATABASE_READY));
+    UNIT_INT(rig.cells->connections, 2);
+    rig_sql_inside("NOTIFY work, 'now'");
+    CU_ASSERT(rig_until_equal(&rig.cells->in_flight, 2));
+    kill(rig.pid, SIGTERM);
+    CU_ASSERT(rig_until_ended(&rig));
+    rig_close(&rig);
+}
+
 /* ---- A worker with work under way ---- */
 
 static const struct db_statement sleep_statement = {"sleep", "SELECT pg_sleep(600)", DB_READ, 0, {0}};
@@ -239,6 +300,7 @@ static const struct unit_test tests[] = {
     UNIT_TEST(test_a_database_that_goes_and_comes_back),
     UNIT_TEST(test_a_worker_starts_without_its_database),
     UNIT_TEST(test_recycling_goes_on_beside_a_session),
+    UNIT_TEST(test_notifications_go_on_after_a_loss),
     UNIT_TEST(test_what_does_not_end_in_a_drain_is_cancelled),
     UNIT_TEST(test_a_drain_ends_even_if_its_worker_does_not_end_it),
 };
