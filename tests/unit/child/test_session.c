@@ -21,10 +21,11 @@ static struct child_session_options session_options(const char *versions)
 
 int idler_run(const struct child_place *place, void *arg)
 {
-    const struct idler idler = arg == NULL ? (struct idler){0} : *(struct idler *)arg;
+    static const struct idler plain = {.versions = NULL};
+    const struct idler *idler = arg == NULL ? &plain : arg;
     const struct child_options options = {
-        .program = "test", .role = "worker", .place = place, .memory_max_bytes = idler.memory_max_bytes};
-    const struct child_session_options database = session_options(idler.versions);
+        .program = "test", .role = "worker", .place = place, .memory_max_bytes = idler->memory_max_bytes};
+    const struct child_session_options database = session_options(idler->versions);
     struct child *child;
     struct error err;
 
