@@ -37,9 +37,8 @@ struct child_session_options {
     void (*wound_up)(void *ctx);
 };
 
-/* Starts connecting at once. The child has cells and outlives the session. Copies the options, and borrows the
- * statements, the channels, the label and the
- * versions. */
+/* Starts connecting at once. The child has cells and outlives the session. Copies the options, and borrows the label,
+ * the statements, the channels and the versions. */
 struct child_session *child_session_new(struct child *child, const struct child_session_options *options);
 void child_session_free(struct child_session *session); /* takes NULL */
 struct db *child_session_db(struct child_session *session);
