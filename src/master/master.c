@@ -16,6 +16,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/random.h"
+#include "base/title.h"
 #include "ipc/channel.h"
 #include "master/activate.h"
 #include "master/fallback.h"
@@ -506,6 +507,7 @@ static int master_begin(struct master *m, struct error *err)
 {
     /* An image that execveat(2) started would be called by its descriptor's number. */
     prctl(PR_SET_NAME, m->nursery.options->name);
+    title_set("%s: master", m->nursery.options->name);
     if (m->nursery.options->resume_fd >= 0) fallback_arm(m);
     notify_init(&m->notify, clock_monotonic_ms());
     m->self_fd = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);

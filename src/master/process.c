@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/title.h"
 #include "ipc/channel.h"
 #include "master/fallback.h"
 #include "master/notify.h"
@@ -147,6 +148,18 @@ _Atomic uint64_t *process_heartbeat(struct nursery *nursery, const struct slot *
     return cells != NULL ? &cells->heartbeat_ms : &nursery->board->heartbeat_ms[slot->cell];
 }
 
+/* The same number as the log's. */
+static void process_title(const struct nursery *nursery, const struct slot *slot)
+{
+    const char *program = nursery->options->name;
+
+    if (slot->role->count > 1 || slot->role->is_scaled) {
+        title_set("%s: %s %u", program, slot->role->name, slot->index);
+    } else {
+        title_set("%s: %s", program, slot->role->name);
+    }
+}
+
 int process_start(struct nursery *nursery, struct slot *slot, struct error *err)
 {
     struct scoreboard_worker *cells = process_cells(nursery, slot);
@@ -177,6 +190,7 @@ int process_start(struct nursery *nursery, struct slot *slot, struct error *err)
         };
 
         process_shed(nursery, slot, channel.master_fd);
+        process_title(nursery, slot);
         process_reset_signals();
         fallback_disarm();
         notify_forget();
