@@ -44,7 +44,7 @@ struct master_child {
 /* A kind of child. What it is called is what messages and ps(1) say. */
 struct master_role {
     const char *name;   /* "worker"; of each role another one */
-    const char *plural; /* "workers" */
+    const char *plural; /* "workers"; of a role that serves or is scaled also a key of the log */
     /* The child's whole life; returns its exit status. */
     int (*run)(const struct master_child *child);
     /* Which sockets it accepts on; NULL: it has none. */

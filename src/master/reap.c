@@ -50,7 +50,6 @@ static void reap_crash(struct master *m, struct slot *slot, int status)
     struct scoreboard_worker *cells = process_cells(&m->nursery, slot);
     uint64_t now = clock_monotonic_ms();
     uint64_t pause_ms;
-    char what[160];
 
     if (slot->state == SLOT_READY && now - slot->ready_ms >= SUPERVISE_HEALTHY_MS) slot->failures = 0;
     slot->failures++;
@@ -61,10 +60,9 @@ static void reap_crash(struct master *m, struct slot *slot, int status)
     slot->start_at_ms = now + pause_ms;
     if (cells != NULL) cells->restarts++;
     if (slot->role->counts_as_crash_loop && supervise_crashed(&m->crashes, now) && !m->was_ready) {
-        snprintf(what, sizeof(what),
-                 "no %s has ever become ready and they keep dying: giving up. The lines above say why they died.",
-                 slot->role->name);
-        log_error(what, LOG_INT("crashes", SUPERVISE_LOOP_CRASHES), LOG_INT("within_s", SUPERVISE_LOOP_MS / 1000));
+        log_error("no child has ever become ready and they keep dying: giving up. The lines above say why they died.",
+                  LOG_STR("child", slot->role->name), LOG_INT("crashes", SUPERVISE_LOOP_CRASHES),
+                  LOG_INT("within_s", SUPERVISE_LOOP_MS / 1000));
         master_stop(m, MASTER_EXIT_CRASH_LOOP);
     }
 }

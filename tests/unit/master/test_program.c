@@ -261,7 +261,7 @@ static void test_crashes_before_anybody_served_end_it(void)
 {
     program_start("crash");
     UNIT_INT(program_wait(), 70);
-    CU_ASSERT_PTR_NOT_NULL(strstr(program.log, "no worker has ever become ready and they keep dying: giving up"));
+    CU_ASSERT_PTR_NOT_NULL(strstr(program.log, "no child has ever become ready and they keep dying: giving up"));
 }
 
 static void test_ttin_and_ttou_change_those_that_are_scaled(void)

@@ -118,7 +118,8 @@ static int serve(void)
 
     mode_load(resume_fd);
 
-    log_configure(&(struct log_options){.level = LOG_LEVEL_DEBUG, .format = LOG_FORMAT_LOGFMT, .fd = STDERR_FILENO});
+    log_configure(
+        &(struct log_options){.lines = {.level = LOG_LEVEL_DEBUG, .format = LOG_FORMAT_LOGFMT}, .fd = STDERR_FILENO});
     if (resume_fd >= 0 && mode_has("refuse-late")) {
         master_give_back("two-roles", resume_fd, "the settings are bad", serve_args);
         return EXIT_FAILURE;
