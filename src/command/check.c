@@ -7,7 +7,6 @@
 
 #include "api/api.h"
 #include "base/mem.h"
-#include "base/number.h"
 #include "base/sink.h"
 #include "command/command.h"
 #include "master/master.h"
@@ -37,8 +36,8 @@ struct check {
     const struct command_context *context;
     bool json;
     bool preflight;
-    const char *state_version; /* of the running master; NULL: not asked */
-    const char *have;          /* the versions that the running master's schema holds; NULL */
+    const char *state_form; /* of the running master (master_state_form); NULL: not asked */
+    const char *have;       /* the versions that the running master's schema holds; NULL */
     struct check_line lines[CHECK_LINES_MAX];
     size_t line_count;
     struct migrate_files *files;
@@ -67,16 +66,16 @@ static int check_failed(struct check *c, const char *what, const struct error *e
 
 /* ---- What is checked; each returns an exit status ---- */
 
-static int check_state_version(struct check *c)
+static int check_state_form(struct check *c)
 {
-    uint64_t version = 0;
+    char form[MASTER_FORM_BYTES];
 
-    if (c->state_version == NULL) return COMMAND_OK;
-    if (number_parse_u64(slice_of(c->state_version), &version) && version == MASTER_STATE_VERSION) return COMMAND_OK;
+    master_state_form(form);
+    if (c->state_form == NULL || strcmp(c->state_form, form) == 0) return COMMAND_OK;
     check_say(c, "state", "failed",
-              "the running master's state is of version %s, this executable's of %d: restart the service instead of "
+              "the running master's state is of version %s, this executable's of %s: restart the service instead of "
               "reloading it",
-              c->state_version, MASTER_STATE_VERSION);
+              c->state_form, form);
     return COMMAND_SYSTEM;
 }
 
@@ -161,7 +160,7 @@ static int check_without_database(struct check *c, const struct error *err)
     buf_clear(&mine);
     if (!same) return check_failed(c, "database", err);
     check_say(c, "database", "skipped", "%s; this executable has the migrations of the running one", err->message);
-    return MASTER_PREFLIGHT_NO_DATABASE;
+    return COMMAND_PREFLIGHT_NO_DATABASE;
 }
 
 static int check_database(struct check *c)
@@ -206,7 +205,7 @@ static int check_all(struct check *c)
     check_say(c, "settings", "ok", "%s%s", c->context->conf->config_path,
               c->context->conf->config_missing ? " (there is no such file)" : "");
     check_access(c);
-    if ((status = check_state_version(c)) != COMMAND_OK) return status;
+    if ((status = check_state_form(c)) != COMMAND_OK) return status;
     if ((status = check_log_file(c)) != COMMAND_OK) return status;
     if (api_new(&api_options, &c->api, &err) != 0) return check_failed(c, "endpoints", &err);
     if ((status = check_files(c)) != COMMAND_OK) return status;
@@ -250,7 +249,7 @@ static int check_parse(struct check *c, int argc, char **argv)
 
     for (int i = 0; i < argc; i++) {
         if (strncmp(argv[i], version, sizeof(version) - 1) == 0) {
-            c->state_version = argv[i] + sizeof(version) - 1;
+            c->state_form = argv[i] + sizeof(version) - 1;
         } else if (strncmp(argv[i], have, sizeof(have) - 1) == 0) {
             c->have = argv[i] + sizeof(have) - 1;
         } else {

@@ -188,7 +188,7 @@ static int command_run(const struct command_line *line)
     char **args = line->count == 0 ? default_args : line->args;
     const struct command *command = command_find(args[0]);
     struct command_context context = {
-        .sets = line->sets, .set_count = line->set_count, .resume_fd = master_resume_fd()};
+        .sets = line->sets, .set_count = line->set_count, .resume_fd = master_resume_fd("stratslabd")};
     struct conf *conf = NULL;
     struct error err;
 

@@ -9,7 +9,9 @@
 /* Exit statuses (sysexits.h where it has one). */
 enum command_exit {
     COMMAND_OK = 0,
-    COMMAND_UNHEALTHY = 1,   /* health: the service is not well; reload --wait: it failed */
+    COMMAND_UNHEALTHY = 1, /* health: the service is not well; reload --wait: it failed */
+    /* check --preflight: all is well but the database, and its schema needs nothing */
+    COMMAND_PREFLIGHT_NO_DATABASE = 3,
     COMMAND_USAGE = 64,      /* the command line is wrong */
     COMMAND_MIGRATION = 65,  /* a migration failed, or a migration file is wrong */
     COMMAND_DATABASE = 69,   /* the database is out of reach, or refuses us */

@@ -27,6 +27,9 @@ static const char serve_usage[] =
     "  --require-database  end with 78 where nothing says which database, instead of trying the default one\n"
     "  --help              this text\n";
 
+/* Past the workers' own time for a graceful stop, what is left is killed. */
+enum { SERVE_KILL_GRACE_MS = 2000 };
+
 struct serve {
     const struct command_context *context;
     struct buf schema_versions;    /* a text[] literal */
@@ -63,7 +66,11 @@ static void serve_args_free(char **args)
 
 static void serve_init_args(struct serve *serve)
 {
-    char *version = mem_printf("--state-version=%d", MASTER_STATE_VERSION);
+    char form[MASTER_FORM_BYTES];
+
+    master_state_form(form);
+    /* The option's name is older than the form: whoever knows only versions refuses this one, and says what to do. */
+    char *version = mem_printf("--state-version=%s", form);
     char *have = mem_printf("--have=%s", serve->schema_versions.data);
     const char *const again[] = {"serve", NULL};
     const char *const preflight[] = {"check", "--preflight", version, have, NULL};
@@ -81,7 +88,7 @@ void command_serve_give_back(const struct command_context *context, const char *
     const char *const again[] = {"serve", NULL};
     char **args = serve_args_new(context, again);
 
-    master_give_back(context->resume_fd, reason, args);
+    master_give_back("stratslabd", context->resume_fd, reason, args);
     serve_args_free(args);
 }
 
@@ -137,12 +144,12 @@ static int serve_admin(const struct master_child *child)
 static int serve_worker(const struct master_child *child)
 {
     const struct serve *serve = child->ctx;
-    const struct child_place place = serve_place(child, &child->board->worker[child->index]);
+    const struct child_place place = serve_place(child, &child->board->worker[child->cell]);
 
     return web_run(&(struct web_options){
         .conf = serve->context->conf,
         .place = &place,
-        .slot = child->index,
+        .slot = child->cell,
         .docs = serve->docs,
         .schema_versions = serve->schema_versions.data,
     });
@@ -168,11 +175,26 @@ static struct master_options serve_roles(struct serve *serve)
     const char *const *outcomes = count_outcomes(&outcome_count);
 
     return (struct master_options){
-        .conf = conf,
+        .name = "stratslabd",
+        .times =
+            {
+                .start_ms = conf->database.limits.connect_timeout_ms,
+                .stop_delay_ms = conf->supervision.stop_delay_ms,
+                .stop_timeout_ms = conf->supervision.stop_timeout_ms,
+                .kill_grace_ms = SERVE_KILL_GRACE_MS,
+                .hang_timeout_ms = conf->supervision.hang_timeout_ms,
+                .reload_timeout_ms = conf->supervision.reload_timeout_ms,
+            },
         .ctx = serve,
-        .args = serve->args,
-        .preflight_args = serve->preflight_args,
-        .migrate_args = serve->migrate_args,
+        .reload =
+            {
+                .args = serve->args,
+                .preflight_args = serve->preflight_args,
+                .prepare_name = conf->migrations.on_start ? "migrate" : NULL,
+                .prepare_args = serve->migrate_args,
+                .unprepared_status = COMMAND_PREFLIGHT_NO_DATABASE,
+                .timeout_setting = "STRATSLAB_RELOAD_TIMEOUT",
+            },
         .settings = buf_slice(&serve->settings),
         .requests = serve->requests,
         .request_count = serve->request_count,
@@ -182,23 +204,32 @@ static struct master_options serve_roles(struct serve *serve)
         .roles =
             {
                 {.name = "admin",
+                 .plural = "admin processes",
                  .run = serve_admin,
                  .listen = &conf->admin_listen,
                  .socket_name = "admin",
                  .count = conf->admin_listen.count > 0 ? 1 : 0,
                  .ends_last = true},
                 {.name = "migrate",
+                 .plural = "migrations",
                  .run = serve_migrate,
                  .count = conf->migrations.on_start ? 1 : 0,
                  .task = true,
-                 .phase = SCOREBOARD_MIGRATING},
+                 .phase = SCOREBOARD_MIGRATING,
+                 .doing = "waiting for the database, and for migrations"},
                 {.name = "worker",
+                 .plural = "workers",
                  .run = serve_worker,
                  .listen = &conf->listen,
                  .socket_name = "http",
+                 .takes_unnamed_sockets = true,
                  .count = conf->supervision.workers,
-                 .is_worker = true},
+                 .serves = true,
+                 .counts_as_crash_loop = true,
+                 .has_cells = true,
+                 .is_scaled = true},
             },
+        .role_count = 3,
     };
 }
 

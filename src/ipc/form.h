@@ -12,7 +12,15 @@
  *     number = span_form(number);
  *
  * What counts is each member's type, name, extent, place and size. A member that is a struct itself has a form of its
- * own, which is mixed in beside.
+ * own, which is mixed in beside. So is the meaning of numbers: an enumeration whose numbers are handed over is declared
+ * from a list of its names, in the order of their numbers.
+ *
+ *     #define COLOUR_NAMES(M) \
+ *         M(COLOUR_RED)       \
+ *         M(COLOUR_GREEN)
+ *     FORM_ENUM(colour, COLOUR_NAMES);
+ *     FORM_ENUM_FUNCTION(colour, COLOUR_NAMES)
+ *     number = colour_form(number);
  */
 #ifndef IPC_FORM_H
 #define IPC_FORM_H
@@ -53,6 +61,20 @@ static inline uint64_t form_mix_number(uint64_t form, uint64_t number)
     {                                                      \
         form = form_mix_number(form, sizeof(struct name)); \
         members(FORM_MIX_MEMBER, struct name) return form; \
+    }
+
+#define FORM_DECLARE_NAME(name) name,
+#define FORM_ENUM(tag, names) enum tag { names(FORM_DECLARE_NAME) }
+
+#define FORM_MIX_NAME(name)            \
+    form = form_mix_text(form, #name); \
+    form = form_mix_number(form, name);
+
+/* Defines a function that goes on from a number with the names and numbers of the enumeration. */
+#define FORM_ENUM_FUNCTION(tag, names)        \
+    static uint64_t tag##_form(uint64_t form) \
+    {                                         \
+        names(FORM_MIX_NAME) return form;     \
     }
 
 #endif

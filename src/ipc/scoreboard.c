@@ -3,12 +3,38 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+FORM_ENUM_FUNCTION(scoreboard_phase, SCOREBOARD_PHASE_NAMES)
+FORM_ENUM_FUNCTION(scoreboard_database, SCOREBOARD_DATABASE_NAMES)
+FORM_ENUM_FUNCTION(scoreboard_worker_state, SCOREBOARD_WORKER_STATE_NAMES)
+FORM_ENUM_FUNCTION(scoreboard_reload_state, SCOREBOARD_RELOAD_STATE_NAMES)
+FORM_FUNCTION(scoreboard_last, SCOREBOARD_LAST_MEMBERS)
+FORM_FUNCTION(scoreboard_worker, SCOREBOARD_WORKER_MEMBERS)
+FORM_FUNCTION(scoreboard_reload, SCOREBOARD_RELOAD_MEMBERS)
+FORM_FUNCTION(scoreboard_story, SCOREBOARD_STORY_MEMBERS)
+FORM_FUNCTION(scoreboard, SCOREBOARD_MEMBERS)
+
+uint64_t scoreboard_memory_form(uint64_t form)
+{
+    form = scoreboard_phase_form(form);
+    form = scoreboard_database_form(form);
+    form = scoreboard_worker_state_form(form);
+    form = scoreboard_reload_state_form(form);
+    form = scoreboard_last_form(form);
+    form = scoreboard_worker_form(form);
+    form = scoreboard_reload_form(form);
+    form = scoreboard_story_form(form);
+    form = form_mix_number(form, sizeof(struct metrics));
+    form = form_mix_number(form, sizeof(struct metrics_worker));
+    for (size_t i = 0; i < METRICS_BUCKETS - 1; i++) form = form_mix_number(form, metrics_bounds_ns[i]);
+    return scoreboard_form(form);
+}
+
 int scoreboard_open(int *fd, struct scoreboard **ret_board, struct error *err)
 {
     bool made = *fd < 0;
     void *at = MAP_FAILED;
 
-    if (made) *fd = memfd_create("stratslabd-scoreboard", MFD_CLOEXEC);
+    if (made) *fd = memfd_create("scoreboard", MFD_CLOEXEC);
     if (*fd < 0) return error_set_errno(err, "cannot make shared memory");
     if (!made && lseek(*fd, 0, SEEK_END) != (off_t)sizeof(struct scoreboard)) {
         return error_set(err, ERROR_INVALID, "the shared memory has another size than this build's");

@@ -11,103 +11,112 @@
 
 #include "base/attr.h"
 #include "base/error.h"
+#include "ipc/form.h"
 #include "ipc/metrics.h"
 
 enum {
     SCOREBOARD_WORKERS_MAX = 512, /* twice the most that a setting allows: in a reload old and new stand side by side */
-    SCOREBOARD_ROLES_MAX = 3,
+    SCOREBOARD_OTHERS_MAX = 64,   /* children that have a heartbeat here and nothing else, old and new ones */
     SCOREBOARD_TEXT_BYTES = 4096,
     SCOREBOARD_REASON_BYTES = 2048,
 };
 
-/* What the service as a whole is doing; written by the master. */
-enum scoreboard_phase {
-    SCOREBOARD_STARTING,
-    SCOREBOARD_MIGRATING,
-    SCOREBOARD_SERVING,
-    SCOREBOARD_DRAINING,
-};
+/* What stands in shared memory is declared from lists (ipc/form.h): a reload hands it from one executable to the next
+ * as it lies there. Numbers that are stored are those of an enumeration declared in the same way. */
 
-/* A worker's own view of the database; written by the worker. */
-enum scoreboard_database {
-    SCOREBOARD_DATABASE_CONNECTING,
-    SCOREBOARD_DATABASE_READY,
-    SCOREBOARD_DATABASE_DOWN,
-    SCOREBOARD_DATABASE_MISMATCH, /* it answers, but lacks migrations that this build knows */
-    SCOREBOARD_DATABASE_COUNT,
-};
+/* What the service as a whole is doing; written by the master. */
+#define SCOREBOARD_PHASE_NAMES(M) \
+    M(SCOREBOARD_STARTING)        \
+    M(SCOREBOARD_MIGRATING)       \
+    M(SCOREBOARD_SERVING)         \
+    M(SCOREBOARD_DRAINING)
+FORM_ENUM(scoreboard_phase, SCOREBOARD_PHASE_NAMES);
+
+/* A worker's own view of the database; written by the worker. MISMATCH: it answers, but lacks migrations that this
+ * build knows. */
+#define SCOREBOARD_DATABASE_NAMES(M)  \
+    M(SCOREBOARD_DATABASE_CONNECTING) \
+    M(SCOREBOARD_DATABASE_READY)      \
+    M(SCOREBOARD_DATABASE_DOWN)       \
+    M(SCOREBOARD_DATABASE_MISMATCH)   \
+    M(SCOREBOARD_DATABASE_COUNT)
+FORM_ENUM(scoreboard_database, SCOREBOARD_DATABASE_NAMES);
 
 /* What the master knows of a worker. */
-enum scoreboard_worker_state {
-    SCOREBOARD_WORKER_STARTING,
-    SCOREBOARD_WORKER_READY,
-    SCOREBOARD_WORKER_DRAINING,
-    SCOREBOARD_WORKER_STATE_COUNT,
-};
+#define SCOREBOARD_WORKER_STATE_NAMES(M) \
+    M(SCOREBOARD_WORKER_STARTING)        \
+    M(SCOREBOARD_WORKER_READY)           \
+    M(SCOREBOARD_WORKER_DRAINING)        \
+    M(SCOREBOARD_WORKER_STATE_COUNT)
+FORM_ENUM(scoreboard_worker_state, SCOREBOARD_WORKER_STATE_NAMES);
 
 /* What a worker was working on last, for the day it dies of it; texts are cut. */
-struct scoreboard_last {
-    char route[64];
-    char request_id[64];
-    char statement[32];
-};
+#define SCOREBOARD_LAST_MEMBERS(M, owner) \
+    M(owner, char, route, [64])           \
+    M(owner, char, request_id, [64])      \
+    M(owner, char, statement, [32])
+FORM_STRUCT(scoreboard_last, SCOREBOARD_LAST_MEMBERS);
 
-/* One worker's cells. The first five are the master's, the rest is the worker's that holds the place. */
-struct scoreboard_worker {
-    _Alignas(64) _Atomic int32_t pid; /* 0: nobody */
-    _Atomic uint32_t restarts;        /* of this place since the master started */
-    _Atomic uint32_t generation;      /* of the code that it runs */
-    _Atomic uint32_t state;           /* enum scoreboard_worker_state */
-    _Atomic uint64_t started_ms;      /* CLOCK_MONOTONIC */
-    _Atomic uint32_t accepting;       /* 1 between its "ready" and its drain */
-    _Atomic uint32_t database;        /* enum scoreboard_database */
-    _Atomic uint64_t heartbeat_ms;    /* CLOCK_MONOTONIC, from its event loop */
-    _Atomic uint64_t requests;        /* answered; goes on through restarts */
-    _Atomic uint32_t in_flight;
-    _Atomic uint32_t connections;
-    _Atomic uint32_t queue_depth;
-    _Atomic uint32_t migrations_pending; /* that this build knows and the database lacks, as last seen */
-    struct scoreboard_last last;         /* read by the master when the worker is dead */
-};
+/* One worker's cells. Those up to started_ms are the master's, the rest is the worker's that holds the place. */
+#define SCOREBOARD_WORKER_MEMBERS(M, owner)                                                                           \
+    M(owner, _Alignas(64) _Atomic int32_t, pid, ) /* 0: nobody */                                                     \
+    M(owner, _Atomic uint32_t, restarts, )        /* of this place since the master started */                        \
+    M(owner, _Atomic uint32_t, generation, )      /* of the code that it runs */                                      \
+    M(owner, _Atomic uint32_t, state, )           /* enum scoreboard_worker_state */                                  \
+    M(owner, _Atomic uint64_t, started_ms, )      /* CLOCK_MONOTONIC */                                               \
+    M(owner, _Atomic uint32_t, accepting, )       /* 1 between its "ready" and its drain */                           \
+    M(owner, _Atomic uint32_t, database, )        /* enum scoreboard_database */                                      \
+    M(owner, _Atomic uint64_t, heartbeat_ms, )    /* CLOCK_MONOTONIC, from its event loop */                          \
+    M(owner, _Atomic uint64_t, requests, )        /* answered; goes on through restarts */                            \
+    M(owner, _Atomic uint32_t, in_flight, )                                                                           \
+    M(owner, _Atomic uint32_t, connections, )                                                                         \
+    M(owner, _Atomic uint32_t, queue_depth, )                                                                         \
+    M(owner, _Atomic uint32_t, migrations_pending, ) /* that this build knows and the database lacks, as last seen */ \
+    M(owner, struct scoreboard_last, last, )         /* read by the master when the worker is dead */
+FORM_STRUCT(scoreboard_worker, SCOREBOARD_WORKER_MEMBERS);
 
-/* How far a reload has come. */
-enum scoreboard_reload_state {
-    SCOREBOARD_RELOAD_NONE, /* there was none yet */
-    SCOREBOARD_RELOAD_RUNNING,
-    SCOREBOARD_RELOAD_SUCCEEDED,
-    SCOREBOARD_RELOAD_FAILED,
-};
+/* How far a reload has come. NONE: there was none yet. */
+#define SCOREBOARD_RELOAD_STATE_NAMES(M) \
+    M(SCOREBOARD_RELOAD_NONE)            \
+    M(SCOREBOARD_RELOAD_RUNNING)         \
+    M(SCOREBOARD_RELOAD_SUCCEEDED)       \
+    M(SCOREBOARD_RELOAD_FAILED)
+FORM_ENUM(scoreboard_reload_state, SCOREBOARD_RELOAD_STATE_NAMES);
 
-/* The last reload, or the one under way. */
-struct scoreboard_reload {
-    uint32_t state;  /* enum scoreboard_reload_state */
-    uint32_t number; /* counts reloads begun */
-    uint64_t wall_us;
-    uint64_t duration_ms;
-    char step[16];                        /* "preflight", "migrate", "exec", "roll": where it is, or where it failed */
-    char reason[SCOREBOARD_REASON_BYTES]; /* of a failure; "" */
-};
+/* The last reload, or the one under way. The step is where it is, or where it failed: "preflight", "exec", "roll", or
+ * what the program calls its own. */
+#define SCOREBOARD_RELOAD_MEMBERS(M, owner)                         \
+    M(owner, uint32_t, state, )  /* enum scoreboard_reload_state */ \
+    M(owner, uint32_t, number, ) /* counts reloads begun */         \
+    M(owner, uint64_t, wall_us, )                                   \
+    M(owner, uint64_t, duration_ms, )                               \
+    M(owner, char, step, [16])                                      \
+    M(owner, char, reason, [SCOREBOARD_REASON_BYTES]) /* of a failure; "" */
+FORM_STRUCT(scoreboard_reload, SCOREBOARD_RELOAD_MEMBERS);
 
 /* What the master tells of itself in more than one word. */
-struct scoreboard_story {
-    char executable[SCOREBOARD_TEXT_BYTES];
-    char version[32];
-    struct scoreboard_reload reload;
-};
+#define SCOREBOARD_STORY_MEMBERS(M, owner)              \
+    M(owner, char, executable, [SCOREBOARD_TEXT_BYTES]) \
+    M(owner, char, version, [32])                       \
+    M(owner, struct scoreboard_reload, reload, )
+FORM_STRUCT(scoreboard_story, SCOREBOARD_STORY_MEMBERS);
 
-struct scoreboard {
-    _Atomic uint32_t phase;   /* enum scoreboard_phase */
-    _Atomic uint32_t workers; /* places in use, or once in use */
-    _Atomic int32_t master_pid;
-    _Atomic uint32_t generation;                         /* of the code: 1, and one more with each reload */
-    _Atomic uint64_t started_ms;                         /* CLOCK_MONOTONIC */
-    _Atomic uint64_t heartbeat_ms[SCOREBOARD_ROLES_MAX]; /* as a worker's, of the other roles' children */
-    _Atomic uint32_t telling;                            /* odd while the master changes the story */
-    struct scoreboard_story story;
-    struct scoreboard_worker worker[SCOREBOARD_WORKERS_MAX];
-    struct metrics metrics;
-    struct metrics_worker counted[SCOREBOARD_WORKERS_MAX]; /* memory that nobody has touched is none yet */
-};
+#define SCOREBOARD_MEMBERS(M, owner)                                                                                 \
+    M(owner, _Atomic uint32_t, phase, )   /* enum scoreboard_phase */                                                \
+    M(owner, _Atomic uint32_t, workers, ) /* places in use, or once in use */                                        \
+    M(owner, _Atomic int32_t, master_pid, )                                                                          \
+    M(owner, _Atomic uint32_t, generation, )                          /* of the code: 1, and one more a reload */    \
+    M(owner, _Atomic uint64_t, started_ms, )                          /* CLOCK_MONOTONIC */                          \
+    M(owner, _Atomic uint64_t, heartbeat_ms, [SCOREBOARD_OTHERS_MAX]) /* as a worker's, of children without cells */ \
+    M(owner, _Atomic uint32_t, telling, )                             /* odd while the master changes the story */   \
+    M(owner, struct scoreboard_story, story, )                                                                       \
+    M(owner, struct scoreboard_worker, worker, [SCOREBOARD_WORKERS_MAX])                                             \
+    M(owner, struct metrics, metrics, )                                                                              \
+    M(owner, struct metrics_worker, counted, [SCOREBOARD_WORKERS_MAX]) /* what nobody has touched takes no memory */
+FORM_STRUCT(scoreboard, SCOREBOARD_MEMBERS);
+
+/* Goes on from a number with the form of all that stands on a scoreboard (ipc/form.h). */
+uint64_t scoreboard_memory_form(uint64_t form);
 
 /* Makes one; or maps the one behind `*fd`, where that is not -1. The descriptor is close-on-exec and the caller's. */
 int scoreboard_open(int *fd, struct scoreboard **ret_board, struct error *err) ATTR_CHECKED;

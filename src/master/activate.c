@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -13,7 +14,7 @@
 
 enum { ACTIVATE_FIRST_FD = 3 };
 
-/* What systemd and its tools call a socket that nobody has named: "unknown", or as the unit, "stratslabd.socket". */
+/* What systemd and its tools call a socket that nobody has named: "unknown", or as the unit, "NAME.socket". */
 static bool activate_is_unnamed(struct slice name)
 {
     static const char suffix[] = ".socket";
@@ -23,15 +24,44 @@ static bool activate_is_unnamed(struct slice name)
            (name.len > len && memcmp(name.data + name.len - len, suffix, len) == 0);
 }
 
-static size_t activate_role(const struct master_role *roles, struct slice name)
+/* What the manager passes goes to. */
+struct activate {
+    const struct master_role *roles;
+    size_t role_count;
+    struct sockets *sockets; /* one for each role */
+};
+
+/* role_count: there is none. */
+static size_t activate_role(const struct activate *a, struct slice name)
 {
-    for (size_t i = 0; i < MASTER_ROLE_COUNT; i++) {
-        if (activate_is_unnamed(name) ? roles[i].is_worker
-                                      : roles[i].socket_name != NULL && slice_is(name, roles[i].socket_name)) {
-            return i;
-        }
+    for (size_t i = 0; i < a->role_count; i++) {
+        const struct master_role *role = &a->roles[i];
+
+        if (role->socket_name == NULL) continue;
+        if (activate_is_unnamed(name) ? role->takes_unnamed_sockets : slice_is(name, role->socket_name)) return i;
     }
-    return MASTER_ROLE_COUNT;
+    return a->role_count;
+}
+
+static int activate_refuse(const struct activate *a, struct slice name, struct error *err)
+{
+    char known[ERROR_MESSAGE_MAX / 2] = "";
+    size_t len = 0;
+
+    for (size_t i = 0; i < a->role_count && len < sizeof(known); i++) {
+        if (a->roles[i].socket_name == NULL) continue;
+        len +=
+            (size_t)snprintf(known + len, sizeof(known) - len, "%s%s", len == 0 ? "" : ", ", a->roles[i].socket_name);
+    }
+    if (len == 0) {
+        return error_set(err, ERROR_SYSTEM,
+                         "the service manager passes a socket, but this program takes none: remove "
+                         "the socket unit");
+    }
+    return error_set(err, ERROR_SYSTEM,
+                     "the service manager passes a socket called \"%.*s\", which is not one of: %s. Set "
+                     "FileDescriptorName= in its unit",
+                     SLICE_FMT(name), known);
 }
 
 static bool activate_listens(int fd)
@@ -45,25 +75,21 @@ static bool activate_listens(int fd)
            getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &listens_len) == 0 && listens != 0;
 }
 
-static int activate_add(const struct master_role *roles, struct sockets *sockets, int fd, struct slice name,
-                        struct error *err)
+static int activate_add(const struct activate *a, int fd, struct slice name, struct error *err)
 {
-    size_t role = activate_role(roles, name);
+    const struct master_role *roles = a->roles;
+    struct sockets *sockets = a->sockets;
+    size_t role = activate_role(a, name);
     char text[SOCKET_TEXT_BYTES];
 
-    if (role == MASTER_ROLE_COUNT) {
-        return error_set(err, ERROR_SYSTEM,
-                         "the service manager passes a socket called \"%.*s\", but there are only http and admin: set "
-                         "FileDescriptorName= in its unit",
-                         SLICE_FMT(name));
-    }
+    if (role == a->role_count) return activate_refuse(a, name, err);
     if (roles[role].count == 0) {
         return error_set(err, ERROR_SYSTEM, "the service manager passes a socket for %s, which the settings turn off",
                          roles[role].socket_name);
     }
     if (!activate_listens(fd)) {
         return error_set(err, ERROR_SYSTEM,
-                         "descriptor %d, which the service manager passes for %s, is no listening stream socket: "
+                         "descriptor %d, which the service manager passes for %s, is not a listening stream socket: "
                          "ListenStream= and Accept=no make one",
                          fd, roles[role].socket_name);
     }
@@ -81,7 +107,7 @@ static int activate_add(const struct master_role *roles, struct sockets *sockets
     return 0;
 }
 
-static int activate_take_all(const struct master_role *roles, struct sockets *sockets, struct error *err)
+static int activate_take_all(const struct activate *a, struct error *err)
 {
     const char *pid_text = getenv("LISTEN_PID");
     const char *count_text = getenv("LISTEN_FDS");
@@ -92,18 +118,19 @@ static int activate_take_all(const struct master_role *roles, struct sockets *so
     /* Meant for another process, which did not take them out of its environment. */
     if (pid_text == NULL || count_text == NULL) return 0;
     if (!number_parse_u64(slice_of(pid_text), &pid) || pid != (uint64_t)getpid()) return 0;
-    if (!number_parse_u64(slice_of(count_text), &count) || count > MASTER_ROLE_COUNT * SOCKETS_MAX) {
-        return error_set(err, ERROR_SYSTEM, "LISTEN_FDS is \"%s\", which is no number of sockets", count_text);
+    if (!number_parse_u64(slice_of(count_text), &count) || count > MASTER_ROLES_MAX * SOCKETS_MAX) {
+        return error_set(err, ERROR_SYSTEM, "LISTEN_FDS is \"%s\", which is not a number of sockets", count_text);
     }
     for (uint64_t i = 0; i < count; i++) {
-        if (activate_add(roles, sockets, ACTIVATE_FIRST_FD + (int)i, slice_cut(&names, ':'), err) != 0) return -1;
+        if (activate_add(a, ACTIVATE_FIRST_FD + (int)i, slice_cut(&names, ':'), err) != 0) return -1;
     }
     return 0;
 }
 
-int activate_take(const struct master_role *roles, struct sockets *sockets, struct error *err)
+int activate_take(const struct master_role *roles, size_t role_count, struct sockets *sockets, struct error *err)
 {
-    int rc = activate_take_all(roles, sockets, err);
+    const struct activate a = {.roles = roles, .role_count = role_count, .sockets = sockets};
+    int rc = activate_take_all(&a, err);
 
     unsetenv("LISTEN_PID");
     unsetenv("LISTEN_FDS");

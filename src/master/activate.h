@@ -9,10 +9,11 @@
 #include "master/socket.h"
 
 /*
- * Puts each passed descriptor to the sockets (MASTER_ROLE_COUNT of them) of the role whose socket_name it has by
- * LISTEN_FDNAMES; those without a name of their own are the workers'. Takes LISTEN_PID, LISTEN_FDS and LISTEN_FDNAMES
- * out of the environment. Fails where a descriptor is no listening stream socket, or nobody's.
+ * Puts each passed descriptor to the sockets (one for each role) of the role whose socket_name it has by
+ * LISTEN_FDNAMES; those without a name of their own go to the role that takes them. Takes LISTEN_PID, LISTEN_FDS and
+ * LISTEN_FDNAMES out of the environment. Fails if a descriptor is not a listening stream socket, or nobody's.
  */
-int activate_take(const struct master_role *roles, struct sockets *sockets, struct error *err) ATTR_CHECKED;
+int activate_take(const struct master_role *roles, size_t role_count, struct sockets *sockets,
+                  struct error *err) ATTR_CHECKED;
 
 #endif

@@ -29,13 +29,15 @@ void fallback_take(const char *reason)
     struct error err;
 
     if (m == NULL || getpid() != fallback.pid) return;
+    const struct master_options *options = m->nursery.options;
+
     fallback.master = NULL; /* once */
-    dprintf(STDERR_FILENO, "stratslabd: %s; going back to the executable before it\n", reason);
+    dprintf(STDERR_FILENO, "%s: %s; going back to the executable before it\n", options->name, reason);
     if (fallback.resumed) {
         state_exec(m, m->old_fd, reason, &err);
-        dprintf(STDERR_FILENO, "stratslabd: cannot go back: %s\n", err.message);
+        dprintf(STDERR_FILENO, "%s: cannot go back: %s\n", options->name, err.message);
     } else {
-        master_give_back(m->nursery.options->resume_fd, reason, m->nursery.options->args);
+        master_give_back(options->name, options->resume_fd, reason, options->reload.args);
     }
 }
 

@@ -6,9 +6,6 @@
 #include "master/process.h"
 #include "master/supervise.h"
 
-/* Past the workers' own time for a graceful stop (conf stop_timeout), what is left is killed. */
-enum { MASTER_KILL_GRACE_MS = 2000 };
-
 enum master_state {
     MASTER_STARTING, /* tasks run, the roles behind them wait */
     MASTER_SERVING,
@@ -21,7 +18,7 @@ enum master_state {
 enum reload_step {
     RELOAD_IDLE,
     RELOAD_PREFLIGHT, /* the new executable runs check */
-    RELOAD_MIGRATE,   /* the new executable runs migrate up */
+    RELOAD_PREPARE,   /* the new executable makes ready what it needs, if the program has such a step */
     RELOAD_EXEC,      /* this process becomes the new executable */
     RELOAD_ROLL,      /* the new executable replaces children, one after the other */
 };
@@ -45,9 +42,10 @@ struct master {
     struct nursery nursery;
     struct notify notify;
     enum master_state state;
-    uint64_t deadline_ms; /* of MASTER_DELAYING and MASTER_STOPPING */
-    uint64_t born_ms;     /* of the first image */
-    bool was_ready;       /* a worker once was */
+    uint64_t deadline_ms;           /* of MASTER_DELAYING and MASTER_STOPPING */
+    uint64_t born_ms;               /* of the first image */
+    bool was_ready;                 /* a child that serves once was */
+    const struct master_role *task; /* what MASTER_STARTING waits for; NULL: nothing */
     struct supervise_crashes crashes;
     int exit_status;
 
@@ -59,8 +57,16 @@ struct master {
     struct scoreboard_story story;
     struct reload reload;
     uint64_t roll_deadline_ms;           /* for the child that was started last, in RELOAD_ROLL */
-    unsigned desired[MASTER_ROLE_COUNT]; /* children of each role; TTIN and TTOU change the workers' */
+    unsigned desired[NURSERY_ROLES_MAX]; /* children of each role; TTIN and TTOU change them; of former roles 0 */
 };
+
+/* options.c */
+/* Fails if the program's table is not one that the master can work with; says why, for whoever wrote it. */
+int options_check(const struct master_options *options, struct error *err) ATTR_CHECKED;
+/* The most children that a role may have at one time: in a reload as many new ones stand beside them. */
+unsigned options_count_max(const struct master_role *role);
+/* The first role whose children make the service ready. */
+const struct master_role *options_serving_role(const struct nursery *nursery);
 
 /* state.c: what passes from one image to the next. */
 /* Writes the state and becomes the executable behind `exe_fd`. Returns only where that failed. */
@@ -98,7 +104,7 @@ void watch_children(struct master *m);    /* each turn of the loop: the hung are
 uint64_t watch_next_ms(struct master *m); /* when that is next due; UINT64_MAX: never */
 void watch_log_state(struct master *m);   /* SIGUSR2 */
 void watch_log_death(struct master *m, const struct slot *slot, int status, uint64_t pause_ms);
-/* Counts the end of a worker that another one follows. */
+/* Counts the end of a child with cells that another one follows. */
 void watch_count_end(struct master *m, const struct slot *slot, int status);
 
 /* tell.c */

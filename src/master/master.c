@@ -2,7 +2,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -16,8 +15,8 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
-#include "base/number.h"
 #include "base/random.h"
+#include "base/title.h"
 #include "ipc/channel.h"
 #include "master/activate.h"
 #include "master/fallback.h"
@@ -54,6 +53,7 @@ void master_admit_roles(struct master *m)
     for (size_t at = 0; (slot = slot_next(&m->nursery, &at)) != NULL;) {
         if (slot->state == SLOT_EMPTY && slot->started_ms == 0) {
             if (slot->role->task) master_set_phase(m, slot->role->phase);
+            if (slot->role->task) m->task = slot->role;
             slot->state = SLOT_WAITING;
             slot->start_at_ms = 0;
         }
@@ -62,6 +62,7 @@ void master_admit_roles(struct master *m)
             return;
         }
     }
+    m->task = NULL;
     m->state = MASTER_SERVING;
     master_set_phase(m, SCOREBOARD_SERVING);
     master_tell_manager(m);
@@ -82,7 +83,9 @@ static void master_start_due(struct master *m)
 
 uint64_t master_kill_at_ms(const struct master *m)
 {
-    return clock_monotonic_ms() + m->nursery.options->conf->supervision.stop_timeout_ms + MASTER_KILL_GRACE_MS;
+    const struct master_times *times = &m->nursery.options->times;
+
+    return clock_monotonic_ms() + times->stop_timeout_ms + times->kill_grace_ms;
 }
 
 static bool master_signal_all(struct master *m, int signo, bool also_last)
@@ -119,7 +122,7 @@ static void master_kill_children(struct master *m)
 
 void master_stop(struct master *m, int exit_status)
 {
-    unsigned delay_ms = m->state == MASTER_SERVING ? m->nursery.options->conf->supervision.stop_delay_ms : 0;
+    unsigned delay_ms = m->state == MASTER_SERVING ? m->nursery.options->times.stop_delay_ms : 0;
 
     m->exit_status = exit_status;
     reload_stop(m);
@@ -171,16 +174,20 @@ static void master_on_hup(struct master *m, const struct signalfd_siginfo *info)
     reload_request(m);
 }
 
-static void master_add_worker(struct master *m, int more)
+static void master_scale(struct master *m, int more)
 {
-    for (size_t i = 0; i < MASTER_ROLE_COUNT; i++) {
+    char what[96];
+
+    for (size_t i = 0; i < m->nursery.role_count; i++) {
+        const struct master_role *role = &m->nursery.roles[i];
         unsigned now = m->desired[i];
 
-        if (!m->nursery.options->roles[i].is_worker) continue;
-        if (more > 0 && now < SCOREBOARD_WORKERS_MAX / 2) m->desired[i]++;
+        if (!role->is_scaled) continue;
+        if (more > 0 && now < options_count_max(role)) m->desired[i]++;
         if (more < 0 && now > 1) m->desired[i]--;
-        m->nursery.board->metrics.master.workers_desired = m->desired[i];
-        log_info("another number of workers until the next reload", LOG_UINT("workers", m->desired[i]));
+        if (role->has_cells) m->nursery.board->metrics.master.workers_desired = m->desired[i];
+        snprintf(what, sizeof(what), "another number of %s until the next reload", role->plural);
+        log_info(what, LOG_UINT(role->plural, m->desired[i]));
     }
     master_tell_manager(m);
 }
@@ -188,13 +195,13 @@ static void master_add_worker(struct master *m, int more)
 static void master_on_ttin(struct master *m, const struct signalfd_siginfo *info)
 {
     (void)info;
-    master_add_worker(m, 1);
+    master_scale(m, 1);
 }
 
 static void master_on_ttou(struct master *m, const struct signalfd_siginfo *info)
 {
     (void)info;
-    master_add_worker(m, -1);
+    master_scale(m, -1);
 }
 
 static void master_on_usr2(struct master *m, const struct signalfd_siginfo *info)
@@ -265,21 +272,24 @@ static void master_read_signals(struct master *m)
 static void master_log_ready(struct master *m, const struct master_role *role)
 {
     const struct conf_addresses *listen = role->listen;
-    const struct sockets *sockets = &m->nursery.sockets[role - m->nursery.options->roles];
+    const size_t id = nursery_role_id(&m->nursery, role);
+    const struct sockets *sockets = &m->nursery.sockets[id];
+    const size_t count = sockets->passed ? sockets->count : listen != NULL ? listen->count : 0;
+    const uint64_t boot_ms = clock_monotonic_ms() - m->born_ms;
     char text[SOCKET_TEXT_BYTES];
 
-    for (size_t i = 0; i < (sockets->passed ? sockets->count : listen->count); i++) {
+    if (count == 0) log_info("serving", LOG_UINT(role->plural, m->desired[id]), LOG_UINT("boot_ms", boot_ms));
+    for (size_t i = 0; i < count; i++) {
         if (sockets->passed) socket_text(sockets->fds[i], text);
         log_info("serving", LOG_STR("listen", sockets->passed ? text : listen->items[i].text),
-                 LOG_UINT("workers", m->nursery.options->conf->supervision.workers),
-                 LOG_UINT("boot_ms", clock_monotonic_ms() - m->born_ms));
+                 LOG_UINT(role->plural, m->desired[id]), LOG_UINT("boot_ms", boot_ms));
     }
 }
 
 static void master_on_ready(struct master *m, struct slot *slot)
 {
     process_is_ready(&m->nursery, slot);
-    if (!slot->role->is_worker || m->was_ready) return;
+    if (!slot->role->serves || m->was_ready) return;
     m->was_ready = true;
     master_log_ready(m, slot->role);
     master_tell_manager(m);
@@ -373,8 +383,8 @@ static void master_wait(struct master *m)
 static void master_settle(struct master *m)
 {
     if (m->state != MASTER_SERVING || m->reload.step == RELOAD_ROLL) return;
-    for (size_t i = 0; i < MASTER_ROLE_COUNT; i++) {
-        const struct master_role *role = &m->nursery.options->roles[i];
+    for (size_t i = 0; i < m->nursery.role_count; i++) {
+        const struct master_role *role = &m->nursery.roles[i];
 
         if (!role->task) roll_settle(m, role);
     }
@@ -400,8 +410,8 @@ static void master_add_children(struct master *m)
 {
     struct slot *slot;
 
-    for (size_t r = 0; r < MASTER_ROLE_COUNT; r++) {
-        const struct master_role *role = &m->nursery.options->roles[r];
+    for (size_t r = 0; r < m->nursery.role_count; r++) {
+        const struct master_role *role = &m->nursery.roles[r];
 
         for (unsigned i = 0; i < role->count && (slot = slot_add(&m->nursery, role)) != NULL; i++) {
             slot->state = SLOT_EMPTY; /* until its role is let in */
@@ -409,13 +419,13 @@ static void master_add_children(struct master *m)
     }
 }
 
+/* What is held already (passed, or taken over) stays. */
 static int master_bind(struct master *m, struct error *err)
 {
-    if (activate_take(m->nursery.options->roles, m->nursery.sockets, err) != 0) return -1;
-    for (size_t r = 0; r < MASTER_ROLE_COUNT; r++) {
-        const struct conf_addresses *listen = m->nursery.options->roles[r].listen;
+    for (size_t r = 0; r < m->nursery.role_count; r++) {
+        const struct conf_addresses *listen = m->nursery.roles[r].listen;
 
-        if (listen == NULL || m->nursery.sockets[r].passed) continue;
+        if (listen == NULL || m->nursery.sockets[r].count > 0) continue;
         if (sockets_open(listen, &m->nursery.sockets[r], err) != 0) return -1;
     }
     return 0;
@@ -435,8 +445,8 @@ static void master_learn_names(struct master *m)
     for (size_t i = 0; i < options->outcome_count; i++) {
         metrics_learn(&metrics->outcomes, METRICS_OUTCOMES_MAX, "", options->outcomes[i]);
     }
-    for (size_t i = 0; i < MASTER_ROLE_COUNT; i++) {
-        if (options->roles[i].is_worker) metrics->master.workers_desired = m->desired[i];
+    for (size_t i = 0; i < options->role_count; i++) {
+        if (options->roles[i].has_cells) metrics->master.workers_desired = m->desired[i];
     }
 }
 
@@ -457,7 +467,9 @@ static int master_init(struct master *m, struct error *err)
     if (len <= 0) return error_set_errno(err, "cannot read /proc/self/exe");
     m->executable[len] = '\0';
     m->nursery.generation = 1;
-    if (scoreboard_open(&m->board_fd, &m->nursery.board, err) != 0 || master_bind(m, err) != 0) return -1;
+    if (scoreboard_open(&m->board_fd, &m->nursery.board, err) != 0) return -1;
+    if (activate_take(m->nursery.roles, m->nursery.role_count, m->nursery.sockets, err) != 0) return -1;
+    if (master_bind(m, err) != 0) return -1;
     m->nursery.board->started_ms = m->born_ms;
     m->nursery.board->metrics.master.started_wall_us = clock_wall_us();
     m->nursery.board->metrics.master.last_reload_wall_us = m->nursery.board->metrics.master.started_wall_us;
@@ -473,7 +485,10 @@ static int master_resume(struct master *m, struct error *err)
     char rollback_reason[SCOREBOARD_REASON_BYTES];
 
     if (state_resume(m, m->nursery.options->resume_fd, rollback_reason, err) != 0) return -1;
-    if (rollback_reason[0] == '\0') fallback_resumed();
+    if (rollback_reason[0] == '\0') {
+        fallback_resumed();
+        if (master_bind(m, err) != 0) return -1; /* for roles that the image before this one had not */
+    }
     m->state = MASTER_SERVING;
     scoreboard_hear(m->nursery.board, &m->story);
     master_introduce(m);
@@ -491,12 +506,15 @@ static int master_resume(struct master *m, struct error *err)
 static int master_begin(struct master *m, struct error *err)
 {
     /* An image that execveat(2) started would be called by its descriptor's number. */
-    prctl(PR_SET_NAME, "stratslabd");
+    prctl(PR_SET_NAME, m->nursery.options->name);
+    title_set("%s: master", m->nursery.options->name);
     if (m->nursery.options->resume_fd >= 0) fallback_arm(m);
     notify_init(&m->notify, clock_monotonic_ms());
     m->self_fd = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
     if (m->self_fd < 0) return error_set_errno(err, "cannot open /proc/self/exe");
-    for (size_t i = 0; i < MASTER_ROLE_COUNT; i++) m->desired[i] = m->nursery.options->roles[i].count;
+    if (options_check(m->nursery.options, err) != 0) return -1;
+    nursery_init(&m->nursery, m->nursery.options);
+    for (size_t i = 0; i < m->nursery.role_count; i++) m->desired[i] = m->nursery.roles[i].count;
     /* First, so that a signal to a master that is starting is kept; PID 1 would not even be ended by it. */
     if (master_take_signals(m, err) != 0) return -1;
     return m->nursery.options->resume_fd < 0 ? master_init(m, err) : master_resume(m, err);
@@ -525,23 +543,10 @@ int master_run(const struct master_options *options)
         notify_tell(&m.notify, NOTIFY_STOPPING, 0, "Cannot start: %s", err.message);
         m.exit_status = MASTER_EXIT_SYSTEM;
     }
-    for (size_t r = 0; r < MASTER_ROLE_COUNT; r++) {
+    for (size_t r = 0; r < m.nursery.role_count; r++) {
         sockets_remove(&m.nursery.sockets[r]);
         sockets_close(&m.nursery.sockets[r]);
     }
     if (m.nursery.signal_fd >= 0) close(m.nursery.signal_fd);
     return m.exit_status;
-}
-
-int master_resume_fd(void)
-{
-    const char *text = getenv(MASTER_RESUME_VARIABLE);
-    struct slice rest = slice_of(text);
-    uint64_t pid;
-    uint64_t fd;
-    bool ours = text != NULL && number_parse_u64(slice_cut(&rest, ':'), &pid) && number_parse_u64(rest, &fd) &&
-                pid == (uint64_t)getpid() && fd <= INT_MAX;
-
-    unsetenv(MASTER_RESUME_VARIABLE);
-    return ours ? (int)fd : -1;
 }

@@ -9,12 +9,48 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/title.h"
 #include "ipc/channel.h"
 #include "master/fallback.h"
 #include "master/notify.h"
 
 /* What sh(1) answers for a program that is there and cannot be run. */
 enum { PROCESS_EXIT_NOT_RUN = 126 };
+
+void nursery_init(struct nursery *nursery, const struct master_options *options)
+{
+    nursery->options = options;
+    nursery->role_count = options->role_count;
+    memcpy(nursery->roles, options->roles, options->role_count * sizeof(options->roles[0]));
+}
+
+size_t nursery_role_id(const struct nursery *nursery, const struct master_role *role)
+{
+    return (size_t)(role - nursery->roles);
+}
+
+const struct master_role *nursery_role(struct nursery *nursery, const char *name)
+{
+    size_t former = nursery->role_count - nursery->options->role_count;
+    struct master_role *role = &nursery->roles[nursery->role_count];
+
+    for (size_t i = 0; i < nursery->role_count; i++) {
+        if (strcmp(nursery->roles[i].name, name) == 0) return &nursery->roles[i];
+    }
+    if (former == countof(nursery->former_names)) return NULL;
+    snprintf(nursery->former_names[former], MASTER_NAME_BYTES, "%s", name);
+    *role = (struct master_role){.name = nursery->former_names[former], .plural = nursery->former_names[former]};
+    nursery->role_count++;
+    return role;
+}
+
+void nursery_forget_sockets(struct nursery *nursery)
+{
+    for (size_t i = nursery->options->role_count; i < nursery->role_count; i++) {
+        sockets_remove(&nursery->sockets[i]);
+        sockets_close(&nursery->sockets[i]);
+    }
+}
 
 struct slot *slot_next(struct nursery *nursery, size_t *at)
 {
@@ -36,24 +72,39 @@ static bool slot_index_is_taken(struct nursery *nursery, const struct master_rol
     return false;
 }
 
+static bool slot_cell_is_taken(struct nursery *nursery, bool has_cells, unsigned cell)
+{
+    struct slot *slot;
+
+    for (size_t at = 0; (slot = slot_next(nursery, &at)) != NULL;) {
+        if (slot->has_cells == has_cells && slot->cell == cell) return true;
+    }
+    return false;
+}
+
 struct slot *slot_add(struct nursery *nursery, const struct master_role *role)
 {
+    const unsigned cells_max = role->has_cells ? SCOREBOARD_WORKERS_MAX : SCOREBOARD_OTHERS_MAX;
     size_t place = 0;
     unsigned index = 0;
+    unsigned cell = 0;
 
     while (place < nursery->slot_count && nursery->slots[place].role != NULL) place++;
     while (slot_index_is_taken(nursery, role, index)) index++;
-    if (place == SLOTS_MAX || (role->is_worker && index >= SCOREBOARD_WORKERS_MAX)) return NULL;
+    while (slot_cell_is_taken(nursery, role->has_cells, cell)) cell++;
+    if (place == SLOTS_MAX || cell >= cells_max) return NULL;
     if (place == nursery->slot_count) nursery->slot_count++;
     nursery->slots[place] = (struct slot){
-        .role = role, .index = index, .generation = nursery->generation, .state = SLOT_WAITING, .channel_fd = -1};
-    if (role->is_worker && index >= nursery->board->workers) nursery->board->workers = index + 1;
+        .role = role,
+        .index = index,
+        .has_cells = role->has_cells,
+        .cell = cell,
+        .generation = nursery->generation,
+        .state = SLOT_WAITING,
+        .channel_fd = -1,
+    };
+    if (role->has_cells && cell >= nursery->board->workers) nursery->board->workers = cell + 1;
     return &nursery->slots[place];
-}
-
-static size_t process_role_id(const struct nursery *nursery, const struct slot *slot)
-{
-    return (size_t)(slot->role - nursery->options->roles);
 }
 
 /* Leaves the child with nothing of the master's but what its role is given: an end of a sibling's channel that stayed
@@ -67,8 +118,8 @@ static void process_shed(struct nursery *nursery, const struct slot *self, int m
     for (size_t at = 0; (slot = slot_next(nursery, &at)) != NULL;) {
         if (slot->channel_fd >= 0) close(slot->channel_fd);
     }
-    for (size_t i = 0; i < MASTER_ROLE_COUNT; i++) {
-        if (i != process_role_id(nursery, self)) sockets_close(&nursery->sockets[i]);
+    for (size_t i = 0; i < nursery->role_count; i++) {
+        if (&nursery->roles[i] != self->role) sockets_close(&nursery->sockets[i]);
     }
 }
 
@@ -85,16 +136,28 @@ static void process_reset_signals(void)
     sigprocmask(SIG_SETMASK, &held, NULL);
 }
 
-static struct scoreboard_worker *process_cells(struct nursery *nursery, const struct slot *slot)
+struct scoreboard_worker *process_cells(struct nursery *nursery, const struct slot *slot)
 {
-    return slot->role->is_worker ? &nursery->board->worker[slot->index] : NULL;
+    return slot->has_cells ? &nursery->board->worker[slot->cell] : NULL;
 }
 
 _Atomic uint64_t *process_heartbeat(struct nursery *nursery, const struct slot *slot)
 {
     struct scoreboard_worker *cells = process_cells(nursery, slot);
 
-    return cells != NULL ? &cells->heartbeat_ms : &nursery->board->heartbeat_ms[process_role_id(nursery, slot)];
+    return cells != NULL ? &cells->heartbeat_ms : &nursery->board->heartbeat_ms[slot->cell];
+}
+
+/* The same number as the log's. */
+static void process_title(const struct nursery *nursery, const struct slot *slot)
+{
+    const char *program = nursery->options->name;
+
+    if (slot->role->count > 1 || slot->role->is_scaled) {
+        title_set("%s: %s %u", program, slot->role->name, slot->index);
+    } else {
+        title_set("%s: %s", program, slot->role->name);
+    }
 }
 
 int process_start(struct nursery *nursery, struct slot *slot, struct error *err)
@@ -113,10 +176,11 @@ int process_start(struct nursery *nursery, struct slot *slot, struct error *err)
         return -1;
     }
     if (pid == 0) {
-        const struct sockets *sockets = &nursery->sockets[process_role_id(nursery, slot)];
+        const struct sockets *sockets = &nursery->sockets[nursery_role_id(nursery, slot->role)];
         struct master_child child = {
             .ctx = nursery->options->ctx,
             .index = slot->index,
+            .cell = slot->cell,
             .channel_fd = channel.child_fd,
             .listen_fds = sockets->fds,
             .listen_count = sockets->count,
@@ -126,6 +190,7 @@ int process_start(struct nursery *nursery, struct slot *slot, struct error *err)
         };
 
         process_shed(nursery, slot, channel.master_fd);
+        process_title(nursery, slot);
         process_reset_signals();
         fallback_disarm();
         notify_forget();

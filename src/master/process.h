@@ -8,18 +8,20 @@
 #include "master/master.h"
 #include "master/socket.h"
 
-enum slot_state {
-    SLOT_EMPTY,    /* nobody, and nobody is due */
-    SLOT_WAITING,  /* nobody until start_at_ms */
-    SLOT_STARTING, /* runs, has not said that it is ready */
-    SLOT_READY,
-    SLOT_ENDING, /* was told to end, or has said that it does */
-};
+#define SLOT_STATE_NAMES(M)                                    \
+    M(SLOT_EMPTY)    /* nobody, and nobody is due */           \
+    M(SLOT_WAITING)  /* nobody until start_at_ms */            \
+    M(SLOT_STARTING) /* runs, has not said that it is ready */ \
+    M(SLOT_READY)                                              \
+    M(SLOT_ENDING) /* was told to end, or has said that it does */
+FORM_ENUM(slot_state, SLOT_STATE_NAMES);
 
 /* A place for one child. */
 struct slot {
     const struct master_role *role; /* NULL: the place is free */
-    unsigned index;                 /* among those of its role; of a worker: its cells on the scoreboard */
+    unsigned index;                 /* among those of its role */
+    bool has_cells;                 /* as its role had it when the child's place was made */
+    unsigned cell;                  /* on the scoreboard: of a worker's cells, or of the others' heartbeats */
     unsigned generation;            /* of the code that it runs */
     enum slot_state state;
     bool tired;           /* has asked to be replaced */
@@ -36,18 +38,33 @@ struct slot {
     unsigned failures;        /* in a row; forgotten after a minute of health */
 };
 
-enum { SLOTS_MAX = SCOREBOARD_WORKERS_MAX + 2 * MASTER_ROLE_COUNT };
+enum {
+    SLOTS_MAX = SCOREBOARD_WORKERS_MAX + SCOREBOARD_OTHERS_MAX,
+    NURSERY_ROLES_MAX = 2 * MASTER_ROLES_MAX,
+};
 
 /* What children are started from. */
 struct nursery {
     const struct master_options *options;
     struct scoreboard *board;
     unsigned generation;
-    struct sockets sockets[MASTER_ROLE_COUNT];
+    /* The program's, and behind them those that only an image before this one had: their children and sockets are kept
+     * while a reload may go back to it. None of them starts anybody. */
+    struct master_role roles[NURSERY_ROLES_MAX];
+    size_t role_count;
+    char former_names[NURSERY_ROLES_MAX - MASTER_ROLES_MAX][MASTER_NAME_BYTES];
+    struct sockets sockets[NURSERY_ROLES_MAX];
     struct slot slots[SLOTS_MAX];
     size_t slot_count; /* places up to the last that was ever used */
     int signal_fd;
 };
+
+void nursery_init(struct nursery *nursery, const struct master_options *options);
+size_t nursery_role_id(const struct nursery *nursery, const struct master_role *role);
+/* The role of this name, which becomes a former one if the program has none such; NULL if there is no room for it. */
+const struct master_role *nursery_role(struct nursery *nursery, const char *name);
+/* The sockets of former roles are closed. */
+void nursery_forget_sockets(struct nursery *nursery);
 
 /* The next place that is taken, from `*at` on, which is advanced past it; NULL at the end. */
 struct slot *slot_next(struct nursery *nursery, size_t *at);
@@ -57,6 +74,8 @@ struct slot *slot_add(struct nursery *nursery, const struct master_role *role);
 
 /* Forks; the slot is then SLOT_STARTING. Fails where the system refuses (EAGAIN, ENOMEM, EMFILE). */
 int process_start(struct nursery *nursery, struct slot *slot, struct error *err) ATTR_CHECKED;
+/* The child's cells on the scoreboard; NULL if it has none. */
+struct scoreboard_worker *process_cells(struct nursery *nursery, const struct slot *slot);
 /* When the child's event loop last turned; of a task, which has none, when it was started. */
 _Atomic uint64_t *process_heartbeat(struct nursery *nursery, const struct slot *slot);
 /* Sends the signal if somebody is there. */

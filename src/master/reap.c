@@ -26,28 +26,28 @@ static void reap_crash_in_roll(struct master *m, struct slot *slot, int status)
     if (is_new) roll_on_crash(m, role, how);
 }
 
-static bool reap_has_other_worker(struct master *m, const struct slot *than)
+static bool reap_has_other_serving(struct master *m, const struct slot *than)
 {
     struct slot *slot;
 
     for (size_t at = 0; (slot = slot_next(&m->nursery, &at)) != NULL;) {
-        if (slot != than && slot->role->is_worker && slot->state == SLOT_READY) return true;
+        if (slot != than && slot->role->serves && slot->state == SLOT_READY) return true;
     }
     return false;
 }
 
-/* A service that has been up is not left without any worker for the sake of the back-off. */
+/* A service that has been up is not left without anybody who serves for the sake of the back-off. */
 static uint64_t reap_pause_ms(struct master *m, const struct slot *slot)
 {
     uint64_t pause_ms = supervise_backoff_ms(slot->failures, (uint32_t)random_u64());
 
-    if (pause_ms <= SUPERVISE_BACKOFF_LAST_MS || !slot->role->is_worker || !m->was_ready) return pause_ms;
-    return reap_has_other_worker(m, slot) ? pause_ms : SUPERVISE_BACKOFF_LAST_MS;
+    if (pause_ms <= SUPERVISE_BACKOFF_LAST_MS || !slot->role->serves || !m->was_ready) return pause_ms;
+    return reap_has_other_serving(m, slot) ? pause_ms : SUPERVISE_BACKOFF_LAST_MS;
 }
 
 static void reap_crash(struct master *m, struct slot *slot, int status)
 {
-    struct scoreboard_worker *cells = slot->role->is_worker ? &m->nursery.board->worker[slot->index] : NULL;
+    struct scoreboard_worker *cells = process_cells(&m->nursery, slot);
     uint64_t now = clock_monotonic_ms();
     uint64_t pause_ms;
 
@@ -58,11 +58,11 @@ static void reap_crash(struct master *m, struct slot *slot, int status)
     process_gone(&m->nursery, slot);
     slot->state = SLOT_WAITING;
     slot->start_at_ms = now + pause_ms;
-    if (cells == NULL) return;
-    cells->restarts++;
-    if (supervise_crashed(&m->crashes, now) && !m->was_ready) {
-        log_error("no worker has ever become ready and they keep dying: giving up. The lines above say why they died.",
-                  LOG_INT("crashes", SUPERVISE_LOOP_CRASHES), LOG_INT("within_s", SUPERVISE_LOOP_MS / 1000));
+    if (cells != NULL) cells->restarts++;
+    if (slot->role->counts_as_crash_loop && supervise_crashed(&m->crashes, now) && !m->was_ready) {
+        log_error("no child has ever become ready and they keep dying: giving up. The lines above say why they died.",
+                  LOG_STR("child", slot->role->name), LOG_INT("crashes", SUPERVISE_LOOP_CRASHES),
+                  LOG_INT("within_s", SUPERVISE_LOOP_MS / 1000));
         master_stop(m, MASTER_EXIT_CRASH_LOOP);
     }
 }

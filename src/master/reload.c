@@ -1,6 +1,6 @@
 /*
- * Reload: PREFLIGHT, MIGRATE and EXEC here, by the old image; ROLL in roll.c, by the new one. Until EXEC nothing of the
- * service has changed but what the migrations did, and any failure leaves the old code serving.
+ * Reload: PREFLIGHT, PREPARE and EXEC here, by the old image; ROLL in roll.c, by the new one. Until EXEC nothing of the
+ * service has changed but what was prepared, and any failure leaves the old code serving.
  */
 
 #include <errno.h>
@@ -16,10 +16,15 @@
 #include "master/fallback.h"
 #include "master/internal.h"
 
-static const char *const reload_step_names[] = {
-    [RELOAD_IDLE] = "",     [RELOAD_PREFLIGHT] = "preflight", [RELOAD_MIGRATE] = "migrate",
-    [RELOAD_EXEC] = "exec", [RELOAD_ROLL] = "roll",
-};
+static const char *reload_step_name(const struct master *m, enum reload_step step)
+{
+    static const char *const names[] = {
+        [RELOAD_IDLE] = "",     [RELOAD_PREFLIGHT] = "preflight", [RELOAD_PREPARE] = NULL,
+        [RELOAD_EXEC] = "exec", [RELOAD_ROLL] = "roll",
+    };
+
+    return step == RELOAD_PREPARE ? m->nursery.options->reload.prepare_name : names[step];
+}
 
 void reload_tell(struct master *m, enum scoreboard_reload_state state, const char *step, const char *reason)
 {
@@ -51,13 +56,14 @@ static void reload_end(struct master *m, bool failed)
     reload_close(&m->reload.output_fd);
     reload_close(&m->old_fd);
     buf_clear(&m->old_settings);
+    nursery_forget_sockets(&m->nursery);
     m->reload.step = RELOAD_IDLE;
     m->reload.deadline_ms = UINT64_MAX;
 }
 
 void reload_fail(struct master *m, const char *reason)
 {
-    const char *step = reload_step_names[m->reload.step];
+    const char *step = reload_step_name(m, m->reload.step);
 
     reload_end(m, true);
     reload_tell(m, SCOREBOARD_RELOAD_FAILED, step, reason);
@@ -67,7 +73,7 @@ void reload_fail(struct master *m, const char *reason)
 
 void reload_succeed(struct master *m)
 {
-    const char *step = reload_step_names[m->reload.step];
+    const char *step = reload_step_name(m, m->reload.step);
 
     reload_end(m, false);
     reload_tell(m, SCOREBOARD_RELOAD_SUCCEEDED, step, "");
@@ -79,14 +85,14 @@ void reload_succeed(struct master *m)
 
 static void reload_run(struct master *m, enum reload_step step, char *const *args)
 {
-    unsigned timeout_ms = m->nursery.options->conf->supervision.reload_timeout_ms;
+    unsigned timeout_ms = m->nursery.options->times.reload_timeout_ms;
     struct error err;
 
     m->reload.step = step;
     m->reload.output_len = 0;
-    /* How long a migration may take is the migration's own setting. */
-    m->reload.deadline_ms = step == RELOAD_MIGRATE ? UINT64_MAX : clock_monotonic_ms() + timeout_ms;
-    reload_tell(m, SCOREBOARD_RELOAD_RUNNING, reload_step_names[step], "");
+    /* How long that may take is the program's own business. */
+    m->reload.deadline_ms = step == RELOAD_PREPARE ? UINT64_MAX : clock_monotonic_ms() + timeout_ms;
+    reload_tell(m, SCOREBOARD_RELOAD_RUNNING, reload_step_name(m, step), "");
     if (process_run(m->reload.exe_fd, args, &m->reload.pid, &m->reload.output_fd, &err) != 0) {
         reload_fail(m, err.message);
     }
@@ -108,7 +114,7 @@ static void reload_begin(struct master *m)
         reload_fail(m, reason);
         return;
     }
-    reload_run(m, RELOAD_PREFLIGHT, m->nursery.options->preflight_args);
+    reload_run(m, RELOAD_PREFLIGHT, m->nursery.options->reload.preflight_args);
 }
 
 void reload_read_output(struct master *m)
@@ -152,17 +158,24 @@ static void reload_exec(struct master *m)
     struct error err;
 
     m->reload.step = RELOAD_EXEC;
-    reload_tell(m, SCOREBOARD_RELOAD_RUNNING, reload_step_names[RELOAD_EXEC], "");
+    reload_tell(m, SCOREBOARD_RELOAD_RUNNING, reload_step_name(m, RELOAD_EXEC), "");
     state_exec(m, m->reload.exe_fd, "", &err);
     reload_fail(m, err.message);
 }
 
+/* Of a preflight, that all is well but what it cannot prepare now, and need not. */
+static bool reload_is_unprepared(const struct master *m, int exit_status)
+{
+    return m->reload.step == RELOAD_PREFLIGHT && exit_status != 0 &&
+           exit_status == m->nursery.options->reload.unprepared_status;
+}
+
 static void reload_next(struct master *m, int exit_status)
 {
-    bool migrate = m->nursery.options->conf->migrations.on_start && exit_status != MASTER_PREFLIGHT_NO_DATABASE;
+    const struct master_reload *options = &m->nursery.options->reload;
 
-    if (m->reload.step == RELOAD_PREFLIGHT && migrate) {
-        reload_run(m, RELOAD_MIGRATE, m->nursery.options->migrate_args);
+    if (m->reload.step == RELOAD_PREFLIGHT && options->prepare_name != NULL && !reload_is_unprepared(m, exit_status)) {
+        reload_run(m, RELOAD_PREPARE, options->prepare_args);
     } else {
         reload_exec(m);
     }
@@ -178,8 +191,7 @@ bool reload_on_end(struct master *m, pid_t pid, int status)
     reload_read_output(m);
     reload_close(&r->output_fd);
     if (r->step == RELOAD_IDLE) return true; /* given up before */
-    bool ok = WIFEXITED(status) && (WEXITSTATUS(status) == 0 || (r->step == RELOAD_PREFLIGHT &&
-                                                                 WEXITSTATUS(status) == MASTER_PREFLIGHT_NO_DATABASE));
+    bool ok = WIFEXITED(status) && (WEXITSTATUS(status) == 0 || reload_is_unprepared(m, WEXITSTATUS(status)));
 
     if (ok) {
         reload_next(m, WEXITSTATUS(status));
@@ -209,9 +221,9 @@ static void reload_check_deadline(struct master *m)
     kill(m->reload.pid, SIGKILL);
     reload_read_output(m);
     m->reload.output[m->reload.output_len] = '\0';
-    snprintf(reason, sizeof(reason), "it had not ended after %u ms (STRATSLAB_RELOAD_TIMEOUT)%s%s",
-             m->nursery.options->conf->supervision.reload_timeout_ms, m->reload.output_len > 0 ? ": " : "",
-             m->reload.output);
+    snprintf(reason, sizeof(reason), "it had not ended after %u ms (%s)%s%s",
+             m->nursery.options->times.reload_timeout_ms, m->nursery.options->reload.timeout_setting,
+             m->reload.output_len > 0 ? ": " : "", m->reload.output);
     reload_fail(m, reason);
 }
 

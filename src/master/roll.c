@@ -50,7 +50,7 @@ static void roll_give_back(struct master *m, const char *reason)
 
 bool roll_settle(struct master *m, const struct master_role *role)
 {
-    unsigned desired = m->desired[role - m->nursery.options->roles];
+    unsigned desired = m->desired[nursery_role_id(&m->nursery, role)];
     struct roll_count count = roll_look(m, role);
 
     /* As many old ones stay as new ones are still missing. */
@@ -64,7 +64,7 @@ bool roll_settle(struct master *m, const struct master_role *role)
     }
     if (count.ready == desired && count.starting == NULL) return count.old == 0;
     if (count.starting == NULL && slot_add(&m->nursery, role) != NULL) {
-        m->roll_deadline_ms = clock_monotonic_ms() + m->nursery.options->conf->supervision.reload_timeout_ms;
+        m->roll_deadline_ms = clock_monotonic_ms() + m->nursery.options->times.reload_timeout_ms;
     }
     return false;
 }
@@ -77,18 +77,26 @@ void roll_begin(struct master *m)
              LOG_STR("version", PACKAGE_VERSION));
 }
 
+/* The i-th role to be rolled: the program's, from the end of its table, and then the former ones, which only end. */
+static const struct master_role *roll_turn(const struct master *m, size_t i)
+{
+    size_t count = m->nursery.options->role_count;
+
+    return &m->nursery.roles[i < count ? count - 1 - i : i];
+}
+
 void roll_advance(struct master *m)
 {
-    unsigned timeout_ms = m->nursery.options->conf->supervision.reload_timeout_ms;
+    unsigned timeout_ms = m->nursery.options->times.reload_timeout_ms;
     char reason[160];
 
-    for (size_t i = 0; i < MASTER_ROLE_COUNT; i++) {
-        const struct master_role *role = &m->nursery.options->roles[MASTER_ROLE_COUNT - 1 - i]; /* workers first */
+    for (size_t i = 0; i < m->nursery.role_count; i++) {
+        const struct master_role *role = roll_turn(m, i);
 
         if (role->task || roll_settle(m, role)) continue;
         if (clock_monotonic_ms() < m->roll_deadline_ms) return;
-        snprintf(reason, sizeof(reason), "a new %s was not ready within %u ms (STRATSLAB_RELOAD_TIMEOUT)", role->name,
-                 timeout_ms);
+        snprintf(reason, sizeof(reason), "a new %s was not ready within %u ms (%s)", role->name, timeout_ms,
+                 m->nursery.options->reload.timeout_setting);
         roll_give_back(m, reason);
         return;
     }

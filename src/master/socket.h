@@ -8,17 +8,19 @@
 #include "base/attr.h"
 #include "base/error.h"
 #include "conf/conf.h"
+#include "ipc/form.h"
 
 enum { SOCKET_PATH_BYTES = 108 };           /* of struct sockaddr_un */
 enum { SOCKETS_MAX = 4 * CONF_LISTEN_MAX }; /* a name may stand for several addresses */
 
-struct sockets {
-    int fds[SOCKETS_MAX];
-    size_t count;
-    char unlink_paths[CONF_LISTEN_MAX][SOCKET_PATH_BYTES]; /* Unix sockets to remove at the end */
-    size_t unlink_count;
-    bool passed; /* the service manager's, which holds them too: what comes after us goes on with them */
-};
+/* From a list, because a reload hands them on (ipc/form.h). */
+#define SOCKETS_MEMBERS(M, owner)                                                                              \
+    M(owner, int, fds, [SOCKETS_MAX])                                                                          \
+    M(owner, size_t, count, )                                                                                  \
+    M(owner, char, unlink_paths, [CONF_LISTEN_MAX][SOCKET_PATH_BYTES]) /* Unix sockets to remove at the end */ \
+    M(owner, size_t, unlink_count, )                                                                           \
+    M(owner, bool, passed, ) /* the service manager's, which holds them too: what comes after us goes on with them */
+FORM_STRUCT(sockets, SOCKETS_MEMBERS);
 
 /* Binds and listens on every address, close-on-exec and non-blocking. An address in use is named, and who holds it
  * where that can be known. On failure nothing stays open. */

@@ -1,74 +1,101 @@
-/* What passes from one image of the master to the next: in a memfd, of one version. Descriptors and children are the
+/* What passes from one image of the master to the next: in a memfd, of one form. Descriptors and children are the
  * process's own, so their numbers are enough. */
 
+#include <ctype.h>
 #include <fcntl.h>
+#include <inttypes.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "base/number.h"
 #include "master/internal.h"
 
-enum { STATE_NAME_BYTES = 16, STATE_MAGIC = 0x6c736d73 };
+enum { STATE_MAGIC = 0x6c736d73, STATE_VARIABLE_BYTES = 64 };
 
-struct state_slot {
-    char role[STATE_NAME_BYTES];
-    uint32_t index;
-    uint32_t generation;
-    uint32_t state;
-    uint32_t retired;
-    uint32_t failures;
-    int32_t pid;
-    int32_t channel_fd;
-    uint32_t tired;
-    uint64_t started_ms;
-    uint64_t ready_ms;
-    uint64_t kill_at_ms;
-};
+/* What one image writes the next one reads as it lies there. So it is declared from lists, which make the number that
+ * guards it (ipc/form.h). */
+#define STATE_SLOT_MEMBERS(M, owner)                  \
+    M(owner, char, role, [MASTER_NAME_BYTES])         \
+    M(owner, uint32_t, index, )                       \
+    M(owner, uint32_t, has_cells, )                   \
+    M(owner, uint32_t, cell, )                        \
+    M(owner, uint32_t, generation, )                  \
+    M(owner, uint32_t, state, ) /* enum slot_state */ \
+    M(owner, uint32_t, retired, )                     \
+    M(owner, uint32_t, failures, )                    \
+    M(owner, int32_t, pid, )                          \
+    M(owner, int32_t, channel_fd, )                   \
+    M(owner, uint32_t, tired, )                       \
+    M(owner, uint64_t, started_ms, )                  \
+    M(owner, uint64_t, ready_ms, )                    \
+    M(owner, uint64_t, kill_at_ms, )
+FORM_STRUCT(state_slot, STATE_SLOT_MEMBERS);
 
-struct state_sockets {
-    char role[STATE_NAME_BYTES];
-    struct sockets sockets;
-};
+#define STATE_SOCKETS_MEMBERS(M, owner)                          \
+    M(owner, char, role, [MASTER_NAME_BYTES]) /* "": nobody's */ \
+    M(owner, struct sockets, sockets, )
+FORM_STRUCT(state_sockets, STATE_SOCKETS_MEMBERS);
 
-struct state {
-    uint32_t magic;
-    uint32_t version;
-    uint32_t size;
-    uint32_t generation;
-    uint32_t was_ready;
-    uint32_t reload_again;
-    uint64_t born_ms;
-    uint64_t reload_began_ms;
-    int32_t board_fd;
-    int32_t old_fd; /* the image that wrote this */
-    char rollback_reason[SCOREBOARD_REASON_BYTES];
-    char executable[SCOREBOARD_TEXT_BYTES];
-    uint32_t settings_len;
-    char settings[MASTER_SETTINGS_BYTES]; /* of the image that may be gone back to */
-    struct state_sockets sockets[MASTER_ROLE_COUNT];
-    uint32_t slot_count;
-    struct state_slot slots[SLOTS_MAX];
-};
+#define STATE_MEMBERS(M, owner)                                                                   \
+    M(owner, uint32_t, magic, )                                                                   \
+    M(owner, uint32_t, size, )                                                                    \
+    M(owner, uint64_t, form, )                                                                    \
+    M(owner, uint32_t, generation, )                                                              \
+    M(owner, uint32_t, was_ready, )                                                               \
+    M(owner, uint32_t, reload_again, )                                                            \
+    M(owner, uint64_t, born_ms, )                                                                 \
+    M(owner, uint64_t, reload_began_ms, )                                                         \
+    M(owner, int32_t, board_fd, )                                                                 \
+    M(owner, int32_t, old_fd, ) /* the image that wrote this */                                   \
+    M(owner, char, rollback_reason, [SCOREBOARD_REASON_BYTES])                                    \
+    M(owner, char, executable, [SCOREBOARD_TEXT_BYTES])                                           \
+    M(owner, uint32_t, settings_len, )                                                            \
+    M(owner, char, settings, [MASTER_SETTINGS_BYTES]) /* of the image that may be gone back to */ \
+    M(owner, struct state_sockets, sockets, [NURSERY_ROLES_MAX])                                  \
+    M(owner, uint32_t, slot_count, )                                                              \
+    M(owner, struct state_slot, slots, [SLOTS_MAX])
+FORM_STRUCT(state, STATE_MEMBERS);
 
-/* What one image writes the next one reads as it lies there, so a change of form is a new MASTER_STATE_VERSION. Whoever
- * comes here because one of these fails raises it, and then puts the new size here. (Checked where pointers have 64
- * bits.) */
-_Static_assert(sizeof(void *) != 8 || sizeof(struct state) == 115112,
-               "raise MASTER_STATE_VERSION: the master's state has changed");
-_Static_assert(sizeof(void *) != 8 || sizeof(struct scoreboard) == 15470912,
-               "raise MASTER_STATE_VERSION: the scoreboard has changed");
+FORM_ENUM_FUNCTION(slot_state, SLOT_STATE_NAMES)
+FORM_FUNCTION(sockets, SOCKETS_MEMBERS)
+FORM_FUNCTION(state_slot, STATE_SLOT_MEMBERS)
+FORM_FUNCTION(state_sockets, STATE_SOCKETS_MEMBERS)
+FORM_FUNCTION(state, STATE_MEMBERS)
+
+static uint64_t state_all_form(void)
+{
+    uint64_t form = FORM_BEGIN;
+
+    form = slot_state_form(form);
+    form = sockets_form(form);
+    form = state_slot_form(form);
+    form = state_sockets_form(form);
+    form = state_form(form);
+    return scoreboard_memory_form(form);
+}
+
+void master_state_form(char out[MASTER_FORM_BYTES])
+{
+    snprintf(out, MASTER_FORM_BYTES, "%016" PRIx64, state_all_form());
+}
 
 static void state_fill_slots(struct master *m, struct state *state)
 {
     struct slot *slot;
 
     for (size_t at = 0; (slot = slot_next(&m->nursery, &at)) != NULL;) {
-        struct state_slot *out = &state->slots[state->slot_count++];
+        struct state_slot *out;
 
+        if (slot->role->task) continue;
+        out = &state->slots[state->slot_count++];
         *out = (struct state_slot){
             .index = slot->index,
+            .has_cells = slot->has_cells,
+            .cell = slot->cell,
             .generation = slot->generation,
             .state = (uint32_t)slot->state,
             .retired = slot->retired,
@@ -94,8 +121,8 @@ static int state_fill(struct master *m, struct state *state, const char *rollbac
     }
     *state = (struct state){
         .magic = STATE_MAGIC,
-        .version = MASTER_STATE_VERSION,
         .size = sizeof(*state),
+        .form = state_all_form(),
         .generation = m->nursery.generation,
         .was_ready = m->was_ready,
         .reload_again = m->reload.again,
@@ -108,8 +135,9 @@ static int state_fill(struct master *m, struct state *state, const char *rollbac
     state->settings_len = (uint32_t)settings.len;
     snprintf(state->rollback_reason, sizeof(state->rollback_reason), "%s", rollback_reason);
     snprintf(state->executable, sizeof(state->executable), "%s", m->executable);
-    for (size_t i = 0; i < MASTER_ROLE_COUNT; i++) {
-        snprintf(state->sockets[i].role, STATE_NAME_BYTES, "%s", m->nursery.options->roles[i].name);
+    for (size_t i = 0; i < m->nursery.role_count; i++) {
+        if (m->nursery.sockets[i].count == 0) continue;
+        snprintf(state->sockets[i].role, sizeof(state->sockets[i].role), "%s", m->nursery.roles[i].name);
         state->sockets[i].sockets = m->nursery.sockets[i];
     }
     state_fill_slots(m, state);
@@ -124,7 +152,7 @@ static void state_keep(const struct state *state, int state_fd, bool keep)
     fcntl(state_fd, F_SETFD, flags);
     fcntl(state->board_fd, F_SETFD, flags);
     fcntl(state->old_fd, F_SETFD, flags);
-    for (size_t i = 0; i < MASTER_ROLE_COUNT; i++) {
+    for (size_t i = 0; i < NURSERY_ROLES_MAX; i++) {
         for (size_t s = 0; s < state->sockets[i].sockets.count; s++) {
             fcntl(state->sockets[i].sockets.fds[s], F_SETFD, flags);
         }
@@ -144,32 +172,64 @@ static struct state *state_map(int fd, struct error *err)
     return NULL;
 }
 
-static int state_become(const struct state *state, int state_fd, int exe_fd, char *const *args, struct error *err)
+/* "PID:FD" for the next image, in a variable of the program's name: STRATSLABD_RESUME. */
+static void state_variable(const char *program, char out[STATE_VARIABLE_BYTES])
 {
+    snprintf(out, STATE_VARIABLE_BYTES, "%s_RESUME", program);
+    for (char *at = out; *at != '\0'; at++) *at = isalnum((unsigned char)*at) ? (char)toupper((unsigned char)*at) : '_';
+}
+
+int master_resume_fd(const char *program)
+{
+    char variable[STATE_VARIABLE_BYTES];
+
+    state_variable(program, variable);
+    const char *text = getenv(variable);
+    struct slice rest = slice_of(text);
+    uint64_t pid;
+    uint64_t fd;
+    bool ours = text != NULL && number_parse_u64(slice_cut(&rest, ':'), &pid) && number_parse_u64(rest, &fd) &&
+                pid == (uint64_t)getpid() && fd <= INT_MAX;
+
+    unsetenv(variable);
+    return ours ? (int)fd : -1;
+}
+
+/* What is started, and how it learns of the state. */
+struct state_next {
+    const char *program;
+    int exe_fd;
+    char *const *args;
+};
+
+static int state_become(const struct state *state, int state_fd, const struct state_next *next, struct error *err)
+{
+    char variable[STATE_VARIABLE_BYTES];
     char resume[64];
 
+    state_variable(next->program, variable);
     snprintf(resume, sizeof(resume), "%d:%d", getpid(), state_fd);
-    setenv(MASTER_RESUME_VARIABLE, resume, 1);
+    setenv(variable, resume, 1);
     state_keep(state, state_fd, true);
-    execveat(exe_fd, "", args, environ, AT_EMPTY_PATH);
+    execveat(next->exe_fd, "", next->args, environ, AT_EMPTY_PATH);
     error_set_errno(err, "cannot run the executable");
     state_keep(state, state_fd, false);
-    unsetenv(MASTER_RESUME_VARIABLE);
+    unsetenv(variable);
     return -1;
 }
 
 int state_exec(struct master *m, int exe_fd, const char *rollback_reason, struct error *err)
 {
-    int fd = memfd_create("stratslabd-state", MFD_CLOEXEC);
+    const struct master_options *options = m->nursery.options;
+    const struct state_next next = {.program = options->name, .exe_fd = exe_fd, .args = options->reload.args};
+    int fd = memfd_create("master-state", MFD_CLOEXEC);
     struct state *state = NULL;
 
     if (fd < 0) return error_set_errno(err, "cannot make a file for the master's state");
     if (ftruncate(fd, (off_t)sizeof(*state)) != 0) {
         error_set_errno(err, "cannot size the master's state");
     } else if ((state = state_map(fd, err)) != NULL) {
-        if (state_fill(m, state, rollback_reason, err) == 0) {
-            state_become(state, fd, exe_fd, m->nursery.options->args, err);
-        }
+        if (state_fill(m, state, rollback_reason, err) == 0) state_become(state, fd, &next, err);
         munmap(state, sizeof(*state));
     }
     close(fd);
@@ -185,7 +245,7 @@ static bool state_is_sockets_valid(const struct state_sockets *in)
     if (!STATE_IS_TEXT(in->role) || sockets->count > SOCKETS_MAX || sockets->unlink_count > CONF_LISTEN_MAX) {
         return false;
     }
-    if (*(const unsigned char *)&sockets->passed > 1) return false; /* no bool */
+    if (*(const unsigned char *)&sockets->passed > 1) return false; /* not a bool */
     for (size_t i = 0; i < sockets->unlink_count; i++) {
         if (!STATE_IS_TEXT(sockets->unlink_paths[i])) return false;
     }
@@ -195,7 +255,10 @@ static bool state_is_sockets_valid(const struct state_sockets *in)
 static bool state_is_slot_valid(const struct state_slot *in)
 {
     /* Signals go to these numbers: 0 would be this whole process group, and what is negative another. */
-    return STATE_IS_TEXT(in->role) && in->index < SCOREBOARD_WORKERS_MAX && in->state <= SLOT_ENDING && in->pid >= 0;
+    const uint32_t cells = in->has_cells != 0 ? SCOREBOARD_WORKERS_MAX : SCOREBOARD_OTHERS_MAX;
+
+    return STATE_IS_TEXT(in->role) && in->cell < cells && in->index < SLOTS_MAX && in->state <= SLOT_ENDING &&
+           in->pid >= 0;
 }
 
 /* Whoever wrote it had this build's form; that it is also what such a build would write is looked at all the same,
@@ -205,7 +268,7 @@ static bool state_is_valid(const struct state *state)
     if (!STATE_IS_TEXT(state->rollback_reason) || !STATE_IS_TEXT(state->executable)) return false;
     if (state->settings_len > sizeof(state->settings) || state->slot_count > SLOTS_MAX) return false;
     if (state->generation == 0 || state->board_fd < 0 || state->old_fd < 0) return false;
-    for (size_t i = 0; i < MASTER_ROLE_COUNT; i++) {
+    for (size_t i = 0; i < NURSERY_ROLES_MAX; i++) {
         if (!state_is_sockets_valid(&state->sockets[i])) return false;
     }
     for (uint32_t i = 0; i < state->slot_count; i++) {
@@ -225,9 +288,8 @@ static struct state *state_open(int fd, struct error *err)
     }
     state = state_map(fd, err);
     if (state == NULL) return NULL;
-    if (state->magic != STATE_MAGIC || state->version != MASTER_STATE_VERSION || state->size != sizeof(*state)) {
-        error_set(err, ERROR_INVALID, "the master's state is of version %u, this build's of %u", state->version,
-                  MASTER_STATE_VERSION);
+    if (state->magic != STATE_MAGIC || state->form != state_all_form() || state->size != sizeof(*state)) {
+        error_set(err, ERROR_INVALID, "the master's state is of another form than this build's");
     } else if (state_is_valid(state)) {
         return state;
     } else {
@@ -237,24 +299,19 @@ static struct state *state_open(int fd, struct error *err)
     return NULL;
 }
 
-static const struct master_role *state_role(const struct master *m, const char *name)
-{
-    for (size_t i = 0; i < MASTER_ROLE_COUNT; i++) {
-        if (strcmp(m->nursery.options->roles[i].name, name) == 0) return &m->nursery.options->roles[i];
-    }
-    return NULL;
-}
-
-static void state_take_slots(struct master *m, const struct state *state)
+static int state_take_slots(struct master *m, const struct state *state, struct error *err)
 {
     for (uint32_t i = 0; i < state->slot_count; i++) {
         const struct state_slot *in = &state->slots[i];
-        const struct master_role *role = state_role(m, in->role);
+        const struct master_role *role = nursery_role(&m->nursery, in->role);
 
-        if (role == NULL || role->task) continue;
+        if (role == NULL) return error_set(err, ERROR_INVALID, "the state has too many roles that this build has not");
+        if (role->task) continue;
         m->nursery.slots[m->nursery.slot_count++] = (struct slot){
             .role = role,
             .index = in->index,
+            .has_cells = in->has_cells != 0,
+            .cell = in->cell,
             .generation = in->generation,
             .state = (enum slot_state)in->state,
             .retired = in->retired != 0,
@@ -267,6 +324,20 @@ static void state_take_slots(struct master *m, const struct state *state)
             .kill_at_ms = in->kill_at_ms,
         };
     }
+    return 0;
+}
+
+static int state_take_sockets(struct master *m, const struct state *state, struct error *err)
+{
+    for (size_t i = 0; i < NURSERY_ROLES_MAX; i++) {
+        const struct state_sockets *in = &state->sockets[i];
+        const struct master_role *role = in->sockets.count == 0 ? NULL : nursery_role(&m->nursery, in->role);
+
+        if (in->sockets.count == 0) continue;
+        if (role == NULL) return error_set(err, ERROR_INVALID, "the state has too many roles that this build has not");
+        m->nursery.sockets[nursery_role_id(&m->nursery, role)] = in->sockets;
+    }
+    return 0;
 }
 
 static int state_take(struct master *m, const struct state *state, struct error *err)
@@ -282,12 +353,7 @@ static int state_take(struct master *m, const struct state *state, struct error 
     m->old_fd = state->old_fd;
     buf_add(&m->old_settings, state->settings, state->settings_len);
     snprintf(m->executable, sizeof(m->executable), "%s", state->executable);
-    for (size_t i = 0; i < MASTER_ROLE_COUNT; i++) {
-        const struct master_role *role = state_role(m, state->sockets[i].role);
-
-        if (role != NULL) m->nursery.sockets[role - m->nursery.options->roles] = state->sockets[i].sockets;
-    }
-    state_take_slots(m, state);
+    if (state_take_sockets(m, state, err) != 0 || state_take_slots(m, state, err) != 0) return -1;
     return scoreboard_open(&m->board_fd, &m->nursery.board, err);
 }
 
@@ -314,7 +380,7 @@ void master_resume_settings(int fd, struct buf *out)
     munmap(state, sizeof(*state));
 }
 
-void master_give_back(int fd, const char *reason, char *const *args)
+void master_give_back(const char *program, int fd, const char *reason, char *const *args)
 {
     struct error err = {.message = ""};
     struct state *state = state_open(fd, &err);
@@ -324,6 +390,8 @@ void master_give_back(int fd, const char *reason, char *const *args)
     /* As if this image had got as far as its own generation. */
     state->generation++;
     snprintf(state->rollback_reason, sizeof(state->rollback_reason), "%s", reason);
-    state_become(state, fd, state->old_fd, args, &err);
-    fprintf(stderr, "stratslabd: cannot go back to the running executable: %s\n", err.message);
+    const struct state_next next = {.program = program, .exe_fd = state->old_fd, .args = args};
+
+    state_become(state, fd, &next, &err);
+    fprintf(stderr, "%s: cannot go back to the running executable: %s\n", program, err.message);
 }

@@ -6,14 +6,6 @@
 #include "base/clock.h"
 #include "master/internal.h"
 
-static const struct master_role *tell_worker_role(const struct master *m)
-{
-    for (size_t i = 0; i < MASTER_ROLE_COUNT; i++) {
-        if (m->nursery.options->roles[i].is_worker) return &m->nursery.options->roles[i];
-    }
-    return NULL;
-}
-
 /* "; reload 3 failed in preflight: …", "" before the first. */
 static void tell_verdict(const struct scoreboard_reload *reload, char *out, size_t size)
 {
@@ -29,22 +21,22 @@ static void tell_verdict(const struct scoreboard_reload *reload, char *out, size
 
 static void tell_serving(struct master *m)
 {
-    const struct master_role *role = tell_worker_role(m);
-    size_t at = (size_t)(role - m->nursery.options->roles);
+    const struct master_role *role = options_serving_role(&m->nursery);
+    size_t at = nursery_role_id(&m->nursery, role);
+    bool listens = m->nursery.sockets[at].count > 0;
     char verdict[NOTIFY_STATUS_BYTES];
-    char where[SOCKET_TEXT_BYTES] = "no address";
+    char where[SOCKET_TEXT_BYTES] = "";
 
-    if (m->nursery.sockets[at].count > 0) socket_text(m->nursery.sockets[at].fds[0], where);
+    if (listens) socket_text(m->nursery.sockets[at].fds[0], where);
     tell_verdict(&m->story.reload, verdict, sizeof(verdict));
-    notify_tell(&m->notify, NOTIFY_READY, 0, "Serving on %s with %u workers, generation %u%s", where, m->desired[at],
-                m->nursery.generation, verdict);
+    notify_tell(&m->notify, NOTIFY_READY, 0, "Serving%s%s with %u %s, generation %u%s", listens ? " on " : "", where,
+                m->desired[at], m->desired[at] == 1 ? role->name : role->plural, m->nursery.generation, verdict);
 }
 
 static void tell_stopping(struct master *m)
 {
-    const struct conf *conf = m->nursery.options->conf;
-    uint64_t ms =
-        (uint64_t)conf->supervision.stop_delay_ms + conf->supervision.stop_timeout_ms + 2 * MASTER_KILL_GRACE_MS;
+    const struct master_times *times = &m->nursery.options->times;
+    uint64_t ms = (uint64_t)times->stop_delay_ms + times->stop_timeout_ms + 2 * (uint64_t)times->kill_grace_ms;
 
     if (m->exit_status == EXIT_SUCCESS) {
         notify_tell(&m->notify, NOTIFY_STOPPING, ms, "Stopping: what is in flight is finished");
@@ -63,12 +55,10 @@ void master_tell_manager(struct master *m)
         notify_tell(&m->notify, NOTIFY_RELOADING, 0, "Reload %u: %s", reload->number, reload->step);
     } else if (m->was_ready) {
         tell_serving(m);
-    } else if (m->state == MASTER_STARTING) {
-        notify_tell(&m->notify, NOTIFY_WAITING, NOTIFY_WAITING_MS,
-                    "Starting: waiting for the database, and for migrations");
+    } else if (m->state == MASTER_STARTING && m->task != NULL) {
+        notify_tell(&m->notify, NOTIFY_WAITING, NOTIFY_WAITING_MS, "Starting: %s", m->task->doing);
     } else {
-        notify_tell(&m->notify, NOTIFY_STARTING,
-                    m->nursery.options->conf->database.limits.connect_timeout_ms + NOTIFY_WAITING_MS,
-                    "Starting workers");
+        notify_tell(&m->notify, NOTIFY_STARTING, m->nursery.options->times.start_ms + NOTIFY_WAITING_MS, "Starting %s",
+                    options_serving_role(&m->nursery)->plural);
     }
 }

@@ -24,11 +24,6 @@ static const char *const watch_slot_names[] = {
     [SLOT_READY] = "ready", [SLOT_ENDING] = "ending",
 };
 
-static struct scoreboard_worker *watch_cells(struct master *m, const struct slot *slot)
-{
-    return slot->role->is_worker ? &m->nursery.board->worker[slot->index] : NULL;
-}
-
 static bool watch_is_watched(const struct slot *slot)
 {
     return slot->pid != 0 && !slot->role->task && !slot->hung;
@@ -37,7 +32,7 @@ static bool watch_is_watched(const struct slot *slot)
 /* When the slot's child, if it stays silent, is silent for too long. */
 static uint64_t watch_silent_at_ms(struct master *m, const struct slot *slot)
 {
-    return *process_heartbeat(&m->nursery, slot) + m->nursery.options->conf->supervision.hang_timeout_ms;
+    return *process_heartbeat(&m->nursery, slot) + m->nursery.options->times.hang_timeout_ms;
 }
 
 uint64_t watch_next_ms(struct master *m)
@@ -105,7 +100,7 @@ void watch_count_end(struct master *m, const struct slot *slot, int status)
 {
     struct metrics_master *counts = &m->nursery.board->metrics.master;
 
-    if (!slot->role->is_worker) return;
+    if (!slot->has_cells) return;
     if (!slot->retired) {
         metrics_add(&counts->restarts[watch_metric(slot, status)], 1);
     } else if (slot->tired) {
@@ -116,7 +111,7 @@ void watch_count_end(struct master *m, const struct slot *slot, int status)
 void watch_log_death(struct master *m, const struct slot *slot, int status, uint64_t pause_ms)
 {
     static const struct scoreboard_worker none;
-    struct scoreboard_worker *cells = watch_cells(m, slot);
+    struct scoreboard_worker *cells = process_cells(&m->nursery, slot);
     const struct scoreboard_worker *last = cells == NULL ? &none : cells;
     const char *cause = watch_cause(slot, status);
 
@@ -140,7 +135,7 @@ void watch_log_state(struct master *m)
              LOG_STR("last_reload", scoreboard_reload_name((enum scoreboard_reload_state)reload->state)),
              LOG_STR("last_reload_reason", reload->reason));
     for (size_t at = 0; (slot = slot_next(&m->nursery, &at)) != NULL;) {
-        const struct scoreboard_worker *cells = watch_cells(m, slot);
+        const struct scoreboard_worker *cells = process_cells(&m->nursery, slot);
 
         log_info("state of a child", LOG_STR("child", slot->role->name), LOG_UINT("slot", slot->index),
                  LOG_INT("child_pid", slot->pid), LOG_STR("state", watch_slot_names[slot->state]),

@@ -8,17 +8,19 @@
 #include "fuzz.h"
 
 static struct master_options options = {
+    .name = "fuzz",
     .roles = {{.name = "admin", .ends_last = true},
               {.name = "migrate", .task = true},
-              {.name = "worker", .is_worker = true}},
+              {.name = "worker", .serves = true, .has_cells = true}},
+    .role_count = 3,
 };
 
 static void fill(struct state *state, int board_fd)
 {
     *state = (struct state){
         .magic = STATE_MAGIC,
-        .version = MASTER_STATE_VERSION,
         .size = sizeof(*state),
+        .form = state_all_form(),
         .generation = 1,
         .board_fd = board_fd,
         .old_fd = board_fd,
@@ -27,9 +29,10 @@ static void fill(struct state *state, int board_fd)
         .executable = "/x",
         .slot_count = 3,
     };
-    for (size_t i = 0; i < MASTER_ROLE_COUNT; i++) {
-        snprintf(state->sockets[i].role, STATE_NAME_BYTES, "%s", options.roles[i].name);
-        snprintf(state->slots[i].role, STATE_NAME_BYTES, "%s", options.roles[i].name);
+    for (size_t i = 0; i < options.role_count; i++) {
+        snprintf(state->sockets[i].role, MASTER_NAME_BYTES, "%s", options.roles[i].name);
+        snprintf(state->slots[i].role, MASTER_NAME_BYTES, "%s", options.roles[i].name);
+        state->slots[i].has_cells = options.roles[i].has_cells;
         state->slots[i].channel_fd = -1;
         state->slots[i].pid = 1;
     }
@@ -41,11 +44,11 @@ static void look_at(struct master *m)
     struct slot *slot;
 
     for (size_t at = 0; (slot = slot_next(&m->nursery, &at)) != NULL;) {
-        FUZZ_CHECK(slot->role >= options.roles && slot->role < options.roles + MASTER_ROLE_COUNT, "no role");
-        FUZZ_CHECK(slot->index < SCOREBOARD_WORKERS_MAX && slot->pid >= 0, "index %u, pid %d", slot->index, slot->pid);
+        FUZZ_CHECK(nursery_role_id(&m->nursery, slot->role) < m->nursery.role_count, "no role");
+        FUZZ_CHECK(slot->cell < SCOREBOARD_WORKERS_MAX && slot->pid >= 0, "cell %u, pid %d", slot->cell, slot->pid);
         *process_heartbeat(&m->nursery, slot) = 1;
     }
-    for (size_t i = 0; i < MASTER_ROLE_COUNT; i++) {
+    for (size_t i = 0; i < NURSERY_ROLES_MAX; i++) {
         const struct sockets *sockets = &m->nursery.sockets[i];
 
         FUZZ_CHECK(sockets->count <= SOCKETS_MAX, "%zu sockets, passed: %d", sockets->count, sockets->passed);
@@ -76,14 +79,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     }
     /* The service's descriptors are this process's: only those may be touched that are known to be harmless. */
     state.old_fd = state.old_fd < 0 ? -1 : board_fd;
-    for (size_t i = 0; i < MASTER_ROLE_COUNT; i++) {
+    for (size_t i = 0; i < NURSERY_ROLES_MAX; i++) {
         for (size_t s = 0; s < SOCKETS_MAX; s++) state.sockets[i].sockets.fds[s] = -1;
     }
     for (size_t i = 0; i < SLOTS_MAX; i++) state.slots[i].channel_fd = -1;
     const int fd = memfd_create("state", MFD_CLOEXEC);
 
     if (write(fd, &state, len) != (ssize_t)len) abort();
-    m->nursery.options = &options;
+    nursery_init(&m->nursery, &options);
     master_resume_settings(fd, &settings);
     if (state_resume(m, fd, reason, &err) == 0) {
         FUZZ_CHECK(strlen(reason) < sizeof(reason), "a reason without an end");

@@ -182,18 +182,19 @@ def test_executable_hangs_at_its_start(replaceable, executable):
     mends(d, executable)
 
 
-def test_executable_reads_another_version_of_the_state(replaceable, executable):
+@pytest.mark.parametrize("version", ["0123456789abcdef", "4"])  # of another form; of a build that counted them
+def test_executable_reads_another_form_of_the_state(replaceable, executable, version):
     d = replaceable()
     executable.replace("""
         int main(int argc, char **argv)
         {
-            static char other[] = "--state-version=999";
+            static char other[] = "--state-version=VERSION";
             for (int i = 1; i < argc; i++) if (strncmp(argv[i], other, 16) == 0) argv[i] = other;
             execv(REAL, argv);
             return 127;
         }
-        """)
-    failed(d, executable, "preflight", "version", "restart")
+        """.replace("VERSION", version))
+    failed(d, executable, "preflight", f"version {version}", "restart")
     mends(d, executable)
 
 

@@ -6,6 +6,7 @@
 
 #include "ipc/channel.h"
 #include "ipc/scoreboard.h"
+#include "test_ipc.h"
 #include "unit.h"
 
 static void test_channel_carries_messages_and_its_end(void)
@@ -185,19 +186,22 @@ static void test_each_death_has_a_cause(void)
     for (unsigned i = 0; i < METRICS_CAUSE_COUNT; i++) CU_ASSERT_PTR_NOT_NULL(metrics_cause_name(i));
 }
 
+static const struct unit_test tests[] = {
+    UNIT_TEST(test_channel_carries_messages_and_its_end),
+    UNIT_TEST(test_scoreboard_is_shared_with_a_child),
+    UNIT_TEST(test_the_story_is_heard_as_it_was_told),
+    UNIT_TEST(test_health_is_the_phase_then_the_best_worker),
+    UNIT_TEST(test_a_duration_falls_into_the_first_bucket_that_holds_it),
+    UNIT_TEST(test_each_status_has_a_class),
+    UNIT_TEST(test_a_name_keeps_its_number_whatever_is_learned_later),
+    UNIT_TEST(test_a_catalog_never_has_more_names_than_it_has_room_for),
+    UNIT_TEST(test_each_death_has_a_cause),
+};
+
 int main(void)
 {
-    static const struct unit_test tests[] = {
-        UNIT_TEST(test_channel_carries_messages_and_its_end),
-        UNIT_TEST(test_scoreboard_is_shared_with_a_child),
-        UNIT_TEST(test_the_story_is_heard_as_it_was_told),
-        UNIT_TEST(test_health_is_the_phase_then_the_best_worker),
-        UNIT_TEST(test_a_duration_falls_into_the_first_bucket_that_holds_it),
-        UNIT_TEST(test_each_status_has_a_class),
-        UNIT_TEST(test_a_name_keeps_its_number_whatever_is_learned_later),
-        UNIT_TEST(test_a_catalog_never_has_more_names_than_it_has_room_for),
-        UNIT_TEST(test_each_death_has_a_cause),
-    };
+    static const struct unit_part part = UNIT_PART(tests);
+    const struct unit_part *const parts[] = {&part, &test_form_part};
 
-    return unit_main("ipc", tests, countof(tests));
+    return unit_main_parts("ipc", parts, countof(parts));
 }

@@ -103,7 +103,7 @@ static const struct unit_test tests[] = {
 int main(void)
 {
     static const struct unit_part part = UNIT_PART(tests);
-    const struct unit_part *const parts[] = {&part, &test_notify_part};
+    const struct unit_part *const parts[] = {&part, &test_notify_part, &test_options_part, &test_program_part};
 
     return unit_main_parts("master", parts, countof(parts));
 }

@@ -5,5 +5,7 @@
 #include "unit.h"
 
 extern const struct unit_part test_notify_part;
+extern const struct unit_part test_options_part;
+extern const struct unit_part test_program_part;
 
 #endif

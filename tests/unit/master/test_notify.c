@@ -163,10 +163,12 @@ static void test_the_watchdog_is_fed_at_half_its_time(void)
 
 /* ---- passed sockets ---- */
 
-static const struct master_role roles[MASTER_ROLE_COUNT] = {
+enum { ROLES = 3 };
+
+static const struct master_role roles[ROLES] = {
     {.name = "admin", .socket_name = "admin", .count = 1},
     {.name = "task", .task = true, .count = 1},
-    {.name = "worker", .socket_name = "http", .is_worker = true, .count = 2},
+    {.name = "worker", .socket_name = "http", .takes_unnamed_sockets = true, .count = 2},
 };
 
 /* Puts `fd` where the first passed descriptor is, and what was there aside. */
@@ -193,16 +195,16 @@ static void passed_end(int aside)
 
 static void passed(int type, const char *count, const char *names, int role, const char *complaint)
 {
-    struct sockets sockets[MASTER_ROLE_COUNT] = {0};
+    struct sockets sockets[ROLES] = {0};
     struct error err = {.message = ""};
     int fd = fcntl(socket(AF_INET, type, 0), F_DUPFD_CLOEXEC, 20);
 
     if (type == SOCK_STREAM) listen(fd, 1);
     int aside = passed_begin(fd, count, names);
 
-    UNIT_INT(activate_take(roles, sockets, &err), complaint == NULL ? 0 : -1);
+    UNIT_INT(activate_take(roles, ROLES, sockets, &err), complaint == NULL ? 0 : -1);
     if (complaint != NULL) CU_ASSERT_PTR_NOT_NULL(strstr(err.message, complaint));
-    for (int i = 0; complaint == NULL && i < MASTER_ROLE_COUNT; i++) {
+    for (int i = 0; complaint == NULL && i < ROLES; i++) {
         UNIT_INT(sockets[i].count, i == role);
         UNIT_INT(sockets[i].passed, i == role);
     }
@@ -226,19 +228,19 @@ static void test_passed_sockets_go_where_their_names_say(void)
     passed(SOCK_STREAM, "1", "unknown", 2, NULL);
     passed(SOCK_STREAM, "1", "stratslabd.socket", 2, NULL);
     passed(SOCK_STREAM, "0", NULL, -1, NULL);
-    passed(SOCK_STREAM, "1", "metrics", 0, "called \"metrics\"");
+    passed(SOCK_STREAM, "1", "metrics", 0, "called \"metrics\", which is not one of: admin, http");
     passed(SOCK_STREAM, "many", "http", 0, "LISTEN_FDS is \"many\"");
-    passed(SOCK_DGRAM, "1", "http", 0, "no listening stream socket");
+    passed(SOCK_DGRAM, "1", "http", 0, "not a listening stream socket");
 }
 
 static void test_sockets_for_another_process_are_left_alone(void)
 {
-    struct sockets sockets[MASTER_ROLE_COUNT] = {0};
+    struct sockets sockets[ROLES] = {0};
     struct error err;
 
     setenv("LISTEN_PID", "1", 1);
     setenv("LISTEN_FDS", "1", 1);
-    UNIT_INT(activate_take(roles, sockets, &err), 0);
+    UNIT_INT(activate_take(roles, ROLES, sockets, &err), 0);
     UNIT_INT(sockets[2].count, 0);
     CU_ASSERT_PTR_NULL(getenv("LISTEN_PID"));
 }
