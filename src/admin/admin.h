@@ -5,12 +5,14 @@
 #ifndef ADMIN_ADMIN_H
 #define ADMIN_ADMIN_H
 
+#include "admin/metrics.h"
 #include "http/http.h"
 #include "ipc/scoreboard.h"
 
 struct admin_options {
     const struct http_limits *http_limits;
     const struct scoreboard *board;
+    struct admin_metrics metrics;
     int channel_fd;
     const int *listen_fds;
     size_t listen_count;

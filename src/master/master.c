@@ -179,7 +179,7 @@ static void master_add_worker(struct master *m, int more)
         if (!m->nursery.options->roles[i].is_worker) continue;
         if (more > 0 && now < SCOREBOARD_WORKERS_MAX / 2) m->desired[i]++;
         if (more < 0 && now > 1) m->desired[i]--;
-        m->nursery.board->metrics.master.workers_desired = m->desired[i];
+        metrics_set_workers_desired(&m->nursery.board->metrics, m->desired[i]);
         log_info("another number of workers until the next reload", LOG_UINT("workers", m->desired[i]));
     }
     master_tell_manager(m);
@@ -427,16 +427,16 @@ static void master_learn_names(struct master *m)
     const struct master_options *options = m->nursery.options;
     struct metrics *metrics = &m->nursery.board->metrics;
 
-    for (size_t i = 0; i < options->request_count; i++) {
-        const struct metrics_name *name = &options->requests[i];
+    unsigned missed = metrics_master_learn(metrics);
 
-        metrics_learn(&metrics->requests, METRICS_NAMES_MAX, name->method, name->route);
-    }
-    for (size_t i = 0; i < options->outcome_count; i++) {
-        metrics_learn(&metrics->outcomes, METRICS_OUTCOMES_MAX, "", options->outcomes[i]);
+    if (options->learn_metrics != NULL) missed += options->learn_metrics(options->ctx, metrics);
+    if (missed > 0) {
+        log_warning(
+            "the catalog of counters is full: new ones are counted as \"other\" or not at all; a restart makes room",
+            LOG_UINT("without_room", missed));
     }
     for (size_t i = 0; i < MASTER_ROLE_COUNT; i++) {
-        if (options->roles[i].is_worker) metrics->master.workers_desired = m->desired[i];
+        if (options->roles[i].is_worker) metrics_set_workers_desired(metrics, m->desired[i]);
     }
 }
 
@@ -459,10 +459,9 @@ static int master_init(struct master *m, struct error *err)
     m->nursery.generation = 1;
     if (scoreboard_open(&m->board_fd, &m->nursery.board, err) != 0 || master_bind(m, err) != 0) return -1;
     m->nursery.board->started_ms = m->born_ms;
-    m->nursery.board->metrics.master.started_wall_us = clock_wall_us();
-    m->nursery.board->metrics.master.last_reload_wall_us = m->nursery.board->metrics.master.started_wall_us;
     master_add_children(m);
     master_introduce(m);
+    metrics_set_started(&m->nursery.board->metrics, clock_wall_us());
     master_admit_roles(m);
     return 0;
 }

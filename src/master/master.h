@@ -20,7 +20,7 @@ enum { MASTER_EXIT_CRASH_LOOP = 70, MASTER_EXIT_SYSTEM = 71 };
  * scoreboard's: raise it whenever master/state.c's structs or ipc/scoreboard.h's change. The preflight of an executable
  * that cannot read the running one's state fails, and says that it takes a restart.
  */
-enum { MASTER_STATE_VERSION = 4 };
+enum { MASTER_STATE_VERSION = 5 };
 
 /* The preflight's exit status where all is well but the database, and its schema needs nothing: MIGRATE is left out. */
 enum { MASTER_PREFLIGHT_NO_DATABASE = 3 };
@@ -74,11 +74,9 @@ struct master_options {
     struct slice
         settings;  /* what this image runs with, for the day it is given its service back: see master_resume_settings */
     int resume_fd; /* of master_resume_fd */
-    /* What this image's workers count under. */
-    const struct metrics_name *requests;
-    size_t request_count;
-    const char *const *outcomes;
-    size_t outcome_count;
+    /* Makes the series of what this image's workers count, before one is started; returns how many found no room. May
+     * be NULL. */
+    unsigned (*learn_metrics)(void *ctx, struct metrics *metrics);
 };
 
 enum { MASTER_SETTINGS_BYTES = 65536 };

@@ -125,7 +125,7 @@ static void worker_on_database(void *ctx, enum db_state state, const char *reaso
     case DB_STATE_CONNECTING:
         break;
     case DB_STATE_READY:
-        metrics_add(&w->count.cells->reconnects, db_reconnects(w->db) - w->reconnects);
+        metrics_add(w->count.cells[COUNT_RECONNECTS], db_reconnects(w->db) - w->reconnects);
         w->reconnects = db_reconnects(w->db);
         gate_connected(&w->gate); /* before the check that lets requests in */
         schema_check_run(&w->schema);
