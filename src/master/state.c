@@ -57,7 +57,7 @@ struct state {
  * bits.) */
 _Static_assert(sizeof(void *) != 8 || sizeof(struct state) == 115112,
                "raise MASTER_STATE_VERSION: the master's state has changed");
-_Static_assert(sizeof(void *) != 8 || sizeof(struct scoreboard) == 15470912,
+_Static_assert(sizeof(void *) != 8 || sizeof(struct scoreboard) == 17203136,
                "raise MASTER_STATE_VERSION: the scoreboard has changed");
 
 static void state_fill_slots(struct master *m, struct state *state)
