@@ -18,9 +18,16 @@
         COUNT_MS(50), COUNT_MS(100), COUNT_MS(250), COUNT_MS(500), COUNT_MS(1000), COUNT_MS(2500), COUNT_MS(5000),     \
         COUNT_MS(10000)
 #define COUNT_REQUEST_BOUNDS COUNT_DURATIONS
+
+#ifdef STRATSLAB_TEST_COUNTERS
+#include STRATSLAB_TEST_COUNTERS /* of tests/builds/: another build, as a reload meets it */
+#else
+#define COUNT_ROWS_BEFORE(M)
 #define COUNT_QUERY_BOUNDS COUNT_DURATIONS
+#endif
 
 #define COUNT_ROWS(M)                                                                                                  \
+    COUNT_ROWS_BEFORE(M)                                                                                               \
     M(REQUESTS, .name = "http_requests_total", .type = METRICS_COUNTER, .labels = "method route status_class",         \
       .help = "Requests by route, method and class of the answer's status.",                                           \
       .more = "The classes are `2xx`, `3xx`, `4xx`, `5xx`, and `none` if the client left before its answer.")          \
