@@ -17,13 +17,16 @@ usage: scripts/dev.sh COMMAND
   docs        install npm if it is missing, and add Swagger UI to /docs; what `up` has started loads it
   down        stop what an `up` left behind
   build       leave the programs at build/stratslabd and build/backtestd
+  run [stratslabd | backtestd] ARGUMENT...
+              run the built program (stratslabd if none is named) with the settings of `up`, on its database; for example
+              `run migrate status`. A private PostgreSQL that does not run is started for as long as the program takes
   test        install what is missing, build, and run every suite that can run here (ten minutes and more)
   test quick  the lints and unit tests, and the black-box tests but those of faults, browsers and other programs (three
               minutes)
   deps        install all that `test` needs (apt; as root or with sudo)
   clean       remove build/ and .dev/ (asks before it deletes a database; -y does not ask)
 
-`up` passes STRATSLAB_* settings on. `psql "$(cat .dev/url)"` opens the private database.
+`up` and `run` pass STRATSLAB_* settings on. `psql "$(cat .dev/url)"` opens the private database.
 USAGE
 }
 
@@ -140,6 +143,15 @@ do_down() {
     say "nothing of this checkout runs"
 }
 
+# The settings of `up` and `run`, but for the database's.
+export_settings() {
+    export STRATSLAB_LISTEN="${STRATSLAB_LISTEN:-127.0.0.1:8000}"
+    export STRATSLAB_ENVIRONMENT="${STRATSLAB_ENVIRONMENT:-development}"
+    export STRATSLAB_AUTH="${STRATSLAB_AUTH:-off}"
+    export STRATSLAB_MIGRATIONS_DIR="${STRATSLAB_MIGRATIONS_DIR:-$top/sql/migrations}"
+    export STRATSLAB_DOCS_DIR="${STRATSLAB_DOCS_DIR:-$build/docs-ui/files}"
+}
+
 do_up() {
     if pid=$(our_daemon); then die "it is up already (process $pid); $0 down stops it"; fi
     steps=4
@@ -160,11 +172,7 @@ do_up() {
         DATABASE_URL=$(cat "$dev/url")
         export DATABASE_URL
     fi
-    export STRATSLAB_LISTEN="${STRATSLAB_LISTEN:-127.0.0.1:8000}"
-    export STRATSLAB_ENVIRONMENT="${STRATSLAB_ENVIRONMENT:-development}"
-    export STRATSLAB_AUTH="${STRATSLAB_AUTH:-off}"
-    export STRATSLAB_MIGRATIONS_DIR="${STRATSLAB_MIGRATIONS_DIR:-$top/sql/migrations}"
-    export STRATSLAB_DOCS_DIR="${STRATSLAB_DOCS_DIR:-$build/docs-ui/files}"
+    export_settings
     if [ ! -d "$STRATSLAB_DOCS_DIR" ]; then
         say "    /docs will only link the OpenAPI document: $0 docs adds Swagger UI (npm, 230 MB, if it is missing)"
     fi
@@ -188,6 +196,28 @@ do_up() {
     rm -f "$dev/daemon"
     say "the daemon ended with status $status"
     exit "$status"
+}
+
+do_run() { # [stratslabd | backtestd] ARGUMENT…
+    program=stratslabd
+    case ${1:-} in
+    stratslabd | backtestd) program=$1 && shift ;;
+    esac
+    if [ ! -x "$build/$program" ]; then die "build/$program is missing: $0 build makes it"; fi
+    export_settings
+    if [ -z "${DATABASE_URL:-}" ] && find_cluster; then
+        find_server
+        if ! cluster_runs; then
+            trap stop_cluster EXIT
+            start_cluster
+        fi
+        DATABASE_URL=$(cat "$dev/url")
+        export DATABASE_URL
+    fi
+    status=0
+    "$build/$program" "$@" || status=$?
+    if [ $status = 69 ] && [ -z "${DATABASE_URL:-}" ]; then say "this checkout has no PostgreSQL yet: $0 up makes one"; fi
+    exit $status
 }
 
 # Swagger UI is for a browser alone, and npm brings it: `up` goes without, so that it need not install npm.
@@ -350,6 +380,10 @@ up) do_up ;;
 docs) do_docs ;;
 down) do_down ;;
 build) steps=1 && do_build ;;
+run)
+    shift
+    do_run "$@"
+    ;;
 test) do_test "${2:-}" ;;
 deps) steps=1 && do_deps "$test_needs" ;;
 clean) do_clean "${2:-}" ;;

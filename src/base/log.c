@@ -8,6 +8,7 @@
 #include "base/mask.h"
 #include "base/repeat.h"
 #include "base/sink.h"
+#include "base/utf8.h"
 
 /* Values are cut to this, and where the line is too long then, to a quarter of it, and so on. */
 enum { LOG_VALUE_BYTES = 2048, LOG_VALUE_LEAST_BYTES = 8 };
@@ -118,14 +119,6 @@ static void log_add_key(struct buf *line, const char *key)
     buf_add_str(line, "\":");
 }
 
-/* Before the byte at `len`, or before the character that it is in the middle of. */
-static struct slice log_cut(struct slice text, size_t len)
-{
-    while (len > 0 && ((unsigned char)text.data[len] & 0xc0U) == 0x80U) len--;
-    text.len = len;
-    return text;
-}
-
 /* A value that holds no secret. */
 static void log_add_plain(struct buf *line, const char *key, struct slice text)
 {
@@ -133,7 +126,7 @@ static void log_add_plain(struct buf *line, const char *key, struct slice text)
 
     log_add_key(line, key);
     if (text.len > log_state.value_bytes) {
-        buf_add_json(line, log_cut(text, log_state.value_bytes));
+        buf_add_json(line, utf8_cut(text, log_state.value_bytes));
         line->len--; /* its closing quote */
         buf_add_str(line, ellipsis);
         buf_add_char(line, '"');

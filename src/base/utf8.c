@@ -48,6 +48,14 @@ size_t utf8_count(const char *text, size_t len)
     return count;
 }
 
+struct slice utf8_cut(struct slice text, size_t max)
+{
+    if (text.len <= max) return text;
+    while (max > 0 && utf8_is_tail(text.data, max)) max--;
+    text.len = max;
+    return text;
+}
+
 size_t utf8_encode(unsigned code, char out[4])
 {
     if (code < 0x80) {

@@ -23,11 +23,7 @@ void conf_quote(struct slice text, struct buf *out)
 {
     bool cut = text.len > CONF_QUOTE_BYTES;
 
-    if (cut) {
-        text.len = CONF_QUOTE_BYTES;
-        while (text.len > 0 && ((unsigned char)text.data[text.len] & 0xc0U) == 0x80U) text.len--;
-    }
-    buf_add_json(out, text);
+    buf_add_json(out, utf8_cut(text, CONF_QUOTE_BYTES));
     if (cut) buf_add_str(out, "...");
 }
 

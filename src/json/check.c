@@ -28,10 +28,7 @@ static struct slice json_pointer(struct arena *arena, struct slice key)
     struct slice result;
     bool cut = key.len > JSON_POINTER_KEY_BYTES;
 
-    if (cut) {
-        key.len = JSON_POINTER_KEY_BYTES;
-        while (key.len > 0 && ((unsigned char)key.data[key.len] & 0xc0U) == 0x80U) key.len--;
-    }
+    key = utf8_cut(key, JSON_POINTER_KEY_BYTES);
     buf_add_char(&pointer, '/');
     for (size_t i = 0; i < key.len; i++) {
         if (key.data[i] == '~') {

@@ -4,6 +4,7 @@
 #include <CUnit/TestRun.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 static void unit_assert(bool ok, const char *file, unsigned line, const char *what)
 {
@@ -47,6 +48,7 @@ int unit_main(const char *room, const struct unit_test *tests, size_t count)
 
 int unit_main_parts(const char *room, const struct unit_part *const *parts, size_t count)
 {
+    const char *wanted = getenv("UNIT_TEST");
     unsigned added = 0;
 
     if (CU_initialize_registry() != CUE_SUCCESS) return EXIT_FAILURE;
@@ -54,12 +56,15 @@ int unit_main_parts(const char *room, const struct unit_part *const *parts, size
     CU_pSuite suite = CU_add_suite(room, NULL, NULL);
 
     for (size_t i = 0; i < count; i++) {
-        for (size_t j = 0; j < parts[i]->count; j++, added++) {
+        for (size_t j = 0; j < parts[i]->count; j++) {
             const struct unit_test *test = &parts[i]->tests[j];
 
+            if (wanted != NULL && strstr(test->name, wanted) == NULL) continue;
+            added++;
             if (CU_add_test(suite, test->name, test->run) == NULL) return EXIT_FAILURE;
         }
     }
+    if (added == 0) fprintf(stderr, "unit %s: no test's name holds UNIT_TEST=%s\n", room, wanted == NULL ? "" : wanted);
     CU_run_all_tests();
 
     for (CU_pFailureRecord f = CU_get_failure_list(); f != NULL; f = f->pNext) {

@@ -4,7 +4,8 @@
  *     static const struct unit_test tests[] = {UNIT_TEST(test_buf_grows), UNIT_TEST(test_buf_json)};
  *     int main(void) { return unit_main("base", tests, countof(tests)); }
  *
- * It prints every failed assertion, then "unit base: 2 passed, 0 failed", and exits 1 where one failed or none ran.
+ * It prints every failed assertion, then "unit base: 2 passed, 0 failed", and exits 1 if one failed or none ran.
+ * UNIT_TEST in the environment picks the tests whose names hold that text.
  */
 #ifndef UNIT_H
 #define UNIT_H

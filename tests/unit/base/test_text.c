@@ -150,6 +150,15 @@ static void test_utf8_validates_whole_texts(void)
     CU_ASSERT_FALSE(utf8_is_valid("\xe2\x82\xac\x80", 4));
 }
 
+static void test_utf8_cut_spares_characters(void)
+{
+    static const char text[] = "a\xc3\xa9\xe2\x82\xac\xf0\x9f\x93\x88"; /* of 1, 2, 3 and 4 bytes */
+    static const size_t kept[] = {0, 1, 1, 3, 3, 3, 6, 6, 6, 6, 10, 10};
+
+    for (size_t max = 0; max < countof(kept); max++) UNIT_INT(utf8_cut(slice_of(text), max).len, kept[max]);
+    UNIT_INT(utf8_cut(SLICE_LIT("\x80\x80\x80"), 2).len, 0);
+}
+
 static void test_utf8_counts_characters(void)
 {
     UNIT_INT(utf8_count("", 0), 0);
@@ -227,6 +236,7 @@ static const struct unit_test tests[] = {
     UNIT_TEST(test_utf8_that_is_cut_short),
     UNIT_TEST(test_utf8_every_scalar_value_round_trips),
     UNIT_TEST(test_utf8_validates_whole_texts),
+    UNIT_TEST(test_utf8_cut_spares_characters),
     UNIT_TEST(test_utf8_counts_characters),
     UNIT_TEST(test_json_escapes_each_control_character),
     UNIT_TEST(test_json_strings),

@@ -150,9 +150,9 @@ void test_print_sample_loads(void)
     char *variable = mem_printf("STRATSLAB_CONFIG=%s", path);
     struct conf *conf = test_load_one(variable, NULL), *plain = test_load_one("PATH=/bin", NULL);
 
-    UNIT_STR(conf->database.url, plain->database_url);
-    UNIT_INT(conf->supervision.workers, plain->workers);
-    UNIT_INT(conf->supervision.stop_timeout_ms, plain->stop_timeout_ms);
+    UNIT_STR(conf->database.url, plain->database.url);
+    UNIT_INT(conf->supervision.workers, plain->supervision.workers);
+    UNIT_INT(conf->supervision.stop_timeout_ms, plain->supervision.stop_timeout_ms);
     conf_free(conf);
     conf_free(plain);
     free(variable);
