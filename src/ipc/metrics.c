@@ -115,12 +115,15 @@ static uint32_t metrics_learn_family(struct metrics_catalog *catalog, const stru
     struct metrics_family *family = &catalog->families[count];
 
     if (strlen(row->name) >= sizeof(family->name)) return METRICS_FAMILIES_MAX;
-    *family = (struct metrics_family){.bound_count = row->bounds == NULL ? 0 : row->bounds->count};
+    *family = (struct metrics_family){.bound_count = 0};
+    if (row->bounds != NULL) {
+        family->bound_count = row->bounds->count;
+        memcpy(family->bounds, row->bounds->at, sizeof(family->bounds));
+    }
     snprintf(family->name, sizeof(family->name), "%s", row->name);
     snprintf(family->type, sizeof(family->type), "%s", metrics_type_names[row->type]);
     snprintf(family->unit, sizeof(family->unit), "%s", metrics_unit_names[row->unit]);
     snprintf(family->help, sizeof(family->help), "%s", row->help);
-    for (uint32_t i = 0; i < family->bound_count; i++) family->bounds[i] = row->bounds->at[i];
     atomic_store_explicit(&catalog->family_count, count + 1, memory_order_release);
     return count;
 }

@@ -1,6 +1,6 @@
 /*
- * What another build counts besides. Its rows stand before all others, so that no row, no series and no cell has the
- * number that it has in the program; and one histogram has other bounds.
+ * What another build counts besides; included before everything else in its sources. Its rows stand before all others,
+ * so that no row, no series and no cell has the number that it has in the program; and one histogram has other bounds.
  */
 #ifndef BUILDS_COUNT_ROWS_H
 #define BUILDS_COUNT_ROWS_H

@@ -1,7 +1,6 @@
 /* The increments of count_rows.h. The linker (--wrap) puts them before those of the program. */
-#ifndef STRATSLAB_TEST_COUNTERS /* for tools that do not ask the Makefile */
-#define STRATSLAB_TEST_COUNTERS "../../tests/builds/count_rows.h"
-#endif
+#include "count_rows.h"
+
 #include "worker/count.h"
 
 /* NOLINTBEGIN(bugprone-reserved-identifier): ld(1) has these names */

@@ -20,7 +20,7 @@ static uint64_t value_of(const struct metrics *metrics, const char *name, const 
 {
     struct metrics_labels labels = {0};
 
-    if (label != NULL) metrics_label(&labels, label, value);
+    if (value != NULL) metrics_label(&labels, label, value);
     for (size_t i = 0; i < metrics_master_table.count; i++) {
         const struct metrics_row *row = &metrics_master_table.rows[i];
         const uint32_t series = metrics_find(metrics, row, &labels);
