@@ -33,7 +33,7 @@ static struct {
     char ts[CLOCK_RFC3339_BYTES];
     struct repeat repeat;
 } log_state = {
-    .options = {.level = LOG_LEVEL_INFO, .format = LOG_FORMAT_LOGFMT, .fd = STDERR_FILENO},
+    .options = {.lines = {LOG_LEVEL_INFO, LOG_FORMAT_LOGFMT}, .fd = STDERR_FILENO},
     .role = "stratslabd",
     .given = {.fd = STDERR_FILENO, .kind = SINK_BORROWED},
     .file = {.fd = -1},
@@ -91,7 +91,7 @@ void log_set_role(const char *role)
 
 bool log_wants(enum log_level level)
 {
-    return level <= log_state.options.level;
+    return level <= log_state.options.lines.level;
 }
 
 /* logfmt leaves a value bare unless a space, a quote, an equals sign or anything but printable ASCII is in it. */
@@ -108,7 +108,7 @@ static bool log_is_bare(struct slice text)
 
 static void log_add_key(struct buf *line, const char *key)
 {
-    if (log_state.options.format == LOG_FORMAT_LOGFMT) {
+    if (log_state.options.lines.format == LOG_FORMAT_LOGFMT) {
         if (line->len > log_state.start) buf_add_char(line, ' ');
         buf_add_str(line, key);
         buf_add_char(line, '=');
@@ -130,7 +130,7 @@ static void log_add_plain(struct buf *line, const char *key, struct slice text)
         line->len--; /* its closing quote */
         buf_add_str(line, ellipsis);
         buf_add_char(line, '"');
-    } else if (log_state.options.format == LOG_FORMAT_LOGFMT && log_is_bare(text)) {
+    } else if (log_state.options.lines.format == LOG_FORMAT_LOGFMT && log_is_bare(text)) {
         buf_add_slice(line, text);
     } else {
         buf_add_json(line, text);
@@ -195,7 +195,7 @@ static void log_add_head(struct buf *line, enum log_level level, const char *msg
         buf_add_char(line, log_levels[level].journal);
         buf_add_char(line, '>');
     }
-    if (log_state.options.format == LOG_FORMAT_JSON) buf_add_char(line, '{');
+    if (log_state.options.lines.format == LOG_FORMAT_JSON) buf_add_char(line, '{');
     log_state.start = line->len;
     log_add_plain(line, "ts", log_ts());
     log_add_plain(line, "level", slice_of(log_levels[level].name));
@@ -214,7 +214,7 @@ static void log_make_line(enum log_level level, const char *msg, const struct lo
         log_add_head(line, level, msg);
         for (size_t i = 0; i < count; i++) log_add_field(line, &fields[i]);
         if (log_state.dropped > 0) log_add_field(line, &LOG_UINT("lines_dropped", log_state.dropped));
-        if (log_state.options.format == LOG_FORMAT_JSON) buf_add_char(line, '}');
+        if (log_state.options.lines.format == LOG_FORMAT_JSON) buf_add_char(line, '}');
         buf_add_char(line, '\n');
         log_state.value_bytes /= 4;
     } while (line->len > SINK_WHOLE_BYTES && log_state.value_bytes >= LOG_VALUE_LEAST_BYTES);

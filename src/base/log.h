@@ -25,9 +25,14 @@
 enum log_level { LOG_LEVEL_ERROR, LOG_LEVEL_WARNING, LOG_LEVEL_INFO, LOG_LEVEL_DEBUG };
 enum log_format { LOG_FORMAT_LOGFMT, LOG_FORMAT_JSON };
 
-struct log_options {
-    enum log_level level; /* lines above it are dropped */
+/* What the settings say of it: conf/ reads them into this struct. */
+struct log_lines {
+    enum log_level level; /* those above it are dropped */
     enum log_format format;
+};
+
+struct log_options {
+    struct log_lines lines;
     bool journal_prefix; /* "<3>" and so on before each line (sd-daemon(3)) */
     int fd;              /* borrowed; standard error is 2 */
 };

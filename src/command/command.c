@@ -173,9 +173,9 @@ static int command_load(const struct command_line *line, int resume_fd, struct c
         kept[count++] = settings.data + at;
     }
     if (count > 0) {
-        rc = conf_load(kept, NULL, 0, ret_conf, err);
+        rc = conf_load(CONF_STRATSLABD, kept, NULL, 0, ret_conf, err);
     } else {
-        rc = conf_load((const char *const *)environ, line->sets, line->set_count, ret_conf, err);
+        rc = conf_load(CONF_STRATSLABD, (const char *const *)environ, line->sets, line->set_count, ret_conf, err);
     }
     buf_clear(&settings);
     return rc;

@@ -29,10 +29,10 @@ static int command_config_print(const struct conf *conf, unsigned given)
         conf_print_json(conf, &out);
         break;
     case CONFIG_SAMPLE:
-        conf_print_sample(&out);
+        conf_print_sample(CONF_STRATSLABD, &out);
         break;
     case CONFIG_MAN:
-        conf_print_man(&out);
+        conf_print_man(CONF_STRATSLABD, &out);
         break;
     default:
         fprintf(stderr, "stratslabd config: --json, --sample and --man exclude each other\n%s", command_config_usage);

@@ -88,7 +88,7 @@ struct migrate_options command_migrate_options(const struct conf *conf)
         .environment = conf->environment == CONF_ENVIRONMENT_DEVELOPMENT ? MIGRATE_DEVELOPMENT : MIGRATE_PRODUCTION,
         .lock_timeout_ms = conf->migrations.lock_timeout_ms,
         .boot_timeout_ms = conf->database.boot_timeout_ms,
-        .connect_timeout_ms = conf->database.connect_timeout_ms,
+        .connect_timeout_ms = conf->database.limits.connect_timeout_ms,
         .application_name = "stratslabd migrate",
         .app_version = PACKAGE_VERSION,
     };

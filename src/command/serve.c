@@ -28,7 +28,6 @@ static const char serve_usage[] =
 
 struct serve {
     const struct command_context *context;
-    struct http_limits http_limits;
     struct buf schema_versions; /* a text[] literal */
     struct buf settings;        /* as conf_export writes them */
     struct count_name *names;   /* what workers count requests under */
@@ -121,7 +120,7 @@ static int serve_admin(const struct master_child *child)
     const struct serve *serve = child->ctx;
 
     return admin_run(&(struct admin_options){
-        .http_limits = &serve->http_limits,
+        .http_limits = &serve->context->conf->http,
         .board = child->board,
         .metrics = {.program = "stratslabd", .counted = &count_table},
         .channel_fd = child->channel_fd,
@@ -137,7 +136,6 @@ static int serve_worker(const struct master_child *child)
 
     return worker_run(&(struct worker_options){
         .conf = serve->context->conf,
-        .http_limits = &serve->http_limits,
         .board = child->board,
         .slot = child->index,
         .channel_fd = child->channel_fd,
@@ -153,31 +151,12 @@ static int serve_configure_log(const struct conf *conf, struct error *err)
 {
     /* systemd sets JOURNAL_STREAM where standard error goes to the journal (systemd.exec(5)). */
     log_configure(&(struct log_options){
-        .level = conf->log.level,
-        .format = conf->log.format,
+        .lines = conf->log.lines,
         .journal_prefix = getenv("JOURNAL_STREAM") != NULL,
         .fd = 2,
     });
     log_set_role("master"); /* which this is going to be */
     return conf->log.file[0] == '\0' ? 0 : log_open(conf->log.file, err);
-}
-
-static struct http_limits serve_http_limits(const struct conf *conf)
-{
-    return (struct http_limits){
-        .request_line_bytes = conf->http.request_line_bytes,
-        .header_bytes = conf->http.header_bytes,
-        .header_fields = conf->http.header_fields,
-        .body_bytes = conf->http.body_bytes,
-        .header_timeout_ms = conf->http.header_timeout_ms,
-        .body_timeout_ms = conf->http.body_timeout_ms,
-        .idle_timeout_ms = conf->http.idle_timeout_ms,
-        .write_timeout_ms = conf->http.write_timeout_ms,
-        .connections = conf->http.connections,
-        .output_bytes = 1024UL * 1024UL,
-        .input_total_bytes = 128UL * 1024UL * 1024UL,
-        .output_total_bytes = 128UL * 1024UL * 1024UL,
-    };
 }
 
 /* Table order is start order: health first, so that "migrating" can be seen. */
@@ -242,7 +221,7 @@ static void serve_warn_open(const struct conf *conf)
 
 static int serve_run(const struct command_context *context)
 {
-    struct serve serve = {.context = context, .http_limits = serve_http_limits(context->conf)};
+    struct serve serve = {.context = context};
     struct migrate_files *files = NULL;
     struct error err;
 

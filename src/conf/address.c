@@ -9,19 +9,12 @@
 
 enum { CONF_HOST_MAX = 253, CONF_UNIX_PATH_MAX = sizeof(((struct sockaddr_un *)NULL)->sun_path) - 1 };
 
-static bool conf_address_refuse(struct slice text, const char *reason, struct buf *why)
-{
-    conf_quote(text, why);
-    buf_printf(why, " %s", reason);
-    return false;
-}
-
 static bool conf_unix_parse(struct arena *arena, struct slice text, struct conf_address *ret, struct buf *why)
 {
     struct slice path = {text.data + strlen("unix:"), text.len - strlen("unix:")};
 
     if (path.len == 0 || path.data[0] != '/') {
-        return conf_address_refuse(text, "is not unix: and an absolute path", why);
+        return conf_refuse(text, "is not unix: and an absolute path", why);
     }
     if (path.len > CONF_UNIX_PATH_MAX) {
         conf_quote(text, why);
@@ -72,23 +65,23 @@ static bool conf_inet_parse(struct arena *arena, struct slice text, struct conf_
     uint64_t port;
 
     if (colon == NULL) {
-        return conf_address_refuse(text, "has no port: write host:port, [v6]:port, *:port or unix:/path", why);
+        return conf_refuse(text, "has no port: write host:port, [v6]:port, *:port or unix:/path", why);
     }
     struct slice host = {text.data, (size_t)(colon - text.data)};
     struct slice digits = {colon + 1, text.len - host.len - 1};
     bool bracketed = host.len >= 2 && host.data[0] == '[' && host.data[host.len - 1] == ']';
 
     if (!bracketed && memchr(host.data, ':', host.len) != NULL) {
-        return conf_address_refuse(text, "is not host:port (an IPv6 address stands in brackets: [::1]:8000)", why);
+        return conf_refuse(text, "is not host:port (an IPv6 address stands in brackets: [::1]:8000)", why);
     }
     if (!number_parse_u64(digits, &port) || port < 1 || port > UINT16_MAX) {
-        return conf_address_refuse(text, "has no port from 1 to 65535 behind its last colon", why);
+        return conf_refuse(text, "has no port from 1 to 65535 behind its last colon", why);
     }
     ret->port = (uint16_t)port;
     ret->path = NULL;
     if (bracketed) {
         ret->host = conf_v6_canonical(arena, (struct slice){host.data + 1, host.len - 2});
-        if (ret->host == NULL) return conf_address_refuse(text, "has no IPv6 address in its brackets", why);
+        if (ret->host == NULL) return conf_refuse(text, "has no IPv6 address in its brackets", why);
         ret->text = arena_printf(arena, "[%s]:%u", ret->host, (unsigned)port);
     } else if (slice_is(host, "*") || host.len == 0) {
         ret->host = "";
@@ -96,7 +89,7 @@ static bool conf_inet_parse(struct arena *arena, struct slice text, struct conf_
     } else {
         ret->host = arena_copy(arena, host).data;
         if (!conf_host_is_valid(ret->host)) {
-            return conf_address_refuse(text, "has neither a host name nor an IPv4 address before its port", why);
+            return conf_refuse(text, "has neither a host name nor an IPv4 address before its port", why);
         }
         ret->text = arena_printf(arena, "%s:%u", ret->host, (unsigned)port);
     }
@@ -107,7 +100,7 @@ static bool conf_addresses_add(struct conf_addresses *addresses, const struct co
 {
     for (size_t i = 0; i < addresses->count; i++) {
         if (strcmp(addresses->items[i].text, address->text) == 0) {
-            return conf_address_refuse(slice_of(address->text), "is there twice", why);
+            return conf_refuse(slice_of(address->text), "is there twice", why);
         }
     }
     if (addresses->count == CONF_LISTEN_MAX) {

@@ -1,12 +1,11 @@
 /*
- * Settings: one table (conf/table.c) gives each its name, type, default, range, help, and whether it is secret or can
- * be changed by a reload. Sources, later ones win: the default, the settings file, systemd's credentials (for those
- * that allow NAME_FILE: a file called NAME in $CREDENTIALS_DIRECTORY), the environment, the command line (--set). The
- * result is a snapshot that nobody changes; a reload makes a new one.
+ * Settings: one table (conf/table.c) gives each its name, type, range, the default of each program that takes it, help,
+ * and whether it is secret or can be changed by a reload. Sources, later ones win: the default, the settings file,
+ * systemd's credentials (for those that allow NAME_FILE: a file called NAME in $CREDENTIALS_DIRECTORY), the
+ * environment, the command line (--set). The result is a snapshot that nobody changes; a reload makes a new one.
  *
  * The settings file has lines NAME=VALUE, comments behind #, and values in single or double quotes where they need
- * spaces or #; it is STRATSLAB_CONFIG, or sysconfdir/stratslab/stratslabd.conf, which may be missing unless it was
- * named.
+ * spaces or #; it is STRATSLAB_CONFIG, or sysconfdir/stratslab/PROGRAM.conf, which may be missing unless it was named.
  *
  * NAME_FILE in place of NAME, for those that allow it, names a file whose content (without the last line end) is the
  * value: Docker secrets, systemd credentials. Both at once, in one source, is an error; of two sources the later wins,
@@ -15,6 +14,10 @@
  * An empty value counts as none given for the database's address and its parts, and for settings whose default is
  * computed, so that Compose's "${NAME:-}" does no harm; for others it is a bad value. A name twice in the file is an
  * error, and so is a bad value that a later source replaces.
+ *
+ * Programs may share an environment and a settings file: there, what only another program takes is passed over, and so
+ * is what begins with STRATSLAB_TEST_ or STRATSLAB_DEV_ (variables of the tests and of scripts/dev.sh). On the command
+ * line it is an error. A name of STRATSLAB_ that is nobody's is an error everywhere.
  */
 #ifndef CONF_CONF_H
 #define CONF_CONF_H
@@ -25,8 +28,12 @@
 
 #include "base/attr.h"
 #include "base/buf.h"
+#include "base/db_limits.h"
 #include "base/error.h"
+#include "base/http_limits.h"
 #include "base/log.h"
+
+enum conf_program { CONF_STRATSLABD, CONF_BACKTESTD, CONF_PROGRAMS };
 
 enum conf_environment { CONF_ENVIRONMENT_PRODUCTION, CONF_ENVIRONMENT_DEVELOPMENT };
 
@@ -60,30 +67,13 @@ struct conf_names {
     size_t count;
 };
 
-/* Limits of HTTP, for each worker. */
-struct conf_http {
-    size_t request_line_bytes;
-    size_t header_bytes;
-    unsigned header_fields;
-    size_t body_bytes;
-    unsigned header_timeout_ms;
-    unsigned body_timeout_ms;
-    unsigned idle_timeout_ms;
-    unsigned write_timeout_ms;
-    unsigned connections;
-};
-
 struct conf_database {
     /* Made from DATABASE_URL (its "+driver" dropped) or POSTGRES_HOST, _PORT, _DB, _USER, _PASSWORD. Secret. */
     const char *url;
     bool given;        /* something says which; else it is all defaults */
     const char *label; /* "stratslab@127.0.0.1:5432/stratslab": for people, without the password */
     unsigned boot_timeout_ms;
-    unsigned connect_timeout_ms;
-    unsigned statement_timeout_ms;
-    unsigned lock_timeout_ms;
-    unsigned idle_in_transaction_timeout_ms;
-    unsigned queue_max;
+    struct db_limits limits;
 };
 
 struct conf_migrations {
@@ -103,15 +93,16 @@ struct conf_supervision {
 };
 
 struct conf_log {
-    enum log_level level;
-    enum log_format format;
+    struct log_lines lines;
     const char *file; /* "": standard error */
     unsigned access;  /* how many of a million requests are logged, or an enum conf_share */
     unsigned slow_ms; /* requests that took as long are logged whatever their share */
 };
 
-/* The snapshot. Strings are owned by it. Times are milliseconds, sizes bytes. */
+/* The snapshot. Strings are owned by it. Times are milliseconds, sizes bytes. What the program does not take stands at
+ * the default that it has in the other; but it listens nowhere. */
 struct conf {
+    enum conf_program program;
     enum conf_environment environment;
     struct conf_addresses listen;
     struct conf_addresses admin_listen; /* none: no admin process */
@@ -123,7 +114,7 @@ struct conf {
     const char *openapi_url; /* path of the OpenAPI document; NULL: it is not served */
     const char *docs_url;    /* path of the page that shows it; NULL: it is not served */
     const char *docs_dir;    /* of Swagger UI's files */
-    struct conf_http http;
+    struct http_limits http;
     struct conf_database database;
     struct conf_migrations migrations;
     struct conf_supervision supervision;
@@ -138,8 +129,8 @@ struct conf {
  * "--set"; the code is ERROR_SETTINGS. Names of STRATSLAB_ that are not in the table are wrong; in the file any unknown
  * name is.
  */
-int conf_load(const char *const *environ_list, const char *const *sets, size_t set_count, struct conf **ret_conf,
-              struct error *err) ATTR_CHECKED;
+int conf_load(enum conf_program program, const char *const *environ_list, const char *const *sets, size_t set_count,
+              struct conf **ret_conf, struct error *err) ATTR_CHECKED;
 void conf_free(struct conf *conf); /* takes NULL */
 
 /* Whether somebody on another machine may be able to connect there. */
@@ -153,10 +144,10 @@ void conf_print_json(const struct conf *conf, struct buf *out);
  * back to the same snapshot, whatever stands in the settings file and the environment by then.
  */
 void conf_export(const struct conf *conf, struct buf *out);
-/* The sample settings file, every setting commented out at its default with its help. */
-void conf_print_sample(struct buf *out);
-/* The list of settings as it stands in the manual page stratslabd.conf(5), in mdoc. */
-void conf_print_man(struct buf *out);
+/* The program's sample settings file, every setting commented out at its default with its help. */
+void conf_print_sample(enum conf_program program, struct buf *out);
+/* The list of settings as it stands in the manual page stratslabd.conf(5) or backtestd.conf(5), in mdoc. */
+void conf_print_man(enum conf_program program, struct buf *out);
 
 enum { CONF_RANGE_TEXT_BYTES = 64 };
 
@@ -164,7 +155,7 @@ enum { CONF_RANGE_TEXT_BYTES = 64 };
 struct conf_setting_info {
     const char *name;
     const char *type;         /* "duration", "size", "integer", "address list", "one of production, development" */
-    const char *default_text; /* "" where it is computed: see help */
+    const char *default_text; /* "" where it is computed: see help; NULL: the program does not take it */
     const char *help;
     char range[CONF_RANGE_TEXT_BYTES]; /* "from 1 to 256", "from 100ms to 1h"; "" where there is none */
     bool secret;
@@ -175,6 +166,9 @@ struct conf_setting_info {
 enum { CONF_EXPORT_MAX = 128 }; /* more entries than conf_export ever writes */
 
 size_t conf_setting_count(void);
-struct conf_setting_info conf_setting_info(size_t index);
+struct conf_setting_info conf_setting_info(enum conf_program program, size_t index);
+
+/* "stratslabd", "backtestd" */
+const char *conf_program_name(enum conf_program program);
 
 #endif

@@ -12,9 +12,7 @@ enum conf_type {
     CONF_TYPE_DATABASE_URL,
     CONF_TYPE_BOOLEAN,
     CONF_TYPE_CHOICE, /* its value is the place in the list of choices, as an enum's is */
-    CONF_TYPE_INTEGER,
-    CONF_TYPE_DURATION,
-    CONF_TYPE_SIZE,
+    CONF_TYPE_NUMBER, /* in a unit, between two bounds */
     CONF_TYPE_ADDRESSES,
     CONF_TYPE_URL_PATH, /* NULL: off */
     CONF_TYPE_SHARE,    /* enum conf_share, or millionths */
@@ -22,16 +20,23 @@ enum conf_type {
     CONF_TYPE_HOSTS,
 };
 
-/* One row of the table. */
+enum conf_unit { CONF_UNIT_ONE, CONF_UNIT_MS, CONF_UNIT_BYTE };
+
+/* One row of the table. What is from `type` to `choices_info` is written by the macros of row.h, which look at the
+ * member. */
 struct conf_setting {
     const char *name;
     enum conf_type type;
-    size_t offset;            /* in struct conf_state; its C type follows from `type` */
-    const char *default_text; /* "" where it is computed, or is none */
-    uint64_t min, max;        /* milliseconds, bytes or units */
-    const char *choices;      /* "production, development" */
-    const char *choices_info; /* "one of production, development" */
+    size_t offset, width; /* in struct conf_state */
+    enum conf_unit unit;  /* of numbers, and of their bounds */
+    uint64_t min, max;
+    const char *choices;                 /* "production, development" */
+    const char *choices_info;            /* "one of production, development" */
+    const char *defaults[CONF_PROGRAMS]; /* NULL: that program does not take it; "" where it is computed, or is none */
+    /* The default where it depends on the machine or the build: a text; shown nowhere, so that `help` says it. */
+    const char *(*computed)(struct arena *arena, const struct conf_setting *setting, enum conf_program program);
     const char *help;
+    const char *help_of[CONF_PROGRAMS]; /* where one program's differs; else NULL */
     bool secret;
     bool file_variant;
     bool reloadable;
@@ -51,10 +56,6 @@ enum conf_index {
     CONF_CONFIG,
     CONF_LISTEN,
     CONF_ADMIN_LISTEN,
-    CONF_WORKERS,
-    CONF_MIGRATIONS_DIR,
-    CONF_DOCS_DIR,
-    CONF_OTHERS, /* the rows from here on are not known by name */
 };
 
 enum { CONF_SETTINGS_MAX = 64 };
@@ -82,23 +83,48 @@ struct conf_state {
     struct arena *arena; /* all strings */
 };
 
+/* program.c */
+const char *conf_help(const struct conf_setting *setting, enum conf_program program);
+
 /* table.c */
 extern const struct conf_setting conf_table[];
 /* -1 where there is none. */
 int conf_find(struct slice name);
 /* The known name nearest to a misspelt one; NULL where none is near. */
 const char *conf_suggest(struct slice name);
+/* The first row from `index` on that the program takes; conf_setting_count() behind the last. */
+size_t conf_next(enum conf_program program, size_t index);
+
+/* defaults.c: for `computed` */
+const char *conf_default_config(struct arena *arena, const struct conf_setting *setting, enum conf_program program);
+const char *conf_default_workers(struct arena *arena, const struct conf_setting *setting, enum conf_program program);
+const char *conf_default_migrations_dir(struct arena *arena, const struct conf_setting *setting,
+                                        enum conf_program program);
+const char *conf_default_docs_dir(struct arena *arena, const struct conf_setting *setting, enum conf_program program);
+/* What a setting is before any source: its default, or that of the other program where this one does not take it (then
+ * it listens nowhere). */
+void conf_default_set(struct conf_state *state, const struct conf_setting *setting);
 
 /* value.c: text to value and back. On failure `why` gets a phrase that follows the setting's name. */
 bool conf_value_set(struct conf_state *state, const struct conf_setting *setting, struct slice text,
                     struct buf *why) ATTR_CHECKED;
-void conf_value_default(struct conf_state *state, const struct conf_setting *setting);
 void conf_value_print(const struct conf_state *state, const struct conf_setting *setting, struct buf *out);
 /* " from 1 to 256", with units; nothing for types without a range. */
 void conf_range_print(const struct conf_setting *setting, struct buf *out);
 const char *conf_type_text(const struct conf_setting *setting);
+
+/* refuse.c */
 /* `text` in quotes, control characters escaped, cut when long. */
 void conf_quote(struct slice text, struct buf *out);
+/* "\"text\" reason" to `why`. */
+void conf_refusal(struct slice text, const char *reason, struct buf *why);
+
+/* The same, for a reader of values that ends with it. */
+static inline bool conf_refuse(struct slice text, const char *reason, struct buf *why)
+{
+    conf_refusal(text, reason, why);
+    return false;
+}
 
 /* address.c */
 bool conf_addresses_parse(struct arena *arena, struct slice text, struct conf_addresses *ret_addresses,

@@ -14,11 +14,14 @@ struct conf_loader {
     struct conf_state *state;
     struct buf problems; /* a line each */
     size_t problem_count;
+    bool shared; /* the present source may be meant for other programs as well */
     const char *given[CONF_SETTINGS_MAX][CONF_VARIANTS]; /* where the present source gave it; NULL: not yet */
 };
 
 static const char conf_prefix[] = "STRATSLAB_";
 static const char conf_file_suffix[] = "_FILE";
+/* Nobody's settings: variables of the tests, and of scripts/dev.sh. */
+static const char *const conf_foreign[] = {"STRATSLAB_TEST_", "STRATSLAB_DEV_"};
 
 static void conf_problem(struct conf_loader *l, const char *where, struct slice name, const char *fmt, ...)
     ATTR_PRINTF(4, 5);
@@ -74,7 +77,36 @@ static void conf_loader_set_from_file(struct conf_loader *l, size_t index, const
     conf_loader_set(l, index, where, name, value, path);
 }
 
-/* The setting that `name` means, and how it gives the value; -1, after saying so, where there is none. */
+static bool conf_begins_with(struct slice name, const char *prefix)
+{
+    return name.len >= strlen(prefix) && memcmp(name.data, prefix, strlen(prefix)) == 0;
+}
+
+static bool conf_is_foreign(struct slice name)
+{
+    for (size_t i = 0; i < countof(conf_foreign); i++) {
+        if (conf_begins_with(name, conf_foreign[i])) return true;
+    }
+    return false;
+}
+
+/* A setting of the other program: nothing to us where it may be meant for it. Returns whether it is one. */
+static bool conf_loader_pass_over(struct conf_loader *l, const char *where, struct slice name, size_t index)
+{
+    const enum conf_program program = l->state->conf.program;
+    unsigned other = 0;
+
+    if (conf_table[index].defaults[program] != NULL) return false;
+    while (conf_table[index].defaults[other] == NULL) other++;
+    if (!l->shared) {
+        conf_problem(l, where, name, "is a setting of %s, not of %s", conf_program_name(other),
+                     conf_program_name(program));
+    }
+    return true;
+}
+
+/* The setting that `name` means, and how it gives the value; -1, after saying so, where there is none, and without a
+ * word where it is not meant for this program. */
 static int conf_loader_find(struct conf_loader *l, const char *where, struct slice name, enum conf_variant *ret_variant)
 {
     size_t suffix = strlen(conf_file_suffix);
@@ -85,10 +117,14 @@ static int conf_loader_find(struct conf_loader *l, const char *where, struct sli
     const char *near;
 
     *ret_variant = index < 0 ? CONF_FROM_FILE : CONF_PLAIN;
+    if (index < 0 && base < 0 && l->shared && conf_is_foreign(name)) return -1;
+    if ((index >= 0 || base >= 0) && conf_loader_pass_over(l, where, name, (size_t)(index >= 0 ? index : base))) {
+        return -1;
+    }
     if (index >= 0) return index;
     if (base >= 0 && conf_table[base].file_variant) return base;
     conf_quote(name, &shown);
-    near = conf_suggest(name);
+    near = conf_is_foreign(name) ? NULL : conf_suggest(name);
     if (base >= 0) {
         conf_problem(l, where, name, "%s cannot be read from a file", conf_table[base].name);
     } else {
@@ -129,8 +165,9 @@ static void conf_loader_assign(struct conf_loader *l, const char *where, struct 
     }
 }
 
-static void conf_loader_next_source(struct conf_loader *l)
+static void conf_loader_next_source(struct conf_loader *l, bool shared)
 {
+    l->shared = shared;
     memset(l->given, 0, sizeof(l->given));
 }
 
@@ -139,7 +176,7 @@ static void conf_loader_file(struct conf_loader *l, const char *path, struct sli
     struct arena *arena = l->state->arena;
     struct conf_lines lines;
 
-    conf_loader_next_source(l);
+    conf_loader_next_source(l, true);
     conf_file_parse(arena, text, &lines);
     for (size_t i = 0; i < lines.count; i++) {
         const struct conf_line *line = &lines.items[i];
@@ -161,13 +198,13 @@ static bool conf_is_ours(struct slice name)
     size_t suffix = strlen(conf_file_suffix);
     bool is_file = name.len > suffix && memcmp(name.data + name.len - suffix, conf_file_suffix, suffix) == 0;
 
-    if (name.len >= strlen(conf_prefix) && memcmp(name.data, conf_prefix, strlen(conf_prefix)) == 0) return true;
+    if (conf_begins_with(name, conf_prefix)) return true;
     return conf_find(name) >= 0 || (is_file && conf_find((struct slice){name.data, name.len - suffix}) >= 0);
 }
 
 static void conf_loader_environment(struct conf_loader *l, const char *const *environ_list)
 {
-    conf_loader_next_source(l);
+    conf_loader_next_source(l, true);
     for (; *environ_list != NULL; environ_list++) {
         struct slice value = slice_of(*environ_list);
         struct slice name = slice_cut(&value, '=');
@@ -193,7 +230,7 @@ static void conf_loader_credentials(struct conf_loader *l, const char *const *en
     const char *folder = conf_variable(environ_list, "CREDENTIALS_DIRECTORY");
 
     if (folder == NULL || folder[0] == '\0') return;
-    for (size_t i = 0; i < conf_setting_count(); i++) {
+    for (size_t i = 0; (i = conf_next(l->state->conf.program, i)) < conf_setting_count(); i++) {
         const char *name = conf_table[i].name;
         const char *path = arena_printf(l->state->arena, "%s/%s", folder, name);
 
@@ -204,7 +241,7 @@ static void conf_loader_credentials(struct conf_loader *l, const char *const *en
 
 static void conf_loader_sets(struct conf_loader *l, const char *const *sets, size_t count)
 {
-    conf_loader_next_source(l);
+    conf_loader_next_source(l, false);
     for (size_t i = 0; i < count; i++) {
         struct slice value = slice_of(sets[i]);
         struct slice name = slice_cut(&value, '=');
@@ -287,8 +324,8 @@ static int conf_loader_report(struct conf_loader *l, struct error *err)
     return error_set(err, ERROR_SETTINGS, "%.*s\n(and %zu more)", (int)len, text, left);
 }
 
-int conf_load(const char *const *environ_list, const char *const *sets, size_t set_count, struct conf **ret_conf,
-              struct error *err)
+int conf_load(enum conf_program program, const char *const *environ_list, const char *const *sets, size_t set_count,
+              struct conf **ret_conf, struct error *err)
 {
     struct conf_state *state = mem_zalloc(sizeof(*state));
     struct conf_loader loader = {.state = state};
@@ -296,7 +333,8 @@ int conf_load(const char *const *environ_list, const char *const *sets, size_t s
 
     state->arena = arena_new();
     state->conf.state = state;
-    for (size_t i = 0; i < conf_setting_count(); i++) conf_value_default(state, &conf_table[i]);
+    state->conf.program = program;
+    for (size_t i = 0; i < conf_setting_count(); i++) conf_default_set(state, &conf_table[i]);
     conf_loader_find_file(&loader, environ_list, sets, set_count);
     conf_loader_credentials(&loader, environ_list);
     conf_loader_environment(&loader, environ_list);

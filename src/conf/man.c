@@ -1,4 +1,4 @@
-/* The list of settings for the manual page stratslabd.conf(5), in mdoc(7). */
+/* The list of settings for the manual page of a settings file, in mdoc(7). */
 #include "conf/internal.h"
 
 enum { MAN_COLUMNS = 78 };
@@ -58,17 +58,18 @@ static void man_add_text(struct buf *out, struct slice text)
     buf_add_char(out, '\n');
 }
 
-static void man_add_setting(struct buf *out, const struct conf_setting *setting)
+static void man_add_setting(struct buf *out, const struct conf_setting *setting, enum conf_program program)
 {
+    const char *default_text = setting->defaults[program];
     struct buf about = {0};
 
     buf_add_str(&about, conf_type_text(setting));
     conf_range_print(setting, &about);
-    if (setting->default_text[0] != '\0') buf_printf(&about, "; default %s", setting->default_text);
+    if (default_text[0] != '\0') buf_printf(&about, "; default %s", default_text);
     buf_printf(out, ".It Ev %s Pq ", setting->name);
     man_add_argument(out, buf_slice(&about));
     buf_add_char(out, '\n');
-    man_add_text(out, slice_of(setting->help));
+    man_add_text(out, slice_of(conf_help(setting, program)));
     if (setting->file_variant) buf_printf(out, ".Ev %s_FILE\nnames a file that holds it.\n", setting->name);
     if (setting->secret) buf_add_str(out, "Where settings are printed it is masked.\n");
     if (setting->outside_file) {
@@ -79,10 +80,14 @@ static void man_add_setting(struct buf *out, const struct conf_setting *setting)
     buf_clear(&about);
 }
 
-void conf_print_man(struct buf *out)
+void conf_print_man(enum conf_program program, struct buf *out)
 {
-    buf_add_str(out, ".\\\" Made by `stratslabd config --man`, from here to the end of the list.\n"
-                     ".Bl -tag -width Ds\n");
-    for (size_t i = 0; i < conf_setting_count(); i++) man_add_setting(out, &conf_table[i]);
+    buf_printf(out,
+               ".\\\" Made by `%s config --man`, from here to the end of the list.\n"
+               ".Bl -tag -width Ds\n",
+               conf_program_name(program));
+    for (size_t i = 0; (i = conf_next(program, i)) < conf_setting_count(); i++) {
+        man_add_setting(out, &conf_table[i], program);
+    }
     buf_add_str(out, ".El\n");
 }

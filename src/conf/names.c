@@ -14,17 +14,10 @@ struct conf_reader {
     struct buf *why;
 };
 
-static bool conf_name_refuse(struct slice word, const char *reason, struct buf *why)
-{
-    conf_quote(word, why);
-    buf_printf(why, " %s", reason);
-    return false;
-}
-
 static bool conf_name_add(struct conf_reader *r, const char *name)
 {
     for (size_t i = 0; i < r->count; i++) {
-        if (strcmp(r->items[i], name) == 0) return conf_name_refuse(slice_of(name), "is there twice", r->why);
+        if (strcmp(r->items[i], name) == 0) return conf_refuse(slice_of(name), "is there twice", r->why);
     }
     if (r->count == CONF_NAMES_MAX) {
         buf_printf(r->why, "holds more than %d names", CONF_NAMES_MAX);
@@ -103,22 +96,21 @@ static bool conf_origin_add(struct conf_reader *r, struct slice word)
     uint64_t port;
 
     if (slice_is(word, "null")) {
-        return conf_name_refuse(word, "is what every local file and sandboxed page sends, and cannot be allowed",
-                                r->why);
+        return conf_refuse(word, "is what every local file and sandboxed page sends, and cannot be allowed", r->why);
     }
     if (slice_is(word, "*")) return conf_name_add(r, "*");
-    if (mark == NULL) return conf_name_refuse(word, wanted, r->why);
+    if (mark == NULL) return conf_refuse(word, wanted, r->why);
     const struct slice scheme = {word.data, (size_t)(mark - word.data)};
     struct slice rest = {mark + 3, word.len - scheme.len - 3};
 
     if (!conf_scheme_is_valid(scheme) || rest.len == 0 || !conf_port_cut(&rest, &port)) {
-        return conf_name_refuse(word, wanted, r->why);
+        return conf_refuse(word, wanted, r->why);
     }
     const char *host = conf_url_host(r->arena, rest);
     const char *name = conf_lower(r->arena, scheme);
     const bool is_usual = (port == 80 && strcmp(name, "http") == 0) || (port == 443 && strcmp(name, "https") == 0);
 
-    if (host == NULL) return conf_name_refuse(word, wanted, r->why);
+    if (host == NULL) return conf_refuse(word, wanted, r->why);
     if (port == 0 || is_usual) return conf_name_add(r, arena_printf(r->arena, "%s://%s", name, host));
     return conf_name_add(r, arena_printf(r->arena, "%s://%s:%u", name, host, (unsigned)port));
 }
@@ -148,13 +140,12 @@ static bool conf_host_add(struct conf_reader *r, struct slice word)
     uint64_t port;
 
     if (!conf_port_cut(&rest, &port) || port != 0) {
-        return conf_name_refuse(word, "has a port: a host is listed by its name alone", r->why);
+        return conf_refuse(word, "has a port: a host is listed by its name alone", r->why);
     }
     const char *host = conf_url_host(r->arena, rest);
 
     if (host == NULL || (below && host[0] == '[')) {
-        return conf_name_refuse(word, "is no host name: api.example.com, *.example.com, 192.0.2.1 or [2001:db8::1]",
-                                r->why);
+        return conf_refuse(word, "is no host name: api.example.com, *.example.com, 192.0.2.1 or [2001:db8::1]", r->why);
     }
     return conf_name_add(r, below ? arena_printf(r->arena, "*.%s", host) : host);
 }

@@ -63,7 +63,7 @@ void conf_print_text(const struct conf *conf, struct buf *out)
     const struct conf_state *state = conf->state;
     struct buf value = {0}, line = {0};
 
-    for (size_t i = 0; i < conf_setting_count(); i++) {
+    for (size_t i = 0; (i = conf_next(conf->program, i)) < conf_setting_count(); i++) {
         buf_reset(&value);
         buf_reset(&line);
         conf_value_show(state, i, &value);
@@ -81,7 +81,7 @@ void conf_export(const struct conf *conf, struct buf *out)
 {
     const struct conf_state *state = conf->state;
 
-    for (size_t i = 0; i < conf_setting_count(); i++) {
+    for (size_t i = 0; (i = conf_next(conf->program, i)) < conf_setting_count(); i++) {
         struct buf value = {0};
 
         if (i == CONF_CONFIG || conf_is_database_part(i)) continue;
@@ -108,13 +108,13 @@ void conf_print_json(const struct conf *conf, struct buf *out)
     buf_add_str(out, "{\"database\":");
     buf_add_json(out, slice_of(conf->database.label));
     buf_add_str(out, ",\"settings\":[");
-    for (size_t i = 0; i < conf_setting_count(); i++) {
+    for (size_t i = 0; (i = conf_next(conf->program, i)) < conf_setting_count(); i++) {
         const struct conf_setting *setting = &conf_table[i];
 
         buf_printf(out, "%s{\"name\":\"%s\",\"value\":", i == 0 ? "" : ",", setting->name);
         buf_reset(&text);
         conf_value_show(state, i, &text);
-        if (setting->type == CONF_TYPE_INTEGER) {
+        if (setting->type == CONF_TYPE_NUMBER && setting->unit == CONF_UNIT_ONE) {
             buf_add_slice(out, buf_slice(&text));
         } else if (setting->type == CONF_TYPE_BOOLEAN) {
             buf_add_str(out, slice_is(buf_slice(&text), "on") ? "true" : "false");
@@ -151,12 +151,12 @@ static void conf_add_comment(struct buf *out, struct slice text)
     buf_add_char(out, '\n');
 }
 
-static void conf_add_sample(struct buf *out, const struct conf_setting *setting)
+static void conf_add_sample(struct buf *out, const struct conf_setting *setting, enum conf_program program)
 {
     struct buf about = {0};
 
     buf_add_char(out, '\n');
-    conf_add_comment(out, slice_of(setting->help));
+    conf_add_comment(out, slice_of(conf_help(setting, program)));
     if (setting->outside_file) {
         conf_add_comment(out, SLICE_LIT("Only in the environment or on the command line."));
         buf_printf(out, "# %s\n", setting->name);
@@ -169,16 +169,45 @@ static void conf_add_sample(struct buf *out, const struct conf_setting *setting)
     buf_add_str(out, "# (");
     buf_add_slice(out, buf_slice(&about));
     buf_printf(out, ")\n#%s=", setting->name);
-    conf_add_file_value(out, slice_of(setting->default_text));
+    conf_add_file_value(out, slice_of(setting->defaults[program]));
     buf_add_char(out, '\n');
     buf_clear(&about);
 }
 
-void conf_print_sample(struct buf *out)
+void conf_print_sample(enum conf_program program, struct buf *out)
 {
-    buf_add_str(out, "# Settings of stratslabd: lines NAME=VALUE, with quotes around values that hold spaces or #.\n"
-                     "# The same names in the environment go before this file, and --set NAME=VALUE before both.\n"
-                     "# Each setting stands here with its default. `stratslabd config` shows what is in force.\n"
-                     "# Made by `stratslabd config --sample`.\n");
-    for (size_t i = 0; i < conf_setting_count(); i++) conf_add_sample(out, &conf_table[i]);
+    const char *name = conf_program_name(program);
+
+    buf_printf(out,
+               "# Settings of %s: lines NAME=VALUE, with quotes around values that hold spaces or #.\n"
+               "# The same names in the environment go before this file, and --set NAME=VALUE before both.\n"
+               "# Each setting stands here with its default. `%s config` shows what is in force.\n"
+               "# Made by `%s config --sample`.\n",
+               name, name, name);
+    for (size_t i = 0; (i = conf_next(program, i)) < conf_setting_count(); i++) {
+        conf_add_sample(out, &conf_table[i], program);
+    }
+}
+
+struct conf_setting_info conf_setting_info(enum conf_program program, size_t index)
+{
+    const struct conf_setting *s = &conf_table[index];
+    struct conf_setting_info info = {
+        .name = s->name,
+        .type = conf_type_text(s),
+        .default_text = s->defaults[program],
+        .help = conf_help(s, program),
+        .secret = s->secret,
+        .file_variant = s->file_variant,
+        .reloadable = s->reloadable,
+    };
+    struct buf range = {0};
+    struct slice text;
+
+    conf_range_print(s, &range);
+    text = slice_trim(buf_slice(&range));
+    if (text.len >= sizeof(info.range)) text.len = sizeof(info.range) - 1;
+    if (text.len > 0) memcpy(info.range, text.data, text.len);
+    buf_clear(&range);
+    return info;
 }

@@ -1,14 +1,8 @@
 /* Text to value and back, type by type. */
 #include <inttypes.h>
-#include <sched.h>
-#include <stdlib.h>
-#include <unistd.h>
 
 #include "base/number.h"
-#include "base/utf8.h"
 #include "conf/internal.h"
-
-enum { CONF_QUOTE_BYTES = 60 };
 
 /* What a type is called, how its text is read and written. Readers store at `at`, inside struct conf_state. */
 struct conf_type_row {
@@ -16,30 +10,7 @@ struct conf_type_row {
     bool (*set)(struct conf_state *state, const struct conf_setting *setting, struct slice text, void *at,
                 struct buf *why);
     void (*print)(const struct conf_setting *setting, const void *at, struct buf *out);
-    void (*print_bound)(uint64_t bound, struct buf *out); /* NULL: the type has no range */
 };
-
-void conf_quote(struct slice text, struct buf *out)
-{
-    bool cut = text.len > CONF_QUOTE_BYTES;
-
-    buf_add_json(out, utf8_cut(text, CONF_QUOTE_BYTES));
-    if (cut) buf_add_str(out, "...");
-}
-
-static bool conf_refuse(struct slice text, const char *what, struct buf *why)
-{
-    conf_quote(text, why);
-    buf_printf(why, " is not %s", what);
-    return false;
-}
-
-static bool conf_refuse_range(const struct conf_setting *setting, struct slice text, const char *what, struct buf *why)
-{
-    (void)conf_refuse(text, what, why);
-    conf_range_print(setting, why);
-    return false;
-}
 
 static bool conf_text_set(struct conf_state *state, const struct conf_setting *setting, struct slice text, void *at,
                           struct buf *why)
@@ -97,7 +68,7 @@ static bool conf_boolean_set(struct conf_state *state, const struct conf_setting
 {
     (void)state, (void)setting;
     if (conf_boolean_find(text, at)) return true;
-    return conf_refuse(text, "on or off (nor true, false, yes, no, 1, 0)", why);
+    return conf_refuse(text, "is not on or off (nor true, false, yes, no, 1, 0)", why);
 }
 
 static void conf_boolean_print(const struct conf_setting *setting, const void *at, struct buf *out)
@@ -105,11 +76,6 @@ static void conf_boolean_print(const struct conf_setting *setting, const void *a
     (void)setting;
     buf_add_str(out, *(const bool *)at ? "on" : "off");
 }
-
-/* The enums of struct conf are as wide as this. */
-_Static_assert(sizeof(enum conf_environment) == sizeof(unsigned) && sizeof(enum log_level) == sizeof(unsigned) &&
-                   sizeof(enum log_format) == sizeof(unsigned) && sizeof(enum conf_auth) == sizeof(unsigned),
-               "a choice is stored as an unsigned int");
 
 static bool conf_choice_set(struct conf_state *state, const struct conf_setting *setting, struct slice text, void *at,
                             struct buf *why)
@@ -122,7 +88,10 @@ static bool conf_choice_set(struct conf_state *state, const struct conf_setting 
         memcpy(at, &place, sizeof(place));
         return true;
     }
-    return conf_refuse(text, setting->choices_info, why);
+
+    conf_refusal(text, "is not", why);
+    buf_printf(why, " %s", setting->choices_info);
+    return false;
 }
 
 static void conf_choice_print(const struct conf_setting *setting, const void *at, struct buf *out)
@@ -136,82 +105,65 @@ static void conf_choice_print(const struct conf_setting *setting, const void *at
     buf_add_slice(out, choice);
 }
 
-static bool conf_integer_set(struct conf_state *state, const struct conf_setting *setting, struct slice text, void *at,
-                             struct buf *why)
+static void conf_ones_print(uint64_t value, struct buf *out)
 {
-    uint64_t value;
-
-    (void)state;
-    if (!number_parse_u64(text, &value) || value < setting->min || value > setting->max) {
-        return conf_refuse_range(setting, text, "an integer", why);
-    }
-    *(unsigned *)at = (unsigned)value;
-    return true;
+    buf_printf(out, "%" PRIu64, value);
 }
 
-static void conf_integer_bound(uint64_t bound, struct buf *out)
-{
-    buf_printf(out, "%" PRIu64, bound);
-}
-
-static void conf_integer_print(const struct conf_setting *setting, const void *at, struct buf *out)
-{
-    (void)setting;
-    conf_integer_bound(*(const unsigned *)at, out);
-}
-
-static bool conf_duration_set(struct conf_state *state, const struct conf_setting *setting, struct slice text, void *at,
-                              struct buf *why)
-{
-    uint64_t value;
-
-    (void)state;
-    if (!number_parse_duration_ms(text, &value) || value < setting->min || value > setting->max) {
-        return conf_refuse_range(setting, text, "a duration (500ms, 5s, 10min)", why);
-    }
-    *(unsigned *)at = (unsigned)value;
-    return true;
-}
-
-static void conf_duration_bound(uint64_t bound, struct buf *out)
+static void conf_ms_print(uint64_t value, struct buf *out)
 {
     char text[NUMBER_UNIT_TEXT_BYTES];
 
-    number_format_duration_ms(bound, text);
-    buf_printf(out, "%s%s", text, bound == 0 ? "s" : "");
+    number_format_duration_ms(value, text);
+    buf_printf(out, "%s%s", text, value == 0 ? "s" : "");
 }
 
-static void conf_duration_print(const struct conf_setting *setting, const void *at, struct buf *out)
-{
-    (void)setting;
-    conf_duration_bound(*(const unsigned *)at, out);
-}
-
-static bool conf_size_set(struct conf_state *state, const struct conf_setting *setting, struct slice text, void *at,
-                          struct buf *why)
-{
-    uint64_t value;
-
-    (void)state;
-    if (!number_parse_bytes(text, &value) || value < setting->min || value > setting->max) {
-        return conf_refuse_range(setting, text, "a size (512, 16KiB, 1MiB)", why);
-    }
-    *(size_t *)at = (size_t)value;
-    return true;
-}
-
-static void conf_size_bound(uint64_t bound, struct buf *out)
+static void conf_bytes_print(uint64_t value, struct buf *out)
 {
     char text[NUMBER_UNIT_TEXT_BYTES];
 
-    number_format_bytes(bound, text);
+    number_format_bytes(value, text);
     buf_add_str(out, text);
 }
 
-static void conf_size_print(const struct conf_setting *setting, const void *at, struct buf *out)
+/* A unit of numbers: how its text is read and written, and what the type is called. */
+static const struct conf_unit_row {
+    const char *text;
+    const char *refusal; /* a range follows */
+    bool (*parse)(struct slice text, uint64_t *ret_value);
+    void (*print)(uint64_t value, struct buf *out);
+} conf_units[] = {
+    [CONF_UNIT_ONE] = {"integer", "is not an integer", number_parse_u64, conf_ones_print},
+    [CONF_UNIT_MS] = {"duration", "is not a duration (500ms, 5s, 10min)", number_parse_duration_ms, conf_ms_print},
+    [CONF_UNIT_BYTE] = {"size", "is not a size (512, 16KiB, 1MiB)", number_parse_bytes, conf_bytes_print},
+};
+
+static bool conf_number_set(struct conf_state *state, const struct conf_setting *setting, struct slice text, void *at,
+                            struct buf *why)
 {
-    (void)setting;
-    conf_size_bound(*(const size_t *)at, out);
+    const struct conf_unit_row *unit = &conf_units[setting->unit];
+    uint64_t value;
+
+    (void)state;
+    if (!unit->parse(text, &value) || value < setting->min || value > setting->max) {
+        conf_refusal(text, unit->refusal, why);
+        conf_range_print(setting, why);
+        return false;
+    }
+    /* row.h has seen that the member is one of these, and holds the range. */
+    if (setting->width == sizeof(unsigned)) {
+        *(unsigned *)at = (unsigned)value;
+    } else {
+        *(unsigned long *)at = (unsigned long)value;
+    }
+    return true;
+}
+
+static void conf_number_print(const struct conf_setting *setting, const void *at, struct buf *out)
+{
+    const uint64_t value = setting->width == sizeof(unsigned) ? *(const unsigned *)at : *(const unsigned long *)at;
+
+    conf_units[setting->unit].print(value, out);
 }
 
 static bool conf_addresses_set(struct conf_state *state, const struct conf_setting *setting, struct slice text,
@@ -261,7 +213,7 @@ static bool conf_url_path_set(struct conf_state *state, const struct conf_settin
         *(const char **)at = NULL;
         return true;
     }
-    if (!conf_is_url_path(text)) return conf_refuse(text, "a path of a URL (/name), nor off", why);
+    if (!conf_is_url_path(text)) return conf_refuse(text, "is not a path of a URL (/name), nor off", why);
     return conf_text_set(state, setting, text, at, why);
 }
 
@@ -300,7 +252,7 @@ static bool conf_share_set(struct conf_state *state, const struct conf_setting *
     } else if (conf_boolean_find(text, &all)) {
         share = all ? CONF_SHARE_ALL : CONF_SHARE_OFF;
     } else if (share == 0) {
-        return conf_refuse(text, "on, off, errors or a share of at most six digits such as 0.01", why);
+        return conf_refuse(text, "is not on, off, errors or a share of at most six digits such as 0.01", why);
     }
     *(unsigned *)at = share;
     return true;
@@ -346,35 +298,38 @@ static void conf_names_print(const struct conf_setting *setting, const void *at,
 }
 
 static const struct conf_type_row conf_types[] = {
-    [CONF_TYPE_TEXT] = {"text", conf_text_set, conf_text_print, NULL},
-    [CONF_TYPE_PATH] = {"path", conf_text_set, conf_text_print, NULL},
-    [CONF_TYPE_DATABASE_URL] = {"database URL", conf_database_url_set, conf_text_print, NULL},
-    [CONF_TYPE_BOOLEAN] = {"on or off", conf_boolean_set, conf_boolean_print, NULL},
-    [CONF_TYPE_CHOICE] = {"one of", conf_choice_set, conf_choice_print, NULL},
-    [CONF_TYPE_INTEGER] = {"integer", conf_integer_set, conf_integer_print, conf_integer_bound},
-    [CONF_TYPE_DURATION] = {"duration", conf_duration_set, conf_duration_print, conf_duration_bound},
-    [CONF_TYPE_SIZE] = {"size", conf_size_set, conf_size_print, conf_size_bound},
-    [CONF_TYPE_ADDRESSES] = {"address list", conf_addresses_set, conf_addresses_print, NULL},
-    [CONF_TYPE_URL_PATH] = {"URL path", conf_url_path_set, conf_url_path_print, NULL},
-    [CONF_TYPE_SHARE] = {"on, off, errors, or a share such as 0.01", conf_share_set, conf_share_print, NULL},
-    [CONF_TYPE_ORIGINS] = {"list of origins", conf_names_set, conf_names_print, NULL},
-    [CONF_TYPE_HOSTS] = {"list of host names", conf_names_set, conf_names_print, NULL},
+    [CONF_TYPE_TEXT] = {"text", conf_text_set, conf_text_print},
+    [CONF_TYPE_PATH] = {"path", conf_text_set, conf_text_print},
+    [CONF_TYPE_DATABASE_URL] = {"database URL", conf_database_url_set, conf_text_print},
+    [CONF_TYPE_BOOLEAN] = {"on or off", conf_boolean_set, conf_boolean_print},
+    [CONF_TYPE_CHOICE] = {"one of", conf_choice_set, conf_choice_print},
+    [CONF_TYPE_NUMBER] = {"number", conf_number_set, conf_number_print},
+    [CONF_TYPE_ADDRESSES] = {"address list", conf_addresses_set, conf_addresses_print},
+    [CONF_TYPE_URL_PATH] = {"URL path", conf_url_path_set, conf_url_path_print},
+    [CONF_TYPE_SHARE] = {"on, off, errors, or a share such as 0.01", conf_share_set, conf_share_print},
+    [CONF_TYPE_ORIGINS] = {"list of origins", conf_names_set, conf_names_print},
+    [CONF_TYPE_HOSTS] = {"list of host names", conf_names_set, conf_names_print},
 };
 
 const char *conf_type_text(const struct conf_setting *setting)
 {
-    return setting->type == CONF_TYPE_CHOICE ? setting->choices_info : conf_types[setting->type].text;
+    switch (setting->type) {
+    case CONF_TYPE_CHOICE:
+        return setting->choices_info;
+    case CONF_TYPE_NUMBER:
+        return conf_units[setting->unit].text;
+    default:
+        return conf_types[setting->type].text;
+    }
 }
 
 void conf_range_print(const struct conf_setting *setting, struct buf *out)
 {
-    const struct conf_type_row *type = &conf_types[setting->type];
-
-    if (type->print_bound == NULL) return;
+    if (setting->type != CONF_TYPE_NUMBER) return;
     buf_add_str(out, " from ");
-    type->print_bound(setting->min, out);
+    conf_units[setting->unit].print(setting->min, out);
     buf_add_str(out, " to ");
-    type->print_bound(setting->max, out);
+    conf_units[setting->unit].print(setting->max, out);
 }
 
 bool conf_value_set(struct conf_state *state, const struct conf_setting *setting, struct slice text, struct buf *why)
@@ -385,38 +340,4 @@ bool conf_value_set(struct conf_state *state, const struct conf_setting *setting
 void conf_value_print(const struct conf_state *state, const struct conf_setting *setting, struct buf *out)
 {
     conf_types[setting->type].print(setting, (const char *)state + setting->offset, out);
-}
-
-static unsigned conf_processors(void)
-{
-    cpu_set_t set;
-    long count;
-
-    /* The call fails where the kernel knows more processors than the set holds. */
-    if (sched_getaffinity(0, sizeof(set), &set) == 0) {
-        count = CPU_COUNT(&set);
-    } else {
-        count = sysconf(_SC_NPROCESSORS_ONLN);
-    }
-    return count < 1 ? 1 : (unsigned)count;
-}
-
-void conf_value_default(struct conf_state *state, const struct conf_setting *setting)
-{
-    struct buf why = {0};
-
-    if (setting == &conf_table[CONF_WORKERS]) {
-        unsigned processors = conf_processors();
-
-        state->conf.supervision.workers = processors < setting->max ? processors : (unsigned)setting->max;
-    } else if (setting == &conf_table[CONF_MIGRATIONS_DIR]) {
-        state->conf.migrations.dir = STRATSLAB_MIGRATIONSDIR;
-    } else if (setting == &conf_table[CONF_DOCS_DIR]) {
-        state->conf.docs_dir = STRATSLAB_DOCSDIR;
-    } else if (setting == &conf_table[CONF_CONFIG]) {
-        state->conf.config_path = STRATSLAB_SYSCONFDIR "/stratslabd.conf";
-    } else if (!conf_value_set(state, setting, slice_of(setting->default_text), &why)) {
-        abort(); /* a default of the table that its own row refuses */
-    }
-    buf_clear(&why);
 }

@@ -207,7 +207,8 @@ static void attempt_poll(int fd, short what, void *arg)
         event_free(db->readable);
         db->readable = NULL;
         db->phase = DB_PHASE_PREPARING;
-        db_timer_set(db->timer, (uint64_t)db->options.connect_timeout_ms + db->options.statement_timeout_ms);
+        db_timer_set(db->timer,
+                     (uint64_t)db->options.limits.connect_timeout_ms + db->options.limits.statement_timeout_ms);
         db_pipeline_open(db);
     } else {
         attempt_wait(db, want);
@@ -230,7 +231,7 @@ static void attempt_begin(struct db *db)
     PQsetErrorVerbosity(db->conn, PQERRORS_VERBOSE);
     PQsetNoticeReceiver(db->conn, notice_received, db);
     db->phase = DB_PHASE_POLLING;
-    db_timer_set(db->timer, db->options.connect_timeout_ms);
+    db_timer_set(db->timer, db->options.limits.connect_timeout_ms);
     attempt_wait(db, PGRES_POLLING_WRITING);
 }
 

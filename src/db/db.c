@@ -206,7 +206,7 @@ static bool values_fit(const struct db_statement *s, const struct slice *values)
 static enum db_outcome submit_check(const struct db *db, const struct db_statement *s, const struct slice *values)
 {
     if (db->gone || db->winding_up || db->state != DB_STATE_READY) return DB_UNAVAILABLE;
-    if (db->depth >= db->options.queue_max) return DB_OVERLOADED;
+    if (db->depth >= db->options.limits.queue_max) return DB_OVERLOADED;
     if (s->param_count > DB_PARAMS_MAX) return DB_FAULT;
     return values_fit(s, values) ? DB_OK : DB_INVALID_VALUE;
 }

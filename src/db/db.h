@@ -27,6 +27,7 @@
 #include <stdint.h>
 
 #include "base/attr.h"
+#include "base/db_limits.h"
 #include "base/slice.h"
 
 struct event_base;
@@ -121,15 +122,11 @@ typedef void db_state_fn(void *arg, enum db_state state, const char *reason);
 struct db_options {
     const char *conninfo; /* libpq connection string or URI */
     const char *application_name;
-    unsigned connect_timeout_ms; /* for one attempt */
-    unsigned statement_timeout_ms;
-    unsigned lock_timeout_ms;
-    unsigned idle_in_transaction_timeout_ms;
+    struct db_limits limits;
     unsigned client_check_interval_ms; /* client_connection_check_interval; skipped where the server refuses it */
     unsigned backoff_min_ms;           /* first pause after a loss, jittered; doubles up to … */
     unsigned backoff_max_ms;
     unsigned retry_window_ms;   /* how long reads wait for the next connection */
-    unsigned queue_max;         /* queries in flight and waiting; past it DB_OVERLOADED */
     unsigned probe_interval_ms; /* an idle connection is probed this often by an empty Sync */
     /* Silence for this long while something is due: the connection is lost. Where queries are due, statement_timeout
      * comes on top, once: before reads that share a Sync may take it one after another, what runs is cancelled. */

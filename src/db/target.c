@@ -40,8 +40,8 @@ static char *session_options(const char *own, const struct db_options *o)
     if (own == NULL) own = getenv("PGOPTIONS");
     return mem_printf("%s -c statement_timeout=%u -c lock_timeout=%u -c idle_in_transaction_session_timeout=%u "
                       "-c TimeZone=UTC -c DateStyle=ISO -c IntervalStyle=iso_8601 -c bytea_output=hex",
-                      own == NULL ? "" : own, o->statement_timeout_ms, o->lock_timeout_ms,
-                      o->idle_in_transaction_timeout_ms);
+                      own == NULL ? "" : own, o->limits.statement_timeout_ms, o->limits.lock_timeout_ms,
+                      o->limits.idle_in_transaction_timeout_ms);
 }
 
 /* A dead host is noticed by TCP even while a long statement runs; the connection string may say otherwise. */

@@ -18,8 +18,8 @@ static struct db_batch *head(const struct db *db)
 static uint64_t silence_ends(const struct db *db)
 {
     if (head(db)->count == 0) return db->input_ms + db->options.probe_timeout_ms;
-    if (db->options.statement_timeout_ms == 0) return UINT64_MAX;
-    return db->input_ms + db->options.statement_timeout_ms + db->options.probe_timeout_ms;
+    if (db->options.limits.statement_timeout_ms == 0) return UINT64_MAX;
+    return db->input_ms + db->options.limits.statement_timeout_ms + db->options.probe_timeout_ms;
 }
 
 /* When what runs is cancelled: it is no single statement any more that takes this long, or nobody wants it. */
@@ -29,8 +29,8 @@ static uint64_t patience_ends(const struct db *db)
 
     if (batch->cancelled || batch->kind != DB_BATCH_READS) return UINT64_MAX;
     if (batch->late) return 0;
-    if (batch->count < 2 || db->options.statement_timeout_ms == 0) return UINT64_MAX;
-    return db->input_ms + db->options.statement_timeout_ms + db->options.probe_timeout_ms / 2;
+    if (batch->count < 2 || db->options.limits.statement_timeout_ms == 0) return UINT64_MAX;
+    return db->input_ms + db->options.limits.statement_timeout_ms + db->options.probe_timeout_ms / 2;
 }
 
 static uint64_t waiting_ends(const struct db *db)
@@ -50,7 +50,7 @@ static uint64_t watch_interval(const struct db *db)
     uint64_t interval = db->options.probe_interval_ms;
 
     if (db->options.wait_max_ms > 0) interval = earlier(interval, db->options.wait_max_ms);
-    return earlier(interval, (uint64_t)db->options.statement_timeout_ms + db->options.probe_timeout_ms / 2);
+    return earlier(interval, (uint64_t)db->options.limits.statement_timeout_ms + db->options.probe_timeout_ms / 2);
 }
 
 void db_watch_arm(struct db *db)
@@ -108,9 +108,9 @@ static void answer_late(struct db_query *q)
 
 static void answer_flight(struct db *db, uint64_t now)
 {
-    uint64_t most = (uint64_t)db->options.statement_timeout_ms + db->options.probe_timeout_ms;
+    uint64_t most = (uint64_t)db->options.limits.statement_timeout_ms + db->options.probe_timeout_ms;
 
-    if (db->options.wait_max_ms == 0 || db->options.statement_timeout_ms == 0 || now < most) return;
+    if (db->options.wait_max_ms == 0 || db->options.limits.statement_timeout_ms == 0 || now < most) return;
     list_each(it, &db->flight) {
         struct db_batch *batch = list_at(it, struct db_batch, link);
         struct db_query *q;

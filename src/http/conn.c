@@ -37,7 +37,7 @@ struct http_conn *conn_new(struct http_server *server, int fd, const char *peer)
     list_init(&conn->stall_link);
     list_init(&conn->unread_link);
     list_push_back(&server->conns, &conn->link);
-    conn->parser = http_parser_new(&server->parse_limits);
+    conn->parser = http_parser_new(server->limits);
     conn->arena = arena_new();
     conn->in_cap = IN_FIRST_BYTES;
     conn->in = mem_alloc(conn->in_cap);
@@ -91,7 +91,7 @@ static size_t conn_unparsed(const struct http_conn *conn)
 
 static bool conn_is_above_mark(const struct http_conn *conn)
 {
-    return conn_unsent(conn) > conn->server->limits->output_bytes;
+    return conn_unsent(conn) > conn->server->buffers.output_bytes;
 }
 
 /* True where the next request's first byte is there. */
@@ -229,7 +229,7 @@ static void conn_count_body(struct http_conn *conn)
  * their head, and are not counted. */
 static bool is_input_full(const struct http_conn *conn)
 {
-    return conn->body.cap > IN_KEEP_BYTES && conn->server->bodies > conn->server->limits->input_total_bytes;
+    return conn->body.cap > IN_KEEP_BYTES && conn->server->bodies > conn->server->buffers.input_total_bytes;
 }
 
 static void fail_crowded(struct http_conn *conn)

@@ -20,6 +20,7 @@
 #include "base/attr.h"
 #include "base/buf.h"
 #include "base/error.h"
+#include "base/http_limits.h"
 #include "base/slice.h"
 
 struct event_base;
@@ -42,21 +43,11 @@ const char *http_method_name(enum http_method method);
 /* "Not Found" for 404 (RFC 9110 section 15); "" for a code that has no phrase here. */
 const char *http_status_phrase(unsigned status);
 
-/* Each is a setting; see conf/. Times are milliseconds; 0 is not "none". */
-struct http_limits {
-    size_t request_line_bytes;  /* 414; method, target and version (RFC 9112 section 3) */
-    size_t header_bytes;        /* 431; the field lines together */
-    unsigned header_fields;     /* 431 */
-    size_t body_bytes;          /* 413; content, and the same again for chunked framing */
-    unsigned header_timeout_ms; /* 408; from the first byte of a request (or from accept) to its head's end. A client
-                                   that never sent a byte is closed in silence */
-    unsigned body_timeout_ms;   /* 408; from the head's end to the body's end */
-    unsigned idle_timeout_ms;   /* silent close; between requests */
-    unsigned write_timeout_ms;  /* reset; without a byte of the answer taken by the client */
-    unsigned connections;       /* past it nothing is accepted: the kernel's queue holds the rest */
-    size_t output_bytes;        /* high-water mark of unsent output: above it nothing more is read */
-    size_t input_total_bytes;   /* of all connections together: a large body that would go past it is answered 503 */
-    size_t output_total_bytes;  /* of all connections together: a GET whose answer would go past it is answered 503 */
+/* What http/ holds in memory at most, for all connections together unless it says otherwise. */
+struct http_buffers {
+    size_t output_bytes;       /* of one connection's unsent output: above it nothing more is read from it */
+    size_t input_total_bytes;  /* a large body that would go past it is answered 503 */
+    size_t output_total_bytes; /* a GET whose answer would go past it is answered 503 */
 };
 
 /*
@@ -132,6 +123,8 @@ struct http_hooks {
 /* The server borrows base, router, limits and hooks; they outlive it. */
 struct http_server *http_server_new(struct event_base *base, const struct http_router *router,
                                     const struct http_limits *limits, const struct http_hooks *hooks);
+/* Other bounds than the usual ones: for tests, which fill them sooner. */
+void http_server_set_buffers(struct http_server *server, const struct http_buffers *buffers);
 /* Accepts on `fd`, a listening socket (TCP or Unix, made non-blocking here), which stays the caller's. */
 int http_server_listen(struct http_server *server, int fd, struct error *err) ATTR_CHECKED;
 /*

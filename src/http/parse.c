@@ -24,7 +24,7 @@ enum parser_phase { PHASE_METHOD, PHASE_LINE, PHASE_FIELDS, PHASE_BODY };
 
 struct http_parser {
     llhttp_t llhttp;
-    const struct http_parse_limits *limits;
+    const struct http_limits *limits;
     enum parser_phase phase;
     size_t seen; /* bytes of the head that were read */
     struct span method;
@@ -164,7 +164,7 @@ static const llhttp_settings_t settings = {
     .on_message_complete = on_end,
 };
 
-struct http_parser *http_parser_new(const struct http_parse_limits *limits)
+struct http_parser *http_parser_new(const struct http_limits *limits)
 {
     struct http_parser *p = mem_zalloc(sizeof(*p));
 

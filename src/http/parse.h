@@ -13,16 +13,10 @@
 
 #include "base/arena.h"
 #include "base/buf.h"
+#include "base/http_limits.h"
 #include "base/slice.h"
 
 struct http_parser;
-
-struct http_parse_limits {
-    size_t request_line_bytes;
-    size_t header_bytes;
-    unsigned header_fields;
-    size_t body_bytes;
-};
 
 enum http_parse { PARSE_MORE, PARSE_DONE, PARSE_FAILED };
 
@@ -67,8 +61,8 @@ struct http_head {
     uint64_t content_length; /* with FRAMING_LENGTH */
 };
 
-struct http_parser *http_parser_new(const struct http_parse_limits *limits); /* borrows the limits */
-void http_parser_free(struct http_parser *parser);                           /* takes NULL */
+struct http_parser *http_parser_new(const struct http_limits *limits); /* borrows the limits */
+void http_parser_free(struct http_parser *parser);                     /* takes NULL */
 void http_parser_reset(struct http_parser *parser);
 
 /* `data` is the request from its first byte on, all that has come so far; what an earlier call saw is not read again.

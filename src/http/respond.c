@@ -135,7 +135,7 @@ static bool is_output_full(const struct http_exchange *x, size_t body_bytes)
     const struct http_server *server = x->conn->server;
 
     return x->method_known && x->method == HTTP_GET && body_bytes > SMALL_ANSWER_BYTES &&
-           server->unsent + body_bytes > server->limits->output_total_bytes;
+           server->unsent + body_bytes > server->buffers.output_total_bytes;
 }
 
 void http_respond(struct http_exchange *x, unsigned status, const char *type, struct slice body)

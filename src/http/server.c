@@ -299,18 +299,18 @@ static void server_set_times(struct http_server *server)
 struct http_server *http_server_new(struct event_base *base, const struct http_router *router,
                                     const struct http_limits *limits, const struct http_hooks *hooks)
 {
+    static const struct http_buffers buffers = {
+        .output_bytes = 1024UL * 1024UL,
+        .input_total_bytes = 128UL * 1024UL * 1024UL,
+        .output_total_bytes = 128UL * 1024UL * 1024UL,
+    };
     struct http_server *server = mem_zalloc(sizeof(*server));
 
     server->base = base;
     server->router = router;
     server->limits = limits;
     server->hooks = hooks;
-    server->parse_limits = (struct http_parse_limits){
-        .request_line_bytes = limits->request_line_bytes,
-        .header_bytes = limits->header_bytes,
-        .header_fields = limits->header_fields,
-        .body_bytes = limits->body_bytes,
-    };
+    server->buffers = buffers;
     list_init(&server->listeners);
     list_init(&server->conns);
     list_init(&server->ready);
@@ -325,6 +325,11 @@ struct http_server *http_server_new(struct event_base *base, const struct http_r
     snprintf(server->id_seed, sizeof(server->id_seed), "%016" PRIx64, random_u64());
     server_now(server);
     return server;
+}
+
+void http_server_set_buffers(struct http_server *server, const struct http_buffers *buffers)
+{
+    server->buffers = *buffers;
 }
 
 int http_server_listen(struct http_server *server, int fd, struct error *err)

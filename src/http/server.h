@@ -16,8 +16,8 @@ struct http_server {
     struct event_base *base;
     const struct http_router *router;
     const struct http_limits *limits;
+    struct http_buffers buffers;
     const struct http_hooks *hooks;
-    struct http_parse_limits parse_limits;
     struct list listeners;
     struct list conns;
     struct list ready;

@@ -68,6 +68,7 @@ void master_tell_manager(struct master *m)
                     "Starting: waiting for the database, and for migrations");
     } else {
         notify_tell(&m->notify, NOTIFY_STARTING,
-                    m->nursery.options->conf->database.connect_timeout_ms + NOTIFY_WAITING_MS, "Starting workers");
+                    m->nursery.options->conf->database.limits.connect_timeout_ms + NOTIFY_WAITING_MS,
+                    "Starting workers");
     }
 }

@@ -358,19 +358,15 @@ static void worker_init_database(struct worker *w)
     struct db_options options = {
         .conninfo = conf->database.url,
         .application_name = "stratslabd worker",
-        .connect_timeout_ms = conf->database.connect_timeout_ms,
-        .statement_timeout_ms = conf->database.statement_timeout_ms,
-        .lock_timeout_ms = conf->database.lock_timeout_ms,
-        .idle_in_transaction_timeout_ms = conf->database.idle_in_transaction_timeout_ms,
+        .limits = conf->database.limits,
         .client_check_interval_ms = 5000,
         .backoff_min_ms = 50,
         .backoff_max_ms = 800,
         .retry_window_ms = 2000,
-        .queue_max = conf->database.queue_max,
         .probe_interval_ms = 5000,
         .probe_timeout_ms = 5000,
         /* Longer than one statement that nobody can do anything about. */
-        .wait_max_ms = conf->database.statement_timeout_ms / 2 * 3,
+        .wait_max_ms = conf->database.limits.statement_timeout_ms / 2 * 3,
         .statements = w->statements,
         .statement_count = count + 1,
         .counted = worker_on_counted,
@@ -403,7 +399,7 @@ static int worker_init_http(struct worker *w, struct error *err)
         .connections = worker_on_connections,
         .moved = worker_on_moved,
     };
-    w->server = http_server_new(life_base(w->life), w->router, w->options->http_limits, &w->hooks);
+    w->server = http_server_new(life_base(w->life), w->router, &w->options->conf->http, &w->hooks);
     return 0;
 }
 

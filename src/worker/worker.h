@@ -14,7 +14,6 @@
 
 struct worker_options {
     const struct conf *conf;
-    const struct http_limits *http_limits;
     struct scoreboard *board;
     unsigned slot; /* of the scoreboard; the worker writes its own cells there */
     int channel_fd;

@@ -65,8 +65,6 @@ int main(int argc, char **argv)
         .idle_timeout_ms = 75000,
         .write_timeout_ms = 30000,
         .connections = 1024,
-        .output_bytes = 65536,
-        .output_total_bytes = SIZE_MAX,
     };
     static const struct http_hooks hooks = {0};
     struct trivial trivial = {0};

@@ -30,7 +30,8 @@ static void check_export(const struct conf *conf)
 
     conf_export(conf, &first);
     for (size_t at = 0; at < first.len; at += strlen(first.data + at) + 1) kept[count++] = first.data + at;
-    FUZZ_CHECK(conf_load(kept, NULL, 0, &again, &err) == 0, "what was exported is not taken: %s", err.message);
+    FUZZ_CHECK(conf_load(CONF_STRATSLABD, kept, NULL, 0, &again, &err) == 0, "what was exported is not taken: %s",
+               err.message);
     conf_export(again, &second);
     FUZZ_CHECK(first.len == second.len && memcmp(first.data, second.data, first.len) == 0,
                "what was exported comes back as something else");
@@ -52,7 +53,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (fd < 0) fd = memfd_create("settings", MFD_CLOEXEC);
     if (ftruncate(fd, 0) != 0 || pwrite(fd, data, size, 0) != (ssize_t)size) abort();
     snprintf(variable, sizeof(variable), "STRATSLAB_CONFIG=/proc/self/fd/%d", fd);
-    if (conf_load(environment, NULL, 0, &conf, &err) != 0) {
+    if (conf_load(CONF_STRATSLABD, environment, NULL, 0, &conf, &err) != 0) {
         FUZZ_CHECK(err.message[0] != '\0', "refused without a word");
         return 0;
     }

@@ -36,9 +36,6 @@ static const struct http_limits limits = {
     .idle_timeout_ms = 3600000,
     .write_timeout_ms = 3600000,
     .connections = 4,
-    .output_bytes = 1 << 20,
-    .input_total_bytes = SIZE_MAX,
-    .output_total_bytes = SIZE_MAX,
 };
 
 /* ---- What is served ---- */

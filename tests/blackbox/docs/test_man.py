@@ -82,7 +82,7 @@ def test_settings_in_the_sample_file(settings):
 def test_list_of_settings_is_the_program_s(stratslabd):
     done = daemons.run(stratslabd, "config", "--man")
     assert done.returncode == 0
-    assert done.stdout in read("man/stratslabd.conf.5"), "make man-settings brings it up to date"
+    assert done.stdout in read("man/stratslabd.conf.5"), "make settings brings it up to date"
 
 
 def test_commands(page, help_of):

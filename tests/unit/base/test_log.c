@@ -14,8 +14,7 @@ static void open_log(enum log_format format, enum log_level level, bool journal_
 {
     if (pipe2(log_pipe, O_CLOEXEC | O_NONBLOCK) != 0) CU_FAIL_FATAL("pipe2");
 
-    struct log_options options = {
-        .level = level, .format = format, .journal_prefix = journal_prefix, .fd = log_pipe[1]};
+    struct log_options options = {.lines = {level, format}, .journal_prefix = journal_prefix, .fd = log_pipe[1]};
 
     log_configure(&options);
     log_set_role("worker");
@@ -24,7 +23,7 @@ static void open_log(enum log_format format, enum log_level level, bool journal_
 /* What was logged since open_log, with the time stamp and the number of the process replaced by T and P. */
 static const char *read_log(struct buf *out)
 {
-    static const struct log_options defaults = {.level = LOG_LEVEL_INFO, .fd = STDERR_FILENO};
+    static const struct log_options defaults = {.lines.level = LOG_LEVEL_INFO, .fd = STDERR_FILENO};
     struct buf raw = {0};
     char pid[24];
 
@@ -230,7 +229,7 @@ static void test_log_keeps_errno_and_survives_a_closed_descriptor(void)
     UNIT_INT(errno, ENOTDIR);
     read_log(&out);
 
-    struct log_options nowhere = {.level = LOG_LEVEL_INFO, .fd = -1};
+    struct log_options nowhere = {.lines.level = LOG_LEVEL_INFO, .fd = -1};
 
     log_configure(&nowhere);
     errno = ENOTDIR;

@@ -240,13 +240,14 @@ static int ends[2];
 static void open_log(bool journal_prefix)
 {
     if (pipe2(ends, O_CLOEXEC | O_NONBLOCK) != 0) CU_FAIL_FATAL("pipe2");
-    log_configure(&(struct log_options){.level = LOG_LEVEL_INFO, .journal_prefix = journal_prefix, .fd = ends[1]});
+    log_configure(
+        &(struct log_options){.lines.level = LOG_LEVEL_INFO, .journal_prefix = journal_prefix, .fd = ends[1]});
     log_set_role("test");
 }
 
 static void close_log(void)
 {
-    log_configure(&(struct log_options){.level = LOG_LEVEL_INFO, .fd = STDERR_FILENO});
+    log_configure(&(struct log_options){.lines.level = LOG_LEVEL_INFO, .fd = STDERR_FILENO});
     close(ends[0]);
     close(ends[1]);
 }

@@ -6,7 +6,8 @@
 
 #include "base/mem.h"
 
-int test_load(const char *const *environ_list, const char *const *sets, struct conf **ret_conf, struct error *err)
+int test_load_program(enum conf_program program, const char *const *environ_list, const char *const *sets,
+                      struct conf **ret_conf, struct error *err)
 {
     /* Last, where a test's own goes before it: the file of an installation on this machine must not matter. */
     static const char no_file[] = "STRATSLAB_CONFIG=/dev/null";
@@ -20,7 +21,12 @@ int test_load(const char *const *environ_list, const char *const *sets, struct c
     }
     with_file[variables] = no_file;
     while (sets != NULL && sets[count] != NULL) count++;
-    return conf_load(with_file, sets, count, ret_conf, err);
+    return conf_load(program, with_file, sets, count, ret_conf, err);
+}
+
+int test_load(const char *const *environ_list, const char *const *sets, struct conf **ret_conf, struct error *err)
+{
+    return test_load_program(CONF_STRATSLABD, environ_list, sets, ret_conf, err);
 }
 
 struct conf *test_load_one(const char *variable, const char *set)
@@ -36,9 +42,15 @@ struct conf *test_load_one(const char *variable, const char *set)
 
 void test_refused(const char *const *environ_list, const char *const *sets, const char *message)
 {
+    test_refused_program(CONF_STRATSLABD, environ_list, sets, message);
+}
+
+void test_refused_program(enum conf_program program, const char *const *environ_list, const char *const *sets,
+                          const char *message)
+{
     static struct error err;
     struct conf *conf = NULL;
-    int result = test_load(environ_list, sets, &conf, &err);
+    int result = test_load_program(program, environ_list, sets, &conf, &err);
 
     UNIT_INT(result, -1);
     CU_ASSERT_PTR_NULL(conf);
@@ -109,6 +121,10 @@ int main(void)
         UNIT_TEST(test_print_sample_loads),
         UNIT_TEST(test_print_man_is_committed),
         UNIT_TEST(test_table),
+        UNIT_TEST(test_program_defaults),
+        UNIT_TEST(test_program_pass_over),
+        UNIT_TEST(test_program_refuse),
+        UNIT_TEST(test_program_print),
     };
 
     return unit_main("conf", tests, countof(tests));

@@ -10,10 +10,15 @@
 
 /* Loads from an environment and a NULL-terminated list of --set arguments; either may be NULL. */
 int test_load(const char *const *environ_list, const char *const *sets, struct conf **ret_conf, struct error *err);
+/* test_load is for stratslabd. */
+int test_load_program(enum conf_program program, const char *const *environ_list, const char *const *sets,
+                      struct conf **ret_conf, struct error *err);
 /* As above with one variable each; asserts that it loads. */
 struct conf *test_load_one(const char *variable, const char *set);
 /* Asserts that loading fails with exactly this message. */
 void test_refused(const char *const *environ_list, const char *const *sets, const char *message);
+void test_refused_program(enum conf_program program, const char *const *environ_list, const char *const *sets,
+                          const char *message);
 
 /* A new file with this content; its path lives until test_file_remove. */
 const char *test_file(const char *content, size_t len);
@@ -60,5 +65,10 @@ void test_print_sample_is_committed(void);
 void test_print_sample_loads(void);
 void test_print_man_is_committed(void);
 void test_table(void);
+
+void test_program_defaults(void);
+void test_program_pass_over(void);
+void test_program_refuse(void);
+void test_program_print(void);
 
 #endif

@@ -101,28 +101,41 @@ static struct slice read_committed(const char *name, char *out, size_t size)
     return (struct slice){out, len};
 }
 
+/* The programs that ship a sample file and a manual page of their settings. */
+static const enum conf_program shipping[] = {CONF_STRATSLABD};
+
 void test_print_sample_is_committed(void)
 {
     static char committed[65536];
-    struct buf out = {0};
-    struct slice sample = read_committed("etc/stratslabd.conf.sample", committed, sizeof(committed));
 
-    conf_print_sample(&out);
-    /* If this fails: stratslabd config --sample >etc/stratslabd.conf.sample */
-    CU_ASSERT(slice_eq(buf_slice(&out), sample));
-    buf_clear(&out);
+    for (size_t i = 0; i < countof(shipping); i++) {
+        char *name = mem_printf("etc/%s.conf.sample", conf_program_name(shipping[i]));
+        struct slice sample = read_committed(name, committed, sizeof(committed));
+        struct buf out = {0};
+
+        conf_print_sample(shipping[i], &out);
+        /* If this fails: make settings */
+        CU_ASSERT(slice_eq(buf_slice(&out), sample));
+        buf_clear(&out);
+        free(name);
+    }
 }
 
 void test_print_man_is_committed(void)
 {
     static char committed[65536];
-    struct buf out = {0};
-    struct slice page = read_committed("man/stratslabd.conf.5", committed, sizeof(committed));
 
-    conf_print_man(&out);
-    /* If this fails: make man-settings */
-    CU_ASSERT_PTR_NOT_NULL(memmem(page.data, page.len, out.data, out.len));
-    buf_clear(&out);
+    for (size_t i = 0; i < countof(shipping); i++) {
+        char *name = mem_printf("man/%s.conf.5", conf_program_name(shipping[i]));
+        struct slice page = read_committed(name, committed, sizeof(committed));
+        struct buf out = {0};
+
+        conf_print_man(shipping[i], &out);
+        /* If this fails: make settings */
+        CU_ASSERT_PTR_NOT_NULL(memmem(page.data, page.len, out.data, out.len));
+        buf_clear(&out);
+        free(name);
+    }
 }
 
 /* With every comment sign before a setting taken away it is a settings file, and says what the defaults say. */
@@ -131,7 +144,7 @@ void test_print_sample_loads(void)
     struct buf sample = {0}, bare = {0};
     size_t settings = 0;
 
-    conf_print_sample(&sample);
+    conf_print_sample(CONF_STRATSLABD, &sample);
     struct slice rest = buf_slice(&sample);
 
     while (rest.data != NULL) {
@@ -164,12 +177,13 @@ void test_print_sample_loads(void)
 void test_table(void)
 {
     for (size_t i = 0; i < conf_setting_count(); i++) {
-        struct conf_setting_info info = conf_setting_info(i);
+        struct conf_setting_info info = conf_setting_info(CONF_STRATSLABD, i);
 
         CU_ASSERT_PTR_NOT_NULL_FATAL(info.name);
         CU_ASSERT(info.help != NULL && strlen(info.help) > 10);
         CU_ASSERT(info.type != NULL && info.default_text != NULL);
-        for (size_t j = 0; j < i; j++) CU_ASSERT_STRING_NOT_EQUAL(conf_setting_info(j).name, info.name);
+        for (size_t j = 0; j < i; j++)
+            CU_ASSERT_STRING_NOT_EQUAL(conf_setting_info(CONF_STRATSLABD, j).name, info.name);
         if (strcmp(info.name, "STRATSLAB_WORKERS") == 0) {
             UNIT_STR(info.type, "integer");
             UNIT_STR(info.range, "from 1 to 256");

@@ -36,7 +36,7 @@ void test_sources_precedence(void)
     CU_ASSERT_EQUAL_FATAL(result, 0);
     UNIT_INT(conf->http.header_fields, 100);
     UNIT_INT(conf->supervision.workers, 3);
-    UNIT_INT(conf->database.queue_max, 4);
+    UNIT_INT(conf->database.limits.queue_max, 4);
     UNIT_INT(conf->http.connections, 5);
     UNIT_STR(conf->config_path, path);
     conf_free(conf);
@@ -52,8 +52,8 @@ void test_sources_set_twice(void)
                            TEST_LIST("STRATSLAB_WORKERS=1", "STRATSLAB_WORKERS=2"), &conf, &err);
 
     CU_ASSERT_EQUAL_FATAL(result, 0);
-    UNIT_INT(conf->supervision.workers, 2); /* a command line's last word counts */
-    UNIT_INT(conf->database.queue_max, 1);  /* as getenv(3) has it */
+    UNIT_INT(conf->supervision.workers, 2);       /* a command line's last word counts */
+    UNIT_INT(conf->database.limits.queue_max, 1); /* as getenv(3) has it */
     conf_free(conf);
 }
 

@@ -19,25 +19,25 @@ void test_value_types(void)
     UNIT_INT(conf->log.access, CONF_SHARE_OFF);
     UNIT_STR(conf->log.file, "");
     UNIT_INT(conf->log.slow_ms, 1000);
-    UNIT_INT(conf->database.statement_timeout_ms, 250);
+    UNIT_INT(conf->database.limits.statement_timeout_ms, 250);
     UNIT_INT(conf->supervision.stop_delay_ms, 0);
     UNIT_INT(conf->supervision.stop_timeout_ms, 9000);
     UNIT_INT(conf->http.body_bytes, 2 * 1024 * 1024);
     UNIT_INT(conf->http.request_line_bytes, 4096);
     UNIT_STR(conf->migrations.dir, "/m m");
     UNIT_INT(conf->environment, CONF_ENVIRONMENT_DEVELOPMENT);
-    UNIT_INT(conf->log.level, LOG_LEVEL_DEBUG);
-    UNIT_INT(conf->log.format, LOG_FORMAT_JSON);
+    UNIT_INT(conf->log.lines.level, LOG_LEVEL_DEBUG);
+    UNIT_INT(conf->log.lines.format, LOG_FORMAT_JSON);
     /* And what was not given. */
     UNIT_INT(conf->http.header_bytes, 16 * 1024);
     UNIT_INT(conf->http.header_fields, 100);
     UNIT_INT(conf->http.idle_timeout_ms, 75000);
     UNIT_INT(conf->http.connections, 1000);
     UNIT_INT(conf->database.boot_timeout_ms, 60000);
-    UNIT_INT(conf->database.connect_timeout_ms, 5000);
-    UNIT_INT(conf->database.lock_timeout_ms, 2000);
-    UNIT_INT(conf->database.idle_in_transaction_timeout_ms, 10000);
-    UNIT_INT(conf->database.queue_max, 1024);
+    UNIT_INT(conf->database.limits.connect_timeout_ms, 5000);
+    UNIT_INT(conf->database.limits.lock_timeout_ms, 2000);
+    UNIT_INT(conf->database.limits.idle_in_transaction_timeout_ms, 10000);
+    UNIT_INT(conf->database.limits.queue_max, 1024);
     UNIT_INT(conf->migrations.lock_timeout_ms, 300000);
     UNIT_INT(conf->http.header_timeout_ms, 10000);
     UNIT_INT(conf->http.body_timeout_ms, 30000);
@@ -145,7 +145,7 @@ void test_value_choices(void)
     for (size_t i = 0; i < countof(levels); i++) {
         struct conf *conf = test_load_one(levels[i].set, NULL);
 
-        UNIT_INT(conf->log.level, levels[i].level);
+        UNIT_INT(conf->log.lines.level, levels[i].level);
         conf_free(conf);
     }
 }

@@ -109,7 +109,7 @@ static void test_silent_peer(void)
     rig_open(&rig);
     rig_use_proxy(&rig);
     proxy_answer(&rig, NULL, 0);
-    rig.options.connect_timeout_ms = 100;
+    rig.options.limits.connect_timeout_ms = 100;
     rig_start(&rig);
     CU_ASSERT(rig_until_state(&rig, DB_STATE_DOWN));
     CU_ASSERT(strstr(rig.reason, "no answer in time") != NULL);
@@ -121,9 +121,9 @@ static void test_silent_while_preparing(void)
     struct rig rig;
 
     rig_open(&rig);
-    rig.options.connect_timeout_ms = 1000;
-    rig.options.statement_timeout_ms = 200;
-    rig.options.lock_timeout_ms = 0;
+    rig.options.limits.connect_timeout_ms = 1000;
+    rig.options.limits.statement_timeout_ms = 200;
+    rig.options.limits.lock_timeout_ms = 0;
     rig_sql(&rig, "BEGIN; LOCK TABLE item IN ACCESS EXCLUSIVE MODE");
     rig_start(&rig);
     CU_ASSERT(rig_until_state(&rig, DB_STATE_DOWN));
@@ -205,9 +205,9 @@ static void test_session_settings(void)
     rig_use_conninfo(&rig, conninfo);
     rig.options.statements = only;
     rig.options.statement_count = 1;
-    rig.options.statement_timeout_ms = 1234;
-    rig.options.lock_timeout_ms = 321;
-    rig.options.idle_in_transaction_timeout_ms = 777;
+    rig.options.limits.statement_timeout_ms = 1234;
+    rig.options.limits.lock_timeout_ms = 321;
+    rig.options.limits.idle_in_transaction_timeout_ms = 777;
     rig.options.client_check_interval_ms = 2000;
     CU_ASSERT(rig_start_ready(&rig));
     for (size_t i = 0; i < countof(settings); i++) {

@@ -140,7 +140,7 @@ static void test_statement_timeout(void)
     struct rig rig;
 
     rig_open(&rig);
-    rig.options.statement_timeout_ms = 100;
+    rig.options.limits.statement_timeout_ms = 100;
     CU_ASSERT(rig_start_ready(&rig));
     UNIT_INT(rig_submit(&rig, &a[0], &st_sleep, "10000", NULL), DB_OK);
     UNIT_INT(rig_submit(&rig, &a[1], &st_int, "1", NULL), DB_OK);
@@ -159,7 +159,7 @@ static void test_lock_timeout(void)
     struct rig rig;
 
     rig_open(&rig);
-    rig.options.lock_timeout_ms = 100;
+    rig.options.limits.lock_timeout_ms = 100;
     CU_ASSERT(rig_start_ready(&rig));
     rig_sql(&rig, "BEGIN; LOCK TABLE item IN EXCLUSIVE MODE");
     CU_ASSERT(rig_ask(&rig, &a, &st_insert, "1", "one"));

@@ -184,7 +184,7 @@ static void test_silence_in_query(void)
 
     rig_open(&rig);
     rig_use_proxy(&rig);
-    rig.options.statement_timeout_ms = 300;
+    rig.options.limits.statement_timeout_ms = 300;
     rig.options.probe_timeout_ms = 300;
     CU_ASSERT(rig_start_ready(&rig));
     proxy_mute(&rig, true);
@@ -207,7 +207,7 @@ static void test_slow_batch(void)
     struct rig rig;
 
     rig_open(&rig);
-    rig.options.statement_timeout_ms = 1000;
+    rig.options.limits.statement_timeout_ms = 1000;
     rig.options.probe_timeout_ms = 1000;
     CU_ASSERT(rig_start_ready(&rig));
     for (size_t i = 0; i < countof(reads); i++) UNIT_INT(rig_submit(&rig, &reads[i], &st_sleep, "600", NULL), DB_OK);
@@ -255,7 +255,7 @@ static void test_flight_is_bounded(void)
     struct rig rig;
 
     rig_open(&rig);
-    rig.options.statement_timeout_ms = 500;
+    rig.options.limits.statement_timeout_ms = 500;
     rig.options.probe_timeout_ms = 500;
     rig.options.wait_max_ms = 60000;
     CU_ASSERT(rig_start_ready(&rig));

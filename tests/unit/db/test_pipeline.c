@@ -233,7 +233,7 @@ static void test_overload(void)
     struct rig rig;
 
     rig_open(&rig);
-    rig.options.queue_max = 3;
+    rig.options.limits.queue_max = 3;
     CU_ASSERT(rig_start_ready(&rig));
     for (int i = 0; i < 3; i++) UNIT_INT(rig_submit(&rig, &a[i], &st_int, "1", NULL), DB_OK);
     UNIT_INT(rig_submit(&rig, &a[3], &st_int, "1", NULL), DB_OVERLOADED);
@@ -290,7 +290,7 @@ static void test_reentrance(void)
     struct chain chain = {&rig, &next, &dropped};
 
     rig_open(&rig);
-    rig.options.queue_max = 2;
+    rig.options.limits.queue_max = 2;
     CU_ASSERT(rig_start_ready(&rig));
     first.then = chain_on;
     first.arg = &chain;

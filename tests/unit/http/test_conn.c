@@ -480,6 +480,8 @@ static void test_output_mark(void)
 static void test_output_total(void)
 {
     enum { COUNT = 6 };
+    static const struct http_buffers buffers = {
+        .output_bytes = 65536, .input_total_bytes = SIZE_MAX, .output_total_bytes = 50000000};
     struct http_limits limits = rig_limits();
     struct rig rig;
     struct client greedy[COUNT];
@@ -487,8 +489,8 @@ static void test_output_total(void)
     struct answer answer;
     unsigned refused = 0;
 
-    limits.output_total_bytes = 50000000;
     rig_start(&rig, &client, &limits);
+    http_server_set_buffers(rig.server, &buffers);
     for (unsigned i = 0; i < COUNT; i++) {
         client_open(&greedy[i], &rig);
         client_say(&greedy[i], GET("/big?30000000"));
@@ -515,6 +517,9 @@ static void test_output_total(void)
 static void test_input_total(void)
 {
     enum { LEN = 90000 };
+    /* One of them, however its memory is rounded up, and not two. */
+    static const struct http_buffers buffers = {
+        .output_bytes = 65536, .input_total_bytes = 150000, .output_total_bytes = SIZE_MAX};
     struct http_limits limits = rig_limits();
     struct rig rig;
     struct client first;
@@ -526,8 +531,8 @@ static void test_input_total(void)
     memset(body, 'x', LEN);
     snprintf(head, sizeof(head), "POST /echo HTTP/1.1\r\n" TEXT "Content-Length: %d\r\n\r\n", LEN);
     limits.body_bytes = LEN;
-    limits.input_total_bytes = 150000; /* one of them, however its memory is rounded up, and not two */
     rig_start(&rig, &first, &limits);
+    http_server_set_buffers(rig.server, &buffers);
     client_say(&first, head);
     CU_ASSERT(client_send(&first, body, LEN - 1));
     client_open(&second, &rig);
