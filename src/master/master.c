@@ -431,9 +431,7 @@ static void master_learn_names(struct master *m)
 
     if (options->learn_metrics != NULL) missed += options->learn_metrics(options->ctx, metrics);
     if (missed > 0) {
-        log_warning(
-            "the catalog of counters is full: new ones are counted as \"other\" or not at all; a restart makes room",
-            LOG_UINT("without_room", missed));
+        log_warning("there is no room for all counters until the next start", LOG_UINT("without_room", missed));
     }
     for (size_t i = 0; i < MASTER_ROLE_COUNT; i++) {
         if (options->roles[i].is_worker) metrics_set_workers_desired(metrics, m->desired[i]);
