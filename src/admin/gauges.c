@@ -6,7 +6,7 @@
 #include "base/attr.h"
 #include "base/process.h"
 
-const struct scoreboard_worker *view_next_worker(const struct view *v, uint32_t *at, char ret_label[16])
+const struct scoreboard_worker *gauge_next_worker(const struct gauge_view *v, uint32_t *at, char ret_label[16])
 {
     while (*at < v->places) {
         const struct scoreboard_worker *w = &v->board->worker[*at];
@@ -30,17 +30,17 @@ static void gauge_labelled(struct exposition *e, const char *label, const char *
     exposition_u64(e, value);
 }
 
-static void gauge_build(struct exposition *e, const struct view *v)
+static void gauge_build(struct exposition *e, const struct gauge_view *v)
 {
     gauge_labelled(e, "version", v->story.version, 1);
 }
 
-static void gauge_generation(struct exposition *e, const struct view *v)
+static void gauge_generation(struct exposition *e, const struct gauge_view *v)
 {
     gauge_one(e, v->board->generation);
 }
 
-static void gauge_health(struct exposition *e, const struct view *v)
+static void gauge_health(struct exposition *e, const struct gauge_view *v)
 {
     enum scoreboard_health now = scoreboard_health(v->board);
 
@@ -49,13 +49,13 @@ static void gauge_health(struct exposition *e, const struct view *v)
     }
 }
 
-static void gauge_workers(struct exposition *e, const struct view *v)
+static void gauge_workers(struct exposition *e, const struct gauge_view *v)
 {
     uint64_t counts[SCOREBOARD_WORKER_STATE_COUNT] = {0};
     const struct scoreboard_worker *w;
     char label[16];
 
-    for (uint32_t at = 0; (w = view_next_worker(v, &at, label)) != NULL;) {
+    for (uint32_t at = 0; (w = gauge_next_worker(v, &at, label)) != NULL;) {
         uint32_t state = w->state;
 
         if (state < SCOREBOARD_WORKER_STATE_COUNT) counts[state]++;
@@ -65,12 +65,12 @@ static void gauge_workers(struct exposition *e, const struct view *v)
     }
 }
 
-static void gauge_heartbeat(struct exposition *e, const struct view *v)
+static void gauge_heartbeat(struct exposition *e, const struct gauge_view *v)
 {
     const struct scoreboard_worker *w;
     char label[16];
 
-    for (uint32_t at = 0; (w = view_next_worker(v, &at, label)) != NULL;) {
+    for (uint32_t at = 0; (w = gauge_next_worker(v, &at, label)) != NULL;) {
         uint64_t beat_ms = w->heartbeat_ms;
 
         exposition_sample(e, "");
@@ -90,22 +90,22 @@ static void gauge_memory_of(struct exposition *e, const char *role, const char *
     exposition_u64(e, bytes);
 }
 
-static void gauge_memory(struct exposition *e, const struct view *v)
+static void gauge_memory(struct exposition *e, const struct gauge_view *v)
 {
     const struct scoreboard_worker *w;
     char label[16];
 
     gauge_memory_of(e, "master", "", v->board->master_pid);
     gauge_memory_of(e, "admin", "", getpid());
-    for (uint32_t at = 0; (w = view_next_worker(v, &at, label)) != NULL;) gauge_memory_of(e, "worker", label, w->pid);
+    for (uint32_t at = 0; (w = gauge_next_worker(v, &at, label)) != NULL;) gauge_memory_of(e, "worker", label, w->pid);
 }
 
-static void gauge_database_state(struct exposition *e, const struct view *v)
+static void gauge_database_state(struct exposition *e, const struct gauge_view *v)
 {
     const struct scoreboard_worker *w;
     char label[16];
 
-    for (uint32_t at = 0; (w = view_next_worker(v, &at, label)) != NULL;) {
+    for (uint32_t at = 0; (w = gauge_next_worker(v, &at, label)) != NULL;) {
         uint32_t now = w->database;
 
         for (uint32_t state = 0; state < SCOREBOARD_DATABASE_COUNT; state++) {
@@ -117,13 +117,13 @@ static void gauge_database_state(struct exposition *e, const struct view *v)
     }
 }
 
-static void gauge_pending(struct exposition *e, const struct view *v)
+static void gauge_pending(struct exposition *e, const struct gauge_view *v)
 {
     const struct scoreboard_worker *w;
     uint32_t most = 0;
     char label[16];
 
-    for (uint32_t at = 0; (w = view_next_worker(v, &at, label)) != NULL;) {
+    for (uint32_t at = 0; (w = gauge_next_worker(v, &at, label)) != NULL;) {
         uint32_t pending = w->migrations_pending;
 
         if (pending > most) most = pending;

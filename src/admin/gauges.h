@@ -6,7 +6,7 @@
 #include "ipc/scoreboard.h"
 
 /* What one scrape sees. */
-struct view {
+struct gauge_view {
     const struct scoreboard *board;
     struct scoreboard_story story;
     uint32_t places; /* workers' places in use, or once in use */
@@ -15,13 +15,13 @@ struct view {
 
 struct admin_gauge {
     struct metrics_row row;
-    void (*add)(struct exposition *e, const struct view *v); /* its samples */
+    void (*add)(struct exposition *e, const struct gauge_view *v); /* its samples */
 };
 
 extern const struct admin_gauge admin_gauges[];
 extern const size_t admin_gauge_count;
 
 /* The next place that has a worker, from `*at` on, which is advanced past it; its number is *ret_label. NULL: none. */
-const struct scoreboard_worker *view_next_worker(const struct view *v, uint32_t *at, char ret_label[16]);
+const struct scoreboard_worker *gauge_next_worker(const struct gauge_view *v, uint32_t *at, char ret_label[16]);
 
 #endif

@@ -11,7 +11,7 @@
 /* One scrape's way through the catalog. */
 struct scrape {
     struct exposition *e;
-    struct view *v;
+    struct gauge_view *v;
     const struct metrics_catalog *catalog;
     const struct metrics_table *tables[2];
     uint32_t family_count;
@@ -100,7 +100,7 @@ static void scrape_worker_gauge(const struct scrape *s, const struct metrics_row
     const struct scoreboard_worker *w;
     char label[16];
 
-    for (uint32_t at = 0; (w = view_next_worker(s->v, &at, label)) != NULL;) {
+    for (uint32_t at = 0; (w = gauge_next_worker(s->v, &at, label)) != NULL;) {
         const char *members = (const char *)w;
 
         exposition_sample(s->e, "");
@@ -205,7 +205,7 @@ static void scrape_look_for_counted(struct scrape *s)
 void admin_metrics_text(const struct admin_metrics *metrics, const struct scoreboard *board, struct buf *out)
 {
     struct exposition e = {.out = out, .prefix = metrics->program};
-    struct view v = {.board = board, .places = board->workers, .now_ms = clock_monotonic_ms()};
+    struct gauge_view v = {.board = board, .places = board->workers, .now_ms = clock_monotonic_ms()};
     struct scrape s = {
         .e = &e,
         .v = &v,
