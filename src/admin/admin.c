@@ -2,7 +2,7 @@
 
 #include <stdlib.h>
 
-#include "admin/metrics.h"
+#include "admin/exposition.h"
 #include "admin/page.h"
 #include "admin/status.h"
 #include "base/log.h"
@@ -54,7 +54,7 @@ static void admin_metrics(struct http_exchange *x)
     const struct admin *a = http_exchange_context(x);
     struct buf body = {0};
 
-    admin_metrics_text(a->options->place->board, &body);
+    admin_metrics_text(&a->options->metrics, a->options->place->board, &body);
     http_exchange_add_header(x, "Cache-Control", SLICE_LIT("no-store"));
     http_respond(x, 200, EXPOSITION_MEDIA_TYPE, buf_slice(&body));
     buf_clear(&body);

@@ -5,6 +5,7 @@
 #ifndef ADMIN_ADMIN_H
 #define ADMIN_ADMIN_H
 
+#include "admin/metrics.h"
 #include "child/child.h"
 #include "http/http.h"
 
@@ -12,6 +13,7 @@ struct admin_options {
     const char *program; /* whose admin process it is */
     const struct http_limits *http_limits;
     const struct child_place *place;
+    struct admin_metrics metrics;
 };
 
 /* Returns the process's exit status. Everything is borrowed. */

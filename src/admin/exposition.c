@@ -15,15 +15,24 @@ static void exposition_add_escaped(struct buf *out, const char *text, bool quote
     }
 }
 
+static void exposition_add_name(struct exposition *e)
+{
+    if (e->prefix != NULL) {
+        buf_add_str(e->out, e->prefix);
+        buf_add_char(e->out, '_');
+    }
+    buf_add_str(e->out, e->name);
+}
+
 void exposition_family(struct exposition *e, const char *name, const char *type, const char *help)
 {
     e->name = name;
     buf_add_str(e->out, "# HELP ");
-    buf_add_str(e->out, name);
+    exposition_add_name(e);
     buf_add_char(e->out, ' ');
     exposition_add_escaped(e->out, help, false);
     buf_add_str(e->out, "\n# TYPE ");
-    buf_add_str(e->out, name);
+    exposition_add_name(e);
     buf_add_char(e->out, ' ');
     buf_add_str(e->out, type);
     buf_add_char(e->out, '\n');
@@ -32,7 +41,7 @@ void exposition_family(struct exposition *e, const char *name, const char *type,
 void exposition_sample(struct exposition *e, const char *suffix)
 {
     e->labelled = false;
-    buf_add_str(e->out, e->name);
+    exposition_add_name(e);
     buf_add_str(e->out, suffix);
 }
 
@@ -44,6 +53,14 @@ void exposition_label(struct exposition *e, const char *name, const char *value)
     buf_add_str(e->out, "=\"");
     exposition_add_escaped(e->out, value, true);
     buf_add_char(e->out, '"');
+}
+
+void exposition_labels(struct exposition *e, const char *labels)
+{
+    if (labels[0] == '\0') return;
+    buf_add_char(e->out, e->labelled ? ',' : '{');
+    e->labelled = true;
+    buf_add_str(e->out, labels);
 }
 
 static void exposition_begin_value(struct exposition *e)

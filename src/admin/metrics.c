@@ -1,417 +1,231 @@
 #include "admin/metrics.h"
 
+#include <inttypes.h>
 #include <stdio.h>
-#include <unistd.h>
+#include <string.h>
 
-#include "base/attr.h"
+#include "admin/gauges.h"
 #include "base/clock.h"
-#include "base/process.h"
+#include "ipc/metrics_master.h"
 
-struct view {
-    const struct scoreboard *board;
-    struct scoreboard_story story;
-    uint32_t places; /* workers' places in use, or once in use */
-    uint64_t now_ms; /* monotonic */
+/* One scrape's way through the catalog. */
+struct scrape {
+    struct exposition *e;
+    struct gauge_view *v;
+    const struct metrics_catalog *catalog;
+    const struct metrics_table *tables[2];
+    uint32_t family_count;
+    uint32_t series_count;
+    bool has_counted[METRICS_SERIES_MAX]; /* it, or one that is shown with it */
 };
 
-/* ---- Over all places ---- */
+/* ---- Cells ---- */
 
-/* Of a cell that every place has, given as its offset in struct metrics_worker. */
-static uint64_t metrics_sum(const struct view *v, size_t offset)
+static uint64_t scrape_sum(const struct scrape *s, uint32_t cell)
 {
     uint64_t sum = 0;
 
-    for (uint32_t i = 0; i < v->places; i++) {
-        const char *cells = (const char *)&v->board->counted[i];
-
-        sum += metrics_get((const _Atomic uint64_t *)(const void *)(cells + offset));
-    }
+    if (cell >= METRICS_CELLS_MAX) return 0; /* a worker's stray write may be anywhere in this memory */
+    sum = metrics_get(&s->v->board->metrics.master.cells[cell]);
+    for (uint32_t i = 0; i < s->v->places; i++) sum += metrics_get(&s->v->board->counted[i].cells[cell]);
     return sum;
 }
 
-#define METRICS_SUM(v, cell) metrics_sum((v), offsetof(struct metrics_worker, cell))
-
-/* The next place that has a worker, from `*at` on, which is advanced past it; its number is *ret_label. */
-static const struct scoreboard_worker *metrics_next(const struct view *v, uint32_t *at, char ret_label[16])
+static bool scrape_is_seconds(const struct metrics_family *family)
 {
-    while (*at < v->places) {
-        const struct scoreboard_worker *w = &v->board->worker[*at];
+    return strcmp(family->unit, metrics_unit_name(METRICS_SECONDS)) == 0;
+}
 
-        snprintf(ret_label, 16, "%u", (*at)++);
-        if (w->pid != 0) return w;
+static bool scrape_is(const struct metrics_family *family, enum metrics_type type)
+{
+    return strcmp(family->type, metrics_type_name(type)) == 0;
+}
+
+static void scrape_value(const struct scrape *s, bool in_seconds, uint64_t value)
+{
+    if (in_seconds) {
+        exposition_seconds(s->e, value);
+    } else {
+        exposition_u64(s->e, value);
     }
-    return NULL;
 }
 
-static void metrics_one(struct exposition *e, uint64_t value)
+/* ---- Series ---- */
+
+static void scrape_histogram(const struct scrape *s, const struct metrics_family *family,
+                             const struct metrics_series *series)
 {
-    exposition_sample(e, "");
-    exposition_u64(e, value);
-}
+    const bool in_seconds = scrape_is_seconds(family);
+    const uint32_t bounds = metrics_family_cells(family) - 2;
+    char bound[EXPOSITION_SECONDS_BYTES];
+    uint64_t count = 0;
 
-static void metrics_one_labelled(struct exposition *e, const char *label, const char *text, uint64_t value)
-{
-    exposition_sample(e, "");
-    exposition_label(e, label, text);
-    exposition_u64(e, value);
-}
-
-/* ---- HTTP ---- */
-
-struct metrics_request_sum {
-    const struct metrics_name *name;
-    uint64_t by_class[METRICS_CLASSES];
-    uint64_t total;
-};
-
-/* What is there to be counted is shown with zeros, so that its first count can be seen; what only exists because
- * clients may ask anything is shown once they did. */
-static bool metrics_is_shown(const struct metrics_request_sum *sum)
-{
-    return sum->total > 0 || (strcmp(sum->name->method, "HEAD") != 0 && sum->name->route[0] == '/');
-}
-
-static bool metrics_next_request(const struct view *v, uint32_t *row, struct metrics_request_sum *ret)
-{
-    const struct metrics_catalog *catalog = &v->board->metrics.requests;
-    uint32_t count = atomic_load_explicit(&catalog->count, memory_order_acquire);
-
-    for (; *row < count; (*row)++) {
-        *ret = (struct metrics_request_sum){.name = &catalog->names[*row]};
-        for (unsigned c = 0; c < METRICS_CLASSES; c++) {
-            ret->by_class[c] = METRICS_SUM(v, rows[*row].by_class[c]);
-            ret->total += ret->by_class[c];
+    for (uint32_t b = 0; b <= bounds; b++) {
+        count += scrape_sum(s, series->cell + b);
+        if (b == bounds) {
+            snprintf(bound, sizeof(bound), "+Inf");
+        } else if (in_seconds) {
+            exposition_format_seconds(family->bounds[b], bound);
+        } else {
+            snprintf(bound, sizeof(bound), "%" PRIu64, family->bounds[b]);
         }
-        if (metrics_is_shown(ret)) return true;
+        exposition_sample(s->e, "_bucket");
+        exposition_labels(s->e, series->labels);
+        exposition_label(s->e, "le", bound);
+        exposition_u64(s->e, count);
+    }
+    exposition_sample(s->e, "_sum");
+    exposition_labels(s->e, series->labels);
+    scrape_value(s, in_seconds, scrape_sum(s, series->cell + bounds + 1));
+    exposition_sample(s->e, "_count");
+    exposition_labels(s->e, series->labels);
+    exposition_u64(s->e, count);
+}
+
+static void scrape_series(const struct scrape *s, const struct metrics_family *family,
+                          const struct metrics_series *series)
+{
+    if (scrape_is(family, METRICS_HISTOGRAM)) {
+        scrape_histogram(s, family, series);
+        return;
+    }
+    exposition_sample(s->e, "");
+    exposition_labels(s->e, series->labels);
+    scrape_value(s, scrape_is_seconds(family), scrape_sum(s, series->cell));
+}
+
+/* A sample for each worker that lives; its value is a member of the scoreboard's, or in a cell of its place. */
+static void scrape_worker_gauge(const struct scrape *s, const struct metrics_row *row, uint32_t cell)
+{
+    const struct scoreboard_worker *w;
+    char label[16];
+
+    for (uint32_t at = 0; (w = gauge_next_worker(s->v, &at, label)) != NULL;) {
+        const char *members = (const char *)w;
+
+        exposition_sample(s->e, "");
+        exposition_label(s->e, "worker", label);
+        if (row->worker_member != 0) {
+            exposition_u64(s->e, *(const _Atomic uint32_t *)(const void *)(members + row->worker_member));
+        } else {
+            scrape_value(s, row->unit == METRICS_SECONDS, metrics_get(&s->v->board->counted[at - 1].cells[cell]));
+        }
+    }
+}
+
+/* ---- Families ---- */
+
+/* `row` is NULL for a family of an earlier build. */
+static void scrape_family(const struct scrape *s, uint32_t number, const struct metrics_row *row)
+{
+    const struct metrics_family *family = &s->catalog->families[number];
+
+    exposition_family(s->e, family->name, family->type, row == NULL ? family->help : row->help);
+    for (uint32_t i = METRICS_NOWHERE + 1; i < s->series_count; i++) {
+        const struct metrics_series *series = &s->catalog->series[i];
+
+        if (series->family != number) continue;
+        if (row != NULL && row->type == METRICS_GAUGE && row->by == METRICS_BY_WORKER) {
+            scrape_worker_gauge(s, row, series->cell);
+        } else if (series->shown_with == METRICS_ALWAYS || s->has_counted[series->shown_with % METRICS_SERIES_MAX]) {
+            scrape_series(s, family, series);
+        }
+    }
+}
+
+static void scrape_row(const struct scrape *s, const struct metrics_row *row)
+{
+    if (row->worker_member != 0) {
+        exposition_family(s->e, row->name, metrics_type_name(row->type), row->help);
+        scrape_worker_gauge(s, row, 0);
+        return;
+    }
+    for (uint32_t i = 0; i < s->family_count; i++) {
+        if (metrics_family_is(&s->catalog->families[i], row)) {
+            scrape_family(s, i, row);
+            return;
+        }
+    }
+}
+
+static bool scrape_has_row(const struct scrape *s, const char *name)
+{
+    for (size_t t = 0; t < countof(s->tables); t++) {
+        for (size_t i = 0; i < s->tables[t]->count; i++) {
+            if (strcmp(s->tables[t]->rows[i].name, name) == 0) return true;
+        }
+    }
+    for (size_t i = 0; i < admin_gauge_count; i++) {
+        if (strcmp(admin_gauges[i].row.name, name) == 0) return true;
     }
     return false;
 }
 
-static void metrics_label_request(struct exposition *e, const struct metrics_name *name)
+/* A name may be there more than once, of builds that meant different things by it. */
+static bool scrape_is_named_later(const struct scrape *s, uint32_t number)
 {
-    exposition_label(e, "method", name->method);
-    exposition_label(e, "route", name->route);
+    for (uint32_t i = number + 1; i < s->family_count; i++) {
+        if (strcmp(s->catalog->families[i].name, s->catalog->families[number].name) == 0) return true;
+    }
+    return false;
 }
 
-static void metrics_requests(struct exposition *e, const struct view *v)
+/* What this build does not count stays as it was counted, so that it does not fall; an old gauge says nothing. */
+static void scrape_earlier(const struct scrape *s)
 {
-    struct metrics_request_sum sum;
+    for (uint32_t i = 0; i < s->family_count; i++) {
+        const struct metrics_family *family = &s->catalog->families[i];
 
-    for (uint32_t row = 0; metrics_next_request(v, &row, &sum); row++) {
-        for (unsigned c = 0; c < METRICS_CLASSES; c++) {
-            exposition_sample(e, "");
-            metrics_label_request(e, sum.name);
-            exposition_label(e, "status_class", metrics_class_name(c));
-            exposition_u64(e, sum.by_class[c]);
+        if (scrape_is(family, METRICS_GAUGE) || scrape_has_row(s, family->name) || scrape_is_named_later(s, i))
+            continue;
+        scrape_family(s, i, NULL);
+    }
+}
+
+static uint32_t scrape_count(const _Atomic uint32_t *count, uint32_t max)
+{
+    const uint32_t now = atomic_load_explicit(count, memory_order_acquire);
+
+    return now < max ? now : max;
+}
+
+static void scrape_look_for_counted(struct scrape *s)
+{
+    for (uint32_t i = METRICS_NOWHERE + 1; i < s->series_count; i++) {
+        const struct metrics_series *series = &s->catalog->series[i];
+
+        if (series->shown_with == METRICS_ALWAYS || s->has_counted[series->shown_with % METRICS_SERIES_MAX]) continue;
+        if (scrape_is(&s->catalog->families[series->family % METRICS_FAMILIES_MAX], METRICS_COUNTER) &&
+            scrape_sum(s, series->cell) > 0) {
+            s->has_counted[series->shown_with % METRICS_SERIES_MAX] = true;
         }
     }
 }
 
-/* `offset` is the histogram's in struct metrics_worker; `name` may be NULL. */
-static void metrics_histogram(struct exposition *e, const struct view *v, size_t offset,
-                              const struct metrics_name *name)
+void admin_metrics_text(const struct admin_metrics *metrics, const struct scoreboard *board, struct buf *out)
 {
-    char bound[EXPOSITION_SECONDS_BYTES] = "+Inf";
-    uint64_t sum_ns = metrics_sum(v, offset + offsetof(struct metrics_histogram, sum_ns));
-    uint64_t count = 0;
-
-    for (unsigned b = 0; b < METRICS_BUCKETS; b++) {
-        count += metrics_sum(v, offset + offsetof(struct metrics_histogram, bucket) + b * sizeof(uint64_t));
-        if (b < METRICS_BUCKETS - 1) {
-            exposition_format_seconds(metrics_bounds_ns[b], bound);
-        } else {
-            snprintf(bound, sizeof(bound), "+Inf");
-        }
-        exposition_sample(e, "_bucket");
-        if (name != NULL) metrics_label_request(e, name);
-        exposition_label(e, "le", bound);
-        exposition_u64(e, count);
-    }
-    exposition_sample(e, "_sum");
-    if (name != NULL) metrics_label_request(e, name);
-    exposition_seconds(e, sum_ns);
-    exposition_sample(e, "_count");
-    if (name != NULL) metrics_label_request(e, name);
-    exposition_u64(e, count);
-}
-
-static void metrics_durations(struct exposition *e, const struct view *v)
-{
-    struct metrics_request_sum sum;
-
-    for (uint32_t row = 0; metrics_next_request(v, &row, &sum); row++) {
-        metrics_histogram(e, v, offsetof(struct metrics_worker, rows[row].duration), sum.name);
-    }
-}
-
-static void metrics_received(struct exposition *e, const struct view *v)
-{
-    metrics_one(e, METRICS_SUM(v, received_bytes));
-}
-
-static void metrics_sent(struct exposition *e, const struct view *v)
-{
-    metrics_one(e, METRICS_SUM(v, sent_bytes));
-}
-
-static void metrics_accepted(struct exposition *e, const struct view *v)
-{
-    metrics_one(e, METRICS_SUM(v, accepted));
-}
-
-/* ---- Gauges of each worker ---- */
-
-/* Of a cell that every worker has, given as its offset in struct scoreboard_worker. */
-static void metrics_gauge(struct exposition *e, const struct view *v, size_t offset)
-{
-    const struct scoreboard_worker *w;
-    char label[16];
-
-    for (uint32_t at = 0; (w = metrics_next(v, &at, label)) != NULL;) {
-        const char *cells = (const char *)w;
-
-        metrics_one_labelled(e, "worker", label, *(const _Atomic uint32_t *)(const void *)(cells + offset));
-    }
-}
-
-static void metrics_connections(struct exposition *e, const struct view *v)
-{
-    metrics_gauge(e, v, offsetof(struct scoreboard_worker, connections));
-}
-
-static void metrics_in_flight(struct exposition *e, const struct view *v)
-{
-    metrics_gauge(e, v, offsetof(struct scoreboard_worker, in_flight));
-}
-
-static void metrics_queue_depth(struct exposition *e, const struct view *v)
-{
-    metrics_gauge(e, v, offsetof(struct scoreboard_worker, queue_depth));
-}
-
-static void metrics_heartbeat(struct exposition *e, const struct view *v)
-{
-    const struct scoreboard_worker *w;
-    char label[16];
-
-    for (uint32_t at = 0; (w = metrics_next(v, &at, label)) != NULL;) {
-        uint64_t beat_ms = w->heartbeat_ms;
-
-        exposition_sample(e, "");
-        exposition_label(e, "worker", label);
-        exposition_seconds(e, v->now_ms > beat_ms ? (v->now_ms - beat_ms) * 1000000U : 0);
-    }
-}
-
-static void metrics_memory_of(struct exposition *e, const char *role, const char *worker, pid_t pid)
-{
-    uint64_t bytes = process_resident_bytes(pid);
-
-    if (bytes == 0) return; /* it has just ended */
-    exposition_sample(e, "");
-    exposition_label(e, "role", role);
-    exposition_label(e, "worker", worker);
-    exposition_u64(e, bytes);
-}
-
-static void metrics_memory(struct exposition *e, const struct view *v)
-{
-    const struct scoreboard_worker *w;
-    char label[16];
-
-    metrics_memory_of(e, "master", "", v->board->master_pid);
-    metrics_memory_of(e, "admin", "", getpid());
-    for (uint32_t at = 0; (w = metrics_next(v, &at, label)) != NULL;) metrics_memory_of(e, "worker", label, w->pid);
-}
-
-/* ---- The database ---- */
-
-static void metrics_database_state(struct exposition *e, const struct view *v)
-{
-    const struct scoreboard_worker *w;
-    char label[16];
-
-    for (uint32_t at = 0; (w = metrics_next(v, &at, label)) != NULL;) {
-        uint32_t now = w->database;
-
-        for (uint32_t state = 0; state < SCOREBOARD_DATABASE_COUNT; state++) {
-            exposition_sample(e, "");
-            exposition_label(e, "worker", label);
-            exposition_label(e, "state", scoreboard_database_name((enum scoreboard_database)state));
-            exposition_u64(e, now == state);
-        }
-    }
-}
-
-static void metrics_queries(struct exposition *e, const struct view *v)
-{
-    const struct metrics_catalog *catalog = &v->board->metrics.outcomes;
-    uint32_t count = atomic_load_explicit(&catalog->count, memory_order_acquire);
-
-    for (uint32_t i = 0; i < count && i < METRICS_OUTCOMES_MAX; i++) {
-        uint64_t sum = METRICS_SUM(v, outcomes[i]);
-
-        if (i != METRICS_OTHER || sum > 0) metrics_one_labelled(e, "outcome", catalog->names[i].route, sum);
-    }
-}
-
-static void metrics_query_duration(struct exposition *e, const struct view *v)
-{
-    metrics_histogram(e, v, offsetof(struct metrics_worker, queries), NULL);
-}
-
-static void metrics_reconnects(struct exposition *e, const struct view *v)
-{
-    metrics_one(e, METRICS_SUM(v, reconnects));
-}
-
-static void metrics_pending(struct exposition *e, const struct view *v)
-{
-    const struct scoreboard_worker *w;
-    uint32_t most = 0;
-    char label[16];
-
-    for (uint32_t at = 0; (w = metrics_next(v, &at, label)) != NULL;) {
-        uint32_t pending = w->migrations_pending;
-
-        if (pending > most) most = pending;
-    }
-    metrics_one(e, most);
-}
-
-/* ---- The service ---- */
-
-static void metrics_workers(struct exposition *e, const struct view *v)
-{
-    uint64_t counts[SCOREBOARD_WORKER_STATE_COUNT] = {0};
-    const struct scoreboard_worker *w;
-    char label[16];
-
-    for (uint32_t at = 0; (w = metrics_next(v, &at, label)) != NULL;) {
-        uint32_t state = w->state;
-
-        if (state < SCOREBOARD_WORKER_STATE_COUNT) counts[state]++;
-    }
-    for (uint32_t state = 0; state < SCOREBOARD_WORKER_STATE_COUNT; state++) {
-        metrics_one_labelled(e, "state", scoreboard_worker_name((enum scoreboard_worker_state)state), counts[state]);
-    }
-}
-
-static void metrics_desired(struct exposition *e, const struct view *v)
-{
-    metrics_one(e, v->board->metrics.master.workers_desired);
-}
-
-static void metrics_restarts(struct exposition *e, const struct view *v)
-{
-    for (unsigned cause = 0; cause < METRICS_CAUSE_COUNT; cause++) {
-        metrics_one_labelled(e, "cause", metrics_cause_name((enum metrics_cause)cause),
-                             metrics_get(&v->board->metrics.master.restarts[cause]));
-    }
-}
-
-static void metrics_health(struct exposition *e, const struct view *v)
-{
-    enum scoreboard_health now = scoreboard_health(v->board);
-
-    for (unsigned health = 0; health < SCOREBOARD_HEALTH_COUNT; health++) {
-        metrics_one_labelled(e, "status", scoreboard_health_name((enum scoreboard_health)health), now == health);
-    }
-}
-
-static void metrics_reloads(struct exposition *e, const struct view *v)
-{
-    metrics_one_labelled(e, "verdict", scoreboard_reload_name(SCOREBOARD_RELOAD_SUCCEEDED),
-                         metrics_get(&v->board->metrics.master.reloads_succeeded));
-    metrics_one_labelled(e, "verdict", scoreboard_reload_name(SCOREBOARD_RELOAD_FAILED),
-                         metrics_get(&v->board->metrics.master.reloads_failed));
-}
-
-static void metrics_reload_success(struct exposition *e, const struct view *v)
-{
-    metrics_one(e, !v->board->metrics.master.last_reload_failed);
-}
-
-static void metrics_reload_time(struct exposition *e, const struct view *v)
-{
-    exposition_sample(e, "");
-    exposition_seconds(e, metrics_get(&v->board->metrics.master.last_reload_wall_us) * 1000U);
-}
-
-static void metrics_start_time(struct exposition *e, const struct view *v)
-{
-    exposition_sample(e, "");
-    exposition_seconds(e, metrics_get(&v->board->metrics.master.started_wall_us) * 1000U);
-}
-
-static void metrics_generation(struct exposition *e, const struct view *v)
-{
-    metrics_one(e, v->board->generation);
-}
-
-static void metrics_build(struct exposition *e, const struct view *v)
-{
-    metrics_one_labelled(e, "version", v->story.version, 1);
-}
-
-/* ---- All of them ---- */
-
-static const struct metric {
-    const char *name;
-    const char *type;
-    const char *help;
-    void (*add)(struct exposition *e, const struct view *v);
-} metrics_table[] = {
-    {"stratslabd_build_info", "gauge", "The running build; always 1.", metrics_build},
-    {"stratslabd_start_time_seconds", "gauge", "When the master started, in seconds since 1970; a reload leaves it.",
-     metrics_start_time},
-    {"stratslabd_generation", "gauge",
-     "Generation of the running code: 1, and one more with each reload that got as far.", metrics_generation},
-    {"stratslabd_health", "gauge", "What /health says: 1 for the status that holds, 0 for the others.", metrics_health},
-    {"stratslabd_reloads_total", "counter", "Reloads by their verdict.", metrics_reloads},
-    {"stratslabd_last_reload_successful", "gauge", "Whether the last reload succeeded; 1 where there was none.",
-     metrics_reload_success},
-    {"stratslabd_last_reload_timestamp_seconds", "gauge",
-     "When the last reload's verdict came, in seconds since 1970; the start where there was none.",
-     metrics_reload_time},
-    {"stratslabd_workers", "gauge", "Worker processes by state.", metrics_workers},
-    {"stratslabd_workers_desired", "gauge", "Workers that there should be.", metrics_desired},
-    {"stratslabd_worker_restarts_total", "counter", "Workers that ended and were replaced, by cause.",
-     metrics_restarts},
-    {"stratslabd_worker_heartbeat_age_seconds", "gauge",
-     "Time since the worker's event loop last turned; it turns once a second at least.", metrics_heartbeat},
-    {"stratslabd_resident_memory_bytes", "gauge", "Resident memory of each process.", metrics_memory},
-    {"stratslabd_http_requests_total", "counter", "Requests by route, method and class of the answer's status.",
-     metrics_requests},
-    {"stratslabd_http_request_duration_seconds", "histogram",
-     "Time from a request's first byte to its answer, ready to be sent.", metrics_durations},
-    {"stratslabd_http_requests_in_flight", "gauge", "Requests begun and not yet answered.", metrics_in_flight},
-    {"stratslabd_http_connections", "gauge", "Open connections.", metrics_connections},
-    {"stratslabd_http_connections_accepted_total", "counter", "Connections accepted.", metrics_accepted},
-    {"stratslabd_http_received_bytes_total", "counter", "Bytes received from clients, heads included.",
-     metrics_received},
-    {"stratslabd_http_sent_bytes_total", "counter", "Bytes taken by clients, heads included.", metrics_sent},
-    {"stratslabd_database_state", "gauge",
-     "The worker's connection to the database: 1 for the state that holds, 0 for the others.", metrics_database_state},
-    {"stratslabd_database_queue_depth", "gauge", "Queries that wait or are under way.", metrics_queue_depth},
-    {"stratslabd_database_queries_total", "counter", "Queries by outcome.", metrics_queries},
-    {"stratslabd_database_query_duration_seconds", "histogram",
-     "Time from a query's submission, its wait in the queue included, to its result.", metrics_query_duration},
-    {"stratslabd_database_reconnects_total", "counter", "Connections to the database made anew after a loss.",
-     metrics_reconnects},
-    {"stratslabd_migrations_pending", "gauge",
-     "Migrations that this build knows and the database lacks, as a worker last saw.", metrics_pending},
-};
-
-void admin_metrics_text(const struct scoreboard *board, struct buf *out)
-{
-    struct exposition e = {.out = out};
-    struct view v = {.board = board, .places = board->workers, .now_ms = clock_monotonic_ms()};
+    struct exposition e = {.out = out, .prefix = metrics->program};
+    struct gauge_view v = {.board = board, .places = board->workers, .now_ms = clock_monotonic_ms()};
+    struct scrape s = {
+        .e = &e,
+        .v = &v,
+        .catalog = &board->metrics.catalog,
+        .tables = {&metrics_master_table, metrics->counted},
+        .family_count = scrape_count(&board->metrics.catalog.family_count, METRICS_FAMILIES_MAX),
+        .series_count = scrape_count(&board->metrics.catalog.series_count, METRICS_SERIES_MAX),
+    };
 
     scoreboard_hear(board, &v.story);
     if (v.places > SCOREBOARD_WORKERS_MAX) v.places = SCOREBOARD_WORKERS_MAX;
-    for (size_t i = 0; i < countof(metrics_table); i++) {
-        exposition_family(&e, metrics_table[i].name, metrics_table[i].type, metrics_table[i].help);
-        metrics_table[i].add(&e, &v);
+    scrape_look_for_counted(&s);
+    for (size_t i = 0; i < admin_gauge_count; i++) {
+        const struct metrics_row *row = &admin_gauges[i].row;
+
+        exposition_family(&e, row->name, metrics_type_name(row->type), row->help);
+        admin_gauges[i].add(&e, &v);
     }
+    for (size_t t = 0; t < countof(s.tables); t++) {
+        for (size_t i = 0; i < s.tables[t]->count; i++) scrape_row(&s, &s.tables[t]->rows[i]);
+    }
+    scrape_earlier(&s);
 }

@@ -32,10 +32,10 @@ enum { SERVE_KILL_GRACE_MS = 2000 };
 
 struct serve {
     const struct command_context *context;
-    struct buf schema_versions;    /* a text[] literal */
-    struct buf settings;           /* as conf_export writes them */
-    struct metrics_name *requests; /* what workers count them under */
-    size_t request_count;
+    struct buf schema_versions; /* a text[] literal */
+    struct buf settings;        /* as conf_export writes them */
+    struct count_name *names;   /* what workers count requests under */
+    size_t name_count;
     struct api_docs *docs; /* NULL: there is no Swagger UI */
     /* argv of the next image, of its preflight, and of its migration */
     char **args;
@@ -103,9 +103,16 @@ static int serve_init_names(struct serve *serve, struct error *err)
     if (api_new(&options, &api, err) != 0) return -1;
     const struct http_route *const *routes = api_routes(api, &count);
 
-    serve->requests = count_names(routes, count, &serve->request_count);
+    serve->names = count_names(routes, count, &serve->name_count);
     api_free(api);
     return 0;
+}
+
+static unsigned serve_learn_metrics(void *ctx, struct metrics *metrics)
+{
+    const struct serve *serve = ctx;
+
+    return count_learn(metrics, serve->names, serve->name_count);
 }
 
 static int serve_migrate(const struct master_child *child)
@@ -138,6 +145,7 @@ static int serve_admin(const struct master_child *child)
         .program = "stratslabd",
         .http_limits = &serve->context->conf->http,
         .place = &place,
+        .metrics = {.program = "stratslabd", .counted = &count_table},
     });
 }
 
@@ -171,8 +179,6 @@ static int serve_configure_log(const struct conf *conf, struct error *err)
 static struct master_options serve_roles(struct serve *serve)
 {
     const struct conf *conf = serve->context->conf;
-    size_t outcome_count;
-    const char *const *outcomes = count_outcomes(&outcome_count);
 
     return (struct master_options){
         .name = "stratslabd",
@@ -196,10 +202,7 @@ static struct master_options serve_roles(struct serve *serve)
                 .timeout_setting = "STRATSLAB_RELOAD_TIMEOUT",
             },
         .settings = buf_slice(&serve->settings),
-        .requests = serve->requests,
-        .request_count = serve->request_count,
-        .outcomes = outcomes,
-        .outcome_count = outcome_count,
+        .learn_metrics = serve_learn_metrics,
         .resume_fd = serve->context->resume_fd,
         .roles =
             {
@@ -284,7 +287,7 @@ static int serve_run(const struct command_context *context)
     api_docs_free(serve.docs);
     buf_clear(&serve.schema_versions);
     buf_clear(&serve.settings);
-    free(serve.requests);
+    free(serve.names);
     serve_args_free(serve.args);
     serve_args_free(serve.preflight_args);
     serve_args_free(serve.migrate_args);

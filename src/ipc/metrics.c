@@ -1,91 +1,212 @@
 #include "ipc/metrics.h"
 
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "base/attr.h"
 
-#define US(n) (1000ULL * (n))
-#define MS(n) (1000000ULL * (n))
-
-/* From an answer out of memory (under 100 µs) over a query (1 ms) to the time-outs (seconds): two or three a decade. */
-const uint64_t metrics_bounds_ns[METRICS_BUCKETS - 1] = {
-    US(100), US(250), US(500), MS(1),   US(2500), MS(5),    MS(10),   MS(25),
-    MS(50),  MS(100), MS(250), MS(500), MS(1000), MS(2500), MS(5000), MS(10000),
+static const char *const metrics_type_names[METRICS_TYPE_COUNT] = {
+    [METRICS_COUNTER] = "counter",
+    [METRICS_GAUGE] = "gauge",
+    [METRICS_HISTOGRAM] = "histogram",
 };
 
-static const char *const metrics_class_names[METRICS_CLASSES] = {"none", "2xx", "3xx", "4xx", "5xx"};
-
-static const struct {
-    const char *name;
-    int signo; /* 0: none */
-} metrics_causes[METRICS_CAUSE_COUNT] = {
-    [METRICS_CAUSE_SIGSEGV] = {"SIGSEGV", SIGSEGV},
-    [METRICS_CAUSE_SIGABRT] = {"SIGABRT", SIGABRT},
-    [METRICS_CAUSE_SIGBUS] = {"SIGBUS", SIGBUS},
-    [METRICS_CAUSE_SIGFPE] = {"SIGFPE", SIGFPE},
-    [METRICS_CAUSE_SIGILL] = {"SIGILL", SIGILL},
-    [METRICS_CAUSE_SIGKILL] = {"SIGKILL", SIGKILL},
-    [METRICS_CAUSE_SIGNAL] = {"signal", 0},
-    [METRICS_CAUSE_HANG] = {"hang", 0},
-    [METRICS_CAUSE_OUT_OF_MEMORY] = {"out_of_memory", 0},
-    [METRICS_CAUSE_EXIT] = {"exit", 0},
-    [METRICS_CAUSE_RECYCLED] = {"recycled", 0},
+static const char *const metrics_unit_names[METRICS_UNIT_COUNT] = {
+    [METRICS_COUNT] = "count",
+    [METRICS_BYTES] = "bytes",
+    [METRICS_SECONDS] = "seconds",
 };
 
-const char *metrics_class_name(unsigned class)
+static const char *const metrics_by_names[METRICS_BY_COUNT] = {
+    [METRICS_BY_WORKER] = "worker",
+    [METRICS_BY_MASTER] = "master",
+    [METRICS_BY_ADMIN] = "admin",
+};
+
+const char *metrics_type_name(enum metrics_type type)
 {
-    return metrics_class_names[class];
+    return metrics_type_names[type];
 }
 
-const char *metrics_cause_name(enum metrics_cause cause)
+const char *metrics_unit_name(enum metrics_unit unit)
 {
-    return metrics_causes[cause].name;
+    return metrics_unit_names[unit];
 }
 
-enum metrics_cause metrics_cause_of_signal(int signo)
+const char *metrics_by_name(enum metrics_by by)
 {
-    for (unsigned i = 0; i < METRICS_CAUSE_COUNT; i++) {
-        if (metrics_causes[i].signo == signo) return (enum metrics_cause)i;
+    return metrics_by_names[by];
+}
+
+/* ---- Labels ---- */
+
+static void metrics_labels_add(struct metrics_labels *labels, char c)
+{
+    if (labels->len + 1 < sizeof(labels->text)) labels->text[labels->len] = c;
+    labels->len++;
+}
+
+static void metrics_labels_add_text(struct metrics_labels *labels, const char *text)
+{
+    while (*text != '\0') metrics_labels_add(labels, *text++);
+}
+
+/* Prometheus documentation, "Exposition formats": a label's value has \\, \" and \n. */
+void metrics_label(struct metrics_labels *labels, const char *name, const char *value)
+{
+    if (labels->len > 0) metrics_labels_add(labels, ',');
+    metrics_labels_add_text(labels, name);
+    metrics_labels_add_text(labels, "=\"");
+    for (; *value != '\0'; value++) {
+        if (*value == '\\' || *value == '"' || *value == '\n') metrics_labels_add(labels, '\\');
+        metrics_labels_add(labels, *value == '\n' ? 'n' : *value);
     }
-    return METRICS_CAUSE_SIGNAL;
+    metrics_labels_add(labels, '"');
 }
 
-static void metrics_name_set(struct metrics_name *name, const char *method, const char *route)
+/* ---- Form ---- */
+
+FORM_FUNCTION(metrics_family, METRICS_FAMILY_FORM)
+FORM_FUNCTION(metrics_series, METRICS_SERIES_FORM)
+FORM_FUNCTION(metrics_catalog, METRICS_CATALOG_FORM)
+FORM_FUNCTION(metrics_worker, METRICS_WORKER_FORM)
+
+uint64_t metrics_form(uint64_t form)
 {
-    snprintf(name->method, sizeof(name->method), "%s", method);
-    snprintf(name->route, sizeof(name->route), "%s", route);
+    form = metrics_worker_form(metrics_catalog_form(metrics_series_form(metrics_family_form(form))));
+    form = form_mix_number(form, sizeof(struct metrics));
+    METRICS_FORM(FORM_MIX_MEMBER, struct metrics)
+    return form;
 }
 
-unsigned metrics_find(const struct metrics_catalog *catalog, const char *method, const char *route)
+/* ---- Catalog ---- */
+
+uint32_t metrics_family_cells(const struct metrics_family *family)
 {
-    uint32_t count = atomic_load_explicit(&catalog->count, memory_order_acquire);
-    struct metrics_name name = {.method = ""};
+    if (strcmp(family->type, metrics_type_names[METRICS_HISTOGRAM]) != 0) return 1;
+    return family->bound_count < METRICS_BOUNDS_MAX ? family->bound_count + 2 : METRICS_BOUNDS_MAX + 2;
+}
 
-    metrics_name_set(&name, method, route);
-    for (uint32_t i = METRICS_OTHER + 1; i < count && i < METRICS_NAMES_MAX; i++) {
-        const struct metrics_name *at = &catalog->names[i];
+bool metrics_family_is(const struct metrics_family *family, const struct metrics_row *row)
+{
+    const unsigned bounds = row->bounds == NULL ? 0 : row->bounds->count;
 
-        if (strcmp(at->method, name.method) == 0 && strcmp(at->route, name.route) == 0) return i;
+    return strcmp(family->name, row->name) == 0 && strcmp(family->type, metrics_type_names[row->type]) == 0 &&
+           strcmp(family->unit, metrics_unit_names[row->unit]) == 0 && family->bound_count == bounds &&
+           (bounds == 0 || memcmp(family->bounds, row->bounds->at, bounds * sizeof(uint64_t)) == 0);
+}
+
+static uint32_t metrics_find_family(const struct metrics_catalog *catalog, const struct metrics_row *row)
+{
+    const uint32_t count = atomic_load_explicit(&catalog->family_count, memory_order_acquire);
+    uint32_t at = 0;
+
+    while (at < count && at < METRICS_FAMILIES_MAX && !metrics_family_is(&catalog->families[at], row)) at++;
+    return at < count ? at : METRICS_FAMILIES_MAX;
+}
+
+/* METRICS_FAMILIES_MAX if there is no room. */
+static uint32_t metrics_learn_family(struct metrics_catalog *catalog, const struct metrics_row *row)
+{
+    const uint32_t count = catalog->family_count;
+    const uint32_t found = metrics_find_family(catalog, row);
+
+    if (found < METRICS_FAMILIES_MAX || count >= METRICS_FAMILIES_MAX) return found;
+    struct metrics_family *family = &catalog->families[count];
+
+    if (strlen(row->name) >= sizeof(family->name)) return METRICS_FAMILIES_MAX;
+    *family = (struct metrics_family){.bound_count = 0};
+    if (row->bounds != NULL) {
+        family->bound_count = row->bounds->count;
+        memcpy(family->bounds, row->bounds->at, sizeof(family->bounds));
     }
-    return METRICS_OTHER;
+    snprintf(family->name, sizeof(family->name), "%s", row->name);
+    snprintf(family->type, sizeof(family->type), "%s", metrics_type_names[row->type]);
+    snprintf(family->unit, sizeof(family->unit), "%s", metrics_unit_names[row->unit]);
+    snprintf(family->help, sizeof(family->help), "%s", row->help);
+    atomic_store_explicit(&catalog->family_count, count + 1, memory_order_release);
+    return count;
 }
 
-static uint32_t metrics_append(struct metrics_catalog *catalog, const char *method, const char *route)
+static uint64_t metrics_hash(uint32_t family, const char *labels)
 {
-    uint32_t at = catalog->count;
+    return form_mix_text(form_mix_number(FORM_BEGIN, family), labels);
+}
 
-    metrics_name_set(&catalog->names[at], method, route);
-    atomic_store_explicit(&catalog->count, at + 1, memory_order_release);
+static uint32_t metrics_find_series(const struct metrics_catalog *catalog, uint32_t family, const char *labels)
+{
+    const uint32_t count = atomic_load_explicit(&catalog->series_count, memory_order_acquire);
+    const uint64_t hash = metrics_hash(family, labels);
+
+    for (uint32_t i = METRICS_NOWHERE + 1; i < count && i < METRICS_SERIES_MAX; i++) {
+        const struct metrics_series *series = &catalog->series[i];
+
+        if (series->hash == hash && series->family == family && strcmp(series->labels, labels) == 0) return i;
+    }
+    return METRICS_NOWHERE;
+}
+
+static const char *metrics_labels_text(const struct metrics_labels *labels)
+{
+    return labels == NULL ? "" : labels->text;
+}
+
+static bool metrics_labels_fit(const struct metrics_labels *labels)
+{
+    return labels == NULL || labels->len < sizeof(labels->text);
+}
+
+uint32_t metrics_find(const struct metrics *metrics, const struct metrics_row *row, const struct metrics_labels *labels)
+{
+    const struct metrics_catalog *catalog = &metrics->catalog;
+    const uint32_t family = metrics_find_family(catalog, row);
+
+    if (family >= METRICS_FAMILIES_MAX || !metrics_labels_fit(labels)) return METRICS_NOWHERE;
+    return metrics_find_series(catalog, family, metrics_labels_text(labels));
+}
+
+uint32_t metrics_learn(struct metrics *metrics, const struct metrics_row *row, const struct metrics_labels *labels,
+                       uint32_t shown_with)
+{
+    struct metrics_catalog *catalog = &metrics->catalog;
+
+    if (!metrics_labels_fit(labels)) return METRICS_NOWHERE;
+    if (catalog->series_count == 0) {
+        catalog->cell_count = METRICS_NOWHERE_CELLS;
+        catalog->series_count = METRICS_NOWHERE + 1;
+    }
+    const uint32_t family = metrics_learn_family(catalog, row);
+
+    if (family >= METRICS_FAMILIES_MAX) return METRICS_NOWHERE;
+    const uint32_t found = metrics_find_series(catalog, family, metrics_labels_text(labels));
+    const uint32_t cells = metrics_family_cells(&catalog->families[family]);
+    const uint32_t at = catalog->series_count;
+
+    if (found != METRICS_NOWHERE) return found;
+    if (at >= METRICS_SERIES_MAX || catalog->cell_count + cells > METRICS_CELLS_MAX) return METRICS_NOWHERE;
+    struct metrics_series *series = &catalog->series[at];
+
+    *series = (struct metrics_series){
+        .hash = metrics_hash(family, metrics_labels_text(labels)),
+        .family = family,
+        .cell = catalog->cell_count,
+        .shown_with = shown_with == METRICS_ONCE_COUNTED ? at : shown_with,
+    };
+    snprintf(series->labels, sizeof(series->labels), "%s", metrics_labels_text(labels));
+    catalog->cell_count += cells;
+    atomic_store_explicit(&catalog->series_count, at + 1, memory_order_release);
     return at;
 }
 
-unsigned metrics_learn(struct metrics_catalog *catalog, unsigned max, const char *method, const char *route)
+unsigned metrics_learn_table(struct metrics *metrics, const struct metrics_table *table)
 {
-    if (catalog->count == 0) metrics_append(catalog, "other", "other");
-    unsigned at = metrics_find(catalog, method, route);
+    unsigned missed = 0;
 
-    if (at != METRICS_OTHER || catalog->count >= max || catalog->count >= METRICS_NAMES_MAX) return at;
-    return metrics_append(catalog, method, route);
+    for (size_t i = 0; i < table->count; i++) {
+        const struct metrics_row *row = &table->rows[i];
+
+        if (row->labels != NULL || !metrics_has_cells(row)) continue;
+        missed += metrics_learn(metrics, row, NULL, METRICS_ALWAYS) == METRICS_NOWHERE;
+    }
+    return missed;
 }

@@ -1,122 +1,180 @@
 /*
- * What is counted, in shared memory: part of the scoreboard, so it lives as long as the master and outlives every child
- * and every re-exec. A worker counts in the cells of its place and goes on from what its predecessor left there, so
- * sums over all places never fall. Each cell has one writer, which adds without a locked instruction; the admin process
- * only reads.
+ * Cells by name: what is counted, in shared memory. It is part of the scoreboard, so it lives as long as the master and
+ * outlives every child and every re-exec.
  *
- * What a row counts is said by the catalog beside it, not by its number: the next executable may have other routes, and
- * its workers and the old ones count side by side in a reload. A name once learned keeps its row.
+ * A program says what it counts in rows (struct metrics_row). A row and its labels make a series; the catalog says
+ * which cells belong to a series, the same ones in the master's place and in each worker's. Each cell has one writer,
+ * which adds without a locked instruction; a worker goes on from what its predecessor left in its place, so sums over
+ * all places never fall. The admin process only reads.
+ *
+ * The master writes a series into the catalog before it starts those who count it, and it stays there, unchanged: the
+ * next executable may have other rows, in another order, and its workers and the old ones count side by side in a
+ * reload. Two rows share cells only if their names, types, units and bounds are equal; a histogram with other bounds is
+ * another one, and begins at zero.
  */
 #ifndef IPC_METRICS_H
 #define IPC_METRICS_H
 
 #include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
+#include "ipc/form.h"
+
 enum {
-    METRICS_NAMES_MAX = 160, /* of a catalog */
-    METRICS_METHOD_BYTES = 12,
-    METRICS_ROUTE_BYTES = 84,
-    METRICS_BUCKETS = 17, /* the last one has no bound */
-    METRICS_CLASSES = 5,
-    METRICS_OUTCOMES_MAX = 32,
+    METRICS_FAMILIES_MAX = 96,
+    METRICS_SERIES_MAX = 1152,
+    METRICS_CELLS_MAX = 4096, /* of a place */
+    METRICS_BOUNDS_MAX = 24,
+    METRICS_NAME_BYTES = 64,
+    METRICS_HELP_BYTES = 160,
+    METRICS_LABELS_BYTES = 160,
 };
 
-/* Upper bounds of all buckets but the last, in nanoseconds. Whoever changes them raises MASTER_STATE_VERSION: counts
- * made with other bounds must not go on in these cells. */
-extern const uint64_t metrics_bounds_ns[METRICS_BUCKETS - 1];
+/* ---- Labels: method="GET",route="/x", as Prometheus' text has them ---- */
 
-struct metrics_histogram {
-    _Atomic uint64_t bucket[METRICS_BUCKETS]; /* not cumulative */
-    _Atomic uint64_t sum_ns;
+struct metrics_labels {
+    size_t len; /* may be more than there is room for; such labels are in no catalog */
+    char text[METRICS_LABELS_BYTES];
 };
 
-/* Requests of one name. */
+/* Adds one; all zero at first. A value may be any text: it is escaped here. */
+void metrics_label(struct metrics_labels *labels, const char *name, const char *value);
+
+/* ---- What a program says ---- */
+
+enum metrics_type {
+    METRICS_COUNTER,   /* only rises */
+    METRICS_GAUGE,     /* what there is now: one sample for each worker that lives, or the master's */
+    METRICS_HISTOGRAM, /* counts by bounds, and a sum; their cells lie in a row */
+    METRICS_TYPE_COUNT,
+};
+
+enum metrics_unit {
+    METRICS_COUNT,
+    METRICS_BYTES,
+    METRICS_SECONDS, /* its cells hold nanoseconds */
+    METRICS_UNIT_COUNT,
+};
+
+enum metrics_by {
+    METRICS_BY_WORKER,
+    METRICS_BY_MASTER,
+    METRICS_BY_ADMIN, /* nobody counts it: it is looked up at each scrape */
+    METRICS_BY_COUNT,
+};
+
+const char *metrics_type_name(enum metrics_type type); /* "counter", … */
+const char *metrics_unit_name(enum metrics_unit unit);
+const char *metrics_by_name(enum metrics_by by);
+
+/* Upper bounds of a histogram's buckets, rising; one more bucket has none. */
+struct metrics_bounds {
+    unsigned count;
+    uint64_t at[METRICS_BOUNDS_MAX];
+};
+
 struct metrics_row {
-    struct metrics_histogram duration;
-    _Atomic uint64_t by_class[METRICS_CLASSES]; /* see metrics_class */
+    const char *name; /* "http_requests_total": without the program's name, which /metrics puts before it */
+    enum metrics_type type;
+    enum metrics_unit unit;
+    enum metrics_by by;
+    const char *labels;                  /* names with spaces between them; NULL: none */
+    const char *help;                    /* one sentence */
+    const char *more;                    /* what docs/metrics.md says besides; NULL: nothing */
+    const struct metrics_bounds *bounds; /* of a histogram */
+    size_t worker_member; /* a worker's gauge that the scoreboard has: the offset of its uint32_t in struct
+                           * scoreboard_worker. 0: it has a cell */
 };
 
-/* One worker's, and its predecessors'. */
-struct metrics_worker {
-    _Alignas(64) _Atomic uint64_t received_bytes;
-    _Atomic uint64_t sent_bytes;
-    _Atomic uint64_t accepted; /* connections */
-    _Atomic uint64_t reconnects;
-    _Atomic uint64_t outcomes[METRICS_OUTCOMES_MAX]; /* of queries; by the number of its name in the catalog */
-    struct metrics_histogram queries;
-    struct metrics_row rows[METRICS_NAMES_MAX]; /* by the number of its name in the catalog */
+struct metrics_table {
+    const struct metrics_row *rows;
+    size_t count;
 };
 
-struct metrics_name {
-    char method[METRICS_METHOD_BYTES];
-    char route[METRICS_ROUTE_BYTES];
-};
+/* ---- The catalog ---- */
 
-/* Written by the master, before it starts those who count under the name; a name that is there never changes. The
- * first, METRICS_OTHER, is for whatever has no room of its own. */
-struct metrics_catalog {
-    _Atomic uint32_t count;
-    struct metrics_name names[METRICS_NAMES_MAX];
-};
+/* Types and units are written as words: the next executable may number them in another way. */
+#define METRICS_FAMILY_FORM(M, owner)          \
+    M(owner, char, name, [METRICS_NAME_BYTES]) \
+    M(owner, char, type, [16])                 \
+    M(owner, char, unit, [16])                 \
+    M(owner, char, help, [METRICS_HELP_BYTES]) \
+    M(owner, uint32_t, bound_count, )          \
+    M(owner, uint64_t, bounds, [METRICS_BOUNDS_MAX])
+FORM_STRUCT(metrics_family, METRICS_FAMILY_FORM);
 
-enum { METRICS_OTHER = 0 };
+#define METRICS_SERIES_FORM(M, owner)                       \
+    M(owner, uint64_t, hash, ) /* of family and labels */   \
+    M(owner, uint32_t, family, )                            \
+    M(owner, uint32_t, cell, ) /* the first of its cells */ \
+    M(owner, uint32_t, shown_with, )                        \
+    M(owner, char, labels, [METRICS_LABELS_BYTES])
+FORM_STRUCT(metrics_series, METRICS_SERIES_FORM);
 
-/* How a worker ended that another one follows. */
-enum metrics_cause {
-    METRICS_CAUSE_SIGSEGV,
-    METRICS_CAUSE_SIGABRT,
-    METRICS_CAUSE_SIGBUS,
-    METRICS_CAUSE_SIGFPE,
-    METRICS_CAUSE_SIGILL,
-    METRICS_CAUSE_SIGKILL,
-    METRICS_CAUSE_SIGNAL, /* another one */
-    METRICS_CAUSE_HANG,
-    METRICS_CAUSE_OUT_OF_MEMORY,
-    METRICS_CAUSE_EXIT,
-    METRICS_CAUSE_RECYCLED, /* by STRATSLAB_MAX_REQUESTS or STRATSLAB_MAX_MEMORY */
-    METRICS_CAUSE_COUNT,
-};
+#define METRICS_CATALOG_FORM(M, owner)                                \
+    M(owner, _Atomic uint32_t, family_count, )                        \
+    M(owner, _Atomic uint32_t, series_count, )                        \
+    M(owner, _Atomic uint32_t, cell_count, )                          \
+    M(owner, struct metrics_family, families, [METRICS_FAMILIES_MAX]) \
+    M(owner, struct metrics_series, series, [METRICS_SERIES_MAX])
+FORM_STRUCT(metrics_catalog, METRICS_CATALOG_FORM);
 
-const char *metrics_cause_name(enum metrics_cause cause); /* "SIGSEGV", "hang", … */
-/* The cause of a death by this signal. */
-enum metrics_cause metrics_cause_of_signal(int signo);
+/* The cells of a place. */
+#define METRICS_WORKER_FORM(M, owner) M(owner, _Alignas(64) _Atomic uint64_t, cells, [METRICS_CELLS_MAX])
+FORM_STRUCT(metrics_worker, METRICS_WORKER_FORM);
 
-/* What the master counts. */
-struct metrics_master {
-    _Atomic uint64_t started_wall_us; /* since 1970 */
-    _Atomic uint64_t restarts[METRICS_CAUSE_COUNT];
-    _Atomic uint64_t reloads_succeeded;
-    _Atomic uint64_t reloads_failed;
-    _Atomic uint64_t last_reload_wall_us; /* when its verdict came; the start where there was none */
-    _Atomic uint32_t last_reload_failed;
-    _Atomic uint32_t workers_desired;
-};
+#define METRICS_FORM(M, owner)                  \
+    M(owner, struct metrics_catalog, catalog, ) \
+    M(owner, struct metrics_worker, master, )
+FORM_STRUCT(metrics, METRICS_FORM);
 
-struct metrics {
-    struct metrics_master master;
-    struct metrics_catalog requests; /* by method and route */
-    struct metrics_catalog outcomes; /* of queries; the route is the outcome's name */
-};
+/* Goes on from a number with the form of all that is in this file. */
+uint64_t metrics_form(uint64_t form);
 
-/* The number of a name, which is made where it is new; METRICS_OTHER where the catalog holds `max` names. The master's.
- * Texts that are too long are cut. */
-unsigned metrics_learn(struct metrics_catalog *catalog, unsigned max, const char *method, const char *route);
-/* The number of a name; METRICS_OTHER where it is not there. */
-unsigned metrics_find(const struct metrics_catalog *catalog, const char *method, const char *route);
+/* Its cells are there, in each place, and nobody reads them: for what found no room. */
+enum { METRICS_NOWHERE = 0, METRICS_NOWHERE_CELLS = METRICS_BOUNDS_MAX + 2 };
 
-/* The class of a status: 0 where there was no answer, 1 for 2xx, … 4 for 5xx. */
-static inline unsigned metrics_class(unsigned status)
+/* When a series is shown: always, once it has counted something, or once another one has (by that one's number). */
+enum { METRICS_ALWAYS = 0, METRICS_ONCE_COUNTED = METRICS_SERIES_MAX };
+
+/* The master's. The series' number, which is made if it is new; METRICS_NOWHERE if there is no room. `labels` may be
+ * NULL. */
+uint32_t metrics_learn(struct metrics *metrics, const struct metrics_row *row, const struct metrics_labels *labels,
+                       uint32_t shown_with);
+/* Learns every row of the table that is counted in cells and has no labels; returns how many found no room. */
+unsigned metrics_learn_table(struct metrics *metrics, const struct metrics_table *table);
+/* METRICS_NOWHERE if it is not there. */
+uint32_t metrics_find(const struct metrics *metrics, const struct metrics_row *row,
+                      const struct metrics_labels *labels);
+
+/* The series' first cell in a place: of METRICS_NOWHERE one that nobody reads. */
+static inline _Atomic uint64_t *metrics_cells(const struct metrics *metrics, struct metrics_worker *place,
+                                              uint32_t series)
 {
-    return status < 200 ? 0 : status >= 500 ? 4 : status / 100 - 1;
+    return &place->cells[metrics->catalog.series[series].cell];
 }
 
-const char *metrics_class_name(unsigned class); /* "2xx"; "none" for 0 */
+static inline bool metrics_has_cells(const struct metrics_row *row)
+{
+    return row->by != METRICS_BY_ADMIN && row->worker_member == 0;
+}
 
-/* By the cell's only writer. */
+/* How many cells a series of the family has. */
+uint32_t metrics_family_cells(const struct metrics_family *family);
+bool metrics_family_is(const struct metrics_family *family, const struct metrics_row *row);
+
+/* ---- Counting, by the cell's only writer ---- */
+
 static inline void metrics_add(_Atomic uint64_t *cell, uint64_t more)
 {
     atomic_store_explicit(cell, atomic_load_explicit(cell, memory_order_relaxed) + more, memory_order_relaxed);
+}
+
+static inline void metrics_set(_Atomic uint64_t *cell, uint64_t value)
+{
+    atomic_store_explicit(cell, value, memory_order_relaxed);
 }
 
 static inline uint64_t metrics_get(const _Atomic uint64_t *cell)
@@ -124,14 +182,16 @@ static inline uint64_t metrics_get(const _Atomic uint64_t *cell)
     return atomic_load_explicit(cell, memory_order_relaxed);
 }
 
-/* By the histogram's only writer. Most durations are short, so the search begins there. */
-static inline void metrics_observe(struct metrics_histogram *histogram, uint64_t ns)
+/* `cells` are the histogram's: its buckets, not cumulative, and then the sum. Most values are small, so the search
+ * begins there. */
+static inline void metrics_observe(_Atomic uint64_t *cells, const struct metrics_bounds *bounds, uint64_t value)
 {
+    const unsigned count = bounds->count;
     unsigned at = 0;
 
-    while (at < METRICS_BUCKETS - 1 && ns > metrics_bounds_ns[at]) at++;
-    metrics_add(&histogram->bucket[at], 1);
-    metrics_add(&histogram->sum_ns, ns);
+    while (at < count && value > bounds->at[at]) at++;
+    metrics_add(&cells[at], 1);
+    metrics_add(&cells[count + 1], value);
 }
 
 #endif

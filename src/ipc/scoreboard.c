@@ -23,9 +23,7 @@ uint64_t scoreboard_memory_form(uint64_t form)
     form = scoreboard_worker_form(form);
     form = scoreboard_reload_form(form);
     form = scoreboard_story_form(form);
-    form = form_mix_number(form, sizeof(struct metrics));
-    form = form_mix_number(form, sizeof(struct metrics_worker));
-    for (size_t i = 0; i < METRICS_BUCKETS - 1; i++) form = form_mix_number(form, metrics_bounds_ns[i]);
+    form = metrics_form(form);
     return scoreboard_form(form);
 }
 

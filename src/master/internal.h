@@ -2,6 +2,7 @@
 #ifndef MASTER_INTERNAL_H
 #define MASTER_INTERNAL_H
 
+#include "ipc/metrics_master.h"
 #include "master/notify.h"
 #include "master/process.h"
 #include "master/supervise.h"

@@ -185,7 +185,7 @@ static void master_scale(struct master *m, int more)
         if (!role->is_scaled) continue;
         if (more > 0 && now < options_count_max(role)) m->desired[i]++;
         if (more < 0 && now > 1) m->desired[i]--;
-        if (role->has_cells) m->nursery.board->metrics.master.workers_desired = m->desired[i];
+        if (role->has_cells) metrics_set_workers_desired(&m->nursery.board->metrics, m->desired[i]);
         snprintf(what, sizeof(what), "another number of %s until the next reload", role->plural);
         log_info(what, LOG_UINT(role->plural, m->desired[i]));
     }
@@ -437,16 +437,14 @@ static void master_learn_names(struct master *m)
     const struct master_options *options = m->nursery.options;
     struct metrics *metrics = &m->nursery.board->metrics;
 
-    for (size_t i = 0; i < options->request_count; i++) {
-        const struct metrics_name *name = &options->requests[i];
+    unsigned missed = metrics_master_learn(metrics);
 
-        metrics_learn(&metrics->requests, METRICS_NAMES_MAX, name->method, name->route);
-    }
-    for (size_t i = 0; i < options->outcome_count; i++) {
-        metrics_learn(&metrics->outcomes, METRICS_OUTCOMES_MAX, "", options->outcomes[i]);
+    if (options->learn_metrics != NULL) missed += options->learn_metrics(options->ctx, metrics);
+    if (missed > 0) {
+        log_warning("there is no room for all counters until the next start", LOG_UINT("without_room", missed));
     }
     for (size_t i = 0; i < options->role_count; i++) {
-        if (options->roles[i].has_cells) metrics->master.workers_desired = m->desired[i];
+        if (options->roles[i].has_cells) metrics_set_workers_desired(metrics, m->desired[i]);
     }
 }
 
@@ -471,10 +469,9 @@ static int master_init(struct master *m, struct error *err)
     if (activate_take(m->nursery.roles, m->nursery.role_count, m->nursery.sockets, err) != 0) return -1;
     if (master_bind(m, err) != 0) return -1;
     m->nursery.board->started_ms = m->born_ms;
-    m->nursery.board->metrics.master.started_wall_us = clock_wall_us();
-    m->nursery.board->metrics.master.last_reload_wall_us = m->nursery.board->metrics.master.started_wall_us;
     master_add_children(m);
     master_introduce(m);
+    metrics_set_started(&m->nursery.board->metrics, clock_wall_us());
     master_admit_roles(m);
     return 0;
 }

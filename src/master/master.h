@@ -106,11 +106,9 @@ struct master_options {
     struct slice
         settings;  /* what this image runs with, for the day it is given its service back: see master_resume_settings */
     int resume_fd; /* of master_resume_fd */
-    /* What this image's workers count under. */
-    const struct metrics_name *requests;
-    size_t request_count;
-    const char *const *outcomes;
-    size_t outcome_count;
+    /* Makes the series of what this image's workers count, before one is started; returns how many found no room. May
+     * be NULL. */
+    unsigned (*learn_metrics)(void *ctx, struct metrics *metrics);
 };
 
 enum { MASTER_SETTINGS_BYTES = 65536 };

@@ -47,11 +47,7 @@ static void reload_close(int *fd)
 
 static void reload_end(struct master *m, bool failed)
 {
-    struct metrics_master *counts = &m->nursery.board->metrics.master;
-
-    metrics_add(failed ? &counts->reloads_failed : &counts->reloads_succeeded, 1);
-    counts->last_reload_failed = failed;
-    counts->last_reload_wall_us = clock_wall_us();
+    metrics_count_reload(&m->nursery.board->metrics, failed, clock_wall_us());
     reload_close(&m->reload.exe_fd);
     reload_close(&m->reload.output_fd);
     reload_close(&m->old_fd);

@@ -98,13 +98,13 @@ static enum metrics_cause watch_metric(const struct slot *slot, int status)
 
 void watch_count_end(struct master *m, const struct slot *slot, int status)
 {
-    struct metrics_master *counts = &m->nursery.board->metrics.master;
+    struct metrics *metrics = &m->nursery.board->metrics;
 
     if (!slot->has_cells) return;
     if (!slot->retired) {
-        metrics_add(&counts->restarts[watch_metric(slot, status)], 1);
+        metrics_count_restart(metrics, watch_metric(slot, status));
     } else if (slot->tired) {
-        metrics_add(&counts->restarts[METRICS_CAUSE_RECYCLED], 1);
+        metrics_count_restart(metrics, METRICS_CAUSE_RECYCLED);
     }
 }
 

@@ -1,110 +1,205 @@
 #include "web/count.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/mem.h"
 
+const struct metrics_bounds count_request_bounds = {
+    .count = sizeof((uint64_t[]){COUNT_REQUEST_BOUNDS}) / sizeof(uint64_t), .at = {COUNT_REQUEST_BOUNDS}};
+const struct metrics_bounds count_query_bounds = {.count = sizeof((uint64_t[]){COUNT_QUERY_BOUNDS}) / sizeof(uint64_t),
+                                                  .at = {COUNT_QUERY_BOUNDS}};
+
+#define COUNT_ROW(id, ...) [COUNT_##id] = {__VA_ARGS__},
+static const struct metrics_row count_rows[COUNT_ID_COUNT] = {COUNT_ROWS(COUNT_ROW)};
+const struct metrics_table count_table = {count_rows, COUNT_ID_COUNT};
+
+static const char *const count_class_names[COUNT_CLASSES] = {"none", "2xx", "3xx", "4xx", "5xx"};
+
+const char *count_class_name(unsigned class)
+{
+    return count_class_names[class];
+}
+
 /* Whatever a client sends falls under one of these names or a route's: their number is the tables', not the clients'.
  */
 static const char count_unmatched[] = "unmatched";
-static const char count_unknown_method[] = "other";
+static const char count_other[] = "other"; /* method; and what the catalog has no room for */
 
 static const char *count_method_name(unsigned method)
 {
-    return method < HTTP_METHOD_COUNT ? http_method_name((enum http_method)method) : count_unknown_method;
+    return method < HTTP_METHOD_COUNT ? http_method_name((enum http_method)method) : count_other;
 }
 
-static void count_name(struct metrics_name *name, const char *method, const char *route)
+static struct metrics_labels count_request_labels(const char *method, const char *route)
 {
-    snprintf(name->method, sizeof(name->method), "%s", method);
-    snprintf(name->route, sizeof(name->route), "%s", route);
+    struct metrics_labels labels = {0};
+
+    metrics_label(&labels, "method", method);
+    metrics_label(&labels, "route", route);
+    return labels;
 }
 
-struct metrics_name *count_names(const struct http_route *const *routes, size_t route_count, size_t *ret_count)
+static struct metrics_labels count_class_labels(const struct metrics_labels *request, unsigned class)
 {
-    struct metrics_name *names = mem_array(2 * route_count + HTTP_METHOD_COUNT + 1, sizeof(*names));
+    struct metrics_labels labels = *request;
+
+    metrics_label(&labels, "status_class", count_class_names[class]);
+    return labels;
+}
+
+static struct metrics_labels count_outcome_labels(const char *outcome)
+{
+    struct metrics_labels labels = {0};
+
+    metrics_label(&labels, "outcome", outcome);
+    return labels;
+}
+
+/* ---- The master's part: names ---- */
+
+struct count_name *count_names(const struct http_route *const *routes, size_t route_count, size_t *ret_count)
+{
+    struct count_name *names = mem_array(2 * route_count + HTTP_METHOD_COUNT + 2, sizeof(*names));
     size_t at = 0;
 
+    names[at++] = (struct count_name){count_request_labels(count_other, count_other), .is_quiet = true};
     for (size_t i = 0; i < route_count; i++) {
-        count_name(&names[at++], http_method_name(routes[i]->method), routes[i]->path);
+        names[at++] = (struct count_name){count_request_labels(http_method_name(routes[i]->method), routes[i]->path),
+                                          .is_quiet = false};
     }
     for (unsigned method = 0; method <= HTTP_METHOD_COUNT; method++) {
-        count_name(&names[at++], count_method_name(method), count_unmatched);
+        names[at++] =
+            (struct count_name){count_request_labels(count_method_name(method), count_unmatched), .is_quiet = true};
     }
-    /* Last: where there is no room for all, these are missed least. */
+    /* Last: if there is no room for all, these are missed least. */
     for (size_t i = 0; i < route_count; i++) {
-        if (routes[i]->method == HTTP_GET) count_name(&names[at++], http_method_name(HTTP_HEAD), routes[i]->path);
+        if (routes[i]->method != HTTP_GET) continue;
+        names[at++] =
+            (struct count_name){count_request_labels(http_method_name(HTTP_HEAD), routes[i]->path), .is_quiet = true};
     }
     *ret_count = at;
     return names;
 }
 
-const char *const *count_outcomes(size_t *ret_count)
+/* All of a name's series are shown with the first. */
+static unsigned count_learn_name(struct metrics *metrics, const struct count_name *name)
 {
-    static const char *names[DB_OUTCOME_COUNT];
+    uint32_t shown_with = name->is_quiet ? METRICS_ONCE_COUNTED : METRICS_ALWAYS;
+    unsigned missed = 0;
 
-    for (unsigned i = 0; i < DB_OUTCOME_COUNT; i++) names[i] = db_outcome_name((enum db_outcome)i);
-    *ret_count = DB_OUTCOME_COUNT;
-    return names;
+    for (unsigned class = 0; class < COUNT_CLASSES; class ++) {
+        const struct metrics_labels labels = count_class_labels(&name->labels, class);
+        const uint32_t series = metrics_learn(metrics, &count_rows[COUNT_REQUESTS], &labels, shown_with);
+
+        missed += series == METRICS_NOWHERE;
+        if (shown_with == METRICS_ONCE_COUNTED && series != METRICS_NOWHERE) shown_with = series;
+    }
+    return missed +
+           (metrics_learn(metrics, &count_rows[COUNT_REQUEST_DURATION], &name->labels, shown_with) == METRICS_NOWHERE);
+}
+
+unsigned count_learn(struct metrics *metrics, const struct count_name *names, size_t count)
+{
+    struct metrics_labels labels = count_outcome_labels(count_other);
+    unsigned missed = metrics_learn_table(metrics, &count_table);
+
+    missed += metrics_learn(metrics, &count_rows[COUNT_QUERIES], &labels, METRICS_ONCE_COUNTED) == METRICS_NOWHERE;
+    for (unsigned i = 0; i < DB_OUTCOME_COUNT; i++) {
+        labels = count_outcome_labels(db_outcome_name((enum db_outcome)i));
+        missed += metrics_learn(metrics, &count_rows[COUNT_QUERIES], &labels, METRICS_ALWAYS) == METRICS_NOWHERE;
+    }
+    for (size_t i = 0; i < count; i++) missed += count_learn_name(metrics, &names[i]);
+    return missed;
+}
+
+/* ---- A worker's part: cells ---- */
+
+/* The series of these labels, or of `other` if the catalog had no room. */
+static _Atomic uint64_t *count_cells(struct scoreboard *board, unsigned slot, enum count_id id,
+                                     const struct metrics_labels *labels, const struct metrics_labels *other)
+{
+    uint32_t series = metrics_find(&board->metrics, &count_rows[id], labels);
+
+    if (series == METRICS_NOWHERE) series = metrics_find(&board->metrics, &count_rows[id], other);
+    return metrics_cells(&board->metrics, &board->counted[slot], series);
+}
+
+static struct count_requests count_requests_of(struct scoreboard *board, unsigned slot, const char *method,
+                                               const char *route)
+{
+    const struct metrics_labels labels = count_request_labels(method, route);
+    const struct metrics_labels other = count_request_labels(count_other, count_other);
+    struct count_requests requests = {.duration = count_cells(board, slot, COUNT_REQUEST_DURATION, &labels, &other)};
+
+    for (unsigned class = 0; class < COUNT_CLASSES; class ++) {
+        const struct metrics_labels classed = count_class_labels(&labels, class);
+        const struct metrics_labels other_classed = count_class_labels(&other, class);
+
+        requests.by_class[class] = count_cells(board, slot, COUNT_REQUESTS, &classed, &other_classed);
+    }
+    return requests;
 }
 
 void count_init(struct count *count, struct scoreboard *board, unsigned slot, const struct http_route *const *routes,
                 size_t route_count)
 {
-    const struct metrics *metrics = &board->metrics;
+    const struct metrics_labels other = count_outcome_labels(count_other);
 
-    count->cells = &board->counted[slot];
-    count->rows = mem_array(route_count, sizeof(*count->rows));
+    for (unsigned i = 0; i < COUNT_ID_COUNT; i++) {
+        count->cells[i] = count_cells(board, slot, (enum count_id)i, NULL, NULL);
+        if (count_rows[i].type == METRICS_GAUGE) metrics_set(count->cells[i], 0);
+    }
+    count->routes = mem_array(route_count, sizeof(*count->routes));
     for (size_t i = 0; i < route_count; i++) {
-        uint16_t *rows = count->rows[routes[i]->index];
+        struct count_requests *requests = count->routes[routes[i]->index];
 
-        rows[0] = (uint16_t)metrics_find(&metrics->requests, http_method_name(routes[i]->method), routes[i]->path);
-        rows[1] = (uint16_t)metrics_find(&metrics->requests, http_method_name(HTTP_HEAD), routes[i]->path);
+        requests[0] = count_requests_of(board, slot, http_method_name(routes[i]->method), routes[i]->path);
+        requests[1] = count_requests_of(board, slot, http_method_name(HTTP_HEAD), routes[i]->path);
     }
     for (unsigned method = 0; method <= HTTP_METHOD_COUNT; method++) {
-        count->unmatched[method] =
-            (uint16_t)metrics_find(&metrics->requests, count_method_name(method), count_unmatched);
+        count->unmatched[method] = count_requests_of(board, slot, count_method_name(method), count_unmatched);
     }
     for (unsigned i = 0; i < DB_OUTCOME_COUNT; i++) {
-        count->outcomes[i] = (uint16_t)metrics_find(&metrics->outcomes, "", db_outcome_name((enum db_outcome)i));
+        const struct metrics_labels labels = count_outcome_labels(db_outcome_name((enum db_outcome)i));
+
+        count->outcomes[i] = count_cells(board, slot, COUNT_QUERIES, &labels, &other);
     }
 }
 
 void count_clear(struct count *count)
 {
-    free(count->rows);
+    free(count->routes);
 }
 
 void count_answer(struct count *count, const struct http_record *record)
 {
-    struct metrics_row *row;
+    const struct count_requests *requests;
 
     if (record->route != NULL) {
         const bool as_head = record->method == HTTP_HEAD && record->route->method != HTTP_HEAD;
 
-        row = &count->cells->rows[count->rows[record->route->index][as_head]];
+        requests = &count->routes[record->route->index][as_head];
     } else {
-        row = &count->cells->rows[count->unmatched[record->method_known ? record->method : HTTP_METHOD_COUNT]];
+        requests = &count->unmatched[record->method_known ? record->method : HTTP_METHOD_COUNT];
     }
-    metrics_add(&row->by_class[metrics_class(record->status)], 1);
-    metrics_observe(&row->duration, record->duration_ns);
+    metrics_add(requests->by_class[count_class(record->status)], 1);
+    metrics_observe(requests->duration, &count_request_bounds, record->duration_ns);
 }
 
 void count_query(struct count *count, enum db_outcome outcome, uint64_t took_ns)
 {
-    metrics_add(&count->cells->outcomes[count->outcomes[outcome]], 1);
-    if (took_ns > 0) metrics_observe(&count->cells->queries, took_ns);
+    metrics_add(count->outcomes[outcome], 1);
+    if (took_ns > 0) metrics_observe(count->cells[COUNT_QUERY_DURATION], &count_query_bounds, took_ns);
 }
 
 void count_moved(struct count *count, size_t received, size_t sent)
 {
-    if (received > 0) metrics_add(&count->cells->received_bytes, received);
-    if (sent > 0) metrics_add(&count->cells->sent_bytes, sent);
+    if (received > 0) metrics_add(count->cells[COUNT_RECEIVED], received);
+    if (sent > 0) metrics_add(count->cells[COUNT_SENT], sent);
 }
 
 void count_connections(struct count *count, unsigned open)
 {
-    if (open > count->connections) metrics_add(&count->cells->accepted, open - count->connections);
+    if (open > count->connections) metrics_add(count->cells[COUNT_ACCEPTED], open - count->connections);
     count->connections = open;
 }

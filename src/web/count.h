@@ -5,20 +5,51 @@
 #include "db/db.h"
 #include "http/http.h"
 #include "ipc/scoreboard.h"
+#include "web/count_rows.h"
+
+#define COUNT_ENUMERATE(id, ...) COUNT_##id,
+enum count_id { COUNT_ROWS(COUNT_ENUMERATE) COUNT_ID_COUNT };
+
+/* The rows, by enum count_id. */
+extern const struct metrics_table count_table;
+extern const struct metrics_bounds count_request_bounds;
+extern const struct metrics_bounds count_query_bounds;
+
+enum { COUNT_CLASSES = 5 };
+
+/* The class of a status: 0 if there was no answer, 1 for 2xx, … 4 for 5xx. */
+static inline unsigned count_class(unsigned status)
+{
+    return status < 200 ? 0 : status >= 500 ? 4 : status / 100 - 1;
+}
+
+const char *count_class_name(unsigned class); /* "2xx"; "none" for 0 */
+
+/* The cells of requests of one method and route. */
+struct count_requests {
+    _Atomic uint64_t *by_class[COUNT_CLASSES];
+    _Atomic uint64_t *duration;
+};
+
+/* What requests are counted under. */
+struct count_name {
+    struct metrics_labels labels;
+    bool is_quiet; /* it is only there because clients may ask anything, and is shown once they did */
+};
 
 /* Embedded; count_init, then count_clear. */
 struct count {
-    struct metrics_worker *cells;
-    uint16_t (*rows)[2];                       /* by the route's index: of its own method, and of HEAD; owned */
-    uint16_t unmatched[HTTP_METHOD_COUNT + 1]; /* by method; the last is for those that are not known */
-    uint16_t outcomes[DB_OUTCOME_COUNT];
+    _Atomic uint64_t *cells[COUNT_ID_COUNT];                /* of what has no labels */
+    struct count_requests (*routes)[2];                     /* by the route's index: its own method, and HEAD; owned */
+    struct count_requests unmatched[HTTP_METHOD_COUNT + 1]; /* by method; the last is for those that are not known */
+    _Atomic uint64_t *outcomes[DB_OUTCOME_COUNT];
     unsigned connections; /* open at last */
 };
 
-/* What the routes' requests are counted under: for the master to learn. An array of *ret_count, the caller's. */
-struct metrics_name *count_names(const struct http_route *const *routes, size_t route_count, size_t *ret_count);
-/* The same for queries: all of db_outcome_name. */
-const char *const *count_outcomes(size_t *ret_count);
+/* What the routes' requests are counted under. An array of *ret_count, the caller's. */
+struct count_name *count_names(const struct http_route *const *routes, size_t route_count, size_t *ret_count);
+/* Learns all that a worker counts; returns how many series found no room. The master's. */
+unsigned count_learn(struct metrics *metrics, const struct count_name *names, size_t count);
 
 void count_init(struct count *count, struct scoreboard *board, unsigned slot, const struct http_route *const *routes,
                 size_t route_count);

@@ -63,7 +63,7 @@ static void web_on_connected(void *ctx, uint64_t reconnects)
 {
     struct web *w = ctx;
 
-    metrics_add(&w->count.cells->reconnects, reconnects);
+    metrics_add(w->count.cells[COUNT_RECONNECTS], reconnects);
     gate_connected(&w->gate); /* before the check that lets requests in */
 }
 

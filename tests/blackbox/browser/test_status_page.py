@@ -2,6 +2,7 @@
 import os
 import signal
 
+from support.metrics import scrape
 from support.wait import wait_until
 
 PATH = "/api/v1/strategies"
@@ -36,6 +37,9 @@ def test_it_draws_what_is_going_on(daemon, browser, keep):
     assert {row[0] for row in browser.script(TABLE, "#workers")} == {str(pid) for pid in d.workers()}
     assert ["GET", PATH] in [row[:2] for row in browser.script(TABLE, "#routes")]
     assert ["GET", "unmatched"] in [row[:2] for row in browser.script(TABLE, "#routes")]
+    counters = {row[0]: row[3] for row in browser.script(TABLE, "#counters")}
+    assert set(counters) == {name for name, kind in scrape(d).types.items() if kind == "counter"}
+    assert counters["stratslabd_http_requests_total"] != "0" and counters["stratslabd_database_reconnects_total"] == "0"
     assert browser.text("#health") == "ok"
     browser.script("const p = document.querySelector('.plot'), r = p.getBoundingClientRect();"
                    "p.dispatchEvent(new PointerEvent('pointermove', {clientX: r.right - 20, clientY: r.top + 20}))")

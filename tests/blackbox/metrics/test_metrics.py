@@ -372,7 +372,7 @@ def test_the_next_code_s_other_routes_do_not_mix_with_the_old_one_s(start_daemon
 def test_the_page_has_every_metric_and_no_other(daemon):
     metrics = scrape(daemon())
     with open(os.path.join(TOP, "docs", "metrics.md"), encoding="utf-8") as f:
-        rows = re.findall(r"^\| `(stratslabd_\w+)` \| (\w+) \|([^|]*)\|", f.read(), re.MULTILINE)
+        rows = re.findall(r"^\| `(stratslabd_\w+)` \| (\w+) \| \w+ \|([^|]*)\|", f.read(), re.MULTILINE)
     assert sorted(name for name, _, _ in rows) == sorted(metrics.types)
     for name, kind, labels in rows:
         assert metrics.types[name] == kind, name

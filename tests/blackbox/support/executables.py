@@ -28,10 +28,13 @@ class Executable:
     def _install(self, made):
         os.rename(made, self.path)  # as a linker or a package does: another file under the same name
 
-    def restore(self):
+    def become(self, program):
         new = self.path + ".new"
-        shutil.copy2(self.real, new)
+        shutil.copy2(program, new)
         self._install(new)
+
+    def restore(self):
+        self.become(self.real)
 
     def remove(self):
         os.unlink(self.path)

@@ -104,104 +104,19 @@ static void test_health_is_the_phase_then_the_best_worker(void)
     UNIT_STR(scoreboard_health_name(scoreboard_worker_health(&board, &board.worker[0])), "database_down");
 }
 
-static uint64_t bucket_of(uint64_t ns)
-{
-    struct metrics_histogram histogram = {.sum_ns = 0};
-    uint64_t found = METRICS_BUCKETS;
-
-    metrics_observe(&histogram, ns);
-    UNIT_INT(histogram.sum_ns, ns);
-    for (unsigned i = 0; i < METRICS_BUCKETS; i++) {
-        if (histogram.bucket[i] == 0) continue;
-        UNIT_INT(histogram.bucket[i], 1);
-        UNIT_INT(found, METRICS_BUCKETS); /* one alone */
-        found = i;
-    }
-    return found;
-}
-
-static void test_a_duration_falls_into_the_first_bucket_that_holds_it(void)
-{
-    UNIT_INT(bucket_of(0), 0);
-    for (unsigned i = 0; i < METRICS_BUCKETS - 1; i++) {
-        UNIT_INT(bucket_of(metrics_bounds_ns[i]), i); /* "le" is "at most" */
-        UNIT_INT(bucket_of(metrics_bounds_ns[i] + 1), i + 1);
-        if (i > 0) CU_ASSERT(metrics_bounds_ns[i] > metrics_bounds_ns[i - 1]);
-    }
-    UNIT_INT(bucket_of(UINT64_MAX), METRICS_BUCKETS - 1);
-}
-
-static void test_each_status_has_a_class(void)
-{
-    static const struct {
-        unsigned status;
-        const char *class;
-    } cases[] = {{0, "none"},  {200, "2xx"}, {299, "2xx"}, {304, "3xx"}, {400, "4xx"},
-                 {499, "4xx"}, {500, "5xx"}, {599, "5xx"}, {999, "5xx"}};
-
-    for (size_t i = 0; i < countof(cases); i++) {
-        UNIT_STR(metrics_class_name(metrics_class(cases[i].status)), cases[i].class);
-    }
-}
-
-static void test_a_name_keeps_its_number_whatever_is_learned_later(void)
-{
-    static struct metrics_catalog catalog;
-    unsigned a = metrics_learn(&catalog, 4, "GET", "/a");
-    unsigned b = metrics_learn(&catalog, 4, "GET", "/b");
-
-    CU_ASSERT(a != METRICS_OTHER && b != METRICS_OTHER && a != b);
-    /* The next executable has no /b, but others. */
-    unsigned c = metrics_learn(&catalog, 4, "POST", "/a");
-
-    UNIT_INT(metrics_learn(&catalog, 4, "GET", "/a"), a);
-    UNIT_INT(metrics_find(&catalog, "GET", "/b"), b);
-    UNIT_INT(metrics_find(&catalog, "POST", "/a"), c);
-    UNIT_INT(metrics_find(&catalog, "GET", "/c"), METRICS_OTHER);
-    /* It is full. */
-    UNIT_INT(metrics_learn(&catalog, 4, "GET", "/d"), METRICS_OTHER);
-    UNIT_INT(catalog.count, 4);
-    UNIT_STR(catalog.names[METRICS_OTHER].route, "other");
-}
-
-static void test_a_catalog_never_has_more_names_than_it_has_room_for(void)
-{
-    static struct metrics_catalog catalog;
-    char route[METRICS_ROUTE_BYTES + 40];
-
-    for (unsigned i = 0; i < 2 * METRICS_NAMES_MAX; i++) {
-        snprintf(route, sizeof(route), "/%u/%0100u", i, 1U);
-        unsigned at = metrics_learn(&catalog, 2 * METRICS_NAMES_MAX, "A-METHOD-OF-GREAT-LENGTH", route);
-
-        UNIT_INT(at, i + 1 < METRICS_NAMES_MAX ? i + 1 : METRICS_OTHER);
-        UNIT_INT(metrics_find(&catalog, "A-METHOD-OF-GREAT-LENGTH", route), at);
-    }
-}
-
-static void test_each_death_has_a_cause(void)
-{
-    UNIT_STR(metrics_cause_name(metrics_cause_of_signal(SIGSEGV)), "SIGSEGV");
-    UNIT_STR(metrics_cause_name(metrics_cause_of_signal(SIGKILL)), "SIGKILL");
-    UNIT_STR(metrics_cause_name(metrics_cause_of_signal(SIGXCPU)), "signal");
-    for (unsigned i = 0; i < METRICS_CAUSE_COUNT; i++) CU_ASSERT_PTR_NOT_NULL(metrics_cause_name(i));
-}
+extern const struct unit_part metrics_part, metrics_master_part;
 
 static const struct unit_test tests[] = {
     UNIT_TEST(test_channel_carries_messages_and_its_end),
     UNIT_TEST(test_scoreboard_is_shared_with_a_child),
     UNIT_TEST(test_the_story_is_heard_as_it_was_told),
     UNIT_TEST(test_health_is_the_phase_then_the_best_worker),
-    UNIT_TEST(test_a_duration_falls_into_the_first_bucket_that_holds_it),
-    UNIT_TEST(test_each_status_has_a_class),
-    UNIT_TEST(test_a_name_keeps_its_number_whatever_is_learned_later),
-    UNIT_TEST(test_a_catalog_never_has_more_names_than_it_has_room_for),
-    UNIT_TEST(test_each_death_has_a_cause),
 };
 
 int main(void)
 {
     static const struct unit_part part = UNIT_PART(tests);
-    const struct unit_part *const parts[] = {&part, &test_form_part};
+    static const struct unit_part *const parts[] = {&part, &test_form_part, &metrics_part, &metrics_master_part};
 
     return unit_main_parts("ipc", parts, countof(parts));
 }

@@ -1,0 +1,57 @@
+/*
+ * What stratslabd's workers count: a row for each. /metrics, the status page's list and docs/metrics.md are made from
+ * it. Whatever has no labels is counted by metrics_add(count->cells[COUNT_ID], …) and no more.
+ *
+ * The rows' order and number are this build's alone: a reload finds each by its name.
+ */
+#ifndef WEB_COUNT_ROWS_H
+#define WEB_COUNT_ROWS_H
+
+#include "ipc/scoreboard.h"
+
+/* Upper bounds in nanoseconds: from an answer out of memory (under 100 µs) over a query (1 ms) to the time-outs
+ * (seconds), two or three a decade. A histogram that gets other bounds begins at zero. */
+#define COUNT_US(n) (1000ULL * (n))
+#define COUNT_MS(n) (1000000ULL * (n))
+#define COUNT_DURATIONS                                                                                                \
+    COUNT_US(100), COUNT_US(250), COUNT_US(500), COUNT_MS(1), COUNT_US(2500), COUNT_MS(5), COUNT_MS(10), COUNT_MS(25), \
+        COUNT_MS(50), COUNT_MS(100), COUNT_MS(250), COUNT_MS(500), COUNT_MS(1000), COUNT_MS(2500), COUNT_MS(5000),     \
+        COUNT_MS(10000)
+#define COUNT_REQUEST_BOUNDS COUNT_DURATIONS
+
+#ifndef COUNT_ROWS_BEFORE /* tests/builds/count_rows.h has others: another build, as a reload meets it */
+#define COUNT_ROWS_BEFORE(M)
+#define COUNT_QUERY_BOUNDS COUNT_DURATIONS
+#endif
+
+#define COUNT_ROWS(M)                                                                                                  \
+    COUNT_ROWS_BEFORE(M)                                                                                               \
+    M(REQUESTS, .name = "http_requests_total", .type = METRICS_COUNTER, .labels = "method route status_class",         \
+      .help = "Requests by route, method and class of the answer's status.",                                           \
+      .more = "The classes are `2xx`, `3xx`, `4xx`, `5xx`, and `none` if the client left before its answer.")          \
+    M(REQUEST_DURATION, .name = "http_request_duration_seconds", .type = METRICS_HISTOGRAM, .unit = METRICS_SECONDS,   \
+      .labels = "method route", .bounds = &count_request_bounds,                                                       \
+      .help = "Time from a request's first byte to its answer, ready to be sent.")                                     \
+    M(IN_FLIGHT, .name = "http_requests_in_flight", .type = METRICS_GAUGE,                                             \
+      .worker_member = offsetof(struct scoreboard_worker, in_flight), .help = "Requests begun and not yet answered.")  \
+    M(CONNECTIONS, .name = "http_connections", .type = METRICS_GAUGE,                                                  \
+      .worker_member = offsetof(struct scoreboard_worker, connections), .help = "Open connections.")                   \
+    M(ACCEPTED, .name = "http_connections_accepted_total", .type = METRICS_COUNTER, .help = "Connections accepted.")   \
+    M(RECEIVED, .name = "http_received_bytes_total", .type = METRICS_COUNTER, .unit = METRICS_BYTES,                   \
+      .help = "Bytes received from clients, heads included.")                                                          \
+    M(SENT, .name = "http_sent_bytes_total", .type = METRICS_COUNTER, .unit = METRICS_BYTES,                           \
+      .help = "Bytes taken by clients, heads included.")                                                               \
+    M(QUEUE_DEPTH, .name = "database_queue_depth", .type = METRICS_GAUGE,                                              \
+      .worker_member = offsetof(struct scoreboard_worker, queue_depth), .help = "Queries that wait or are under way.") \
+    M(QUERIES, .name = "database_queries_total", .type = METRICS_COUNTER, .labels = "outcome",                         \
+      .help = "Queries by outcome.",                                                                                   \
+      .more = "The outcomes are `ok`, `unique` and other refusals of a request's values, `unavailable`, "              \
+              "`overloaded`, `timeout`, "                                                                              \
+              "`unknown` and so on. Queries that were refused before they were sent are among them.")                  \
+    M(QUERY_DURATION, .name = "database_query_duration_seconds", .type = METRICS_HISTOGRAM, .unit = METRICS_SECONDS,   \
+      .bounds = &count_query_bounds,                                                                                   \
+      .help = "Time from a query's submission, its wait in the queue included, to its result.")                        \
+    M(RECONNECTS, .name = "database_reconnects_total", .type = METRICS_COUNTER,                                        \
+      .help = "Connections to the database made anew after a loss.")
+
+#endif
