@@ -23,12 +23,12 @@ static void admin_health(struct http_exchange *x)
 {
     const struct admin *a = http_exchange_context(x);
 
-    http_respond_health(x, scoreboard_health_name(scoreboard_health(a->options->board)));
+    http_respond_health(x, scoreboard_health(a->options->board));
 }
 
 static void admin_live(struct http_exchange *x)
 {
-    http_respond_health(x, "ok");
+    http_respond_health(x, HEALTH_OK);
 }
 
 /* JSON for programs, the page for a browser, which says that it would rather have HTML. */

@@ -312,10 +312,10 @@ static void metrics_restarts(struct exposition *e, const struct view *v)
 
 static void metrics_health(struct exposition *e, const struct view *v)
 {
-    enum scoreboard_health now = scoreboard_health(v->board);
+    enum health now = scoreboard_health(v->board);
 
-    for (unsigned health = 0; health < SCOREBOARD_HEALTH_COUNT; health++) {
-        metrics_one_labelled(e, "status", scoreboard_health_name((enum scoreboard_health)health), now == health);
+    for (unsigned health = 0; health < HEALTH_COUNT; health++) {
+        metrics_one_labelled(e, "status", health_words[health], now == health);
     }
 }
 

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "api/operation.h"
+#include "api/refusal.h"
 #include "api/tokens.h"
 #include "base/clock.h"
 #include "base/hex.h"
@@ -188,49 +189,33 @@ void api_access_tick(struct api_access *access)
 
 /* ---- Deciding ---- */
 
-static void access_refuse(struct http_exchange *x, const char *challenge, const struct http_problem *problem)
+/* RFC 6750 section 3. */
+static void access_challenge(struct http_exchange *x, const char *more)
 {
+    const char *challenge = arena_printf(http_exchange_arena(x), "Bearer realm=\"stratslab\"%s", more);
+
     http_exchange_add_header(x, "WWW-Authenticate", slice_of(challenge));
-    http_respond_problem(x, problem);
 }
 
 static void access_refuse_stranger(struct http_exchange *x)
 {
-    access_refuse(x, "Bearer realm=\"stratslab\"",
-                  &(struct http_problem){.status = 401,
-                                         .code = "unauthorized",
-                                         .detail = "This needs an access token: Authorization: Bearer stl_…; see "
-                                                   "stratslabd token create."});
+    access_challenge(x, "");
+    http_refuse(x, &api_refusals[API_REFUSAL_NO_TOKEN]);
 }
 
 static void access_refuse_token(struct http_exchange *x, bool expired)
 {
-    if (expired) {
-        access_refuse(
-            x, "Bearer realm=\"stratslab\", error=\"invalid_token\", error_description=\"The token has expired\"",
-            &(struct http_problem){.status = 401, .code = "invalid_token", .detail = "The access token has expired."});
-    } else {
-        access_refuse(x,
-                      "Bearer realm=\"stratslab\", error=\"invalid_token\", "
-                      "error_description=\"The token is not known\"",
-                      &(struct http_problem){.status = 401,
-                                             .code = "invalid_token",
-                                             .detail = "The access token is not one of this service, or was revoked."});
-    }
+    access_challenge(x, expired ? ", error=\"invalid_token\", error_description=\"The token has expired\""
+                                : ", error=\"invalid_token\", error_description=\"The token is not known\"");
+    http_refuse(x, &api_refusals[expired ? API_REFUSAL_TOKEN_EXPIRED : API_REFUSAL_TOKEN_UNKNOWN]);
 }
 
 static void access_refuse_scope(struct http_exchange *x, enum api_scope scope)
 {
-    struct arena *arena = http_exchange_arena(x);
     const char *name = api_scope_name(scope);
 
-    access_refuse(x,
-                  arena_printf(arena, "Bearer realm=\"stratslab\", error=\"insufficient_scope\", scope=\"%s\"", name),
-                  &(struct http_problem){
-                      .status = 403,
-                      .code = "insufficient_scope",
-                      .detail = arena_printf(arena, "The access token is good, but has not the scope %s.", name),
-                  });
+    access_challenge(x, arena_printf(http_exchange_arena(x), ", error=\"insufficient_scope\", scope=\"%s\"", name));
+    http_refuse_with(x, &api_refusals[API_REFUSAL_SCOPE], HTTP_WORDS(slice_of(name)));
 }
 
 /* The credentials of the Bearer scheme, whose name has no case (RFC 9110 section 11.1); absent where there are none. */
@@ -265,11 +250,7 @@ bool api_access_admit(struct api_access *access, struct http_exchange *x)
         return false;
     }
     if (!access->loaded) {
-        http_respond_problem(x, &(struct http_problem){.status = 503,
-                                                       .code = "database_unavailable",
-                                                       .detail = "The database has been out of reach since the start, "
-                                                                 "so that no access token is known. Try again.",
-                                                       .retry_after_s = 1});
+        http_refuse(x, &api_refusals[API_REFUSAL_TOKENS_UNAVAILABLE]);
         return false;
     }
     const uint64_t now_us = clock_wall_us();

@@ -131,7 +131,8 @@ bool conn_decide(struct http_conn *conn);
 bool conn_decide_body(struct http_conn *conn);
 
 /* respond.c */
-void conn_fail(struct http_conn *conn, unsigned status, const char *detail);
+/* Refuses what cannot be read to its end: the connection closes after it. */
+void conn_fail(struct http_conn *conn, enum http_refusal_id why);
 void conn_record(const struct http_conn *conn, unsigned status, size_t out_bytes, uint64_t now_ns,
                  struct http_record *ret);
 /* Unique among processes. */

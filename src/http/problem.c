@@ -1,5 +1,4 @@
 /* RFC 9457: problems as JSON. */
-#include <stdarg.h>
 #include <stdio.h>
 
 #include "http/conn.h"
@@ -50,13 +49,32 @@ void http_respond_problem(struct http_exchange *x, const struct http_problem *pr
     http_respond(x, problem->status, "application/problem+json", buf_slice(out));
 }
 
-void http_respond_error(struct http_exchange *x, unsigned status, const char *code, const char *fmt, ...)
+void http_refuse_items(struct http_exchange *x, const struct http_refusal *refusal,
+                       const struct http_problem_item *items, size_t item_count)
 {
-    char detail[1024];
-    va_list ap;
+    http_respond_problem(x, &(struct http_problem){
+                                .status = refusal->status,
+                                .code = http_refusal_code(refusal),
+                                .detail = refusal->detail,
+                                .items = items,
+                                .item_count = item_count,
+                                .retry_after_s = refusal->retry_after_s,
+                            });
+}
 
-    va_start(ap, fmt);
-    vsnprintf(detail, sizeof(detail), fmt, ap);
-    va_end(ap);
-    http_respond_problem(x, &(struct http_problem){.status = status, .code = code, .detail = detail});
+void http_refuse(struct http_exchange *x, const struct http_refusal *refusal)
+{
+    http_refuse_items(x, refusal, NULL, 0);
+}
+
+void http_refuse_with(struct http_exchange *x, const struct http_refusal *refusal,
+                      const struct slice words[static HTTP_REFUSAL_WORDS_MAX])
+{
+    struct http_refusal said = *refusal;
+    struct buf detail = {0};
+
+    http_refusal_detail(refusal, words, &detail);
+    said.detail = buf_cstr(&detail);
+    http_refuse(x, &said);
+    buf_clear(&detail);
 }

@@ -10,13 +10,6 @@
 
 enum { TARGET_LOGGED_BYTES = 1024, SMALL_ANSWER_BYTES = 16384 };
 
-static const struct http_problem overloaded = {
-    .status = 503,
-    .code = "overloaded",
-    .detail = "Too much waits to be read by its clients; nothing was changed. Try again, or ask for less.",
-    .retry_after_s = 1,
-};
-
 void conn_record(const struct http_conn *conn, unsigned status, size_t out_bytes, uint64_t now_ns,
                  struct http_record *ret)
 {
@@ -148,7 +141,7 @@ void http_respond(struct http_exchange *x, unsigned status, const char *type, st
     if (!x->begun) abort(); /* answered twice */
     if (!is_bare && is_output_full(x, body.len)) {
         buf_reset(&conn->fields);
-        http_respond_problem(x, &overloaded);
+        http_refuse(x, &http_refusals[HTTP_REFUSAL_OUTPUT_FULL]);
         return;
     }
     if (hooks->answering != NULL) hooks->answering(hooks->ctx, x, status);
@@ -161,8 +154,8 @@ void http_respond(struct http_exchange *x, unsigned status, const char *type, st
     if (!conn->running) server_ready(conn->server, conn);
 }
 
-void conn_fail(struct http_conn *conn, unsigned status, const char *detail)
+void conn_fail(struct http_conn *conn, enum http_refusal_id why)
 {
     conn->x.complete = false;
-    http_respond_error(&conn->x, status, http_status_code(status), "%s", detail);
+    http_refuse(&conn->x, &http_refusals[why]);
 }

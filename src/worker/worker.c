@@ -53,11 +53,11 @@ struct worker {
 
 /* ---- Health ---- */
 
-static const char *worker_health(void *ctx)
+static enum health worker_health(void *ctx)
 {
     const struct worker *w = ctx;
 
-    return scoreboard_health_name(scoreboard_worker_health(w->options->board, w->cells));
+    return scoreboard_worker_health(w->options->board, w->cells);
 }
 
 static void worker_start_accepting(struct worker *w)
