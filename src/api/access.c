@@ -15,12 +15,12 @@
 /* No row where the state is the one that is known; else one for each token, or a bare one where there is none. */
 static const struct db_statement access_load_statement = {
     .name = "loadTokens",
-    .sql = "SELECT c.state, t.id, t.name, encode(t.sha256, 'hex') AS sha256,"
-           "    'read' = ANY (t.scopes) AS can_read, 'write' = ANY (t.scopes) AS can_write,"
-           "    (extract(epoch FROM t.expires_at) * 1000000)::bigint AS expires_us"
-           " FROM access_tokens_state AS c"
-           " LEFT JOIN access_tokens AS t ON t.revoked_at IS NULL"
-           " WHERE c.state IS DISTINCT FROM $1",
+    .sql = "SELECT c.state, t.id, t.name, encode(t.sha256, 'hex') AS sha256,\n"
+           "    'read' = ANY (t.scopes) AS can_read, 'write' = ANY (t.scopes) AS can_write,\n"
+           "    (extract(epoch FROM t.expires_at) * 1000000)::bigint AS expires_us\n"
+           "FROM access_tokens_state AS c\n"
+           "LEFT JOIN access_tokens AS t ON t.revoked_at IS NULL\n"
+           "WHERE c.state IS DISTINCT FROM $1",
     .access = DB_READ,
     .param_count = 1,
     .params = {DB_TYPE_UUID},
@@ -29,15 +29,15 @@ static const struct db_statement access_load_statement = {
 /* Several workers tell of one token: only what is news is written. Never waits for a row. */
 static const struct db_statement access_note_statement = {
     .name = "noteTokens",
-    .sql = "UPDATE access_tokens AS t"
-           " SET last_used_at = n.at"
-           " FROM (SELECT l.id, u.at"
-           "       FROM (SELECT i.id::uuid, to_timestamp(i.us / 1000000.0) AS at"
-           "             FROM unnest($1, $2) AS i(id, us)) AS u"
-           "       JOIN access_tokens AS l ON l.id = u.id"
-           "       WHERE l.last_used_at IS NULL OR l.last_used_at <= u.at - interval '1 minute'"
-           "       FOR NO KEY UPDATE OF l SKIP LOCKED) AS n"
-           " WHERE t.id = n.id",
+    .sql = "UPDATE access_tokens AS t\n"
+           "SET last_used_at = n.at\n"
+           "FROM (SELECT l.id, u.at\n"
+           "      FROM (SELECT i.id::uuid, to_timestamp(i.us / 1000000.0) AS at\n"
+           "            FROM unnest($1, $2) AS i(id, us)) AS u\n"
+           "      JOIN access_tokens AS l ON l.id = u.id\n"
+           "      WHERE l.last_used_at IS NULL OR l.last_used_at <= u.at - interval '1 minute'\n"
+           "      FOR NO KEY UPDATE OF l SKIP LOCKED) AS n\n"
+           "WHERE t.id = n.id",
     .access = DB_WRITE,
     .param_count = 2,
     .params = {DB_TYPE_TEXT_ARRAY, DB_TYPE_INT8_ARRAY},
