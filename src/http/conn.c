@@ -312,12 +312,6 @@ static bool (*const steps[CONN_STATE_COUNT])(struct http_conn *conn) = {
 
 /* ---- Output, and what to wait for. ---- */
 
-void conn_count_output(struct http_conn *conn)
-{
-    conn->server->unsent += conn_unsent(conn) - conn->out_counted;
-    conn->out_counted = conn_unsent(conn);
-}
-
 static void conn_moved(const struct http_conn *conn, size_t received, size_t sent)
 {
     const struct http_hooks *hooks = conn->server->hooks;
@@ -450,7 +444,7 @@ void conn_run(struct http_conn *conn)
         while (steps[conn->state](conn)) continue;
         held = conn->state == CONN_IDLE && conn_is_above_mark(conn);
         conn_flush(conn);
-        conn_count_output(conn);
+        server_count_output(conn);
     } while (held && conn->state == CONN_IDLE && !conn_is_above_mark(conn));
     if (conn->state == CONN_CLOSING && conn_unsent(conn) == 0) conn_close_in_stages(conn);
     if (conn->state == CONN_LINGERING && (conn->eof || conn->linger_bytes == 0)) conn->state = CONN_GONE;

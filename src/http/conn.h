@@ -140,9 +140,6 @@ void conn_make_request_id(struct http_conn *conn);
 /* Ends the request's count and calls the hook. */
 void conn_end_exchange(struct http_conn *conn, unsigned status, size_t out_bytes);
 
-/* conn.c: brings the server's sum of unsent output up to date. */
-void conn_count_output(struct http_conn *conn);
-
 static inline size_t conn_unsent(const struct http_conn *conn)
 {
     return conn->out.len - conn->out_sent;

@@ -1,9 +1,11 @@
 /* Answers: their bytes, and what becomes of the connection. */
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/clock.h"
 #include "base/hex.h"
 #include "http/conn.h"
+#include "http/problem.h"
 #include "http/server.h"
 #include "http/status.h"
 #include "http/syntax.h"
@@ -149,9 +151,56 @@ void http_respond(struct http_exchange *x, unsigned status, const char *type, st
     write_head(conn, status, type, body.len);
     if (!is_bare) buf_add_slice(&conn->out, body);
     conn->state = CONN_ANSWERED;
-    conn_count_output(conn);
+    server_count_output(conn);
     conn_end_exchange(conn, status, conn->out.len - before);
     if (!conn->running) server_ready(conn->server, conn);
+}
+
+/* ---- Refusals ---- */
+
+void http_respond_problem(struct http_exchange *x, const struct http_problem *problem)
+{
+    struct buf *out = &x->conn->server->problem;
+
+    buf_reset(out);
+    problem_write(problem, x->request_id, out);
+    if (problem->retry_after_s > 0) {
+        char seconds[16];
+        const int len = snprintf(seconds, sizeof(seconds), "%u", problem->retry_after_s);
+
+        http_exchange_add_header(x, "Retry-After", (struct slice){seconds, (size_t)len});
+    }
+    http_respond(x, problem->status, "application/problem+json", buf_slice(out));
+}
+
+void http_refuse_items(struct http_exchange *x, const struct http_refusal *refusal,
+                       const struct http_problem_item *items, size_t item_count)
+{
+    http_respond_problem(x, &(struct http_problem){
+                                .status = refusal->status,
+                                .code = http_refusal_code(refusal),
+                                .detail = refusal->detail,
+                                .items = items,
+                                .item_count = item_count,
+                                .retry_after_s = refusal->retry_after_s,
+                            });
+}
+
+void http_refuse(struct http_exchange *x, const struct http_refusal *refusal)
+{
+    http_refuse_items(x, refusal, NULL, 0);
+}
+
+void http_refuse_with(struct http_exchange *x, const struct http_refusal *refusal,
+                      const struct slice words[static HTTP_REFUSAL_WORDS_MAX])
+{
+    struct http_refusal said = *refusal;
+    struct buf detail = {0};
+
+    http_refusal_detail(refusal, words, &detail);
+    said.detail = buf_cstr(&detail);
+    http_refuse(x, &said);
+    buf_clear(&detail);
 }
 
 void conn_fail(struct http_conn *conn, enum http_refusal_id why)
