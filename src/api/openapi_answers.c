@@ -389,8 +389,8 @@ static void openapi_write_examples(struct json_writer *w, const struct openapi_e
     for (size_t i = 0; i < OPENAPI_SHOWN_MAX && error->shown[i] != NULL; i++) {
         openapi_write_refusal(&all, error->shown[i]);
     }
-    if (error->status == 422) openapi_write_invalid(&all, op);
-    if (error->is_own) openapi_write_constraints(&all, op, error->status);
+    if (op != NULL && error->status == 422) openapi_write_invalid(&all, op);
+    if (op != NULL && error->is_own) openapi_write_constraints(&all, op, error->status);
     if (error->is_outcomes) openapi_write_outcomes(&all, error->status);
     json_close(w, '}');
 }

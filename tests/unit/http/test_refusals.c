@@ -12,6 +12,11 @@ static unsigned places_of(const char *detail)
     return count;
 }
 
+static bool is_sentence(const char *text)
+{
+    return text != NULL && text[0] != '\0' && text[strlen(text) - 1] == '.';
+}
+
 static void test_every_refusal_has_a_row(void)
 {
     for (unsigned id = HTTP_REFUSAL_NONE + 1; id < HTTP_REFUSAL_COUNT; id++) {
@@ -20,8 +25,8 @@ static void test_every_refusal_has_a_row(void)
 
         CU_ASSERT(refusal->status >= 400 && http_status_phrase(refusal->status)[0] != '\0');
         for (const char *at = http_refusal_code(refusal); *at != '\0'; at++) CU_ASSERT(islower(*at) || *at == '_');
-        CU_ASSERT_PTR_NOT_NULL_FATAL(refusal->detail);
-        UNIT_INT(refusal->detail[strlen(refusal->detail) - 1], '.');
+        CU_ASSERT(is_sentence(refusal->detail));
+        if (refusal->detail == NULL) continue;
         while (samples < HTTP_REFUSAL_WORDS_MAX && refusal->sample[samples] != NULL) samples++;
         UNIT_INT(places_of(refusal->detail), samples);
         for (unsigned i = 1; i < id; i++) CU_ASSERT_STRING_NOT_EQUAL(refusal->detail, http_refusals[i].detail);
