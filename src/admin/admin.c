@@ -22,12 +22,12 @@ static void admin_health(struct http_exchange *x)
 {
     const struct admin *a = http_exchange_context(x);
 
-    http_respond_health(x, scoreboard_health_name(scoreboard_health(a->options->place->board)));
+    http_respond_health(x, scoreboard_health(a->options->place->board));
 }
 
 static void admin_live(struct http_exchange *x)
 {
-    http_respond_health(x, "ok");
+    http_respond_health(x, HEALTH_OK);
 }
 
 /* JSON for programs, the page for a browser, which says that it would rather have HTML. */

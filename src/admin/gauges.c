@@ -42,10 +42,10 @@ static void gauge_generation(struct exposition *e, const struct gauge_view *v)
 
 static void gauge_health(struct exposition *e, const struct gauge_view *v)
 {
-    enum scoreboard_health now = scoreboard_health(v->board);
+    enum health now = scoreboard_health(v->board);
 
-    for (unsigned health = 0; health < SCOREBOARD_HEALTH_COUNT; health++) {
-        gauge_labelled(e, "status", scoreboard_health_name((enum scoreboard_health)health), now == health);
+    for (unsigned health = 0; health < HEALTH_COUNT; health++) {
+        gauge_labelled(e, "status", health_words[health], now == health);
     }
 }
 

@@ -59,7 +59,7 @@ void admin_status_json(const struct scoreboard *board, struct buf *out)
 
     scoreboard_hear(board, &story);
     buf_printf(out, "{\"status\":\"%s\",\"version\":\"%s\",\"generation\":%u,\"executable\":",
-               scoreboard_health_name(scoreboard_health(board)), story.version, board->generation);
+               health_words[scoreboard_health(board)], story.version, board->generation);
     buf_add_json(out, slice_of(story.executable));
     buf_printf(out, ",\"pid\":%d,\"uptime_s\":%.3f", board->master_pid, status_seconds_since(board->started_ms));
     status_add_totals(out, board);

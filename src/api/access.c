@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "api/operation.h"
+#include "api/refusal.h"
 #include "api/tokens.h"
 #include "base/clock.h"
 #include "base/hex.h"
@@ -14,12 +15,12 @@
 /* No row where the state is the one that is known; else one for each token, or a bare one where there is none. */
 static const struct db_statement access_load_statement = {
     .name = "loadTokens",
-    .sql = "SELECT c.state, t.id, t.name, encode(t.sha256, 'hex') AS sha256,"
-           "    'read' = ANY (t.scopes) AS can_read, 'write' = ANY (t.scopes) AS can_write,"
-           "    (extract(epoch FROM t.expires_at) * 1000000)::bigint AS expires_us"
-           " FROM access_tokens_state AS c"
-           " LEFT JOIN access_tokens AS t ON t.revoked_at IS NULL"
-           " WHERE c.state IS DISTINCT FROM $1",
+    .sql = "SELECT c.state, t.id, t.name, encode(t.sha256, 'hex') AS sha256,\n"
+           "    'read' = ANY (t.scopes) AS can_read, 'write' = ANY (t.scopes) AS can_write,\n"
+           "    (extract(epoch FROM t.expires_at) * 1000000)::bigint AS expires_us\n"
+           "FROM access_tokens_state AS c\n"
+           "LEFT JOIN access_tokens AS t ON t.revoked_at IS NULL\n"
+           "WHERE c.state IS DISTINCT FROM $1",
     .access = DB_READ,
     .param_count = 1,
     .params = {DB_TYPE_UUID},
@@ -28,15 +29,15 @@ static const struct db_statement access_load_statement = {
 /* Several workers tell of one token: only what is news is written. Never waits for a row. */
 static const struct db_statement access_note_statement = {
     .name = "noteTokens",
-    .sql = "UPDATE access_tokens AS t"
-           " SET last_used_at = n.at"
-           " FROM (SELECT l.id, u.at"
-           "       FROM (SELECT i.id::uuid, to_timestamp(i.us / 1000000.0) AS at"
-           "             FROM unnest($1, $2) AS i(id, us)) AS u"
-           "       JOIN access_tokens AS l ON l.id = u.id"
-           "       WHERE l.last_used_at IS NULL OR l.last_used_at <= u.at - interval '1 minute'"
-           "       FOR NO KEY UPDATE OF l SKIP LOCKED) AS n"
-           " WHERE t.id = n.id",
+    .sql = "UPDATE access_tokens AS t\n"
+           "SET last_used_at = n.at\n"
+           "FROM (SELECT l.id, u.at\n"
+           "      FROM (SELECT i.id::uuid, to_timestamp(i.us / 1000000.0) AS at\n"
+           "            FROM unnest($1, $2) AS i(id, us)) AS u\n"
+           "      JOIN access_tokens AS l ON l.id = u.id\n"
+           "      WHERE l.last_used_at IS NULL OR l.last_used_at <= u.at - interval '1 minute'\n"
+           "      FOR NO KEY UPDATE OF l SKIP LOCKED) AS n\n"
+           "WHERE t.id = n.id",
     .access = DB_WRITE,
     .param_count = 2,
     .params = {DB_TYPE_TEXT_ARRAY, DB_TYPE_INT8_ARRAY},
@@ -188,49 +189,33 @@ void api_access_tick(struct api_access *access)
 
 /* ---- Deciding ---- */
 
-static void access_refuse(struct http_exchange *x, const char *challenge, const struct http_problem *problem)
+/* RFC 6750 section 3. */
+static void access_challenge(struct http_exchange *x, const char *more)
 {
+    const char *challenge = arena_printf(http_exchange_arena(x), "Bearer realm=\"stratslab\"%s", more);
+
     http_exchange_add_header(x, "WWW-Authenticate", slice_of(challenge));
-    http_respond_problem(x, problem);
 }
 
 static void access_refuse_stranger(struct http_exchange *x)
 {
-    access_refuse(x, "Bearer realm=\"stratslab\"",
-                  &(struct http_problem){.status = 401,
-                                         .code = "unauthorized",
-                                         .detail = "This needs an access token: Authorization: Bearer stl_…; see "
-                                                   "stratslabd token create."});
+    access_challenge(x, "");
+    http_refuse(x, &api_refusals[API_REFUSAL_NO_TOKEN]);
 }
 
 static void access_refuse_token(struct http_exchange *x, bool expired)
 {
-    if (expired) {
-        access_refuse(
-            x, "Bearer realm=\"stratslab\", error=\"invalid_token\", error_description=\"The token has expired\"",
-            &(struct http_problem){.status = 401, .code = "invalid_token", .detail = "The access token has expired."});
-    } else {
-        access_refuse(x,
-                      "Bearer realm=\"stratslab\", error=\"invalid_token\", "
-                      "error_description=\"The token is not known\"",
-                      &(struct http_problem){.status = 401,
-                                             .code = "invalid_token",
-                                             .detail = "The access token is not one of this service, or was revoked."});
-    }
+    access_challenge(x, expired ? ", error=\"invalid_token\", error_description=\"The token has expired\""
+                                : ", error=\"invalid_token\", error_description=\"The token is not known\"");
+    http_refuse(x, &api_refusals[expired ? API_REFUSAL_TOKEN_EXPIRED : API_REFUSAL_TOKEN_UNKNOWN]);
 }
 
 static void access_refuse_scope(struct http_exchange *x, enum api_scope scope)
 {
-    struct arena *arena = http_exchange_arena(x);
     const char *name = api_scope_name(scope);
 
-    access_refuse(x,
-                  arena_printf(arena, "Bearer realm=\"stratslab\", error=\"insufficient_scope\", scope=\"%s\"", name),
-                  &(struct http_problem){
-                      .status = 403,
-                      .code = "insufficient_scope",
-                      .detail = arena_printf(arena, "The access token is good, but has not the scope %s.", name),
-                  });
+    access_challenge(x, arena_printf(http_exchange_arena(x), ", error=\"insufficient_scope\", scope=\"%s\"", name));
+    http_refuse_with(x, &api_refusals[API_REFUSAL_SCOPE], HTTP_WORDS(slice_of(name)));
 }
 
 /* The credentials of the Bearer scheme, whose name has no case (RFC 9110 section 11.1); absent where there are none. */
@@ -265,11 +250,7 @@ bool api_access_admit(struct api_access *access, struct http_exchange *x)
         return false;
     }
     if (!access->loaded) {
-        http_respond_problem(x, &(struct http_problem){.status = 503,
-                                                       .code = "database_unavailable",
-                                                       .detail = "The database has been out of reach since the start, "
-                                                                 "so that no access token is known. Try again.",
-                                                       .retry_after_s = 1});
+        http_refuse(x, &api_refusals[API_REFUSAL_TOKENS_UNAVAILABLE]);
         return false;
     }
     const uint64_t now_us = clock_wall_us();

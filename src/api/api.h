@@ -24,6 +24,7 @@
 
 #include "base/attr.h"
 #include "base/error.h"
+#include "base/health.h"
 #include "db/db.h"
 #include "http/http.h"
 #include "json/json.h"
@@ -116,8 +117,7 @@ extern const struct api_resource api_documentation;
 struct api_process {
     void *ctx;
     struct db *db;
-    /* The word for /health; "ok" is the good one. */
-    const char *(*health)(void *ctx);
+    enum health (*health)(void *ctx); /* for /health */
     /* This request is being worked on, with this statement: for whoever wonders what a crash came from. */
     void (*working)(void *ctx, const struct http_exchange *x, const char *statement);
     /* A query ended in a way that is our fault, not the client's (500): for the log. */

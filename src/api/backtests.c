@@ -6,21 +6,26 @@
 #define BACKTESTS_PATH "/api/v1/backtests"
 
 /* What clients see of a row of backtests that the statement calls b: what was asked for, and what has become of it. */
-#define BACKTEST_REQUEST                                                                                 \
-    "b.id, b.strategy_id, b.strategy_version, b.symbol, b.timeframe, rfc3339(b.\"start\") AS \"start\"," \
-    " rfc3339(b.\"end\") AS \"end\", b.initial_capital"
-#define BACKTEST_STATE                                                                           \
-    "b.status, b.progress, b.metrics, b.error, b.attempts, rfc3339(b.created_at) AS created_at," \
-    " rfc3339(b.started_at) AS started_at, rfc3339(b.finished_at) AS finished_at"
-#define BACKTEST_COLUMNS BACKTEST_REQUEST ", " BACKTEST_STATE
+#define BACKTEST_REQUEST                                                \
+    "b.id, b.strategy_id, b.strategy_version, b.symbol, b.timeframe,\n" \
+    "        rfc3339(b.\"start\") AS \"start\", rfc3339(b.\"end\") AS \"end\", b.initial_capital"
+#define BACKTEST_STATE                                                                             \
+    "b.status, b.progress, b.metrics, b.error, b.attempts, rfc3339(b.created_at) AS created_at,\n" \
+    "        rfc3339(b.started_at) AS started_at, rfc3339(b.finished_at) AS finished_at"
+#define BACKTEST_BODY                           \
+    "(SELECT row_to_json(j)::text\n"            \
+    "     FROM (SELECT " BACKTEST_REQUEST ",\n" \
+    "        " BACKTEST_STATE ") AS j) AS body"
 
 /* As every backtest is at first. The answer to an Idempotency-Key that comes again is that of the first time, whatever
  * has happened to the backtest since. */
-#define BACKTEST_STATE_AT_FIRST                                                                       \
-    "'queued' AS status, 0 AS progress, NULL::jsonb AS metrics, NULL::jsonb AS error, 0 AS attempts," \
-    " rfc3339(b.created_at) AS created_at, NULL::text AS started_at, NULL::text AS finished_at"
-
-#define BACKTEST_BODY(columns) "(SELECT row_to_json(j)::text FROM (SELECT " columns ") AS j) AS body"
+#define BACKTEST_STATE_AT_FIRST                                                                         \
+    "'queued' AS status, 0 AS progress, NULL::jsonb AS metrics, NULL::jsonb AS error, 0 AS attempts,\n" \
+    "        rfc3339(b.created_at) AS created_at, NULL::text AS started_at, NULL::text AS finished_at"
+#define BACKTEST_BODY_AT_FIRST                  \
+    "(SELECT row_to_json(j)::text\n"            \
+    "     FROM (SELECT " BACKTEST_REQUEST ",\n" \
+    "        " BACKTEST_STATE_AT_FIRST ") AS j) AS body"
 
 static const char *const backtest_timeframes[] = {"1m", "5m", "15m", "1h", "4h", "1d", NULL};
 static const char *const backtest_statuses[] = {"queued", "running", "succeeded", "failed", "cancelled", NULL};
@@ -190,15 +195,18 @@ static const struct api_endpoint backtests_endpoints[] = {
         .access = DB_READ,
         .answer = &backtest_schema,
         .is_list = true,
-        .sql = "WITH page AS MATERIALIZED ("
-               "    SELECT " BACKTEST_COLUMNS "    FROM backtests AS b"
-               "    WHERE true"
-               "        [? AND b.id < $2 ?]"
-               "        [? AND b.strategy_id = $3 ?]"
-               "        [? AND b.status = $4 ?]"
-               "        [? AND b.symbol = $5 ?]"
-               "    ORDER BY b.id DESC"
-               "    LIMIT $1 + 1) " API_PAGE_BODY("id", "$1"),
+        .sql = "WITH page AS MATERIALIZED (\n"
+               "    SELECT " BACKTEST_REQUEST ",\n"
+               "        " BACKTEST_STATE "\n"
+               "    FROM backtests AS b\n"
+               "    WHERE true\n"
+               "        [? AND b.id < $2 ?]\n"
+               "        [? AND b.strategy_id = $3 ?]\n"
+               "        [? AND b.status = $4 ?]\n"
+               "        [? AND b.symbol = $5 ?]\n"
+               "    ORDER BY b.id DESC\n"
+               "    LIMIT $1 + 1)\n"
+               "" API_PAGE_BODY("id", "$1"),
     },
     {
         .id = "createBacktest",
@@ -211,9 +219,9 @@ static const struct api_endpoint backtests_endpoints[] = {
         .access = DB_WRITE,
         .statuses = {202},
         .answer = &backtest_schema,
-        .sql =
-            "SELECT 202 AS status, '" BACKTESTS_PATH "/' || b.id AS location,"
-            "    " BACKTEST_BODY(BACKTEST_REQUEST ", " BACKTEST_STATE_AT_FIRST) " FROM backtest_request($2, $1) AS b",
+        .sql = "SELECT 202 AS status, '" BACKTESTS_PATH "/' || b.id AS location,\n"
+               "    " BACKTEST_BODY_AT_FIRST "\n"
+               "FROM backtest_request($2, $1) AS b",
     },
     {
         .id = "getBacktest",
@@ -223,8 +231,9 @@ static const struct api_endpoint backtests_endpoints[] = {
         API_PARAMS(backtests_id_params),
         .access = DB_READ,
         .answer = &backtest_schema,
-        .sql = "SELECT " BACKTEST_BODY(BACKTEST_COLUMNS) " FROM backtests AS b"
-                                                         " WHERE b.id = $1",
+        .sql = "SELECT " BACKTEST_BODY "\n"
+               "FROM backtests AS b\n"
+               "WHERE b.id = $1",
     },
     {
         .id = "cancelBacktest",
@@ -235,7 +244,8 @@ static const struct api_endpoint backtests_endpoints[] = {
         API_PARAMS(backtests_id_params),
         .access = DB_WRITE,
         .answer = &backtest_schema,
-        .sql = "SELECT " BACKTEST_BODY(BACKTEST_COLUMNS) " FROM backtest_cancel($1) AS b",
+        .sql = "SELECT " BACKTEST_BODY "\n"
+               "FROM backtest_cancel($1) AS b",
     },
 };
 

@@ -1,6 +1,7 @@
 /* From a request to a statement's values: every parameter and the body checked against the endpoint's declaration. */
 
 #include "api/operation.h"
+#include "api/refusal.h"
 #include "base/number.h"
 
 enum { API_VERSION_DIGITS_MAX = 18 }; /* of any bigint that a version can come to */
@@ -78,7 +79,7 @@ static void api_bind_query(const struct api_endpoint *e, struct http_exchange *x
         int i = api_query_param_find(e, name);
 
         if (i < 0) {
-            json_faults_add(faults, arena, api_pointer(arena, API_IN_QUERY, name), "is not a parameter of %s", e->id);
+            json_faults_add(faults, arena, api_pointer(arena, API_IN_QUERY, name), API_NO_PARAMETER, e->id);
         } else if (values[i].data != NULL) {
             json_faults_add(faults, arena, api_pointer(arena, API_IN_QUERY, name), "is given twice");
         } else {
@@ -101,17 +102,14 @@ static void api_bind_param(const struct api_operation *op, struct http_exchange 
     if (!json_check_text(op->api->validator, arena, *value, &param->field, pointer, faults)) *value = SLICE_NONE;
 }
 
-static void api_answer_faults(struct http_exchange *x, unsigned status, const char *code, const char *detail,
-                              const struct json_faults *faults)
+static void api_answer_faults(struct http_exchange *x, enum api_refusal_id why, const struct json_faults *faults)
 {
     struct http_problem_item items[JSON_FAULTS_MAX];
 
     for (size_t i = 0; i < faults->count; i++) {
         items[i] = (struct http_problem_item){faults->items[i].pointer, faults->items[i].detail};
     }
-    http_respond_problem(
-        x, &(struct http_problem){
-               .status = status, .code = code, .detail = detail, .items = items, .item_count = faults->count});
+    http_refuse_items(x, &api_refusals[why], items, faults->count);
 }
 
 bool api_bind(const struct api_operation *op, struct http_exchange *x, struct slice values[DB_PARAMS_MAX])
@@ -140,15 +138,13 @@ bool api_bind(const struct api_operation *op, struct http_exchange *x, struct sl
             json_check(op->api->validator, http_exchange_arena(x), body, e->body, e->body_mode, &faults);
 
         if (verdict == JSON_MALFORMED) {
-            api_answer_faults(x, 400, "malformed_json", "The body is not well-formed JSON; errors says where.",
-                              &faults);
+            api_answer_faults(x, API_REFUSAL_MALFORMED, &faults);
             return false;
         }
         values[e->param_count] = body;
     }
     if (faults.count > 0) {
-        api_answer_faults(x, 422, "validation_failed",
-                          "The request is not as this endpoint takes it; errors names each place.", &faults);
+        api_answer_faults(x, API_REFUSAL_INVALID, &faults);
         return false;
     }
     return true;

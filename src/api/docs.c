@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "api/operation.h"
+#include "api/refusal.h"
 #include "base/file.h"
 #include "base/gzip.h"
 #include "base/mem.h"
@@ -183,7 +184,7 @@ static void api_docs_file(struct http_exchange *x)
         http_respond_content(x, &docs->content[i], is_this ? docs_kept : docs_asked_again);
         return;
     }
-    http_respond_error(x, 404, "not_found", "There is no file of this name.");
+    http_refuse(x, &api_refusals[API_REFUSAL_NO_FILE]);
 }
 
 static const struct api_param api_docs_file_params[] = {

@@ -4,10 +4,13 @@
 #include <stdlib.h>
 
 #include "api/openapi.h"
+#include "api/refusal.h"
 #include "base/mem.h"
 
 #define OPENAPI_PROBLEM_JSON "application/problem+json"
 #define OPENAPI_EXAMPLE_REQUEST_ID "8f1d3c5b7a90e2460000000001"
+
+enum { OPENAPI_EXAMPLES_MAX = 32 }; /* of one answer */
 
 /* What there is about an operation that errors follow from. */
 enum openapi_trait {
@@ -21,63 +24,56 @@ enum openapi_trait {
     TRAIT_LARGE = 128, /* may be put off where clients do not take what they asked for */
 };
 
-struct openapi_case {
-    const char *code;
-    const char *detail;
-};
+enum { OPENAPI_SHOWN_MAX = 3, OPENAPI_HEADERS_MAX = 3 };
 
-enum { OPENAPI_CASES_MAX = 2, OPENAPI_HEADERS_MAX = 3 };
-
-/* The errors, by status; http/ and run.c answer them, in these words. */
+/* The errors, by status. Their words are not here: each names the rows that it shows. */
 static const struct openapi_error {
     unsigned status;
     unsigned traits; /* of which one is enough */
     const char *description;
-    struct openapi_case cases[OPENAPI_CASES_MAX];
+    const struct http_refusal *shown[OPENAPI_SHOWN_MAX];
     const char *headers[OPENAPI_HEADERS_MAX];
     bool is_own;      /* written for each operation: what is refused depends on it */
-    bool is_outcomes; /* more cases are in api_outcomes */
+    bool is_outcomes; /* what the outcomes of statements mean is shown too */
 } openapi_errors[] = {
     {
         .status = 400,
         .traits = TRAIT_ANY,
         .description = "The request is not HTTP as RFC 9112 has it, or the body is not JSON as RFC 7493 has it",
-        .cases = {{"malformed_json", "The body is not well-formed JSON; errors says where."},
-                  {"bad_request", "The path does not decode to UTF-8 text without NUL."}},
+        .shown = {&api_refusals[API_REFUSAL_MALFORMED], &http_refusals[HTTP_REFUSAL_PATH_TEXT]},
     },
     {
         .status = 401,
         .traits = TRAIT_SECURED,
         .description = "No token, or one that is unknown, revoked or past its expiry",
-        .cases = {{"unauthorized",
-                   "This needs an access token: Authorization: Bearer stl_…; see stratslabd token create."},
-                  {"invalid_token", "The access token has expired."}},
+        .shown = {&api_refusals[API_REFUSAL_NO_TOKEN], &api_refusals[API_REFUSAL_TOKEN_EXPIRED],
+                  &api_refusals[API_REFUSAL_TOKEN_UNKNOWN]},
         .headers = {"WWW-Authenticate"},
     },
     {
         .status = 403,
         .traits = TRAIT_SECURED,
         .description = "The token lacks the scope that this operation needs",
-        .cases = {{"insufficient_scope", "The access token is good, but has not the scope write."}},
+        .shown = {&api_refusals[API_REFUSAL_SCOPE]},
         .headers = {"WWW-Authenticate"},
     },
     {
         .status = 404,
         .traits = TRAIT_PATH,
         .description = "There is nothing at this path",
-        .cases = {{"not_found", "There is nothing at this path."}},
+        .shown = {&api_refusals[API_REFUSAL_NO_ROW]},
     },
     {
         .status = 406,
         .traits = TRAIT_ANY,
         .description = "Accept excludes the media type of the answer",
-        .cases = {{"not_acceptable", "The answer is application/json, which the Accept field excludes."}},
+        .shown = {&http_refusals[HTTP_REFUSAL_ACCEPT]},
     },
     {
         .status = 408,
         .traits = TRAIT_ANY,
         .description = "The request took too long to come; nothing was changed",
-        .cases = {{"request_timeout", "The request took longer than the server waits for one."}},
+        .shown = {&http_refusals[HTTP_REFUSAL_HEAD_LATE], &http_refusals[HTTP_REFUSAL_CONTENT_LATE]},
     },
     {
         .status = 409,
@@ -90,52 +86,50 @@ static const struct openapi_error {
         .status = 412,
         .traits = TRAIT_IF_MATCH,
         .description = "Somebody else was first: the version is none of those that If-Match names",
-        .cases = {{"stale",
-                   "It has changed since the version that If-Match names; nothing was changed. Read it again."}},
+        .shown = {&api_refusals[API_REFUSAL_STALE]},
     },
     {
         .status = 413,
         .traits = TRAIT_ANY,
         .description = "The body is too large, or there is one where none is taken",
-        .cases = {{"content_too_large", "The content is larger than 1048576 bytes."}},
+        .shown = {&http_refusals[HTTP_REFUSAL_CONTENT_LARGE], &http_refusals[HTTP_REFUSAL_CONTENT_UNWANTED]},
     },
     {
         .status = 414,
         .traits = TRAIT_ANY,
         .description = "The request line is too long",
-        .cases = {{"uri_too_long", "The request line is longer than this server takes."}},
+        .shown = {&http_refusals[HTTP_REFUSAL_LINE_LONG]},
     },
     {
         .status = 415,
         .traits = TRAIT_BODY,
         .description = "The body is of a media type, a charset or a coding that is not taken here",
-        .cases = {{"unsupported_media_type", "Content-Type must be application/json, in UTF-8."}},
+        .shown = {&http_refusals[HTTP_REFUSAL_CONTENT_TYPE], &http_refusals[HTTP_REFUSAL_CONTENT_CODING]},
         .headers = {"Accept", "Accept-Patch", "Accept-Encoding"},
     },
     {
         .status = 417,
         .traits = TRAIT_ANY,
         .description = "Expect asks for something other than 100-continue",
-        .cases = {{"expectation_failed", "This server meets no expectation but 100-continue."}},
+        .shown = {&http_refusals[HTTP_REFUSAL_EXPECT]},
     },
     {
         .status = 421,
         .traits = TRAIT_ANY,
         .description = "Host is none of the names that the service answers for (STRATSLAB_ALLOWED_HOSTS)",
-        .cases = {{"misdirected_request", "This service does not answer for the host \"example.net\"."}},
+        .shown = {&http_refusals[HTTP_REFUSAL_HOST]},
     },
     {
         .status = 422,
         .traits = TRAIT_STATEMENT,
         .description = "The request is not as this operation takes it; errors names each wrong place",
         .is_own = true,
-        .is_outcomes = true,
     },
     {
         .status = 431,
         .traits = TRAIT_ANY,
         .description = "The header fields are too many, or too large",
-        .cases = {{"header_fields_too_large", "The header section is larger than this server takes."}},
+        .shown = {&http_refusals[HTTP_REFUSAL_FIELDS_MANY], &http_refusals[HTTP_REFUSAL_FIELDS_LARGE]},
     },
     {
         .status = 500,
@@ -147,12 +141,14 @@ static const struct openapi_error {
         .status = 501,
         .traits = TRAIT_ANY,
         .description = "The request has a transfer coding that this server does not know",
-        .cases = {{"not_implemented", "Transfer-Encoding must be chunked."}},
+        .shown = {&http_refusals[HTTP_REFUSAL_CODING_UNKNOWN]},
     },
     {
         .status = 503,
         .traits = TRAIT_STATEMENT | TRAIT_LARGE,
         .description = "Not now: the database is away or too slow, or too much waits",
+        .shown = {&http_refusals[HTTP_REFUSAL_INPUT_FULL], &http_refusals[HTTP_REFUSAL_OUTPUT_FULL],
+                  &api_refusals[API_REFUSAL_TOKENS_UNAVAILABLE]},
         .headers = {"Retry-After"},
         .is_outcomes = true,
     },
@@ -160,7 +156,7 @@ static const struct openapi_error {
         .status = 505,
         .traits = TRAIT_ANY,
         .description = "The request's version of HTTP is not 1.1 or 1.0",
-        .cases = {{"http_version_not_supported", "This server speaks HTTP/1.1 and HTTP/1.0."}},
+        .shown = {&http_refusals[HTTP_REFUSAL_VERSION], &http_refusals[HTTP_REFUSAL_HTTP2]},
     },
 };
 
@@ -232,17 +228,65 @@ static unsigned openapi_traits(const struct api_operation *op)
 
 /* ---- Errors ---- */
 
-/* One example: its name, and the problem. `pointer` NULL: no errors. */
-static void openapi_write_case(struct json_writer *w, unsigned status, const char *name, const struct openapi_case *c,
-                               const struct http_problem_item *item)
+/* The examples of one answer. Each is named by its code, and by a number too if the code has come before. */
+struct openapi_examples {
+    struct json_writer *w;
+    const char *names[OPENAPI_EXAMPLES_MAX]; /* without their numbers */
+    size_t count;
+};
+
+static void openapi_key_example(struct openapi_examples *all, const char *name)
 {
-    json_key_open(w, name, '{');
+    unsigned before = 0;
+
+    if (all->count == countof(all->names)) abort();
+    for (size_t i = 0; i < all->count; i++) before += strcmp(all->names[i], name) == 0 ? 1 : 0;
+    all->names[all->count++] = name;
+    if (before == 0) {
+        json_key_open(all->w, name, '{');
+        return;
+    }
+    char *numbered = mem_printf("%s_%u", name, before + 1);
+
+    json_key_open(all->w, numbered, '{');
+    free(numbered);
+}
+
+static void openapi_write_sample(struct json_writer *w, const struct http_refusal *refusal)
+{
+    struct slice words[HTTP_REFUSAL_WORDS_MAX];
+    struct buf detail = {0};
+
+    for (size_t i = 0; i < HTTP_REFUSAL_WORDS_MAX; i++) words[i] = slice_of(refusal->sample[i]);
+    http_refusal_detail(refusal, words, &detail);
+    json_key_text(w, "detail", buf_cstr(&detail));
+    buf_clear(&detail);
+}
+
+/* The summary says what a problem has in its header. */
+static void openapi_write_retry(struct json_writer *w, const struct http_refusal *refusal)
+{
+    char *text = refusal->retry_after_s == 0 ? mem_strdup("without Retry-After")
+                                             : mem_printf("Retry-After: %u", refusal->retry_after_s);
+
+    json_key_text(w, "summary", text);
+    free(text);
+}
+
+/* `item` NULL: the problem has no errors. */
+static void openapi_write_example(struct openapi_examples *all, const char *name, const struct http_refusal *refusal,
+                                  const struct http_problem_item *item)
+{
+    struct json_writer *w = all->w;
+
+    openapi_key_example(all, name);
+    if (refusal->status == 503) openapi_write_retry(w, refusal);
     json_key_open(w, "value", '{');
     json_key_text(w, "type", "about:blank");
-    json_key_text(w, "title", http_status_phrase(status));
-    json_key_uint(w, "status", status);
-    json_key_text(w, "code", c->code);
-    json_key_text(w, "detail", c->detail);
+    json_key_text(w, "title", http_status_phrase(refusal->status));
+    json_key_uint(w, "status", refusal->status);
+    json_key_text(w, "code", http_refusal_code(refusal));
+    openapi_write_sample(w, refusal);
     json_key_text(w, "request_id", OPENAPI_EXAMPLE_REQUEST_ID);
     if (item != NULL) {
         json_key_open(w, "errors", '[');
@@ -256,6 +300,11 @@ static void openapi_write_case(struct json_writer *w, unsigned status, const cha
     }
     json_close(w, '}');
     json_close(w, '}');
+}
+
+static void openapi_write_refusal(struct openapi_examples *all, const struct http_refusal *refusal)
+{
+    openapi_write_example(all, http_refusal_code(refusal), refusal, NULL);
 }
 
 static bool openapi_has_param(const struct api_endpoint *e, enum api_in in, const char *name)
@@ -297,54 +346,52 @@ static bool openapi_can_violate(const struct api_endpoint *e, const struct api_c
     return field != NULL && !openapi_is_repeated(field, c);
 }
 
-static void openapi_write_constraint_cases(struct json_writer *w, const struct api_operation *op, unsigned status)
+static void openapi_write_constraints(struct openapi_examples *all, const struct api_operation *op, unsigned status)
 {
     for (size_t i = 0; i < op->resource->constraint_count; i++) {
         const struct api_constraint *c = &op->resource->constraints[i];
+        const struct http_refusal refusal = api_constraint_refusal(c);
         const struct http_problem_item item = {slice_of(c->pointer), slice_of(c->detail)};
 
         if (c->status != status || !openapi_can_violate(op->endpoint, c)) continue;
-        openapi_write_case(w, status, c->name, &(struct openapi_case){c->code, c->detail},
-                           c->pointer == NULL ? NULL : &item);
+        openapi_write_example(all, c->name, &refusal, c->pointer == NULL ? NULL : &item);
     }
 }
 
-/* The first of the outcomes that have a code; the others say the same with other words. */
-static void openapi_write_outcome_cases(struct json_writer *w, unsigned status)
+static void openapi_write_outcomes(struct openapi_examples *all, unsigned status)
 {
-    for (size_t i = 0; i < DB_OUTCOME_COUNT; i++) {
-        const struct api_outcome *o = &api_outcomes[i];
-        bool is_said = o->code == NULL || o->status != status;
+    bool is_shown[API_REFUSAL_COUNT] = {[API_REFUSAL_NONE] = true};
 
-        for (size_t j = 0; j < i && !is_said; j++) {
-            is_said = api_outcomes[j].code != NULL && strcmp(api_outcomes[j].code, o->code) == 0;
-        }
-        if (!is_said) openapi_write_case(w, status, o->code, &(struct openapi_case){o->code, o->detail}, NULL);
+    for (size_t i = 0; i < DB_OUTCOME_COUNT; i++) {
+        const enum api_refusal_id id = api_outcome_refusals[i];
+
+        if (!is_shown[id] && api_refusals[id].status == status) openapi_write_refusal(all, &api_refusals[id]);
+        is_shown[id] = true;
     }
 }
 
 /* A request that an operation refuses for what it is. */
-static void openapi_write_invalid_case(struct json_writer *w, const struct api_operation *op)
+static void openapi_write_invalid(struct openapi_examples *all, const struct api_operation *op)
 {
-    static const struct openapi_case invalid = {
-        "validation_failed", "The request is not as this endpoint takes it; errors names each place."};
-    char *const unknown = mem_printf("is not a parameter of %s", op->endpoint->id);
-    struct http_problem_item item = {SLICE_LIT("query:colour"), slice_of(unknown)};
+    char *const unknown = mem_printf(API_NO_PARAMETER, op->endpoint->id);
+    const struct http_problem_item item = {SLICE_LIT("query:colour"), slice_of(unknown)};
 
-    openapi_write_case(w, 422, "invalid", &invalid, &item);
+    openapi_write_example(all, "invalid", &api_refusals[API_REFUSAL_INVALID], &item);
     free(unknown);
 }
 
-static void openapi_write_cases(struct json_writer *w, const struct openapi_error *error,
-                                const struct api_operation *op)
+static void openapi_write_examples(struct json_writer *w, const struct openapi_error *error,
+                                   const struct api_operation *op)
 {
+    struct openapi_examples all = {.w = w};
+
     json_key_open(w, "examples", '{');
-    for (size_t i = 0; i < OPENAPI_CASES_MAX && error->cases[i].code != NULL; i++) {
-        openapi_write_case(w, error->status, error->cases[i].code, &error->cases[i], NULL);
+    for (size_t i = 0; i < OPENAPI_SHOWN_MAX && error->shown[i] != NULL; i++) {
+        openapi_write_refusal(&all, error->shown[i]);
     }
-    if (error->status == 422) openapi_write_invalid_case(w, op);
-    if (error->is_own) openapi_write_constraint_cases(w, op, error->status);
-    if (error->is_outcomes && error->status != 422) openapi_write_outcome_cases(w, error->status);
+    if (op != NULL && error->status == 422) openapi_write_invalid(&all, op);
+    if (op != NULL && error->is_own) openapi_write_constraints(&all, op, error->status);
+    if (error->is_outcomes) openapi_write_outcomes(&all, error->status);
     json_close(w, '}');
 }
 
@@ -372,7 +419,7 @@ static void openapi_write_error(struct json_writer *w, const struct openapi_erro
     json_key_open(w, "content", '{');
     json_key_open(w, OPENAPI_PROBLEM_JSON, '{');
     json_key_raw(w, "schema", "{\"$ref\":\"#/components/schemas/Problem\"}");
-    openapi_write_cases(w, error, op);
+    openapi_write_examples(w, error, op);
     json_close(w, '}');
     json_close(w, '}');
     json_close(w, '}');

@@ -35,15 +35,11 @@ struct api {
     struct http_content docs_page; /* of docs_html */
 };
 
-/* What an outcome of a statement means to a client where no constraint says more; code NULL: no refusal. */
-struct api_outcome {
-    unsigned status;
-    unsigned retry_after_s;
-    const char *code;
-    const char *detail;
-};
-
-extern const struct api_outcome api_outcomes[DB_OUTCOME_COUNT];
+/* The violation of a constraint as a row of the refusals. */
+static inline struct http_refusal api_constraint_refusal(const struct api_constraint *constraint)
+{
+    return (struct http_refusal){.status = constraint->status, .code = constraint->code, .detail = constraint->detail};
+}
 
 /* The media types of a body, NULL-terminated. */
 extern const char *const api_body_types[];

@@ -7,9 +7,6 @@
 static const struct api_resource *const api_resources[] = {&api_service, &api_strategies, &api_backtests,
                                                            &api_documentation};
 
-const char *const api_body_types[] = {"application/json", NULL};
-const char *const api_patch_types[] = {"application/merge-patch+json", "application/json", NULL};
-
 static void api_route_init(struct api_operation *op, unsigned index)
 {
     const struct api_endpoint *e = op->endpoint;
@@ -163,33 +160,4 @@ const struct db_statement *const *api_statements(const struct api *api, size_t *
 {
     *ret_count = api->statement_count;
     return api->statements;
-}
-
-const struct api_endpoint *api_endpoint_of(const struct http_route *route)
-{
-    const struct api_operation *op = route->data;
-
-    return op->endpoint;
-}
-
-enum api_scope api_scope(const struct api_endpoint *endpoint)
-{
-    if (endpoint->scope != API_SCOPE_DEFAULT) return endpoint->scope;
-    if (strncmp(endpoint->path, "/api/", strlen("/api/")) != 0) return API_SCOPE_NONE;
-    return endpoint->access == DB_WRITE ? API_SCOPE_WRITE : API_SCOPE_READ;
-}
-
-const char *api_scope_name(enum api_scope scope)
-{
-    static const char *const names[] = {
-        [API_SCOPE_DEFAULT] = "", [API_SCOPE_NONE] = "", [API_SCOPE_READ] = "read", [API_SCOPE_WRITE] = "write"};
-
-    return names[scope];
-}
-
-const struct api_process *api_process_of(const struct http_exchange *x)
-{
-    const struct api_operation *op = http_exchange_route(x)->data;
-
-    return &op->api->process;
 }

@@ -1,6 +1,7 @@
 /* From a statement's values to the answer. */
 
 #include "api/operation.h"
+#include "api/refusal.h"
 #include "base/buf.h"
 #include "base/number.h"
 
@@ -10,30 +11,6 @@ struct api_call {
     struct http_exchange *x;
     const struct db_statement *statement;
     struct db_query *query;
-};
-
-const struct api_outcome api_outcomes[DB_OUTCOME_COUNT] = {
-    [DB_UNAVAILABLE] = {503, 1, "database_unavailable",
-                        "The database is out of reach; nothing was changed. Try again."},
-    [DB_UNKNOWN] = {503, 0, "outcome_unknown",
-                    "The database was lost or fell silent while this change was under way: it may or may not have "
-                    "happened. Read the resource before trying again."},
-    [DB_OVERLOADED] = {503, 1, "overloaded",
-                       "Too many requests are waiting for the database; nothing was changed. Try again."},
-    [DB_UNIQUE] = {409, 0, "conflict", "Something with the same unique value exists."},
-    [DB_FOREIGN_KEY] = {409, 0, "conflict", "Something else refers to this, or this refers to something that is gone."},
-    [DB_CHECK] = {422, 0, "validation_failed", "The database's own rules refuse a value of this request."},
-    [DB_INVALID_VALUE] = {422, 0, "validation_failed", "The database cannot take a value of this request."},
-    [DB_CONFLICT] = {409, 0, "conflict",
-                     "Another change to the same thing came first; nothing was changed. Try again."},
-    [DB_TIMEOUT] = {503, 1, "timeout", "The database took too long; nothing was changed. Try again, or ask for less."},
-    [DB_RESOURCES] = {503, 5, "database_resources",
-                      "The database has run out of a resource; nothing was changed. Try later."},
-    [DB_READ_ONLY] = {503, 5, "database_read_only", "The database takes no changes now. Try later."},
-    [DB_DENIED] = {500, 0, "internal_error",
-                   "The server failed on this request. Its log says more under the request_id."},
-    [DB_FAULT] = {500, 0, "internal_error",
-                  "The server failed on this request. Its log says more under the request_id."},
 };
 
 static const struct api_constraint *api_constraint_find(const struct api_resource *resource, const char *name)
@@ -46,27 +23,20 @@ static const struct api_constraint *api_constraint_find(const struct api_resourc
 
 static void api_answer_outcome(const struct api_call *call, enum db_outcome outcome, const struct db_result *result)
 {
-    const struct api_outcome *meaning = &api_outcomes[outcome];
+    const struct http_refusal *refusal = &api_refusals[api_outcome_refusals[outcome]];
     const struct api_constraint *constraint = NULL;
     const struct api_process *process = &call->op->api->process;
 
     if (result != NULL) constraint = api_constraint_find(call->op->resource, db_result_constraint(result));
     if (constraint != NULL) {
-        struct http_problem_item item = {constraint->pointer == NULL ? SLICE_NONE : slice_of(constraint->pointer),
-                                         slice_of(constraint->detail)};
+        const struct http_refusal own = api_constraint_refusal(constraint);
+        const struct http_problem_item item = {slice_of(constraint->pointer), slice_of(constraint->detail)};
 
-        http_respond_problem(call->x, &(struct http_problem){.status = constraint->status,
-                                                             .code = constraint->code,
-                                                             .detail = constraint->detail,
-                                                             .items = &item,
-                                                             .item_count = item.pointer.data == NULL ? 0 : 1});
+        http_refuse_items(call->x, &own, &item, constraint->pointer == NULL ? 0 : 1);
         return;
     }
-    if (meaning->status == 500) process->fault(process->ctx, call->x, call->statement->name, result);
-    http_respond_problem(call->x, &(struct http_problem){.status = meaning->status,
-                                                         .code = meaning->code,
-                                                         .detail = meaning->detail,
-                                                         .retry_after_s = meaning->retry_after_s});
+    if (refusal->status == 500) process->fault(process->ctx, call->x, call->statement->name, result);
+    http_refuse(call->x, refusal);
 }
 
 static struct slice api_column(const struct db_result *result, const char *name)
@@ -129,17 +99,15 @@ static unsigned api_result_status(const struct db_result *result)
     return (unsigned)status;
 }
 
-/* The answers that a statement can give without content. Their words are here; which of them applies is the
- * statement's. */
+/* The answers that a statement can give without content. Which of them applies is the statement's to say. */
 static bool api_answer_refusal(struct http_exchange *x, unsigned status)
 {
     switch (status) {
     case 404:
-        http_respond_error(x, 404, "not_found", "There is nothing at this path.");
+        http_refuse(x, &api_refusals[API_REFUSAL_NO_ROW]);
         return true;
     case 412:
-        http_respond_error(x, 412, "stale",
-                           "It has changed since the version that If-Match names; nothing was changed. Read it again.");
+        http_refuse(x, &api_refusals[API_REFUSAL_STALE]);
         return true;
     default:
         return false;

@@ -35,7 +35,7 @@ static void api_service_health(struct http_exchange *x)
 
 static void api_service_live(struct http_exchange *x)
 {
-    http_respond_health(x, "ok");
+    http_respond_health(x, HEALTH_OK);
 }
 
 /* A new build may have another document at the same path, so it may be kept, but is asked for again. */
@@ -44,14 +44,11 @@ static void api_service_document(struct http_exchange *x)
     http_respond_content(x, &api_of(x)->document_content, "no-cache");
 }
 
-static const char *const service_words[] = {"ok",       "starting", "migrating", "database_down", "schema_mismatch",
-                                            "draining", NULL};
-
 static const struct json_field service_health_fields[] = {
     {
         .name = "status",
         .type = JSON_TYPE_STRING,
-        .values = service_words,
+        .values = health_words,
         .description = "ok with 200; the others, with 503, say what is in the way",
     },
     {.name = "version", .type = JSON_TYPE_STRING, .example = "\"" PACKAGE_VERSION "\""},

@@ -6,16 +6,23 @@
 
 /* One page of the rows of `page`, which has at most limit + 1 of them: the last is only there to say that more follow.
  * `cursor` is the column by which the page is ordered, downwards. */
-#define API_PAGE_BODY(cursor, limit)                                                                                   \
-    "SELECT '{\"items\":' || coalesce(array_to_json(array_agg(row_to_json(k) ORDER BY k." cursor " DESC)"              \
-    "        FILTER (WHERE k." cursor " IS NOT NULL))::text, '[]')"                                                    \
-    "    || ',\"next\":' || coalesce('\"' || n.next || '\"', 'null') || '}' AS body,"                                  \
-    "    n.next"                                                                                                       \
-    " FROM (SELECT CASE WHEN count(*) > " limit " THEN"                                                                \
-    "           (SELECT " cursor "::text FROM page ORDER BY " cursor " DESC OFFSET " limit " - 1 LIMIT 1) END AS next" \
-    "       FROM page) AS n"                                                                                           \
-    " LEFT JOIN (SELECT * FROM page ORDER BY " cursor " DESC LIMIT " limit ") AS k ON true"                            \
-    " GROUP BY n.next"
+#define API_PAGE_BODY(cursor, limit)                                                                        \
+    "SELECT '{\"items\":' || coalesce(array_to_json(array_agg(row_to_json(k) ORDER BY k." cursor " DESC)\n" \
+    "        FILTER (WHERE k." cursor " IS NOT NULL))::text, '[]')\n"                                       \
+    "    || ',\"next\":' || coalesce('\"' || n.next || '\"', 'null') || '}' AS body,\n"                     \
+    "    n.next\n"                                                                                          \
+    "FROM (SELECT CASE WHEN count(*) > " limit " THEN\n"                                                    \
+    "          (SELECT " cursor "::text\n"                                                                  \
+    "           FROM page\n"                                                                                \
+    "           ORDER BY " cursor " DESC\n"                                                                 \
+    "           OFFSET " limit " - 1\n"                                                                     \
+    "           LIMIT 1) END AS next\n"                                                                     \
+    "      FROM page) AS n\n"                                                                               \
+    "LEFT JOIN (SELECT *\n"                                                                                 \
+    "           FROM page\n"                                                                                \
+    "           ORDER BY " cursor " DESC\n"                                                                 \
+    "           LIMIT " limit ") AS k ON true\n"                                                            \
+    "GROUP BY n.next"
 
 /* The path's {id}. */
 /* clang-format off */

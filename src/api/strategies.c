@@ -5,21 +5,24 @@
 #define STRATEGIES_PATH "/api/v1/strategies"
 
 /* What clients see of a row of strategies that the statement calls s. */
-#define STRATEGY_COLUMNS                                                      \
-    "s.id, s.name, s.description, s.kind, s.parameters, s.status, s.version," \
-    " rfc3339(s.created_at) AS created_at, rfc3339(s.updated_at) AS updated_at"
-#define STRATEGY_BODY "(SELECT row_to_json(j)::text FROM (SELECT " STRATEGY_COLUMNS ") AS j)"
+#define STRATEGY_COLUMNS                                                        \
+    "s.id, s.name, s.description, s.kind, s.parameters, s.status, s.version,\n" \
+    "        rfc3339(s.created_at) AS created_at, rfc3339(s.updated_at) AS updated_at"
+#define STRATEGY_BODY                \
+    "(SELECT row_to_json(j)::text\n" \
+    "     FROM (SELECT " STRATEGY_COLUMNS ") AS j)"
 
 /* The same of a row of strategy_versions that the statement calls v. */
-#define STRATEGY_VERSION_COLUMNS                                                       \
-    "v.strategy_id, v.version, v.name, v.description, v.kind, v.parameters, v.status," \
-    " rfc3339(v.created_at) AS created_at"
+#define STRATEGY_VERSION_COLUMNS                                                         \
+    "v.strategy_id, v.version, v.name, v.description, v.kind, v.parameters, v.status,\n" \
+    "        rfc3339(v.created_at) AS created_at"
 
-/* What clients write, and how it is read from a body, with api.md's defaults for what is left out. */
+/* What clients write, in the order of the columns; its values, with api.md's defaults for what is left out; and the
+ * record that a body is read as, which the statement's "FROM jsonb_to_record(…)" makes. */
 #define STRATEGY_MEMBERS "(name, description, kind, parameters, status)"
-#define STRATEGY_VALUES(json)                                                                                       \
-    "SELECT i.name, coalesce(i.description, ''), i.kind, coalesce(i.parameters, '{}'), coalesce(i.status, 'draft')" \
-    " FROM jsonb_to_record(" json ") AS i(name text, description text, kind text, parameters jsonb, status text)"
+#define STRATEGY_VALUES \
+    "i.name, coalesce(i.description, ''), i.kind, coalesce(i.parameters, '{}'), coalesce(i.status, 'draft')"
+#define STRATEGY_RECORD "AS i(name text, description text, kind text, parameters jsonb, status text)"
 
 static const char *const strategy_statuses[] = {"draft", "active", "archived", NULL};
 
@@ -160,24 +163,35 @@ static const struct api_param versions_get_params[] = {
     },
 };
 
-/* What a change that found its row, or did not, comes to: $1 is the id, $2 what If-Match names. */
-#define CHANGE_STATUS(done)                                                                                       \
-    "CASE WHEN c.id IS NOT NULL THEN " done " WHEN e.id IS NOT NULL AND $2 IS NOT NULL THEN 412 ELSE 404 END AS " \
-    "status"
-#define CHANGE_FROM                   \
-    " FROM (SELECT 1) AS one"         \
-    " LEFT JOIN changed AS c ON true" \
-    " LEFT JOIN strategies AS e ON e.id = $1"
+/* What a change comes to, whose rows `changed` has with the status that they deserve: $1 is the id, $2 what If-Match
+ * names. */
+#define CHANGE_ANSWER                                             \
+    "SELECT CASE WHEN c.id IS NOT NULL THEN c.status\n"           \
+    "        WHEN e.id IS NOT NULL AND $2 IS NOT NULL THEN 412\n" \
+    "        ELSE 404 END AS status,\n"                           \
+    "    c.version AS etag, c.body\n"                             \
+    "FROM (SELECT 1) AS one\n"                                    \
+    "LEFT JOIN changed AS c ON true\n"                            \
+    "LEFT JOIN strategies AS e ON e.id = $1"
 
 /* A strategy's next version, of the members that `json` holds. */
-#define CHANGE_SQL(json)                                                                        \
-    "WITH changed AS ("                                                                         \
-    "    UPDATE strategies AS s"                                                                \
-    "    SET " STRATEGY_MEMBERS                                                                 \
-    " = (" STRATEGY_VALUES(json) ")"                                                            \
-                                 "    WHERE s.id = $1 AND ($2 IS NULL OR s.version = ANY ($2))" \
-                                 "    RETURNING s.id, s.version, " STRATEGY_BODY " AS body)"    \
-                                 " SELECT " CHANGE_STATUS("200") ", c.version AS etag, c.body" CHANGE_FROM
+#define CHANGE_SQL(json)                                                         \
+    "WITH changed AS (\n"                                                        \
+    "    UPDATE strategies AS s\n"                                               \
+    "    SET " STRATEGY_MEMBERS " = (\n"                                         \
+    "        SELECT " STRATEGY_VALUES "\n"                                       \
+    "        FROM jsonb_to_record(" json ") " STRATEGY_RECORD ")\n"              \
+    "    WHERE s.id = $1 AND ($2 IS NULL OR s.version = ANY ($2))\n"             \
+    "    RETURNING s.id, 200 AS status, s.version, " STRATEGY_BODY " AS body)\n" \
+    "" CHANGE_ANSWER
+
+/* A strategy with a merge patch, $3, on it. */
+#define STRATEGY_PATCHED                                                                                   \
+    "jsonb_merge_patch(jsonb_build_object('name', s.name, 'description', s.description, 'kind', s.kind,\n" \
+    "            'parameters', s.parameters, 'status', s.status), $3)"
+
+/* A page of versions is told only of a strategy that there is. */
+#define VERSIONS_PAGE API_PAGE_BODY("version", "$2")
 
 static const struct api_endpoint strategies_endpoints[] = {
     {
@@ -190,15 +204,17 @@ static const struct api_endpoint strategies_endpoints[] = {
         .access = DB_READ,
         .answer = &strategy_schema,
         .is_list = true,
-        .sql = "WITH page AS MATERIALIZED ("
-               "    SELECT " STRATEGY_COLUMNS "    FROM strategies AS s"
-               "    WHERE true"
-               "        [? AND s.id < $2 ?]"
-               "        [? AND s.status = $3 ?]"
-               "        [? AND s.kind = $4 ?]"
-               "        [? AND s.name ILIKE '%' || regexp_replace($5, '([\\\\%_])', '\\\\\\1', 'g') || '%' ?]"
-               "    ORDER BY s.id DESC"
-               "    LIMIT $1 + 1) " API_PAGE_BODY("id", "$1"),
+        .sql = "WITH page AS MATERIALIZED (\n"
+               "    SELECT " STRATEGY_COLUMNS "\n"
+               "    FROM strategies AS s\n"
+               "    WHERE true\n"
+               "        [? AND s.id < $2 ?]\n"
+               "        [? AND s.status = $3 ?]\n"
+               "        [? AND s.kind = $4 ?]\n"
+               "        [? AND s.name ILIKE '%' || regexp_replace($5, '([\\\\%_])', '\\\\\\1', 'g') || '%' ?]\n"
+               "    ORDER BY s.id DESC\n"
+               "    LIMIT $1 + 1)\n"
+               "" API_PAGE_BODY("id", "$1"),
     },
     {
         .id = "createStrategy",
@@ -210,9 +226,11 @@ static const struct api_endpoint strategies_endpoints[] = {
         .statuses = {201},
         .answer = &strategy_schema,
         .has_etag = true,
-        .sql = "INSERT INTO strategies AS s " STRATEGY_MEMBERS " " STRATEGY_VALUES(
-            "$1") " RETURNING 201 AS status, s.version AS etag, '" STRATEGIES_PATH "/' || s.id AS location,"
-                  "     " STRATEGY_BODY " AS body",
+        .sql = "INSERT INTO strategies AS s " STRATEGY_MEMBERS "\n"
+               "SELECT " STRATEGY_VALUES "\n"
+               "FROM jsonb_to_record($1) " STRATEGY_RECORD "\n"
+               "RETURNING 201 AS status, s.version AS etag, '" STRATEGIES_PATH "/' || s.id AS location,\n"
+               "    " STRATEGY_BODY " AS body",
     },
     {
         .id = "getStrategy",
@@ -223,9 +241,9 @@ static const struct api_endpoint strategies_endpoints[] = {
         .access = DB_READ,
         .answer = &strategy_schema,
         .has_etag = true,
-        .sql = "SELECT s.version AS etag, " STRATEGY_BODY " AS body"
-               " FROM strategies AS s"
-               " WHERE s.id = $1",
+        .sql = "SELECT s.version AS etag, " STRATEGY_BODY " AS body\n"
+               "FROM strategies AS s\n"
+               "WHERE s.id = $1",
     },
     {
         .id = "replaceStrategy",
@@ -254,9 +272,7 @@ static const struct api_endpoint strategies_endpoints[] = {
         .access = DB_WRITE,
         .answer = &strategy_schema,
         .has_etag = true,
-        .sql = CHANGE_SQL(
-            "jsonb_merge_patch(jsonb_build_object('name', s.name, 'description', s.description, 'kind', s.kind,"
-            " 'parameters', s.parameters, 'status', s.status), $3)"),
+        .sql = CHANGE_SQL(STRATEGY_PATCHED),
     },
     {
         .id = "deleteStrategy",
@@ -270,23 +286,29 @@ static const struct api_endpoint strategies_endpoints[] = {
         .statuses = {204, 200},
         .answer = &strategy_schema,
         .has_etag = true,
-        .sql = "WITH used AS ("
-               "    SELECT EXISTS (SELECT FROM backtests AS b WHERE b.strategy_id = $1) AS used),"
-               " archived AS ("
-               "    UPDATE strategies AS s"
-               "    SET status = 'archived'"
-               "    FROM used AS u"
-               "    WHERE u.used AND s.id = $1 AND ($2 IS NULL OR s.version = ANY ($2))"
-               "    RETURNING s.id, 200 AS status, s.version, " STRATEGY_BODY " AS body),"
-               " deleted AS ("
-               "    DELETE FROM strategies AS s"
-               "    USING used AS u"
-               "    WHERE NOT u.used AND s.id = $1 AND ($2 IS NULL OR s.version = ANY ($2))"
-               "    RETURNING s.id),"
-               " changed AS ("
-               "    SELECT id, status, version, body FROM archived"
-               "    UNION ALL SELECT id, 204, NULL, NULL FROM deleted)"
-               " SELECT " CHANGE_STATUS("c.status") ", c.version AS etag, c.body" CHANGE_FROM,
+        .sql = "WITH used AS (\n"
+               "    SELECT EXISTS (\n"
+               "        SELECT\n"
+               "        FROM backtests AS b\n"
+               "        WHERE b.strategy_id = $1) AS used),\n"
+               "archived AS (\n"
+               "    UPDATE strategies AS s\n"
+               "    SET status = 'archived'\n"
+               "    FROM used AS u\n"
+               "    WHERE u.used AND s.id = $1 AND ($2 IS NULL OR s.version = ANY ($2))\n"
+               "    RETURNING s.id, 200 AS status, s.version, " STRATEGY_BODY " AS body),\n"
+               "deleted AS (\n"
+               "    DELETE FROM strategies AS s\n"
+               "    USING used AS u\n"
+               "    WHERE NOT u.used AND s.id = $1 AND ($2 IS NULL OR s.version = ANY ($2))\n"
+               "    RETURNING s.id),\n"
+               "changed AS (\n"
+               "    SELECT id, status, version, body\n"
+               "    FROM archived\n"
+               "    UNION ALL\n"
+               "    SELECT id, 204, NULL, NULL\n"
+               "    FROM deleted)\n"
+               "" CHANGE_ANSWER,
     },
     {
         .id = "listStrategyVersions",
@@ -297,14 +319,17 @@ static const struct api_endpoint strategies_endpoints[] = {
         .access = DB_READ,
         .answer = &strategy_version_schema,
         .is_list = true,
-        .sql = "WITH page AS MATERIALIZED ("
-               "    SELECT " STRATEGY_VERSION_COLUMNS "    FROM strategy_versions AS v"
-               "    WHERE v.strategy_id = $1"
-               "        [? AND v.version < $3 ?]"
-               "    ORDER BY v.version DESC"
-               "    LIMIT $2 + 1)"
-               " SELECT p.* FROM strategies AS s, LATERAL (" API_PAGE_BODY("version", "$2") ") AS p"
-                                                                                            " WHERE s.id = $1",
+        .sql = "WITH page AS MATERIALIZED (\n"
+               "    SELECT " STRATEGY_VERSION_COLUMNS "\n"
+               "    FROM strategy_versions AS v\n"
+               "    WHERE v.strategy_id = $1\n"
+               "        [? AND v.version < $3 ?]\n"
+               "    ORDER BY v.version DESC\n"
+               "    LIMIT $2 + 1)\n"
+               "SELECT p.*\n"
+               "FROM strategies AS s, LATERAL (\n"
+               "" VERSIONS_PAGE ") AS p\n"
+               "WHERE s.id = $1",
     },
     {
         .id = "getStrategyVersion",
@@ -315,10 +340,11 @@ static const struct api_endpoint strategies_endpoints[] = {
         .access = DB_READ,
         .answer = &strategy_version_schema,
         .has_etag = true,
-        .sql = "SELECT v.version AS etag,"
-               "    (SELECT row_to_json(j)::text FROM (SELECT " STRATEGY_VERSION_COLUMNS ") AS j) AS body"
-               " FROM strategy_versions AS v"
-               " WHERE v.strategy_id = $1 AND v.version = $2",
+        .sql = "SELECT v.version AS etag,\n"
+               "    (SELECT row_to_json(j)::text\n"
+               "     FROM (SELECT " STRATEGY_VERSION_COLUMNS ") AS j) AS body\n"
+               "FROM strategy_versions AS v\n"
+               "WHERE v.strategy_id = $1 AND v.version = $2",
     },
 };
 

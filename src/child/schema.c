@@ -2,9 +2,12 @@
 
 const struct db_statement schema_check_statement = {
     .name = "checkSchema",
-    .sql = "SELECT string_agg(w.version, ' ' ORDER BY w.version) AS missing"
-           " FROM unnest($1::text[]) AS w(version)"
-           " WHERE NOT EXISTS (SELECT FROM schema_migrations AS m WHERE m.version = w.version)",
+    .sql = "SELECT string_agg(w.version, ' ' ORDER BY w.version) AS missing\n"
+           "FROM unnest($1::text[]) AS w(version)\n"
+           "WHERE NOT EXISTS (\n"
+           "    SELECT\n"
+           "    FROM schema_migrations AS m\n"
+           "    WHERE m.version = w.version)",
     .access = DB_READ,
     .param_count = 1,
     .params = {DB_TYPE_TEXT_ARRAY},

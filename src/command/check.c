@@ -14,11 +14,10 @@
 
 static const char check_usage[] =
     "Usage: stratslabd check [--json]\n"
-    "Tries whether the service would start: settings, migration files, database, checksums of what was applied, "
-    "pending\n"
-    "migrations in a transaction that is rolled back, every statement prepared. Changes nothing. A service that is "
-    "running\n"
-    "with the same settings is not disturbed, but while something is pending its tables may be locked for a moment.\n"
+    "Tries whether the service would start: settings, migration files, database, checksums of what was\n"
+    "applied, pending migrations in a transaction that is rolled back, every statement prepared.\n"
+    "Changes nothing. A service that is running with the same settings is not disturbed, but while\n"
+    "something is pending its tables may be locked for a moment.\n"
     "\n"
     "  --json  print JSON\n"
     "  --help  this text\n";

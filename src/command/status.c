@@ -21,10 +21,9 @@ static const char status_usage[] = "Usage: stratslabd status [--json]\n"
 
 static const char reload_usage[] =
     "Usage: stratslabd reload [--wait]\n"
-    "Has the running service become the executable that is now on disk, with the settings as they are now: no "
-    "connection is\n"
-    "lost, and where the new code does not start the old code serves on. The service is found on "
-    "STRATSLAB_ADMIN_LISTEN.\n"
+    "Has the running service become the executable that is now on disk, with the settings as they are\n"
+    "now: no connection is lost, and where the new code does not start the old code serves on. The\n"
+    "service is found on STRATSLAB_ADMIN_LISTEN.\n"
     "\n"
     "  --wait  wait for the verdict: exit 0 where the new code serves, 1 where it does not, with the reason\n"
     "  --help  this text\n";

@@ -24,9 +24,8 @@ static const char token_usage[] =
     "  list    those that are not revoked\n"
     "  revoke  end one, by its name or its id\n"
     "\n"
-    "NAME is unique among the tokens that are not revoked: letters, digits and . _ @ -, at most 63. Running services "
-    "take\n"
-    "a new token, and refuse a revoked one, within about a second.\n"
+    "NAME is unique among the tokens that are not revoked: letters, digits and . _ @ -, at most 63.\n"
+    "Running services take a new token, and refuse a revoked one, within about a second.\n"
     "\n"
     "  --scope SCOPE   read (GET) or write (everything else); both by giving it twice. read where it is not given\n"
     "  --expires WHEN  a duration from now (12h, 90d), or a time (2027-01-31T00:00:00Z); never where it is not given\n"
@@ -55,18 +54,24 @@ struct token_verb {
 };
 
 /* What is told of tokens: of the rows that `source` has, called t. */
-#define TOKEN_ROWS(source)                                                                                   \
-    " SELECT row_to_json(j)::text AS json, j.name, array_to_string(j.scopes, ' ') AS scopes, j.created_at, " \
-    "     coalesce(j.expires_at, 'never') AS expires_at, coalesce(j.last_used_at, 'never') AS last_used_at," \
-    "     j.state, j.id"                                                                                     \
-    " FROM (SELECT t.id, t.name, t.scopes, rfc3339(t.created_at) AS created_at,"                             \
-    "           rfc3339(t.expires_at) AS expires_at, rfc3339(t.last_used_at) AS last_used_at,"               \
-    "           rfc3339(t.revoked_at) AS revoked_at,"                                                        \
-    "           CASE WHEN t.revoked_at IS NOT NULL THEN 'revoked'"                                           \
-    "                WHEN t.expires_at <= now() THEN 'expired'"                                              \
-    "                ELSE 'valid' END AS state"                                                              \
-    "       FROM " source " AS t) AS j"                                                                      \
-    " ORDER BY j.id"
+#define TOKEN_ROWS(source)                                                                                    \
+    "SELECT row_to_json(j)::text AS json, j.name, array_to_string(j.scopes, ' ') AS scopes, j.created_at,\n"  \
+    "    coalesce(j.expires_at, 'never') AS expires_at, coalesce(j.last_used_at, 'never') AS last_used_at,\n" \
+    "    j.state, j.id\n"                                                                                     \
+    "FROM (SELECT t.id, t.name, t.scopes, rfc3339(t.created_at) AS created_at,\n"                             \
+    "          rfc3339(t.expires_at) AS expires_at, rfc3339(t.last_used_at) AS last_used_at,\n"               \
+    "          rfc3339(t.revoked_at) AS revoked_at,\n"                                                        \
+    "          CASE WHEN t.revoked_at IS NOT NULL THEN 'revoked'\n"                                           \
+    "               WHEN t.expires_at <= now() THEN 'expired'\n"                                              \
+    "               ELSE 'valid' END AS state\n"                                                              \
+    "      FROM " source " AS t) AS j\n"                                                                      \
+    "ORDER BY j.id"
+
+/* All, or those that are not revoked. */
+#define TOKENS_ASKED              \
+    "(SELECT *\n"                 \
+    "       FROM access_tokens\n" \
+    "       WHERE $1::boolean OR revoked_at IS NULL)"
 
 enum token_column {
     COLUMN_JSON,
@@ -175,11 +180,14 @@ static int token_insert(const struct token_call *call, const char *sha256, PGres
                                                                     : "{read}",
                                   time, ms};
     int rc = token_query(call,
-                         "WITH e AS (SELECT coalesce($4::timestamptz, now() + $5::bigint * interval '1 ms') AS at),"
-                         " made AS ("
-                         "    INSERT INTO access_tokens (name, sha256, scopes, expires_at)"
-                         "    SELECT $1, decode($2, 'hex'), $3::text[], e.at FROM e WHERE e.at IS NULL OR e.at > now()"
-                         "    RETURNING *)" TOKEN_ROWS("made"),
+                         "WITH e AS (SELECT coalesce($4::timestamptz, now() + $5::bigint * interval '1 ms') AS at),\n"
+                         "made AS (\n"
+                         "    INSERT INTO access_tokens (name, sha256, scopes, expires_at)\n"
+                         "    SELECT $1, decode($2, 'hex'), $3::text[], e.at\n"
+                         "    FROM e\n"
+                         "    WHERE e.at IS NULL OR e.at > now()\n"
+                         "    RETURNING *)\n"
+                         "" TOKEN_ROWS("made"),
                          (int)countof(values), values, ret_result, err);
 
     free(ms);
@@ -245,8 +253,7 @@ static int token_list(struct token_call *call, struct error *err)
     const char *const values[] = {call->all ? "true" : "false"};
     PGresult *result;
 
-    if (token_query(call, TOKEN_ROWS("(SELECT * FROM access_tokens WHERE $1::boolean OR revoked_at IS NULL)"), 1,
-                    values, &result, err) != 0) {
+    if (token_query(call, TOKEN_ROWS(TOKENS_ASKED), 1, values, &result, err) != 0) {
         return -1;
     }
     if (call->json) {
@@ -272,11 +279,12 @@ static int token_revoke(struct token_call *call, struct error *err)
     PGresult *result;
 
     if (token_query(call,
-                    "WITH gone AS ("
-                    "    UPDATE access_tokens"
-                    "    SET revoked_at = coalesce(revoked_at, now())"
-                    "    WHERE id::text = lower($1) OR (name = $1 AND revoked_at IS NULL)"
-                    "    RETURNING *)" TOKEN_ROWS("gone"),
+                    "WITH gone AS (\n"
+                    "    UPDATE access_tokens\n"
+                    "    SET revoked_at = coalesce(revoked_at, now())\n"
+                    "    WHERE id::text = lower($1) OR (name = $1 AND revoked_at IS NULL)\n"
+                    "    RETURNING *)\n"
+                    "" TOKEN_ROWS("gone"),
                     1, values, &result, err) != 0) {
         return -1;
     }

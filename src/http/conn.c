@@ -147,12 +147,12 @@ static void make_room(struct http_conn *conn, size_t room)
 
 static void fail_truncated(struct http_conn *conn)
 {
-    conn_fail(conn, 400, "The connection ended before the request did.");
+    conn_fail(conn, HTTP_REFUSAL_TRUNCATED);
 }
 
 static bool step_head(struct http_conn *conn)
 {
-    struct http_failure failure;
+    enum http_refusal_id failure = HTTP_REFUSAL_NONE;
     const enum http_parse parse =
         http_parser_scan(conn->parser, conn->in + conn->in_start, conn_unparsed(conn), &failure);
 
@@ -161,13 +161,13 @@ static bool step_head(struct http_conn *conn)
         return conn->eof;
     }
     if (parse == PARSE_FAILED) {
-        conn_fail(conn, failure.status, failure.detail);
+        conn_fail(conn, failure);
         return true;
     }
     conn->message_bytes = http_parser_head_bytes(conn->parser);
     make_room(conn, ROOM_MIN_BYTES);
     if (!http_parser_head(conn->parser, conn->arena, conn->in + conn->in_start, &conn->x.head, &failure)) {
-        conn_fail(conn, failure.status, failure.detail);
+        conn_fail(conn, failure);
         return true;
     }
     conn->state = CONN_BODY;
@@ -202,7 +202,7 @@ static bool take_length(struct http_conn *conn)
     return conn->body.len == length;
 }
 
-static bool take_chunks(struct http_conn *conn, struct http_failure *ret_failure)
+static bool take_chunks(struct http_conn *conn, enum http_refusal_id *ret_failure)
 {
     struct http_exchange *x = &conn->x;
     const size_t at = conn->in_start + conn->message_bytes;
@@ -236,11 +236,7 @@ static bool is_input_full(const struct http_conn *conn)
 static void fail_crowded(struct http_conn *conn)
 {
     conn->x.complete = false;
-    http_respond_problem(&conn->x, &(struct http_problem){.status = 503,
-                                                          .code = "overloaded",
-                                                          .detail = "Too much is being received at once; nothing was "
-                                                                    "changed. Try again.",
-                                                          .retry_after_s = 1});
+    http_refuse(&conn->x, &http_refusals[HTTP_REFUSAL_INPUT_FULL]);
     buf_clear(&conn->body);
     conn->x.body = SLICE_NONE;
     conn_count_body(conn);
@@ -249,14 +245,14 @@ static void fail_crowded(struct http_conn *conn)
 static bool step_body(struct http_conn *conn)
 {
     struct http_exchange *x = &conn->x;
-    struct http_failure failure = {0};
+    enum http_refusal_id failure = HTTP_REFUSAL_NONE;
     const struct http_hooks *hooks = conn->server->hooks;
     bool complete = true;
 
     if (x->head.framing == FRAMING_LENGTH) complete = take_length(conn);
     if (x->head.framing == FRAMING_CHUNKED) complete = take_chunks(conn, &failure);
-    if (failure.status != 0) {
-        conn_fail(conn, failure.status, failure.detail);
+    if (failure != HTTP_REFUSAL_NONE) {
+        conn_fail(conn, failure);
         return true;
     }
     conn_count_body(conn);
@@ -316,12 +312,6 @@ static bool (*const steps[CONN_STATE_COUNT])(struct http_conn *conn) = {
 };
 
 /* ---- Output, and what to wait for. ---- */
-
-void conn_count_output(struct http_conn *conn)
-{
-    conn->server->unsent += conn_unsent(conn) - conn->out_counted;
-    conn->out_counted = conn_unsent(conn);
-}
 
 static void conn_moved(const struct http_conn *conn, size_t received, size_t sent)
 {
@@ -455,7 +445,7 @@ void conn_run(struct http_conn *conn)
         while (steps[conn->state](conn)) continue;
         held = conn->state == CONN_IDLE && conn_is_above_mark(conn);
         conn_flush(conn);
-        conn_count_output(conn);
+        server_count_output(conn);
     } while (held && conn->state == CONN_IDLE && !conn_is_above_mark(conn));
     if (conn->state == CONN_CLOSING && conn_unsent(conn) == 0) conn_close_in_stages(conn);
     if (conn->state == CONN_LINGERING && (conn->eof || conn->linger_bytes == 0)) conn->state = CONN_GONE;
@@ -551,9 +541,7 @@ void conn_expire(struct http_conn *conn)
     const bool late_head = conn->state == CONN_HEAD;
 
     if (late_head || conn->state == CONN_BODY) {
-        conn_fail(conn, 408,
-                  late_head ? "The request's header did not come in time."
-                            : "The request's content did not come in time.");
+        conn_fail(conn, late_head ? HTTP_REFUSAL_HEAD_LATE : HTTP_REFUSAL_CONTENT_LATE);
     } else {
         conn->state = CONN_GONE;
     }

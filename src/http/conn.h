@@ -131,16 +131,14 @@ bool conn_decide(struct http_conn *conn);
 bool conn_decide_body(struct http_conn *conn);
 
 /* respond.c */
-void conn_fail(struct http_conn *conn, unsigned status, const char *detail);
+/* Refuses what cannot be read to its end: the connection closes after it. */
+void conn_fail(struct http_conn *conn, enum http_refusal_id why);
 void conn_record(const struct http_conn *conn, unsigned status, size_t out_bytes, uint64_t now_ns,
                  struct http_record *ret);
 /* Unique among processes. */
 void conn_make_request_id(struct http_conn *conn);
 /* Ends the request's count and calls the hook. */
 void conn_end_exchange(struct http_conn *conn, unsigned status, size_t out_bytes);
-
-/* conn.c: brings the server's sum of unsent output up to date. */
-void conn_count_output(struct http_conn *conn);
 
 static inline size_t conn_unsent(const struct http_conn *conn)
 {

@@ -49,13 +49,13 @@ static void decide_request_id(struct http_exchange *x)
 static bool check_target(struct http_conn *conn, struct http_target *ret_target)
 {
     struct http_exchange *x = &conn->x;
-    const char *fault = http_target_parse(x->head.target, ret_target);
+    enum http_refusal_id fault = http_target_parse(x->head.target, ret_target);
 
-    if (fault == NULL && ret_target->asterisk && x->method != HTTP_OPTIONS) {
-        fault = "The target * is for OPTIONS only.";
+    if (fault == HTTP_REFUSAL_NONE && ret_target->asterisk && x->method != HTTP_OPTIONS) {
+        fault = HTTP_REFUSAL_TARGET_ASTERISK;
     }
-    if (fault != NULL) {
-        conn_fail(conn, 400, fault);
+    if (fault != HTTP_REFUSAL_NONE) {
+        conn_fail(conn, fault);
         return false;
     }
     x->query = ret_target->query;
@@ -73,7 +73,7 @@ static bool check_expect(struct http_conn *conn)
     const struct slice expect = known_field(x, KNOWN_EXPECT, "Expect");
 
     if (expect.data == NULL || x->head.minor == 0 || slice_is_nocase(expect, "100-continue")) return true;
-    http_respond_error(x, 417, "expectation_failed", "This server meets no expectation but 100-continue.");
+    http_refuse(x, &http_refusals[HTTP_REFUSAL_EXPECT]);
     return false;
 }
 
@@ -81,6 +81,14 @@ static void answer_options(struct http_exchange *x, const char *allow)
 {
     http_exchange_add_header(x, "Allow", slice_of(allow));
     http_respond(x, 204, NULL, SLICE_NONE);
+}
+
+/* Of the path, what an answer says again. */
+static struct slice said_path(const struct http_target *target)
+{
+    enum { SAID_BYTES = 256 };
+
+    return (struct slice){target->path.data, target->path.len > SAID_BYTES ? SAID_BYTES : target->path.len};
 }
 
 static bool check_route(struct http_conn *conn, const struct http_target *target)
@@ -95,12 +103,11 @@ static bool check_route(struct http_conn *conn, const struct http_target *target
     }
     http_router_find(router, conn->arena, x->method, target->path, &match);
     if (!match.path_valid) {
-        conn_fail(conn, 400, "The path does not decode to UTF-8 text without NUL.");
+        conn_fail(conn, HTTP_REFUSAL_PATH_TEXT);
         return false;
     }
     if (!match.path_found) {
-        http_respond_error(x, 404, "not_found", "There is nothing at %.*s.",
-                           target->path.len > 256 ? 256 : (int)target->path.len, target->path.data);
+        http_refuse_with(x, &http_refusals[HTTP_REFUSAL_NOT_FOUND], HTTP_WORDS(said_path(target)));
         return false;
     }
     if (match.route == NULL && x->method == HTTP_OPTIONS) {
@@ -109,9 +116,8 @@ static bool check_route(struct http_conn *conn, const struct http_target *target
     }
     if (match.route == NULL) {
         http_exchange_add_header(x, "Allow", slice_of(match.allow));
-        http_respond_error(x, 405, "method_not_allowed", "%.*s does not take %s, but %s.",
-                           target->path.len > 256 ? 256 : (int)target->path.len, target->path.data,
-                           http_method_name(x->method), match.allow);
+        http_refuse_with(x, &http_refusals[HTTP_REFUSAL_METHOD],
+                         HTTP_WORDS(said_path(target), slice_of(http_method_name(x->method)), slice_of(match.allow)));
         return false;
     }
     x->route = match.route;
@@ -150,12 +156,13 @@ static bool check_content_size(struct http_conn *conn)
 
     if (!has_content(&x->head)) return true;
     if (x->route->body_types == NULL) {
-        http_respond_error(x, 413, "content_too_large", "%s takes no content here.", http_method_name(x->method));
+        http_refuse_with(x, &http_refusals[HTTP_REFUSAL_CONTENT_UNWANTED],
+                         HTTP_WORDS(slice_of(http_method_name(x->method))));
         return false;
     }
     if (x->head.framing == FRAMING_LENGTH && x->head.content_length > conn->server->limits->body_bytes) {
-        http_respond_error(x, 413, "content_too_large", "The content is larger than %zu bytes.",
-                           conn->server->limits->body_bytes);
+        http_refuse_with(x, &http_refusals[HTTP_REFUSAL_CONTENT_LARGE],
+                         HTTP_WORDS(slice_of(arena_printf(conn->arena, "%zu", conn->server->limits->body_bytes))));
         return false;
     }
     return true;
@@ -180,7 +187,7 @@ static bool check_content_type(struct http_conn *conn)
     if (!has_content(&x->head)) return true;
     if (coding.len > 0 && !slice_is_nocase(coding, "identity")) {
         http_exchange_add_header(x, "Accept-Encoding", SLICE_LIT("identity"));
-        http_respond_error(x, 415, "unsupported_media_type", "Content-Encoding must be identity or absent.");
+        http_refuse(x, &http_refusals[HTTP_REFUSAL_CONTENT_CODING]);
         return false;
     }
     if (x->media_type.data != NULL && is_type_taken(x->route, x->media_type)) return true;
@@ -191,7 +198,7 @@ static bool check_content_type(struct http_conn *conn)
         buf_add_str(&types, *type);
     }
     http_exchange_add_header(x, x->method == HTTP_PATCH ? "Accept-Patch" : "Accept", buf_slice(&types));
-    http_respond_error(x, 415, "unsupported_media_type", "Content-Type must be %s, in UTF-8.", buf_cstr(&types));
+    http_refuse_with(x, &http_refusals[HTTP_REFUSAL_CONTENT_TYPE], HTTP_WORDS(buf_slice(&types)));
     buf_clear(&types);
     return false;
 }
@@ -202,7 +209,7 @@ static bool check_accept(struct http_conn *conn)
     const char *type = x->route->produces == NULL ? "application/json" : x->route->produces;
 
     if (http_accepts(known_field(x, KNOWN_ACCEPT, "Accept"), type)) return true;
-    http_respond_error(x, 406, "not_acceptable", "The answer is %s, which the Accept field excludes.", type);
+    http_refuse_with(x, &http_refusals[HTTP_REFUSAL_ACCEPT], HTTP_WORDS(slice_of(type)));
     return false;
 }
 
@@ -239,7 +246,6 @@ bool conn_decide_body(struct http_conn *conn)
     struct http_exchange *x = &conn->x;
 
     if (!x->route->body_required || x->body.len > 0) return true;
-    http_respond_error(x, 400, "bad_request", "%s needs content here, and the request has none.",
-                       http_method_name(x->method));
+    http_refuse_with(x, &http_refusals[HTTP_REFUSAL_NO_CONTENT], HTTP_WORDS(slice_of(http_method_name(x->method))));
     return false;
 }

@@ -2,9 +2,10 @@
 #ifndef HTTP_HEALTH_H
 #define HTTP_HEALTH_H
 
+#include "base/health.h"
 #include "http/http.h"
 
-/* 200 {"status":"ok","version":"…"} where `word` is "ok"; else 503 with Retry-After and that word. */
-void http_respond_health(struct http_exchange *x, const char *word);
+/* 200 {"status":"ok","version":"…"} with HEALTH_OK; else 503 with Retry-After and the word for it. */
+void http_respond_health(struct http_exchange *x, enum health health);
 
 #endif

@@ -22,6 +22,7 @@
 #include "base/error.h"
 #include "base/http_limits.h"
 #include "base/slice.h"
+#include "http/refusal.h"
 
 struct event_base;
 struct http_server;
@@ -212,9 +213,14 @@ struct http_problem {
  * {"type":"about:blank","title":"Not Found","status":404,"code":"not_found","detail":"…","request_id":"…","errors":[…]}
  */
 void http_respond_problem(struct http_exchange *x, const struct http_problem *problem);
-/* The same with a printf detail, and without items. */
-void http_respond_error(struct http_exchange *x, unsigned status, const char *code, const char *fmt, ...)
-    ATTR_PRINTF(4, 5);
+/* The same from a row of a table (http/refusal.h): `words` for the places in its sentence, and the wrong places. */
+void http_refuse_items(struct http_exchange *x, const struct http_refusal *refusal,
+                       const struct http_problem_item *items, size_t item_count);
+void http_refuse_with(struct http_exchange *x, const struct http_refusal *refusal,
+                      const struct slice words[static HTTP_REFUSAL_WORDS_MAX]);
+void http_refuse(struct http_exchange *x, const struct http_refusal *refusal);
+/* Words for http_refuse_with: HTTP_WORDS(slice, …). */
+#define HTTP_WORDS(...) ((const struct slice[HTTP_REFUSAL_WORDS_MAX]){__VA_ARGS__})
 
 /* Cuts the next entity tag off the list of an If-Match or If-None-Match field: with its quotes, without "W/". A list
  * that is malformed from here on is left as it is. */

@@ -36,8 +36,8 @@ struct http_parser {
     bool field_open;  /* the last field's value is still coming */
     const char *base; /* of the input, during llhttp_execute */
     struct buf *body;
-    size_t raw_bytes;            /* of a chunked body: content and framing */
-    struct http_failure failure; /* set by a callback that stops llhttp */
+    size_t raw_bytes;             /* of a chunked body: content and framing */
+    enum http_refusal_id failure; /* set by a callback that stops llhttp */
 };
 
 static struct http_parser *parser_of(llhttp_t *llhttp)
@@ -45,9 +45,9 @@ static struct http_parser *parser_of(llhttp_t *llhttp)
     return container_of(llhttp, struct http_parser, llhttp);
 }
 
-static int parser_stop(struct http_parser *p, unsigned status, const char *detail)
+static int parser_stop(struct http_parser *p, enum http_refusal_id why)
 {
-    p->failure = (struct http_failure){status, detail};
+    p->failure = why;
     return -1;
 }
 
@@ -80,7 +80,7 @@ static int on_version_complete(llhttp_t *llhttp)
 
     p->phase = PHASE_FIELDS;
     if (p->version.at + p->version.len > p->limits->request_line_bytes) {
-        return parser_stop(p, 414, "The request line is longer than this server takes.");
+        return parser_stop(p, HTTP_REFUSAL_LINE_LONG);
     }
     return 0;
 }
@@ -109,7 +109,7 @@ static int on_header_field_complete(llhttp_t *llhttp)
     struct http_parser *p = parser_of(llhttp);
 
     if (p->phase == PHASE_BODY || p->field_count <= p->limits->header_fields) return 0;
-    return parser_stop(p, 431, "The request has more header fields than this server takes.");
+    return parser_stop(p, HTTP_REFUSAL_FIELDS_MANY);
 }
 
 static int on_header_value(llhttp_t *llhttp, const char *at, size_t len)
@@ -131,7 +131,7 @@ static int on_chunk_header(llhttp_t *llhttp)
     struct http_parser *p = parser_of(llhttp);
 
     if (llhttp->content_length > p->limits->body_bytes - p->body->len) {
-        return parser_stop(p, 413, "The request's content is larger than this server takes.");
+        return parser_stop(p, HTTP_REFUSAL_CHUNK_LARGE);
     }
     return 0;
 }
@@ -186,9 +186,9 @@ void http_parser_reset(struct http_parser *p)
     llhttp_reset(&p->llhttp);
 }
 
-static enum http_parse parser_fail(struct http_failure *ret, unsigned status, const char *detail)
+static enum http_parse parser_fail(enum http_refusal_id *ret, enum http_refusal_id why)
 {
-    *ret = (struct http_failure){status, detail};
+    *ret = why;
     return PARSE_FAILED;
 }
 
@@ -196,31 +196,31 @@ static enum http_parse parser_fail(struct http_failure *ret, unsigned status, co
  * The method is looked at before llhttp sees it: llhttp knows methods that we do not serve, stops at the first letter
  * that begins none of its own, and skips empty lines without end.
  */
-static enum http_parse scan_method(struct http_parser *p, const char *data, size_t len, struct http_failure *ret)
+static enum http_parse scan_method(struct http_parser *p, const char *data, size_t len, enum http_refusal_id *ret)
 {
     static const char *const served[] = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"};
     size_t end = 0;
 
     while (end < len && end < METHOD_BYTES_MAX && http_is_token_char(data[end])) end++;
-    if (end == METHOD_BYTES_MAX) return parser_fail(ret, 501, "This server does not know the request's method.");
+    if (end == METHOD_BYTES_MAX) return parser_fail(ret, HTTP_REFUSAL_METHOD_UNKNOWN);
     if (end == len) return PARSE_MORE;
     if (end == 0 && data[0] == 0x16) {
-        return parser_fail(ret, 400, "This looks like TLS; this port speaks plain HTTP.");
+        return parser_fail(ret, HTTP_REFUSAL_TLS);
     }
     if (end == 0 || data[end] != ' ') {
-        return parser_fail(ret, 400, "The request does not start with a method and a space.");
+        return parser_fail(ret, HTTP_REFUSAL_NO_METHOD);
     }
     const struct slice method = {data, end};
 
     p->method = (struct span){0, end};
-    if (slice_is(method, "PRI")) return parser_fail(ret, 505, "This server speaks HTTP/1.1, not HTTP/2.");
+    if (slice_is(method, "PRI")) return parser_fail(ret, HTTP_REFUSAL_HTTP2);
     for (size_t i = 0; i < countof(served); i++) {
         if (slice_is(method, served[i])) {
             p->phase = PHASE_LINE;
             return PARSE_DONE;
         }
     }
-    return parser_fail(ret, 501, "This server does not know the request's method.");
+    return parser_fail(ret, HTTP_REFUSAL_METHOD_UNKNOWN);
 }
 
 /* Where the fields start. */
@@ -231,53 +231,49 @@ static size_t fields_at(const struct http_parser *p)
 
 /* The bounds hold whether the bytes came at once or one by one, and go before any other fault behind them. */
 static bool scan_bounds(const struct http_parser *p, const char *data, size_t at, size_t slack,
-                        struct http_failure *ret)
+                        enum http_refusal_id *ret)
 {
     const char *line_end = p->phase == PHASE_LINE ? memchr(data, '\n', at) : NULL;
     const size_t line_bytes = line_end == NULL ? at : (size_t)(line_end - data);
 
     if (p->phase == PHASE_LINE && line_bytes > p->limits->request_line_bytes) {
-        parser_fail(ret, 414, "The request line is longer than this server takes.");
+        parser_fail(ret, HTTP_REFUSAL_LINE_LONG);
         return false;
     }
     if (p->phase == PHASE_FIELDS && at > fields_at(p) && at - fields_at(p) > p->limits->header_bytes + slack) {
-        parser_fail(ret, 431, "The request's header section is longer than this server takes.");
+        parser_fail(ret, HTTP_REFUSAL_FIELDS_LARGE);
         return false;
     }
     return true;
 }
 
-/* In our words: llhttp's own differ from version to version, and speak of its insides. */
-static const char *const faults[] = {
-    [HPE_STRICT] = "A chunk is longer than its size says, or a line does not end with CR and LF.",
-    [HPE_CR_EXPECTED] = "A line does not end with CR and LF.",
-    [HPE_LF_EXPECTED] = "A line does not end with CR and LF.",
-    [HPE_UNEXPECTED_CONTENT_LENGTH] = "Content-Length comes more than once, or beside Transfer-Encoding.",
-    [HPE_UNEXPECTED_SPACE] = "There is a space where a line begins, or around a colon.",
-    [HPE_INVALID_URL] = "The request target is not a path or URL, or has a character that must be percent-encoded.",
-    [HPE_INVALID_CONSTANT] = "The request line is not \"method target HTTP/1.1\", with one space between each.",
-    [HPE_INVALID_VERSION] = "The request line does not end with HTTP/1.1, CR and LF.",
-    [HPE_INVALID_HEADER_TOKEN] = "A field line is not \"name: value\" in characters that these may have, CR and LF.",
-    [HPE_INVALID_CONTENT_LENGTH] = "Content-Length is not a number.",
-    [HPE_INVALID_CHUNK_SIZE] = "A chunk's size is not a hexadecimal number.",
-    [HPE_INVALID_TRANSFER_ENCODING] = "Transfer-Encoding is not chunked, or comes beside Content-Length.",
+static const enum http_refusal_id faults[] = {
+    [HPE_STRICT] = HTTP_REFUSAL_CHUNK_END,
+    [HPE_CR_EXPECTED] = HTTP_REFUSAL_LINE_END,
+    [HPE_LF_EXPECTED] = HTTP_REFUSAL_LINE_END,
+    [HPE_UNEXPECTED_CONTENT_LENGTH] = HTTP_REFUSAL_FRAMING_TWICE,
+    [HPE_UNEXPECTED_SPACE] = HTTP_REFUSAL_SPACE,
+    [HPE_INVALID_URL] = HTTP_REFUSAL_TARGET_SYNTAX,
+    [HPE_INVALID_CONSTANT] = HTTP_REFUSAL_REQUEST_LINE,
+    [HPE_INVALID_VERSION] = HTTP_REFUSAL_VERSION_SYNTAX,
+    [HPE_INVALID_HEADER_TOKEN] = HTTP_REFUSAL_FIELD_LINE,
+    [HPE_INVALID_CONTENT_LENGTH] = HTTP_REFUSAL_LENGTH_NUMBER,
+    [HPE_INVALID_CHUNK_SIZE] = HTTP_REFUSAL_CHUNK_SIZE,
+    [HPE_INVALID_TRANSFER_ENCODING] = HTTP_REFUSAL_CODING_SYNTAX,
 };
 
-static enum http_parse parser_explain(const struct http_parser *p, llhttp_errno_t code, struct http_failure *ret)
+static enum http_parse parser_explain(const struct http_parser *p, llhttp_errno_t code, enum http_refusal_id *ret)
 {
-    if (p->failure.status != 0) {
-        *ret = p->failure;
-        return PARSE_FAILED;
-    }
+    if (p->failure != HTTP_REFUSAL_NONE) return parser_fail(ret, p->failure);
     if (code == HPE_INVALID_VERSION && p->phase == PHASE_LINE && p->version.len == 3) {
-        return parser_fail(ret, 505, "This server speaks HTTP/1.1 and HTTP/1.0.");
+        return parser_fail(ret, HTTP_REFUSAL_VERSION);
     }
-    const bool is_known = (size_t)code < countof(faults) && faults[code] != NULL;
+    const bool is_known = (size_t)code < countof(faults) && faults[code] != HTTP_REFUSAL_NONE;
 
-    return parser_fail(ret, 400, is_known ? faults[code] : "The request is not HTTP/1.1.");
+    return parser_fail(ret, is_known ? faults[code] : HTTP_REFUSAL_NOT_HTTP);
 }
 
-enum http_parse http_parser_scan(struct http_parser *p, const char *data, size_t len, struct http_failure *ret)
+enum http_parse http_parser_scan(struct http_parser *p, const char *data, size_t len, enum http_refusal_id *ret)
 {
     if (p->phase == PHASE_METHOD) {
         const enum http_parse method = scan_method(p, data, len, ret);
@@ -293,7 +289,7 @@ enum http_parse http_parser_scan(struct http_parser *p, const char *data, size_t
     if (!scan_bounds(p, data, p->seen, is_fault ? 0 : CRLF_BYTES, ret)) return PARSE_FAILED;
     /* HTTP/0.9: to llhttp the head may go on, and in pieces it is not asked about what comes behind this line. */
     if (p->phase == PHASE_LINE && memchr(data, '\n', p->seen) != NULL) {
-        return parser_fail(ret, 400, "The request line has no HTTP version.");
+        return parser_fail(ret, HTTP_REFUSAL_NO_VERSION);
     }
     if (is_fault) return parser_explain(p, code, ret);
     return code == HPE_OK ? PARSE_MORE : PARSE_DONE;
@@ -343,67 +339,61 @@ static void head_note_known(struct http_head *head, const struct http_field *fie
 }
 
 /* llhttp takes several spaces, RTSP, and a line without a version. */
-static bool check_request_line(const struct http_parser *p, const char *data, struct http_failure *ret)
+static bool check_request_line(const struct http_parser *p, const char *data, enum http_refusal_id *ret)
 {
     static const struct slice name = SLICE_LIT(" HTTP/");
     const size_t target_end = p->target.at + p->target.len;
 
     if (p->target.at != p->method.len + 1 || p->version.len != 3 || p->version.at != target_end + name.len ||
         memcmp(data + target_end, name.data, name.len) != 0) {
-        parser_fail(ret, 400, "The request line is not \"method target HTTP/1.1\", with one space between each.");
+        parser_fail(ret, HTTP_REFUSAL_REQUEST_LINE);
         return false;
     }
     if (data[p->version.at] != '1') {
-        parser_fail(ret, 505, "This server speaks HTTP/1.1 and HTTP/1.0.");
+        parser_fail(ret, HTTP_REFUSAL_VERSION);
         return false;
     }
     return true;
 }
 
 /* RFC 9112 sections 6.1 to 6.3: what is ambiguous is refused. */
-static const char *check_framing(struct http_head *head, unsigned *ret_status)
+static enum http_refusal_id check_framing(struct http_head *head)
 {
     const struct slice codings = head->known[KNOWN_TRANSFER_ENCODING].value;
     const unsigned coding_count = head->known[KNOWN_TRANSFER_ENCODING].count;
     const unsigned length_count = head->known[KNOWN_CONTENT_LENGTH].count;
 
-    *ret_status = 400;
-    if (coding_count > 0 && length_count > 0) return "Transfer-Encoding and Content-Length exclude each other.";
-    if (coding_count > 1) return "Transfer-Encoding comes more than once.";
-    if (length_count > 1) return "Content-Length comes more than once.";
+    if (coding_count > 0 && length_count > 0) return HTTP_REFUSAL_FRAMING_BOTH;
+    if (coding_count > 1) return HTTP_REFUSAL_CODING_TWICE;
+    if (length_count > 1) return HTTP_REFUSAL_LENGTH_TWICE;
     if (coding_count == 1) {
-        if (head->minor == 0) return "Transfer-Encoding is not part of HTTP/1.0.";
-        if (codings.len == 0) return "Transfer-Encoding is empty.";
-        if (!slice_is_nocase(codings, "chunked")) {
-            *ret_status = 501;
-            return "This server knows no transfer coding but chunked.";
-        }
+        if (head->minor == 0) return HTTP_REFUSAL_CODING_HTTP10;
+        if (codings.len == 0) return HTTP_REFUSAL_CODING_EMPTY;
+        if (!slice_is_nocase(codings, "chunked")) return HTTP_REFUSAL_CODING_UNKNOWN;
         head->framing = FRAMING_CHUNKED;
     } else if (length_count == 1) {
         if (!number_parse_u64(head->known[KNOWN_CONTENT_LENGTH].value, &head->content_length)) {
-            return "Content-Length is not a number.";
+            return HTTP_REFUSAL_LENGTH_NUMBER;
         }
         head->framing = FRAMING_LENGTH;
     }
-    return NULL;
+    return HTTP_REFUSAL_NONE;
 }
 
-static const char *check_singletons(const struct http_head *head)
+static enum http_refusal_id check_singletons(const struct http_head *head)
 {
     const unsigned hosts = head->known[KNOWN_HOST].count;
 
-    if (hosts == 0 && head->minor > 0) return "An HTTP/1.1 request must have a Host field.";
-    if (hosts > 1) return "Host comes more than once.";
-    if (hosts == 1 && !http_host_is_valid(head->known[KNOWN_HOST].value)) return "Host is not valid.";
-    if (head->known[KNOWN_CONTENT_TYPE].count > 1) return "Content-Type comes more than once.";
-    return NULL;
+    if (hosts == 0 && head->minor > 0) return HTTP_REFUSAL_NO_HOST;
+    if (hosts > 1) return HTTP_REFUSAL_HOST_TWICE;
+    if (hosts == 1 && !http_host_is_valid(head->known[KNOWN_HOST].value)) return HTTP_REFUSAL_HOST_SYNTAX;
+    if (head->known[KNOWN_CONTENT_TYPE].count > 1) return HTTP_REFUSAL_TYPE_TWICE;
+    return HTTP_REFUSAL_NONE;
 }
 
 bool http_parser_head(struct http_parser *p, struct arena *arena, const char *data, struct http_head *ret,
-                      struct http_failure *ret_failure)
+                      enum http_refusal_id *ret_failure)
 {
-    unsigned status;
-
     *ret = (struct http_head){
         .method = span_slice(p->method, data),
         .target = span_slice(p->target, data),
@@ -417,18 +407,13 @@ bool http_parser_head(struct http_parser *p, struct arena *arena, const char *da
     }
     if (!check_request_line(p, data, ret_failure)) return false;
     ret->minor = (unsigned)(data[p->version.at + 2] - '0');
-    const char *detail = check_framing(ret, &status);
-
-    if (detail == NULL) {
-        status = 400;
-        detail = check_singletons(ret);
-    }
-    if (detail != NULL) parser_fail(ret_failure, status, detail);
-    return detail == NULL;
+    *ret_failure = check_framing(ret);
+    if (*ret_failure == HTTP_REFUSAL_NONE) *ret_failure = check_singletons(ret);
+    return *ret_failure == HTTP_REFUSAL_NONE;
 }
 
 enum http_parse http_parser_chunked(struct http_parser *p, const char *data, size_t len, struct buf *body,
-                                    size_t *ret_used, struct http_failure *ret)
+                                    size_t *ret_used, enum http_refusal_id *ret)
 {
     if (p->phase != PHASE_BODY) {
         p->phase = PHASE_BODY;
@@ -442,7 +427,7 @@ enum http_parse http_parser_chunked(struct http_parser *p, const char *data, siz
     p->raw_bytes += *ret_used;
     /* Chunk sizes, extensions and trailers: as much again as content, so that no one feeds us framing for ever. */
     if (p->raw_bytes - body->len > p->limits->body_bytes) {
-        return parser_fail(ret, 413, "The chunks' framing is larger than this server takes.");
+        return parser_fail(ret, HTTP_REFUSAL_FRAMING_LARGE);
     }
     if (code == HPE_OK) return PARSE_MORE;
     return code == HPE_PAUSED ? PARSE_DONE : parser_explain(p, code, ret);

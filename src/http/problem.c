@@ -1,9 +1,5 @@
 /* RFC 9457: problems as JSON. */
-#include <stdarg.h>
-#include <stdio.h>
-
-#include "http/conn.h"
-#include "http/server.h"
+#include "http/problem.h"
 
 static void add_member(struct buf *out, const char *name, const char *text)
 {
@@ -26,11 +22,8 @@ static void add_items(struct buf *out, const struct http_problem *problem)
     buf_add_char(out, ']');
 }
 
-void http_respond_problem(struct http_exchange *x, const struct http_problem *problem)
+void problem_write(const struct http_problem *problem, struct slice request_id, struct buf *out)
 {
-    struct buf *out = &x->conn->server->problem;
-
-    buf_reset(out);
     buf_add_str(out, "{\"type\":\"about:blank\"");
     add_member(out, "title", http_status_phrase(problem->status));
     buf_add_str(out, ",\"status\":");
@@ -38,25 +31,7 @@ void http_respond_problem(struct http_exchange *x, const struct http_problem *pr
     add_member(out, "code", problem->code);
     add_member(out, "detail", problem->detail);
     buf_add_str(out, ",\"request_id\":");
-    buf_add_json(out, x->request_id);
+    buf_add_json(out, request_id);
     if (problem->item_count > 0) add_items(out, problem);
     buf_add_str(out, "}\n");
-    if (problem->retry_after_s > 0) {
-        char seconds[16];
-        const int len = snprintf(seconds, sizeof(seconds), "%u", problem->retry_after_s);
-
-        http_exchange_add_header(x, "Retry-After", (struct slice){seconds, (size_t)len});
-    }
-    http_respond(x, problem->status, "application/problem+json", buf_slice(out));
-}
-
-void http_respond_error(struct http_exchange *x, unsigned status, const char *code, const char *fmt, ...)
-{
-    char detail[1024];
-    va_list ap;
-
-    va_start(ap, fmt);
-    vsnprintf(detail, sizeof(detail), fmt, ap);
-    va_end(ap);
-    http_respond_problem(x, &(struct http_problem){.status = status, .code = code, .detail = detail});
 }

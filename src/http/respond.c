@@ -1,21 +1,16 @@
 /* Answers: their bytes, and what becomes of the connection. */
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/clock.h"
 #include "base/hex.h"
 #include "http/conn.h"
+#include "http/problem.h"
 #include "http/server.h"
 #include "http/status.h"
 #include "http/syntax.h"
 
 enum { TARGET_LOGGED_BYTES = 1024, SMALL_ANSWER_BYTES = 16384 };
-
-static const struct http_problem overloaded = {
-    .status = 503,
-    .code = "overloaded",
-    .detail = "Too much waits to be read by its clients; nothing was changed. Try again, or ask for less.",
-    .retry_after_s = 1,
-};
 
 void conn_record(const struct http_conn *conn, unsigned status, size_t out_bytes, uint64_t now_ns,
                  struct http_record *ret)
@@ -148,7 +143,7 @@ void http_respond(struct http_exchange *x, unsigned status, const char *type, st
     if (!x->begun) abort(); /* answered twice */
     if (!is_bare && is_output_full(x, body.len)) {
         buf_reset(&conn->fields);
-        http_respond_problem(x, &overloaded);
+        http_refuse(x, &http_refusals[HTTP_REFUSAL_OUTPUT_FULL]);
         return;
     }
     if (hooks->answering != NULL) hooks->answering(hooks->ctx, x, status);
@@ -156,13 +151,60 @@ void http_respond(struct http_exchange *x, unsigned status, const char *type, st
     write_head(conn, status, type, body.len);
     if (!is_bare) buf_add_slice(&conn->out, body);
     conn->state = CONN_ANSWERED;
-    conn_count_output(conn);
+    server_count_output(conn);
     conn_end_exchange(conn, status, conn->out.len - before);
     if (!conn->running) server_ready(conn->server, conn);
 }
 
-void conn_fail(struct http_conn *conn, unsigned status, const char *detail)
+/* ---- Refusals ---- */
+
+void http_respond_problem(struct http_exchange *x, const struct http_problem *problem)
+{
+    struct buf *out = &x->conn->server->problem;
+
+    buf_reset(out);
+    problem_write(problem, x->request_id, out);
+    if (problem->retry_after_s > 0) {
+        char seconds[16];
+        const int len = snprintf(seconds, sizeof(seconds), "%u", problem->retry_after_s);
+
+        http_exchange_add_header(x, "Retry-After", (struct slice){seconds, (size_t)len});
+    }
+    http_respond(x, problem->status, "application/problem+json", buf_slice(out));
+}
+
+void http_refuse_items(struct http_exchange *x, const struct http_refusal *refusal,
+                       const struct http_problem_item *items, size_t item_count)
+{
+    http_respond_problem(x, &(struct http_problem){
+                                .status = refusal->status,
+                                .code = http_refusal_code(refusal),
+                                .detail = refusal->detail,
+                                .items = items,
+                                .item_count = item_count,
+                                .retry_after_s = refusal->retry_after_s,
+                            });
+}
+
+void http_refuse(struct http_exchange *x, const struct http_refusal *refusal)
+{
+    http_refuse_items(x, refusal, NULL, 0);
+}
+
+void http_refuse_with(struct http_exchange *x, const struct http_refusal *refusal,
+                      const struct slice words[static HTTP_REFUSAL_WORDS_MAX])
+{
+    struct http_refusal said = *refusal;
+    struct buf detail = {0};
+
+    http_refusal_detail(refusal, words, &detail);
+    said.detail = buf_cstr(&detail);
+    http_refuse(x, &said);
+    buf_clear(&detail);
+}
+
+void conn_fail(struct http_conn *conn, enum http_refusal_id why)
 {
     conn->x.complete = false;
-    http_respond_error(&conn->x, status, http_status_code(status), "%s", detail);
+    http_refuse(&conn->x, &http_refusals[why]);
 }

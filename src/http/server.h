@@ -64,6 +64,14 @@ static inline bool server_is_ending(const struct http_server *server)
 {
     return server->drain != SERVER_SERVING;
 }
+struct http_listener {
+    struct http_server *server;
+    struct list link;
+    struct event *event;
+    bool shut;
+};
+
+/* ---- state.c: what connections ask of their server and tell it ---- */
 
 /* Reads the clock: each event's callback does so first. */
 void server_now(struct http_server *server);
@@ -71,6 +79,11 @@ void server_now(struct http_server *server);
 void server_ready(struct http_server *server, struct http_conn *conn);
 void server_opened(struct http_server *server);
 void server_closed(struct http_server *server);
+/* Brings the sum of unsent output up to date. */
+void server_count_output(struct http_conn *conn);
+/* After a change of what these depend on: accepts or not, and sweeps while there is something to sweep. */
+void server_update(struct http_server *server);
+bool server_is_drained(const struct http_server *server);
 struct slice server_common(struct http_server *server);
 
 #endif

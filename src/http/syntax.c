@@ -121,18 +121,18 @@ static bool skip_scheme(struct slice *text)
     return false;
 }
 
-const char *http_target_parse(struct slice text, struct http_target *ret)
+enum http_refusal_id http_target_parse(struct slice text, struct http_target *ret)
 {
     *ret = (struct http_target){.asterisk = slice_is(text, "*")};
-    if (ret->asterisk) return NULL;
-    if (text.len == 0) return "The request target is empty.";
+    if (ret->asterisk) return HTTP_REFUSAL_NONE;
+    if (text.len == 0) return HTTP_REFUSAL_TARGET_EMPTY;
     if (text.data[0] != '/') {
-        if (!skip_scheme(&text)) return "The request target must be a path or an http URL.";
+        if (!skip_scheme(&text)) return HTTP_REFUSAL_TARGET_FORM;
         size_t end = 0;
 
         while (end < text.len && text.data[end] != '/' && text.data[end] != '?') end++;
         ret->authority = (struct slice){text.data, end};
-        if (!http_host_is_valid(ret->authority)) return "The host of the request target is not valid.";
+        if (!http_host_is_valid(ret->authority)) return HTTP_REFUSAL_TARGET_HOST;
         text.data += end;
         text.len -= end;
     }
@@ -141,14 +141,14 @@ const char *http_target_parse(struct slice text, struct http_target *ret)
     ret->path = slice_cut(&rest, '?');
     ret->query = rest;
     if (ret->path.len == 0) ret->path = SLICE_LIT("/");
-    if (memchr(text.data, '#', text.len) != NULL) return "The request target must not have a fragment (#).";
+    if (memchr(text.data, '#', text.len) != NULL) return HTTP_REFUSAL_TARGET_FRAGMENT;
     if (!is_encoded(ret->path, CHAR_PATH, true) || !is_encoded(ret->query, CHAR_QUERY, true)) {
-        return "The request target has a character that must be percent-encoded.";
+        return HTTP_REFUSAL_TARGET_CHARACTER;
     }
     if (!is_encoded(ret->path, CHAR_PATH, false)) {
-        return "The path has a % that is not followed by two hexadecimal digits.";
+        return HTTP_REFUSAL_PATH_ESCAPE;
     }
-    return NULL;
+    return HTTP_REFUSAL_NONE;
 }
 
 static bool is_text(struct slice text)

@@ -6,6 +6,7 @@
 
 #include "base/arena.h"
 #include "base/slice.h"
+#include "http/refusal.h"
 
 /* A character of a token: a method, a field name (RFC 9110 section 5.6.2). */
 bool http_is_token_char(char c);
@@ -19,8 +20,8 @@ struct http_target {
     struct slice query;     /* without "?"; absent where there is none */
 };
 
-/* NULL, or what is wrong with it, in words; *ret is then undefined. */
-const char *http_target_parse(struct slice text, struct http_target *ret);
+/* HTTP_REFUSAL_NONE, or what is wrong with it; *ret is then undefined. */
+enum http_refusal_id http_target_parse(struct slice text, struct http_target *ret);
 
 /* uri-host [":" port], not empty (RFC 9110 section 7.2, RFC 3986 section 3.2.2). */
 bool http_host_is_valid(struct slice host);

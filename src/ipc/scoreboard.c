@@ -76,15 +76,6 @@ void scoreboard_hear(const struct scoreboard *board, struct scoreboard_story *re
     }
 }
 
-static const char *const scoreboard_health_names[] = {
-    [SCOREBOARD_OK] = "ok",
-    [SCOREBOARD_HEALTH_STARTING] = "starting",
-    [SCOREBOARD_HEALTH_MIGRATING] = "migrating",
-    [SCOREBOARD_HEALTH_DATABASE_DOWN] = "database_down",
-    [SCOREBOARD_HEALTH_SCHEMA_MISMATCH] = "schema_mismatch",
-    [SCOREBOARD_HEALTH_DRAINING] = "draining",
-};
-
 static const char *const scoreboard_reload_names[] = {
     [SCOREBOARD_RELOAD_NONE] = "none",
     [SCOREBOARD_RELOAD_RUNNING] = "running",
@@ -120,61 +111,56 @@ const char *scoreboard_database_name(enum scoreboard_database database)
     return scoreboard_database_names[database];
 }
 
-const char *scoreboard_health_name(enum scoreboard_health health)
-{
-    return scoreboard_health_names[health];
-}
-
-static enum scoreboard_health scoreboard_phase_health(const struct scoreboard *board)
+static enum health scoreboard_phase_health(const struct scoreboard *board)
 {
     switch ((enum scoreboard_phase)board->phase) {
     case SCOREBOARD_STARTING:
-        return SCOREBOARD_HEALTH_STARTING;
+        return HEALTH_STARTING;
     case SCOREBOARD_MIGRATING:
-        return SCOREBOARD_HEALTH_MIGRATING;
+        return HEALTH_MIGRATING;
     case SCOREBOARD_DRAINING:
-        return SCOREBOARD_HEALTH_DRAINING;
+        return HEALTH_DRAINING;
     case SCOREBOARD_SERVING:
         break;
     }
-    return SCOREBOARD_OK;
+    return HEALTH_OK;
 }
 
-static enum scoreboard_health scoreboard_database_health(uint32_t database)
+static enum health scoreboard_database_health(uint32_t database)
 {
     switch ((enum scoreboard_database)database) {
     case SCOREBOARD_DATABASE_CONNECTING:
-        return SCOREBOARD_HEALTH_STARTING;
+        return HEALTH_STARTING;
     case SCOREBOARD_DATABASE_DOWN:
-        return SCOREBOARD_HEALTH_DATABASE_DOWN;
+        return HEALTH_DATABASE_DOWN;
     case SCOREBOARD_DATABASE_MISMATCH:
-        return SCOREBOARD_HEALTH_SCHEMA_MISMATCH;
+        return HEALTH_SCHEMA_MISMATCH;
     case SCOREBOARD_DATABASE_READY:
     case SCOREBOARD_DATABASE_COUNT:
         break;
     }
-    return SCOREBOARD_OK;
+    return HEALTH_OK;
 }
 
-enum scoreboard_health scoreboard_worker_health(const struct scoreboard *board, const struct scoreboard_worker *worker)
+enum health scoreboard_worker_health(const struct scoreboard *board, const struct scoreboard_worker *worker)
 {
-    enum scoreboard_health phase = scoreboard_phase_health(board);
+    enum health phase = scoreboard_phase_health(board);
 
-    return phase == SCOREBOARD_OK ? scoreboard_database_health(worker->database) : phase;
+    return phase == HEALTH_OK ? scoreboard_database_health(worker->database) : phase;
 }
 
-enum scoreboard_health scoreboard_health(const struct scoreboard *board)
+enum health scoreboard_health(const struct scoreboard *board)
 {
-    enum scoreboard_health health = scoreboard_phase_health(board);
+    enum health health = scoreboard_phase_health(board);
 
-    if (health != SCOREBOARD_OK) return health;
-    health = SCOREBOARD_HEALTH_STARTING;
+    if (health != HEALTH_OK) return health;
+    health = HEALTH_STARTING;
     for (uint32_t i = 0; i < board->workers && i < SCOREBOARD_WORKERS_MAX; i++) {
         const struct scoreboard_worker *worker = &board->worker[i];
 
         if (worker->pid == 0 || !worker->accepting) continue;
         health = scoreboard_database_health(worker->database);
-        if (health == SCOREBOARD_OK) break;
+        if (health == HEALTH_OK) break;
     }
     return health;
 }

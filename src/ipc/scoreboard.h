@@ -11,6 +11,7 @@
 
 #include "base/attr.h"
 #include "base/error.h"
+#include "base/health.h"
 #include "ipc/form.h"
 #include "ipc/metrics.h"
 
@@ -127,21 +128,9 @@ void scoreboard_hear(const struct scoreboard *board, struct scoreboard_story *re
 
 /* What /health says of the whole service: "ok" where at least one worker could answer a request that needs the
  * database. */
-enum scoreboard_health {
-    SCOREBOARD_OK,
-    SCOREBOARD_HEALTH_STARTING,
-    SCOREBOARD_HEALTH_MIGRATING,
-    SCOREBOARD_HEALTH_DATABASE_DOWN,
-    SCOREBOARD_HEALTH_SCHEMA_MISMATCH,
-    SCOREBOARD_HEALTH_DRAINING,
-    SCOREBOARD_HEALTH_COUNT,
-};
-
-enum scoreboard_health scoreboard_health(const struct scoreboard *board);
+enum health scoreboard_health(const struct scoreboard *board);
 /* One worker's answer for itself: the phase, then its own database. */
-enum scoreboard_health scoreboard_worker_health(const struct scoreboard *board, const struct scoreboard_worker *worker);
-/* "ok", "database_down", …: the words of /health. */
-const char *scoreboard_health_name(enum scoreboard_health health);
+enum health scoreboard_worker_health(const struct scoreboard *board, const struct scoreboard_worker *worker);
 const char *scoreboard_reload_name(enum scoreboard_reload_state state);  /* "none", "running", … */
 const char *scoreboard_worker_name(enum scoreboard_worker_state state);  /* "starting", … */
 const char *scoreboard_database_name(enum scoreboard_database database); /* "connecting", … */

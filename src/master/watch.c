@@ -129,7 +129,7 @@ void watch_log_state(struct master *m)
     uint64_t now = clock_monotonic_ms();
     struct slot *slot;
 
-    log_info("state", LOG_STR("health", scoreboard_health_name(scoreboard_health(m->nursery.board))),
+    log_info("state", LOG_STR("health", health_words[scoreboard_health(m->nursery.board)]),
              LOG_UINT("generation", m->nursery.generation), LOG_UINT("uptime_ms", now - m->born_ms),
              LOG_STR("executable", m->executable), LOG_UINT("reloads", reload->number),
              LOG_STR("last_reload", scoreboard_reload_name((enum scoreboard_reload_state)reload->state)),

@@ -93,8 +93,11 @@ static int journal_invalid_before(struct migrate_session *s, struct journal *j, 
 {
     PGresult *result = NULL;
 
-    if (session_query(s, "SELECT coalesce(array_agg(indexrelid), '{}') FROM pg_index WHERE NOT indisvalid", 0, NULL,
-                      &result, err) != 0)
+    if (session_query(s,
+                      "SELECT coalesce(array_agg(indexrelid), '{}')\n"
+                      "  FROM pg_index\n"
+                      " WHERE NOT indisvalid",
+                      0, NULL, &result, err) != 0)
         return -1;
     j->invalid_before = mem_strdup(PQgetvalue(result, 0, 0));
     PQclear(result);
@@ -109,15 +112,16 @@ static int journal_invalid_before(struct migrate_session *s, struct journal *j, 
 static int journal_invalid_left(struct migrate_session *s, const struct journal *j, struct slice text, struct buf *out,
                                 struct error *err)
 {
-    static const char sql[] =
-        "SELECT format('%I.%I', n.nspname, c.relname)\n"
-        "  FROM pg_index AS i\n"
-        "  JOIN pg_class AS c ON c.oid = i.indexrelid AND c.relkind = 'i'\n"
-        "  JOIN pg_namespace AS n ON n.oid = c.relnamespace\n"
-        " WHERE NOT i.indisvalid\n"
-        "   AND (NOT c.oid = ANY ($1::oid[]) OR position(lower(c.relname) IN lower($2)) > 0)\n"
-        "   AND NOT EXISTS (SELECT FROM pg_stat_progress_create_index AS p WHERE p.index_relid = c.oid)\n"
-        " ORDER BY 1";
+    static const char sql[] = "SELECT format('%I.%I', n.nspname, c.relname)\n"
+                              "  FROM pg_index AS i\n"
+                              "  JOIN pg_class AS c ON c.oid = i.indexrelid AND c.relkind = 'i'\n"
+                              "  JOIN pg_namespace AS n ON n.oid = c.relnamespace\n"
+                              " WHERE NOT i.indisvalid\n"
+                              "   AND (NOT c.oid = ANY ($1::oid[]) OR position(lower(c.relname) IN lower($2)) > 0)\n"
+                              "   AND NOT EXISTS (SELECT\n"
+                              "                     FROM pg_stat_progress_create_index AS p\n"
+                              "                    WHERE p.index_relid = c.oid)\n"
+                              " ORDER BY 1";
     char *copy = mem_strndup(text.data, text.len);
     const char *const values[] = {j->invalid_before, copy};
     PGresult *result = NULL;

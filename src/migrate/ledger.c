@@ -122,14 +122,21 @@ int ledger_delete(struct migrate_session *s, const struct migrate_file *file, st
 {
     const char *const values[] = {file->version};
 
-    return ledger_query(s, "DELETE FROM @ WHERE version = $1", s->ledger, 1, values, NULL, err);
+    return ledger_query(s,
+                        "DELETE FROM @\n"
+                        " WHERE version = $1",
+                        s->ledger, 1, values, NULL, err);
 }
 
 int ledger_refresh(struct migrate_session *s, const struct migrate_file *file, struct error *err)
 {
     const char *const values[] = {file->version, file->name, file->checksum};
 
-    return ledger_query(s, "UPDATE @ SET name = $2, checksum = $3 WHERE version = $1", s->ledger, 3, values, NULL, err);
+    return ledger_query(s,
+                        "UPDATE @\n"
+                        "   SET name = $2, checksum = $3\n"
+                        " WHERE version = $1",
+                        s->ledger, 3, values, NULL, err);
 }
 
 int journal_ensure(struct migrate_session *s, struct error *err)
@@ -203,7 +210,8 @@ int journal_finish(struct migrate_session *s, const struct journal_mark *mark, s
     return journal_write(s,
                          "INSERT INTO @ (version, direction, statement, line, checksum, started_at, finished_at)\n"
                          "VALUES ($1, $2, $3::integer, $4::integer, $5, clock_timestamp(), clock_timestamp())\n"
-                         "ON CONFLICT (version, direction, statement) DO UPDATE SET finished_at = excluded.finished_at",
+                         "ON CONFLICT (version, direction, statement)\n"
+                         "DO UPDATE SET finished_at = excluded.finished_at",
                          mark, err);
 }
 
@@ -216,7 +224,8 @@ void journal_fail(struct migrate_session *s, const struct journal_mark *mark, co
     snprintf(statement, sizeof(statement), "%u", mark->statement);
     if (session_is_lost(s)) return;
     if (ledger_query(s,
-                     "UPDATE @ SET error = $4\n"
+                     "UPDATE @\n"
+                     "   SET error = $4\n"
                      " WHERE version = $1 AND direction = $2 AND statement = $3::integer",
                      s->journal, countof(values), values, NULL, &ignored) != 0)
         return;
@@ -229,5 +238,8 @@ int journal_forget(struct migrate_session *s, const struct migrate_file *file, s
 
     if (journal_exists(s, &exists, err) != 0) return -1;
     if (!exists) return 0;
-    return ledger_query(s, "DELETE FROM @ WHERE version = $1", s->journal, 1, values, NULL, err);
+    return ledger_query(s,
+                        "DELETE FROM @\n"
+                        " WHERE version = $1",
+                        s->journal, 1, values, NULL, err);
 }

@@ -32,7 +32,9 @@ static int lock_holder(struct migrate_session *s, char *out, size_t size, struct
         "  FROM pg_locks AS l\n"
         "  LEFT JOIN pg_stat_activity AS a ON a.pid = l.pid\n"
         " WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 2\n"
-        "   AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())\n"
+        "   AND l.database = (SELECT oid\n"
+        "                       FROM pg_database\n"
+        "                      WHERE datname = current_database())\n"
         "   AND l.classid::bigint = " LOCK_CLASS "\n"
         "   AND l.objid = (hashtext($1)::bigint & 4294967295)::oid";
     const char *const values[] = {s->ledger};

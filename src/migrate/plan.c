@@ -14,7 +14,8 @@ static int plan_relations(struct migrate_session *s, PGresult **ret_result, stru
                          "SELECT coalesce(array_agg(oid), '{}')\n"
                          "  FROM pg_class\n"
                          " WHERE relkind IN ('r', 'p', 'i', 'I', 'S', 'v', 'm', 'f')\n"
-                         "   AND relnamespace NOT IN (SELECT oid FROM pg_namespace\n"
+                         "   AND relnamespace NOT IN (SELECT oid\n"
+                         "                              FROM pg_namespace\n"
                          "                             WHERE nspname LIKE 'pg\\_%' OR nspname = 'information_schema')",
                          0, NULL, ret_result, err);
 }
@@ -32,7 +33,9 @@ static int plan_locks(struct migrate_session *s, const char *relations, PGresult
         "  LEFT JOIN pg_class AS c ON c.oid = l.relation\n"
         "  LEFT JOIN pg_namespace AS n ON n.oid = c.relnamespace\n"
         " WHERE l.pid = pg_backend_pid() AND l.locktype = 'relation' AND l.granted\n"
-        "   AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())\n"
+        "   AND l.database = (SELECT oid\n"
+        "                       FROM pg_database\n"
+        "                      WHERE datname = current_database())\n"
         "   AND l.relation = ANY ($1::oid[])\n"
         " ORDER BY 1, 2",
         1, values, ret_result, err);

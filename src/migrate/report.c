@@ -32,7 +32,8 @@ static int report_rows(struct migrate_session *s, PGresult **ret_rows, struct er
                    " ORDER BY version COLLATE \"C\"",
                    s->ledger);
     } else {
-        buf_add_str(&sql, "SELECT 1 WHERE false");
+        buf_add_str(&sql, "SELECT 1\n"
+                          " WHERE false");
     }
     int outcome = session_query(s, buf_cstr(&sql), 0, NULL, ret_rows, err);
 

@@ -8,6 +8,9 @@
 /* How long a browser may remember that a page may ask. */
 enum { GATE_CORS_MAX_AGE_S = 600 };
 
+/* Of a host, what an answer says again. */
+enum { GATE_SAID_BYTES = 256 };
+
 /* What answers say beyond what scripts can always read (WHATWG Fetch, "CORS-safelisted response-header name"). */
 static const char gate_exposed[] = "Allow, ETag, Link, Location, Retry-After, WWW-Authenticate, X-Request-ID";
 
@@ -76,8 +79,8 @@ bool gate_screen(const struct gate *gate, struct http_exchange *x, struct slice 
         const struct slice host = http_exchange_header(x, "Host");
 
         if (!http_host_is_listed(host, hosts->items, hosts->count)) {
-            http_respond_error(x, 421, "misdirected_request", "This service does not answer for the host \"%.*s\".",
-                               host.len > 256 ? 256 : (int)host.len, host.len == 0 ? "" : host.data);
+            http_refuse_with(x, &http_refusals[HTTP_REFUSAL_HOST],
+                             HTTP_WORDS({host.data, host.len > GATE_SAID_BYTES ? GATE_SAID_BYTES : host.len}));
             return false;
         }
     }

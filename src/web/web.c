@@ -36,11 +36,11 @@ struct web {
 
 /* ---- Health ---- */
 
-static const char *web_health(void *ctx)
+static enum health web_health(void *ctx)
 {
     const struct web *w = ctx;
 
-    return scoreboard_health_name(scoreboard_worker_health(w->options->place->board, w->cells));
+    return scoreboard_worker_health(w->options->place->board, w->cells);
 }
 
 static void web_start_accepting(void *ctx)

@@ -85,7 +85,8 @@ static bool on_admit(void *ctx, struct http_exchange *x)
 {
     (void)ctx;
     if (strcmp(http_exchange_route(x)->path, "/guarded") != 0) return true;
-    http_respond_error(x, 401, "unauthorized", "A token is needed.");
+    http_respond_problem(x,
+                         &(struct http_problem){.status = 401, .code = "unauthorized", .detail = "A token is needed."});
     return false;
 }
 

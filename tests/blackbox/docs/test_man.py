@@ -149,6 +149,12 @@ def test_exit_statuses(page):
     assert re.findall(r"(?:^|· |\n)(\d+)\b", told) == statuses
 
 
+def test_words_of_health(page):
+    words = re.findall(r'= "([a-z_]+)"', read("src/base/health.c"))
+    assert words[0] == "ok" and len(words) > 4
+    assert [head.removeprefix("Li ") for head in items(part(page, "Sh", "HEALTH")) if head.startswith("Li ")] == words[1:]
+
+
 def test_environment(page):
     """Variables that the code asks for by name; settings have a page of their own."""
     asked = {name for path in glob.glob(os.path.join(TOP, "src", "*", "*.c"))

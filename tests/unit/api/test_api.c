@@ -208,7 +208,7 @@ int main(void)
     };
 
     static const struct unit_part tables = UNIT_PART(tests);
-    const struct unit_part *const parts[] = {&tables, &token_tests};
+    const struct unit_part *const parts[] = {&tables, &refusal_tests, &token_tests};
 
     return unit_main_parts("api", parts, countof(parts));
 }

@@ -4,6 +4,7 @@
 
 #include "unit.h"
 
+extern const struct unit_part refusal_tests;
 extern const struct unit_part token_tests;
 
 #endif

@@ -86,6 +86,6 @@ bool client_sees_end(struct client *client);
 /* A field's value in an answer; absent where it is not there. */
 struct slice answer_field(const struct answer *answer, const char *name);
 
-extern const struct unit_part piece_tests, strict_tests, conn_tests, end_tests;
+extern const struct unit_part piece_tests, refusal_tests, strict_tests, conn_tests, end_tests;
 
 #endif

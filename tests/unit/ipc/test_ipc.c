@@ -96,12 +96,12 @@ static void test_health_is_the_phase_then_the_best_worker(void)
             board.worker[w].database = cases[i].databases[w];
             board.worker[w].accepting = cases[i].accepting[w];
         }
-        UNIT_STR(scoreboard_health_name(scoreboard_health(&board)), cases[i].expected);
+        UNIT_STR(health_words[scoreboard_health(&board)], cases[i].expected);
     }
     board.phase = SCOREBOARD_SERVING;
-    UNIT_STR(scoreboard_health_name(scoreboard_worker_health(&board, &board.worker[0])), "ok");
+    UNIT_STR(health_words[scoreboard_worker_health(&board, &board.worker[0])], "ok");
     board.worker[0].database = SCOREBOARD_DATABASE_DOWN;
-    UNIT_STR(scoreboard_health_name(scoreboard_worker_health(&board, &board.worker[0])), "database_down");
+    UNIT_STR(health_words[scoreboard_worker_health(&board, &board.worker[0])], "database_down");
 }
 
 extern const struct unit_part metrics_part, metrics_master_part;

@@ -1,0 +1,18 @@
+/* What a process or a service says of its health: the words of /health, of the metrics and of the API's document. */
+#ifndef BASE_HEALTH_H
+#define BASE_HEALTH_H
+
+enum health {
+    HEALTH_OK, /* requests are served; each of the others says why they are not */
+    HEALTH_STARTING,
+    HEALTH_MIGRATING,
+    HEALTH_DATABASE_DOWN,
+    HEALTH_SCHEMA_MISMATCH,
+    HEALTH_DRAINING,
+    HEALTH_COUNT,
+};
+
+/* "ok", "database_down", …, by enum health; NULL at HEALTH_COUNT. */
+extern const char *const health_words[HEALTH_COUNT + 1];
+
+#endif
