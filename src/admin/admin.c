@@ -5,14 +5,13 @@
 #include "admin/metrics.h"
 #include "admin/page.h"
 #include "admin/status.h"
-#include "base/clock.h"
 #include "base/log.h"
+#include "child/child.h"
 #include "http/health.h"
-#include "ipc/life.h"
 
 struct admin {
     const struct admin_options *options;
-    struct life *life;
+    struct child *child;
     struct http_router *router;
     struct http_hooks hooks;
     struct http_server *server;
@@ -23,7 +22,7 @@ static void admin_health(struct http_exchange *x)
 {
     const struct admin *a = http_exchange_context(x);
 
-    http_respond_health(x, scoreboard_health_name(scoreboard_health(a->options->board)));
+    http_respond_health(x, scoreboard_health_name(scoreboard_health(a->options->place->board)));
 }
 
 static void admin_live(struct http_exchange *x)
@@ -45,7 +44,7 @@ static void admin_status(struct http_exchange *x)
         http_respond(x, 200, "text/html; charset=utf-8", admin_page());
         return;
     }
-    admin_status_json(a->options->board, &body);
+    admin_status_json(a->options->place->board, &body);
     http_respond(x, 200, "application/json", buf_slice(&body));
     buf_clear(&body);
 }
@@ -55,7 +54,7 @@ static void admin_metrics(struct http_exchange *x)
     const struct admin *a = http_exchange_context(x);
     struct buf body = {0};
 
-    admin_metrics_text(a->options->board, &body);
+    admin_metrics_text(a->options->place->board, &body);
     http_exchange_add_header(x, "Cache-Control", SLICE_LIT("no-store"));
     http_respond(x, 200, EXPOSITION_MEDIA_TYPE, buf_slice(&body));
     buf_clear(&body);
@@ -76,7 +75,7 @@ static void admin_on_drained(void *ctx)
 {
     const struct admin *a = ctx;
 
-    life_end(a->life);
+    child_end(a->child);
 }
 
 static void admin_drain(void *ctx, const char *why)
@@ -87,26 +86,21 @@ static void admin_drain(void *ctx, const char *why)
     http_server_drain(a->server, 0, admin_on_drained, a);
 }
 
-static void admin_tick(void *ctx)
-{
-    const struct admin *a = ctx;
-
-    *a->options->heartbeat_ms = clock_monotonic_ms();
-}
-
 static int admin_init(struct admin *a, struct error *err)
 {
-    struct life_events events = {.ctx = a, .drain = admin_drain, .tick = admin_tick};
+    const struct child_place *place = a->options->place;
+    const struct child_options options = {
+        .program = a->options->program, .role = "admin", .place = place, .ctx = a, .drain = admin_drain};
 
-    if (life_new(a->options->channel_fd, &events, &a->life, err) != 0) return -1;
+    if (child_new(&options, &a->child, err) != 0) return -1;
     if (http_router_new(admin_routes, countof(admin_routes), &a->router, err) != 0) return -1;
     admin_page_policy(&a->page_policy);
     a->hooks = (struct http_hooks){.ctx = a};
-    a->server = http_server_new(life_base(a->life), a->router, a->options->http_limits, &a->hooks);
-    for (size_t i = 0; i < a->options->listen_count; i++) {
-        if (http_server_listen(a->server, a->options->listen_fds[i], err) != 0) return -1;
+    a->server = http_server_new(child_base(a->child), a->router, a->options->http_limits, &a->hooks);
+    for (size_t i = 0; i < place->listen_count; i++) {
+        if (http_server_listen(a->server, place->listen_fds[i], err) != 0) return -1;
     }
-    life_ready(a->life);
+    child_ready(a->child);
     return 0;
 }
 
@@ -116,9 +110,8 @@ int admin_run(const struct admin_options *options)
     struct error err;
     int status = EXIT_SUCCESS;
 
-    log_set_role("admin");
     if (admin_init(&a, &err) == 0) {
-        life_run(a.life);
+        child_run(a.child);
     } else {
         log_error("the admin process cannot start", LOG_STR("error", err.message));
         status = EXIT_FAILURE;
@@ -126,6 +119,6 @@ int admin_run(const struct admin_options *options)
     http_server_free(a.server);
     http_router_free(a.router);
     buf_clear(&a.page_policy);
-    life_free(a.life);
+    child_free(a.child);
     return status;
 }

@@ -5,16 +5,13 @@
 #ifndef ADMIN_ADMIN_H
 #define ADMIN_ADMIN_H
 
+#include "child/child.h"
 #include "http/http.h"
-#include "ipc/scoreboard.h"
 
 struct admin_options {
+    const char *program; /* whose admin process it is */
     const struct http_limits *http_limits;
-    const struct scoreboard *board;
-    int channel_fd;
-    const int *listen_fds;
-    size_t listen_count;
-    _Atomic uint64_t *heartbeat_ms; /* as in struct master_child */
+    const struct child_place *place;
 };
 
 /* Returns the process's exit status. Everything is borrowed. */

@@ -10,7 +10,7 @@
 #include "base/sink.h"
 #include "command/command.h"
 #include "master/master.h"
-#include "worker/worker.h"
+#include "web/web.h"
 
 static const char check_usage[] =
     "Usage: stratslabd check [--json]\n"
@@ -198,7 +198,7 @@ static void check_access(struct check *c)
 
 static int check_all(struct check *c)
 {
-    const struct api_options api_options = worker_api_options(c->context->conf);
+    const struct api_options api_options = web_api_options(c->context->conf);
     struct error err;
     int status;
 

@@ -4,7 +4,7 @@
 
 #include "api/api.h"
 #include "command/command.h"
-#include "worker/worker.h"
+#include "web/web.h"
 
 static const char command_openapi_usage[] =
     "Usage: stratslabd openapi\n"
@@ -23,7 +23,7 @@ int command_openapi(const struct command_context *context, int argc, char **argv
     int status = COMMAND_OK;
 
     if (parsed != 0) return parsed > 0 ? COMMAND_OK : COMMAND_USAGE;
-    const struct api_options options = worker_api_options(context->conf);
+    const struct api_options options = web_api_options(context->conf);
 
     if (api_new(&options, &api, &err) != 0) {
         fprintf(stderr, "stratslabd openapi: %s\n", err.message);

@@ -10,12 +10,13 @@
 #include "base/buf.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "child/child.h"
 #include "command/command.h"
 #include "http/http.h"
 #include "master/master.h"
 #include "migrate/migrate.h"
-#include "worker/count.h"
-#include "worker/worker.h"
+#include "web/count.h"
+#include "web/web.h"
 
 static const char serve_usage[] =
     "Usage: stratslabd [serve [--require-database]]\n"
@@ -95,7 +96,7 @@ void command_serve_give_back(const struct command_context *context, const char *
  * of the settings is one that the api has already: better said here than by every worker. */
 static int serve_init_names(struct serve *serve, struct error *err)
 {
-    const struct api_options options = worker_api_options(serve->context->conf);
+    const struct api_options options = web_api_options(serve->context->conf);
     struct api *api;
     size_t count;
 
@@ -115,32 +116,40 @@ static int serve_migrate(const struct master_child *child)
     return command_migrate_boot(serve->context);
 }
 
+static struct child_place serve_place(const struct master_child *child, struct scoreboard_worker *cells)
+{
+    return (struct child_place){
+        .channel_fd = child->channel_fd,
+        .board = child->board,
+        .cells = cells,
+        .heartbeat_ms = child->heartbeat_ms,
+        .listen_fds = child->listen_fds,
+        .listen_count = child->listen_count,
+        .listen_passed = child->listen_passed,
+    };
+}
+
 static int serve_admin(const struct master_child *child)
 {
     const struct serve *serve = child->ctx;
+    const struct child_place place = serve_place(child, NULL);
 
     return admin_run(&(struct admin_options){
+        .program = "stratslabd",
         .http_limits = &serve->context->conf->http,
-        .board = child->board,
-        .channel_fd = child->channel_fd,
-        .listen_fds = child->listen_fds,
-        .listen_count = child->listen_count,
-        .heartbeat_ms = child->heartbeat_ms,
+        .place = &place,
     });
 }
 
 static int serve_worker(const struct master_child *child)
 {
     const struct serve *serve = child->ctx;
+    const struct child_place place = serve_place(child, &child->board->worker[child->cell]);
 
-    return worker_run(&(struct worker_options){
+    return web_run(&(struct web_options){
         .conf = serve->context->conf,
-        .board = child->board,
+        .place = &place,
         .slot = child->cell,
-        .channel_fd = child->channel_fd,
-        .listen_fds = child->listen_fds,
-        .listen_count = child->listen_count,
-        .listen_passed = child->listen_passed,
         .docs = serve->docs,
         .schema_versions = serve->schema_versions.data,
     });

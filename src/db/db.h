@@ -135,6 +135,13 @@ struct db_options {
     unsigned wait_max_ms;
     const struct db_statement *const *statements;
     size_t statement_count;
+    /* Each session LISTENs to these, of which the array and the names live as long as the db. A server that refuses
+     * (a standby) tells nothing, so look now and then as well. */
+    const char *const *channels;
+    size_t channel_count;
+    /* Somebody notified one of them. With the arg of db_new; db_free may be called from it. What is notified while
+     * there is no session is lost: look at DB_STATE_READY. May be NULL. */
+    void (*notified)(void *arg, const char *channel, struct slice payload);
     /* A query has its outcome, so long after it was submitted; or it was not taken (0, from within db_submit). With the
      * arg of db_new; must not touch the db. May be NULL. */
     void (*counted)(void *arg, enum db_outcome outcome, uint64_t took_ns);

@@ -45,7 +45,7 @@ struct db_query {
 
 /* What is sent with one Sync, in the order of the pipeline. */
 enum db_batch_kind {
-    DB_BATCH_SETTINGS, /* one query, which may fail */
+    DB_BATCH_SETTINGS, /* one query without an answer, which may fail */
     DB_BATCH_PREPARE,  /* every statement */
     DB_BATCH_READS,
     DB_BATCH_WRITE, /* one query */
@@ -183,6 +183,7 @@ void db_watch_ring(int fd, short what, void *arg);
 /* Hand over to libpq; false where the connection is broken. */
 bool db_send_query(struct db *db, struct db_query *q);
 bool db_send_statement(struct db *db, const struct db_statement *s);
+bool db_send_listen(struct db *db, const char *channel);
 /* Drops a prepared statement on the server. */
 bool db_send_deallocate(struct db *db, const struct db_statement *s);
 bool db_send_sync(struct db *db);

@@ -2,8 +2,8 @@
  * The pipeline: what waits is handed to libpq in batches of one Sync each, and results are matched to them in order.
  * Source: libpq documentation, "Pipeline Mode"; protocol documentation, "Pipelining" under "Extended Query".
  *
- * Callbacks are called from db_query_finish and db_session_end only, and either may leave the db without this
- * connection or free it: after both, callers look (session_is) before they go on.
+ * Callbacks are called from db_query_finish, db_session_end and notifications_take only, and each may leave the db
+ * without this connection or free it: after them, callers look (db_session_is) before they go on.
  */
 #include <event2/event.h>
 #include <stdio.h>
@@ -308,6 +308,21 @@ static void result_take(struct db *db, PGresult *pg)
     }
 }
 
+/* Before the session is ready, whoever is told could not ask anything; and will look then. */
+static void notifications_take(struct db *db)
+{
+    PGconn *conn = db->conn;
+    PGnotify *notification;
+
+    if (db->options.channel_count == 0) return;
+    while (db_session_is(db, conn) && (notification = PQnotifies(conn)) != NULL) {
+        if (db->phase == DB_PHASE_READY && db->options.notified != NULL) {
+            db->options.notified(db->arg, notification->relname, slice_of(notification->extra));
+        }
+        PQfreemem(notification);
+    }
+}
+
 /* Everything that libpq has whole. Between two results it returns one NULL. */
 static void results_drain(struct db *db)
 {
@@ -326,6 +341,8 @@ static void results_drain(struct db *db)
         if (!db_session_is(db, conn)) return;
     }
     if (list_is_empty(&db->flight)) (void)PQisBusy(conn); /* lets libpq parse what comes unasked */
+    notifications_take(db);
+    if (!db_session_is(db, conn)) return;
     if (PQstatus(conn) == CONNECTION_BAD) broken(db);
 }
 
@@ -435,6 +452,15 @@ static bool settings_send(struct db *db)
     return PQsendQueryParams(db->conn, sql, 0, NULL, NULL, NULL, NULL, 0) == 1 && db_send_sync(db);
 }
 
+static bool channels_send(struct db *db)
+{
+    for (size_t i = 0; i < db->options.channel_count; i++) {
+        batch_fly(db, batch_new(DB_BATCH_SETTINGS));
+        if (!db_send_listen(db, db->options.channels[i]) || !db_send_sync(db)) return false;
+    }
+    return true;
+}
+
 static bool statements_send(struct db *db)
 {
     batch_fly(db, batch_new(DB_BATCH_PREPARE));
@@ -454,7 +480,7 @@ void db_pipeline_open(struct db *db)
     db->writable = event_new(db->base, PQsocket(conn), EV_WRITE, output_ready, db);
     if (db->readable == NULL || db->writable == NULL || event_add(db->readable, NULL) != 0) mem_die(0);
 
-    if (PQsetnonblocking(conn, 1) != 0 || PQenterPipelineMode(conn) != 1 || !settings_send(db) ||
+    if (PQsetnonblocking(conn, 1) != 0 || PQenterPipelineMode(conn) != 1 || !settings_send(db) || !channels_send(db) ||
         !statements_send(db)) {
         broken(db);
         return;

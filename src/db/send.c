@@ -39,15 +39,26 @@ bool db_send_statement(struct db *db, const struct db_statement *s)
     return PQsendPrepare(db->conn, s->name, s->sql, (int)s->param_count, types) == 1;
 }
 
-bool db_send_deallocate(struct db *db, const struct db_statement *s)
+/* A command of one word and a name. */
+static bool send_named(struct db *db, const char *command, const char *of)
 {
-    char *name = PQescapeIdentifier(db->conn, s->name, strlen(s->name));
+    char *name = PQescapeIdentifier(db->conn, of, strlen(of));
 
     if (name == NULL) return false;
     buf_reset(&db->scratch);
-    buf_printf(&db->scratch, "DEALLOCATE %s", name);
+    buf_printf(&db->scratch, "%s %s", command, name);
     PQfreemem(name);
     return PQsendQueryParams(db->conn, buf_cstr(&db->scratch), 0, NULL, NULL, NULL, NULL, 0) == 1;
+}
+
+bool db_send_deallocate(struct db *db, const struct db_statement *s)
+{
+    return send_named(db, "DEALLOCATE", s->name);
+}
+
+bool db_send_listen(struct db *db, const char *channel)
+{
+    return send_named(db, "LISTEN", channel);
 }
 
 bool db_send_sync(struct db *db)

@@ -114,7 +114,8 @@ static bool step_idle(struct http_conn *conn)
     struct http_server *server = conn->server;
 
     if (!skip_empty_lines(conn)) {
-        if (!conn->eof && !(server->drain_begun && server->idle_grace_ms == 0 && !conn->fresh)) return false;
+        if (!conn->eof && !(server->drain >= SERVER_DRAINING && server->idle_grace_ms == 0 && !conn->fresh))
+            return false;
         conn->linger = conn_unsent(conn) > 0;
         conn->state = CONN_CLOSING;
         return true;
@@ -375,7 +376,7 @@ static enum conn_wait conn_wanted_wait(const struct http_conn *conn)
     switch (conn->state) {
     case CONN_IDLE:
         if (conn_unsent(conn) > 0) return WAIT_NOTHING;
-        if (conn->fresh) return conn->server->drain_begun ? WAIT_GRACE : WAIT_HEAD;
+        if (conn->fresh) return conn->server->drain >= SERVER_DRAINING ? WAIT_GRACE : WAIT_HEAD;
         return WAIT_IDLE;
     case CONN_HEAD:
         return WAIT_HEAD;

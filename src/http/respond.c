@@ -89,7 +89,7 @@ static void settle_connection(struct http_conn *conn)
 
     conn->linger = !is_client_closing || is_more_input;
     /* A client that has shut its side after several requests still waits for the answers to all of them. */
-    x->keep_alive = x->complete && x->keep_alive && !conn->server->draining && (is_more_input || !conn->eof);
+    x->keep_alive = x->complete && x->keep_alive && !server_is_ending(conn->server) && (is_more_input || !conn->eof);
 }
 
 static void write_field(struct buf *out, struct slice name, const char *value)

@@ -83,7 +83,7 @@ static bool server_is_shut(const struct http_server *server)
 
 static bool server_is_drained(const struct http_server *server)
 {
-    return server->draining && server->open == 0 && (server->last_call_ms == 0 || server_is_shut(server));
+    return server_is_ending(server) && server->open == 0 && (server->last_call_ms == 0 || server_is_shut(server));
 }
 
 /* The sweep runs while there is something to sweep. */
@@ -91,7 +91,7 @@ static void server_update(struct http_server *server)
 {
     const bool wanted = server->open > 0 || server->accept_again_ms > 0;
 
-    server_accept_on(server, (!server->draining || server->last_call_ms > 0) && server->accept_again_ms == 0 &&
+    server_accept_on(server, (!server_is_ending(server) || server->last_call_ms > 0) && server->accept_again_ms == 0 &&
                                  server->open < server->limits->connections);
     if (wanted != server->sweeping) {
         server->sweeping = wanted;
@@ -180,11 +180,11 @@ static void on_acceptable(evutil_socket_t fd, short what, void *arg)
         server->accept_again_ms = server->now_ms + ACCEPT_PAUSE_MS;
         server_update(server);
         return;
-    } else if (server->draining && errno != EINTR && errno != ECONNABORTED) {
+    } else if (server_is_ending(server) && errno != EINTR && errno != ECONNABORTED) {
         listener_shut(listener); /* its queue is empty, or another process has shut it */
         return;
     }
-    if (server->draining && server->accepting) event_active(listener->event, EV_READ, 0);
+    if (server_is_ending(server) && server->accepting) event_active(listener->event, EV_READ, 0);
 }
 
 /* Runs each that is ready now; one that becomes ready meanwhile has its turn with the next wake. */
@@ -220,7 +220,7 @@ static void server_shorten_wait(struct http_server *server, enum conn_wait wait,
 /* What has come in already is read before an idle connection is judged to be idle. */
 static void server_begin_drain(struct http_server *server)
 {
-    server->drain_begun = true;
+    server->drain = SERVER_DRAINING;
     server_shorten_wait(server, WAIT_LINGER, LINGER_DRAIN_MS);
     if (server->idle_grace_ms > 0) server_shorten_wait(server, WAIT_IDLE, server->idle_grace_ms);
     list_each(it, &server->conns) {
@@ -237,12 +237,10 @@ static void on_wake(evutil_socket_t fd, short what, void *arg)
     (void)fd, (void)what;
     server_now(server);
     server_run_ready(server);
-    if (server->draining && !server->drain_begun) server_begin_drain(server);
-    if (server_is_drained(server) && server->drained != NULL) {
-        void (*drained)(void *arg) = server->drained;
-
-        server->drained = NULL;
-        drained(server->drained_arg); /* may free the server */
+    if (server->drain == SERVER_CLOSING) server_begin_drain(server);
+    if (server->drain == SERVER_DRAINING && server_is_drained(server)) {
+        server->drain = SERVER_DRAINED;
+        server->drained(server->drained_arg); /* may free the server */
     }
 }
 
@@ -266,7 +264,7 @@ static void on_sweep(evutil_socket_t fd, short what, void *arg)
         if (conn->stall_until_ms > server->now_ms) break;
         conn_expire_stall(conn);
     }
-    if (server->draining && server->last_call_ms > 0 && server->last_call_ms <= server->now_ms) {
+    if (server_is_ending(server) && server->last_call_ms > 0 && server->last_call_ms <= server->now_ms) {
         list_each(it, &server->listeners) listener_shut(list_at(it, struct http_listener, link));
     }
     list_each(it, &server->unread) conn_probe(list_at(it, struct http_conn, unread_link));
@@ -357,8 +355,8 @@ int http_server_listen(struct http_server *server, int fd, struct error *err)
 
 void http_server_drain(struct http_server *server, unsigned idle_grace_ms, void (*drained)(void *arg), void *arg)
 {
-    if (server->draining) return;
-    server->draining = true;
+    if (server_is_ending(server)) return;
+    server->drain = SERVER_CLOSING;
     server->idle_grace_ms = idle_grace_ms;
     server->drained = drained;
     server->drained_arg = arg;
@@ -388,8 +386,7 @@ unsigned http_server_in_flight(const struct http_server *server)
 void http_server_free(struct http_server *server)
 {
     if (server == NULL) return;
-    server->draining = true;
-    server->drained = NULL;
+    server->drain = SERVER_DRAINED; /* nobody is to be told */
     while (!list_is_empty(&server->conns)) conn_free(list_at(server->conns.next, struct http_conn, link));
     list_each(it, &server->listeners) {
         struct http_listener *listener = list_at(it, struct http_listener, link);

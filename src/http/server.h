@@ -12,6 +12,14 @@
 
 enum { SERVER_COMMON_BYTES = 128, SERVER_SCRATCH_BYTES = 16384 };
 
+/* In this order, and never back. */
+enum server_drain {
+    SERVER_SERVING,
+    SERVER_CLOSING,  /* asked to end; each answer is its connection's last */
+    SERVER_DRAINING, /* what had come in by then was read: idle connections are closed, or have idle_grace_ms */
+    SERVER_DRAINED,  /* it was said */
+};
+
 struct http_server {
     struct event_base *base;
     const struct http_router *router;
@@ -37,9 +45,8 @@ struct http_server {
     size_t bodies; /* memory of all bodies that come in or are worked on */
     unsigned open;
     unsigned in_flight;
-    bool draining;
-    bool drain_begun;       /* idle connections were closed */
-    unsigned idle_grace_ms; /* … or have this long for one more request */
+    enum server_drain drain;
+    unsigned idle_grace_ms; /* what an idle connection has in a drain for one more request */
     uint64_t last_call_ms;  /* until when the kernel's queues are emptied in a drain; 0: they are left alone */
     void (*drained)(void *arg);
     void *drained_arg;
@@ -51,6 +58,12 @@ struct http_server {
     struct buf problem;                 /* one problem document at a time */
     char scratch[SERVER_SCRATCH_BYTES]; /* for input that nobody wants */
 };
+
+/* A drain has begun: no connection outlives its next answer. */
+static inline bool server_is_ending(const struct http_server *server)
+{
+    return server->drain != SERVER_SERVING;
+}
 
 /* Reads the clock: each event's callback does so first. */
 void server_now(struct http_server *server);

@@ -8,7 +8,4 @@ void crash_take(void (*handler)(int signo));
 /* Back to the default, for those that `handler` has. */
 void crash_leave(void (*handler)(int signo));
 
-/* For children: say where, on standard error, and then die of the signal as they would have. */
-void crash_tell(void);
-
 #endif

@@ -132,7 +132,7 @@ static void process_reset_signals(void)
     signal(SIGHUP, SIG_IGN);
     signal(SIGPIPE, SIG_IGN);
     sigemptyset(&held);
-    sigaddset(&held, SIGUSR1); /* until its life takes it (ipc/life.c): the default would be to die of it */
+    sigaddset(&held, SIGUSR1); /* until the child takes it (child/child.c): the default would be to die of it */
     sigprocmask(SIG_SETMASK, &held, NULL);
 }
 

@@ -70,7 +70,8 @@ static const struct unit_part plain_tests = UNIT_PART(tests);
 
 int main(void)
 {
-    const struct unit_part *const parts[] = {&plain_tests, &pipeline_tests, &error_tests, &loss_tests, &connect_tests};
+    const struct unit_part *const parts[] = {&plain_tests, &pipeline_tests, &error_tests,
+                                             &loss_tests,  &connect_tests,  &listen_tests};
 
     setvbuf(stdout, NULL, _IOLBF, 0);
     if (!rig_setup()) return 1;

@@ -1,4 +1,4 @@
-#include "worker/schema.h"
+#include "child/schema.h"
 
 const struct db_statement schema_check_statement = {
     .name = "checkSchema",

@@ -1,6 +1,6 @@
 /* What a worker counts, in its place's cells of the scoreboard. It costs a request some ten additions. */
-#ifndef WORKER_COUNT_H
-#define WORKER_COUNT_H
+#ifndef WEB_COUNT_H
+#define WEB_COUNT_H
 
 #include "db/db.h"
 #include "http/http.h"

@@ -2,8 +2,8 @@
  * Who may ask: the hosts that requests may be for, the web origins that may read answers, and access tokens, as the
  * settings have them. The functions are those of http_hooks.
  */
-#ifndef WORKER_GATE_H
-#define WORKER_GATE_H
+#ifndef WEB_GATE_H
+#define WEB_GATE_H
 
 #include "api/access.h"
 #include "conf/conf.h"

@@ -1,6 +1,6 @@
-/* Whether the database's schema holds every migration that this build knows, asked through the worker's connection. */
-#ifndef WORKER_SCHEMA_H
-#define WORKER_SCHEMA_H
+/* Whether the database's schema holds every migration that this build knows, asked through the session. */
+#ifndef CHILD_SCHEMA_H
+#define CHILD_SCHEMA_H
 
 #include "db/db.h"
 

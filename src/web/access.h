@@ -1,8 +1,8 @@
 /*
  * The access log: a line a request, or a sample of them. Lines of the same turn of the event loop are written together.
  */
-#ifndef WORKER_ACCESS_H
-#define WORKER_ACCESS_H
+#ifndef WEB_ACCESS_H
+#define WEB_ACCESS_H
 
 #include "base/attr.h"
 #include "base/error.h"

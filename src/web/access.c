@@ -1,4 +1,4 @@
-#include "worker/access.h"
+#include "web/access.h"
 
 #include <event2/event.h>
 #include <stdio.h>

@@ -1,4 +1,4 @@
-#include "worker/count.h"
+#include "web/count.h"
 
 #include <stdio.h>
 #include <stdlib.h>

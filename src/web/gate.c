@@ -1,4 +1,4 @@
-#include "worker/gate.h"
+#include "web/gate.h"
 
 #include <string.h>
 

@@ -1,0 +1,201 @@
+#include "child/child.h"
+
+#include <event2/event.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/process.h"
+#include "child/crash.h"
+#include "child/internal.h"
+#include "ipc/channel.h"
+
+static void child_drain(struct child *child, const char *why)
+{
+    if (child->state == CHILD_DRAINING) return;
+    child->state = CHILD_DRAINING;
+    if (child->options.drain != NULL) {
+        child->options.drain(child->options.ctx, why);
+        return;
+    }
+    log_debug("draining", LOG_STR("why", why));
+    child_retire(child);
+    child_end(child);
+}
+
+static void child_on_term(evutil_socket_t signo, short what, void *arg)
+{
+    (void)signo;
+    (void)what;
+    child_drain(arg, "asked to by the master");
+}
+
+static void child_on_channel(evutil_socket_t fd, short what, void *arg)
+{
+    struct child *child = arg;
+    char ignored[16];
+
+    (void)what;
+    if (channel_hear(fd, ignored, sizeof(ignored)) >= 0) return;
+    event_del(child->channel);
+    child->orphaned = true;
+    child_drain(child, "the master has gone");
+}
+
+/* The master passes on what whoever rotates the log's files told it. */
+static void child_on_reopen(evutil_socket_t signo, short what, void *arg)
+{
+    (void)signo;
+    (void)what;
+    (void)arg;
+    (void)log_reopen();
+}
+
+void child_beat(struct child *child)
+{
+    *child->place.heartbeat_ms = clock_monotonic_ms();
+    if (child->session != NULL) session_tick(child->session);
+    if (child->options.tick != NULL) child->options.tick(child->options.ctx);
+}
+
+static void child_on_tick(evutil_socket_t fd, short what, void *arg)
+{
+    struct child *child = arg;
+    const uint64_t most = child->options.memory_max_bytes;
+
+    (void)fd;
+    (void)what;
+    (void)log_settle();
+    child_beat(child);
+    if (most > 0 && process_resident_bytes(getpid()) > most) child_tire(child, "STRATSLAB_MAX_MEMORY");
+}
+
+static void child_init_cells(struct child *child)
+{
+    struct scoreboard_worker *cells = child->place.cells;
+
+    *child->place.heartbeat_ms = clock_monotonic_ms();
+    if (cells == NULL) return;
+    cells->last = (struct scoreboard_last){.route = ""};
+    cells->accepting = 0;
+    cells->in_flight = 0;
+    cells->connections = 0;
+    cells->queue_depth = 0;
+    cells->migrations_pending = 0;
+    cells->database = SCOREBOARD_DATABASE_CONNECTING;
+    child->requests_before = cells->requests;
+}
+
+int child_new(const struct child_options *options, struct child **ret_child, struct error *err)
+{
+    static const struct timeval tick = {.tv_sec = CHILD_TICK_MS / 1000, .tv_usec = CHILD_TICK_MS % 1000 * 1000};
+    struct child *child = mem_zalloc(sizeof(*child));
+    sigset_t held;
+
+    child->options = *options;
+    child->place = *options->place;
+    child_init_cells(child);
+    log_set_role(options->role);
+    crash_tell(options->program);
+    signal(SIGINT, SIG_IGN);
+    signal(SIGHUP, SIG_IGN);
+    signal(SIGPIPE, SIG_IGN);
+    child->base = event_base_new();
+    if (child->base == NULL) goto fail;
+    child->term = evsignal_new(child->base, SIGTERM, child_on_term, child);
+    child->reopen = evsignal_new(child->base, SIGUSR1, child_on_reopen, child);
+    child->channel = event_new(child->base, child->place.channel_fd, EV_READ | EV_PERSIST, child_on_channel, child);
+    child->tick = event_new(child->base, -1, EV_PERSIST, child_on_tick, child);
+    if (child->term == NULL || child->reopen == NULL || child->channel == NULL || child->tick == NULL) goto fail;
+    if (event_add(child->term, NULL) != 0 || event_add(child->reopen, NULL) != 0) goto fail;
+    if (event_add(child->channel, NULL) != 0 || event_add(child->tick, &tick) != 0) goto fail;
+    /* The master's fork left it blocked, so that none that came since is lost. */
+    sigemptyset(&held);
+    sigaddset(&held, SIGUSR1);
+    sigprocmask(SIG_UNBLOCK, &held, NULL);
+    *ret_child = child;
+    return 0;
+fail:
+    child_free(child);
+    return error_set_errno(err, "cannot make an event loop");
+}
+
+void child_free(struct child *child)
+{
+    if (child == NULL) return;
+
+    struct event *const events[] = {child->term, child->reopen, child->channel, child->tick};
+
+    for (size_t i = 0; i < countof(events); i++) {
+        if (events[i] != NULL) event_free(events[i]);
+    }
+    if (child->base != NULL) event_base_free(child->base);
+    free(child);
+}
+
+struct event_base *child_base(struct child *child)
+{
+    return child->base;
+}
+
+void child_ready(struct child *child)
+{
+    if (child->state != CHILD_STARTING) return;
+    child->state = CHILD_READY;
+    if (child->place.cells != NULL) child->place.cells->accepting = 1;
+    channel_say(child->place.channel_fd, CHANNEL_READY);
+}
+
+void child_tire(struct child *child, const char *why)
+{
+    const struct scoreboard_worker *cells = child->place.cells;
+
+    if (child->state != CHILD_READY || cells == NULL) return;
+    child->state = CHILD_TIRED;
+    log_info("asking to be replaced", LOG_STR("why", why),
+             LOG_UINT("requests", cells->requests - child->requests_before));
+    channel_say(child->place.channel_fd, CHANNEL_TIRED);
+}
+
+void child_retire(struct child *child)
+{
+    if (child->place.cells != NULL) child->place.cells->accepting = 0;
+    channel_say(child->place.channel_fd, CHANNEL_RETIRING);
+}
+
+bool child_is_orphaned(const struct child *child)
+{
+    return child->orphaned;
+}
+
+static void child_copy(char *out, size_t size, struct slice text)
+{
+    size_t len = text.len < size - 1 ? text.len : size - 1;
+
+    if (len > 0) memcpy(out, text.data, len);
+    out[len] = '\0';
+}
+
+void child_note(struct child *child, const char *route, struct slice request_id, const char *statement)
+{
+    struct scoreboard_last *last = &child->place.cells->last;
+
+    child_copy(last->route, sizeof(last->route), slice_of(route));
+    child_copy(last->request_id, sizeof(last->request_id), request_id);
+    child_copy(last->statement, sizeof(last->statement), slice_of(statement));
+}
+
+void child_run(struct child *child)
+{
+    event_base_dispatch(child->base);
+    log_finish();
+}
+
+void child_end(struct child *child)
+{
+    event_base_loopbreak(child->base);
+}

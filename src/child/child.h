@@ -1,0 +1,68 @@
+/*
+ * A child process of the master: its event base, and what every child does. TERM drains it, USR1 opens the log file
+ * again, INT and HUP are the master's business and ignored, and the end of the master (end of file on the channel)
+ * drains it too. Its event loop shows by a heartbeat that it turns. A crash says where, on standard error.
+ *
+ * A child with cells on the scoreboard is a worker. There it shows whether it takes work and what it worked on last,
+ * and it asks to be replaced when it has grown too large. One with a database has a session as well: child/session.h.
+ */
+#ifndef CHILD_CHILD_H
+#define CHILD_CHILD_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/attr.h"
+#include "base/error.h"
+#include "base/slice.h"
+#include "ipc/scoreboard.h"
+
+struct child;
+struct event_base;
+
+/* What the master gives a child. Everything in it outlives the child. */
+struct child_place {
+    int channel_fd;
+    struct scoreboard *board;
+    struct scoreboard_worker *cells; /* on the board, written by the child; NULL: it is not a worker */
+    _Atomic uint64_t *heartbeat_ms;  /* on the board: CLOCK_MONOTONIC */
+    const int *listen_fds;
+    size_t listen_count;
+    bool listen_passed; /* they outlive the service: whoever waits there is for the next one */
+};
+
+struct child_options {
+    const char *program; /* a crash names it */
+    const char *role;    /* in the log */
+    const struct child_place *place;
+    uint64_t memory_max_bytes; /* a worker with more in memory asks to be replaced; 0: never */
+    void *ctx;
+    /* Asked to end, and why in a few words. Called once. The child finishes its work and calls child_end. NULL: it has
+     * nothing to finish. */
+    void (*drain)(void *ctx, const char *why);
+    /* Every CHILD_TICK_MS; may be NULL. */
+    void (*tick)(void *ctx);
+};
+
+enum { CHILD_TICK_MS = 1000 };
+
+/* Borrows what the options point to. The cells begin anew, except the count of requests. */
+int child_new(const struct child_options *options, struct child **ret_child, struct error *err) ATTR_CHECKED;
+void child_free(struct child *child); /* after everything else on its base is gone; takes NULL */
+struct event_base *child_base(struct child *child);
+/* Tells the master: serves from now on. Only the first call counts, and none after the drain began. */
+void child_ready(struct child *child);
+/* Tells the master: serves on, but wants to be replaced, and why: the name of a setting. Only the first call of one
+ * that is ready counts. */
+void child_tire(struct child *child, const char *why);
+/* Tells the master: takes no more work. For a worker's drain. */
+void child_retire(struct child *child);
+/* Whether the master has gone. */
+bool child_is_orphaned(const struct child *child);
+/* Of a worker: what it works on now, so that a crash can be put down to it. Texts are cut. */
+void child_note(struct child *child, const char *route, struct slice request_id, const char *statement);
+void child_run(struct child *child); /* until child_end */
+void child_end(struct child *child);
+
+#endif

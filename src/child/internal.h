@@ -1,0 +1,37 @@
+/* What the files of this room share. Nobody else includes it. */
+#ifndef CHILD_INTERNAL_H
+#define CHILD_INTERNAL_H
+
+#include "child/child.h"
+#include "child/session.h"
+
+struct event;
+
+enum child_state {
+    CHILD_STARTING,
+    CHILD_READY,
+    CHILD_TIRED, /* serves on, and has asked to be replaced */
+    CHILD_DRAINING,
+};
+
+struct child {
+    struct event_base *base;
+    struct child_options options;
+    struct child_place place;
+    struct child_session *session; /* NULL: none; it takes itself out */
+    struct event *term;
+    struct event *reopen;
+    struct event *channel;
+    struct event *tick;
+    enum child_state state;
+    bool orphaned;
+    uint64_t requests_before; /* answered by those that had its cells before it */
+};
+
+/* Brings the child's cells up to now. */
+void child_beat(struct child *child);
+
+/* session.c: every CHILD_TICK_MS. */
+void session_tick(struct child_session *session);
+
+#endif

@@ -1,0 +1,260 @@
+#include "child/session.h"
+
+#include <event2/event.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "child/internal.h"
+#include "child/schema.h"
+
+enum {
+    SESSION_BACKOFF_MIN_MS = 50,
+    SESSION_BACKOFF_MAX_MS = 800,
+    SESSION_RETRY_WINDOW_MS = 2000,
+    SESSION_PROBE_MS = 5000,
+};
+
+/* After the time that a graceful stop has, what is left is cancelled, this often and for this long; then it is failed
+ * whatever the database does, and the answers to that get the last pause to go out. */
+enum { SESSION_CANCEL_EVERY_MS = 50, SESSION_CANCEL_MS = 600, SESSION_LAST_PAUSE_MS = 200 };
+
+enum session_end {
+    SESSION_OPEN,       /* its time is not up */
+    SESSION_CANCELLING, /* until hang_up_ms */
+    SESSION_HUNG_UP,
+};
+
+struct child_session {
+    struct child *child;
+    struct child_session_options options;
+    const struct db_statement **statements; /* the worker's, and the schema check's */
+    struct db *db;
+    struct schema_check schema;
+    uint64_t reconnects; /* as reported so far */
+    struct event *deadline;
+    enum session_end end;
+    uint64_t hang_up_ms; /* monotonic */
+};
+
+static void session_set(struct child_session *s, enum scoreboard_database database)
+{
+    s->child->place.cells->database = database;
+    if (s->child->state != CHILD_STARTING) return;
+    if (s->options.known != NULL) {
+        s->options.known(s->options.ctx);
+    } else {
+        child_ready(s->child);
+    }
+}
+
+static uint32_t session_count_words(const char *text)
+{
+    struct slice rest = slice_of(text);
+    uint32_t count = 0;
+
+    while (rest.data != NULL) count += slice_cut(&rest, ' ').len > 0;
+    return count;
+}
+
+static void session_on_schema(void *ctx, enum schema_verdict verdict, const char *missing)
+{
+    struct child_session *s = ctx;
+    struct scoreboard_worker *cells = s->child->place.cells;
+    const uint32_t before = cells->database;
+
+    switch (verdict) {
+    case SCHEMA_MET:
+        cells->migrations_pending = 0;
+        session_set(s, SCOREBOARD_DATABASE_READY);
+        if (before != SCOREBOARD_DATABASE_READY) log_info("database ready", LOG_STR("database", s->options.label));
+        break;
+    case SCHEMA_MISSING:
+        if (before != SCOREBOARD_DATABASE_MISMATCH) {
+            log_error("the database lacks migrations of this build: run stratslabd migrate up",
+                      LOG_STR("missing", missing));
+        }
+        cells->migrations_pending = session_count_words(missing);
+        session_set(s, SCOREBOARD_DATABASE_MISMATCH);
+        break;
+    case SCHEMA_UNKNOWN:
+        break; /* the connection was lost; its next state comes by itself */
+    }
+}
+
+static void session_on_connected(struct child_session *s)
+{
+    const uint64_t reconnects = db_reconnects(s->db);
+
+    if (s->options.connected != NULL) s->options.connected(s->options.ctx, reconnects - s->reconnects);
+    s->reconnects = reconnects;
+    schema_check_run(&s->schema);
+}
+
+static void session_on_state(void *ctx, enum db_state state, const char *reason)
+{
+    struct child_session *s = ctx;
+    const char *label = s->options.label;
+
+    if (s->end != SESSION_OPEN) return; /* our own doing, and the last */
+    switch (state) {
+    case DB_STATE_CONNECTING:
+        break;
+    case DB_STATE_READY:
+        session_on_connected(s);
+        break;
+    case DB_STATE_DOWN:
+        log_warning("database out of reach; trying again", LOG_STR("database", label), LOG_STR("reason", reason));
+        session_set(s, SCOREBOARD_DATABASE_DOWN);
+        break;
+    case DB_STATE_UNFIT:
+        log_error("the database's schema is not what this build needs: run stratslabd migrate up",
+                  LOG_STR("reason", reason), LOG_STR("database", label));
+        session_set(s, SCOREBOARD_DATABASE_MISMATCH);
+        break;
+    case DB_STATE_REFUSED:
+        log_error("the database refuses this service; trying again", LOG_STR("reason", reason),
+                  LOG_STR("database", label));
+        session_set(s, SCOREBOARD_DATABASE_DOWN);
+        break;
+    }
+}
+
+static void session_on_counted(void *ctx, enum db_outcome outcome, uint64_t took_ns)
+{
+    const struct child_session *s = ctx;
+
+    s->options.counted(s->options.ctx, outcome, took_ns);
+}
+
+static void session_on_notified(void *ctx, const char *channel, struct slice payload)
+{
+    const struct child_session *s = ctx;
+
+    s->options.notified(s->options.ctx, channel, payload);
+}
+
+void session_tick(struct child_session *session)
+{
+    struct scoreboard_worker *cells = session->child->place.cells;
+
+    cells->queue_depth = db_queue_depth(session->db);
+    if (cells->database == SCOREBOARD_DATABASE_MISMATCH) schema_check_run(&session->schema);
+}
+
+static void session_set_deadline(struct child_session *s, unsigned ms)
+{
+    const struct timeval in = {.tv_sec = ms / 1000, .tv_usec = ms % 1000 * 1000};
+
+    if (event_add(s->deadline, &in) != 0) mem_die(0);
+}
+
+static void session_on_deadline(evutil_socket_t fd, short what, void *arg)
+{
+    struct child_session *s = arg;
+
+    (void)fd;
+    (void)what;
+    const uint64_t now_ms = clock_monotonic_ms();
+
+    switch (s->end) {
+    case SESSION_OPEN:
+        s->end = SESSION_CANCELLING;
+        s->hang_up_ms = now_ms + SESSION_CANCEL_MS;
+        child_beat(s->child); /* so that the number is of now */
+        log_warning("the time of a graceful stop is up: cancelling what is in flight",
+                    LOG_UINT("in_flight", s->child->place.cells->in_flight));
+        db_wind_up(s->db);
+        session_set_deadline(s, SESSION_CANCEL_EVERY_MS);
+        break;
+    case SESSION_CANCELLING:
+        if (now_ms < s->hang_up_ms) {
+            db_wind_up(s->db);
+            session_set_deadline(s, SESSION_CANCEL_EVERY_MS);
+            break;
+        }
+        s->end = SESSION_HUNG_UP;
+        db_hang_up(s->db);
+        session_set_deadline(s, SESSION_LAST_PAUSE_MS);
+        break;
+    case SESSION_HUNG_UP:
+        if (s->options.wound_up != NULL) {
+            s->options.wound_up(s->options.ctx);
+        } else {
+            child_end(s->child);
+        }
+        break;
+    }
+}
+
+static void session_open(struct child_session *s)
+{
+    const struct child_session_options *o = &s->options;
+    const struct db_options options = {
+        .conninfo = o->conninfo,
+        .application_name = o->application_name,
+        .limits = o->limits,
+        .client_check_interval_ms = SESSION_PROBE_MS,
+        .backoff_min_ms = SESSION_BACKOFF_MIN_MS,
+        .backoff_max_ms = SESSION_BACKOFF_MAX_MS,
+        .retry_window_ms = SESSION_RETRY_WINDOW_MS,
+        .probe_interval_ms = SESSION_PROBE_MS,
+        .probe_timeout_ms = SESSION_PROBE_MS,
+        /* Longer than one statement that nobody can do anything about. */
+        .wait_max_ms = o->limits.statement_timeout_ms / 2 * 3,
+        .statements = s->statements,
+        .statement_count = o->statement_count + 1,
+        .channels = o->channels,
+        .channel_count = o->channel_count,
+        .notified = o->notified != NULL ? session_on_notified : NULL,
+        .counted = o->counted != NULL ? session_on_counted : NULL,
+    };
+
+    s->db = db_new(child_base(s->child), &options, session_on_state, s);
+}
+
+struct child_session *child_session_new(struct child *child, const struct child_session_options *options)
+{
+    struct child_session *s = mem_zalloc(sizeof(*s));
+    const size_t count = options->statement_count;
+
+    s->child = child;
+    s->options = *options;
+    s->statements = mem_array(count + 1, sizeof(struct db_statement *));
+    if (count > 0) memcpy(s->statements, options->statements, count * sizeof(struct db_statement *));
+    s->statements[count] = &schema_check_statement;
+    s->deadline = evtimer_new(child_base(child), session_on_deadline, s);
+    if (s->deadline == NULL) mem_die(sizeof(*s));
+    session_open(s);
+    s->schema = (struct schema_check){
+        .db = s->db, .versions = slice_of(options->schema_versions), .done = session_on_schema, .ctx = s};
+    child->session = s;
+    return s;
+}
+
+void child_session_free(struct child_session *session)
+{
+    if (session == NULL) return;
+    session->child->session = NULL;
+    db_free(session->db);
+    event_free(session->deadline);
+    free(session->statements);
+    free(session);
+}
+
+struct db *child_session_db(struct child_session *session)
+{
+    return session->db;
+}
+
+void child_session_check(struct child_session *session)
+{
+    schema_check_run(&session->schema);
+}
+
+void child_session_wind_up(struct child_session *session, unsigned ms)
+{
+    session_set_deadline(session, ms);
+}

@@ -1,0 +1,328 @@
+#include "web/web.h"
+
+#include <stdlib.h>
+
+#include "api/api.h"
+#include "base/log.h"
+#include "base/random.h"
+#include "child/session.h"
+#include "http/http.h"
+#include "web/access.h"
+#include "web/count.h"
+#include "web/gate.h"
+
+/* What a worker that is replaced gives idle connections for one more request. */
+enum { WEB_IDLE_GRACE_MS = 5000 };
+
+/* The same where the service stops. */
+enum { WEB_STOP_GRACE_MS = 250 };
+
+struct web {
+    const struct web_options *options;
+    struct scoreboard_worker *cells;
+    struct count count;
+    struct child *child;
+    struct child_session *session;
+    struct api *api;
+    struct db *db; /* the session's */
+    struct gate gate;
+    struct http_router *router;
+    struct http_hooks hooks;
+    struct http_server *server;
+    struct access_log *access;
+    uint64_t served;     /* requests, by this process */
+    uint64_t served_max; /* after which it is replaced; 0: never */
+};
+
+/* ---- Health ---- */
+
+static const char *web_health(void *ctx)
+{
+    const struct web *w = ctx;
+
+    return scoreboard_health_name(scoreboard_worker_health(w->options->place->board, w->cells));
+}
+
+static void web_start_accepting(void *ctx)
+{
+    struct web *w = ctx;
+    const struct child_place *place = w->options->place;
+    struct error err;
+
+    for (size_t i = 0; i < place->listen_count; i++) {
+        if (http_server_listen(w->server, place->listen_fds[i], &err) != 0) {
+            log_error("cannot accept connections", LOG_STR("error", err.message));
+            child_end(w->child);
+            return;
+        }
+    }
+    child_ready(w->child);
+}
+
+static void web_on_connected(void *ctx, uint64_t reconnects)
+{
+    struct web *w = ctx;
+
+    metrics_add(&w->count.cells->reconnects, reconnects);
+    gate_connected(&w->gate); /* before the check that lets requests in */
+}
+
+static void web_on_fault(void *ctx, const struct http_exchange *x, const char *statement,
+                         const struct db_result *result)
+{
+    struct web *w = ctx;
+
+    log_error("a statement failed", LOG_ID("request_id", http_exchange_request_id(x)), LOG_STR("statement", statement),
+              LOG_STR("sqlstate", result == NULL ? "" : db_result_sqlstate(result)),
+              LOG_STR("error", result == NULL ? "" : db_result_message(result)));
+    /* It may be that the schema was changed under us. */
+    child_session_check(w->session);
+}
+
+/* ---- Requests ---- */
+
+static bool web_screen(void *ctx, struct http_exchange *x, struct slice path)
+{
+    const struct web *w = ctx;
+
+    return gate_screen(&w->gate, x, path);
+}
+
+static bool web_admit(void *ctx, struct http_exchange *x)
+{
+    const struct web *w = ctx;
+
+    return gate_admit(&w->gate, x);
+}
+
+static void web_answering(void *ctx, struct http_exchange *x, unsigned status)
+{
+    const struct web *w = ctx;
+
+    (void)status;
+    gate_answering(&w->gate, x);
+}
+
+static void web_count(struct web *w)
+{
+    atomic_store_explicit(&w->cells->in_flight, http_server_in_flight(w->server), memory_order_relaxed);
+    atomic_store_explicit(&w->cells->queue_depth, db_queue_depth(w->db), memory_order_relaxed);
+}
+
+static void web_on_work(void *ctx, const struct http_exchange *x, const char *statement)
+{
+    const struct web *w = ctx;
+
+    child_note(w->child, http_exchange_route(x)->path, http_exchange_request_id(x), statement);
+}
+
+static void web_on_request(void *ctx, const struct http_exchange *x, const struct http_record *record)
+{
+    struct web *w = ctx;
+
+    child_note(w->child, record->route->path, http_exchange_request_id(x), "");
+    web_count(w);
+}
+
+static void web_on_answer(void *ctx, const struct http_exchange *x, const struct http_record *record)
+{
+    struct web *w = ctx;
+
+    (void)x;
+    metrics_add(&w->cells->requests, 1);
+    count_answer(&w->count, record);
+    web_count(w);
+    if (++w->served == w->served_max) child_tire(w->child, "STRATSLAB_MAX_REQUESTS");
+    access_log_add(w->access, record);
+}
+
+static void web_on_connections(void *ctx, unsigned open)
+{
+    struct web *w = ctx;
+
+    w->cells->connections = open;
+    count_connections(&w->count, open);
+}
+
+static void web_on_moved(void *ctx, size_t received, size_t sent)
+{
+    struct web *w = ctx;
+
+    count_moved(&w->count, received, sent);
+}
+
+static void web_on_counted(void *ctx, enum db_outcome outcome, uint64_t took_ns)
+{
+    struct web *w = ctx;
+
+    count_query(&w->count, outcome, took_ns);
+}
+
+/* ---- The end ---- */
+
+static void web_on_drained(void *ctx)
+{
+    struct web *w = ctx;
+
+    child_end(w->child);
+}
+
+static void web_on_wound_up(void *ctx)
+{
+    const struct web *w = ctx;
+
+    log_warning("ending with connections open", LOG_UINT("in_flight", http_server_in_flight(w->server)),
+                LOG_UINT("connections", http_server_connections(w->server)));
+    child_end(w->child);
+}
+
+/* What an idle connection may still take for one more request: a client that is busy then learns of the end from an
+ * answer. Where only this worker ends, nobody is in a hurry. */
+static unsigned web_idle_grace_ms(const struct web *w)
+{
+    unsigned grace = w->options->place->board->phase == SCOREBOARD_DRAINING ? WEB_STOP_GRACE_MS : WEB_IDLE_GRACE_MS;
+    unsigned most = w->options->conf->supervision.stop_timeout_ms / 4 * 3;
+
+    return most < grace ? most : grace;
+}
+
+static void web_drain(void *ctx, const char *why)
+{
+    struct web *w = ctx;
+    unsigned ms = w->options->conf->supervision.stop_timeout_ms;
+
+    log_debug("draining", LOG_STR("why", why), LOG_UINT("in_flight", http_server_in_flight(w->server)));
+    child_retire(w->child);
+    child_session_wind_up(w->session, ms);
+    /* Otherwise what waits in the kernel's queues is for the other workers. */
+    bool is_last = w->options->place->board->phase == SCOREBOARD_DRAINING || child_is_orphaned(w->child);
+
+    if (is_last && !w->options->place->listen_passed) {
+        http_server_last_call(w->server, ms / 2);
+    }
+    http_server_drain(w->server, web_idle_grace_ms(w), web_on_drained, w);
+}
+
+static void web_tick(void *ctx)
+{
+    struct web *w = ctx;
+
+    web_count(w);
+    gate_tick(&w->gate);
+}
+
+/* ---- Wiring ---- */
+
+static void web_init_database(struct web *w)
+{
+    const struct conf *conf = w->options->conf;
+    struct child_session_options options = {
+        .conninfo = conf->database.url,
+        .label = conf->database.label,
+        .application_name = "stratslabd worker",
+        .limits = conf->database.limits,
+        .schema_versions = w->options->schema_versions,
+        .ctx = w,
+        .connected = web_on_connected,
+        .known = web_start_accepting,
+        .counted = web_on_counted,
+        .wound_up = web_on_wound_up,
+    };
+
+    options.statements = api_statements(w->api, &options.statement_count);
+    w->session = child_session_new(w->child, &options);
+    w->db = child_session_db(w->session);
+    gate_init(&w->gate, conf, w->db);
+    api_attach(w->api, &(struct api_process){
+                           .ctx = w, .db = w->db, .health = web_health, .fault = web_on_fault, .working = web_on_work});
+}
+
+static int web_init_http(struct web *w, struct error *err)
+{
+    size_t count;
+    const struct http_route *const *routes = api_routes(w->api, &count);
+
+    if (http_router_new(routes, count, &w->router, err) != 0) return -1;
+    count_init(&w->count, w->options->place->board, w->options->slot, routes, count);
+    w->hooks = (struct http_hooks){
+        .ctx = w,
+        .screen = web_screen,
+        .admit = web_admit,
+        .answering = web_answering,
+        .started = web_on_request,
+        .ended = web_on_answer,
+        .connections = web_on_connections,
+        .moved = web_on_moved,
+    };
+    w->server = http_server_new(child_base(w->child), w->router, &w->options->conf->http, &w->hooks);
+    return 0;
+}
+
+/* Jittered, so that workers that started together are not replaced together. */
+static uint64_t web_served_max(const struct conf *conf)
+{
+    uint64_t most = conf->supervision.max_requests;
+
+    return most == 0 ? 0 : random_between(most - most / 10, most + most / 10);
+}
+
+struct api_options web_api_options(const struct conf *conf)
+{
+    return (struct api_options){
+        .paths = {[API_BASE_OPENAPI] = conf->openapi_url, [API_BASE_DOCS] = conf->docs_url},
+    };
+}
+
+static int web_init(struct web *w, struct error *err)
+{
+    const struct conf *conf = w->options->conf;
+    struct api_options api_options = web_api_options(conf);
+    const struct child_options child_options = {
+        .program = "stratslabd",
+        .role = "worker",
+        .place = w->options->place,
+        .memory_max_bytes = conf->supervision.max_memory,
+        .ctx = w,
+        .drain = web_drain,
+        .tick = web_tick,
+    };
+
+    api_options.docs = w->options->docs;
+    if (child_new(&child_options, &w->child, err) != 0) return -1;
+    if (access_log_new(child_base(w->child), conf, &w->access, err) != 0) return -1;
+    if (api_new(&api_options, &w->api, err) != 0 || web_init_http(w, err) != 0) return -1;
+    web_init_database(w);
+    return 0;
+}
+
+static void web_clear(struct web *w)
+{
+    http_server_free(w->server);
+    http_router_free(w->router);
+    child_session_free(w->session);
+    gate_clear(&w->gate);
+    api_free(w->api);
+    count_clear(&w->count);
+    access_log_free(w->access);
+    child_free(w->child);
+}
+
+int web_run(const struct web_options *options)
+{
+    struct web w = {
+        .options = options,
+        .cells = options->place->cells,
+        .served_max = web_served_max(options->conf),
+    };
+    struct error err;
+    int status = EXIT_SUCCESS;
+
+    if (web_init(&w, &err) == 0) {
+        child_run(w.child);
+    } else {
+        log_error("the worker cannot start", LOG_STR("error", err.message));
+        status = EXIT_FAILURE;
+    }
+    web_clear(&w);
+    return status;
+}
