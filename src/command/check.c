@@ -159,7 +159,7 @@ static int check_without_database(struct check *c, const struct error *err)
     buf_clear(&mine);
     if (!same) return check_failed(c, "database", err);
     check_say(c, "database", "skipped", "%s; this executable has the migrations of the running one", err->message);
-    return COMMAND_PREFLIGHT_NO_DATABASE;
+    return PREFLIGHT_NO_DATABASE;
 }
 
 static int check_database(struct check *c)

@@ -9,9 +9,7 @@
 /* Exit statuses (sysexits.h where it has one). */
 enum command_exit {
     COMMAND_OK = 0,
-    COMMAND_UNHEALTHY = 1, /* health: the service is not well; reload --wait: it failed */
-    /* check --preflight: all is well but the database, and its schema needs nothing */
-    COMMAND_PREFLIGHT_NO_DATABASE = 3,
+    COMMAND_UNHEALTHY = 1,   /* health: the service is not well; reload --wait: it failed */
     COMMAND_USAGE = 64,      /* the command line is wrong */
     COMMAND_MIGRATION = 65,  /* a migration failed, or a migration file is wrong */
     COMMAND_DATABASE = 69,   /* the database is out of reach, or refuses us */
@@ -20,6 +18,10 @@ enum command_exit {
     COMMAND_LOCKED = 75,     /* another process held the migration lock for too long */
     COMMAND_SETTINGS = 78,   /* bad settings */
 };
+
+/* The preflight's exit status if all is well but the database, and its schema needs nothing: only the master sees it.
+ */
+enum { PREFLIGHT_NO_DATABASE = 3 };
 
 /* Loaded before a command runs; borrowed. */
 struct command_context {

@@ -198,7 +198,7 @@ static struct master_options serve_roles(struct serve *serve)
                 .preflight_args = serve->preflight_args,
                 .prepare_name = conf->migrations.on_start ? "migrate" : NULL,
                 .prepare_args = serve->migrate_args,
-                .unprepared_status = COMMAND_PREFLIGHT_NO_DATABASE,
+                .unprepared_status = PREFLIGHT_NO_DATABASE,
                 .timeout_setting = "STRATSLAB_RELOAD_TIMEOUT",
             },
         .settings = buf_slice(&serve->settings),

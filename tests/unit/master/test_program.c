@@ -203,6 +203,44 @@ static void shows(pid_t pid, const char *title)
     UNIT_STR(found, title);
 }
 
+static bool has_open(pid_t pid, const char *wanted)
+{
+    for (int fd = 0; fd < 256; fd++) {
+        char path[64];
+        char target[64];
+
+        snprintf(path, sizeof(path), "/proc/%d/fd/%d", pid, fd);
+        ssize_t len = readlink(path, target, sizeof(target) - 1);
+
+        target[len < 0 ? 0 : len] = '\0';
+        if (strcmp(target, wanted) == 0) return true;
+    }
+    return false;
+}
+
+/* The TCP sockets that the process listens on. */
+static unsigned listens(pid_t pid)
+{
+    char path[64];
+    unsigned count = 0;
+    char line[256];
+
+    snprintf(path, sizeof(path), "/proc/%d/net/tcp", pid);
+    FILE *file = unit_open(path, "re");
+
+    while (fgets(line, sizeof(line), file) != NULL) {
+        unsigned long inode;
+        char target[64];
+
+        /* NOLINTNEXTLINE(cert-err34-c): the kernel wrote the number, it fits */
+        if (sscanf(line, "%*u: %*s %*s 0A %*s %*s %*s %*s %*s %lu", &inode) != 1) continue;
+        snprintf(target, sizeof(target), "socket:[%lu]", inode);
+        if (has_open(pid, target)) count++;
+    }
+    fclose(file);
+    return count;
+}
+
 static void program_starts(const char *mode)
 {
     program_start(mode);
@@ -336,18 +374,24 @@ static void test_new_children_that_are_never_ready_are_a_way_back(void)
 static void test_a_build_with_other_roles_takes_over_and_goes(void)
 {
     program_starts("");
+    const unsigned before = listens(program.pid); /* other tests may have left it theirs */
+
     program_mode("more");
     kill(program.pid, SIGHUP);
     program_says("msg=\"reload succeeded\"", 1);
     program_has(1, "keeper", 2);
     program_has(2, "worker", 2);
     program_has(1, "helper", 2);
+    program_says("role=helper pid", 1);
+    CU_ASSERT_PTR_NOT_NULL(strstr(program.log, "msg=begins sockets=1"));
+    UNIT_INT(listens(program.pid), before + 1);
     program_mode("fewer");
     kill(program.pid, SIGHUP);
     program_says("msg=\"reload succeeded\"", 2);
     program_has(2, "worker", 3);
     program_has(0, "keeper", 3);
     program_has(0, "helper", 3);
+    UNIT_INT(listens(program.pid), before);
     program_mode("");
     kill(program.pid, SIGHUP);
     program_says("msg=\"reload succeeded\"", 3);

@@ -62,6 +62,13 @@ static int keeper_run(const struct master_child *child)
     return child_run(child);
 }
 
+static int helper_run(const struct master_child *child)
+{
+    log_set_role("helper");
+    log_info("begins", LOG_UINT("sockets", child->listen_count));
+    return child_run(child);
+}
+
 static int worker_run(const struct master_child *child)
 {
     log_set_role("worker");
@@ -73,6 +80,10 @@ static int worker_run(const struct master_child *child)
 static char *const serve_args[] = {(char[]){"two-roles"}, (char[]){"serve"}, NULL};
 static char *const check_args[] = {(char[]){"two-roles"}, (char[]){"check"}, NULL};
 static char *const ready_args[] = {(char[]){"two-roles"}, (char[]){"ready"}, NULL};
+
+/* The helper's, for it alone has sockets. */
+static const struct conf_addresses helper_listen = {.items = {{.text = "127.0.0.1:0", .host = "127.0.0.1", .port = 0}},
+                                                    .count = 1};
 
 static struct master_options program(int resume_fd)
 {
@@ -102,8 +113,8 @@ static struct master_options program(int resume_fd)
 
     /* Another build of the program has other roles. */
     if (mode_has("more")) {
-        options.roles[options.role_count++] =
-            (struct master_role){.name = "helper", .plural = "helpers", .run = keeper_run, .count = 1};
+        options.roles[options.role_count++] = (struct master_role){
+            .name = "helper", .plural = "helpers", .run = helper_run, .listen = &helper_listen, .count = 1};
     }
     if (mode_has("fewer")) {
         options.roles[0] = options.roles[1];
