@@ -159,6 +159,13 @@ def test_a_service_that_was_frozen_as_a_whole_is_not_taken_for_hung(daemon):
     assert "silent" not in d.log()
 
 
+def test_ps_shows_each_process_s_role(daemon):
+    d = daemon(workers=2)
+    wait_ready(d, 2)
+    shown = sorted(processes.describe(pid).split(" ", 1)[1] for pid in [d.pid, *processes.children(d.pid)])
+    assert shown == [f"(stratslabd: {role})" for role in ("admin", "master", "worker 0", "worker 1")]
+
+
 def test_an_admin_process_that_hangs_is_ended_and_replaced(daemon):
     """Nothing else would notice: health would be silent for ever, and an orchestrator would kill what serves."""
     d = daemon(workers=2, hang_timeout="2s", log_access="off")
