@@ -101,7 +101,7 @@ def test_options(page, help_of):
 
 def test_options_that_the_code_takes(page, help_of):
     """Whatever a command compares a word with stands in some help, or is between a master and its next image."""
-    code = {name for path in glob.glob(os.path.join(TOP, "src", "command", "*.c"))
+    code = {name for path in glob.glob(os.path.join(TOP, "src", "stratslabd", "*.c"))
             for name in re.findall(r'"(--[a-z][a-z-]*)"', read(path))}
     assert {"--json", "--steps", "--wait"} <= code
     text = help_of()
@@ -135,7 +135,7 @@ def test_signals(page):
 
 
 def test_exit_statuses(page):
-    enum = re.search(r"enum command_exit \{(.*?)\};", re.sub(r"/\*.*?\*/", "", read("src/command/command.h"), flags=re.DOTALL),
+    enum = re.search(r"enum command_exit \{(.*?)\};", re.sub(r"/\*.*?\*/", "", read("src/stratslabd/stratslabd.h"), flags=re.DOTALL),
                      re.DOTALL).group(1)
     entries = [entry.split() for entry in enum.split(",") if entry.strip()]
     assert all(len(entry) == 3 and entry[1] == "=" and entry[2].isdigit() for entry in entries), entries

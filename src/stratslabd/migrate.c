@@ -7,8 +7,8 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/number.h"
-#include "command/command.h"
-#include "command/migrate_print.h"
+#include "stratslabd/stratslabd.h"
+#include "stratslabd/migrate_print.h"
 #include "migrate/migrate.h"
 
 enum migrate_option { OPTION_TO, OPTION_STEPS, OPTION_DRY_RUN, OPTION_YES, OPTION_JSON, OPTION_TIMEOUT, OPTION_COUNT };

@@ -2,7 +2,7 @@
 #include <stdio.h>
 
 #include "base/buf.h"
-#include "command/command.h"
+#include "stratslabd/stratslabd.h"
 #include "conf/conf.h"
 
 static const char command_config_usage[] =

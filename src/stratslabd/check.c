@@ -9,7 +9,7 @@
 #include "base/mem.h"
 #include "base/number.h"
 #include "base/sink.h"
-#include "command/command.h"
+#include "stratslabd/stratslabd.h"
 #include "master/master.h"
 #include "web/web.h"
 

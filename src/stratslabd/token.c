@@ -9,7 +9,7 @@
 #include "base/mem.h"
 #include "base/number.h"
 #include "base/token.h"
-#include "command/command.h"
+#include "stratslabd/stratslabd.h"
 #include "json/format.h"
 
 static const char token_usage[] =

@@ -1,4 +1,4 @@
-#include "command/command.h"
+#include "stratslabd/stratslabd.h"
 
 int main(int argc, char **argv)
 {

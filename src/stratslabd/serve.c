@@ -11,7 +11,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "child/child.h"
-#include "command/command.h"
+#include "stratslabd/stratslabd.h"
 #include "http/http.h"
 #include "master/master.h"
 #include "migrate/migrate.h"

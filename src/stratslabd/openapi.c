@@ -3,7 +3,7 @@
 #include <stdio.h>
 
 #include "api/api.h"
-#include "command/command.h"
+#include "stratslabd/stratslabd.h"
 #include "web/web.h"
 
 static const char command_openapi_usage[] =

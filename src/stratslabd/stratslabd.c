@@ -1,4 +1,4 @@
-#include "command/command.h"
+#include "stratslabd/stratslabd.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,4 +1,4 @@
-#include "command/probe.h"
+#include "stratslabd/probe.h"
 
 #include <errno.h>
 #include <netdb.h>

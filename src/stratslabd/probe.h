@@ -1,6 +1,6 @@
 /* One GET to the running service, blocking and bounded: for the commands that ask it something. */
-#ifndef COMMAND_PROBE_H
-#define COMMAND_PROBE_H
+#ifndef STRATSLABD_PROBE_H
+#define STRATSLABD_PROBE_H
 
 #include "base/attr.h"
 #include "base/buf.h"

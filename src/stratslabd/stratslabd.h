@@ -1,6 +1,6 @@
-/* The subcommands of stratslabd: one file each, one table (command.c). */
-#ifndef COMMAND_COMMAND_H
-#define COMMAND_COMMAND_H
+/* The subcommands of stratslabd: one file each, one table (stratslabd.c). */
+#ifndef STRATSLABD_STRATSLABD_H
+#define STRATSLABD_STRATSLABD_H
 
 #include "base/error.h"
 #include "conf/conf.h"
