@@ -10,9 +10,9 @@
 
 enum { REPORT_GAPS_TOLD = 10 };
 
-const struct frame_option candles_check_options[] = {
+const struct command_option candles_check_options[] = {
     BACKTESTD_READING_OPTIONS,
-    {.name = "--json", .type = FRAME_FLAG, .help = "print the report as JSON, for programs"},
+    {.name = "--json", .type = COMMAND_FLAG, .help = "print the report as JSON, for programs"},
     {0},
 };
 
@@ -144,7 +144,7 @@ static void report_gaps_text(const struct candles_report *report, struct buf *ou
     buf_clear(&scratch);
 }
 
-static void report_text(const struct frame_line *line, const struct market *market, const char *data, struct buf *out)
+static void report_text(const struct command_line *line, const struct market *market, const char *data, struct buf *out)
 {
     const struct candles_report *report = &market->report;
     const struct candles *c = candles_series_view(market->series);
@@ -180,14 +180,14 @@ static void report_text(const struct frame_line *line, const struct market *mark
     buf_clear(&scratch);
 }
 
-int candles_check_main(const struct frame_line *line, void *context)
+int candles_check_main(const struct command_line *line, void *context)
 {
     struct market market = {0};
     char data[DIGEST_SHA256_HEX_BYTES];
     struct buf out = {0};
     struct error err;
     int64_t timeframe_ms;
-    int status = FRAME_OK;
+    int status = COMMAND_OK;
 
     (void)context;
     if (market_timeframe(line, &timeframe_ms, &err) != 0 ||
@@ -195,13 +195,13 @@ int candles_check_main(const struct frame_line *line, void *context)
         market_fingerprint(candles_series_view(market.series), data, &err) != 0) {
         status = backtestd_fail(line, &err);
     } else {
-        if (frame_has(line, "--json")) {
+        if (command_has(line, "--json")) {
             report_json(&market, data, &out);
         } else {
             report_text(line, &market, data, &out);
         }
         fwrite(out.data, 1, out.len, stdout);
-        if (market.report.rejected > 0 || market.report.conflicts > 0) status = FRAME_WRONG;
+        if (market.report.rejected > 0 || market.report.conflicts > 0) status = COMMAND_WRONG;
     }
     buf_clear(&out);
     market_clear(&market);

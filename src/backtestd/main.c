@@ -10,12 +10,12 @@
 
 const char *const backtestd_stamps[] = {"open", "close", NULL};
 
-const struct frame_option json_options[] = {
-    {.name = "--json", .type = FRAME_FLAG, .help = "print JSON, for programs"},
+const struct command_option json_options[] = {
+    {.name = "--json", .type = COMMAND_FLAG, .help = "print JSON, for programs"},
     {0},
 };
 
-static const struct frame_command candles_verbs[] = {
+static const struct command_entry candles_verbs[] = {
     {.name = "check",
      .summary = "read files of candles as one series, check every row, and say what is in them",
      .about = "FILE is text or a gzip or zip file; - is standard input. Several files make one series.\n"
@@ -29,7 +29,7 @@ static const struct frame_command candles_verbs[] = {
     {0},
 };
 
-static const struct frame_command commands[] = {
+static const struct command_entry commands[] = {
     {.name = "run",
      .summary = "compute one backtest, strategy and candles from files, without a database",
      .about =
@@ -62,24 +62,24 @@ static const struct frame_command commands[] = {
     {0},
 };
 
-static const struct frame_program program = {
+static const struct command_program program = {
     .name = "backtestd",
     .version = PACKAGE_VERSION,
     .summary = "Computes backtests of trading strategies on candles.",
     .commands = commands,
 };
 
-int backtestd_fail(const struct frame_line *line, const struct error *err)
+int backtestd_fail(const struct command_line *line, const struct error *err)
 {
     static const int statuses[] = {
-        [ERROR_NONE] = FRAME_OK,        [ERROR_USAGE] = FRAME_USAGE,    [ERROR_SETTINGS] = FRAME_USAGE,
-        [ERROR_INVALID] = FRAME_WRONG,  [ERROR_SYSTEM] = FRAME_SYSTEM,  [ERROR_UNAVAILABLE] = FRAME_SYSTEM,
-        [ERROR_REFUSED] = FRAME_SYSTEM, [ERROR_TIMEOUT] = FRAME_SYSTEM, [ERROR_FAILED] = FRAME_WRONG,
+        [ERROR_NONE] = COMMAND_OK,        [ERROR_USAGE] = COMMAND_USAGE,    [ERROR_SETTINGS] = COMMAND_USAGE,
+        [ERROR_INVALID] = COMMAND_WRONG,  [ERROR_SYSTEM] = COMMAND_SYSTEM,  [ERROR_UNAVAILABLE] = COMMAND_SYSTEM,
+        [ERROR_REFUSED] = COMMAND_SYSTEM, [ERROR_TIMEOUT] = COMMAND_SYSTEM, [ERROR_FAILED] = COMMAND_WRONG,
     };
     struct slice rest = slice_of(err->message);
     struct buf path = {0};
 
-    frame_path(line, &path);
+    command_path(line, &path);
     while (rest.data != NULL) {
         const struct slice one = slice_cut(&rest, '\n');
 
@@ -89,12 +89,12 @@ int backtestd_fail(const struct frame_line *line, const struct error *err)
     return statuses[err->code];
 }
 
-void backtestd_note(const struct frame_line *line, const char *fmt, ...)
+void backtestd_note(const struct command_line *line, const char *fmt, ...)
 {
     struct buf path = {0};
     va_list ap;
 
-    frame_path(line, &path);
+    command_path(line, &path);
     fprintf(stderr, "%s: note: ", buf_cstr(&path));
     va_start(ap, fmt);
     vfprintf(stderr, fmt, ap);
@@ -120,12 +120,12 @@ const char *backtestd_nearest(struct slice wanted, const char *(*at)(size_t inde
 static void main_hold_descriptors(void)
 {
     for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++) {
-        if (fcntl(fd, F_GETFD) < 0 && errno == EBADF && open("/dev/null", O_RDWR) < 0) exit(FRAME_SYSTEM);
+        if (fcntl(fd, F_GETFD) < 0 && errno == EBADF && open("/dev/null", O_RDWR) < 0) exit(COMMAND_SYSTEM);
     }
 }
 
 int main(int argc, char **argv)
 {
     main_hold_descriptors();
-    return frame_main(&program, argc, argv, NULL);
+    return command_main(&program, argc, argv, NULL);
 }

@@ -9,8 +9,8 @@
 #include "base/mem.h"
 #include "base/number.h"
 #include "base/sink.h"
-#include "stratslabd/stratslabd.h"
 #include "master/master.h"
+#include "stratslabd/stratslabd.h"
 #include "web/web.h"
 
 static const char check_usage[] =

@@ -2,8 +2,8 @@
 #include <stdio.h>
 
 #include "base/buf.h"
-#include "stratslabd/stratslabd.h"
 #include "conf/conf.h"
+#include "stratslabd/stratslabd.h"
 
 static const char command_config_usage[] =
     "Usage: stratslabd config [--json | --sample | --man]\n"

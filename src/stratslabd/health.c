@@ -2,8 +2,8 @@
 
 #include <stdio.h>
 
-#include "stratslabd/stratslabd.h"
 #include "stratslabd/probe.h"
+#include "stratslabd/stratslabd.h"
 
 static const char health_usage[] =
     "Usage: stratslabd health [--live] [--api]\n"

@@ -7,9 +7,9 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/number.h"
-#include "stratslabd/stratslabd.h"
-#include "stratslabd/migrate_print.h"
 #include "migrate/migrate.h"
+#include "stratslabd/migrate_print.h"
+#include "stratslabd/stratslabd.h"
 
 enum migrate_option { OPTION_TO, OPTION_STEPS, OPTION_DRY_RUN, OPTION_YES, OPTION_JSON, OPTION_TIMEOUT, OPTION_COUNT };
 

@@ -11,10 +11,10 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "child/child.h"
-#include "stratslabd/stratslabd.h"
 #include "http/http.h"
 #include "master/master.h"
 #include "migrate/migrate.h"
+#include "stratslabd/stratslabd.h"
 #include "web/count.h"
 #include "web/web.h"
 

@@ -10,8 +10,8 @@
 
 #include "base/clock.h"
 #include "base/process.h"
-#include "stratslabd/stratslabd.h"
 #include "stratslabd/probe.h"
+#include "stratslabd/stratslabd.h"
 
 static const char status_usage[] = "Usage: stratslabd status [--json]\n"
                                    "Prints what the running service is doing, asked on STRATSLAB_ADMIN_LISTEN.\n"

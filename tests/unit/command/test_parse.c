@@ -1,4 +1,4 @@
-#include "test_frame.h"
+#include "test_command.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -23,54 +23,54 @@ void words_of(struct words *words, const char *text)
 static void test_parse_values(void)
 {
     struct words words;
-    struct frame_line line;
+    struct command_line line;
     struct error err;
-    const struct frame_value *value;
+    const struct command_value *value;
 
     words_of(&words, "--config a cook --file=b=c --count 9 --share .5 --start 1970-01-02 --set x=1 --quiet --set y=2");
-    UNIT_INT(frame_parse(&sample, words.argc, words.argv, &line, &err), 0);
+    UNIT_INT(command_parse(&sample, words.argc, words.argv, &line, &err), 0);
     UNIT_INT(line.depth, 1);
     UNIT_STR(line.commands[0]->name, "cook");
-    UNIT_STR(frame_text(&line, "--config"), "a");
-    UNIT_STR(frame_text(&line, "--file"), "b=c");
-    UNIT_INT(frame_get(&line, "--count")->whole, 9);
-    CU_ASSERT_EQUAL(frame_get(&line, "--share")->number, 0.5);
-    UNIT_INT(frame_get(&line, "--start")->time_ms, 86400000);
-    CU_ASSERT_TRUE(frame_has(&line, "--quiet"));
-    CU_ASSERT_FALSE(frame_has(&line, "--colour"));
-    CU_ASSERT_PTR_NULL(frame_text(&line, "--colour"));
-    value = frame_next(&line, "--set", NULL);
+    UNIT_STR(command_text(&line, "--config"), "a");
+    UNIT_STR(command_text(&line, "--file"), "b=c");
+    UNIT_INT(command_get(&line, "--count")->whole, 9);
+    CU_ASSERT_EQUAL(command_get(&line, "--share")->number, 0.5);
+    UNIT_INT(command_get(&line, "--start")->time_ms, 86400000);
+    CU_ASSERT_TRUE(command_has(&line, "--quiet"));
+    CU_ASSERT_FALSE(command_has(&line, "--colour"));
+    CU_ASSERT_PTR_NULL(command_text(&line, "--colour"));
+    value = command_next(&line, "--set", NULL);
     UNIT_STR(value->text, "x=1");
-    value = frame_next(&line, "--set", value);
+    value = command_next(&line, "--set", value);
     UNIT_STR(value->text, "y=2");
-    CU_ASSERT_PTR_NULL(frame_next(&line, "--set", value));
-    frame_clear(&line);
+    CU_ASSERT_PTR_NULL(command_next(&line, "--set", value));
+    command_clear(&line);
 
     words_of(&words, "cook --file - --colour blue --any -1e3");
-    UNIT_INT(frame_parse(&sample, words.argc, words.argv, &line, &err), 0);
-    UNIT_INT(frame_get(&line, "--colour")->word, 2);
-    CU_ASSERT_EQUAL(frame_get(&line, "--any")->number, -1000);
-    frame_clear(&line);
+    UNIT_INT(command_parse(&sample, words.argc, words.argv, &line, &err), 0);
+    UNIT_INT(command_get(&line, "--colour")->word, 2);
+    CU_ASSERT_EQUAL(command_get(&line, "--any")->number, -1000);
+    command_clear(&line);
 }
 
 static void test_parse_operands(void)
 {
     struct words words;
-    struct frame_line line;
+    struct command_line line;
     struct error err;
 
     words_of(&words, "things check - -- --odd");
-    UNIT_INT(frame_parse(&sample, words.argc, words.argv, &line, &err), 0);
+    UNIT_INT(command_parse(&sample, words.argc, words.argv, &line, &err), 0);
     UNIT_INT(line.depth, 2);
     UNIT_INT(line.operand_count, 2);
     UNIT_STR(line.operands[0], "-");
     UNIT_STR(line.operands[1], "--odd");
-    frame_clear(&line);
+    command_clear(&line);
 
     words_of(&words, "--config x");
-    UNIT_INT(frame_parse(&sample, words.argc, words.argv, &line, &err), 0);
+    UNIT_INT(command_parse(&sample, words.argc, words.argv, &line, &err), 0);
     UNIT_STR(line.commands[0]->name, "serve");
-    frame_clear(&line);
+    command_clear(&line);
 }
 
 static void test_parse_wrong(void)
@@ -107,33 +107,33 @@ static void test_parse_wrong(void)
 
     for (size_t i = 0; i < countof(cases); i++) {
         struct words words;
-        struct frame_line line;
+        struct command_line line;
         struct error err;
 
         words_of(&words, cases[i].words);
-        UNIT_INT(frame_parse(&sample, words.argc, words.argv, &line, &err), -1);
+        UNIT_INT(command_parse(&sample, words.argc, words.argv, &line, &err), -1);
         UNIT_INT(err.code, ERROR_USAGE);
         struct slice rest = slice_of(err.message);
 
         UNIT_SLICE(slice_cut(&rest, '\n'), cases[i].message);
-        frame_clear(&line);
+        command_clear(&line);
     }
 }
 
 static void test_parse_help_comes_first(void)
 {
     struct words words;
-    struct frame_line line;
+    struct command_line line;
     struct error err;
 
     words_of(&words, "cook --help");
-    UNIT_INT(frame_parse(&sample, words.argc, words.argv, &line, &err), 0);
+    UNIT_INT(command_parse(&sample, words.argc, words.argv, &line, &err), 0);
     CU_ASSERT_TRUE(line.wants_help);
-    frame_clear(&line);
+    command_clear(&line);
     words_of(&words, "--version cook");
-    UNIT_INT(frame_parse(&sample, words.argc, words.argv, &line, &err), 0);
+    UNIT_INT(command_parse(&sample, words.argc, words.argv, &line, &err), 0);
     CU_ASSERT_TRUE(line.wants_version);
-    frame_clear(&line);
+    command_clear(&line);
 }
 
 static const struct unit_test tests[] = {

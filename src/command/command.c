@@ -1,4 +1,4 @@
-#include "frame/frame.h"
+#include "command/command.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -9,15 +9,15 @@
 /* Columns of a terminal, and how far the words of a list may push what they mean. */
 enum { HELP_WIDTH = 100, HELP_NAMES_MAX = 26 };
 
-void frame_clear(struct frame_line *line)
+void command_clear(struct command_line *line)
 {
     free(line->values);
     free(line->operands);
-    *line = (struct frame_line){0};
+    *line = (struct command_line){0};
 }
 
-const struct frame_value *frame_next(const struct frame_line *line, const char *name,
-                                     const struct frame_value *previous)
+const struct command_value *command_next(const struct command_line *line, const char *name,
+                                         const struct command_value *previous)
 {
     for (size_t i = previous == NULL ? 0 : (size_t)(previous - line->values) + 1; i < line->value_count; i++) {
         if (strcmp(line->values[i].option->name, name) == 0) return &line->values[i];
@@ -25,24 +25,24 @@ const struct frame_value *frame_next(const struct frame_line *line, const char *
     return NULL;
 }
 
-const struct frame_value *frame_get(const struct frame_line *line, const char *name)
+const struct command_value *command_get(const struct command_line *line, const char *name)
 {
-    return frame_next(line, name, NULL);
+    return command_next(line, name, NULL);
 }
 
-const char *frame_text(const struct frame_line *line, const char *name)
+const char *command_text(const struct command_line *line, const char *name)
 {
-    const struct frame_value *value = frame_get(line, name);
+    const struct command_value *value = command_get(line, name);
 
     return value == NULL ? NULL : value->text;
 }
 
-bool frame_has(const struct frame_line *line, const char *name)
+bool command_has(const struct command_line *line, const char *name)
 {
-    return frame_get(line, name) != NULL;
+    return command_get(line, name) != NULL;
 }
 
-void frame_path(const struct frame_line *line, struct buf *out)
+void command_path(const struct command_line *line, struct buf *out)
 {
     buf_add_str(out, line->program->name);
     for (size_t i = 0; i < line->depth; i++) buf_printf(out, " %s", line->commands[i]->name);
@@ -108,7 +108,7 @@ static size_t help_wider(const char *name, const char *value, size_t widest)
     return width > widest && width <= HELP_NAMES_MAX ? width : widest;
 }
 
-static void help_usage_option(const struct frame_option *option, struct buf *out)
+static void help_usage_option(const struct command_option *option, struct buf *out)
 {
     buf_printf(out, option->required ? " %s" : " [%s", option->name);
     if (option->value != NULL) buf_printf(out, "\t%s", option->value);
@@ -116,12 +116,12 @@ static void help_usage_option(const struct frame_option *option, struct buf *out
     if (option->repeatable) buf_add_str(out, "...");
 }
 
-static void help_usage(const struct frame_line *line, const struct frame_command *command, struct buf *out)
+static void help_usage(const struct command_line *line, const struct command_entry *command, struct buf *out)
 {
     struct buf usage = {0};
     size_t indent;
 
-    frame_path(line, &usage);
+    command_path(line, &usage);
     indent = strlen("Usage: ") + usage.len + 1;
     buf_reset(&usage);
     if (command == NULL || command->verbs != NULL) buf_add_str(&usage, " COMMAND [OPTION]...");
@@ -133,19 +133,19 @@ static void help_usage(const struct frame_line *line, const struct frame_command
         if (command->operands_max > 1) buf_add_str(&usage, "...");
     }
     buf_add_str(out, "Usage: ");
-    frame_path(line, out);
+    command_path(line, out);
     help_wrap(buf_slice(&usage), indent - 1, indent, out);
     buf_clear(&usage);
 }
 
-static void help_options(const struct frame_option *options, size_t indent, struct buf *out)
+static void help_options(const struct command_option *options, size_t indent, struct buf *out)
 {
     for (size_t i = 0; options != NULL && options[i].name != NULL; i++) {
         help_row(options[i].name, options[i].value, options[i].help, indent, out);
     }
 }
 
-static void help_commands(const struct frame_command *commands, struct buf *out)
+static void help_commands(const struct command_entry *commands, struct buf *out)
 {
     size_t indent = 0;
 
@@ -157,11 +157,11 @@ static void help_commands(const struct frame_command *commands, struct buf *out)
     }
 }
 
-void frame_help(const struct frame_line *line, struct buf *out)
+void command_help(const struct command_line *line, struct buf *out)
 {
-    const struct frame_program *program = line->program;
-    const struct frame_command *command = line->depth == 0 ? NULL : line->commands[line->depth - 1];
-    const struct frame_option *tables[] = {command == NULL ? NULL : command->options, program->options};
+    const struct command_program *program = line->program;
+    const struct command_entry *command = line->depth == 0 ? NULL : line->commands[line->depth - 1];
+    const struct command_option *tables[] = {command == NULL ? NULL : command->options, program->options};
     const char *about = command == NULL ? program->about : command->about;
     const char *summary = command == NULL ? program->summary : command->summary;
     size_t indent = strlen("  --version  ");
@@ -181,37 +181,37 @@ void frame_help(const struct frame_line *line, struct buf *out)
     if (about != NULL) buf_printf(out, "\n%s", about);
 }
 
-static int frame_answer(const struct frame_line *line, void *context)
+static int command_answer(const struct command_line *line, void *context)
 {
     struct buf text = {0};
 
     if (line->wants_version) {
         printf("%s %s\n", line->program->name, line->program->version);
     } else if (line->wants_help) {
-        frame_help(line, &text);
+        command_help(line, &text);
         fwrite(text.data, 1, text.len, stdout);
         buf_clear(&text);
     } else {
         return line->commands[line->depth - 1]->run(line, context);
     }
-    return FRAME_OK;
+    return COMMAND_OK;
 }
 
-int frame_main(const struct frame_program *program, int argc, char **argv, void *context)
+int command_main(const struct command_program *program, int argc, char **argv, void *context)
 {
-    struct frame_line line;
+    struct command_line line;
     struct error err;
-    int status = FRAME_USAGE;
+    int status = COMMAND_USAGE;
 
-    if (frame_parse(program, argc, argv, &line, &err) == 0) {
-        status = frame_answer(&line, context);
-        if ((fflush(stdout) != 0 || ferror(stdout)) && status == FRAME_OK) {
+    if (command_parse(program, argc, argv, &line, &err) == 0) {
+        status = command_answer(&line, context);
+        if ((fflush(stdout) != 0 || ferror(stdout)) && status == COMMAND_OK) {
             fprintf(stderr, "%s: standard output could not be written: %s\n", program->name, strerror(errno));
-            status = FRAME_SYSTEM;
+            status = COMMAND_SYSTEM;
         }
     } else {
         fprintf(stderr, "%s\n", err.message);
     }
-    frame_clear(&line);
+    command_clear(&line);
     return status;
 }

@@ -1,4 +1,4 @@
-#include "test_frame.h"
+#include "test_command.h"
 
 #include <fcntl.h>
 #include <stdio.h>
@@ -8,7 +8,7 @@
 
 static int ran; /* what sample_run counts */
 
-static int sample_run(const struct frame_line *line, void *context)
+static int sample_run(const struct command_line *line, void *context)
 {
     (void)line;
     ran++;
@@ -16,26 +16,26 @@ static int sample_run(const struct frame_line *line, void *context)
 }
 
 static const char *const colours[] = {"red", "green", "blue", NULL};
-static const struct frame_option cook_options[] = {
-    {.name = "--file", .value = "FILE", .type = FRAME_TEXT, .required = true, .help = "what is read"},
-    {.name = "--count", .value = "N", .type = FRAME_WHOLE, .minimum = 1, .maximum = 9, .help = "how many"},
-    {.name = "--share", .value = "X", .type = FRAME_NUMBER, .minimum = 0, .maximum = 1, .help = "how much"},
-    {.name = "--any", .value = "X", .type = FRAME_NUMBER, .help = "any number"},
-    {.name = "--start", .value = "TIME", .type = FRAME_TIME, .help = "from when"},
+static const struct command_option cook_options[] = {
+    {.name = "--file", .value = "FILE", .type = COMMAND_TEXT, .required = true, .help = "what is read"},
+    {.name = "--count", .value = "N", .type = COMMAND_WHOLE, .minimum = 1, .maximum = 9, .help = "how many"},
+    {.name = "--share", .value = "X", .type = COMMAND_NUMBER, .minimum = 0, .maximum = 1, .help = "how much"},
+    {.name = "--any", .value = "X", .type = COMMAND_NUMBER, .help = "any number"},
+    {.name = "--start", .value = "TIME", .type = COMMAND_TIME, .help = "from when"},
     {.name = "--colour",
      .value = "red|green|blue",
-     .type = FRAME_WORD,
+     .type = COMMAND_WORD,
      .words = colours,
      .help = "a text that is so long that it cannot stand on one line of a hundred columns beside its own name at all"},
-    {.name = "--set", .value = "NAME=VALUE", .type = FRAME_TEXT, .repeatable = true, .help = "set one"},
+    {.name = "--set", .value = "NAME=VALUE", .type = COMMAND_TEXT, .repeatable = true, .help = "set one"},
     {.name = "--quiet", .help = "say nothing"},
     {0},
 };
-static const struct frame_option all_options[] = {
-    {.name = "--config", .value = "FILE", .type = FRAME_TEXT, .help = "read settings"},
+static const struct command_option all_options[] = {
+    {.name = "--config", .value = "FILE", .type = COMMAND_TEXT, .help = "read settings"},
     {0},
 };
-static const struct frame_command verbs[] = {
+static const struct command_entry verbs[] = {
     {.name = "check",
      .summary = "look at it",
      .operand = "FILE",
@@ -44,32 +44,32 @@ static const struct frame_command verbs[] = {
      .run = sample_run},
     {0},
 };
-static const struct frame_command commands[] = {
+static const struct command_entry commands[] = {
     {.name = "cook", .summary = "make it", .about = "More.\n", .options = cook_options, .run = sample_run},
     {.name = "things", .summary = "look at things", .verbs = verbs},
     {.name = "serve", .summary = "the default", .run = sample_run},
     {0},
 };
-const struct frame_program sample = {.name = "sample",
-                                     .version = "1.2",
-                                     .summary = "cooks things",
-                                     .commands = commands,
-                                     .options = all_options,
-                                     .fallback = "serve"};
+const struct command_program sample = {.name = "sample",
+                                       .version = "1.2",
+                                       .summary = "cooks things",
+                                       .commands = commands,
+                                       .options = all_options,
+                                       .fallback = "serve"};
 
 /* The help of words. */
 static char *help_of(const char *text)
 {
     struct words words;
-    struct frame_line line;
+    struct command_line line;
     struct buf out = {0};
     struct error err;
 
     words_of(&words, text);
-    UNIT_INT(frame_parse(&sample, words.argc, words.argv, &line, &err), 0);
+    UNIT_INT(command_parse(&sample, words.argc, words.argv, &line, &err), 0);
     CU_ASSERT_TRUE(line.wants_help);
-    frame_help(&line, &out);
-    frame_clear(&line);
+    command_help(&line, &out);
+    command_clear(&line);
     return buf_steal(&out);
 }
 
@@ -114,7 +114,7 @@ static void test_help_of_a_verb(void)
     free(help);
 }
 
-/* frame_main with standard output and error led elsewhere; returns the status. */
+/* command_main with standard output and error led elsewhere; returns the status. */
 static int main_of(const char *output, const char *text)
 {
     struct words words;
@@ -126,7 +126,7 @@ static int main_of(const char *output, const char *text)
     fflush(stdout);
     UNIT_INT(dup2(other, STDOUT_FILENO), STDOUT_FILENO);
     UNIT_INT(dup2(other, STDERR_FILENO), STDERR_FILENO);
-    status = frame_main(&sample, words.argc, words.argv, &status);
+    status = command_main(&sample, words.argc, words.argv, &status);
     clearerr(stdout);
     UNIT_INT(dup2(out, STDOUT_FILENO), STDOUT_FILENO);
     UNIT_INT(dup2(err, STDERR_FILENO), STDERR_FILENO);
@@ -142,12 +142,12 @@ static void test_main(void)
     UNIT_INT(main_of("/dev/null", "serve"), 3);
     UNIT_INT(main_of("/dev/null", ""), 3);
     UNIT_INT(ran, 2);
-    UNIT_INT(main_of("/dev/null", "--version"), FRAME_OK);
-    UNIT_INT(main_of("/dev/null", "cook --help"), FRAME_OK);
-    UNIT_INT(main_of("/dev/null", "--nonsense"), FRAME_USAGE);
+    UNIT_INT(main_of("/dev/null", "--version"), COMMAND_OK);
+    UNIT_INT(main_of("/dev/null", "cook --help"), COMMAND_OK);
+    UNIT_INT(main_of("/dev/null", "--nonsense"), COMMAND_USAGE);
     UNIT_INT(ran, 2);
     if (access("/dev/full", W_OK) == 0) {
-        UNIT_INT(main_of("/dev/full", "--help"), FRAME_SYSTEM);
+        UNIT_INT(main_of("/dev/full", "--help"), COMMAND_SYSTEM);
     }
 }
 
@@ -159,8 +159,8 @@ int main(void)
         UNIT_TEST(test_help_of_a_verb),
         UNIT_TEST(test_main),
     };
-    static const struct unit_part frame_tests = UNIT_PART(tests);
-    const struct unit_part *const parts[] = {&frame_tests, &parse_tests, &time_tests};
+    static const struct unit_part command_tests = UNIT_PART(tests);
+    const struct unit_part *const parts[] = {&command_tests, &parse_tests, &time_tests};
 
-    return unit_main_parts("frame", parts, countof(parts));
+    return unit_main_parts("command", parts, countof(parts));
 }

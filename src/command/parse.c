@@ -7,12 +7,12 @@
 #include "base/distance.h"
 #include "base/mem.h"
 #include "base/number.h"
-#include "frame/frame.h"
+#include "command/command.h"
 
 enum { PARSE_DISTANCE_MAX = 3 };
 
 struct parse {
-    struct frame_line *line;
+    struct command_line *line;
     int argc, at;
     char **argv;
     bool options_ended;
@@ -48,7 +48,7 @@ static int parse_fail(struct parse *p, const char *meant, const char *fmt, ...)
     va_start(ap, fmt);
     if (vasprintf(&said, fmt, ap) < 0) mem_die(0);
     va_end(ap);
-    frame_path(p->line, &path);
+    command_path(p->line, &path);
     if (meant != NULL) buf_printf(&what, "; did you mean %s?", meant);
     error_set(p->err, ERROR_USAGE, "%s: %s%s\nSee %s --help", buf_cstr(&path), said, buf_cstr(&what), buf_cstr(&path));
     buf_clear(&path);
@@ -57,13 +57,13 @@ static int parse_fail(struct parse *p, const char *meant, const char *fmt, ...)
     return -1;
 }
 
-static const struct frame_command *parse_command_of(const struct frame_line *line)
+static const struct command_entry *parse_command_of(const struct command_line *line)
 {
     return line->depth == 0 ? NULL : line->commands[line->depth - 1];
 }
 
-static const struct frame_option *parse_find_in(const struct frame_option *options, struct slice name,
-                                                struct parse_guess *guess)
+static const struct command_option *parse_find_in(const struct command_option *options, struct slice name,
+                                                  struct parse_guess *guess)
 {
     for (size_t i = 0; options != NULL && options[i].name != NULL; i++) {
         if (slice_is(name, options[i].name)) return &options[i];
@@ -72,13 +72,13 @@ static const struct frame_option *parse_find_in(const struct frame_option *optio
     return NULL;
 }
 
-static bool parse_is_within(const struct frame_option *option, double number)
+static bool parse_is_within(const struct command_option *option, double number)
 {
     return option->maximum <= option->minimum || (number >= option->minimum && number <= option->maximum);
 }
 
 /* The words of an option, as a list. */
-static bool parse_word(const struct frame_option *option, struct slice text, size_t *ret_word, struct buf *all)
+static bool parse_word(const struct command_option *option, struct slice text, size_t *ret_word, struct buf *all)
 {
     for (size_t i = 0; option->words[i] != NULL; i++) {
         if (slice_is(text, option->words[i])) {
@@ -92,25 +92,25 @@ static bool parse_word(const struct frame_option *option, struct slice text, siz
 }
 
 /* What the value must be, in words; NULL if it is so. */
-static const char *parse_value(struct frame_value *value, struct buf *scratch)
+static const char *parse_value(struct command_value *value, struct buf *scratch)
 {
-    const struct frame_option *option = value->option;
+    const struct command_option *option = value->option;
     const struct slice text = slice_of(value->text);
     bool bounded = option->maximum > option->minimum;
 
     switch (option->type) {
-    case FRAME_WHOLE:
+    case COMMAND_WHOLE:
         if (number_parse_u64(text, &value->whole) && parse_is_within(option, (double)value->whole)) return NULL;
         buf_add_str(scratch, "a whole number");
         break;
-    case FRAME_NUMBER:
+    case COMMAND_NUMBER:
         if (number_parse_double(text, &value->number) && parse_is_within(option, value->number)) return NULL;
         buf_add_str(scratch, "a number");
         break;
-    case FRAME_TIME:
-        if (frame_time(text, &value->time_ms)) return NULL;
+    case COMMAND_TIME:
+        if (command_time(text, &value->time_ms)) return NULL;
         return "a time, such as 2024-01-31 or 2024-01-31T12:00:00Z";
-    case FRAME_WORD:
+    case COMMAND_WORD:
         return parse_word(option, text, &value->word, scratch) ? NULL : buf_cstr(scratch);
     default:
         return text.len > 0 ? NULL : "a text that is not empty";
@@ -119,18 +119,18 @@ static const char *parse_value(struct frame_value *value, struct buf *scratch)
     return buf_cstr(scratch);
 }
 
-static int parse_add(struct parse *p, const struct frame_option *option, const char *text)
+static int parse_add(struct parse *p, const struct command_option *option, const char *text)
 {
-    struct frame_value *value = &p->line->values[p->line->value_count];
+    struct command_value *value = &p->line->values[p->line->value_count];
     struct buf scratch = {0};
     const char *expected = NULL;
     int status = 0;
 
-    if (!option->repeatable && frame_has(p->line, option->name)) {
+    if (!option->repeatable && command_has(p->line, option->name)) {
         return parse_fail(p, NULL, "%s is given twice", option->name);
     }
-    *value = (struct frame_value){.option = option, .text = text};
-    if (option->type != FRAME_FLAG) expected = parse_value(value, &scratch);
+    *value = (struct command_value){.option = option, .text = text};
+    if (option->type != COMMAND_FLAG) expected = parse_value(value, &scratch);
     if (expected == NULL) {
         p->line->value_count++;
     } else {
@@ -147,8 +147,8 @@ static int parse_option(struct parse *p)
     const char *equals = strchr(word, '=');
     const struct slice name = {word, equals == NULL ? strlen(word) : (size_t)(equals - word)};
     struct parse_guess guess = {.wanted = name};
-    const struct frame_command *command = parse_command_of(p->line);
-    const struct frame_option *option = parse_find_in(command == NULL ? NULL : command->options, name, &guess);
+    const struct command_entry *command = parse_command_of(p->line);
+    const struct command_option *option = parse_find_in(command == NULL ? NULL : command->options, name, &guess);
 
     if (option == NULL) option = parse_find_in(p->line->program->options, name, &guess);
     if (slice_is(name, "--help") || slice_is(name, "-h")) {
@@ -161,7 +161,7 @@ static int parse_option(struct parse *p)
     }
     parse_offer(&guess, "--help");
     if (option == NULL) return parse_fail(p, guess.best, "there is no option %.*s", SLICE_FMT(name));
-    if (option->type == FRAME_FLAG) {
+    if (option->type == COMMAND_FLAG) {
         if (equals != NULL) return parse_fail(p, NULL, "%s takes no value", option->name);
         return parse_add(p, option, "");
     }
@@ -171,7 +171,7 @@ static int parse_option(struct parse *p)
 }
 
 /* A word that names a command or a verb. */
-static int parse_command(struct parse *p, const struct frame_command *table, const char *word)
+static int parse_command(struct parse *p, const struct command_entry *table, const char *word)
 {
     struct parse_guess guess = {.wanted = slice_of(word)};
 
@@ -187,7 +187,7 @@ static int parse_command(struct parse *p, const struct frame_command *table, con
 
 static int parse_word_at(struct parse *p)
 {
-    const struct frame_command *command = parse_command_of(p->line);
+    const struct command_entry *command = parse_command_of(p->line);
     const char *word = p->argv[p->at];
 
     if (!p->options_ended && strcmp(word, "--") == 0) {
@@ -206,11 +206,11 @@ static int parse_word_at(struct parse *p)
 
 static int parse_missing(struct parse *p)
 {
-    const struct frame_command *command = parse_command_of(p->line);
+    const struct command_entry *command = parse_command_of(p->line);
 
     if (command == NULL || command->verbs != NULL) return parse_fail(p, NULL, "a command is missing");
     for (size_t i = 0; command->options != NULL && command->options[i].name != NULL; i++) {
-        if (command->options[i].required && !frame_has(p->line, command->options[i].name)) {
+        if (command->options[i].required && !command_has(p->line, command->options[i].name)) {
             return parse_fail(p, NULL, "%s %s is missing", command->options[i].name, command->options[i].value);
         }
     }
@@ -218,13 +218,14 @@ static int parse_missing(struct parse *p)
     return 0;
 }
 
-int frame_parse(const struct frame_program *program, int argc, char **argv, struct frame_line *line, struct error *err)
+int command_parse(const struct command_program *program, int argc, char **argv, struct command_line *line,
+                  struct error *err)
 {
     struct parse p = {.line = line, .argc = argc, .argv = argv, .err = err};
 
-    *line = (struct frame_line){.program = program,
-                                .values = mem_array((size_t)argc + 1, sizeof(struct frame_value)),
-                                .operands = mem_array((size_t)argc + 1, sizeof(char *))};
+    *line = (struct command_line){.program = program,
+                                  .values = mem_array((size_t)argc + 1, sizeof(struct command_value)),
+                                  .operands = mem_array((size_t)argc + 1, sizeof(char *))};
     for (p.at = 1; p.at < argc; p.at++) {
         if (parse_word_at(&p) != 0) return -1;
         if (line->wants_version) return 0;
