@@ -34,11 +34,11 @@
 extern const char *const backtestd_stamps[];
 
 extern const struct command_option run_options[], candles_check_options[], json_options[];
-int run_main(const struct command_line *line, void *context);
-int candles_check_main(const struct command_line *line, void *context);
-int functions_main(const struct command_line *line, void *context);
-int kinds_main(const struct command_line *line, void *context);
-int execution_main(const struct command_line *line, void *context);
+int run_main(const struct command_line *line, const struct command_context *context);
+int candles_check_main(const struct command_line *line, const struct command_context *context);
+int functions_main(const struct command_line *line, const struct command_context *context);
+int kinds_main(const struct command_line *line, const struct command_context *context);
+int execution_main(const struct command_line *line, const struct command_context *context);
 
 /* Prints the error behind the command's name, line by line, and returns its exit status. */
 int backtestd_fail(const struct command_line *line, const struct error *err);

@@ -180,7 +180,7 @@ static void report_text(const struct command_line *line, const struct market *ma
     buf_clear(&scratch);
 }
 
-int candles_check_main(const struct command_line *line, void *context)
+int candles_check_main(const struct command_line *line, const struct command_context *context)
 {
     struct market market = {0};
     char data[DIGEST_SHA256_HEX_BYTES];

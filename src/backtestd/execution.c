@@ -90,7 +90,7 @@ static void settings_json(const struct command_line *line, struct buf *out)
     buf_clear(&text);
 }
 
-int execution_main(const struct command_line *line, void *context)
+int execution_main(const struct command_line *line, const struct command_context *context)
 {
     struct buf out = {0};
 

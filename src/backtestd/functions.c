@@ -113,7 +113,7 @@ static void functions_text(const struct command_line *line, struct buf *out)
     buf_clear(&signature);
 }
 
-int functions_main(const struct command_line *line, void *context)
+int functions_main(const struct command_line *line, const struct command_context *context)
 {
     struct buf out = {0};
 

@@ -78,7 +78,7 @@ static void kinds_json(const struct command_line *line, struct buf *out)
     buf_clear(&schema);
 }
 
-int kinds_main(const struct command_line *line, void *context)
+int kinds_main(const struct command_line *line, const struct command_context *context)
 {
     struct buf out = {0};
 

@@ -348,7 +348,7 @@ static int run_compute(struct run *run, struct error *err)
     return run_write(run, &job, err);
 }
 
-int run_main(const struct command_line *line, void *context)
+int run_main(const struct command_line *line, const struct command_context *context)
 {
     struct run run = {.line = line, .arena = arena_new()};
     struct error err;

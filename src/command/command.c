@@ -1,13 +1,10 @@
 #include "command/command.h"
 
-#include <ctype.h>
 #include <errno.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-/* Columns of a terminal, and how far the words of a list may push what they mean. */
-enum { HELP_WIDTH = 100, HELP_NAMES_MAX = 26 };
 
 void command_clear(struct command_line *line)
 {
@@ -42,147 +39,45 @@ bool command_has(const struct command_line *line, const char *name)
     return command_get(line, name) != NULL;
 }
 
+const struct command_entry *command_of(const struct command_line *line)
+{
+    return line->depth == 0 ? NULL : line->commands[line->depth - 1];
+}
+
 void command_path(const struct command_line *line, struct buf *out)
 {
     buf_add_str(out, line->program->name);
     for (size_t i = 0; i < line->depth; i++) buf_printf(out, " %s", line->commands[i]->name);
 }
 
-/* "  --start TIME" */
-static void help_name(const char *name, const char *value, struct buf *out)
+void command_complain(const struct command_line *line, const char *fmt, ...)
 {
-    buf_printf(out, "  %s", name);
-    if (value != NULL) buf_printf(out, " %s", value);
+    struct buf path = {0};
+    va_list ap;
+
+    command_path(line, &path);
+    fprintf(stderr, "%s: ", buf_cstr(&path));
+    va_start(ap, fmt);
+    vfprintf(stderr, fmt, ap);
+    va_end(ap);
+    fputc('\n', stderr);
+    buf_clear(&path);
 }
 
-/* Words from column `at` on, wrapped to column `indent`. A tab is a space at which nothing is wrapped. */
-static void help_wrap(struct slice rest, size_t at, size_t indent, struct buf *out)
+enum command_exit command_exit_of(const struct error *err)
 {
-    for (bool first = true; rest.data != NULL; first = false) {
-        const struct slice word = slice_cut(&rest, ' ');
+    static const enum command_exit exits[] = {
+        [ERROR_NONE] = COMMAND_OK,          [ERROR_USAGE] = COMMAND_USAGE,    [ERROR_SETTINGS] = COMMAND_SETTINGS,
+        [ERROR_INVALID] = COMMAND_WRONG,    [ERROR_SYSTEM] = COMMAND_SYSTEM,  [ERROR_UNAVAILABLE] = COMMAND_DATABASE,
+        [ERROR_REFUSED] = COMMAND_DATABASE, [ERROR_TIMEOUT] = COMMAND_LOCKED, [ERROR_FAILED] = COMMAND_WRONG,
+    };
 
-        if (!first && at + 1 + word.len > HELP_WIDTH) {
-            buf_printf(out, "\n%*s", (int)indent, "");
-            at = indent;
-        } else if (!first) {
-            buf_add_char(out, ' ');
-            at++;
-        }
-        for (size_t i = 0; i < word.len; i++) buf_add_char(out, word.data[i] == '\t' ? ' ' : word.data[i]);
-        at += word.len;
-    }
-    buf_add_char(out, '\n');
+    return exits[err->code];
 }
 
-static void help_row(const char *name, const char *value, const char *text, size_t indent, struct buf *out)
+static int command_answer(const struct command_line *line)
 {
-    const size_t before = out->len;
-    size_t at;
-
-    help_name(name, value, out);
-    at = out->len - before;
-    if (at + 2 > indent) {
-        buf_add_char(out, '\n');
-        at = 0;
-    }
-    buf_printf(out, "%*s", (int)(indent - at), "");
-    help_wrap(slice_of(text), indent, indent, out);
-}
-
-/* What is one sentence without its full stop, as a sentence. */
-static void help_sentence(const char *text, struct buf *out)
-{
-    struct buf sentence = {0};
-
-    buf_add_str(&sentence, text);
-    if (sentence.len > 0) sentence.data[0] = (char)toupper((unsigned char)sentence.data[0]);
-    if (sentence.len > 0 && sentence.data[sentence.len - 1] != '.') buf_add_char(&sentence, '.');
-    help_wrap(buf_slice(&sentence), 0, 0, out);
-    buf_clear(&sentence);
-}
-
-static size_t help_wider(const char *name, const char *value, size_t widest)
-{
-    const size_t width = 4 + strlen(name) + (value == NULL ? 0 : 1 + strlen(value));
-
-    return width > widest && width <= HELP_NAMES_MAX ? width : widest;
-}
-
-static void help_usage_option(const struct command_option *option, struct buf *out)
-{
-    buf_printf(out, option->required ? " %s" : " [%s", option->name);
-    if (option->value != NULL) buf_printf(out, "\t%s", option->value);
-    if (!option->required) buf_add_char(out, ']');
-    if (option->repeatable) buf_add_str(out, "...");
-}
-
-static void help_usage(const struct command_line *line, const struct command_entry *command, struct buf *out)
-{
-    struct buf usage = {0};
-    size_t indent;
-
-    command_path(line, &usage);
-    indent = strlen("Usage: ") + usage.len + 1;
-    buf_reset(&usage);
-    if (command == NULL || command->verbs != NULL) buf_add_str(&usage, " COMMAND [OPTION]...");
-    for (size_t i = 0; command != NULL && command->options != NULL && command->options[i].name != NULL; i++) {
-        help_usage_option(&command->options[i], &usage);
-    }
-    if (command != NULL && command->operand != NULL) {
-        buf_printf(&usage, command->operands_min > 0 ? " %s" : " [%s]", command->operand);
-        if (command->operands_max > 1) buf_add_str(&usage, "...");
-    }
-    buf_add_str(out, "Usage: ");
-    command_path(line, out);
-    help_wrap(buf_slice(&usage), indent - 1, indent, out);
-    buf_clear(&usage);
-}
-
-static void help_options(const struct command_option *options, size_t indent, struct buf *out)
-{
-    for (size_t i = 0; options != NULL && options[i].name != NULL; i++) {
-        help_row(options[i].name, options[i].value, options[i].help, indent, out);
-    }
-}
-
-static void help_commands(const struct command_entry *commands, struct buf *out)
-{
-    size_t indent = 0;
-
-    if (commands == NULL) return;
-    buf_add_str(out, "\nCommands:\n");
-    for (size_t i = 0; commands[i].name != NULL; i++) indent = help_wider(commands[i].name, NULL, indent);
-    for (size_t i = 0; commands[i].name != NULL; i++) {
-        help_row(commands[i].name, NULL, commands[i].summary, indent, out);
-    }
-}
-
-void command_help(const struct command_line *line, struct buf *out)
-{
-    const struct command_program *program = line->program;
-    const struct command_entry *command = line->depth == 0 ? NULL : line->commands[line->depth - 1];
-    const struct command_option *tables[] = {command == NULL ? NULL : command->options, program->options};
-    const char *about = command == NULL ? program->about : command->about;
-    const char *summary = command == NULL ? program->summary : command->summary;
-    size_t indent = strlen("  --version  ");
-
-    help_usage(line, command, out);
-    help_sentence(summary, out);
-    help_commands(command == NULL ? program->commands : command->verbs, out);
-    for (size_t t = 0; t < countof(tables); t++) {
-        for (size_t i = 0; tables[t] != NULL && tables[t][i].name != NULL; i++) {
-            indent = help_wider(tables[t][i].name, tables[t][i].value, indent);
-        }
-    }
-    buf_add_str(out, "\nOptions:\n");
-    for (size_t t = 0; t < countof(tables); t++) help_options(tables[t], indent, out);
-    if (command == NULL) help_row("--version", NULL, "print the version", indent, out);
-    help_row("--help", NULL, command == NULL ? "print this, or a command's help" : "print this", indent, out);
-    if (about != NULL) buf_printf(out, "\n%s", about);
-}
-
-static int command_answer(const struct command_line *line, void *context)
-{
+    const struct command_entry *entry = command_of(line);
     struct buf text = {0};
 
     if (line->wants_version) {
@@ -192,19 +87,19 @@ static int command_answer(const struct command_line *line, void *context)
         fwrite(text.data, 1, text.len, stdout);
         buf_clear(&text);
     } else {
-        return line->commands[line->depth - 1]->run(line, context);
+        return entry->settings ? line->program->run_with_settings(line) : entry->run(line, NULL);
     }
     return COMMAND_OK;
 }
 
-int command_main(const struct command_program *program, int argc, char **argv, void *context)
+int command_main(const struct command_program *program, int argc, char **argv)
 {
     struct command_line line;
     struct error err;
     int status = COMMAND_USAGE;
 
     if (command_parse(program, argc, argv, &line, &err) == 0) {
-        status = command_answer(&line, context);
+        status = command_answer(&line);
         if ((fflush(stdout) != 0 || ferror(stdout)) && status == COMMAND_OK) {
             fprintf(stderr, "%s: standard output could not be written: %s\n", program->name, strerror(errno));
             status = COMMAND_SYSTEM;

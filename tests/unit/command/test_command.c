@@ -6,13 +6,22 @@
 #include <string.h>
 #include <unistd.h>
 
-static int ran; /* what sample_run counts */
+static int ran, loaded; /* what sample_run and sample_run_with_settings count */
 
-static int sample_run(const struct command_line *line, void *context)
+enum { SAMPLE_STATUS = 3 };
+
+static int sample_run(const struct command_line *line, const struct command_context *context)
 {
     (void)line;
+    (void)context;
     ran++;
-    return *(const int *)context;
+    return SAMPLE_STATUS;
+}
+
+static int sample_run_with_settings(const struct command_line *line)
+{
+    loaded++;
+    return command_of(line)->run(line, NULL);
 }
 
 static const char *const colours[] = {"red", "green", "blue", NULL};
@@ -29,33 +38,50 @@ static const struct command_option cook_options[] = {
      .help = "a text that is so long that it cannot stand on one line of a hundred columns beside its own name at all"},
     {.name = "--set", .value = "NAME=VALUE", .type = COMMAND_TEXT, .repeatable = true, .help = "set one"},
     {.name = "--quiet", .help = "say nothing"},
+    {.name = "--wait",
+     .value = "DURATION",
+     .type = COMMAND_DURATION,
+     .maximum = 60000,
+     .last_wins = true,
+     .help = "how long"},
+    {.name = "--internal-name", .value = "X", .type = COMMAND_TEXT, .hidden = true},
     {0},
 };
 static const struct command_option all_options[] = {
-    {.name = "--config", .value = "FILE", .type = COMMAND_TEXT, .help = "read settings"},
+    {.name = "--config", .value = "FILE", .type = COMMAND_TEXT, .may_be_empty = true, .help = "read settings"},
     {0},
 };
-static const struct command_entry verbs[] = {
-    {.name = "check",
-     .summary = "look at it",
-     .operand = "FILE",
-     .operands_min = 1,
-     .operands_max = 2,
-     .run = sample_run},
-    {0},
+static const struct command_entry check = {
+    .name = "check",
+    .summary = "look at it",
+    .operand = "FILE",
+    .operands_min = 1,
+    .operands_max = 2,
+    .run = sample_run,
 };
-static const struct command_entry commands[] = {
-    {.name = "cook", .summary = "make it", .about = "More.\n", .options = cook_options, .run = sample_run},
-    {.name = "things", .summary = "look at things", .verbs = verbs},
-    {.name = "serve", .summary = "the default", .run = sample_run},
-    {0},
+static const struct command_entry *const verbs[] = {&check, NULL};
+static const struct command_entry cook = {
+    .name = "cook",
+    .summary = "make it",
+    .about = "More.\n",
+    .options = cook_options,
+    .run = sample_run,
 };
+static const struct command_entry things = {.name = "things", .summary = "look at things", .verbs = verbs};
+static const struct command_entry serve = {
+    .name = "serve",
+    .summary = "the default",
+    .settings = true,
+    .run = sample_run,
+};
+static const struct command_entry *const commands[] = {&cook, &things, &serve, NULL};
 const struct command_program sample = {.name = "sample",
                                        .version = "1.2",
                                        .summary = "cooks things",
                                        .commands = commands,
                                        .options = all_options,
-                                       .fallback = "serve"};
+                                       .fallback = "serve",
+                                       .run_with_settings = sample_run_with_settings};
 
 /* The help of words. */
 static char *help_of(const char *text)
@@ -77,7 +103,7 @@ static void test_help_of_the_program(void)
 {
     char *help = help_of("--help");
 
-    UNIT_STR(help, "Usage: sample COMMAND [OPTION]...\nCooks things.\n\nCommands:\n"
+    UNIT_STR(help, "Usage: sample [COMMAND] [OPTION]...\nCooks things.\n\nCommands:\n"
                    "  cook    make it\n  things  look at things\n  serve   the default\n\nOptions:\n"
                    "  --config FILE  read settings\n  --version      print the version\n"
                    "  --help         print this, or a command's help\n");
@@ -89,7 +115,7 @@ static void test_help_of_a_command(void)
     char *help = help_of("cook -h");
 
     UNIT_STR(help, "Usage: sample cook --file FILE [--count N] [--share X] [--any X] [--start TIME]\n"
-                   "                   [--colour red|green|blue] [--set NAME=VALUE]... [--quiet]\n"
+                   "                   [--colour red|green|blue] [--set NAME=VALUE]... [--quiet] [--wait DURATION]\n"
                    "Make it.\n\nOptions:\n"
                    "  --file FILE       what is read\n"
                    "  --count N         how many\n"
@@ -101,6 +127,7 @@ static void test_help_of_a_command(void)
                    "                    beside its own name at all\n"
                    "  --set NAME=VALUE  set one\n"
                    "  --quiet           say nothing\n"
+                   "  --wait DURATION   how long\n"
                    "  --config FILE     read settings\n"
                    "  --help            print this\n\nMore.\n");
     free(help);
@@ -108,7 +135,7 @@ static void test_help_of_a_command(void)
 
 static void test_help_of_a_verb(void)
 {
-    char *help = help_of("things check --help");
+    char *help = help_of("help things check");
 
     CU_ASSERT_PTR_NOT_NULL(strstr(help, "Usage: sample things check FILE...\nLook at it.\n"));
     free(help);
@@ -118,7 +145,7 @@ static void test_help_of_a_verb(void)
 static int main_of(const char *output, const char *text)
 {
     struct words words;
-    int status = 3;
+    int status;
     const int out = dup(STDOUT_FILENO), err = dup(STDERR_FILENO);
     const int other = open(output, O_WRONLY);
 
@@ -126,7 +153,7 @@ static int main_of(const char *output, const char *text)
     fflush(stdout);
     UNIT_INT(dup2(other, STDOUT_FILENO), STDOUT_FILENO);
     UNIT_INT(dup2(other, STDERR_FILENO), STDERR_FILENO);
-    status = command_main(&sample, words.argc, words.argv, &status);
+    status = command_main(&sample, words.argc, words.argv);
     clearerr(stdout);
     UNIT_INT(dup2(out, STDOUT_FILENO), STDOUT_FILENO);
     UNIT_INT(dup2(err, STDERR_FILENO), STDERR_FILENO);
@@ -138,26 +165,39 @@ static int main_of(const char *output, const char *text)
 
 static void test_main(void)
 {
-    ran = 0;
-    UNIT_INT(main_of("/dev/null", "serve"), 3);
-    UNIT_INT(main_of("/dev/null", ""), 3);
+    ran = loaded = 0;
+    UNIT_INT(main_of("/dev/null", "serve"), SAMPLE_STATUS);
+    UNIT_INT(main_of("/dev/null", ""), SAMPLE_STATUS);
     UNIT_INT(ran, 2);
+    UNIT_INT(loaded, 2);
+    UNIT_INT(main_of("/dev/null", "things check x"), SAMPLE_STATUS);
+    UNIT_INT(ran, 3);
+    UNIT_INT(loaded, 2);
     UNIT_INT(main_of("/dev/null", "--version"), COMMAND_OK);
     UNIT_INT(main_of("/dev/null", "cook --help"), COMMAND_OK);
     UNIT_INT(main_of("/dev/null", "--nonsense"), COMMAND_USAGE);
-    UNIT_INT(ran, 2);
+    UNIT_INT(ran, 3);
     if (access("/dev/full", W_OK) == 0) {
         UNIT_INT(main_of("/dev/full", "--help"), COMMAND_SYSTEM);
     }
 }
 
+static void test_exit_status_of_an_error(void)
+{
+    UNIT_INT(command_exit_of(&(struct error){.code = ERROR_USAGE}), 64);
+    UNIT_INT(command_exit_of(&(struct error){.code = ERROR_FAILED}), 65);
+    UNIT_INT(command_exit_of(&(struct error){.code = ERROR_UNAVAILABLE}), 69);
+    UNIT_INT(command_exit_of(&(struct error){.code = ERROR_SYSTEM}), 71);
+    UNIT_INT(command_exit_of(&(struct error){.code = ERROR_TIMEOUT}), 75);
+    UNIT_INT(command_exit_of(&(struct error){.code = ERROR_SETTINGS}), 78);
+}
+
 int main(void)
 {
     static const struct unit_test tests[] = {
-        UNIT_TEST(test_help_of_the_program),
-        UNIT_TEST(test_help_of_a_command),
-        UNIT_TEST(test_help_of_a_verb),
-        UNIT_TEST(test_main),
+        UNIT_TEST(test_help_of_the_program),     UNIT_TEST(test_help_of_a_command),
+        UNIT_TEST(test_help_of_a_verb),          UNIT_TEST(test_main),
+        UNIT_TEST(test_exit_status_of_an_error),
     };
     static const struct unit_part command_tests = UNIT_PART(tests);
     const struct unit_part *const parts[] = {&command_tests, &parse_tests, &time_tests};

@@ -82,7 +82,7 @@ static void test_parse_wrong(void)
         {"x", "sample: there is no command \"x\""},
         {"--confg", "sample: there is no option --confg; did you mean --config?"},
         {"--file x", "sample: there is no option --file"},
-        {"things", "sample things: a command is missing"},
+        {"things", "sample things: a command is missing: check"},
         {"things chek", "sample things: there is no command \"chek\"; did you mean check?"},
         {"things check", "sample things check: FILE is missing"},
         {"things check a b c", "sample things check: \"c\" is one word too many"},
@@ -102,6 +102,15 @@ static void test_parse_wrong(void)
         {"cook --any 0x10", "sample cook: --any must be a number, but is \"0x10\""},
         {"cook --start now",
          "sample cook: --start must be a time, such as 2024-01-31 or 2024-01-31T12:00:00Z, but is \"now\""},
+        {"cook --wait 61s",
+         "sample cook: --wait must be a duration, such as 60s or 5min, of 0 to 60000 ms, but is \"61s\""},
+        {"cook --wait soon",
+         "sample cook: --wait must be a duration, such as 60s or 5min, of 0 to 60000 ms, but is \"soon\""},
+        {"cook --internal-nam x", "sample cook: there is no option --internal-nam"},
+        {"things --config", "sample things: --config needs a value, FILE"},
+        {"--quiet cook", "sample: there is no option --quiet"},
+        {"x --help", "sample: there is no command \"x\""},
+        {"cook -- --help", "sample cook: \"--help\" is one word too many"},
         {"cook --colour pink", "sample cook: --colour must be red, green or blue, but is \"pink\""},
     };
 
@@ -120,26 +129,68 @@ static void test_parse_wrong(void)
     }
 }
 
-static void test_parse_help_comes_first(void)
+/* A flag counts once; of an option whose last one wins, the last; of others a second one is refused. */
+static void test_parse_twice(void)
 {
     struct words words;
     struct command_line line;
     struct error err;
 
-    words_of(&words, "cook --help");
+    words_of(&words, "cook --quiet --wait 5 --file f --wait=250ms --quiet --internal-name x --config=");
     UNIT_INT(command_parse(&sample, words.argc, words.argv, &line, &err), 0);
-    CU_ASSERT_TRUE(line.wants_help);
+    UNIT_INT(command_get(&line, "--wait")->duration_ms, 250);
+    CU_ASSERT_PTR_NULL(command_next(&line, "--wait", command_get(&line, "--wait")));
+    CU_ASSERT_PTR_NULL(command_next(&line, "--quiet", command_get(&line, "--quiet")));
+    UNIT_STR(command_text(&line, "--internal-name"), "x");
+    UNIT_STR(command_text(&line, "--config"), "");
+    UNIT_INT(line.value_count, 5);
     command_clear(&line);
+}
+
+/* Whoever asks for help gets it, of what is named until then. */
+static void test_parse_help_comes_first(void)
+{
+    static const struct {
+        const char *words;
+        size_t depth;
+    } cases[] = {
+        {"cook --help", 1},
+        {"cook --nonsense --help", 1},
+        {"cook --help --nonsense", 1},
+        {"cook x y -h", 1},
+        {"--help", 0},
+        {"--help cook", 1},
+        {"help", 0},
+        {"help things check", 2},
+        {"things help", 1},
+        {"things x --help", 1},
+        {"--help x", 0},
+        {"cook --count x --help", 1},
+        {"cook --file --help", 1},
+    };
+    struct words words;
+    struct command_line line;
+    struct error err;
+
+    for (size_t i = 0; i < countof(cases); i++) {
+        words_of(&words, cases[i].words);
+        UNIT_INT(command_parse(&sample, words.argc, words.argv, &line, &err), 0);
+        CU_ASSERT_TRUE(line.wants_help);
+        UNIT_INT(line.depth, cases[i].depth);
+        command_clear(&line);
+    }
     words_of(&words, "--version cook");
     UNIT_INT(command_parse(&sample, words.argc, words.argv, &line, &err), 0);
     CU_ASSERT_TRUE(line.wants_version);
     command_clear(&line);
+    words_of(&words, "cook --file=--help");
+    UNIT_INT(command_parse(&sample, words.argc, words.argv, &line, &err), 0);
+    UNIT_STR(command_text(&line, "--file"), "--help");
+    command_clear(&line);
 }
 
 static const struct unit_test tests[] = {
-    UNIT_TEST(test_parse_values),
-    UNIT_TEST(test_parse_operands),
-    UNIT_TEST(test_parse_wrong),
-    UNIT_TEST(test_parse_help_comes_first),
+    UNIT_TEST(test_parse_values), UNIT_TEST(test_parse_operands),         UNIT_TEST(test_parse_wrong),
+    UNIT_TEST(test_parse_twice),  UNIT_TEST(test_parse_help_comes_first),
 };
 const struct unit_part parse_tests = UNIT_PART(tests);
