@@ -33,12 +33,9 @@
 
 extern const char *const backtestd_stamps[];
 
-extern const struct command_option run_options[], candles_check_options[], json_options[];
-int run_main(const struct command_line *line, const struct command_context *context);
-int candles_check_main(const struct command_line *line, const struct command_context *context);
-int functions_main(const struct command_line *line, const struct command_context *context);
-int kinds_main(const struct command_line *line, const struct command_context *context);
-int execution_main(const struct command_line *line, const struct command_context *context);
+extern const struct command_option backtestd_json_options[]; /* of a command that takes --json alone */
+extern const struct command_entry backtestd_run, backtestd_candles, backtestd_functions, backtestd_kinds,
+    backtestd_execution;
 
 /* Prints the error behind the command's name, line by line, and returns its exit status. */
 int backtestd_fail(const struct command_line *line, const struct error *err);

@@ -10,7 +10,7 @@
 
 enum { REPORT_GAPS_TOLD = 10 };
 
-const struct command_option candles_check_options[] = {
+static const struct command_option candles_check_options[] = {
     BACKTESTD_READING_OPTIONS,
     {.name = "--json", .type = COMMAND_FLAG, .help = "print the report as JSON, for programs"},
     {0},
@@ -180,7 +180,7 @@ static void report_text(const struct command_line *line, const struct market *ma
     buf_clear(&scratch);
 }
 
-int candles_check_main(const struct command_line *line, const struct command_context *context)
+static int candles_check_main(const struct command_line *line, const struct command_context *context)
 {
     struct market market = {0};
     char data[DIGEST_SHA256_HEX_BYTES];
@@ -207,3 +207,24 @@ int candles_check_main(const struct command_line *line, const struct command_con
     market_clear(&market);
     return status;
 }
+
+static const struct command_entry candles_verb_check = {
+    .name = "check",
+    .summary = "read files of candles as one series, check every row, and say what is in them",
+    .about = "FILE is text or a gzip or zip file; - is standard input. Several files make one series.\n"
+             "Unsorted rows are sorted. Nothing is invented: a gap stays a gap, and is listed.\n"
+             "Exit status: 0 if every row is sound, 65 if some are not, with the file and line of each.\n",
+    .options = candles_check_options,
+    .operand = "FILE",
+    .operands_min = 1,
+    .operands_max = SIZE_MAX,
+    .run = candles_check_main,
+};
+
+static const struct command_entry *const candles_verbs[] = {&candles_verb_check, NULL};
+
+const struct command_entry backtestd_candles = {
+    .name = "candles",
+    .summary = "look at files of candles",
+    .verbs = candles_verbs,
+};

@@ -90,7 +90,7 @@ static void settings_json(const struct command_line *line, struct buf *out)
     buf_clear(&text);
 }
 
-int execution_main(const struct command_line *line, const struct command_context *context)
+static int execution_main(const struct command_line *line, const struct command_context *context)
 {
     struct buf out = {0};
 
@@ -98,3 +98,13 @@ int execution_main(const struct command_line *line, const struct command_context
     (command_has(line, "--json") ? settings_json : settings_text)(line, &out);
     return reference_print(line, "setting of the execution", setting_name, &out);
 }
+
+const struct command_entry backtestd_execution = {
+    .name = "execution",
+    .summary = "list the settings of the execution with their defaults, or say all of one",
+    .about = "With --json it prints the defaults as a file that backtestd run --execution takes.\n",
+    .options = backtestd_json_options,
+    .operand = "NAME",
+    .operands_max = 1,
+    .run = execution_main,
+};

@@ -113,7 +113,7 @@ static void functions_text(const struct command_line *line, struct buf *out)
     buf_clear(&signature);
 }
 
-int functions_main(const struct command_line *line, const struct command_context *context)
+static int functions_main(const struct command_line *line, const struct command_context *context)
 {
     struct buf out = {0};
 
@@ -121,3 +121,12 @@ int functions_main(const struct command_line *line, const struct command_context
     (command_has(line, "--json") ? functions_json : functions_text)(line, &out);
     return reference_print(line, "function", function_name, &out);
 }
+
+const struct command_entry backtestd_functions = {
+    .name = "functions",
+    .summary = "list the functions of the rules, or say all of one",
+    .options = backtestd_json_options,
+    .operand = "NAME",
+    .operands_max = 1,
+    .run = functions_main,
+};

@@ -78,7 +78,7 @@ static void kinds_json(const struct command_line *line, struct buf *out)
     buf_clear(&schema);
 }
 
-int kinds_main(const struct command_line *line, const struct command_context *context)
+static int kinds_main(const struct command_line *line, const struct command_context *context)
 {
     struct buf out = {0};
 
@@ -86,3 +86,12 @@ int kinds_main(const struct command_line *line, const struct command_context *co
     (command_has(line, "--json") ? kinds_json : kinds_text)(line, &out);
     return reference_print(line, "kind", kind_name, &out);
 }
+
+const struct command_entry backtestd_kinds = {
+    .name = "kinds",
+    .summary = "list the kinds of strategies with their parameters, or say all of one",
+    .options = backtestd_json_options,
+    .operand = "NAME",
+    .operands_max = 1,
+    .run = kinds_main,
+};

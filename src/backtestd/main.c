@@ -10,73 +10,13 @@
 
 const char *const backtestd_stamps[] = {"open", "close", NULL};
 
-const struct command_option json_options[] = {
+const struct command_option backtestd_json_options[] = {
     {.name = "--json", .type = COMMAND_FLAG, .help = "print JSON, for programs"},
     {0},
 };
 
-static const struct command_entry check_entry = {
-    .name = "check",
-    .summary = "read files of candles as one series, check every row, and say what is in them",
-    .about = "FILE is text or a gzip or zip file; - is standard input. Several files make one series.\n"
-             "Unsorted rows are sorted. Nothing is invented: a gap stays a gap, and is listed.\n"
-             "Exit status: 0 if every row is sound, 65 if some are not, with the file and line of each.\n",
-    .options = candles_check_options,
-    .operand = "FILE",
-    .operands_min = 1,
-    .operands_max = SIZE_MAX,
-    .run = candles_check_main,
-};
-
-static const struct command_entry *const candles_verbs[] = {&check_entry, NULL};
-
-static const struct command_entry run_entry = {
-    .name = "run",
-    .summary = "compute one backtest, strategy and candles from files, without a database",
-    .about = "The strategy's FILE is JSON as the API takes it: {\"name\": ..., \"kind\": ..., \"parameters\": {...}}.\n"
-             "- is standard input where a file is read, and standard output where one is written.\n"
-             "Candles before --start are used for the look-back of the strategy.\n"
-             "Exit status: 0 done, 64 the command line is wrong, 65 a file is wrong (with file, line, column).\n",
-    .options = run_options,
-    .run = run_main,
-};
-
-static const struct command_entry candles_entry = {
-    .name = "candles",
-    .summary = "look at files of candles",
-    .verbs = candles_verbs,
-};
-
-static const struct command_entry functions_entry = {
-    .name = "functions",
-    .summary = "list the functions of the rules, or say all of one",
-    .options = json_options,
-    .operand = "NAME",
-    .operands_max = 1,
-    .run = functions_main,
-};
-
-static const struct command_entry kinds_entry = {
-    .name = "kinds",
-    .summary = "list the kinds of strategies with their parameters, or say all of one",
-    .options = json_options,
-    .operand = "NAME",
-    .operands_max = 1,
-    .run = kinds_main,
-};
-
-static const struct command_entry execution_entry = {
-    .name = "execution",
-    .summary = "list the settings of the execution with their defaults, or say all of one",
-    .about = "With --json it prints the defaults as a file that backtestd run --execution takes.\n",
-    .options = json_options,
-    .operand = "NAME",
-    .operands_max = 1,
-    .run = execution_main,
-};
-
 static const struct command_entry *const commands[] = {
-    &run_entry, &candles_entry, &functions_entry, &kinds_entry, &execution_entry, NULL,
+    &backtestd_run, &backtestd_candles, &backtestd_functions, &backtestd_kinds, &backtestd_execution, NULL,
 };
 
 static const struct command_program program = {

@@ -16,7 +16,7 @@
 
 enum { RUN_ROWS_TOLD = 20 };
 
-const struct command_option run_options[] = {
+static const struct command_option run_options[] = {
     {.name = "--strategy", .value = "FILE", .type = COMMAND_TEXT, .required = true, .help = "the strategy, JSON"},
     {.name = "--candles",
      .value = "FILE",
@@ -348,7 +348,7 @@ static int run_compute(struct run *run, struct error *err)
     return run_write(run, &job, err);
 }
 
-int run_main(const struct command_line *line, const struct command_context *context)
+static int run_main(const struct command_line *line, const struct command_context *context)
 {
     struct run run = {.line = line, .arena = arena_new()};
     struct error err;
@@ -370,3 +370,14 @@ int run_main(const struct command_line *line, const struct command_context *cont
     arena_free(run.arena);
     return status;
 }
+
+const struct command_entry backtestd_run = {
+    .name = "run",
+    .summary = "compute one backtest, strategy and candles from files, without a database",
+    .about = "The strategy's FILE is JSON as the API takes it: {\"name\": ..., \"kind\": ..., \"parameters\": {...}}.\n"
+             "- is standard input where a file is read, and standard output where one is written.\n"
+             "Candles before --start are used for the look-back of the strategy.\n"
+             "Exit status: 0 done, 64 the command line is wrong, 65 a file is wrong (with file, line, column).\n",
+    .options = run_options,
+    .run = run_main,
+};
