@@ -64,7 +64,7 @@ void command_complain(const struct command_line *line, const char *fmt, ...)
     buf_clear(&path);
 }
 
-enum command_exit command_exit_of(const struct error *err)
+int command_exit_of(const struct error *err)
 {
     static const enum command_exit exits[] = {
         [ERROR_NONE] = COMMAND_OK,          [ERROR_USAGE] = COMMAND_USAGE,    [ERROR_SETTINGS] = COMMAND_SETTINGS,
@@ -72,7 +72,7 @@ enum command_exit command_exit_of(const struct error *err)
         [ERROR_REFUSED] = COMMAND_DATABASE, [ERROR_TIMEOUT] = COMMAND_LOCKED, [ERROR_FAILED] = COMMAND_WRONG,
     };
 
-    return exits[err->code];
+    return (int)exits[err->code];
 }
 
 static int command_answer(const struct command_line *line)

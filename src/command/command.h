@@ -141,7 +141,7 @@ bool command_has(const struct command_line *line, const char *name);
 /* Prints "backtestd candles check: ..." and the line's end on standard error. */
 void command_complain(const struct command_line *line, const char *fmt, ...) ATTR_PRINTF(2, 3);
 /* The exit status that says what kind of error it is. */
-enum command_exit command_exit_of(const struct error *err);
+int command_exit_of(const struct error *err);
 
 /* "2024-01-31", "2024-01-31T12:00", "2024-01-31 12:00:30.250+02:00": milliseconds since 1970-01-01 UTC. */
 bool command_time(struct slice text, int64_t *ret_ms) ATTR_CHECKED;

@@ -30,4 +30,11 @@ void command_give_back(const struct command_context *context, const char *reason
 
 extern const struct command_entry command_config, command_health, command_status, command_reload;
 
+/* For a daemon whose `health` has an option more: --api, which asks on `listen` instead of `admin_listen`. */
+int command_health_main(const struct command_line *line, const struct command_context *context);
+#define COMMAND_HEALTH_SUMMARY "ask the running service whether it is well; for container health checks"
+#define COMMAND_HEALTH_ABOUT \
+    "Prints the service's answer. Exit status: 0 if it is well, 1 if it is not, or nobody answers.\n"
+#define COMMAND_HEALTH_LIVE_HELP "ask only whether it turns (/health/live), whatever the database does"
+
 #endif

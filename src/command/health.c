@@ -4,7 +4,7 @@
 #include "command/daemon.h"
 #include "command/probe.h"
 
-static int health_main(const struct command_line *line, const struct command_context *context)
+int command_health_main(const struct command_line *line, const struct command_context *context)
 {
     const struct conf *conf = context->conf;
     const bool api = command_has(line, "--api") || conf->admin_listen.count == 0;
@@ -23,16 +23,15 @@ static int health_main(const struct command_line *line, const struct command_con
 }
 
 static const struct command_option health_options[] = {
-    {.name = "--live", .help = "ask only whether it turns (/health/live), whatever the database does"},
-    {.name = "--api", .help = "ask on STRATSLAB_LISTEN instead of STRATSLAB_ADMIN_LISTEN"},
+    {.name = "--live", .help = COMMAND_HEALTH_LIVE_HELP},
     {0},
 };
 
 const struct command_entry command_health = {
     .name = "health",
-    .summary = "ask the running service whether it is well; for container health checks",
-    .about = "Prints the service's answer. Exit status: 0 if it is well, 1 if it is not, or nobody answers.\n",
+    .summary = COMMAND_HEALTH_SUMMARY,
+    .about = COMMAND_HEALTH_ABOUT,
     .options = health_options,
     .settings = true,
-    .run = health_main,
+    .run = command_health_main,
 };

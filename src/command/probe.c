@@ -120,7 +120,7 @@ int probe_status(const struct command_context *context, struct buf *body, struct
                  struct error *err)
 {
     const struct conf_addresses *where = &context->conf->admin_listen;
-    unsigned status;
+    unsigned status = 0;
 
     buf_reset(body);
     if (probe_get(where, "/status", &status, body, err) != 0) return -1;

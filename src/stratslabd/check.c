@@ -50,7 +50,7 @@ static void check_say(struct check *c, const char *what, const char *ok, const c
 static int check_failed(struct check *c, const char *what, const struct error *err)
 {
     check_say(c, what, "failed", "%s", err->message);
-    return (int)command_exit_of(err);
+    return command_exit_of(err);
 }
 
 /* ---- What is checked; each returns an exit status ---- */

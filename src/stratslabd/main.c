@@ -1,7 +1,7 @@
 #include "stratslabd/stratslabd.h"
 
 static const struct command_entry *const commands[] = {
-    &stratslabd_serve, &stratslabd_migrate, &stratslabd_check, &command_health,     &command_status,
+    &stratslabd_serve, &stratslabd_migrate, &stratslabd_check, &stratslabd_health,  &command_status,
     &command_reload,   &stratslabd_token,   &command_config,   &stratslabd_openapi, NULL,
 };
 

@@ -272,7 +272,7 @@ static int migrate_main(const struct command_line *line, const struct command_co
     } else {
         command_complain(line, "%s", err.message);
     }
-    return (int)command_exit_of(&err);
+    return command_exit_of(&err);
 }
 
 /* ---- The command line ---- */
@@ -504,5 +504,5 @@ int stratslabd_migrate_boot(const struct command_context *context)
     if (outcome != 0) log_lines(&err);
     migrate_session_close(session);
     migrate_files_free(files);
-    return outcome == 0 ? COMMAND_OK : (int)command_exit_of(&err);
+    return outcome == 0 ? COMMAND_OK : command_exit_of(&err);
 }

@@ -14,7 +14,7 @@ static int openapi_main(const struct command_line *line, const struct command_co
 
     if (api_new(&options, &api, &err) != 0) {
         command_complain(line, "%s", err.message);
-        return (int)command_exit_of(&err);
+        return command_exit_of(&err);
     }
     const struct slice document = api_document(api);
 

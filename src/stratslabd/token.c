@@ -293,7 +293,7 @@ static int token_main(const struct command_line *line, const struct command_cont
     PQfinish(call.conn);
     if (rc == 0) return COMMAND_OK;
     command_complain(line, "%s", err.message);
-    return (int)command_exit_of(&err);
+    return command_exit_of(&err);
 }
 
 static const struct command_option create_options[] = {
@@ -306,6 +306,7 @@ static const struct command_option create_options[] = {
     {.name = "--expires",
      .value = "WHEN",
      .type = COMMAND_TEXT,
+     .may_be_empty = true,
      .last_wins = true,
      .help = "a duration from now (12h, 90d), or a time (2027-01-31T00:00:00Z); never if it is not given"},
     {.name = "--json", .help = "print JSON, with the token"},
