@@ -1,7 +1,5 @@
 /* `stratslabd migrate`: the operations of migrate/ on a command line. */
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
 
 #include "base/clock.h"
