@@ -9,8 +9,8 @@
 #include "base/mem.h"
 #include "base/number.h"
 #include "base/token.h"
-#include "json/format.h"
 #include "stratslabd/stratslabd.h"
+#include "json/format.h"
 
 struct token_call {
     const struct command_line *line;

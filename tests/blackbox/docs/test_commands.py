@@ -110,6 +110,15 @@ def test_the_code_takes_no_option_beside_the_table(stratslabd, backtestd):
     assert set(re.findall(r'"(--[a-z][a-z-]*)"', text)) - rows <= {"--help", "--version"}
 
 
+def test_a_printed_line_is_a_source_line():
+    """Of what stands below the lists of a help."""
+    files = [path for room in ("command", *PROGRAMS) for path in glob.glob(os.path.join(TOP, "src", room, "*.[ch]"))]
+    texts = [text for path in files for text in re.findall(r'\.about =\s*((?:"(?:[^"\\]|\\.)*"\s*)+)', read(path))]
+    assert len(texts) > 15
+    for line in (line for text in texts for line in re.findall(r'"((?:[^"\\]|\\.)*)"', text)):
+        assert line.endswith("\\n") and line.count("\\n") == 1, line
+
+
 @pytest.mark.parametrize("words", [
     ("--set=STRATSLAB_WORKERS=2", "config"),
     ("--set", "STRATSLAB_WORKERS=2", "config", "--json", "--json"),
