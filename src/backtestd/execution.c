@@ -39,7 +39,7 @@ static void setting_default(const struct engine_setting *setting, struct buf *ou
     }
 }
 
-static void settings_text(const struct frame_line *line, struct buf *out)
+static void settings_text(const struct command_line *line, struct buf *out)
 {
     size_t count;
     const struct engine_setting *settings = engine_settings(&count);
@@ -60,7 +60,7 @@ static void settings_text(const struct frame_line *line, struct buf *out)
     }
 }
 
-static void settings_json(const struct frame_line *line, struct buf *out)
+static void settings_json(const struct command_line *line, struct buf *out)
 {
     struct engine_execution execution;
     const struct engine_setting *setting;
@@ -90,11 +90,21 @@ static void settings_json(const struct frame_line *line, struct buf *out)
     buf_clear(&text);
 }
 
-int execution_main(const struct frame_line *line, void *context)
+static int execution_main(const struct command_line *line, const struct command_context *context)
 {
     struct buf out = {0};
 
     (void)context;
-    (frame_has(line, "--json") ? settings_json : settings_text)(line, &out);
+    (command_has(line, "--json") ? settings_json : settings_text)(line, &out);
     return reference_print(line, "setting of the execution", setting_name, &out);
 }
+
+const struct command_entry backtestd_execution = {
+    .name = "execution",
+    .summary = "list the settings of the execution with their defaults, or say all of one",
+    .about = "With --json it prints the defaults as a file that backtestd run --execution takes.\n",
+    .options = backtestd_json_options,
+    .operand = "NAME",
+    .operands_max = 1,
+    .run = execution_main,
+};

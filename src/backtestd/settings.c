@@ -50,10 +50,10 @@ static int settings_object(const struct document *document, struct slice object,
     return status;
 }
 
-int settings_load(const struct frame_line *line, struct arena *arena, struct engine_execution *execution,
+int settings_load(const struct command_line *line, struct arena *arena, struct engine_execution *execution,
                   struct error *err)
 {
-    const char *path = frame_text(line, "--execution"), *capital = frame_text(line, "--capital");
+    const char *path = command_text(line, "--execution"), *capital = command_text(line, "--capital");
     struct document document;
 
     engine_execution_init(execution);

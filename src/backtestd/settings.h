@@ -4,11 +4,11 @@
 
 #include "base/arena.h"
 #include "base/attr.h"
+#include "command/command.h"
 #include "engine/execution.h"
-#include "frame/frame.h"
 
 /* The defaults, then the file of --execution, then --capital. The error has the place. */
-int settings_load(const struct frame_line *line, struct arena *arena, struct engine_execution *execution,
+int settings_load(const struct command_line *line, struct arena *arena, struct engine_execution *execution,
                   struct error *err) ATTR_CHECKED;
 
 #endif
