@@ -105,6 +105,7 @@ static void report_json(const struct market *market, const char *data, struct bu
     json_double(&w, c->tick);
     json_key(&w, "lot");
     json_double(&w, c->lot);
+    json_key_raw(&w, "lot_assumed", report->lot_was_assumed ? "true" : "false");
     json_key_uint(&w, "price_digits", (unsigned long long)c->price_digits);
     json_key_text(&w, "data", data);
     report_gaps_json(&w, report, &scratch);
@@ -160,7 +161,8 @@ static void report_text(const struct frame_line *line, const struct market *mark
         buf_printf(out, "span        %s", report_time(report->first_ms, &scratch));
         buf_printf(out, " to %s (openings)\n", report_time(report->last_ms, &scratch));
     }
-    buf_printf(out, "tick, lot   %.*g, %.*g\ndata        %s\n", 12, c->tick, 12, c->lot, data);
+    buf_printf(out, "tick, lot   %.12g, %.12g%s\ndata        %s\n", c->tick, c->lot,
+               report->lot_was_assumed ? " (the lot is assumed: the volumes are whole numbers, or none)" : "", data);
     buf_printf(out, "rows        %" PRIu64 " read", report->read);
     for (size_t i = 1; i < countof(report_counts); i++) {
         if (report_count(report, i) > 0)

@@ -150,5 +150,5 @@ struct slice document_string(struct slice value, struct arena *arena)
         members.count != 1) {
         return SLICE_NONE;
     }
-    return members.items[0].key;
+    return arena_copy(arena, members.items[0].key);
 }

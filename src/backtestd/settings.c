@@ -50,19 +50,37 @@ static int settings_object(const struct document *document, struct slice object,
     return status;
 }
 
+int settings_blame(const struct document *document, struct arena *arena, struct error *err)
+{
+    static const char before[] = "execution.";
+    const char *name = err->message + strlen(before);
+    struct buf pointer = {0}, place = {0};
+
+    if (document->path == NULL || strncmp(err->message, before, strlen(before)) != 0) return -1;
+    buf_add_char(&pointer, '/');
+    for (; (*name >= 'a' && *name <= 'z') || *name == '_' || *name == '.'; name++) {
+        buf_add_char(&pointer, *name == '.' ? '/' : *name);
+    }
+    place_at(document, place_of(document, buf_slice(&pointer), 0, arena), &place);
+    error_prefix(err, "%.*s", (int)place.len - (int)strlen(": "), place.data);
+    buf_clear(&pointer);
+    buf_clear(&place);
+    return -1;
+}
+
 int settings_load(const struct frame_line *line, struct arena *arena, struct engine_execution *execution,
-                  struct error *err)
+                  struct document *ret_document, struct error *err)
 {
     const char *path = frame_text(line, "--execution"), *capital = frame_text(line, "--capital");
-    struct document document;
 
+    *ret_document = (struct document){0};
     engine_execution_init(execution);
     if (path != NULL) {
-        if (document_load(&document, path, arena, err) != 0 ||
-            settings_object(&document, document.text, SLICE_NONE, arena, execution, err) != 0) {
+        if (document_load(ret_document, path, arena, err) != 0 ||
+            settings_object(ret_document, ret_document->text, SLICE_NONE, arena, execution, err) != 0) {
             return -1;
         }
-        if (engine_execution_check(execution, err) != 0) return error_prefix(err, "%s", document.path);
+        if (engine_execution_check(execution, err) != 0) return settings_blame(ret_document, arena, err);
     }
     if (capital != NULL && engine_execution_set(execution, SLICE_LIT("capital"), slice_of(capital), err) != 0) {
         err->code = ERROR_USAGE;

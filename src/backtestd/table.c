@@ -92,6 +92,23 @@ static void table_holding(const struct table_subject *subject, double *ret_cagr,
     }
 }
 
+static void table_step(const char *name, double set, double found, const char *whence, struct buf *out)
+{
+    buf_printf(out, "%s %.12g (%s)", name, set > 0 ? set : found, set > 0 ? "--execution" : whence);
+}
+
+/* The steps of prices and quantities, and where they come from. */
+static void table_steps(const struct table_subject *subject, struct buf *out)
+{
+    const struct engine_execution *e = subject->job->execution;
+    const struct candles *c = subject->job->candles;
+
+    table_step("tick", e->tick, c->tick, "of the prices", out);
+    buf_add_str(out, ", ");
+    table_step("lot", e->lot, c->lot, subject->lot_was_assumed ? "assumed" : "of the volumes", out);
+    buf_add_char(out, '\n');
+}
+
 static void table_head(const struct table_subject *subject, struct buf *out)
 {
     const struct candles *c = subject->job->candles;
@@ -102,7 +119,9 @@ static void table_head(const struct table_subject *subject, struct buf *out)
     engine_time_text(c->time_ms[subject->job->first], out);
     buf_add_str(out, " to ");
     engine_time_text(c->time_ms[subject->job->end - 1] + c->timeframe_ms, out);
-    buf_printf(out, "\n\n%-*s %*s %*s\n", TABLE_NAME_COLUMNS, "", TABLE_VALUE_COLUMNS, "Strategy", TABLE_VALUE_COLUMNS,
+    buf_add_char(out, '\n');
+    table_steps(subject, out);
+    buf_printf(out, "\n%-*s %*s %*s\n", TABLE_NAME_COLUMNS, "", TABLE_VALUE_COLUMNS, "Strategy", TABLE_VALUE_COLUMNS,
                "Buy and hold");
 }
 

@@ -41,6 +41,7 @@ struct candles_report {
     uint64_t members_skipped; /* of zip files: members that hold no candles */
     uint64_t local_assumed;   /* rows with a local time, though no zone was named */
     int local_offset_s;       /* what they were taken for: seconds east of UTC, the format's own or 0 */
+    bool lot_was_assumed;     /* the volumes are whole or zero, and tell no lot */
     bool has_adjusted_column; /* and it was not asked for: prices are as they were paid */
     size_t gap_count;         /* of the result */
     int64_t gap_bars;

@@ -228,6 +228,15 @@ static void settle_met(void *context, size_t index, enum candles_meeting meeting
     }
 }
 
+/* Whole volumes say nothing of the lot: files of many sources have them rounded, or count changes of price in them. */
+static int settle_lot_digits(struct candles_import *import, double volume)
+{
+    const int digits = volume > 0 ? settle_digits(&import->volume_digits, CANDLES_LOT_DIGITS) : 0;
+
+    import->report->lot_was_assumed = digits == 0;
+    return digits == 0 ? CANDLES_LOT_DIGITS : digits;
+}
+
 static struct candles_series *settle_merge(struct candles_import *import, const struct candles *there, int64_t step)
 {
     static const double price_small = 0.01;
@@ -240,8 +249,7 @@ static struct candles_series *settle_merge(struct candles_import *import, const 
         candles_series_add(coming, &import->rows[i].bar);
         volume += import->rows[i].bar.volume;
     }
-    candles_series_digits(coming, settle_digits(&import->price_digits, noisy),
-                          volume > 0 ? settle_digits(&import->volume_digits, CANDLES_LOT_DIGITS) : CANDLES_LOT_DIGITS);
+    candles_series_digits(coming, settle_digits(&import->price_digits, noisy), settle_lot_digits(import, volume));
     merged = candles_merge(there == NULL ? &nothing : there, candles_series_view(coming), import->options.replace,
                            settle_met, import);
     candles_series_free(coming);

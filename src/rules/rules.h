@@ -111,6 +111,9 @@ void rules_free(struct rules *r); /* takes NULL; after the runs over it */
 
 /* Can the document be computed on bars of `timeframe_ms`? tf() needs a timeframe that is a multiple of it. */
 bool rules_fits(const struct rules *r, int64_t timeframe_ms, struct error *err) ATTR_CHECKED;
+/* Every tf() whose timeframe is not a multiple of `timeframe_ms`, with its place: why rules_fits says no, unless it is
+ * the look-back. */
+void rules_misfits(const struct rules *r, int64_t timeframe_ms, struct rules_faults *faults);
 /* Bars of `timeframe_ms` that must be loaded before the first bar that is judged; 0 where it does not fit. */
 size_t rules_lookback(const struct rules *r, int64_t timeframe_ms);
 /* Steps a bar, at most: what rules_run_steps counts never passes it times the bars (and a constant). */

@@ -49,7 +49,10 @@ ENTER = {"enter": "close > open"}
     ('{"kind":"rules","parameters":{"long":{"enter":"close"}}}', "1:48", "condition"),
     ('{"long":{"enter":\n"clos > 1"}}', "2:2", "did you mean close?"),
     ('{"long":{"enter":"close > 1"},\n"stopp":{}}', "2:9", "did you mean stop?"),
-    ('{"kind":"rules","parameters":{"long":{"enter":"close > tf(\\"7h\\", close)"}}}', " tf()", "420 minutes"),
+    ('{"kind":"rules","parameters":{"long":{"enter":"close > tf(\\"7h\\", close)"}}}', "1:56", "tf('7h', ...): the series has bars of 1440 minutes"),
+    ('{"let":{"a":"tf(\'36h\', close)"},\n"long":{"enter":"close > a"}}', "1:14", "tf('36h', ...): the series has bars of 1440 minutes"),
+    ('{"let":{"a":"tf(\'3d\', close)"},\n"long":{"enter":"close > tf(\'2d\', a)"}}', "1:14", "stands within a tf() of 2880 minutes"),
+    ('{"kind":"martingale"}', "1:9", "there is no kind martingale; there are buy_and_hold, sma_crossover,"),
     ('{"kind":"rules","parameters":{"long":{"enter":"\\u0063lose > clos"}}}', "1:61", "did you mean close?"),
 ])
 def test_strategy(refuse, strategy, place, said):
@@ -75,6 +78,11 @@ def test_very_many_faults(refuse):
     ('{"missing":"maybe"}', "1:12", "error, skip or fill"),
     ('{"short":1}', "1:10", "true or false"),
     ("[]", "1:1", "the settings are an object"),
+    ('{"fee":0.1}', "1:8", 'execution.fee must be an object, such as {"percent": 0.1}; its members are percent, fixed, minimum'),
+    ('{"colour":0.1}', "1:11", "execution.colour is not a setting; they are capital, fee.percent,"),
+    ('{"capital":1,\n"slippage":{"percent":1,"ticks":1}}', "2:12", "both percent and ticks"),
+    ('{"leverage":10,\n"maintenance_margin":0.5}', "2:22", "with a leverage of 10 it must be below 0.1"),
+    ('{\n"intrabar":"detail"}', "2:12", "execution.intrabar is detail"),
     ('{"leverage":}', "1:13", "not JSON"),
 ])
 def test_execution(refuse, files, execution, place, said):
@@ -82,10 +90,11 @@ def test_execution(refuse, files, execution, place, said):
     assert f"backtestd run: execution.json:{place}: " in told and said in told, told
 
 
-def test_settings_that_do_not_agree(refuse, files):
-    told = refuse(65, "--execution", files.json("x.json", {"slippage": {"percent": 1, "ticks": 1}}))
-    assert "x.json" in told and "both percent and ticks" in told
-    assert "execution.intrabar is detail" in refuse(65, "--execution", files.json("x.json", {"intrabar": "detail"}))
+def test_more_timeframes_than_there_may_be(refuse):
+    terms = " or ".join(f"close > tf('{days}d', close)" for days in range(2, 10))
+    told = refuse(65, strategy='{"long":{"enter":"' + terms + '"}}')
+    assert told == f"backtestd run: strategy.json:1:{18 + terms.index('tf(' + chr(39) + '9d') + 1}: tf('9d', ...): there are more than 7 " \
+                   f"timeframes, in long.enter at column {terms.index('tf(' + chr(39) + '9d') + 1}\n"
 
 
 @pytest.mark.parametrize("row, said", [

@@ -182,6 +182,29 @@ def test_param_of_rules(run, files):
     assert run("run", "--strategy", strategy, "--candles", candles, "--json", "--param", "n=20").stdout != plain.stdout
     done = run("run", "--strategy", strategy, "--candles", candles, "--param", "m=20")
     assert done.returncode == 64 and "--param m=20: there is no such parameter to set" in done.stderr
+    # Of what an expression cannot take the place is told too; it is the command line's fault as long as the file is sound.
+    done = run("run", "--strategy", strategy, "--candles", candles, "--param", "n=0")
+    assert done.returncode == 64 and done.stdout == ""
+    assert re.search(r"s\.json:1:\d+: .*must be between 1 and 10000, but is 0, in long.enter at column 20, with --param n=0\n", done.stderr)
+    broken = files.json("b.json", {"params": {"n": 10}, "long": {"enter": "close > sma(close, $n) and foo > 1"}})
+    done = run("run", "--strategy", broken, "--candles", candles, "--param", "n=0")
+    assert done.returncode == 65 and "unknown name foo" in done.stderr and "with --param" not in done.stderr
+
+
+@pytest.mark.parametrize("days, short", [(364, True), (365, False), (366, False)])
+def test_a_year_of_days_is_a_year(run, files, days, short):
+    strategy = files.json("s.json", {"kind": "buy_and_hold"})
+    candles = files.candles(files.made_up(days))
+    done = run("run", "--strategy", strategy, "--candles", candles, "--json")
+    assert json.loads(done.stdout)["short_sample"] is short
+    assert ("less than a year" in run("run", "--strategy", strategy, "--candles", candles).stdout) is short
+
+
+def test_title(run, files):
+    candles, kind = files.candles(files.made_up(60)), {"kind": "sma_crossover", "parameters": {"fast": 3, "slow": 8}}
+    for strategy, title in ((kind, "sma_crossover"), ({"name": "A \"b\"", **kind}, 'A "b" (sma_crossover)')):
+        done = run("run", "--strategy", files.json("s.json", strategy), "--candles", candles)
+        assert done.stdout.split("\n")[0] == title
 
 
 def test_rules_by_themselves(run, files):
@@ -315,8 +338,33 @@ def test_readme(run):
         assert line == "…" or f"{line}\n" in printed, line
 
 
+def test_whole_volumes_tell_no_lot(run, files):
+    rows = [[row[0], *(round(cell * 1000 + 0.25, 2) for cell in row[1:5]), round(row[5])] for row in files.made_up(200)]
+    candles, strategy = files.candles(rows), files.json("s.json", GOLDEN)
+    metrics = json.loads(run("run", "--strategy", strategy, "--candles", candles, "--json").stdout)
+    assert (metrics["lot"], metrics["tick"], metrics["rejected_orders"]) == (1e-8, 0.01, 0) and metrics["trades"] > 0
+    table = run("run", "--strategy", strategy, "--candles", candles).stdout
+    assert "\ntick 0.01 (of the prices), lot 1e-08 (assumed)\n" in table
+    assert json.loads(run("candles", "check", "--json", candles).stdout)["lot_assumed"] is True
+    assert "the lot is assumed" in run("candles", "check", candles).stdout
+    execution = files.json("x.json", {"lot": 1, "tick": 0.5})
+    table = run("run", "--strategy", strategy, "--candles", candles, "--execution", execution).stdout
+    assert "\ntick 0.5 (--execution), lot 1 (--execution)\n" in table
+
+
+def test_prices_that_costs_have_moved_are_told_whole(golden, files, read_csv):
+    execution, trades = files.json("x.json", {"slippage": {"percent": 0.0123}}), files.folder / "trades.csv"
+    done = golden("--execution", execution, "--trades", trades)
+    assert done.returncode == 0, done.stderr
+    opens = {row[0]: row[1] for row in done.rows}
+    found = read_csv(trades)
+    assert found
+    for trade in found:
+        assert float(trade["entry_price"]) == pytest.approx(opens[trade["entry_time"]] * 1.000123, rel=1e-12)
+
+
 def test_a_lot_that_is_too_large_is_told(run, files):
-    rows = [[row[0], *(round(cell * 1000, 2) for cell in row[1:5]), round(row[5])] for row in files.made_up(200)]
+    rows = [[row[0], *(round(cell * 100000, 2) for cell in row[1:5]), round(row[5]) + 0.5] for row in files.made_up(200)]
     strategy = files.json("s.json", GOLDEN)
     candles = files.candles(rows)
     done = run("run", "--strategy", strategy, "--candles", candles, "--json")
