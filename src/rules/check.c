@@ -126,7 +126,7 @@ static void check_name(struct check *c, struct parse_node *node)
         return;
     }
     function = rules_function_find(node->name);
-    if (function != NULL && function->arguments[0].name == NULL) {
+    if (function != NULL && (function->arguments[0].name == NULL || function->arguments[0].fallback != NULL)) {
         node->means = PARSE_MEANS_FUNCTION;
         node->function = function;
         node->type = function->result;
@@ -228,7 +228,11 @@ static void check_argument(struct check *c, struct parse_node *node, size_t inde
     struct parse_node *arg = node->args[index];
     const enum rules_type type = want->type == RULES_CONDITION ? RULES_CONDITION : RULES_NUMBER;
 
-    if (arg->kind == PARSE_TEXT || arg->type != type) {
+    if (want->type == RULES_ZONE) {
+        if (arg->kind == PARSE_TEXT) return;
+        check_fault(c, node, arg, "%s must be a time zone in quotes, such as 'America/New_York', but is %s",
+                    check_which(c, node, index), check_text(c, arg));
+    } else if (arg->kind == PARSE_TEXT || arg->type != type) {
         check_fault(c, node, arg, "%s must be %s, but %s is %s", check_which(c, node, index), check_noun(type),
                     check_text(c, arg), arg->kind == PARSE_TEXT ? "a text" : check_noun(arg->type));
     } else if (want->type == RULES_NUMBER || want->type == RULES_CONDITION) {
@@ -272,6 +276,26 @@ static void check_fallbacks(struct check *c, struct parse_node *node, size_t cou
     node->count = count;
 }
 
+/* Texts that stand where a time zone is meant become its code. */
+static void check_zones(struct check *c, struct parse_node *node, size_t most)
+{
+    for (size_t i = 0; i < node->count && i < most; i++) {
+        struct parse_node *arg = node->args[i];
+        struct rules_guess guess = {.wanted = arg->name};
+
+        if (node->function->arguments[i].type != RULES_ZONE || arg->kind != PARSE_TEXT) continue;
+        arg->is_constant = rules_zone_code(arg->name, &arg->number);
+        if (arg->is_constant) continue;
+        for (size_t z = 0; rules_zone_name(z) != NULL; z++) rules_guess_offer(&guess, slice_of(rules_zone_name(z)));
+        arg->is_wrong = true;
+        check_fault(c, node, arg,
+                    "%s: there is no time zone %s%s; UTC and offsets such as +02:00 are known, and zones of exchanges: "
+                    "docs/rules.md and \"backtestd functions hour\" have their names",
+                    check_text(c, node), rules_excerpt(c->document->faults->arena, arg->name),
+                    rules_guess_text(&guess, c->document->faults->arena));
+    }
+}
+
 static void check_function(struct check *c, struct parse_node *node)
 {
     const struct rules_function *f = node->function;
@@ -291,6 +315,8 @@ static void check_function(struct check *c, struct parse_node *node)
                     check_ordinal(node->count), f->arguments[node->count].name);
     }
     const bool complete = !node->is_wrong;
+
+    check_zones(c, node, most);
     const bool known = check_arguments(c, node);
 
     for (size_t i = 0; i < node->count && i < most; i++) {
@@ -449,7 +475,10 @@ static void check_node(struct check *c, struct parse_node *node)
         check_name(c, node);
         break;
     case PARSE_TEXT:
-        check_fault(c, node, node, "a text in quotes can only be the timeframe of tf(), as in tf('4h', close)");
+        if (node->is_constant || node->is_wrong) break; /* a time zone */
+        check_fault(c, node, node,
+                    "a text in quotes can only be the timeframe of tf(), as in tf('4h', close), or a time zone, as in "
+                    "hour('America/New_York')");
         break;
     case PARSE_OPERATOR:
         check_operator(c, node);

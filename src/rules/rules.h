@@ -148,6 +148,7 @@ enum rules_type {
     RULES_CONDITION, /* a column of 0 and 1 */
     RULES_WHOLE,     /* a whole constant: a number, a $param, or arithmetic of these */
     RULES_CONSTANT,  /* any constant */
+    RULES_ZONE,      /* a time zone in quotes */
 };
 
 struct rules_argument {
@@ -181,6 +182,8 @@ struct rules_function {
 /* Family by family; NULL behind the last one: for (size_t i = 0; (f = rules_function_at(i)) != NULL; i++) */
 const struct rules_function *rules_function_at(size_t index);
 const struct rules_function *rules_function_find(struct slice name);
+/* Names of time zones, NULL behind the last; beside them UTC and offsets such as +02:00 are known. */
+const char *rules_zone_name(size_t index);
 /* "sma(x, n)" into `out`. */
 void rules_function_signature(const struct rules_function *function, struct buf *out);
 
