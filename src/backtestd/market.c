@@ -182,11 +182,18 @@ bool market_zone_remark(const struct candles_report *report, struct buf *out)
     return true;
 }
 
-bool market_day_remark(const struct frame_line *line, const struct candles_report *report, struct buf *out)
+bool market_grid_remark(const struct frame_line *line, const struct candles_report *report, struct buf *out)
 {
     enum { DAY_MS = 86400000 };
 
-    if (report->timeframe_ms < DAY_MS || report->rejected * 2 < report->read || report->rejected == 0) return false;
+    if (report->off_grid == 0 || report->off_grid * 2 < report->read) return false;
+    if (report->timeframe_ms < DAY_MS) {
+        buf_printf(out,
+                   "candles that open between the hours of UTC's grid, as those of a session that begins at half past "
+                   "do, cannot be kept as %s; take shorter ones: --timeframe then makes longer ones on the grid",
+                   candles_timeframe_name(report->timeframe_ms));
+        return true;
+    }
     if (frame_has(line, "--timezone")) return false;
     buf_add_str(out, "candles of an exchange's own day, from its midnight, need its zone, such as "
                      "--timezone America/New_York");

@@ -166,7 +166,7 @@ static int run_check_rows(const struct run *run, struct error *err)
     buf_printf(&said, "%s: ", run_candles_name(run));
     if (report->rejected > 0)
         buf_printf(&said, "wrong rows: %" PRIu64 " of %" PRIu64 "; ", report->rejected, report->read);
-    if (market_day_remark(run->line, report, &said)) buf_add_str(&said, "; ");
+    if (market_grid_remark(run->line, report, &said)) buf_add_str(&said, "; ");
     if (report->conflicts > 0) buf_printf(&said, "rows that contradict earlier ones: %" PRIu64 "; ", report->conflicts);
     buf_add_str(&said, "nothing is computed");
     if (report->conflicts == 0) buf_add_str(&said, "; --skip-rejected leaves them out");

@@ -2,6 +2,7 @@
 
 #include <math.h>
 
+#include "candles/series.h"
 #include "candles/timeframe.h"
 #include "engine/text.h"
 
@@ -161,13 +162,16 @@ static void table_trades(const struct engine_metrics *m, struct buf *out)
 }
 
 /* What one should know before one believes the rest. */
-static void table_remarks(const struct engine_metrics *m, struct buf *out)
+static void table_remarks(const struct table_subject *subject, struct buf *out)
 {
+    const struct engine_metrics *m = &subject->result->metrics;
+    const bool rests = candles_rests_at_weekends(subject->job->candles);
     const struct {
         double count;
         const char *text;
     } remarks[] = {
-        {m->gaps, "places where candles are missing"},
+        {m->gaps, rests ? "places where candles are missing, holidays included; weekends are not counted"
+                        : "places where candles are missing"},
         {m->ambiguous_bars, "candles that do not tell whether loss or profit came first"},
         {m->rejected_orders, "entries that could not be paid, or were not allowed"},
         {m->liquidations, "positions that ended for want of margin"},
@@ -190,6 +194,6 @@ void table_print(const struct table_subject *subject, struct buf *out)
     table_performance(subject, out);
     buf_add_char(out, '\n');
     table_trades(&subject->result->metrics, out);
-    table_remarks(&subject->result->metrics, out);
+    table_remarks(subject, out);
     buf_printf(out, "\nresult %s\n", subject->result->hash);
 }

@@ -178,6 +178,23 @@ static bool format_has_names(const struct format_header *header, const char *nam
     return true;
 }
 
+static void format_find_volumes(const struct format_header *header, struct format_layout *layout)
+{
+    static const char before[] = "volume_";
+
+    layout->volume_count = 0;
+    for (size_t i = 0; i < header->count && layout->volume_count < FORMAT_VOLUMES_MAX; i++) {
+        const char *currency = header->names[i] + strlen(before);
+        struct format_volume *volume = &layout->volumes[layout->volume_count];
+
+        if (strncmp(header->names[i], before, strlen(before)) != 0) continue;
+        if (*currency == '\0' || strlen(currency) >= sizeof(volume->currency)) continue;
+        volume->column = (int)i;
+        memcpy(volume->currency, currency, strlen(currency) + 1);
+        layout->volume_count++;
+    }
+}
+
 static void format_map(const struct format_header *header, struct format_layout *layout)
 {
     for (size_t i = 0; i < FORMAT_COLUMNS; i++) layout->columns[i] = -1;
@@ -186,6 +203,7 @@ static void format_map(const struct format_header *header, struct format_layout 
 
         if (*column < 0) *column = format_find_name(header, format_names[i].name);
     }
+    format_find_volumes(header, layout);
     /* A date beside a time is half of it. */
     const int time = layout->columns[FORMAT_TIME], clock = format_find_name(header, "time");
 
@@ -193,6 +211,9 @@ static void format_map(const struct format_header *header, struct format_layout 
     layout->cells = 0;
     for (size_t i = 0; i < FORMAT_COLUMNS; i++) {
         if (layout->columns[i] >= (int)layout->cells) layout->cells = (size_t)layout->columns[i] + 1;
+    }
+    for (size_t i = 0; i < layout->volume_count && layout->volume_count > 1; i++) {
+        if (layout->volumes[i].column >= (int)layout->cells) layout->cells = (size_t)layout->volumes[i].column + 1;
     }
 }
 

@@ -197,6 +197,21 @@ static void row_keep(struct candles_import *import, const struct candles_bar *ba
     if (bar->low < import->price_min) import->price_min = bar->low;
 }
 
+/* Of "Volume USDT" and "Volume BTC" that of the currency with which the symbol begins, BTC/USDT. */
+static void row_choose_volume(struct format_layout *layout, struct slice symbol)
+{
+    const struct format_volume *volume = layout->volumes;
+
+    for (size_t i = 0; i < layout->volume_count && layout->volume_count > 1; i++, volume++) {
+        const size_t len = strlen(volume->currency);
+
+        if (symbol.len <= len || strncasecmp(symbol.data, volume->currency, len) != 0) continue;
+        layout->columns[FORMAT_VOLUME] = volume->column;
+        break;
+    }
+    layout->volume_count = 0;
+}
+
 enum import_outcome import_row_read(struct candles_import *import, const struct line *line, struct error *err)
 {
     const struct format_layout *layout = &import->layout;
@@ -214,6 +229,7 @@ enum import_outcome import_row_read(struct candles_import *import, const struct 
         const enum import_outcome outcome = row_symbol(import, cells[symbol], err);
 
         if (outcome != IMPORT_ROW) return outcome;
+        if (layout->volume_count > 0) row_choose_volume(&import->layout, cells[symbol]);
     }
     enum import_outcome outcome = row_numbers(import, place, cells, &bar, &price_digits, &volume_digits);
 

@@ -147,6 +147,7 @@ static void settle_grid(struct candles_import *import, int64_t step, bool revers
         snprintf(reason, sizeof(reason), "the time %s is not one at which a bar of %s %s", stamp,
                  name == NULL ? "this timeframe" : name, import->options.stamp_is_close ? "closes" : "opens");
         import_reject(import, row->place, reason, SLICE_NONE);
+        import->report->off_grid++;
         row->bar.volume = -1; /* marks it */
     }
     for (size_t i = 0; i < count; i++) {
@@ -259,6 +260,7 @@ static struct candles_series *settle_merge(struct candles_import *import, const 
 static void settle_span(struct candles_report *report, const struct candles *view)
 {
     report->bars = view->count;
+    report->rests_at_weekends = candles_rests_at_weekends(view);
     report->gap_count = candles_gaps(view, report->gaps, CANDLES_NOTES_MAX, &report->gap_bars);
     report->gaps_listed = report->gap_count < CANDLES_NOTES_MAX ? report->gap_count : CANDLES_NOTES_MAX;
     if (view->count == 0) return;

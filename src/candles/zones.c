@@ -1,7 +1,7 @@
 /*
- * Time zones of exchanges, from 1970 on, as the IANA database 2025b has them. Made by tests/lab/zones; not written by
- * hand. A change is its minute since 1970 and the minutes east of UTC from then on. Those that the tail, a rule as in
- * TZ of POSIX, tells by itself are left out.
+ * Time zones of exchanges, from 1970 on, as the IANA database 2025b has them. Made by tests/lab/zones.py; not written
+ * by hand. A change is its minute since 1970 and the minutes east of UTC from then on. Those that the tail, a rule as
+ * in TZ of POSIX, tells by itself are left out.
  */
 #include "candles/zones.h"
 

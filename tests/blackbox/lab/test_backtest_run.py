@@ -1,5 +1,6 @@
 """backtestd run: results, from files."""
 import csv
+import datetime
 import gzip
 import io
 import json
@@ -120,6 +121,32 @@ def test_days_of_an_exchange(run, files):
         assert "--timezone America/New_York" in done.stdout + done.stderr
     done = run("candles", "check", "--json", "--timezone", "America/New_York", path)
     assert done.returncode == 0 and json.loads(done.stdout)["first"] == "2024-03-04T00:00:00Z"
+
+
+def test_sessions_that_begin_at_half_past(run, files):
+    rows = [f"2024-03-{day:02}T{hour}:30:00Z,10,12,9,11,1000.5" for day in (4, 5, 6) for hour in range(14, 21)]
+    path = files.text("hours.csv", "\n".join(["time,open,high,low,close,volume", *rows]) + "\n")
+    for words in (["candles", "check", path], ["run", "--strategy", files.json("golden.json", GOLDEN), "--candles", path]):
+        done = run(*words)
+        assert done.returncode == 65 and "2024-03-04T14:30:00Z is not one at which a bar of 1h opens" in done.stdout + done.stderr
+        assert "cannot be kept as 1h; take shorter ones" in done.stdout + done.stderr
+
+
+def test_weekends_of_a_market_that_rests(run, files):
+    """A year of workdays without one Thursday: that is the only gap, and it is said what was assumed."""
+    rows = [row for row in files.made_up(366) if datetime.date.fromisoformat(row[0][:10]).weekday() < 5 and row[0][:10] != "2024-07-04"]
+    path, strategy = files.candles(rows), files.json("golden.json", GOLDEN)
+    report = json.loads(run("candles", "check", "--json", path).stdout)
+    assert (report["gaps"], report["missing"], report["weekends_rest"]) == (1, 1, True)
+    assert report["gap_list"] == [{"first": "2024-07-04T00:00:00Z", "last": "2024-07-04T00:00:00Z", "bars": 1}]
+    text = run("candles", "check", path).stdout
+    assert "no candle opens on a Saturday or Sunday: these days are not counted as missing" in text
+    assert "missing: 1 candle in 1 gap, holidays included" in text
+    assert json.loads(run("run", "--strategy", strategy, "--candles", path, "--json").stdout)["gaps"] == 1
+    assert "1 places where candles are missing, holidays included; weekends are not counted" in run(
+        "run", "--strategy", strategy, "--candles", path).stdout
+    fill = files.json("x.json", {"missing": "fill"})
+    assert json.loads(run("run", "--strategy", strategy, "--candles", path, "--execution", fill, "--json").stdout)["bars"] == 262
 
 
 def test_json_is_alone_and_flat(golden):

@@ -17,7 +17,7 @@ Europe/Oslo Europe/Paris Europe/Prague Europe/Rome Europe/Stockholm Europe/Vienn
 Pacific/Auckland
 """.split()
 HEAD = """/*
- * Time zones of exchanges, from 1970 on, as the IANA database {version} has them. Made by tests/lab/zones; not written by
+ * Time zones of exchanges, from 1970 on, as the IANA database {version} has them. Made by tests/lab/zones.py; not written by
  * hand. A change is its minute since 1970 and the minutes east of UTC from then on. Those that the tail, a rule as in
  * TZ of POSIX, tells by itself are left out.
  */
