@@ -8,8 +8,6 @@
 #include "base/number.h"
 #include "engine/text.h"
 
-enum { SETTING_DISTANCE_MAX = 3 };
-
 static const char *const intrabar_words[] = {"pessimistic", "tradingview", "detail", NULL};
 static const char *const limit_fill_words[] = {"touch", "through", NULL};
 static const char *const missing_words[] = {"error", "skip", "fill", NULL};
@@ -197,6 +195,7 @@ static bool setting_group(struct slice name, struct buf *members)
 
 static int setting_unknown(struct slice name, struct error *err)
 {
+    struct distance_guess guess = {.wanted = name};
     struct buf all = {0};
 
     if (setting_group(name, &all)) {
@@ -208,17 +207,10 @@ static int setting_unknown(struct slice name, struct error *err)
         buf_clear(&all);
         return -1;
     }
-    const struct engine_setting *near = NULL;
-    size_t least = SETTING_DISTANCE_MAX + 1;
-
-    for (size_t i = 0; i < countof(settings); i++) {
-        const size_t distance = distance_edit(name, slice_of(settings[i].name));
-
-        if (distance < least) least = distance, near = &settings[i];
-    }
-    if (near != NULL) {
-        return error_set(err, ERROR_INVALID, "execution.%.*s is not a setting; did you mean %s?", SLICE_FMT(name),
-                         near->name);
+    for (size_t i = 0; i < countof(settings); i++) distance_offer(&guess, slice_of(settings[i].name));
+    if (guess.best.data != NULL) {
+        return error_set(err, ERROR_INVALID, "execution.%.*s is not a setting; did you mean %.*s?", SLICE_FMT(name),
+                         SLICE_FMT(guess.best));
     }
     for (size_t i = 0; i < countof(settings); i++) buf_printf(&all, "%s%s", i == 0 ? "" : ", ", settings[i].name);
     error_set(err, ERROR_INVALID, "execution.%.*s is not a setting; they are %s", SLICE_FMT(name), buf_cstr(&all));

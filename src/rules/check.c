@@ -2,6 +2,7 @@
  * What the names of a document mean, whether types and bounds fit, and the values of constants. A node with a fault is
  * marked, so that nothing is told of what only follows from it.
  */
+#include <ctype.h>
 #include <stdlib.h>
 
 #include "rules/internal.h"
@@ -49,25 +50,25 @@ static ptrdiff_t check_find(const char *const *names, struct slice name)
     return -1;
 }
 
-static void check_offer(struct rules_guess *guess, const char *const *names)
+static void check_offer(struct distance_guess *guess, const char *const *names)
 {
-    for (size_t i = 0; names[i] != NULL; i++) rules_guess_offer(guess, slice_of(names[i]));
+    for (size_t i = 0; names[i] != NULL; i++) distance_offer(guess, slice_of(names[i]));
 }
 
-static void check_offer_functions(struct rules_guess *guess)
+static void check_offer_functions(struct distance_guess *guess)
 {
     const struct rules_function *f;
 
-    for (size_t i = 0; (f = rules_function_at(i)) != NULL; i++) rules_guess_offer(guess, slice_of(f->name));
-    rules_guess_offer(guess, SLICE_LIT("if"));
-    rules_guess_offer(guess, SLICE_LIT("tf"));
+    for (size_t i = 0; (f = rules_function_at(i)) != NULL; i++) distance_offer(guess, slice_of(f->name));
+    distance_offer(guess, SLICE_LIT("if"));
+    distance_offer(guess, SLICE_LIT("tf"));
 }
 
 static void check_name_unknown(struct check *c, struct parse_node *node)
 {
     const struct rules_document *d = c->document;
     const struct rules_function *function = rules_function_find(node->name);
-    struct rules_guess guess = {.wanted = node->name};
+    struct distance_guess guess = {.wanted = node->name};
     struct buf signature = {0};
 
     if (function != NULL) {
@@ -77,7 +78,7 @@ static void check_name_unknown(struct check *c, struct parse_node *node)
         buf_clear(&signature);
         return;
     }
-    for (size_t i = 0; i < d->let_count; i++) rules_guess_offer(&guess, d->lets[i].name);
+    for (size_t i = 0; i < d->let_count; i++) distance_offer(&guess, d->lets[i].name);
     check_offer(&guess, rules_column_names);
     check_offer(&guess, rules_position_names);
     for (size_t i = 0; i < d->param_count; i++) {
@@ -138,11 +139,11 @@ static void check_name(struct check *c, struct parse_node *node)
 static void check_param(struct check *c, struct parse_node *node)
 {
     struct rules_document *d = c->document;
-    struct rules_guess guess = {.wanted = node->name};
+    struct distance_guess guess = {.wanted = node->name};
 
     node->type = RULES_NUMBER;
     for (size_t i = 0; i < d->param_count; i++) {
-        rules_guess_offer(&guess, d->params[i].name);
+        distance_offer(&guess, d->params[i].name);
         if (!slice_eq(d->params[i].name, node->name)) continue;
         d->params[i].is_used = true;
         node->is_constant = true;
@@ -276,17 +277,38 @@ static void check_fallbacks(struct check *c, struct parse_node *node, size_t cou
     node->count = count;
 }
 
+/* Who writes "new york" means America/New_York. */
+static void check_offer_zone(struct distance_guess *guess, const char *zone)
+{
+    const char *city = strrchr(zone, '/') + 1;
+    const size_t len = strlen(city);
+    bool is_city = guess->wanted.len == len;
+
+    for (size_t i = 0; i < len && is_city; i++) {
+        const char c = guess->wanted.data[i];
+
+        is_city =
+            (c == ' ' ? '_' : tolower((unsigned char)c)) == (city[i] == '_' ? '_' : tolower((unsigned char)city[i]));
+    }
+    if (is_city) {
+        guess->best = slice_of(zone);
+        guess->distance = 0;
+    } else {
+        distance_offer(guess, slice_of(zone));
+    }
+}
+
 /* Texts that stand where a time zone is meant become its code. */
 static void check_zones(struct check *c, struct parse_node *node, size_t most)
 {
     for (size_t i = 0; i < node->count && i < most; i++) {
         struct parse_node *arg = node->args[i];
-        struct rules_guess guess = {.wanted = arg->name};
+        struct distance_guess guess = {.wanted = arg->name};
 
         if (node->function->arguments[i].type != RULES_ZONE || arg->kind != PARSE_TEXT) continue;
         arg->is_constant = rules_zone_code(arg->name, &arg->number);
         if (arg->is_constant) continue;
-        for (size_t z = 0; rules_zone_name(z) != NULL; z++) rules_guess_offer(&guess, slice_of(rules_zone_name(z)));
+        for (size_t z = 0; rules_zone_name(z) != NULL; z++) check_offer_zone(&guess, rules_zone_name(z));
         arg->is_wrong = true;
         check_fault(c, node, arg,
                     "%s: there is no time zone %s%s; UTC and offsets such as +02:00 are known, and zones of exchanges: "
@@ -407,7 +429,7 @@ static void check_tf(struct check *c, struct parse_node *node)
 
 static void check_call(struct check *c, struct parse_node *node)
 {
-    struct rules_guess guess = {.wanted = node->name};
+    struct distance_guess guess = {.wanted = node->name};
     const char *name;
 
     if (slice_is(node->name, "if")) {

@@ -48,7 +48,7 @@ struct rules *rules_new(struct slice kind, struct slice parameters, const struct
     const struct rules_kind *found = rules_kind_find(kind);
     const struct rules_place whole = {SLICE_LIT(""), SLICE_NONE};
     struct rules_document document = {.faults = faults};
-    struct rules_guess guess = {.wanted = kind};
+    struct distance_guess guess = {.wanted = kind};
     struct rules *r;
     size_t count;
 
@@ -58,7 +58,7 @@ struct rules *rules_new(struct slice kind, struct slice parameters, const struct
         struct buf all = {0};
 
         for (size_t i = 0; i < count; i++) {
-            rules_guess_offer(&guess, slice_of(kinds[i].name));
+            distance_offer(&guess, slice_of(kinds[i].name));
             buf_printf(&all, "%s%s", i == 0 ? "" : ", ", kinds[i].name);
         }
         rules_fault_add(faults, &whole, 0, "there is no kind %s%s", rules_excerpt(faults->arena, kind),

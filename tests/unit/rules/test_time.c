@@ -61,6 +61,7 @@ static void test_time_faults(void)
     } cases[] = {
         {"hour('America/New_Yrok') > 1",
          "hour('America/New_Yrok'): there is no time zone America/New_Yrok; did you mean America/New_York?; "},
+        {"hour('new york') > 1", "did you mean America/New_York?; "},
         {"hour('EST') > 1", "hour('EST'): there is no time zone EST; UTC and offsets such as +02:00 are known"},
         {"hour('../../etc/passwd') > 1", "there is no time zone ../../etc/passwd"},
         {"hour('') > 1", "there is no time zone "},
