@@ -266,9 +266,10 @@ static void run_note_rejected(const struct run *run)
     if (!(run->result.metrics.rejected_orders > 0) || run->execution.lot > 0 || !run->execution.short_allowed) return;
     backtestd_note(
         run->line,
-        "%.0f entries were rejected: the money did not reach for the size, or for one lot; the lot is %.12g, %s, and "
+        "%.0f %s rejected: the size came to less than a lot, or the money did not reach; the lot is %.12g, %s, and "
         "\"lot\" in the file of --execution sets another",
-        run->result.metrics.rejected_orders, run->candles.lot,
+        run->result.metrics.rejected_orders, run->result.metrics.rejected_orders == 1 ? "entry was" : "entries were",
+        run->candles.lot,
         run->market.report.lot_was_assumed ? "assumed because the volumes tell none" : "found from the volumes");
 }
 

@@ -168,19 +168,23 @@ static void table_remarks(const struct table_subject *subject, struct buf *out)
     const bool rests = candles_rests_at_weekends(subject->job->candles);
     const struct {
         double count;
-        const char *text;
+        const char *text;  /* behind "1 " */
+        const char *texts; /* behind any other number */
     } remarks[] = {
-        {m->gaps, rests ? "places where candles are missing, holidays included; weekends are not counted"
-                        : "places where candles are missing"},
-        {m->ambiguous_bars, "candles that do not tell whether loss or profit came first"},
-        {m->rejected_orders, "entries that could not be paid, or were not allowed"},
-        {m->liquidations, "positions that ended for want of margin"},
+        {m->gaps, "place where candles are missing", "places where candles are missing"},
+        {m->ambiguous_bars, "candle that does not tell whether loss or profit came first",
+         "candles that do not tell whether loss or profit came first"},
+        {m->rejected_orders, "entry that could not be paid, or was not allowed",
+         "entries that could not be paid, or were not allowed"},
+        {m->liquidations, "position that ended for want of margin", "positions that ended for want of margin"},
     };
     bool any = false;
 
     for (size_t i = 0; i < countof(remarks); i++) {
         if (!(remarks[i].count > 0)) continue;
-        buf_printf(out, "%s%.0f %s\n", any ? "" : "\n", remarks[i].count, remarks[i].text);
+        buf_printf(out, "%s%.0f %s%s\n", any ? "" : "\n", remarks[i].count,
+                   remarks[i].count == 1 ? remarks[i].text : remarks[i].texts,
+                   i == 0 && rests ? ", holidays included; weekends are not counted" : "");
         any = true;
     }
     if (m->short_sample != 0) {

@@ -39,9 +39,12 @@ static bool distance_is_exchange(struct slice a, struct slice b)
 void distance_offer(struct distance_guess *guess, struct slice name)
 {
     const size_t most = guess->wanted.len < 4 ? 1 : guess->wanted.len < 9 ? 2 : 3;
-    const size_t distance = distance_is_exchange(guess->wanted, name) ? 1 : distance_edit(guess->wanted, name);
+    const bool is_near =
+        distance_is_exchange(guess->wanted, name) ||
+        (guess->wanted.len == name.len && name.len > 0 && strncasecmp(guess->wanted.data, name.data, name.len) == 0);
+    const size_t distance = is_near ? 1 : distance_edit(guess->wanted, name);
 
-    if (distance > most || distance >= name.len) return;
+    if (distance > most || (distance >= name.len && !is_near)) return;
     if (guess->best.data != NULL && distance >= guess->distance) return;
     guess->best = name;
     guess->distance = distance;

@@ -48,7 +48,8 @@ bool candles_check(const struct candles *candles, size_t *ret_index);
 /* Whether the moment is on a Saturday or Sunday of UTC. */
 bool candles_is_weekend(int64_t time_ms);
 /* Whether the market rests at weekends: bars of at most a day, on ten days or more and on half of the workdays of their
- * span, and none opens on a Saturday or Sunday of UTC. What is not there on these days is not missing then; holidays are, as nobody can know them. */
+ * span, and none opens on a Saturday or Sunday of UTC. What is not there on these days is not missing then; holidays
+ * are, as nobody can know them. */
 bool candles_rests_at_weekends(const struct candles *candles);
 /* How many bars are missing between those of index - 1 and index, of which `rests` says whether weekends count. */
 int64_t candles_missing(const struct candles *candles, size_t index, bool rests);

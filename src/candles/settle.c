@@ -268,10 +268,21 @@ static void settle_span(struct candles_report *report, const struct candles *vie
     report->last_ms = view->time_ms[view->count - 1];
 }
 
+/* "; 3 rows are wrong, the first in line 7: the high is below the low", or nothing. */
+static const char *settle_first_fault(const struct candles_import *import, struct buf *scratch)
+{
+    const struct candles_note *first = import->report->rejections.items;
+
+    if (import->report->rejected == 0) return "";
+    buf_printf(scratch, "; %" PRIu64 " %s wrong, the first in line %" PRIu64 ": %s", import->report->rejected,
+               import->report->rejected == 1 ? "row is" : "rows are", first->line, first->reason);
+    return buf_cstr(scratch);
+}
+
 static int settle_check(const struct candles_import *import, const struct candles *there, int64_t step,
                         struct error *err)
 {
-    struct buf list = {0};
+    struct buf list = {0}, why = {0};
 
     if (import->format == NULL && import->skipped_why != NULL) {
         return error_set(err, ERROR_INVALID, "%s", import->skipped_why);
@@ -282,8 +293,14 @@ static int settle_check(const struct candles_import *import, const struct candle
     if (step == 0 && import->row_count == 0) {
         const struct candles_note *first = import->report->rejections.items;
 
+        if (import->report->rejections.count == 0 && import->report->others == 0) {
+            return error_set(err, ERROR_INVALID, "%s: there is a header, but no row of candles behind it",
+                             import->file);
+        }
         if (import->report->rejections.count == 0) {
-            return error_set(err, ERROR_INVALID, "%s: no row of candles of the symbol that is meant", import->file);
+            return error_set(err, ERROR_INVALID,
+                             "%s: none of its %" PRIu64 " rows is one of the symbol that is meant, %s", import->file,
+                             import->report->others, import->options.symbol);
         }
         return error_set(err, ERROR_INVALID, "%s: all %" PRIu64 " rows are wrong; the first is line %" PRIu64 ": %s",
                          first->source, import->report->rejected, first->line, first->reason);
@@ -291,9 +308,15 @@ static int settle_check(const struct candles_import *import, const struct candle
     if (step > 0 && (there == NULL || there->timeframe_ms == step)) return 0;
     if (step > 0) return error_set(err, ERROR_INVALID, "the series that is stored has another timeframe");
     candles_timeframe_list(&list);
-    error_set(err, ERROR_INVALID,
-              "%s: the distances between its %zu rows are not those of a timeframe: say which one it is, of %s",
-              import->file, import->row_count, buf_cstr(&list));
+    if (import->row_count == 1) {
+        error_set(err, ERROR_INVALID, "%s: one sound row tells no timeframe: give it, one of %s%s", import->file,
+                  buf_cstr(&list), settle_first_fault(import, &why));
+    } else {
+        error_set(err, ERROR_INVALID,
+                  "%s: the distances between its %zu rows are not those of a timeframe: give it, one of %s%s",
+                  import->file, import->row_count, buf_cstr(&list), settle_first_fault(import, &why));
+    }
+    buf_clear(&why);
     buf_clear(&list);
     return -1;
 }

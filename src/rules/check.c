@@ -535,6 +535,11 @@ static void check_output(struct rules_document *d, enum rules_output output)
             "%s depends on the position (entry_price, bars_held, equity), which is known in exits and levels only",
             check_text(&c, e->root));
     } else if (type == RULES_NUMBER && e->root->is_constant && !(e->root->number > 0)) {
+        if (isnan(e->root->number)) {
+            check_fault(&c, e->root, e->root, "%s must be above 0, but %s is not a number", rules_output_name(output),
+                        check_text(&c, e->root));
+            return;
+        }
         check_fault(&c, e->root, e->root, "%s must be above 0, but is %.10g", rules_output_name(output),
                     e->root->number);
     }

@@ -61,7 +61,8 @@ struct rules *rules_new(struct slice kind, struct slice parameters, const struct
             distance_offer(&guess, slice_of(kinds[i].name));
             buf_printf(&all, "%s%s", i == 0 ? "" : ", ", kinds[i].name);
         }
-        rules_fault_add(faults, &whole, 0, "there is no kind %s%s", rules_excerpt(faults->arena, kind),
+        rules_fault_add(faults, &whole, 0, "there is no kind %s%s",
+                        kind.len == 0 ? "without a name" : rules_excerpt(faults->arena, kind),
                         guess.best.data != NULL ? rules_guess_text(&guess, faults->arena)
                                                 : arena_printf(faults->arena, "; there are %s", buf_cstr(&all)));
         buf_clear(&all);

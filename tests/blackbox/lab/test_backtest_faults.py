@@ -52,6 +52,9 @@ ENTER = {"enter": "close > open"}
     ('{"kind":"rules","parameters":{"long":{"enter":"close > tf(\\"7h\\", close)"}}}', "1:56", "tf('7h', ...): the series has bars of 1440 minutes"),
     ('{"let":{"a":"tf(\'36h\', close)"},\n"long":{"enter":"close > a"}}', "1:14", "tf('36h', ...): the series has bars of 1440 minutes"),
     ('{"let":{"a":"tf(\'3d\', close)"},\n"long":{"enter":"close > tf(\'2d\', a)"}}', "1:14", "stands within a tf() of 2880 minutes"),
+    ('{"kind":""}', "1:9", "there is no kind without a name; there are buy_and_hold"),
+    ('{"long":{"enter":"SMA(close, 3) > 1"}}', "1:19", "unknown function SMA; did you mean sma?"),
+    ('{"long":{"enter":"close > 1"},"size":{"units":"0/0"}}', "1:48", "size must be above 0, but 0/0 is not a number"),
     ('{"kind":"martingale"}', "1:9", "there is no kind martingale; there are buy_and_hold, sma_crossover,"),
     ('{"kind":"rules","parameters":{"long":{"enter":"\\u0063lose > clos"}}}', "1:61", "did you mean close?"),
 ])

@@ -143,7 +143,7 @@ def test_weekends_of_a_market_that_rests(run, files):
     assert "no candle opens on a Saturday or Sunday: these days are not counted as missing" in text
     assert "missing: 1 candle in 1 gap, holidays included" in text
     assert json.loads(run("run", "--strategy", strategy, "--candles", path, "--json").stdout)["gaps"] == 1
-    assert "1 places where candles are missing, holidays included; weekends are not counted" in run(
+    assert "1 place where candles are missing, holidays included; weekends are not counted" in run(
         "run", "--strategy", strategy, "--candles", path).stdout
     fill = files.json("x.json", {"missing": "fill"})
     assert json.loads(run("run", "--strategy", strategy, "--candles", path, "--execution", fill, "--json").stdout)["bars"] == 262
@@ -232,6 +232,16 @@ def test_title(run, files):
     for strategy, title in ((kind, "sma_crossover"), ({"name": "A \"b\"", **kind}, 'A "b" (sma_crossover)')):
         done = run("run", "--strategy", files.json("s.json", strategy), "--candles", candles)
         assert done.stdout.split("\n")[0] == title
+
+
+def test_a_byte_order_mark_is_passed_over(run, files):
+    text = '{"long":{"enter":"close > sma(close, 10)","exit":"close < sma(close, 10)"}}'
+    candles = files.candles(files.made_up(200))
+    plain = run("run", "--strategy", files.text("a.json", text), "--candles", candles, "--json")
+    marked = run("run", "--strategy", files.text("b.json", "\ufeff" + text), "--candles", candles, "--json")
+    assert plain.returncode == 0 and marked.stdout == plain.stdout
+    wrong = run("run", "--strategy", files.text("c.json", "\ufeff" + text.replace("close <", "clos <")), "--candles", candles)
+    assert ":1:51: unknown name clos" in wrong.stderr, wrong.stderr
 
 
 def test_rules_by_themselves(run, files):

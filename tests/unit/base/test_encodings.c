@@ -169,6 +169,8 @@ static void test_distance_guess(void)
     static const struct {
         const char *wanted, *best;
     } cases[] = {
+        {"RUN", "run"},
+        {"Functions", "functions"},
         {"rnu", "run"},
         {"runn", "run"},
         {"rux", "run"},
