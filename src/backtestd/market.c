@@ -194,7 +194,12 @@ bool market_grid_remark(const struct frame_line *line, const struct candles_repo
                    candles_timeframe_name(report->timeframe_ms));
         return true;
     }
-    if (frame_has(line, "--timezone")) return false;
+    if (frame_has(line, "--timezone")) {
+        buf_add_str(out,
+                    "days that do not begin at midnight of UTC or of --timezone cannot be kept; take shorter candles: "
+                    "--timeframe then makes days of UTC");
+        return true;
+    }
     buf_add_str(out, "candles of an exchange's own day, from its midnight, need its zone, such as "
                      "--timezone America/New_York");
     return true;

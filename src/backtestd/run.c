@@ -188,9 +188,9 @@ static int run_derive(struct run *run, int64_t timeframe_ms, struct error *err)
     count = all->count - first;
     if (count > 0 && !candles_derived_is_closed(run->derived, all->count - 1)) count--;
     if (count < all->count) {
-        backtestd_note(run->line, "%s: %zu %s candle%s at the ends left out, not whole in the file",
-                       run_candles_name(run), all->count - count, frame_text(run->line, "--timeframe"),
-                       all->count - count == 1 ? " is" : "s are");
+        backtestd_note(run->line, "%s: %zu candle%s of %s at the ends of the file %s not whole in it, and left out",
+                       run_candles_name(run), all->count - count, all->count - count == 1 ? "" : "s",
+                       frame_text(run->line, "--timeframe"), all->count - count == 1 ? "is" : "are");
     }
     run->candles = candles_view(all, first, count);
     return 0;

@@ -115,8 +115,9 @@ static void table_head(const struct table_subject *subject, struct buf *out)
     const struct candles *c = subject->job->candles;
     const char *timeframe = candles_timeframe_name(c->timeframe_ms);
 
-    buf_printf(out, "%s\n%s, %s: %.0f candles from ", subject->title, subject->file,
-               timeframe == NULL ? "candles" : timeframe, subject->result->metrics.bars);
+    buf_printf(out, "%s\n%s, %s: %.0f candle%s from ", subject->title, subject->file,
+               timeframe == NULL ? "candles" : timeframe, subject->result->metrics.bars,
+               subject->result->metrics.bars == 1 ? "" : "s");
     engine_time_text(c->time_ms[subject->job->first], out);
     buf_add_str(out, " to ");
     engine_time_text(c->time_ms[subject->job->end - 1] + c->timeframe_ms, out);

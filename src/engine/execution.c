@@ -193,6 +193,15 @@ static bool setting_group(struct slice name, struct buf *members)
     return members->len > 0;
 }
 
+bool engine_setting_is_group(struct slice name)
+{
+    struct buf members = {0};
+    const bool is_group = setting_group(name, &members);
+
+    buf_clear(&members);
+    return is_group;
+}
+
 static int setting_unknown(struct slice name, struct error *err)
 {
     struct distance_guess guess = {.wanted = name};

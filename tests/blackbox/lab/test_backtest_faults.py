@@ -82,6 +82,9 @@ def test_very_many_faults(refuse):
     ('{"short":1}', "1:10", "true or false"),
     ("[]", "1:1", "the settings are an object"),
     ('{"fee":0.1}', "1:8", 'execution.fee must be an object, such as {"percent": 0.1}; its members are percent, fixed, minimum'),
+    ('{"lot":{}}', "1:8", "execution.lot must be a number from 0"),
+    ('{"colour":{}}', "1:11", "execution.colour is not a setting"),
+    ('{"fee.percent":1,\n"fee":{"percent":2}}', "2:18", "execution.fee.percent is there twice; leave one of them out"),
     ('{"colour":0.1}', "1:11", "execution.colour is not a setting; they are capital, fee.percent,"),
     ('{"capital":1,\n"slippage":{"percent":1,"ticks":1}}', "2:12", "both percent and ticks"),
     ('{"leverage":10,\n"maintenance_margin":0.5}', "2:22", "with a leverage of 10 it must be below 0.1"),
@@ -91,6 +94,11 @@ def test_very_many_faults(refuse):
 def test_execution(refuse, files, execution, place, said):
     told = refuse(65, "--execution", files.text("execution.json", execution))
     assert f"backtestd run: execution.json:{place}: " in told and said in told, told
+
+
+def test_every_fault_of_the_execution_is_told(refuse, files):
+    told = refuse(65, "--execution", files.text("x.json", '{"short":1,\n"fee":{"percnt":1,"fixed":-1},\n"capital":0}'))
+    assert [line.split(": ")[1] for line in told.strip().split("\n")] == ["x.json:1:10", "x.json:2:17", "x.json:2:27", "x.json:3:11"]
 
 
 def test_more_timeframes_than_there_may_be(refuse):
@@ -156,8 +164,8 @@ def test_spans(refuse):
 @pytest.mark.parametrize("words, said", [
     (["--timeframe", "7h"], "--timeframe must be one of 1m,"),
     (["--start", "soon"], "--start must be a time, such as"),
-    (["--capital", "0"], "--capital: "),
-    (["--capital", "nan"], "--capital: "),
+    (["--capital", "0"], "--capital must be a number above 0 and at most 1e+15, but is"),
+    (["--capital", "nan"], "--capital must be a number above 0"),
     (["--param", "fast"], '--param must be NAME=VALUE, but is "fast"'),
     (["--param", "=3"], "--param must be NAME=VALUE"),
     (["--format", "binanze"], "binance"),

@@ -119,6 +119,9 @@ def test_days_of_an_exchange(run, files):
     for words in (["candles", "check", path], ["run", "--strategy", files.json("golden.json", GOLDEN), "--candles", path]):
         done = run(*words)
         assert "--timezone America/New_York" in done.stdout + done.stderr
+    later = files.text("forex.csv", open(path).read().replace("T05:", "T22:"))
+    done = run("candles", "check", "--timezone", "America/New_York", later)
+    assert done.returncode == 65 and "days that do not begin at midnight of UTC or of --timezone cannot be kept" in done.stdout
     done = run("candles", "check", "--json", "--timezone", "America/New_York", path)
     assert done.returncode == 0 and json.loads(done.stdout)["first"] == "2024-03-04T00:00:00Z"
 
@@ -295,7 +298,7 @@ def test_higher_timeframe(run, files, read_csv):
     assert made["trades"] > 2 and made["result_hash"] == given["result_hash"]
     # Bars at the ends that are not whole are left out, and that is said.
     cut = run("run", "--strategy", strategy, "--candles", files.candles(fine[7:-3], "c.csv"), "--timeframe", "1h", "--json")
-    assert "2 1h candles are at the ends left out" in cut.stderr
+    assert "2 candles of 1h at the ends of the file are not whole in it, and left out" in cut.stderr
     assert json.loads(cut.stdout)["bars"] == given["bars"] - 2
     detail = files.json("x.json", {"intrabar": "detail"})
     walked = run("run", "--strategy", strategy, "--candles", files.folder / "m.csv", "--timeframe", "1h", "--execution", detail, "--json")
