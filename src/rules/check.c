@@ -245,6 +245,9 @@ static void check_argument(struct check *c, struct parse_node *node, size_t inde
     } else if (!arg->is_constant) {
         check_fault(c, node, arg, "%s must be a constant: a number, a $parameter, or arithmetic of these",
                     check_which(c, node, index));
+    } else if (isnan(arg->number)) {
+        check_fault(c, node, arg, "%s must be %s, but %s is not a number", check_which(c, node, index),
+                    want->type == RULES_WHOLE ? "a whole number" : "a finite number", check_text(c, arg));
     } else if (!isfinite(arg->number) || (want->type == RULES_WHOLE && floor(arg->number) != arg->number)) {
         check_fault(c, node, arg, "%s must be %s, but is %g", check_which(c, node, index),
                     want->type == RULES_WHOLE ? "a whole number" : "a finite number", arg->number);

@@ -97,8 +97,8 @@ static void test_check_arguments(void)
     whole("{\"params\":{\"n\":0},\"long\":{\"enter\":\"close > sma(close, $n)\"}}",
           "sma(close, $n): the second argument (length) must be between 1 and 10000, but is 0, in long.enter at column "
           "20");
-    enter("close > sma(close, 1 / 0)", "sma(close, 1 / 0): the second argument (length) must be a whole number, but is "
-                                       "nan, in long.enter at column 20");
+    enter("close > sma(close, 1 / 0)", "sma(close, 1 / 0): the second argument (length) must be a whole number, but "
+                                       "1 / 0 is not a number, in long.enter at column 20");
 }
 
 static void test_check_types(void)
