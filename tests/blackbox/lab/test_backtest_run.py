@@ -148,6 +148,12 @@ def test_weekends_of_a_market_that_rests(run, files):
     assert json.loads(run("run", "--strategy", strategy, "--candles", path, "--json").stdout)["gaps"] == 1
     assert "1 place where candles are missing, holidays included; weekends are not counted" in run(
         "run", "--strategy", strategy, "--candles", path).stdout
+    # The week that ends with the last Friday is whole.
+    whole = files.candles([row for row in rows if row[0] < "2024-12-28"], "w.csv")
+    cut = files.candles([row for row in rows if row[0] < "2024-12-27"], "c.csv")
+    weeks = [run("run", "--strategy", strategy, "--candles", file, "--timeframe", "1w", "--json") for file in (whole, cut)]
+    assert [json.loads(done.stdout)["bars"] for done in weeks] == [52, 51]
+    assert weeks[0].stderr == "" and "1 candle of 1w at the ends of the file is not whole in it, and left out" in weeks[1].stderr
     fill = files.json("x.json", {"missing": "fill"})
     assert json.loads(run("run", "--strategy", strategy, "--candles", path, "--execution", fill, "--json").stdout)["bars"] == 262
 
