@@ -10,6 +10,7 @@
 
 #include "backtestd/backtestd.h"
 #include "base/clock.h"
+#include "base/distance.h"
 #include "base/file.h"
 #include "base/mem.h"
 #include "candles/chunk.h"
@@ -100,6 +101,7 @@ static int market_file(struct candles_import *import, const char *path, struct e
 static struct candles_zone *market_zone(const char *name, struct error *err)
 {
     struct candles_zone *zone = candles_zone_offset(slice_of(name));
+    struct distance_guess guess = {.wanted = slice_of(name)};
     struct buf bytes = {0};
     char *path = NULL;
 
@@ -108,10 +110,14 @@ static struct candles_zone *market_zone(const char *name, struct error *err)
     if (path != NULL && file_read(path, MARKET_ZONE_BYTES_MAX, &bytes)) {
         zone = candles_zone_parse(slice_of(name), buf_slice(&bytes), err);
     } else {
+        for (size_t i = 0; candles_zone_known_name(i) != NULL; i++) {
+            distance_offer(&guess, slice_of(candles_zone_known_name(i)));
+        }
         error_set(err, ERROR_USAGE,
                   "--timezone \"%s\": there is no such zone in " MARKET_ZONES
-                  "; take UTC, an offset such as +02:00, or a name such as America/New_York",
-                  name);
+                  "%s%.*s%s; take UTC, an offset such as +02:00, or a name such as America/New_York",
+                  name, guess.best.data == NULL ? "" : "; did you mean ", SLICE_FMT(guess.best),
+                  guess.best.data == NULL ? "" : "?");
     }
     buf_clear(&bytes);
     free(path);

@@ -154,6 +154,10 @@ def test_files_that_are_none(refuse, files):
     assert refuse(65, candles=files.text("none.csv", ""))
 
 
+def test_adjusted_prices_that_are_not_there(refuse):
+    assert "candles.csv: adjusted prices are asked for, but there is no column of adjusted closes" in refuse(65, "--adjusted")
+
+
 def test_spans(refuse):
     told = refuse(65, "--start", "2030-01-01")
     assert "no candles between --start and --end; the first opens at 2024-01-01T00:00:00Z, the last at 2024-02-29T00:00:00Z" in told
@@ -168,7 +172,8 @@ def test_spans(refuse):
     (["--capital", "nan"], "--capital must be a number above 0"),
     (["--param", "fast"], '--param must be NAME=VALUE, but is "fast"'),
     (["--param", "=3"], "--param must be NAME=VALUE"),
-    (["--format", "binanze"], "binance"),
+    (["--format", "binanze"], "format binanze: not one that is known; did you mean binance?; they are binance-futures, binance,"),
+    (["--timezone", "America/NewYork"], "there is no such zone in /usr/share/zoneinfo/; did you mean America/New_York?"),
     (["--timezone", "Mars/Olympus"], "there is no such zone"),
     (["--timezone", "../../etc/passwd"], "there is no such zone"),
     (["--stamp", "middle"], "--stamp must be open or close"),
