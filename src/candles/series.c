@@ -185,17 +185,18 @@ static int64_t series_weekend_ms(int64_t time_ms)
 bool candles_rests_at_weekends(const struct candles *candles)
 {
     const size_t count = candles->count;
-    int64_t days = 0, last_day = 0;
+    int64_t days = 0, day_end_ms = INT64_MIN;
 
     if (candles->timeframe_ms > CANDLES_DAY_MS || CANDLES_DAY_MS % candles->timeframe_ms != 0 || count == 0) {
         return false;
     }
     for (size_t i = 0; i < count; i++) {
-        const int64_t day = candles_slot(candles->time_ms[i], CANDLES_DAY_MS);
+        const int64_t time_ms = candles->time_ms[i];
 
-        if (candles_is_weekend(candles->time_ms[i])) return false;
-        days += i == 0 || day != last_day;
-        last_day = day;
+        if (time_ms < day_end_ms) continue;
+        if (candles_is_weekend(time_ms)) return false;
+        day_end_ms = candles_slot_time(candles_slot(time_ms, CANDLES_DAY_MS) + 1, CANDLES_DAY_MS);
+        days++;
     }
     const int64_t first_ms = candles->time_ms[0], end_ms = candles->time_ms[count - 1];
     const int64_t workdays =
@@ -209,7 +210,8 @@ int64_t candles_missing(const struct candles *candles, size_t index, bool rests)
     const int64_t step = candles->timeframe_ms, first = candles->time_ms[index - 1] + step;
     int64_t missing_ms = candles->time_ms[index] - first;
 
-    if (missing_ms > 0 && rests) missing_ms -= series_weekend_ms(candles->time_ms[index]) - series_weekend_ms(first);
+    if (missing_ms == 0) return 0;
+    if (rests) missing_ms -= series_weekend_ms(candles->time_ms[index]) - series_weekend_ms(first);
     return missing_ms / step;
 }
 

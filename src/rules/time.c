@@ -75,12 +75,16 @@ static void time_each(struct rules_call *call, double (*part)(struct time_moment
 
 static double time_hour_of(struct time_moment moment)
 {
-    return (double)(moment.ms / TIME_HOUR_MS);
+    const int64_t hour = moment.ms / TIME_HOUR_MS;
+
+    return (double)hour;
 }
 
 static double time_minute_of(struct time_moment moment)
 {
-    return (double)(moment.ms % TIME_HOUR_MS / TIME_MINUTE_MS);
+    const int64_t minute = moment.ms % TIME_HOUR_MS / TIME_MINUTE_MS;
+
+    return (double)minute;
 }
 
 static double time_weekday_of(struct time_moment moment)
