@@ -3,47 +3,44 @@
 #define BACKTESTD_BACKTESTD_H
 
 #include "base/error.h"
-#include "frame/frame.h"
+#include "command/command.h"
 
 /* How files of candles are read: of every command that reads some. */
 /* clang-format off */
 #define BACKTESTD_READING_OPTIONS                                                                                      \
     {.name = "--timeframe",                                                                                            \
      .value = "T",                                                                                                     \
-     .type = FRAME_TEXT,                                                                                               \
+     .type = COMMAND_TEXT,                                                                                               \
      .help = "the length of a candle: 1m, 5m, 15m, 1h, 4h, 1d and so on; found from the file if it is not given"},     \
-        {.name = "--format", .value = "F", .type = FRAME_TEXT, .help = "the file's format; found if it is not given"}, \
+        {.name = "--format", .value = "F", .type = COMMAND_TEXT, .help = "the file's format; found if it is not given"}, \
         {.name = "--symbol",                                                                                           \
          .value = "S",                                                                                                 \
-         .type = FRAME_TEXT,                                                                                           \
+         .type = COMMAND_TEXT,                                                                                           \
          .help = "the symbol that is meant, of files that have a column with several"},                                \
         {.name = "--timezone",                                                                                         \
          .value = "Z",                                                                                                 \
-         .type = FRAME_TEXT,                                                                                           \
+         .type = COMMAND_TEXT,                                                                                           \
          .help = "the zone of times without an offset: UTC, +02:00, America/New_York; the format's own, else UTC, if " \
                  "it is not given"},                                                                                   \
         {.name = "--adjusted",                                                                                         \
-         .type = FRAME_FLAG,                                                                                           \
+         .type = COMMAND_FLAG,                                                                                           \
          .help = "take adjusted prices, of files that have a column of adjusted closes"},                              \
     {                                                                                                                  \
-        .name = "--stamp", .value = "open|close", .type = FRAME_WORD, .words = backtestd_stamps,                       \
+        .name = "--stamp", .value = "open|close", .type = COMMAND_WORD, .words = backtestd_stamps,                       \
         .help = "whether a time is that of a candle's opening (if it is not given) or closing"                         \
     }
 /* clang-format on */
 
 extern const char *const backtestd_stamps[];
 
-extern const struct frame_option run_options[], candles_check_options[], json_options[];
-int run_main(const struct frame_line *line, void *context);
-int candles_check_main(const struct frame_line *line, void *context);
-int functions_main(const struct frame_line *line, void *context);
-int kinds_main(const struct frame_line *line, void *context);
-int execution_main(const struct frame_line *line, void *context);
+extern const struct command_option backtestd_json_options[]; /* of a command that takes --json alone */
+extern const struct command_entry backtestd_run, backtestd_candles, backtestd_functions, backtestd_kinds,
+    backtestd_execution;
 
 /* Prints the error behind the command's name, line by line, and returns its exit status. */
-int backtestd_fail(const struct frame_line *line, const struct error *err);
+int backtestd_fail(const struct command_line *line, const struct error *err);
 /* A remark that does not stop the work, on standard error. */
-void backtestd_note(const struct frame_line *line, const char *fmt, ...) ATTR_PRINTF(2, 3);
+void backtestd_note(const struct command_line *line, const char *fmt, ...) ATTR_PRINTF(2, 3);
 /* The name that is nearest to `wanted` among those that `at(i)` gives (NULL behind the last); NULL if none is near. */
 const char *backtestd_nearest(struct slice wanted, const char *(*at)(size_t index));
 

@@ -10,9 +10,9 @@
 
 enum { REPORT_GAPS_TOLD = 10 };
 
-const struct frame_option candles_check_options[] = {
+static const struct command_option candles_check_options[] = {
     BACKTESTD_READING_OPTIONS,
-    {.name = "--json", .type = FRAME_FLAG, .help = "print the report as JSON, for programs"},
+    {.name = "--json", .type = COMMAND_FLAG, .help = "print the report as JSON, for programs"},
     {0},
 };
 
@@ -147,7 +147,7 @@ static void report_gaps_text(const struct candles_report *report, struct buf *ou
     buf_clear(&scratch);
 }
 
-static void report_text(const struct frame_line *line, const struct market *market, const char *data, struct buf *out)
+static void report_text(const struct command_line *line, const struct market *market, const char *data, struct buf *out)
 {
     const struct candles_report *report = &market->report;
     const struct candles *c = candles_series_view(market->series);
@@ -188,14 +188,14 @@ static void report_text(const struct frame_line *line, const struct market *mark
     buf_clear(&scratch);
 }
 
-int candles_check_main(const struct frame_line *line, void *context)
+static int candles_check_main(const struct command_line *line, const struct command_context *context)
 {
     struct market market = {0};
     char data[DIGEST_SHA256_HEX_BYTES];
     struct buf out = {0};
     struct error err;
     int64_t timeframe_ms;
-    int status = FRAME_OK;
+    int status = COMMAND_OK;
 
     (void)context;
     if (market_timeframe(line, &timeframe_ms, &err) != 0 ||
@@ -203,15 +203,36 @@ int candles_check_main(const struct frame_line *line, void *context)
         market_fingerprint(candles_series_view(market.series), data, &err) != 0) {
         status = backtestd_fail(line, &err);
     } else {
-        if (frame_has(line, "--json")) {
+        if (command_has(line, "--json")) {
             report_json(&market, data, &out);
         } else {
             report_text(line, &market, data, &out);
         }
         fwrite(out.data, 1, out.len, stdout);
-        if (market.report.rejected > 0 || market.report.conflicts > 0) status = FRAME_WRONG;
+        if (market.report.rejected > 0 || market.report.conflicts > 0) status = COMMAND_WRONG;
     }
     buf_clear(&out);
     market_clear(&market);
     return status;
 }
+
+static const struct command_entry candles_verb_check = {
+    .name = "check",
+    .summary = "read files of candles as one series, check every row, and say what is in them",
+    .about = "FILE is text or a gzip or zip file; - is standard input. Several files make one series.\n"
+             "Unsorted rows are sorted. Nothing is invented: a gap stays a gap, and is listed.\n"
+             "Exit status: 0 if every row is sound, 65 if some are not, with the file and line of each.\n",
+    .options = candles_check_options,
+    .operand = "FILE",
+    .operands_min = 1,
+    .operands_max = SIZE_MAX,
+    .run = candles_check_main,
+};
+
+static const struct command_entry *const candles_verbs[] = {&candles_verb_check, NULL};
+
+const struct command_entry backtestd_candles = {
+    .name = "candles",
+    .summary = "look at files of candles",
+    .verbs = candles_verbs,
+};

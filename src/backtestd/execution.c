@@ -40,14 +40,14 @@ static void setting_default(const struct engine_setting *setting, struct buf *ou
 }
 
 /* By its name, or that of the object that it is in: all of "fee". */
-static bool setting_is_wanted(const struct frame_line *line, const char *name)
+static bool setting_is_wanted(const struct command_line *line, const char *name)
 {
     struct slice rest = slice_of(name);
 
     return reference_is_wanted(line, name) || slice_is(slice_cut(&rest, '.'), line->operands[0]);
 }
 
-static void settings_text(const struct frame_line *line, struct buf *out)
+static void settings_text(const struct command_line *line, struct buf *out)
 {
     size_t count;
     const struct engine_setting *settings = engine_settings(&count);
@@ -68,7 +68,7 @@ static void settings_text(const struct frame_line *line, struct buf *out)
     }
 }
 
-static void settings_json(const struct frame_line *line, struct buf *out)
+static void settings_json(const struct command_line *line, struct buf *out)
 {
     struct engine_execution execution;
     const struct engine_setting *setting;
@@ -98,11 +98,21 @@ static void settings_json(const struct frame_line *line, struct buf *out)
     buf_clear(&text);
 }
 
-int execution_main(const struct frame_line *line, void *context)
+static int execution_main(const struct command_line *line, const struct command_context *context)
 {
     struct buf out = {0};
 
     (void)context;
-    (frame_has(line, "--json") ? settings_json : settings_text)(line, &out);
+    (command_has(line, "--json") ? settings_json : settings_text)(line, &out);
     return reference_print(line, "setting of the execution", setting_name, &out);
 }
+
+const struct command_entry backtestd_execution = {
+    .name = "execution",
+    .summary = "list the settings of the execution with their defaults, or say all of one",
+    .about = "With --json it prints the defaults as a file that backtestd run --execution takes.\n",
+    .options = backtestd_json_options,
+    .operand = "NAME",
+    .operands_max = 1,
+    .run = execution_main,
+};

@@ -87,7 +87,7 @@ static void function_json(struct json_writer *w, const struct rules_function *f)
     buf_clear(&signature);
 }
 
-static void functions_json(const struct frame_line *line, struct buf *out)
+static void functions_json(const struct command_line *line, struct buf *out)
 {
     struct json_writer w = {.out = out};
     const struct rules_function *f;
@@ -100,7 +100,7 @@ static void functions_json(const struct frame_line *line, struct buf *out)
     if (out->len > 0) buf_add_char(out, '\n');
 }
 
-static void functions_text(const struct frame_line *line, struct buf *out)
+static void functions_text(const struct command_line *line, struct buf *out)
 {
     const struct rules_function *f;
     const char *family = "";
@@ -121,11 +121,20 @@ static void functions_text(const struct frame_line *line, struct buf *out)
     buf_clear(&signature);
 }
 
-int functions_main(const struct frame_line *line, void *context)
+static int functions_main(const struct command_line *line, const struct command_context *context)
 {
     struct buf out = {0};
 
     (void)context;
-    (frame_has(line, "--json") ? functions_json : functions_text)(line, &out);
+    (command_has(line, "--json") ? functions_json : functions_text)(line, &out);
     return reference_print(line, "function", function_name, &out);
 }
+
+const struct command_entry backtestd_functions = {
+    .name = "functions",
+    .summary = "list the functions of the rules, or say all of one",
+    .options = backtestd_json_options,
+    .operand = "NAME",
+    .operands_max = 1,
+    .run = functions_main,
+};

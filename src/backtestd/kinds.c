@@ -40,7 +40,7 @@ static void kind_in_full(const struct rules_kind *kind, struct buf *out)
     }
 }
 
-static void kinds_text(const struct frame_line *line, struct buf *out)
+static void kinds_text(const struct command_line *line, struct buf *out)
 {
     size_t count;
     const struct rules_kind *kinds = rules_kinds(&count);
@@ -55,7 +55,7 @@ static void kinds_text(const struct frame_line *line, struct buf *out)
     }
 }
 
-static void kinds_json(const struct frame_line *line, struct buf *out)
+static void kinds_json(const struct command_line *line, struct buf *out)
 {
     struct json_writer w = {.out = out};
     struct buf schema = {0};
@@ -78,11 +78,20 @@ static void kinds_json(const struct frame_line *line, struct buf *out)
     buf_clear(&schema);
 }
 
-int kinds_main(const struct frame_line *line, void *context)
+static int kinds_main(const struct command_line *line, const struct command_context *context)
 {
     struct buf out = {0};
 
     (void)context;
-    (frame_has(line, "--json") ? kinds_json : kinds_text)(line, &out);
+    (command_has(line, "--json") ? kinds_json : kinds_text)(line, &out);
     return reference_print(line, "kind", kind_name, &out);
 }
+
+const struct command_entry backtestd_kinds = {
+    .name = "kinds",
+    .summary = "list the kinds of strategies with their parameters, or say all of one",
+    .options = backtestd_json_options,
+    .operand = "NAME",
+    .operands_max = 1,
+    .run = kinds_main,
+};

@@ -136,21 +136,21 @@ static int market_import(const struct candles_import_options *options, const cha
     return status;
 }
 
-int market_read(const struct frame_line *line, const char *const *paths, size_t count, int64_t timeframe_ms,
+int market_read(const struct command_line *line, const char *const *paths, size_t count, int64_t timeframe_ms,
                 struct market *market, struct error *err)
 {
-    const char *zone = frame_text(line, "--timezone");
-    const struct frame_value *stamp = frame_get(line, "--stamp");
+    const char *zone = command_text(line, "--timezone");
+    const struct command_value *stamp = command_get(line, "--stamp");
     struct candles_zone *found = NULL;
     int status;
 
     memset(market, 0, sizeof(*market));
     if (zone != NULL && (found = market_zone(zone, err)) == NULL) return -1;
-    const struct candles_import_options options = {.format = frame_text(line, "--format"),
-                                                   .symbol = frame_text(line, "--symbol"),
+    const struct candles_import_options options = {.format = command_text(line, "--format"),
+                                                   .symbol = command_text(line, "--symbol"),
                                                    .timeframe_ms = timeframe_ms,
                                                    .zone = found,
-                                                   .adjusted = frame_has(line, "--adjusted"),
+                                                   .adjusted = command_has(line, "--adjusted"),
                                                    .stamp_is_close = stamp != NULL && stamp->word == 1};
 
     status = market_import(&options, paths, count, market, err);
@@ -164,9 +164,9 @@ void market_clear(struct market *market)
     market->series = NULL;
 }
 
-int market_timeframe(const struct frame_line *line, int64_t *ret_ms, struct error *err)
+int market_timeframe(const struct command_line *line, int64_t *ret_ms, struct error *err)
 {
-    const char *text = frame_text(line, "--timeframe");
+    const char *text = command_text(line, "--timeframe");
     struct buf all = {0};
 
     *ret_ms = 0;
@@ -188,7 +188,7 @@ bool market_zone_remark(const struct candles_report *report, struct buf *out)
     return true;
 }
 
-bool market_grid_remark(const struct frame_line *line, const struct candles_report *report, struct buf *out)
+bool market_grid_remark(const struct command_line *line, const struct candles_report *report, struct buf *out)
 {
     enum { DAY_MS = 86400000 };
 
@@ -200,7 +200,7 @@ bool market_grid_remark(const struct frame_line *line, const struct candles_repo
                    candles_timeframe_name(report->timeframe_ms));
         return true;
     }
-    if (frame_has(line, "--timezone")) {
+    if (command_has(line, "--timezone")) {
         buf_add_str(out,
                     "days that do not begin at midnight of UTC or of --timezone cannot be kept; take shorter candles: "
                     "--timeframe then makes days of UTC");

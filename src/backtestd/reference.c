@@ -2,17 +2,17 @@
 
 #include <stdio.h>
 
-int reference_print(const struct frame_line *line, const char *noun, const char *(*at)(size_t index), struct buf *out)
+int reference_print(const struct command_line *line, const char *noun, const char *(*at)(size_t index), struct buf *out)
 {
     struct error err;
-    int status = FRAME_OK;
+    int status = COMMAND_OK;
 
     if (out->len == 0) {
         const char *wanted = line->operands[0], *meant = backtestd_nearest(slice_of(wanted), at);
 
         struct buf path = {0};
 
-        frame_path(line, &path);
+        command_path(line, &path);
         if (meant != NULL) {
             error_set(&err, ERROR_USAGE, "there is no %s \"%s\"; did you mean %s?", noun, wanted, meant);
         } else {
@@ -26,7 +26,7 @@ int reference_print(const struct frame_line *line, const char *noun, const char 
     return status;
 }
 
-bool reference_is_wanted(const struct frame_line *line, const char *name)
+bool reference_is_wanted(const struct command_line *line, const char *name)
 {
     return line->operand_count == 0 || strcmp(line->operands[0], name) == 0;
 }

@@ -7,9 +7,10 @@
 enum { REFERENCE_NAME_COLUMNS = 20 };
 
 /* Whether the command line names this entry, or none. */
-bool reference_is_wanted(const struct frame_line *line, const char *name);
+bool reference_is_wanted(const struct command_line *line, const char *name);
 /* Prints `out` and clears it. If nothing is in it, there is no entry of the name that was asked for, which is said with
  * the one that was perhaps meant: `at` gives the names, NULL behind the last. Returns the exit status. */
-int reference_print(const struct frame_line *line, const char *noun, const char *(*at)(size_t index), struct buf *out);
+int reference_print(const struct command_line *line, const char *noun, const char *(*at)(size_t index),
+                    struct buf *out);
 
 #endif

@@ -16,47 +16,47 @@
 
 enum { RUN_ROWS_TOLD = 20 };
 
-const struct frame_option run_options[] = {
-    {.name = "--strategy", .value = "FILE", .type = FRAME_TEXT, .required = true, .help = "the strategy, JSON"},
+static const struct command_option run_options[] = {
+    {.name = "--strategy", .value = "FILE", .type = COMMAND_TEXT, .required = true, .help = "the strategy, JSON"},
     {.name = "--candles",
      .value = "FILE",
-     .type = FRAME_TEXT,
+     .type = COMMAND_TEXT,
      .required = true,
      .repeatable = true,
      .help = "the candles: CSV of many formats, also gzip or zip; several files make one series"},
     BACKTESTD_READING_OPTIONS,
     {.name = "--skip-rejected",
-     .type = FRAME_FLAG,
+     .type = COMMAND_FLAG,
      .help = "leave rows out that are wrong; without it nothing is computed if there is one"},
     {.name = "--execution",
      .value = "FILE",
-     .type = FRAME_TEXT,
+     .type = COMMAND_TEXT,
      .help = "fees, slippage, leverage and so on, JSON; backtestd execution lists them"},
     {.name = "--start",
      .value = "TIME",
-     .type = FRAME_TIME,
+     .type = COMMAND_TIME,
      .help = "the first candle that is judged opens then or later (UTC)"},
     {.name = "--end",
      .value = "TIME",
-     .type = FRAME_TIME,
+     .type = COMMAND_TIME,
      .help = "candles that open then or later are not judged (UTC)"},
     {.name = "--capital",
      .value = "N",
-     .type = FRAME_TEXT,
+     .type = COMMAND_TEXT,
      .help = "the capital at the start, 10000 if it is not given"},
     {.name = "--param",
      .value = "NAME=VALUE",
-     .type = FRAME_TEXT,
+     .type = COMMAND_TEXT,
      .repeatable = true,
      .help = "set a parameter of the strategy"},
-    {.name = "--trades", .value = "FILE", .type = FRAME_TEXT, .help = "write the trades there, CSV"},
-    {.name = "--equity", .value = "FILE", .type = FRAME_TEXT, .help = "write the equity at every close there, CSV"},
-    {.name = "--json", .type = FRAME_FLAG, .help = "print the metrics as one JSON object instead of the table"},
+    {.name = "--trades", .value = "FILE", .type = COMMAND_TEXT, .help = "write the trades there, CSV"},
+    {.name = "--equity", .value = "FILE", .type = COMMAND_TEXT, .help = "write the equity at every close there, CSV"},
+    {.name = "--json", .type = COMMAND_FLAG, .help = "print the metrics as one JSON object instead of the table"},
     {0},
 };
 
 struct run {
-    const struct frame_line *line;
+    const struct command_line *line;
     struct arena *arena;
     struct strategy strategy;
     struct engine_execution execution;
@@ -74,22 +74,22 @@ struct run {
 /* The file of candles, or the first of several. */
 static const char *run_candles_name(const struct run *run)
 {
-    const struct frame_value *first = frame_get(run->line, "--candles");
+    const struct command_value *first = command_get(run->line, "--candles");
     const char *path = strcmp(first->text, "-") == 0 ? "standard input" : first->text;
 
-    if (frame_next(run->line, "--candles", first) == NULL) return path;
+    if (command_next(run->line, "--candles", first) == NULL) return path;
     return arena_printf(run->arena, "%s and others", path);
 }
 
 /* Two that are read, or two that are written, cannot both be the standard one. */
-static int run_check_streams(const struct frame_line *line, struct error *err)
+static int run_check_streams(const struct command_line *line, struct error *err)
 {
     static const char *const read[] = {"--strategy", "--candles", "--execution", NULL};
     static const char *const written[] = {"--trades", "--equity", NULL};
-    const char *first = frame_has(line, "--json") ? "--json" : NULL;
+    const char *first = command_has(line, "--json") ? "--json" : NULL;
 
     for (size_t i = 0; written[i] != NULL; i++) {
-        if (!frame_has(line, written[i]) || strcmp(frame_text(line, written[i]), "-") != 0) continue;
+        if (!command_has(line, written[i]) || strcmp(command_text(line, written[i]), "-") != 0) continue;
         if (first != NULL) {
             return error_set(err, ERROR_USAGE, "%s and %s cannot both go to standard output", first, written[i]);
         }
@@ -97,7 +97,7 @@ static int run_check_streams(const struct frame_line *line, struct error *err)
     }
     first = NULL;
     for (size_t i = 0; read[i] != NULL; i++) {
-        if (!frame_has(line, read[i]) || strcmp(frame_text(line, read[i]), "-") != 0) continue;
+        if (!command_has(line, read[i]) || strcmp(command_text(line, read[i]), "-") != 0) continue;
         if (first != NULL) {
             return error_set(err, ERROR_USAGE, "%s and %s cannot both come from standard input", first, read[i]);
         }
@@ -107,19 +107,19 @@ static int run_check_streams(const struct frame_line *line, struct error *err)
 }
 
 /* What is written must not overwrite what is read, nor each other. */
-static int run_check_files(const struct frame_line *line, struct error *err)
+static int run_check_files(const struct command_line *line, struct error *err)
 {
     static const char *const others[] = {"--strategy", "--candles", "--execution", "--trades", NULL};
     static const char *const written[] = {"--trades", "--equity", NULL};
 
     for (size_t i = 0; written[i] != NULL; i++) {
-        const char *path = frame_text(line, written[i]);
+        const char *path = command_text(line, written[i]);
 
         for (size_t j = 0; path != NULL && others[j] != NULL; j++) {
-            const struct frame_value *other = NULL;
+            const struct command_value *other = NULL;
 
             if (others[j] == written[i]) continue;
-            while ((other = frame_next(line, others[j], other)) != NULL) {
+            while ((other = command_next(line, others[j], other)) != NULL) {
                 if (output_is_same(path, other->text)) {
                     return error_set(err, ERROR_USAGE, "%s would overwrite the file of %s, %s; give it another name",
                                      written[i], others[j], other->text);
@@ -141,7 +141,7 @@ static void run_tell_notes(const struct candles_notes *notes, struct buf *out)
 static int run_check_rows(const struct run *run, struct error *err)
 {
     const struct candles_report *report = &run->market.report;
-    const bool may_skip = frame_has(run->line, "--skip-rejected");
+    const bool may_skip = command_has(run->line, "--skip-rejected");
     struct buf said = {0};
 
     if (market_zone_remark(report, &said)) {
@@ -190,7 +190,7 @@ static int run_derive(struct run *run, int64_t timeframe_ms, struct error *err)
     if (count < all->count) {
         backtestd_note(run->line, "%s: %zu candle%s of %s at the ends of the file %s not whole in it, and left out",
                        run_candles_name(run), all->count - count, all->count - count == 1 ? "" : "s",
-                       frame_text(run->line, "--timeframe"), all->count - count == 1 ? "is" : "are");
+                       command_text(run->line, "--timeframe"), all->count - count == 1 ? "is" : "are");
     }
     run->candles = candles_view(all, first, count);
     return 0;
@@ -202,7 +202,7 @@ static int run_import(struct run *run, int64_t asked_ms, struct error *err)
     bool may_read_again = true;
     size_t count = 0;
 
-    for (const struct frame_value *value = NULL; (value = frame_next(run->line, "--candles", value)) != NULL;) {
+    for (const struct command_value *value = NULL; (value = command_next(run->line, "--candles", value)) != NULL;) {
         paths[count++] = value->text;
         may_read_again = may_read_again && strcmp(value->text, "-") != 0;
     }
@@ -224,12 +224,12 @@ static int run_read(struct run *run, struct error *err)
     if (asked_ms > run->file.timeframe_ms) return run_derive(run, asked_ms, err);
     return error_set(err, ERROR_INVALID, "%s: its candles are of %s; shorter ones of %s cannot be made of them",
                      run_candles_name(run), candles_timeframe_name(run->file.timeframe_ms),
-                     frame_text(run->line, "--timeframe"));
+                     command_text(run->line, "--timeframe"));
 }
 
 static int run_span(const struct run *run, struct engine_job *job, struct error *err)
 {
-    const struct frame_value *start = frame_get(run->line, "--start"), *end = frame_get(run->line, "--end");
+    const struct command_value *start = command_get(run->line, "--start"), *end = command_get(run->line, "--end");
     const struct candles *c = &run->series.candles;
     struct buf from = {0}, to = {0};
 
@@ -255,7 +255,7 @@ static void run_note_lookback(const struct run *run, const struct engine_job *jo
 {
     const size_t needed = rules_lookback(run->strategy.rules, run->candles.timeframe_ms);
 
-    if (!frame_has(run->line, "--start") || job->first >= needed) return;
+    if (!command_has(run->line, "--start") || job->first >= needed) return;
     backtestd_note(run->line, "the strategy looks %zu candles back, but there are only %zu before --start", needed,
                    job->first);
 }
@@ -307,12 +307,12 @@ static void run_table(const struct run *run, const struct engine_job *job, struc
 
 static bool run_is_output(const struct run *run, const char *option)
 {
-    return frame_has(run->line, option) && strcmp(frame_text(run->line, option), "-") == 0;
+    return command_has(run->line, option) && strcmp(command_text(run->line, option), "-") == 0;
 }
 
 static int run_write(const struct run *run, const struct engine_job *job, struct error *err)
 {
-    const char *trades = frame_text(run->line, "--trades"), *equity = frame_text(run->line, "--equity");
+    const char *trades = command_text(run->line, "--trades"), *equity = command_text(run->line, "--equity");
     struct buf out = {0};
     int status = 0;
 
@@ -326,7 +326,7 @@ static int run_write(const struct run *run, const struct engine_job *job, struct
         status = output_write(equity, buf_slice(&out), err);
     }
     buf_reset(&out);
-    if (frame_has(run->line, "--json")) {
+    if (command_has(run->line, "--json")) {
         run_json(run, &out);
     } else if (!run_is_output(run, "--trades") && !run_is_output(run, "--equity")) {
         run_table(run, job, &out);
@@ -358,11 +358,11 @@ static int run_compute(struct run *run, struct error *err)
     return run_write(run, &job, err);
 }
 
-int run_main(const struct frame_line *line, void *context)
+static int run_main(const struct command_line *line, const struct command_context *context)
 {
     struct run run = {.line = line, .arena = arena_new()};
     struct error err;
-    int status = FRAME_OK;
+    int status = COMMAND_OK;
 
     (void)context;
     if (run_check_streams(line, &err) != 0 || run_check_files(line, &err) != 0 ||
@@ -380,3 +380,14 @@ int run_main(const struct frame_line *line, void *context)
     arena_free(run.arena);
     return status;
 }
+
+const struct command_entry backtestd_run = {
+    .name = "run",
+    .summary = "compute one backtest, strategy and candles from files, without a database",
+    .about = "The strategy's FILE is JSON as the API takes it: {\"name\": ..., \"kind\": ..., \"parameters\": {...}}.\n"
+             "- is standard input where a file is read, and standard output where one is written.\n"
+             "Candles before --start are used for the look-back of the strategy.\n"
+             "Exit status: 0 done, 64 the command line is wrong, 65 a file is wrong (with file, line, column).\n",
+    .options = run_options,
+    .run = run_main,
+};

@@ -116,10 +116,10 @@ int settings_blame(const struct document *document, struct arena *arena, struct 
     return -1;
 }
 
-int settings_load(const struct frame_line *line, struct arena *arena, struct engine_execution *execution,
+int settings_load(const struct command_line *line, struct arena *arena, struct engine_execution *execution,
                   struct document *ret_document, struct error *err)
 {
-    const char *path = frame_text(line, "--execution"), *capital = frame_text(line, "--capital");
+    const char *path = command_text(line, "--execution"), *capital = command_text(line, "--capital");
 
     struct settings s = {.document = ret_document, .arena = arena, .execution = execution};
 

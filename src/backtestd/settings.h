@@ -5,12 +5,12 @@
 #include "backtestd/place.h"
 #include "base/arena.h"
 #include "base/attr.h"
+#include "command/command.h"
 #include "engine/execution.h"
-#include "frame/frame.h"
 
 /* The defaults, then the file of --execution, then --capital. The error has the place. *ret_document is the file; its
  * path is NULL if there is none. */
-int settings_load(const struct frame_line *line, struct arena *arena, struct engine_execution *execution,
+int settings_load(const struct command_line *line, struct arena *arena, struct engine_execution *execution,
                   struct document *ret_document, struct error *err) ATTR_CHECKED;
 /* Puts the place of the setting that the engine's message names ("execution.fee.percent …") before it, if the message
  * begins with one and there is a file. Returns -1. */

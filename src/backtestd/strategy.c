@@ -112,12 +112,12 @@ static void strategy_read_members(struct loading *l, struct strategy *strategy)
 }
 
 /* Each --param NAME=VALUE. */
-static int strategy_overrides(const struct frame_line *line, struct loading *l, struct error *err)
+static int strategy_overrides(const struct command_line *line, struct loading *l, struct error *err)
 {
-    const struct frame_value *value = NULL;
+    const struct command_value *value = NULL;
 
     l->overrides = arena_alloc(l->arena, (line->value_count + 1) * sizeof(*l->overrides));
-    while ((value = frame_next(line, "--param", value)) != NULL) {
+    while ((value = command_next(line, "--param", value)) != NULL) {
         struct slice rest = slice_of(value->text);
         const struct slice name = slice_cut(&rest, '=');
 
@@ -223,7 +223,7 @@ static int strategy_finish(struct loading *l, enum error_code code, struct error
     return -1;
 }
 
-int strategy_load(const struct frame_line *line, struct arena *arena, struct strategy *strategy, struct error *err)
+int strategy_load(const struct command_line *line, struct arena *arena, struct strategy *strategy, struct error *err)
 {
     struct loading l = {.arena = arena, .below = ""};
     struct rules_faults *faults = arena_zalloc(arena, sizeof(*faults));
@@ -231,7 +231,7 @@ int strategy_load(const struct frame_line *line, struct arena *arena, struct str
     struct slice detail;
 
     *strategy = (struct strategy){0};
-    if (document_load(&l.document, frame_text(line, "--strategy"), arena, err) != 0 ||
+    if (document_load(&l.document, command_text(line, "--strategy"), arena, err) != 0 ||
         strategy_overrides(line, &l, err) != 0) {
         return -1;
     }

@@ -6,7 +6,7 @@
 #include "base/arena.h"
 #include "base/attr.h"
 #include "base/error.h"
-#include "frame/frame.h"
+#include "command/command.h"
 #include "rules/rules.h"
 
 struct strategy {
@@ -20,7 +20,7 @@ struct strategy {
 
 /* The file of --strategy with every --param. Every fault is in the error, one a line, with its place. ERROR_USAGE if
  * only --param is at fault. Slices live in the arena. */
-int strategy_load(const struct frame_line *line, struct arena *arena, struct strategy *strategy,
+int strategy_load(const struct command_line *line, struct arena *arena, struct strategy *strategy,
                   struct error *err) ATTR_CHECKED;
 /* Can it be computed on candles of `timeframe_ms`? Each place that cannot is in the error, one a line. */
 int strategy_fits(const struct strategy *strategy, int64_t timeframe_ms, struct arena *arena,

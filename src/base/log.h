@@ -10,7 +10,7 @@
  * or error is said again and again, what base/repeat.h holds back is counted, and the count is said (repeated=523).
  * What base/mask.h takes for a secret is masked.
  *
- * Only command/, child/, web/, admin/ and master/ log. The log is one of the two globals of the program. It keeps
+ * Only stratslabd/, child/, web/, admin/ and master/ log. The log is one of the two globals of the program. It keeps
  * errno.
  */
 #ifndef BASE_LOG_H

@@ -1,57 +1,60 @@
-/* `stratslabd config`: the settings in force and where each came from, or what documents are made of. */
+/* `config`: the settings in force and where each came from, or what documents are made of. */
 #include <stdio.h>
 
 #include "base/buf.h"
-#include "command/command.h"
-#include "conf/conf.h"
+#include "command/daemon.h"
 
-static const char command_config_usage[] =
-    "Usage: stratslabd config [--json | --sample | --man]\n"
-    "Prints the settings in force and where each came from; secrets are masked.\n"
-    "\n"
-    "  --json    as a JSON object\n"
-    "  --sample  the sample settings file instead, each setting at its default\n"
-    "  --man     the list of settings in stratslabd.conf(5) instead, as mdoc\n"
-    "  --help    this text\n";
+/* What is printed instead of the text. */
+static const struct config_form {
+    const char *option;
+    void (*print)(const struct conf *conf, struct buf *out);
+    void (*print_table)(enum conf_program program, struct buf *out);
+} config_forms[] = {
+    {.option = "--json", .print = conf_print_json},
+    {.option = "--sample", .print_table = conf_print_sample},
+    {.option = "--man", .print_table = conf_print_man},
+};
 
-enum { CONFIG_JSON = 1, CONFIG_SAMPLE = 2, CONFIG_MAN = 4 };
-
-static int command_config_print(const struct conf *conf, unsigned given)
+static int config_main(const struct command_line *line, const struct command_context *context)
 {
+    static const struct config_form text = {.print = conf_print_text};
+    const struct config_form *form = &text;
     struct buf out = {0};
-    int status = COMMAND_OK;
 
-    switch (given) {
-    case 0:
-        conf_print_text(conf, &out);
-        break;
-    case CONFIG_JSON:
-        conf_print_json(conf, &out);
-        break;
-    case CONFIG_SAMPLE:
-        conf_print_sample(CONF_STRATSLABD, &out);
-        break;
-    case CONFIG_MAN:
-        conf_print_man(CONF_STRATSLABD, &out);
-        break;
-    default:
-        fprintf(stderr, "stratslabd config: --json, --sample and --man exclude each other\n%s", command_config_usage);
-        status = COMMAND_USAGE;
+    for (size_t i = 0; i < countof(config_forms); i++) {
+        if (!command_has(line, config_forms[i].option)) continue;
+        if (form != &text) {
+            command_complain(line, "%s and %s exclude each other", form->option, config_forms[i].option);
+            return COMMAND_USAGE;
+        }
+        form = &config_forms[i];
     }
-    if (fwrite(out.data, 1, out.len, stdout) != out.len || fflush(stdout) != 0) {
-        perror("standard output");
-        status = COMMAND_SYSTEM;
+    if (form->print != NULL) {
+        form->print(context->conf, &out);
+    } else {
+        form->print_table(context->program->settings, &out);
     }
+    fwrite(out.data, 1, out.len, stdout);
     buf_clear(&out);
-    return status;
+    return COMMAND_OK;
 }
 
-int command_config(const struct command_context *context, int argc, char **argv)
-{
-    static const char *const flags[] = {"--json", "--sample", "--man", NULL};
-    unsigned given;
-    int parsed = command_flags(argc, argv, command_config_usage, flags, &given);
+static const struct command_option config_options[] = {
+    {.name = "--json", .help = "print a JSON object"},
+    {.name = "--sample",
+     .without_settings = true,
+     .help = "print a sample settings file instead, with each setting at its default"},
+    {.name = "--man",
+     .without_settings = true,
+     .help = "print the list of settings for the manual page instead, as mdoc"},
+    {0},
+};
 
-    if (parsed != 0) return parsed > 0 ? COMMAND_OK : COMMAND_USAGE;
-    return command_config_print(context->conf, given);
-}
+const struct command_entry command_config = {
+    .name = "config",
+    .summary = "print the settings in force, and where each comes from",
+    .about = "Secrets are masked. Only one of --json, --sample and --man may be given.\n",
+    .options = config_options,
+    .settings = true,
+    .run = config_main,
+};

@@ -1,6 +1,7 @@
 #include "command/probe.h"
 
 #include <errno.h>
+#include <json-c/json.h>
 #include <netdb.h>
 #include <stdio.h>
 #include <string.h>
@@ -113,4 +114,30 @@ int probe_get(const struct conf_addresses *addresses, const char *path, unsigned
     }
     close(fd);
     return rc;
+}
+
+int probe_status(const struct command_context *context, struct buf *body, struct json_object **ret_status,
+                 struct error *err)
+{
+    const struct conf_addresses *where = &context->conf->admin_listen;
+    unsigned status = 0;
+
+    buf_reset(body);
+    if (probe_get(where, "/status", &status, body, err) != 0) return -1;
+    if (status == 200) *ret_status = json_tokener_parse(buf_cstr(body));
+    if (status == 200 && *ret_status != NULL) return 0;
+    return error_set(err, ERROR_INVALID, "what listens on STRATSLAB_ADMIN_LISTEN is not %s: %s answers /status with %u",
+                     context->program->name, where->items[0].text, status);
+}
+
+const char *probe_text(struct json_object *object, const char *name)
+{
+    const char *text = json_object_get_string(json_object_object_get(object, name));
+
+    return text == NULL ? "-" : text;
+}
+
+int64_t probe_number(struct json_object *object, const char *name)
+{
+    return json_object_get_int64(json_object_object_get(object, name));
 }

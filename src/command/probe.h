@@ -5,12 +5,21 @@
 #include "base/attr.h"
 #include "base/buf.h"
 #include "base/error.h"
-#include "conf/conf.h"
+#include "command/daemon.h"
 
 enum { PROBE_TIMEOUT_MS = 5000 };
 
-/* Asks at the first of `addresses` (every address is asked on loopback). ERROR_UNAVAILABLE where nobody answers. */
+/* Asks at the first of `addresses` (every address is asked on loopback). ERROR_UNAVAILABLE if nobody answers. */
 int probe_get(const struct conf_addresses *addresses, const char *path, unsigned *ret_status, struct buf *ret_body,
               struct error *err) ATTR_CHECKED;
+
+struct json_object;
+
+/* What the running daemon says on /status of its admin address, as it stands and parsed (for json_object_put). */
+int probe_status(const struct command_context *context, struct buf *body, struct json_object **ret_status,
+                 struct error *err) ATTR_CHECKED;
+/* A member of it; "-" and 0 if it is not there. */
+const char *probe_text(struct json_object *object, const char *name);
+int64_t probe_number(struct json_object *object, const char *name);
 
 #endif

@@ -26,6 +26,17 @@ def stratslabd():
 
 
 @pytest.fixture(scope="session")
+def backtestd():
+    """The path of the program under test: that of BACKTESTD, else the one that lies beside STRATSLABD."""
+    program = os.environ.get("BACKTESTD")
+    if not program and os.environ.get("STRATSLABD"):
+        program = os.path.join(os.path.dirname(os.path.abspath(os.environ["STRATSLABD"])), "backtestd")
+    if not program or not os.access(program, os.X_OK):
+        pytest.fail(f"{program or 'BACKTESTD'} is not a program that can be run: build it, or set BACKTESTD", pytrace=False)
+    return os.path.abspath(program)
+
+
+@pytest.fixture(scope="session")
 def docs_dir(stratslabd):
     """The folder of Swagger UI's files."""
     return docs_ui.folder(stratslabd) or docs_ui.cannot_run("this build has no Swagger UI: configure found no npm")

@@ -125,7 +125,7 @@ def test_nothing_is_writable_or_privileged(files):
 
 def test_an_edit_rebuilds_no_dependency_layer(images, tmp_path):
     copy = copy_checkout(str(tmp_path))
-    with open(os.path.join(copy, "src/main.c"), "a") as f:
+    with open(os.path.join(copy, "src/stratslabd/main.c"), "a") as f:
         f.write("\n/* an edit */\n")
     done = docker("build", "-t", "stratslab-api:edited", ".", cwd=copy, env=environment(DOCKER_BUILDKIT=0), timeout=600)
     docker("image", "rm", "stratslab-api:edited")

@@ -68,12 +68,12 @@ def test_a_compile_error_is_shown_and_the_old_code_serves_on(shared, edit):
 
 def test_code_that_does_not_start_leaves_the_old_code_serving(shared):
     before = message(shared)
-    shared.edit("src/main.c", "int main(int argc, char **argv)\n{", "int main(int argc, char **argv)\n{\n    abort();")
-    shared.edit("src/main.c", "#include", "#include <stdlib.h>\n#include")
+    shared.edit("src/stratslabd/main.c", "int main(int argc, char **argv)\n{", "int main(int argc, char **argv)\n{\n    abort();")
+    shared.edit("src/stratslabd/main.c", "#include", "#include <stdlib.h>\n#include")
     wait_until(lambda: "the new code was not taken over" in shared.logs(), 180, "the refusal to be logged")
     assert message(shared) == before and shared.get("/health").status == 200, shared.logs()
     seen = len(BUILT.findall(shared.logs()))
-    shared.edit("src/main.c", "\n    abort();", "")
+    shared.edit("src/stratslabd/main.c", "\n    abort();", "")
     wait_until(lambda: len(BUILT.findall(shared.logs())) > seen, 180, "the mended code to be served")
 
 
@@ -131,10 +131,10 @@ def test_polling_where_no_events_arrive(one_stack):
 
 def test_a_source_that_does_not_build_at_the_first_start(one_stack):
     """No program yet, and none can be built: the container waits for a save that builds."""
-    with open(os.path.join(one_stack.folder, "src/main.c"), "a") as f:
+    with open(os.path.join(one_stack.folder, "src/stratslabd/main.c"), "a") as f:
         f.write("\nthis is no C\n")
     one_stack.up()
     wait_until(lambda: "does not build" in one_stack.logs(), 180, "the failure to be logged")
     assert re.search(r"src/main\.c:\d+:\d+: error:", one_stack.logs())
-    one_stack.edit("src/main.c", "\nthis is no C\n", "\n")
+    one_stack.edit("src/stratslabd/main.c", "\nthis is no C\n", "\n")
     one_stack.wait_healthy()

@@ -134,20 +134,20 @@ def test_a_name_is_free_again_once_its_token_is_revoked(start, command, make):
 
 
 @pytest.mark.parametrize(("arguments", "words"), [
-    ([], "not one of create, list, revoke"),
-    (["make"], 'revoke: "make"'),
-    (["create"], 'missing "NAME"'),
-    (["revoke"], 'missing "NAME|ID"'),
-    (["create", "a", "b"], 'unknown argument "b"'),
-    (["create", "a", "--all"], 'unknown argument "--all"'),
-    (["list", "a"], 'unknown argument "a"'),
-    (["list", "--scope", "read"], 'unknown argument "--scope"'),
-    (["create", "a", "--scope", "admin"], 'read or write: "admin"'),
-    (["create", "a", "--scope"], 'read or write: ""'),
+    ([], "a command is missing: create, list or revoke"),
+    (["make"], 'there is no command "make"'),
+    (["create"], "NAME is missing"),
+    (["revoke"], "NAME|ID is missing"),
+    (["create", "a", "b"], '"b" is one word too many'),
+    (["create", "a", "--all"], "there is no option --all"),
+    (["list", "a"], '"a" is one word too many'),
+    (["list", "--scope", "read"], "there is no option --scope"),
+    (["create", "a", "--scope", "admin"], '--scope must be read or write, but is "admin"'),
+    (["create", "a", "--scope"], "--scope needs a value, read|write"),
 ])
 def test_a_wrong_command_line_is_said(command, arguments, words):
     done = command("token", *arguments)
-    assert done.returncode == 64 and words in done.stderr and "Usage:" in done.stderr, done.stderr
+    assert done.returncode == 64 and words in done.stderr and "See stratslabd token" in done.stderr, done.stderr
     assert done.stdout == ""
 
 

@@ -59,6 +59,9 @@ def test_bash(bash, stratslabd, tmp_path):
     assert bash("migrate", "st") == {"stamp", "status"}
     assert bash("migrate", "up", "--") == listed(stratslabd, "migrate", "up") | {"--config", "--set", "--version", "--help"}
     assert bash("--config", "x.conf", "--set", "STRATSLAB_WORKERS", "=", "2", "migrate", "down", "--s") == {"--steps", "--set"}
+    assert bash("token", "create", "--scope", "") == {"read", "write"} and bash("token", "create", "--scope", "=", "w") == {"write"}
+    assert bash("migrate", "up", "--to", "") == set()
+    assert bash("migrate", "up", "--to", "20260101000000", "--dr") == {"--dry-run"}
     assert bash("--set", "STRATSLAB_WORK") == {"STRATSLAB_WORKERS="}
     (tmp_path / "mine.conf").touch()
     assert bash("--config", "mi") == {"mine.conf"} == bash("--config", "=", "mi")
@@ -100,7 +103,8 @@ def test_zsh(path, stratslabd, tmp_path):
         shell.wait("ready> ")
         # What is unambiguous is written out …
         for typed, done in (("stratslabd rel", "reload "), ("stratslabd migrate hi", "history "), ("stratslabd migrate up --dr", "--dry-run "),
-                            ("stratslabd --set STRATSLAB_WORK", "STRATSLAB_WORKERS="), ("stratslabd config --sa", "--sample ")):
+                            ("stratslabd --set STRATSLAB_WORK", "STRATSLAB_WORKERS="), ("stratslabd config --sa", "--sample "),
+                            ("stratslabd token create --scope w", "write ")):
             shell.type(typed + "\t")
             shell.wait(re.escape(done))
             shell.type("\x15")

@@ -1,5 +1,5 @@
-"""The manual pages say all that there is, and nothing that there is not: settings, commands, options, signals, exit
-statuses, and the log's errors and warnings."""
+"""The manual pages say all that there is, and nothing that there is not: settings, verbs of migrate, signals, exit statuses, and the
+log's errors and warnings. Commands and options: test_commands.py."""
 import glob
 import json
 import os
@@ -29,14 +29,6 @@ def part(text, macro, name):
 def items(text):
     """The heads of the list items in it; a backslash at its end continues a line."""
     return re.findall(r"^\.It (.*)$", text.replace("\\\n", ""), re.MULTILINE)
-
-
-def options_of_heads(text):
-    return {f"-{name}" for head in items(text) for name in re.findall(r"\bFl (-[a-z-]+)", head)}
-
-
-def options_of_help(text):
-    return set(re.findall(r"^ +(--[a-z-]+)", text, re.MULTILINE)) - {"--help"}
 
 
 def listed(text, heading):
@@ -85,35 +77,8 @@ def test_list_of_settings_is_the_program_s(stratslabd):
     assert done.stdout in read("man/stratslabd.conf.5"), "make settings brings it up to date"
 
 
-def test_commands(page, help_of):
-    commands = listed(help_of(), "Commands:")
-    assert "serve" in commands
-    assert re.findall(r"^\.Ss (.*)$", part(page, "Sh", "COMMANDS"), re.MULTILINE) == commands
-
-
-def test_options(page, help_of):
-    text = help_of()
-    for name in listed(text, "Commands:"):
-        if name != "migrate":
-            assert options_of_heads(part(page, "Ss", name)) == options_of_help(help_of(name)), name
-    assert options_of_heads(part(page, "Sh", "DESCRIPTION")) == options_of_help(text) | {"--help"}
-
-
-def test_options_that_the_code_takes(page, help_of):
-    """Whatever a command compares a word with stands in some help, or is between a master and its next image."""
-    code = {name for path in glob.glob(os.path.join(TOP, "src", "command", "*.c"))
-            for name in re.findall(r'"(--[a-z][a-z-]*)"', read(path))}
-    assert {"--json", "--steps", "--wait"} <= code
-    text = help_of()
-    verbs = "".join(help_of("migrate", verb) for verb in listed(help_of("migrate"), "format."))
-    helped = text + verbs + "".join(help_of(name) for name in listed(text, "Commands:"))
-    assert {name for name in code if not re.search(rf"{name}\b", helped)} == {"--preflight"}
-    assert {name for name in code if f"Fl -{name[2:]}" not in page.replace("Fl -version | -help", "Fl -version Fl -help").replace(
-        "Fl -json | -sample | -man", "Fl -json Fl -sample Fl -man")} == {"--preflight"}
-
-
 def test_verbs_of_migrate(page, help_of):
-    verbs = listed(help_of("migrate"), "format.")
+    verbs = listed(help_of("migrate"), "Commands:")
     assert "up" in verbs
     heads = {re.match(r"Cm ([a-z]+)", head).group(1): head for head in items(part(page, "Ss", "migrate"))}
     assert list(heads) == verbs

@@ -177,7 +177,7 @@ def test_spans(refuse):
     (["--timezone", "Mars/Olympus"], "there is no such zone"),
     (["--timezone", "../../etc/passwd"], "there is no such zone"),
     (["--stamp", "middle"], "--stamp must be open or close"),
-    (["--json", "--json"], "--json is given twice"),
+    (["--stamp", "open", "--stamp=close"], "--stamp is given twice"),
     (["--jsn"], "there is no option --jsn; did you mean --json?"),
     (["word"], '"word" is one word too many'),
     (["--trades"], "--trades needs a value, FILE"),

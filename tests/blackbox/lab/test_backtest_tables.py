@@ -144,14 +144,9 @@ def test_help(run):
         "--start", "--end", "--capital", "--param", "--trades", "--equity", "--json"}
 
 
-def test_manual_page(run):
+def test_exit_statuses_of_the_manual_page():
     with open(os.path.join(TOP, "man", "backtestd.8"), encoding="utf-8") as f:
         page = f.read()
-    parts = dict(re.findall(r"^\.Ss ([a-z]+)\n(.*?)(?=^\.S[hs] |\Z)", page, re.MULTILINE | re.DOTALL))
-    assert list(parts) == [words[0] for words in COMMANDS]
-    for words in COMMANDS:
-        heads = "".join(re.findall(r"^\.It (Xo\n(?:(?!\.Xc).*\n)*|.*\n)", parts[words[0]], re.MULTILINE))
-        assert {f"-{name}" for name in re.findall(r"\bFl (-[a-z-]+)", heads)} == options_of(help_of(run, *words)), words
     statuses = re.search(r"^\.Sh EXIT STATUS\n(.*?)^\.Sh ", page, re.MULTILINE | re.DOTALL).group(1)
     assert re.findall(r"^\.It (\d+)$", statuses, re.MULTILINE) == ["0", "64", "65", "71"]
 

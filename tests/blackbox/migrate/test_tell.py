@@ -101,7 +101,7 @@ def test_usage(project):
     assert project.run("sideways")[0] == 64
     for arguments in (("up", "--nonsense"), ("up", "more"), ("up", "--to"), ("status", "--yes"), ("up", "--dry-run=1")):
         status, out, err = project.run(*arguments)
-        assert status == 64 and "Usage: stratslabd migrate" in err and out == ""
+        assert status == 64 and f"See stratslabd migrate {arguments[0]} --help" in err and out == ""
     for arguments in (("--help",), *((verb, "--help") for verb in VERBS)):
         assert project.ok(*arguments).startswith("Usage: stratslabd migrate ")
 

@@ -1,4 +1,4 @@
-#include "command/migrate_print.h"
+#include "stratslabd/migrate_print.h"
 
 #include <inttypes.h>
 #include <stdio.h>

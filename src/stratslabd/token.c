@@ -9,49 +9,13 @@
 #include "base/mem.h"
 #include "base/number.h"
 #include "base/token.h"
-#include "command/command.h"
 #include "json/format.h"
-
-static const char token_usage[] =
-    "Usage: stratslabd token create NAME [--scope read|write]... [--expires WHEN] [--json]\n"
-    "       stratslabd token list [--all] [--json]\n"
-    "       stratslabd token revoke NAME|ID [--json]\n"
-    "\n"
-    "Access tokens, which clients of the API send where STRATSLAB_AUTH is token:\n"
-    "    Authorization: Bearer stl_...\n"
-    "\n"
-    "  create  make a token, and print it this once: the database keeps its hash\n"
-    "  list    those that are not revoked\n"
-    "  revoke  end one, by its name or its id\n"
-    "\n"
-    "NAME is unique among the tokens that are not revoked: letters, digits and . _ @ -, at most 63. Running services "
-    "take\n"
-    "a new token, and refuse a revoked one, within about a second.\n"
-    "\n"
-    "  --scope SCOPE   read (GET) or write (everything else); both by giving it twice. read where it is not given\n"
-    "  --expires WHEN  a duration from now (12h, 90d), or a time (2027-01-31T00:00:00Z); never where it is not given\n"
-    "  --all           list revoked tokens too\n"
-    "  --json          print JSON\n"
-    "  --help          this text\n";
+#include "stratslabd/stratslabd.h"
 
 struct token_call {
+    const struct command_line *line;
     const struct conf *conf;
-    const struct token_verb *verb;
-    const char *argument;
-    bool can_read;
-    bool can_write;
-    const char *expires; /* NULL: never */
-    bool all;
-    bool json;
     PGconn *conn;
-};
-
-struct token_verb {
-    const char *name;
-    const char *argument; /* what has to be named; NULL: nothing */
-    bool makes;           /* takes --scope and --expires */
-    bool lists;           /* takes --all */
-    int (*run)(struct token_call *call, struct error *err);
 };
 
 /* What is told of tokens: of the rows that `source` has, called t. */
@@ -163,17 +127,29 @@ static int token_read_expires(const char *text, const char **ret_time, char **re
     return 0;
 }
 
+enum { SCOPE_READ = 1, SCOPE_WRITE = 2 };
+
+static const char *const token_scopes[] = {"read", "write", NULL};
+
+/* What --scope says, as a text[]. */
+static const char *token_scopes_of(const struct command_line *line)
+{
+    static const char *const arrays[] = {"{read}", "{read}", "{write}", "{read,write}"};
+    unsigned given = 0;
+
+    for (const struct command_value *scope = NULL; (scope = command_next(line, "--scope", scope)) != NULL;) {
+        given |= scope->word == 0 ? SCOPE_READ : SCOPE_WRITE;
+    }
+    return arrays[given];
+}
+
 static int token_insert(const struct token_call *call, const char *sha256, PGresult **ret_result, struct error *err)
 {
     const char *time = NULL;
     char *ms = NULL;
 
-    if (token_read_expires(call->expires, &time, &ms, err) != 0) return -1;
-    const char *const values[] = {call->argument, sha256,
-                                  call->can_read && call->can_write ? "{read,write}"
-                                  : call->can_write                 ? "{write}"
-                                                                    : "{read}",
-                                  time, ms};
+    if (token_read_expires(command_text(call->line, "--expires"), &time, &ms, err) != 0) return -1;
+    const char *const values[] = {call->line->operands[0], sha256, token_scopes_of(call->line), time, ms};
     int rc = token_query(call,
                          "WITH e AS (SELECT coalesce($4::timestamptz, now() + $5::bigint * interval '1 ms') AS at),"
                          " made AS ("
@@ -197,14 +173,14 @@ static int token_create(struct token_call *call, struct error *err)
     if (token_insert(call, sha256, &result, err) != 0) return -1;
     if (PQntuples(result) == 0) {
         PQclear(result);
-        return error_set(err, ERROR_USAGE, "--expires %s is in the past", call->expires);
+        return error_set(err, ERROR_USAGE, "--expires %s is in the past", command_text(call->line, "--expires"));
     }
-    if (call->json) {
+    if (command_has(call->line, "--json")) {
         printf("{\"token\":\"%s\",%s\n", token, PQgetvalue(result, 0, COLUMN_JSON) + 1);
     } else {
         printf("%s\n", token);
-        fprintf(stderr, "This is the token %s (%s; expires: %s). It is shown this once only.\n", call->argument,
-                PQgetvalue(result, 0, COLUMN_SCOPES), PQgetvalue(result, 0, COLUMN_EXPIRES));
+        fprintf(stderr, "This is the token %s (%s; expires: %s). It is shown this once only.\n",
+                call->line->operands[0], PQgetvalue(result, 0, COLUMN_SCOPES), PQgetvalue(result, 0, COLUMN_EXPIRES));
     }
     PQclear(result);
     explicit_bzero(token, sizeof(token));
@@ -242,14 +218,14 @@ static void token_print_table(const PGresult *result)
 
 static int token_list(struct token_call *call, struct error *err)
 {
-    const char *const values[] = {call->all ? "true" : "false"};
+    const char *const values[] = {command_has(call->line, "--all") ? "true" : "false"};
     PGresult *result;
 
     if (token_query(call, TOKEN_ROWS("(SELECT * FROM access_tokens WHERE $1::boolean OR revoked_at IS NULL)"), 1,
                     values, &result, err) != 0) {
         return -1;
     }
-    if (call->json) {
+    if (command_has(call->line, "--json")) {
         printf("{\"tokens\":[");
         for (int row = 0; row < PQntuples(result); row++) {
             printf("%s%s", row == 0 ? "" : ",", PQgetvalue(result, row, COLUMN_JSON));
@@ -268,7 +244,7 @@ static int token_list(struct token_call *call, struct error *err)
 
 static int token_revoke(struct token_call *call, struct error *err)
 {
-    const char *const values[] = {call->argument};
+    const char *const values[] = {call->line->operands[0]};
     PGresult *result;
 
     if (token_query(call,
@@ -284,7 +260,7 @@ static int token_revoke(struct token_call *call, struct error *err)
         PQclear(result);
         return error_set(err, ERROR_USAGE, "there is no token with this name or id (stratslabd token list)");
     }
-    if (call->json) {
+    if (command_has(call->line, "--json")) {
         printf("%s\n", PQgetvalue(result, 0, COLUMN_JSON));
     } else {
         printf("%s is revoked. Running services refuse it within about a second.\n",
@@ -296,95 +272,105 @@ static int token_revoke(struct token_call *call, struct error *err)
 
 /* ---- The command line ---- */
 
-static const struct token_verb token_verbs[] = {
-    {.name = "create", .argument = "NAME", .makes = true, .run = token_create},
-    {.name = "list", .lists = true, .run = token_list},
-    {.name = "revoke", .argument = "NAME|ID", .run = token_revoke},
+/* A verb, and what it does on the connection. `entry` comes first, so that the line's entry is one of these. */
+struct token_verb {
+    struct command_entry entry;
+    int (*run)(struct token_call *call, struct error *err);
 };
 
-static int token_wrong(const char *what, const char *word)
+static int token_main(const struct command_line *line, const struct command_context *context)
 {
-    fprintf(stderr, "stratslabd token: %s \"%s\"\n%s", what, word, token_usage);
-    return -1;
-}
-
-/* The option's value, behind "=" or in the next word; NULL where this word is not that option. */
-static const char *token_option(const char *name, char **argv, int argc, int *at)
-{
-    const size_t len = strlen(name);
-
-    if (strncmp(argv[*at], name, len) != 0) return NULL;
-    if (argv[*at][len] == '=') return argv[*at] + len + 1;
-    if (argv[*at][len] != '\0') return NULL;
-    return *at + 1 < argc ? argv[++*at] : "";
-}
-
-static int token_parse_scope(struct token_call *call, const char *scope)
-{
-    if (strcmp(scope, "read") != 0 && strcmp(scope, "write") != 0)
-        return token_wrong("no scope, read or write:", scope);
-    call->can_read = call->can_read || scope[0] == 'r';
-    call->can_write = call->can_write || scope[0] == 'w';
-    return 0;
-}
-
-static int token_parse_word(struct token_call *call, int argc, char **argv, int *at)
-{
-    const char *word = argv[*at];
-    const char *value;
-
-    if (call->verb->makes && (value = token_option("--scope", argv, argc, at)) != NULL) {
-        return token_parse_scope(call, value);
-    }
-    if (call->verb->makes && (value = token_option("--expires", argv, argc, at)) != NULL) {
-        call->expires = value;
-    } else if (call->verb->lists && strcmp(word, "--all") == 0) {
-        call->all = true;
-    } else if (strcmp(word, "--json") == 0) {
-        call->json = true;
-    } else if (call->verb->argument != NULL && call->argument == NULL && word[0] != '-') {
-        call->argument = word;
-    } else {
-        return token_wrong("unknown argument", word);
-    }
-    return 0;
-}
-
-/* 0; 1 after --help; -1 after something was refused. */
-static int token_parse(struct token_call *call, int argc, char **argv)
-{
-    for (int at = 1; at < argc; at++) {
-        if (strcmp(argv[at], "--help") != 0 && strcmp(argv[at], "-h") != 0) continue;
-        fputs(token_usage, stdout);
-        return 1;
-    }
-    for (size_t i = 0; argc > 1 && i < countof(token_verbs); i++) {
-        if (strcmp(argv[1], token_verbs[i].name) == 0) call->verb = &token_verbs[i];
-    }
-    if (call->verb == NULL) return token_wrong("not one of create, list, revoke:", argc > 1 ? argv[1] : "");
-    for (int at = 2; at < argc; at++) {
-        if (token_parse_word(call, argc, argv, &at) != 0) return -1;
-    }
-    if (call->verb->argument != NULL && call->argument == NULL) return token_wrong("missing", call->verb->argument);
-    return 0;
-}
-
-int command_token(const struct command_context *context, int argc, char **argv)
-{
-    struct token_call call = {.conf = context->conf};
-    const int parsed = token_parse(&call, argc, argv);
+    const struct token_verb *verb = (const struct token_verb *)command_of(line);
+    struct token_call call = {.line = line, .conf = context->conf};
+    struct migrate_options options = stratslabd_migrate_options(call.conf);
     struct error err;
-
-    if (parsed != 0) return parsed > 0 ? COMMAND_OK : COMMAND_USAGE;
-    struct migrate_options options = command_migrate_options(call.conf);
 
     options.boot_timeout_ms = 0;
     options.application_name = "stratslabd token";
     int rc = migrate_connect(&options, &call.conn, &err);
 
-    if (rc == 0) rc = call.verb->run(&call, &err);
+    if (rc == 0) rc = verb->run(&call, &err);
     PQfinish(call.conn);
     if (rc == 0) return COMMAND_OK;
-    fprintf(stderr, "stratslabd token %s: %s\n", call.verb->name, err.message);
+    command_complain(line, "%s", err.message);
     return command_exit_of(&err);
 }
+
+static const struct command_option create_options[] = {
+    {.name = "--scope",
+     .value = "read|write",
+     .type = COMMAND_WORD,
+     .words = token_scopes,
+     .repeatable = true,
+     .help = "read (GET) or write (everything else); both by giving it twice; read if it is not given"},
+    {.name = "--expires",
+     .value = "WHEN",
+     .type = COMMAND_TEXT,
+     .may_be_empty = true,
+     .last_wins = true,
+     .help = "a duration from now (12h, 90d), or a time (2027-01-31T00:00:00Z); never if it is not given"},
+    {.name = "--json", .help = "print JSON, with the token"},
+    {0},
+};
+
+static const struct command_option list_options[] = {
+    {.name = "--all", .help = "list revoked tokens too"},
+    {.name = "--json", .help = "print JSON"},
+    {0},
+};
+
+static const struct command_option revoke_options[] = {
+    {.name = "--json", .help = "print JSON"},
+    {0},
+};
+
+static const struct token_verb token_verb_create = {
+    .entry.name = "create",
+    .entry.summary = "make a token, and print it this once: the database keeps its hash",
+    .entry.about = "NAME is unique among the tokens that are not revoked: letters, digits and . _ @ -, at most 63.\n"
+                   "Running services take a new token within about a second.\n",
+    .entry.options = create_options,
+    .entry.operand = "NAME",
+    .entry.operands_min = 1,
+    .entry.operands_max = 1,
+    .entry.settings = true,
+    .entry.run = token_main,
+    .run = token_create,
+};
+
+static const struct token_verb token_verb_list = {
+    .entry.name = "list",
+    .entry.summary = "list the tokens that are not revoked",
+    .entry.options = list_options,
+    .entry.settings = true,
+    .entry.run = token_main,
+    .run = token_list,
+};
+
+static const struct token_verb token_verb_revoke = {
+    .entry.name = "revoke",
+    .entry.summary = "end a token, by its name or its id",
+    .entry.about = "Running services refuse a revoked token within about a second.\n",
+    .entry.options = revoke_options,
+    .entry.operand = "NAME|ID",
+    .entry.operands_min = 1,
+    .entry.operands_max = 1,
+    .entry.settings = true,
+    .entry.run = token_main,
+    .run = token_revoke,
+};
+
+static const struct command_entry *const token_verbs[] = {
+    &token_verb_create.entry,
+    &token_verb_list.entry,
+    &token_verb_revoke.entry,
+    NULL,
+};
+
+const struct command_entry stratslabd_token = {
+    .name = "token",
+    .summary = "make, list and revoke access tokens",
+    .about = "Clients of the API send an access token if STRATSLAB_AUTH is token:\n"
+             "    Authorization: Bearer stl_...\n",
+    .verbs = token_verbs,
+};

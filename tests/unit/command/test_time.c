@@ -1,4 +1,4 @@
-#include "test_frame.h"
+#include "test_command.h"
 
 static void test_time_valid(void)
 {
@@ -24,7 +24,7 @@ static void test_time_valid(void)
     for (size_t i = 0; i < countof(cases); i++) {
         int64_t ms = -1;
 
-        CU_ASSERT_TRUE(frame_time(slice_of(cases[i].text), &ms));
+        CU_ASSERT_TRUE(command_time(slice_of(cases[i].text), &ms));
         UNIT_INT(ms, cases[i].ms);
     }
 }
@@ -60,7 +60,7 @@ static void test_time_invalid(void)
     for (size_t i = 0; i < countof(cases); i++) {
         int64_t ms = 7;
 
-        CU_ASSERT_FALSE(frame_time(slice_of(cases[i]), &ms));
+        CU_ASSERT_FALSE(command_time(slice_of(cases[i]), &ms));
         UNIT_INT(ms, 7);
     }
 }

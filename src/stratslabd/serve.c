@@ -11,21 +11,12 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "child/child.h"
-#include "command/command.h"
 #include "http/http.h"
 #include "master/master.h"
 #include "migrate/migrate.h"
+#include "stratslabd/stratslabd.h"
 #include "web/count.h"
 #include "web/web.h"
-
-static const char serve_usage[] =
-    "Usage: stratslabd [serve [--require-database]]\n"
-    "Runs the service in the foreground: applies pending migrations, then serves on STRATSLAB_LISTEN until SIGTERM or\n"
-    "SIGINT. Settings come from the settings file, systemd's credentials, the environment and --set; see stratslabd\n"
-    "config --sample.\n"
-    "\n"
-    "  --require-database  end with 78 where nothing says which database, instead of trying the default one\n"
-    "  --help              this text\n";
 
 struct serve {
     const struct command_context *context;
@@ -40,27 +31,6 @@ struct serve {
     char **migrate_args;
 };
 
-/* The command line of a program with the same settings: `words` (NULL-terminated) are its command and options. */
-static char **serve_args_new(const struct command_context *context, const char *const *words)
-{
-    size_t count = 0;
-    size_t at = 0;
-
-    while (words[count] != NULL) count++;
-    char **args = mem_array(1 + context->set_count + count + 1, sizeof(char *));
-
-    args[at++] = mem_strdup("stratslabd");
-    for (size_t i = 0; i < context->set_count; i++) args[at++] = mem_printf("--set=%s", context->sets[i]);
-    for (size_t i = 0; i < count; i++) args[at++] = mem_strdup(words[i]);
-    return args;
-}
-
-static void serve_args_free(char **args)
-{
-    for (size_t i = 0; args != NULL && args[i] != NULL; i++) free(args[i]);
-    free(args);
-}
-
 static void serve_init_args(struct serve *serve)
 {
     char *version = mem_printf("--state-version=%d", MASTER_STATE_VERSION);
@@ -69,20 +39,11 @@ static void serve_init_args(struct serve *serve)
     const char *const preflight[] = {"check", "--preflight", version, have, NULL};
     const char *const migrate[] = {"migrate", "up", NULL};
 
-    serve->args = serve_args_new(serve->context, again);
-    serve->preflight_args = serve_args_new(serve->context, preflight);
-    serve->migrate_args = serve_args_new(serve->context, migrate);
+    serve->args = command_args_new(serve->context, again);
+    serve->preflight_args = command_args_new(serve->context, preflight);
+    serve->migrate_args = command_args_new(serve->context, migrate);
     free(version);
     free(have);
-}
-
-void command_serve_give_back(const struct command_context *context, const char *reason)
-{
-    const char *const again[] = {"serve", NULL};
-    char **args = serve_args_new(context, again);
-
-    master_give_back(context->resume_fd, reason, args);
-    serve_args_free(args);
 }
 
 /* The admin process and the master do not know the api: its routes' names reach them from here. It fails where a path
@@ -106,7 +67,7 @@ static int serve_migrate(const struct master_child *child)
     const struct serve *serve = child->ctx;
 
     log_set_role("migrate");
-    return command_migrate_boot(serve->context);
+    return stratslabd_migrate_boot(serve->context);
 }
 
 static struct child_place serve_place(const struct master_child *child, struct scoreboard_worker *cells)
@@ -202,6 +163,14 @@ static struct master_options serve_roles(struct serve *serve)
     };
 }
 
+const struct conf_address *stratslabd_open_address(const struct conf *conf)
+{
+    for (size_t i = 0; conf->auth == CONF_AUTH_OFF && i < conf->listen.count; i++) {
+        if (conf_address_is_public(&conf->listen.items[i])) return &conf->listen.items[i];
+    }
+    return NULL;
+}
+
 /* The service is the same without it: a page that links the document takes its place. */
 static struct api_docs *serve_load_docs(const struct conf *conf)
 {
@@ -218,7 +187,7 @@ static struct api_docs *serve_load_docs(const struct conf *conf)
 
 static void serve_warn_open(const struct conf *conf)
 {
-    const struct conf_address *open = command_open_address(conf);
+    const struct conf_address *open = stratslabd_open_address(conf);
 
     if (open == NULL) return;
     log_warning("whoever can connect may read and change everything: STRATSLAB_AUTH is off",
@@ -235,7 +204,7 @@ static int serve_run(const struct command_context *context)
      */
     if (serve_configure_log(context->conf, &err) != 0 || serve_init_names(&serve, &err) != 0 ||
         migrate_files_load(context->conf->migrations.dir, &files, &err) != 0) {
-        if (context->resume_fd >= 0) command_serve_give_back(context, err.message);
+        if (context->resume_fd >= 0) command_give_back(context, err.message);
         fprintf(stderr, "stratslabd: %s\n", err.message);
         return command_exit_of(&err);
     }
@@ -254,20 +223,15 @@ static int serve_run(const struct command_context *context)
     buf_clear(&serve.schema_versions);
     buf_clear(&serve.settings);
     free(serve.requests);
-    serve_args_free(serve.args);
-    serve_args_free(serve.preflight_args);
-    serve_args_free(serve.migrate_args);
+    command_args_free(serve.args);
+    command_args_free(serve.preflight_args);
+    command_args_free(serve.migrate_args);
     return status;
 }
 
-int command_serve(const struct command_context *context, int argc, char **argv)
+static int serve_main(const struct command_line *line, const struct command_context *context)
 {
-    static const char *const flags[] = {"--require-database", NULL};
-    unsigned given;
-    int parsed = command_flags(argc, argv, serve_usage, flags, &given);
-
-    if (parsed != 0) return parsed > 0 ? COMMAND_OK : COMMAND_USAGE;
-    if (given != 0 && !context->conf->database.given) {
+    if (command_has(line, "--require-database") && !context->conf->database.given) {
         fprintf(stderr,
                 "stratslabd: no database is configured; nothing was started\n"
                 "Say which, by DATABASE_URL or POSTGRES_HOST and its like, in %s, in the\n"
@@ -277,3 +241,20 @@ int command_serve(const struct command_context *context, int argc, char **argv)
     }
     return serve_run(context);
 }
+
+static const struct command_option serve_options[] = {
+    {.name = "--require-database",
+     .help = "end with 78 if nothing says which database, instead of trying the default one"},
+    {0},
+};
+
+const struct command_entry stratslabd_serve = {
+    .name = "serve",
+    .summary = "run the service (the default)",
+    .about = "Runs in the foreground: applies pending migrations, then serves on STRATSLAB_LISTEN until SIGTERM or\n"
+             "SIGINT. Settings come from the settings file, systemd's credentials, the environment and --set; see\n"
+             "stratslabd config --sample.\n",
+    .options = serve_options,
+    .settings = true,
+    .run = serve_main,
+};

@@ -1,12 +1,12 @@
-#ifndef TEST_FRAME_H
-#define TEST_FRAME_H
+#ifndef TEST_COMMAND_H
+#define TEST_COMMAND_H
 
-#include "frame/frame.h"
+#include "command/command.h"
 #include "unit.h"
 
-extern const struct unit_part parse_tests, time_tests;
+extern const struct unit_part daemon_tests, help_tests, parse_tests, time_tests;
 /* A program with every sort of option. */
-extern const struct frame_program sample;
+extern const struct command_program sample;
 
 enum { WORDS_MAX = 24 };
 

@@ -9,20 +9,9 @@
 #include "base/mem.h"
 #include "base/number.h"
 #include "base/sink.h"
-#include "command/command.h"
 #include "master/master.h"
+#include "stratslabd/stratslabd.h"
 #include "web/web.h"
-
-static const char check_usage[] =
-    "Usage: stratslabd check [--json]\n"
-    "Tries whether the service would start: settings, migration files, database, checksums of what was applied, "
-    "pending\n"
-    "migrations in a transaction that is rolled back, every statement prepared. Changes nothing. A service that is "
-    "running\n"
-    "with the same settings is not disturbed, but while something is pending its tables may be locked for a moment.\n"
-    "\n"
-    "  --json  print JSON\n"
-    "  --help  this text\n";
 
 /* One line of the verdict. */
 struct check_line {
@@ -35,7 +24,6 @@ enum { CHECK_LINES_MAX = 8 };
 
 struct check {
     const struct command_context *context;
-    bool json;
     bool preflight;
     const char *state_version; /* of the running master; NULL: not asked */
     const char *have;          /* the versions that the running master's schema holds; NULL */
@@ -166,7 +154,7 @@ static int check_without_database(struct check *c, const struct error *err)
 
 static int check_database(struct check *c)
 {
-    struct migrate_options options = command_migrate_options(c->context->conf);
+    struct migrate_options options = stratslabd_migrate_options(c->context->conf);
     struct migrate_session *session = NULL;
     struct error err;
 
@@ -183,7 +171,7 @@ static int check_database(struct check *c)
 static void check_access(struct check *c)
 {
     const struct conf *conf = c->context->conf;
-    const struct conf_address *open = command_open_address(conf);
+    const struct conf_address *open = stratslabd_open_address(conf);
 
     if (open != NULL) {
         check_say(c, "access", "warning",
@@ -240,47 +228,54 @@ static void check_print_text(const struct check *c)
     }
 }
 
-static int check_parse(struct check *c, int argc, char **argv)
-{
-    static const char *const flags[] = {"--json", "--preflight", NULL};
-    static const char version[] = "--state-version=";
-    static const char have[] = "--have=";
-    unsigned given;
-    int kept = 0;
-
-    for (int i = 0; i < argc; i++) {
-        if (strncmp(argv[i], version, sizeof(version) - 1) == 0) {
-            c->state_version = argv[i] + sizeof(version) - 1;
-        } else if (strncmp(argv[i], have, sizeof(have) - 1) == 0) {
-            c->have = argv[i] + sizeof(have) - 1;
-        } else {
-            argv[kept++] = argv[i];
-        }
-    }
-    int parsed = command_flags(kept, argv, check_usage, flags, &given);
-
-    c->json = (given & 1) != 0;
-    c->preflight = (given & 2) != 0;
-    return parsed;
-}
-
-int command_check(const struct command_context *context, int argc, char **argv)
+static int check_main(const struct command_line *line, const struct command_context *context)
 {
     struct check *c = mem_zalloc(sizeof(*c));
-    int parsed = check_parse(c, argc, argv);
-    int status = parsed < 0 ? COMMAND_USAGE : COMMAND_OK;
 
-    if (parsed == 0) {
-        c->context = context;
-        status = check_all(c);
-        if (c->json) {
-            check_print_json(c, status);
-        } else {
-            check_print_text(c);
-        }
+    c->context = context;
+    c->preflight = command_has(line, "--preflight");
+    c->state_version = command_text(line, "--state-version");
+    c->have = command_text(line, "--have");
+    const int status = check_all(c);
+
+    if (command_has(line, "--json")) {
+        check_print_json(c, status);
+    } else {
+        check_print_text(c);
     }
     migrate_files_free(c->files);
     api_free(c->api);
     free(c);
     return status;
 }
+
+static const struct command_option check_options[] = {
+    {.name = "--json", .help = "print JSON"},
+    /* From the running master, at a reload. */
+    {.name = "--preflight", .hidden = true},
+    {.name = "--state-version",
+     .value = "N",
+     .type = COMMAND_TEXT,
+     .may_be_empty = true,
+     .last_wins = true,
+     .hidden = true},
+    {.name = "--have",
+     .value = "VERSIONS",
+     .type = COMMAND_TEXT,
+     .may_be_empty = true,
+     .last_wins = true,
+     .hidden = true},
+    {0},
+};
+
+const struct command_entry stratslabd_check = {
+    .name = "check",
+    .summary = "try whether the service would start: settings, database, migrations, statements",
+    .about = "Tries settings, migration files, the database, the checksums of what was applied, pending\n"
+             "migrations in a transaction that is rolled back, and prepares every statement. Changes nothing.\n"
+             "A service that is running with the same settings is not disturbed, but while something is\n"
+             "pending its tables may be locked for a moment.\n",
+    .options = check_options,
+    .settings = true,
+    .run = check_main,
+};

@@ -1,6 +1,6 @@
 /* What `migrate` prints: columns for people, JSON for programs. */
-#ifndef COMMAND_MIGRATE_PRINT_H
-#define COMMAND_MIGRATE_PRINT_H
+#ifndef STRATSLABD_MIGRATE_PRINT_H
+#define STRATSLABD_MIGRATE_PRINT_H
 
 #include "base/buf.h"
 #include "migrate/migrate.h"

@@ -7,13 +7,14 @@
 #include "base/distance.h"
 #include "base/mem.h"
 #include "base/number.h"
-#include "frame/frame.h"
+#include "command/command.h"
 
 struct parse {
-    struct frame_line *line;
+    struct command_line *line;
     int argc, at;
     char **argv;
     bool options_ended;
+    bool command_is_wrong;
     struct error *err;
 };
 
@@ -29,7 +30,7 @@ static int parse_fail(struct parse *p, const char *meant, const char *fmt, ...)
     va_start(ap, fmt);
     if (vasprintf(&said, fmt, ap) < 0) mem_die(0);
     va_end(ap);
-    frame_path(p->line, &path);
+    command_path(p->line, &path);
     if (meant != NULL) buf_printf(&what, "; did you mean %s?", meant);
     error_set(p->err, ERROR_USAGE, "%s: %s%s\nSee %s --help", buf_cstr(&path), said, buf_cstr(&what), buf_cstr(&path));
     buf_clear(&path);
@@ -38,28 +39,23 @@ static int parse_fail(struct parse *p, const char *meant, const char *fmt, ...)
     return -1;
 }
 
-static const struct frame_command *parse_command_of(const struct frame_line *line)
-{
-    return line->depth == 0 ? NULL : line->commands[line->depth - 1];
-}
-
-static const struct frame_option *parse_find_in(const struct frame_option *options, struct slice name,
-                                                struct distance_guess *guess)
+static const struct command_option *parse_find_in(const struct command_option *options, struct slice name,
+                                                  struct distance_guess *guess)
 {
     for (size_t i = 0; options != NULL && options[i].name != NULL; i++) {
         if (slice_is(name, options[i].name)) return &options[i];
-        distance_offer(guess, slice_of(options[i].name));
+        if (!options[i].hidden) distance_offer(guess, slice_of(options[i].name));
     }
     return NULL;
 }
 
-static bool parse_is_within(const struct frame_option *option, double number)
+static bool parse_is_within(const struct command_option *option, double number)
 {
     return option->maximum <= option->minimum || (number >= option->minimum && number <= option->maximum);
 }
 
 /* The words of an option, as a list. */
-static bool parse_word(const struct frame_option *option, struct slice text, size_t *ret_word, struct buf *all)
+static bool parse_word(const struct command_option *option, struct slice text, size_t *ret_word, struct buf *all)
 {
     for (size_t i = 0; option->words[i] != NULL; i++) {
         if (slice_is(text, option->words[i])) {
@@ -73,52 +69,76 @@ static bool parse_word(const struct frame_option *option, struct slice text, siz
 }
 
 /* What the value must be, in words; NULL if it is so. */
-static const char *parse_value(struct frame_value *value, struct buf *scratch)
+static const char *parse_value(struct command_value *value, struct buf *scratch)
 {
-    const struct frame_option *option = value->option;
+    const struct command_option *option = value->option;
     const struct slice text = slice_of(value->text);
     bool bounded = option->maximum > option->minimum;
 
     switch (option->type) {
-    case FRAME_WHOLE:
+    case COMMAND_WHOLE:
         if (number_parse_u64(text, &value->whole) && parse_is_within(option, (double)value->whole)) return NULL;
         buf_add_str(scratch, "a whole number");
         break;
-    case FRAME_NUMBER:
+    case COMMAND_NUMBER:
         if (number_parse_double(text, &value->number) && parse_is_within(option, value->number)) return NULL;
         buf_add_str(scratch, "a number");
         break;
-    case FRAME_TIME:
-        if (frame_time(text, &value->time_ms)) return NULL;
+    case COMMAND_DURATION:
+        if (number_parse_duration_ms(text, &value->duration_ms) &&
+            parse_is_within(option, (double)value->duration_ms)) {
+            return NULL;
+        }
+        buf_add_str(scratch, "a duration, such as 60s or 5min");
+        if (bounded) buf_printf(scratch, ", of %.15g to %.15g ms", option->minimum, option->maximum);
+        return buf_cstr(scratch);
+    case COMMAND_TIME:
+        if (command_time(text, &value->time_ms)) return NULL;
         return "a time, such as 2024-01-31 or 2024-01-31T12:00:00Z";
-    case FRAME_WORD:
+    case COMMAND_WORD:
         return parse_word(option, text, &value->word, scratch) ? NULL : buf_cstr(scratch);
     default:
-        return text.len > 0 ? NULL : "a text that is not empty";
+        return text.len > 0 || option->may_be_empty ? NULL : "a text that is not empty";
     }
     if (bounded) buf_printf(scratch, " from %.15g to %.15g", option->minimum, option->maximum);
     return buf_cstr(scratch);
 }
 
-static int parse_add(struct parse *p, const struct frame_option *option, const char *text)
+/* Where the option's value goes: behind the others, or, of one that counts once, in the place of its last. */
+static struct command_value *parse_place(struct parse *p, const struct command_option *option)
 {
-    struct frame_value *value = &p->line->values[p->line->value_count];
+    for (size_t i = 0; !option->repeatable && i < p->line->value_count; i++) {
+        if (p->line->values[i].option == option) return &p->line->values[i];
+    }
+    return &p->line->values[p->line->value_count];
+}
+
+static int parse_add(struct parse *p, const struct command_option *option, const char *text)
+{
+    struct command_value *place = parse_place(p, option);
+    const bool again = place->option != NULL;
+    struct command_value value = {.option = option, .text = text};
     struct buf scratch = {0};
     const char *expected = NULL;
     int status = 0;
 
-    if (!option->repeatable && frame_has(p->line, option->name)) {
+    if (again && option->type != COMMAND_FLAG && !option->last_wins) {
         return parse_fail(p, NULL, "%s is given twice", option->name);
     }
-    *value = (struct frame_value){.option = option, .text = text};
-    if (option->type != FRAME_FLAG) expected = parse_value(value, &scratch);
+    if (option->type != COMMAND_FLAG) expected = parse_value(&value, &scratch);
     if (expected == NULL) {
-        p->line->value_count++;
+        *place = value;
+        if (!again) p->line->value_count++;
     } else {
         status = parse_fail(p, NULL, "%s must be %s, but is \"%s\"", option->name, expected, text);
     }
     buf_clear(&scratch);
     return status;
+}
+
+static bool parse_is_help(const char *word)
+{
+    return strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0;
 }
 
 /* At a word that begins with "-". */
@@ -128,11 +148,11 @@ static int parse_option(struct parse *p)
     const char *equals = strchr(word, '=');
     const struct slice name = {word, equals == NULL ? strlen(word) : (size_t)(equals - word)};
     struct distance_guess guess = {.wanted = name};
-    const struct frame_command *command = parse_command_of(p->line);
-    const struct frame_option *option = parse_find_in(command == NULL ? NULL : command->options, name, &guess);
+    const struct command_entry *command = command_of(p->line);
+    const struct command_option *option = parse_find_in(command == NULL ? NULL : command->options, name, &guess);
 
     if (option == NULL) option = parse_find_in(p->line->program->options, name, &guess);
-    if (slice_is(name, "--help") || slice_is(name, "-h")) {
+    if (parse_is_help(word)) {
         p->line->wants_help = true;
         return 0;
     }
@@ -142,33 +162,40 @@ static int parse_option(struct parse *p)
     }
     distance_offer(&guess, slice_of("--help"));
     if (option == NULL) return parse_fail(p, guess.best.data, "there is no option %.*s", SLICE_FMT(name));
-    if (option->type == FRAME_FLAG) {
+    if (option->type == COMMAND_FLAG) {
         if (equals != NULL) return parse_fail(p, NULL, "%s takes no value", option->name);
         return parse_add(p, option, "");
     }
     if (equals != NULL) return parse_add(p, option, equals + 1);
-    if (p->at + 1 == p->argc) return parse_fail(p, NULL, "%s needs a value, %s", option->name, option->value);
+    if (p->at + 1 == p->argc || parse_is_help(p->argv[p->at + 1])) {
+        return parse_fail(p, NULL, "%s needs a value, %s", option->name, option->value);
+    }
     return parse_add(p, option, p->argv[++p->at]);
 }
 
 /* A word that names a command or a verb. */
-static int parse_command(struct parse *p, const struct frame_command *table, const char *word)
+static int parse_command(struct parse *p, const struct command_entry *const *table, const char *word)
 {
     struct distance_guess guess = {.wanted = slice_of(word)};
 
-    for (size_t i = 0; table[i].name != NULL; i++) {
-        if (strcmp(table[i].name, word) == 0) {
-            p->line->commands[p->line->depth++] = &table[i];
+    for (size_t i = 0; table[i] != NULL; i++) {
+        if (strcmp(table[i]->name, word) == 0) {
+            p->line->commands[p->line->depth++] = table[i];
             return 0;
         }
-        distance_offer(&guess, slice_of(table[i].name));
+        distance_offer(&guess, slice_of(table[i]->name));
     }
+    if (strcmp(word, "help") == 0) {
+        p->line->wants_help = true;
+        return 0;
+    }
+    p->command_is_wrong = command_of(p->line) == NULL;
     return parse_fail(p, guess.best.data, "there is no command \"%s\"", word);
 }
 
 static int parse_word_at(struct parse *p)
 {
-    const struct frame_command *command = parse_command_of(p->line);
+    const struct command_entry *command = command_of(p->line);
     const char *word = p->argv[p->at];
 
     if (!p->options_ended && strcmp(word, "--") == 0) {
@@ -185,13 +212,27 @@ static int parse_word_at(struct parse *p)
     return 0;
 }
 
+static int parse_missing_command(struct parse *p, const struct command_entry *const *table)
+{
+    struct buf names = {0};
+
+    for (size_t i = 0; table[i] != NULL; i++) {
+        if (i > 0) buf_add_str(&names, table[i + 1] == NULL ? " or " : ", ");
+        buf_add_str(&names, table[i]->name);
+    }
+    parse_fail(p, NULL, "a command is missing: %s", buf_cstr(&names));
+    buf_clear(&names);
+    return -1;
+}
+
 static int parse_missing(struct parse *p)
 {
-    const struct frame_command *command = parse_command_of(p->line);
+    const struct command_entry *command = command_of(p->line);
 
-    if (command == NULL || command->verbs != NULL) return parse_fail(p, NULL, "a command is missing");
+    if (command == NULL) return parse_missing_command(p, p->line->program->commands);
+    if (command->verbs != NULL) return parse_missing_command(p, command->verbs);
     for (size_t i = 0; command->options != NULL && command->options[i].name != NULL; i++) {
-        if (command->options[i].required && !frame_has(p->line, command->options[i].name)) {
+        if (command->options[i].required && !command_has(p->line, command->options[i].name)) {
             return parse_fail(p, NULL, "%s %s is missing", command->options[i].name, command->options[i].value);
         }
     }
@@ -199,15 +240,30 @@ static int parse_missing(struct parse *p)
     return 0;
 }
 
-int frame_parse(const struct frame_program *program, int argc, char **argv, struct frame_line *line, struct error *err)
+/* Behind a word that is wrong: whether help is asked for all the same. */
+static bool parse_wants_help(const struct parse *p)
+{
+    if (p->line->wants_help) return true;
+    for (int i = p->at; !p->options_ended && i < p->argc && strcmp(p->argv[i], "--") != 0; i++) {
+        if (parse_is_help(p->argv[i])) return true;
+    }
+    return false;
+}
+
+int command_parse(const struct command_program *program, int argc, char **argv, struct command_line *line,
+                  struct error *err)
 {
     struct parse p = {.line = line, .argc = argc, .argv = argv, .err = err};
 
-    *line = (struct frame_line){.program = program,
-                                .values = mem_array((size_t)argc + 1, sizeof(struct frame_value)),
-                                .operands = mem_array((size_t)argc + 1, sizeof(char *))};
+    *line = (struct command_line){.program = program,
+                                  .values = mem_array((size_t)argc + 1, sizeof(struct command_value)),
+                                  .operands = mem_array((size_t)argc + 1, sizeof(char *))};
     for (p.at = 1; p.at < argc; p.at++) {
-        if (parse_word_at(&p) != 0) return -1;
+        if (parse_word_at(&p) != 0) {
+            if (!line->wants_help && (p.command_is_wrong || !parse_wants_help(&p))) return -1;
+            line->wants_help = true;
+            break;
+        }
         if (line->wants_version) return 0;
     }
     if (line->wants_help) return 0;

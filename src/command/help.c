@@ -1,52 +1,11 @@
-#include "frame/frame.h"
-
+/* The help of a program, a command or a verb, from the table. */
 #include <ctype.h>
-#include <errno.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
+
+#include "command/command.h"
 
 /* Columns of a terminal, and how far the words of a list may push what they mean. */
 enum { HELP_WIDTH = 100, HELP_NAMES_MAX = 26 };
-
-void frame_clear(struct frame_line *line)
-{
-    free(line->values);
-    free(line->operands);
-    *line = (struct frame_line){0};
-}
-
-const struct frame_value *frame_next(const struct frame_line *line, const char *name,
-                                     const struct frame_value *previous)
-{
-    for (size_t i = previous == NULL ? 0 : (size_t)(previous - line->values) + 1; i < line->value_count; i++) {
-        if (strcmp(line->values[i].option->name, name) == 0) return &line->values[i];
-    }
-    return NULL;
-}
-
-const struct frame_value *frame_get(const struct frame_line *line, const char *name)
-{
-    return frame_next(line, name, NULL);
-}
-
-const char *frame_text(const struct frame_line *line, const char *name)
-{
-    const struct frame_value *value = frame_get(line, name);
-
-    return value == NULL ? NULL : value->text;
-}
-
-bool frame_has(const struct frame_line *line, const char *name)
-{
-    return frame_get(line, name) != NULL;
-}
-
-void frame_path(const struct frame_line *line, struct buf *out)
-{
-    buf_add_str(out, line->program->name);
-    for (size_t i = 0; i < line->depth; i++) buf_printf(out, " %s", line->commands[i]->name);
-}
 
 /* "  --start TIME" */
 static void help_name(const char *name, const char *value, struct buf *out)
@@ -108,7 +67,7 @@ static size_t help_wider(const char *name, const char *value, size_t widest)
     return width > widest && width <= HELP_NAMES_MAX ? width : widest;
 }
 
-static void help_usage_option(const struct frame_option *option, struct buf *out)
+static void help_usage_option(const struct command_option *option, struct buf *out)
 {
     buf_printf(out, option->required ? " %s" : " [%s", option->name);
     if (option->value != NULL) buf_printf(out, "\t%s", option->value);
@@ -116,102 +75,73 @@ static void help_usage_option(const struct frame_option *option, struct buf *out
     if (option->repeatable) buf_add_str(out, "...");
 }
 
-static void help_usage(const struct frame_line *line, const struct frame_command *command, struct buf *out)
+static void help_usage(const struct command_line *line, const struct command_entry *command, struct buf *out)
 {
     struct buf usage = {0};
     size_t indent;
 
-    frame_path(line, &usage);
+    command_path(line, &usage);
     indent = strlen("Usage: ") + usage.len + 1;
     buf_reset(&usage);
-    if (command == NULL || command->verbs != NULL) buf_add_str(&usage, " COMMAND [OPTION]...");
+    if (command == NULL && line->program->fallback != NULL) {
+        buf_add_str(&usage, " [COMMAND] [OPTION]...");
+    } else if (command == NULL || command->verbs != NULL) {
+        buf_add_str(&usage, " COMMAND [OPTION]...");
+    }
     for (size_t i = 0; command != NULL && command->options != NULL && command->options[i].name != NULL; i++) {
-        help_usage_option(&command->options[i], &usage);
+        if (!command->options[i].hidden) help_usage_option(&command->options[i], &usage);
     }
     if (command != NULL && command->operand != NULL) {
         buf_printf(&usage, command->operands_min > 0 ? " %s" : " [%s]", command->operand);
         if (command->operands_max > 1) buf_add_str(&usage, "...");
     }
     buf_add_str(out, "Usage: ");
-    frame_path(line, out);
+    command_path(line, out);
     help_wrap(buf_slice(&usage), indent - 1, indent, out);
     buf_clear(&usage);
 }
 
-static void help_options(const struct frame_option *options, size_t indent, struct buf *out)
+static void help_options(const struct command_option *options, size_t indent, struct buf *out)
 {
     for (size_t i = 0; options != NULL && options[i].name != NULL; i++) {
+        if (options[i].hidden) continue;
         help_row(options[i].name, options[i].value, options[i].help, indent, out);
     }
 }
 
-static void help_commands(const struct frame_command *commands, struct buf *out)
+static void help_commands(const struct command_entry *const *commands, struct buf *out)
 {
     size_t indent = 0;
 
     if (commands == NULL) return;
     buf_add_str(out, "\nCommands:\n");
-    for (size_t i = 0; commands[i].name != NULL; i++) indent = help_wider(commands[i].name, NULL, indent);
-    for (size_t i = 0; commands[i].name != NULL; i++) {
-        help_row(commands[i].name, NULL, commands[i].summary, indent, out);
+    for (size_t i = 0; commands[i] != NULL; i++) indent = help_wider(commands[i]->name, NULL, indent);
+    for (size_t i = 0; commands[i] != NULL; i++) {
+        help_row(commands[i]->name, NULL, commands[i]->summary, indent, out);
     }
 }
 
-void frame_help(const struct frame_line *line, struct buf *out)
+void command_help(const struct command_line *line, struct buf *out)
 {
-    const struct frame_program *program = line->program;
-    const struct frame_command *command = line->depth == 0 ? NULL : line->commands[line->depth - 1];
-    const struct frame_option *tables[] = {command == NULL ? NULL : command->options, program->options};
+    const struct command_program *program = line->program;
+    const struct command_entry *command = command_of(line);
+    const struct command_entry *const *commands = command == NULL ? program->commands : command->verbs;
+    const struct command_option *tables[] = {command == NULL ? NULL : command->options, program->options};
     const char *about = command == NULL ? program->about : command->about;
     const char *summary = command == NULL ? program->summary : command->summary;
     size_t indent = strlen("  --version  ");
 
     help_usage(line, command, out);
     help_sentence(summary, out);
-    help_commands(command == NULL ? program->commands : command->verbs, out);
+    help_commands(commands, out);
     for (size_t t = 0; t < countof(tables); t++) {
         for (size_t i = 0; tables[t] != NULL && tables[t][i].name != NULL; i++) {
-            indent = help_wider(tables[t][i].name, tables[t][i].value, indent);
+            if (!tables[t][i].hidden) indent = help_wider(tables[t][i].name, tables[t][i].value, indent);
         }
     }
     buf_add_str(out, "\nOptions:\n");
     for (size_t t = 0; t < countof(tables); t++) help_options(tables[t], indent, out);
     if (command == NULL) help_row("--version", NULL, "print the version", indent, out);
-    help_row("--help", NULL, command == NULL ? "print this, or a command's help" : "print this", indent, out);
+    help_row("--help", NULL, commands != NULL ? "print this, or a command's help" : "print this", indent, out);
     if (about != NULL) buf_printf(out, "\n%s", about);
-}
-
-static int frame_answer(const struct frame_line *line, void *context)
-{
-    struct buf text = {0};
-
-    if (line->wants_version) {
-        printf("%s %s\n", line->program->name, line->program->version);
-    } else if (line->wants_help) {
-        frame_help(line, &text);
-        fwrite(text.data, 1, text.len, stdout);
-        buf_clear(&text);
-    } else {
-        return line->commands[line->depth - 1]->run(line, context);
-    }
-    return FRAME_OK;
-}
-
-int frame_main(const struct frame_program *program, int argc, char **argv, void *context)
-{
-    struct frame_line line;
-    struct error err;
-    int status = FRAME_USAGE;
-
-    if (frame_parse(program, argc, argv, &line, &err) == 0) {
-        status = frame_answer(&line, context);
-        if ((fflush(stdout) != 0 || ferror(stdout)) && status == FRAME_OK) {
-            fprintf(stderr, "%s: standard output could not be written: %s\n", program->name, strerror(errno));
-            status = FRAME_SYSTEM;
-        }
-    } else {
-        fprintf(stderr, "%s\n", err.message);
-    }
-    frame_clear(&line);
-    return status;
 }

@@ -1,5 +1,5 @@
 /* Times as people write them on a command line. */
-#include "frame/frame.h"
+#include "command/command.h"
 
 enum { TIME_MINUTE_MS = 60000, TIME_YEAR_MAX = 9999 };
 
@@ -87,7 +87,7 @@ static bool time_offset(struct slice *rest, int64_t *ret_ms)
     return true;
 }
 
-bool frame_time(struct slice text, int64_t *ret_ms)
+bool command_time(struct slice text, int64_t *ret_ms)
 {
     int64_t days, clock_ms = 0, offset_ms = 0;
 

@@ -1,0 +1,121 @@
+#include "command/daemon.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/mem.h"
+#include "master/master.h"
+
+const struct command_option command_settings_options[] = {
+    {.name = "--config",
+     .value = "FILE",
+     .type = COMMAND_TEXT,
+     .may_be_empty = true,
+     .last_wins = true,
+     .help = "read settings from FILE (the same as --set STRATSLAB_CONFIG=FILE)"},
+    {.name = "--set",
+     .value = "NAME=VALUE",
+     .type = COMMAND_TEXT,
+     .may_be_empty = true,
+     .repeatable = true,
+     .help = "set one setting; it wins over the environment and the file"},
+    {0},
+};
+
+char **command_args_new(const struct command_context *context, const char *const *words)
+{
+    size_t count = 0;
+    size_t at = 0;
+
+    while (words[count] != NULL) count++;
+    char **args = mem_array(1 + context->set_count + count + 1, sizeof(char *));
+
+    args[at++] = mem_strdup(context->program->name);
+    for (size_t i = 0; i < context->set_count; i++) args[at++] = mem_printf("--set=%s", context->sets[i]);
+    for (size_t i = 0; i < count; i++) args[at++] = mem_strdup(words[i]);
+    return args;
+}
+
+void command_args_free(char **args)
+{
+    for (size_t i = 0; args != NULL && args[i] != NULL; i++) free(args[i]);
+    free(args);
+}
+
+void command_give_back(const struct command_context *context, const char *reason)
+{
+    const char *const again[] = {context->program->fallback, NULL};
+    char **args = command_args_new(context, again);
+
+    master_give_back(context->resume_fd, reason, args);
+    command_args_free(args);
+}
+
+/* The settings of the command line, the environment and the file; or, in an image that takes its service back, its own.
+ */
+static int settings_load(const struct command_context *context, struct conf **ret_conf, struct error *err)
+{
+    const char *kept[CONF_EXPORT_MAX + 1] = {NULL};
+    const enum conf_program settings = context->program->settings;
+    struct buf handed = {0};
+    size_t count = 0;
+    int rc;
+
+    master_resume_settings(context->resume_fd, &handed);
+    for (size_t at = 0; at < handed.len && count < CONF_EXPORT_MAX; at += strlen(handed.data + at) + 1) {
+        kept[count++] = handed.data + at;
+    }
+    if (count > 0) {
+        rc = conf_load(settings, kept, NULL, 0, ret_conf, err);
+    } else {
+        rc = conf_load(settings, (const char *const *)environ, context->sets, context->set_count, ret_conf, err);
+    }
+    buf_clear(&handed);
+    return rc;
+}
+
+static bool settings_are_wanted(const struct command_line *line)
+{
+    for (size_t i = 0; i < line->value_count; i++) {
+        if (line->values[i].option->without_settings) return false;
+    }
+    return true;
+}
+
+static int settings_run(const struct command_line *line, struct command_context *context)
+{
+    struct conf *conf = NULL;
+    struct error err;
+
+    /* What is printed of a table must not depend on settings that may be what is wrong. */
+    if (settings_are_wanted(line) && settings_load(context, &conf, &err) != 0) {
+        if (context->resume_fd >= 0) command_give_back(context, err.message);
+        fprintf(stderr, "%s: bad settings; nothing was started\n%s\n", line->program->name, err.message);
+        return COMMAND_SETTINGS;
+    }
+    context->conf = conf;
+    const int status = command_of(line)->run(line, context);
+
+    conf_free(conf);
+    return status;
+}
+
+int command_run_with_settings(const struct command_line *line)
+{
+    const char **sets = mem_array(line->value_count + 1, sizeof(char *));
+    const char *config = command_text(line, "--config");
+    char *set_config = config == NULL ? NULL : mem_printf("STRATSLAB_CONFIG=%s", config);
+    struct command_context context = {.program = line->program, .sets = sets, .resume_fd = master_resume_fd()};
+
+    for (const struct command_value *set = NULL; (set = command_next(line, "--set", set)) != NULL;) {
+        sets[context.set_count++] = set->text;
+    }
+    if (set_config != NULL) sets[context.set_count++] = set_config;
+    const int status = settings_run(line, &context);
+
+    free(sets);
+    free(set_config);
+    return status;
+}

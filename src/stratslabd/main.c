@@ -1,0 +1,23 @@
+#include "stratslabd/stratslabd.h"
+
+static const struct command_entry *const commands[] = {
+    &stratslabd_serve, &stratslabd_migrate, &stratslabd_check, &stratslabd_health,  &command_status,
+    &command_reload,   &stratslabd_token,   &command_config,   &stratslabd_openapi, NULL,
+};
+
+static const struct command_program program = {
+    .name = "stratslabd",
+    .version = PACKAGE_VERSION,
+    .summary = "The API service of StratsLab: trading strategies, kept in PostgreSQL, over HTTP.",
+    .about = "\"stratslabd config --sample\" prints every setting with its meaning.\n",
+    .commands = commands,
+    .options = command_settings_options,
+    .fallback = "serve",
+    .settings = CONF_STRATSLABD,
+    .run_with_settings = command_run_with_settings,
+};
+
+int main(int argc, char **argv)
+{
+    return command_main(&program, argc, argv);
+}
