@@ -60,6 +60,7 @@ static void report_notes_json(struct json_writer *w, const char *name, const str
 
 static void report_gaps_json(struct json_writer *w, const struct candles_report *report, struct buf *scratch)
 {
+    json_key_raw(w, "weekends_rest", report->rests_at_weekends ? "true" : "false");
     json_key_uint(w, "gaps", report->gap_count);
     json_key_uint(w, "missing", (unsigned long long)report->gap_bars);
     json_key_open(w, "gap_list", '[');
@@ -105,6 +106,7 @@ static void report_json(const struct market *market, const char *data, struct bu
     json_double(&w, c->tick);
     json_key(&w, "lot");
     json_double(&w, c->lot);
+    json_key_raw(&w, "lot_assumed", report->lot_was_assumed ? "true" : "false");
     json_key_uint(&w, "price_digits", (unsigned long long)c->price_digits);
     json_key_text(&w, "data", data);
     report_gaps_json(&w, report, &scratch);
@@ -132,8 +134,9 @@ static void report_gaps_text(const struct candles_report *report, struct buf *ou
     struct buf scratch = {0};
 
     if (report->gap_count == 0) return;
-    buf_printf(out, "\nmissing: %" PRId64 " candles in %zu gap%s\n", report->gap_bars, report->gap_count,
-               report->gap_count == 1 ? "" : "s");
+    buf_printf(out, "\nmissing: %" PRId64 " candle%s in %zu gap%s%s\n", report->gap_bars,
+               report->gap_bars == 1 ? "" : "s", report->gap_count, report->gap_count == 1 ? "" : "s",
+               report->rests_at_weekends ? ", holidays included" : "");
     for (size_t i = 0; i < told; i++) {
         buf_printf(out, "  %s", report_time(report->gaps[i].first_ms, &scratch));
         buf_printf(out, " to %s: %" PRId64 "\n", report_time(report->gaps[i].last_ms, &scratch), report->gaps[i].bars);
@@ -160,7 +163,8 @@ static void report_text(const struct command_line *line, const struct market *ma
         buf_printf(out, "span        %s", report_time(report->first_ms, &scratch));
         buf_printf(out, " to %s (openings)\n", report_time(report->last_ms, &scratch));
     }
-    buf_printf(out, "tick, lot   %.*g, %.*g\ndata        %s\n", 12, c->tick, 12, c->lot, data);
+    buf_printf(out, "tick, lot   %.12g, %.12g%s\ndata        %s\n", c->tick, c->lot,
+               report->lot_was_assumed ? " (the lot is assumed: the volumes are whole numbers, or none)" : "", data);
     buf_printf(out, "rows        %" PRIu64 " read", report->read);
     for (size_t i = 1; i < countof(report_counts); i++) {
         if (report_count(report, i) > 0)
@@ -173,7 +177,11 @@ static void report_text(const struct command_line *line, const struct market *ma
         buf_add_str(out, "            there is a column of adjusted closes, which only --adjusted uses\n");
     }
     buf_reset(&scratch);
-    if (market_day_remark(line, report, &scratch)) buf_printf(out, "            %s\n", buf_cstr(&scratch));
+    if (market_grid_remark(line, report, &scratch)) buf_printf(out, "            %s\n", buf_cstr(&scratch));
+    if (report->rests_at_weekends) {
+        buf_add_str(out,
+                    "            no candle opens on a Saturday or Sunday: these days are not counted as missing\n");
+    }
     report_gaps_text(report, out);
     report_notes_text("rejected", &report->rejections, report->rejected, out);
     report_notes_text("contradictions", &report->contradictions, report->conflicts, out);

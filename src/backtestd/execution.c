@@ -39,6 +39,14 @@ static void setting_default(const struct engine_setting *setting, struct buf *ou
     }
 }
 
+/* By its name, or that of the object that it is in: all of "fee". */
+static bool setting_is_wanted(const struct command_line *line, const char *name)
+{
+    struct slice rest = slice_of(name);
+
+    return reference_is_wanted(line, name) || slice_is(slice_cut(&rest, '.'), line->operands[0]);
+}
+
 static void settings_text(const struct command_line *line, struct buf *out)
 {
     size_t count;
@@ -47,7 +55,7 @@ static void settings_text(const struct command_line *line, struct buf *out)
     for (size_t i = 0; i < count; i++) {
         struct buf fallback = {0};
 
-        if (!reference_is_wanted(line, settings[i].name)) continue;
+        if (!setting_is_wanted(line, settings[i].name)) continue;
         setting_default(&settings[i], &fallback);
         buf_printf(out, "%-*s %-12s %s", REFERENCE_NAME_COLUMNS, settings[i].name, buf_cstr(&fallback),
                    settings[i].help);

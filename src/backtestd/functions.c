@@ -6,10 +6,8 @@
 enum { FUNCTIONS_SIGNATURE_COLUMNS = 38 };
 
 static const char *const type_names[] = {
-    [RULES_NUMBER] = "numbers",
-    [RULES_CONDITION] = "a condition",
-    [RULES_WHOLE] = "a whole constant",
-    [RULES_CONSTANT] = "a constant",
+    [RULES_NUMBER] = "numbers",      [RULES_CONDITION] = "a condition",      [RULES_WHOLE] = "a whole constant",
+    [RULES_CONSTANT] = "a constant", [RULES_ZONE] = "a time zone in quotes",
 };
 
 static const char *function_name(size_t index)
@@ -27,8 +25,16 @@ static void function_bounds(const struct rules_argument *a, struct buf *out)
     if (a->fallback != NULL) buf_printf(out, ", %s if it is left out", a->fallback);
 }
 
+static void function_zones(struct buf *out)
+{
+    buf_printf(out, "%-10s 'UTC', an offset such as '+02:00', or a name:\n", "zones");
+    for (size_t i = 0; rules_zone_name(i) != NULL; i++) buf_printf(out, "%-10s '%s'\n", "", rules_zone_name(i));
+}
+
 static void function_in_full(const struct rules_function *f, struct buf *out)
 {
+    bool has_zone = false;
+
     rules_function_signature(f, out);
     buf_printf(out, "\n    %s.\n\n", f->description);
     buf_printf(out, "%-10s %s\n%-10s %s\n", "family", f->family, "result", type_names[f->result]);
@@ -40,12 +46,14 @@ static void function_in_full(const struct rules_function *f, struct buf *out)
                    type_names[f->arguments[i].type]);
         function_bounds(&f->arguments[i], out);
         buf_add_char(out, '\n');
+        has_zone = has_zone || f->arguments[i].type == RULES_ZONE;
     }
+    if (has_zone) function_zones(out);
 }
 
 static void function_json(struct json_writer *w, const struct rules_function *f)
 {
-    static const char *const types[] = {"number", "condition", "whole", "constant"};
+    static const char *const types[] = {"number", "condition", "whole", "constant", "zone"};
     struct buf signature = {0};
 
     rules_function_signature(f, &signature);

@@ -63,15 +63,10 @@ void backtestd_note(const struct command_line *line, const char *fmt, ...)
 
 const char *backtestd_nearest(struct slice wanted, const char *(*at)(size_t index))
 {
-    const char *best = NULL;
-    size_t least = wanted.len < 4 ? 2 : 4;
+    struct distance_guess guess = {.wanted = wanted};
 
-    for (size_t i = 0; at(i) != NULL; i++) {
-        const size_t distance = distance_edit(wanted, slice_of(at(i)));
-
-        if (distance < least) least = distance, best = at(i);
-    }
-    return best;
+    for (size_t i = 0; at(i) != NULL; i++) distance_offer(&guess, slice_of(at(i)));
+    return guess.best.data;
 }
 
 /* A descriptor below 3 that whoever started us has closed would become the next file that is opened. */

@@ -10,6 +10,7 @@
 
 #include "backtestd/backtestd.h"
 #include "base/clock.h"
+#include "base/distance.h"
 #include "base/file.h"
 #include "base/mem.h"
 #include "candles/chunk.h"
@@ -100,6 +101,7 @@ static int market_file(struct candles_import *import, const char *path, struct e
 static struct candles_zone *market_zone(const char *name, struct error *err)
 {
     struct candles_zone *zone = candles_zone_offset(slice_of(name));
+    struct distance_guess guess = {.wanted = slice_of(name)};
     struct buf bytes = {0};
     char *path = NULL;
 
@@ -108,10 +110,14 @@ static struct candles_zone *market_zone(const char *name, struct error *err)
     if (path != NULL && file_read(path, MARKET_ZONE_BYTES_MAX, &bytes)) {
         zone = candles_zone_parse(slice_of(name), buf_slice(&bytes), err);
     } else {
+        for (size_t i = 0; candles_zone_known_name(i) != NULL; i++) {
+            distance_offer(&guess, slice_of(candles_zone_known_name(i)));
+        }
         error_set(err, ERROR_USAGE,
                   "--timezone \"%s\": there is no such zone in " MARKET_ZONES
-                  "; take UTC, an offset such as +02:00, or a name such as America/New_York",
-                  name);
+                  "%s%.*s%s; take UTC, an offset such as +02:00, or a name such as America/New_York",
+                  name, guess.best.data == NULL ? "" : "; did you mean ", SLICE_FMT(guess.best),
+                  guess.best.data == NULL ? "" : "?");
     }
     buf_clear(&bytes);
     free(path);
@@ -182,12 +188,24 @@ bool market_zone_remark(const struct candles_report *report, struct buf *out)
     return true;
 }
 
-bool market_day_remark(const struct command_line *line, const struct candles_report *report, struct buf *out)
+bool market_grid_remark(const struct command_line *line, const struct candles_report *report, struct buf *out)
 {
     enum { DAY_MS = 86400000 };
 
-    if (report->timeframe_ms < DAY_MS || report->rejected * 2 < report->read || report->rejected == 0) return false;
-    if (command_has(line, "--timezone")) return false;
+    if (report->off_grid == 0 || report->off_grid * 2 < report->read) return false;
+    if (report->timeframe_ms < DAY_MS) {
+        buf_printf(out,
+                   "candles that open between the hours of UTC's grid, as those of a session that begins at half past "
+                   "do, cannot be kept as %s; take shorter ones: --timeframe then makes longer ones on the grid",
+                   candles_timeframe_name(report->timeframe_ms));
+        return true;
+    }
+    if (command_has(line, "--timezone")) {
+        buf_add_str(out,
+                    "days that do not begin at midnight of UTC or of --timezone cannot be kept; take shorter candles: "
+                    "--timeframe then makes days of UTC");
+        return true;
+    }
     buf_add_str(out, "candles of an exchange's own day, from its midnight, need its zone, such as "
                      "--timezone America/New_York");
     return true;

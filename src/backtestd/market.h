@@ -22,9 +22,9 @@ void market_clear(struct market *market);
 int market_timeframe(const struct command_line *line, int64_t *ret_ms, struct error *err) ATTR_CHECKED;
 /* What the files' local times were taken for, as a sentence; false if there is nothing to say. */
 bool market_zone_remark(const struct candles_report *report, struct buf *out);
-/* If most rows of days or longer are off the grid, as those of an exchange's own day are: what may help, as a sentence;
- * false if there is nothing to say. */
-bool market_day_remark(const struct command_line *line, const struct candles_report *report, struct buf *out);
+/* If most rows are off the grid, as those of an exchange's own day or of a session that begins at half past are: what
+ * may help, as a sentence; false if there is nothing to say. */
+bool market_grid_remark(const struct command_line *line, const struct candles_report *report, struct buf *out);
 /* SHA-256, in hexadecimal, over the SHA-256 of every chunk of the series, in their order. */
 int market_fingerprint(const struct candles *candles, char out[DIGEST_SHA256_HEX_BYTES],
                        struct error *err) ATTR_CHECKED;

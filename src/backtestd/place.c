@@ -11,6 +11,8 @@
 
 enum { DOCUMENT_BYTES_MAX = 1 << 20 };
 
+static const char document_mark[] = "\xef\xbb\xbf";
+
 /* The number between `before` and the first `end` of `*rest`, which then begins behind it. */
 static bool document_number(struct slice *rest, const char *before, char end, uint64_t *ret_number)
 {
@@ -45,6 +47,10 @@ int document_load(struct document *document, const char *path, struct arena *are
         is_input ? file_read_fd(STDIN_FILENO, DOCUMENT_BYTES_MAX, &text) : file_read(path, DOCUMENT_BYTES_MAX, &text);
     const int problem = errno;
 
+    /* Some editors begin UTF-8 text with a byte order mark. */
+    if (text.len >= strlen(document_mark) && memcmp(text.data, document_mark, strlen(document_mark)) == 0) {
+        buf_consume(&text, strlen(document_mark));
+    }
     document->path = is_input ? "standard input" : path;
     document->text = arena_copy(arena, buf_slice(&text));
     buf_clear(&text);
@@ -150,5 +156,5 @@ struct slice document_string(struct slice value, struct arena *arena)
         members.count != 1) {
         return SLICE_NONE;
     }
-    return members.items[0].key;
+    return arena_copy(arena, members.items[0].key);
 }

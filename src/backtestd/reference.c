@@ -10,8 +10,15 @@ int reference_print(const struct command_line *line, const char *noun, const cha
     if (out->len == 0) {
         const char *wanted = line->operands[0], *meant = backtestd_nearest(slice_of(wanted), at);
 
-        error_set(&err, ERROR_USAGE, "there is no %s \"%s\"%s%s%s", noun, wanted,
-                  meant == NULL ? "" : "; did you mean ", meant == NULL ? "" : meant, meant == NULL ? "" : "?");
+        struct buf path = {0};
+
+        command_path(line, &path);
+        if (meant != NULL) {
+            error_set(&err, ERROR_USAGE, "there is no %s \"%s\"; did you mean %s?", noun, wanted, meant);
+        } else {
+            error_set(&err, ERROR_USAGE, "there is no %s \"%s\"; %s lists them", noun, wanted, buf_cstr(&path));
+        }
+        buf_clear(&path);
         status = backtestd_fail(line, &err);
     }
     fputs(buf_cstr(out), stdout); /* nothing where it is not found */

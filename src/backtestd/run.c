@@ -60,6 +60,7 @@ struct run {
     struct arena *arena;
     struct strategy strategy;
     struct engine_execution execution;
+    struct document settings; /* of --execution */
     struct market market;
     struct candles_derived *derived;
     struct candles file;    /* as the file has them */
@@ -165,7 +166,7 @@ static int run_check_rows(const struct run *run, struct error *err)
     buf_printf(&said, "%s: ", run_candles_name(run));
     if (report->rejected > 0)
         buf_printf(&said, "wrong rows: %" PRIu64 " of %" PRIu64 "; ", report->rejected, report->read);
-    if (market_day_remark(run->line, report, &said)) buf_add_str(&said, "; ");
+    if (market_grid_remark(run->line, report, &said)) buf_add_str(&said, "; ");
     if (report->conflicts > 0) buf_printf(&said, "rows that contradict earlier ones: %" PRIu64 "; ", report->conflicts);
     buf_add_str(&said, "nothing is computed");
     if (report->conflicts == 0) buf_add_str(&said, "; --skip-rejected leaves them out");
@@ -187,9 +188,9 @@ static int run_derive(struct run *run, int64_t timeframe_ms, struct error *err)
     count = all->count - first;
     if (count > 0 && !candles_derived_is_closed(run->derived, all->count - 1)) count--;
     if (count < all->count) {
-        backtestd_note(run->line, "%s: %zu %s candle%s at the ends left out, not whole in the file",
-                       run_candles_name(run), all->count - count, command_text(run->line, "--timeframe"),
-                       all->count - count == 1 ? " is" : "s are");
+        backtestd_note(run->line, "%s: %zu candle%s of %s at the ends of the file %s not whole in it, and left out",
+                       run_candles_name(run), all->count - count, all->count - count == 1 ? "" : "s",
+                       command_text(run->line, "--timeframe"), all->count - count == 1 ? "is" : "are");
     }
     run->candles = candles_view(all, first, count);
     return 0;
@@ -259,24 +260,32 @@ static void run_note_lookback(const struct run *run, const struct engine_job *jo
                    job->first);
 }
 
-/* Volumes in whole numbers make a lot of 1, which the money may not reach. Short entries that are not allowed count
- * too. */
+/* A lot that the volumes tell may be more than the money reaches. Short entries that are not allowed count too. */
 static void run_note_rejected(const struct run *run)
 {
     if (!(run->result.metrics.rejected_orders > 0) || run->execution.lot > 0 || !run->execution.short_allowed) return;
     backtestd_note(
         run->line,
-        "%.0f entries were rejected: the money did not reach for the size, or for one lot; the lot is %.12g, "
-        "found from the volumes, and \"lot\" in the file of --execution sets another",
-        run->result.metrics.rejected_orders, run->candles.lot);
+        "%.0f %s rejected: the size came to less than a lot, or the money did not reach; the lot is %.12g, %s, and "
+        "\"lot\" in the file of --execution sets another",
+        run->result.metrics.rejected_orders, run->result.metrics.rejected_orders == 1 ? "entry was" : "entries were",
+        run->candles.lot,
+        run->market.report.lot_was_assumed ? "assumed because the volumes tell none" : "found from the volumes");
 }
 
 static void run_json(const struct run *run, struct buf *out)
 {
     struct buf metrics = {0};
 
-    buf_printf(out, "{\"engine\":\"%s\",\"data\":\"%s\",\"result_hash\":\"%s\",", ENGINE_VERSION, run->data,
+    const double lot = run->execution.lot > 0 ? run->execution.lot : run->candles.lot;
+    const double tick = run->execution.tick > 0 ? run->execution.tick : run->candles.tick;
+
+    buf_printf(out, "{\"engine\":\"%s\",\"data\":\"%s\",\"result_hash\":\"%s\",\"tick\":", ENGINE_VERSION, run->data,
                run->result.hash);
+    engine_number_json(tick, out);
+    buf_add_str(out, ",\"lot\":");
+    engine_number_json(lot, out);
+    buf_add_char(out, ',');
     engine_metrics_json(&run->result.metrics, &metrics);
     buf_add(out, metrics.data + 1, metrics.len - 1);
     buf_add_char(out, '\n');
@@ -286,7 +295,10 @@ static void run_json(const struct run *run, struct buf *out)
 static void run_table(const struct run *run, const struct engine_job *job, struct buf *out)
 {
     const struct slice name = run->strategy.name, kind = run->strategy.kind;
-    struct table_subject subject = {.file = run_candles_name(run), .job = job, .result = &run->result};
+    struct table_subject subject = {.file = run_candles_name(run),
+                                    .job = job,
+                                    .lot_was_assumed = run->market.report.lot_was_assumed,
+                                    .result = &run->result};
 
     subject.title =
         name.len == 0 ? kind.data : arena_printf(run->arena, "%.*s (%.*s)", SLICE_FMT(name), SLICE_FMT(kind));
@@ -328,9 +340,7 @@ static int run_compute(struct run *run, struct error *err)
 {
     struct engine_job job = {.execution = &run->execution, .candles = &run->series.candles};
 
-    if (!rules_fits(run->strategy.rules, run->candles.timeframe_ms, err)) {
-        return error_prefix(err, "%s", run->strategy.path);
-    }
+    if (strategy_fits(&run->strategy, run->candles.timeframe_ms, run->arena, err) != 0) return -1;
     if (engine_series_prepare(&run->candles, run->execution.missing, &run->series, err) != 0) {
         return error_prefix(err, "%s", run_candles_name(run));
     }
@@ -343,7 +353,7 @@ static int run_compute(struct run *run, struct error *err)
     const struct engine_signals signals = engine_signals_of(run->strategy.rules, run->columns);
 
     job.signals = &signals;
-    if (engine_run(&job, &run->result, err) != 0) return -1;
+    if (engine_run(&job, &run->result, err) != 0) return settings_blame(&run->settings, run->arena, err);
     run_note_rejected(run);
     return run_write(run, &job, err);
 }
@@ -357,7 +367,7 @@ static int run_main(const struct command_line *line, const struct command_contex
     (void)context;
     if (run_check_streams(line, &err) != 0 || run_check_files(line, &err) != 0 ||
         strategy_load(line, run.arena, &run.strategy, &err) != 0 ||
-        settings_load(line, run.arena, &run.execution, &err) != 0 || run_read(&run, &err) != 0 ||
+        settings_load(line, run.arena, &run.execution, &run.settings, &err) != 0 || run_read(&run, &err) != 0 ||
         run_compute(&run, &err) != 0) {
         status = backtestd_fail(line, &err);
     }

@@ -27,8 +27,9 @@ struct loading {
     struct rules_override *overrides;
     size_t override_count;
     struct loading_message {
-        size_t offset; /* in the file; those of the command line come first */
-        size_t number; /* in which they were found */
+        size_t offset;   /* in the file; those of the command line come first */
+        size_t number;   /* in which they were found */
+        bool is_of_line; /* about the command line by itself */
         const char *text;
     } messages[LOADING_MESSAGES_MAX];
     size_t message_count;
@@ -37,7 +38,7 @@ struct loading {
 static void loading_tell(struct loading *l, size_t offset, const char *text)
 {
     if (l->message_count == LOADING_MESSAGES_MAX) return;
-    l->messages[l->message_count] = (struct loading_message){offset, l->message_count, text};
+    l->messages[l->message_count] = (struct loading_message){offset, l->message_count, false, text};
     l->message_count++;
 }
 
@@ -123,6 +124,10 @@ static int strategy_overrides(const struct command_line *line, struct loading *l
         if (name.len == 0 || rest.data == NULL || rest.len == 0) {
             return error_set(err, ERROR_USAGE, "--param must be NAME=VALUE, but is \"%s\"", value->text);
         }
+        for (size_t i = 0; i < l->override_count; i++) {
+            if (!slice_eq(l->overrides[i].name, name)) continue;
+            return error_set(err, ERROR_USAGE, "--param %.*s is given twice", SLICE_FMT(name));
+        }
         l->overrides[l->override_count++] = (struct rules_override){name, rest};
     }
     return 0;
@@ -157,6 +162,7 @@ static enum error_code strategy_tell(struct loading *l, bool kind_is_known, cons
             loading_tell(l, 0,
                          arena_printf(l->arena, "--param %.*s=%.*s: %.*s", SLICE_FMT(override->name),
                                       SLICE_FMT(override->value), SLICE_FMT(fault->detail)));
+            if (l->message_count > 0) l->messages[l->message_count - 1].is_of_line = true;
             continue;
         }
         code = ERROR_INVALID;
@@ -164,6 +170,38 @@ static enum error_code strategy_tell(struct loading *l, bool kind_is_known, cons
                       rules_fault_text(fault, l->arena).data);
     }
     return code;
+}
+
+/* Whether the file is sound without what the command line sets, on candles of `timeframe_ms` if that is above 0. */
+static bool strategy_is_sound_alone(const struct strategy *strategy, const struct loading *l, int64_t timeframe_ms)
+{
+    struct rules_faults *faults = arena_zalloc(l->arena, sizeof(*faults));
+    struct rules *alone;
+    bool is_sound;
+
+    if (l->override_count == 0) return false;
+    faults->arena = l->arena;
+    alone = rules_new(strategy->kind, l->parameters, NULL, 0, faults);
+    is_sound = alone != NULL && (timeframe_ms == 0 || rules_fits(alone, timeframe_ms, NULL));
+    rules_free(alone);
+    return is_sound;
+}
+
+/* A value of --param that an expression cannot take: the place is that of the expression, the fault the command
+ * line's. */
+static enum error_code strategy_blame(struct loading *l)
+{
+    struct buf said = {0};
+
+    for (size_t i = 0; i < l->override_count; i++) {
+        buf_printf(&said, " --param %.*s=%.*s", SLICE_FMT(l->overrides[i].name), SLICE_FMT(l->overrides[i].value));
+    }
+    for (size_t i = 0; i < l->message_count; i++) {
+        if (l->messages[i].is_of_line) continue;
+        l->messages[i].text = arena_printf(l->arena, "%s, with%s", l->messages[i].text, buf_cstr(&said));
+    }
+    buf_clear(&said);
+    return ERROR_USAGE;
 }
 
 static int loading_order(const void *a, const void *b)
@@ -216,10 +254,40 @@ int strategy_load(const struct command_line *line, struct arena *arena, struct s
         faults->arena = arena;
         strategy->rules = rules_new(strategy->kind, l.parameters, l.overrides, l.override_count, faults);
         if (faults->count > 0) code = strategy_tell(&l, rules_kind_find(strategy->kind) != NULL, faults);
+        if (faults->count > 0 && code == ERROR_INVALID && strategy_is_sound_alone(strategy, &l, 0)) {
+            code = strategy_blame(&l);
+        }
     }
+    strategy->document = l.document;
+    strategy->below = l.below;
+    strategy->parameters = l.parameters;
+    strategy->overrides = l.overrides;
+    strategy->override_count = l.override_count;
     if (strategy_finish(&l, code, err) == 0) return 0;
     strategy_clear(strategy);
     return -1;
+}
+
+int strategy_fits(const struct strategy *strategy, int64_t timeframe_ms, struct arena *arena, struct error *err)
+{
+    struct loading l = {.arena = arena,
+                        .document = strategy->document,
+                        .below = strategy->below,
+                        .parameters = strategy->parameters,
+                        .overrides = strategy->overrides,
+                        .override_count = strategy->override_count};
+    enum error_code code = ERROR_INVALID;
+    struct rules_faults *faults;
+
+    if (rules_fits(strategy->rules, timeframe_ms, err)) return 0;
+    faults = arena_zalloc(arena, sizeof(*faults));
+    faults->arena = arena;
+    rules_misfits(strategy->rules, timeframe_ms, faults);
+    (void)strategy_tell(&l, true, faults);
+    /* The look-back is one of the whole. */
+    if (faults->count == 0) loading_fault(&l, slice_of(l.below), 0, err->message);
+    if (strategy_is_sound_alone(strategy, &l, timeframe_ms)) code = strategy_blame(&l);
+    return strategy_finish(&l, code, err);
 }
 
 void strategy_clear(struct strategy *strategy)

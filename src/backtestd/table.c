@@ -2,6 +2,7 @@
 
 #include <math.h>
 
+#include "candles/series.h"
 #include "candles/timeframe.h"
 #include "engine/text.h"
 
@@ -92,17 +93,37 @@ static void table_holding(const struct table_subject *subject, double *ret_cagr,
     }
 }
 
+static void table_step(const char *name, double set, double found, const char *whence, struct buf *out)
+{
+    buf_printf(out, "%s %.12g (%s)", name, set > 0 ? set : found, set > 0 ? "--execution" : whence);
+}
+
+/* The steps of prices and quantities, and where they come from. */
+static void table_steps(const struct table_subject *subject, struct buf *out)
+{
+    const struct engine_execution *e = subject->job->execution;
+    const struct candles *c = subject->job->candles;
+
+    table_step("tick", e->tick, c->tick, "of the prices", out);
+    buf_add_str(out, ", ");
+    table_step("lot", e->lot, c->lot, subject->lot_was_assumed ? "assumed" : "of the volumes", out);
+    buf_add_char(out, '\n');
+}
+
 static void table_head(const struct table_subject *subject, struct buf *out)
 {
     const struct candles *c = subject->job->candles;
     const char *timeframe = candles_timeframe_name(c->timeframe_ms);
 
-    buf_printf(out, "%s\n%s, %s: %.0f candles from ", subject->title, subject->file,
-               timeframe == NULL ? "candles" : timeframe, subject->result->metrics.bars);
+    buf_printf(out, "%s\n%s, %s: %.0f candle%s from ", subject->title, subject->file,
+               timeframe == NULL ? "candles" : timeframe, subject->result->metrics.bars,
+               subject->result->metrics.bars == 1 ? "" : "s");
     engine_time_text(c->time_ms[subject->job->first], out);
     buf_add_str(out, " to ");
     engine_time_text(c->time_ms[subject->job->end - 1] + c->timeframe_ms, out);
-    buf_printf(out, "\n\n%-*s %*s %*s\n", TABLE_NAME_COLUMNS, "", TABLE_VALUE_COLUMNS, "Strategy", TABLE_VALUE_COLUMNS,
+    buf_add_char(out, '\n');
+    table_steps(subject, out);
+    buf_printf(out, "\n%-*s %*s %*s\n", TABLE_NAME_COLUMNS, "", TABLE_VALUE_COLUMNS, "Strategy", TABLE_VALUE_COLUMNS,
                "Buy and hold");
 }
 
@@ -142,22 +163,29 @@ static void table_trades(const struct engine_metrics *m, struct buf *out)
 }
 
 /* What one should know before one believes the rest. */
-static void table_remarks(const struct engine_metrics *m, struct buf *out)
+static void table_remarks(const struct table_subject *subject, struct buf *out)
 {
+    const struct engine_metrics *m = &subject->result->metrics;
+    const bool rests = candles_rests_at_weekends(subject->job->candles);
     const struct {
         double count;
-        const char *text;
+        const char *text;  /* behind "1 " */
+        const char *texts; /* behind any other number */
     } remarks[] = {
-        {m->gaps, "places where candles are missing"},
-        {m->ambiguous_bars, "candles that do not tell whether loss or profit came first"},
-        {m->rejected_orders, "entries that could not be paid, or were not allowed"},
-        {m->liquidations, "positions that ended for want of margin"},
+        {m->gaps, "place where candles are missing", "places where candles are missing"},
+        {m->ambiguous_bars, "candle that does not tell whether loss or profit came first",
+         "candles that do not tell whether loss or profit came first"},
+        {m->rejected_orders, "entry that could not be paid, or was not allowed",
+         "entries that could not be paid, or were not allowed"},
+        {m->liquidations, "position that ended for want of margin", "positions that ended for want of margin"},
     };
     bool any = false;
 
     for (size_t i = 0; i < countof(remarks); i++) {
         if (!(remarks[i].count > 0)) continue;
-        buf_printf(out, "%s%.0f %s\n", any ? "" : "\n", remarks[i].count, remarks[i].text);
+        buf_printf(out, "%s%.0f %s%s\n", any ? "" : "\n", remarks[i].count,
+                   remarks[i].count == 1 ? remarks[i].text : remarks[i].texts,
+                   i == 0 && rests ? ", holidays included; weekends are not counted" : "");
         any = true;
     }
     if (m->short_sample != 0) {
@@ -171,6 +199,6 @@ void table_print(const struct table_subject *subject, struct buf *out)
     table_performance(subject, out);
     buf_add_char(out, '\n');
     table_trades(&subject->result->metrics, out);
-    table_remarks(&subject->result->metrics, out);
+    table_remarks(subject, out);
     buf_printf(out, "\nresult %s\n", subject->result->hash);
 }

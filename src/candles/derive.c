@@ -45,6 +45,10 @@ struct candles_derived *candles_derive(const struct candles *finer, int64_t time
     candles_series_digits(derived->series, finer->price_digits, candles_step_digits(finer->lot));
     derived->parts_max = (uint32_t)(timeframe_ms / step);
     derived->end_ms = finer->count == 0 ? 0 : finer->time_ms[finer->count - 1] + step;
+    /* Behind a Friday nothing comes any more in that week. */
+    if (candles_is_weekend(derived->end_ms) && candles_rests_at_weekends(finer)) {
+        derived->end_ms = candles_slot_time(candles_slot(derived->end_ms, CANDLES_WEEK_MS) + 1, CANDLES_WEEK_MS);
+    }
     for (size_t i = 0; i < finer->count; i++) {
         const struct candles_bar part = candles_bar_at(finer, i);
         const int64_t time_ms = candles_slot_time(candles_slot(part.time_ms, timeframe_ms), timeframe_ms);

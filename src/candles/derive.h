@@ -26,7 +26,8 @@ const struct candles *candles_derived_view(const struct candles_derived *derived
 bool candles_derived_is_complete(const struct candles_derived *derived, size_t index);
 /* How many finer bars it is made of. */
 uint32_t candles_derived_parts(const struct candles_derived *derived, size_t index);
-/* Whether the derived bar's end is not later than the end of the finer series' last bar. False of the last one only. */
+/* Whether the derived bar's end is not later than the end of the finer series' last bar, or of the weekend behind it at
+ * which the market rests. False of the last one only. */
 bool candles_derived_is_closed(const struct candles_derived *derived, size_t index);
 
 #endif

@@ -178,6 +178,23 @@ static bool format_has_names(const struct format_header *header, const char *nam
     return true;
 }
 
+static void format_find_volumes(const struct format_header *header, struct format_layout *layout)
+{
+    static const char before[] = "volume_";
+
+    layout->volume_count = 0;
+    for (size_t i = 0; i < header->count && layout->volume_count < FORMAT_VOLUMES_MAX; i++) {
+        const char *currency = header->names[i] + strlen(before);
+        struct format_volume *volume = &layout->volumes[layout->volume_count];
+
+        if (strncmp(header->names[i], before, strlen(before)) != 0) continue;
+        if (*currency == '\0' || strlen(currency) >= sizeof(volume->currency)) continue;
+        volume->column = (int)i;
+        memcpy(volume->currency, currency, strlen(currency) + 1);
+        layout->volume_count++;
+    }
+}
+
 static void format_map(const struct format_header *header, struct format_layout *layout)
 {
     for (size_t i = 0; i < FORMAT_COLUMNS; i++) layout->columns[i] = -1;
@@ -186,6 +203,7 @@ static void format_map(const struct format_header *header, struct format_layout 
 
         if (*column < 0) *column = format_find_name(header, format_names[i].name);
     }
+    format_find_volumes(header, layout);
     /* A date beside a time is half of it. */
     const int time = layout->columns[FORMAT_TIME], clock = format_find_name(header, "time");
 
@@ -193,6 +211,9 @@ static void format_map(const struct format_header *header, struct format_layout 
     layout->cells = 0;
     for (size_t i = 0; i < FORMAT_COLUMNS; i++) {
         if (layout->columns[i] >= (int)layout->cells) layout->cells = (size_t)layout->columns[i] + 1;
+    }
+    for (size_t i = 0; i < layout->volume_count && layout->volume_count > 1; i++) {
+        if (layout->volumes[i].column >= (int)layout->cells) layout->cells = (size_t)layout->volumes[i].column + 1;
     }
 }
 
@@ -293,6 +314,42 @@ static bool format_is_before(struct slice line)
     return false;
 }
 
+/* What a file is that holds no lines of text, by how it begins. */
+static const struct {
+    const char *begins;
+    size_t len;
+    const char *what;
+} format_others[] = {
+    {"\xff\xfe", 2, "it is UTF-16 text: save it as UTF-8"},
+    {"\xfe\xff", 2, "it is UTF-16 text: save it as UTF-8"},
+    {"PK\3\4", 4, "it is a zip file within another packed file: unpack the outer one"},
+    {"\x1f\x8b", 2, "it is a gzip file within another packed file: unpack the outer one"},
+    {"\xfd"
+     "7zXZ",
+     5, "it is packed by xz: unpack it; gzip and zip files are read as they are"},
+    {"\x28\xb5\x2f\xfd", 4, "it is packed by zstd: unpack it; gzip and zip files are read as they are"},
+    {"BZh", 3, "it is packed by bzip2: unpack it; gzip and zip files are read as they are"},
+    {"7z\xbc\xaf", 4, "it is packed by 7z: unpack it; gzip and zip files are read as they are"},
+    {"PAR1", 4, "it is a Parquet file: write it as CSV"},
+    {"SQLite format 3", 15, "it is a database of SQLite: write the table as CSV"},
+    {"<", 1, "it is HTML or XML: write the table as CSV"},
+    {"{", 1, "it is JSON: write the rows as CSV"},
+    {"[", 1, "it is JSON: write the rows as CSV"},
+};
+
+static const char *format_other(struct slice line)
+{
+    for (size_t i = 0; i < countof(format_others); i++) {
+        const size_t len = format_others[i].len;
+
+        if (line.len >= len && memcmp(line.data, format_others[i].begins, len) == 0) return format_others[i].what;
+    }
+    if (memchr(line.data, '\r', line.len) != NULL) {
+        return "its lines end with CR alone: save it with the line ends of Unix or Windows";
+    }
+    return NULL;
+}
+
 enum format_verdict candles_format_find(struct slice line, const struct candles_format *wanted,
                                         struct format_layout *ret_layout, struct buf *why)
 {
@@ -301,15 +358,19 @@ enum format_verdict candles_format_find(struct slice line, const struct candles_
     enum format_verdict verdict = FORMAT_UNKNOWN;
 
     if (format_is_before(line)) return FORMAT_BEFORE;
-    if (format_is_header(line, wanted, &layout, &seen)) verdict = FORMAT_HEADER;
+    if (memchr(line.data, '\r', line.len) == NULL && format_is_header(line, wanted, &layout, &seen)) {
+        verdict = FORMAT_HEADER;
+    }
     for (size_t i = 0; i < countof(formats) && verdict == FORMAT_UNKNOWN; i++) {
         if (formats[i].shape == NULL || (wanted != NULL && wanted != &formats[i])) continue;
         if (format_has_shape(line, &formats[i], &layout)) verdict = FORMAT_ROW;
     }
     if (verdict == FORMAT_UNKNOWN) {
-        if (line.len >= 2 && (memcmp(line.data, "\xff\xfe", 2) == 0 || memcmp(line.data, "\xfe\xff", 2) == 0)) {
+        const char *other = format_other(line);
+
+        if (other != NULL) {
             buf_reset(&seen);
-            buf_add_str(&seen, "it is UTF-16 text: save it as UTF-8");
+            buf_add_str(&seen, other);
         }
         if (seen.len == 0) buf_add_str(&seen, "neither a header that is known nor a row of candles");
         buf_add_slice(why, buf_slice(&seen));

@@ -44,6 +44,14 @@ const struct candles_format *candles_format_named(const char *name);
 /* "binance, kraken, …" for messages. */
 void candles_format_list(struct buf *out);
 
+enum { FORMAT_VOLUMES_MAX = 2, FORMAT_CURRENCY_BYTES = 16 };
+
+/* A column of the volume in one currency: "Volume USDT". */
+struct format_volume {
+    int column;
+    char currency[FORMAT_CURRENCY_BYTES]; /* in small letters */
+};
+
 /* How the rows of one file are read. */
 struct format_layout {
     const struct candles_format *format;
@@ -51,6 +59,9 @@ struct format_layout {
     bool has_header;
     int columns[FORMAT_COLUMNS]; /* the cell's index; -1: missing */
     size_t cells;                /* a row has at least so many */
+    /* Of several such columns the symbol tells which is the base currency's; FORMAT_VOLUME is the first until then. */
+    struct format_volume volumes[FORMAT_VOLUMES_MAX];
+    size_t volume_count;
 };
 
 enum format_verdict {

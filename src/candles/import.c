@@ -4,6 +4,7 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "base/distance.h"
 #include "base/mem.h"
 #include "candles/internal.h"
 #include "candles/timeframe.h"
@@ -14,16 +15,26 @@ static int import_end_source(void *context, struct error *err);
 
 static const struct unpack_sink import_sink = {import_begin_source, import_content, import_end_source};
 
+static void import_refuse_format(const char *name, struct error *err)
+{
+    struct distance_guess guess = {.wanted = slice_of(name)};
+    struct buf list = {0};
+
+    for (unsigned i = 0; candles_format_at(i) != NULL; i++)
+        distance_offer(&guess, slice_of(candles_format_at(i)->name));
+    candles_format_list(&list);
+    error_set(err, ERROR_USAGE, "format %s: not one that is known%s%.*s%s; they are %s", name,
+              guess.best.data == NULL ? "" : "; did you mean ", SLICE_FMT(guess.best),
+              guess.best.data == NULL ? "" : "?", buf_cstr(&list));
+    buf_clear(&list);
+}
+
 struct candles_import *candles_import_new(const struct candles_import_options *options, struct error *err)
 {
     const struct candles_format *wanted = options->format == NULL ? NULL : candles_format_named(options->format);
 
     if (options->format != NULL && wanted == NULL) {
-        struct buf list = {0};
-
-        candles_format_list(&list);
-        error_set(err, ERROR_USAGE, "format %s: not one that is known; they are %s", options->format, buf_cstr(&list));
-        buf_clear(&list);
+        import_refuse_format(options->format, err);
         return NULL;
     }
     if (options->timeframe_ms < 0 || options->timeframe_ms > CANDLES_WEEK_MS) {
@@ -124,7 +135,7 @@ static int import_unknown(struct candles_import *import, const struct line *line
     return 0;
 }
 
-static void import_take_layout(struct candles_import *import)
+static int import_take_layout(struct candles_import *import, struct error *err)
 {
     const struct candles_format *format = import->layout.format;
 
@@ -135,6 +146,8 @@ static void import_take_layout(struct candles_import *import)
     if (import->layout.columns[FORMAT_ADJUSTED] >= 0 && !import->options.adjusted) {
         import->report->has_adjusted_column = true;
     }
+    if (import->layout.columns[FORMAT_ADJUSTED] >= 0 || !import->options.adjusted) return 0;
+    return error_set(err, ERROR_INVALID, "adjusted prices are asked for, but there is no column of adjusted closes");
 }
 
 static int import_row(struct candles_import *import, const struct line *line, struct error *err)
@@ -174,11 +187,11 @@ static int import_line_read(void *context, const struct line *line, struct error
     case FORMAT_BEFORE:
         break;
     case FORMAT_HEADER:
-        import_take_layout(import);
+        outcome = import_take_layout(import, err);
         break;
     case FORMAT_ROW:
-        import_take_layout(import);
-        outcome = import_row(import, line, err);
+        outcome = import_take_layout(import, err);
+        if (outcome == 0) outcome = import_row(import, line, err);
         break;
     case FORMAT_UNKNOWN:
         outcome = import_unknown(import, line, buf_cstr(&why), err);

@@ -37,11 +37,14 @@ struct candles_report {
     uint64_t replaced;
     uint64_t conflicts;
     uint64_t rejected;
+    uint64_t off_grid;        /* of the rejected: the time is not one at which a bar opens */
     uint64_t others;          /* rows of other symbols than the one that was asked for */
     uint64_t members_skipped; /* of zip files: members that hold no candles */
     uint64_t local_assumed;   /* rows with a local time, though no zone was named */
     int local_offset_s;       /* what they were taken for: seconds east of UTC, the format's own or 0 */
+    bool lot_was_assumed;     /* the volumes are whole or zero, and tell no lot */
     bool has_adjusted_column; /* and it was not asked for: prices are as they were paid */
+    bool rests_at_weekends;   /* of the result: its weekends are no gaps */
     size_t gap_count;         /* of the result */
     int64_t gap_bars;
     size_t gaps_listed;

@@ -1,3 +1,4 @@
+#include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
 
@@ -59,7 +60,8 @@ static bool row_is_symbol(struct slice cell, const char *symbol)
 }
 
 /* Files of several symbols need one to be named. */
-static enum import_outcome row_symbol(struct candles_import *import, struct slice cell, struct error *err)
+static enum import_outcome row_symbol(struct candles_import *import, uint64_t line, struct slice cell,
+                                      struct error *err)
 {
     if (import->options.symbol != NULL) {
         return row_is_symbol(cell, import->options.symbol) ? IMPORT_ROW : IMPORT_OTHER_SYMBOL;
@@ -79,8 +81,8 @@ static enum import_outcome row_symbol(struct candles_import *import, struct slic
     candles_excerpt(&both, slice_of(import->symbol));
     buf_add_str(&both, " and ");
     candles_excerpt(&both, cell);
-    error_set(err, ERROR_INVALID, "%s: rows of several symbols, %s: say which one is meant",
-              import->sources[import->source_count - 1], buf_cstr(&both));
+    error_set(err, ERROR_INVALID, "line %" PRIu64 ": rows of several symbols, %s: give the one that is meant", line,
+              buf_cstr(&both));
     buf_clear(&both);
     return IMPORT_FATAL;
 }
@@ -102,7 +104,9 @@ static const char *row_time(struct candles_import *import, const struct slice *c
     struct candles_stamp stamp;
     int64_t moments[2];
 
-    if (!candles_stamp_parse(cells[columns[FORMAT_TIME]], clock, &stamp)) return "the time is not one that is known";
+    if (!candles_stamp_parse(cells[columns[FORMAT_TIME]], clock, &stamp)) {
+        return "the time is none, or in no form that is known (2024-01-31 09:30, 31.01.2024, seconds or ms since 1970)";
+    }
     if (!stamp.is_whole) return "the time is finer than a millisecond, and on no timeframe's grid";
     *ret_ms = stamp.time_ms;
     if (stamp.kind != CANDLES_STAMP_LOCAL) return NULL;
@@ -136,14 +140,15 @@ static bool row_is_nothing(struct slice cell)
 static enum import_outcome row_number(struct candles_import *import, uint64_t place, struct slice cell,
                                       const char *name, double *ret_value, int *ret_digits)
 {
-    char reason[48];
+    char reason[64];
 
     if (candles_decimal_parse(cell, ret_value, ret_digits)) return IMPORT_ROW;
     if (row_is_nothing(cell)) {
         snprintf(reason, sizeof(reason), "there is no %s", name);
         return row_reject(import, place, reason, SLICE_NONE);
     }
-    snprintf(reason, sizeof(reason), "the %s is not a number", name);
+    snprintf(reason, sizeof(reason), "the %s is not a number%s", name,
+             memchr(cell.data, ',', cell.len) == NULL ? "" : ": it may have a point, no comma");
     return row_reject(import, place, reason, cell);
 }
 
@@ -197,6 +202,21 @@ static void row_keep(struct candles_import *import, const struct candles_bar *ba
     if (bar->low < import->price_min) import->price_min = bar->low;
 }
 
+/* Of "Volume USDT" and "Volume BTC" that of the currency with which the symbol begins, BTC/USDT. */
+static void row_choose_volume(struct format_layout *layout, struct slice symbol)
+{
+    const struct format_volume *volume = layout->volumes;
+
+    for (size_t i = 0; i < layout->volume_count && layout->volume_count > 1; i++, volume++) {
+        const size_t len = strlen(volume->currency);
+
+        if (symbol.len <= len || strncasecmp(symbol.data, volume->currency, len) != 0) continue;
+        layout->columns[FORMAT_VOLUME] = volume->column;
+        break;
+    }
+    layout->volume_count = 0;
+}
+
 enum import_outcome import_row_read(struct candles_import *import, const struct line *line, struct error *err)
 {
     const struct format_layout *layout = &import->layout;
@@ -211,9 +231,10 @@ enum import_outcome import_row_read(struct candles_import *import, const struct 
         return row_reject(import, place, "the row has too few cells", line->text);
     }
     if (symbol >= 0) {
-        const enum import_outcome outcome = row_symbol(import, cells[symbol], err);
+        const enum import_outcome outcome = row_symbol(import, line->number, cells[symbol], err);
 
         if (outcome != IMPORT_ROW) return outcome;
+        if (layout->volume_count > 0) row_choose_volume(&import->layout, cells[symbol]);
     }
     enum import_outcome outcome = row_numbers(import, place, cells, &bar, &price_digits, &volume_digits);
 

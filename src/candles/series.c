@@ -7,7 +7,7 @@
 #include "candles/decimal.h"
 #include "candles/timeframe.h"
 
-enum { SERIES_FIRST_CAPACITY = 1024 };
+enum { SERIES_FIRST_CAPACITY = 1024, SERIES_WORKDAYS = 5, SERIES_DAYS_MIN = 10 };
 
 struct candles_series {
     struct candles view; /* its columns are the ones below */
@@ -165,18 +165,70 @@ bool candles_check(const struct candles *candles, size_t *ret_index)
     return true;
 }
 
+bool candles_is_weekend(int64_t time_ms)
+{
+    const int64_t monday_ms = candles_slot_time(candles_slot(time_ms, CANDLES_WEEK_MS), CANDLES_WEEK_MS);
+
+    return time_ms - monday_ms >= SERIES_WORKDAYS * (int64_t)CANDLES_DAY_MS;
+}
+
+/* How much of the time since the first Monday was weekend. */
+static int64_t series_weekend_ms(int64_t time_ms)
+{
+    const int64_t week = candles_slot(time_ms, CANDLES_WEEK_MS);
+    const int64_t in_week_ms = time_ms - candles_slot_time(week, CANDLES_WEEK_MS);
+    const int64_t workdays_ms = SERIES_WORKDAYS * (int64_t)CANDLES_DAY_MS;
+
+    return week * (CANDLES_WEEK_MS - workdays_ms) + (in_week_ms > workdays_ms ? in_week_ms - workdays_ms : 0);
+}
+
+bool candles_rests_at_weekends(const struct candles *candles)
+{
+    const size_t count = candles->count;
+    int64_t days = 0, day_end_ms = INT64_MIN;
+
+    if (candles->timeframe_ms > CANDLES_DAY_MS || CANDLES_DAY_MS % candles->timeframe_ms != 0 || count == 0) {
+        return false;
+    }
+    for (size_t i = 0; i < count; i++) {
+        const int64_t time_ms = candles->time_ms[i];
+
+        if (time_ms < day_end_ms) continue;
+        if (candles_is_weekend(time_ms)) return false;
+        day_end_ms = candles_slot_time(candles_slot(time_ms, CANDLES_DAY_MS) + 1, CANDLES_DAY_MS);
+        days++;
+    }
+    const int64_t first_ms = candles->time_ms[0], end_ms = candles->time_ms[count - 1];
+    const int64_t workdays =
+        (end_ms - first_ms - (series_weekend_ms(end_ms) - series_weekend_ms(first_ms))) / CANDLES_DAY_MS + 1;
+
+    return days >= SERIES_DAYS_MIN && days * 2 >= workdays;
+}
+
+int64_t candles_missing(const struct candles *candles, size_t index, bool rests)
+{
+    const int64_t step = candles->timeframe_ms, first = candles->time_ms[index - 1] + step;
+    int64_t missing_ms = candles->time_ms[index] - first;
+
+    if (missing_ms == 0) return 0;
+    if (rests) missing_ms -= series_weekend_ms(candles->time_ms[index]) - series_weekend_ms(first);
+    return missing_ms / step;
+}
+
 size_t candles_gaps(const struct candles *candles, struct candles_gap *gaps, size_t max, int64_t *ret_bars)
 {
     const int64_t step = candles->timeframe_ms;
+    const bool rests = candles_rests_at_weekends(candles);
     int64_t bars = 0;
     size_t count = 0;
 
     for (size_t i = 1; i < candles->count; i++) {
-        const int64_t before = candles->time_ms[i - 1], after = candles->time_ms[i];
+        struct candles_gap gap = {candles->time_ms[i - 1] + step, candles->time_ms[i] - step,
+                                  candles_missing(candles, i, rests)};
 
-        if (after - before == step) continue;
-        const struct candles_gap gap = {before + step, after - step, (after - before) / step - 1};
-
+        if (gap.bars == 0) continue;
+        while (rests && candles_is_weekend(gap.first_ms)) gap.first_ms += step;
+        while (rests && candles_is_weekend(gap.last_ms)) gap.last_ms -= step;
         if (count < max) gaps[count] = gap;
         count++;
         bars += gap.bars;

@@ -45,6 +45,15 @@ bool candles_bar_equal(const struct candles_bar *a, const struct candles_bar *b)
 /* Whether it keeps the promise of `struct candles`, with the index of the first bar that does not. */
 bool candles_check(const struct candles *candles, size_t *ret_index);
 
+/* Whether the moment is on a Saturday or Sunday of UTC. */
+bool candles_is_weekend(int64_t time_ms);
+/* Whether the market rests at weekends: bars of at most a day, on ten days or more and on half of the workdays of their
+ * span, and none opens on a Saturday or Sunday of UTC. What is not there on these days is not missing then; holidays
+ * are, as nobody can know them. */
+bool candles_rests_at_weekends(const struct candles *candles);
+/* How many bars are missing between those of index - 1 and index, of which `rests` says whether weekends count. */
+int64_t candles_missing(const struct candles *candles, size_t index, bool rests);
+
 /* A run of bars that are missing between two that are there. */
 struct candles_gap {
     int64_t first_ms; /* opening of the first missing bar */
@@ -52,7 +61,8 @@ struct candles_gap {
     int64_t bars;
 };
 
-/* Fills at most `max` gaps, the oldest first. Returns how many there are, and the sum of their bars. */
+/* Fills at most `max` gaps, the oldest first; weekends are left out if the market rests at them. Returns how many there
+ * are, and the sum of their bars. */
 size_t candles_gaps(const struct candles *candles, struct candles_gap *gaps, size_t max, int64_t *ret_bars);
 
 #endif

@@ -147,6 +147,7 @@ static void settle_grid(struct candles_import *import, int64_t step, bool revers
         snprintf(reason, sizeof(reason), "the time %s is not one at which a bar of %s %s", stamp,
                  name == NULL ? "this timeframe" : name, import->options.stamp_is_close ? "closes" : "opens");
         import_reject(import, row->place, reason, SLICE_NONE);
+        import->report->off_grid++;
         row->bar.volume = -1; /* marks it */
     }
     for (size_t i = 0; i < count; i++) {
@@ -228,6 +229,15 @@ static void settle_met(void *context, size_t index, enum candles_meeting meeting
     }
 }
 
+/* Whole volumes say nothing of the lot: files of many sources have them rounded, or count changes of price in them. */
+static int settle_lot_digits(struct candles_import *import, double volume)
+{
+    const int digits = volume > 0 ? settle_digits(&import->volume_digits, CANDLES_LOT_DIGITS) : 0;
+
+    import->report->lot_was_assumed = digits == 0;
+    return digits == 0 ? CANDLES_LOT_DIGITS : digits;
+}
+
 static struct candles_series *settle_merge(struct candles_import *import, const struct candles *there, int64_t step)
 {
     static const double price_small = 0.01;
@@ -240,8 +250,7 @@ static struct candles_series *settle_merge(struct candles_import *import, const 
         candles_series_add(coming, &import->rows[i].bar);
         volume += import->rows[i].bar.volume;
     }
-    candles_series_digits(coming, settle_digits(&import->price_digits, noisy),
-                          volume > 0 ? settle_digits(&import->volume_digits, CANDLES_LOT_DIGITS) : CANDLES_LOT_DIGITS);
+    candles_series_digits(coming, settle_digits(&import->price_digits, noisy), settle_lot_digits(import, volume));
     merged = candles_merge(there == NULL ? &nothing : there, candles_series_view(coming), import->options.replace,
                            settle_met, import);
     candles_series_free(coming);
@@ -251,6 +260,7 @@ static struct candles_series *settle_merge(struct candles_import *import, const 
 static void settle_span(struct candles_report *report, const struct candles *view)
 {
     report->bars = view->count;
+    report->rests_at_weekends = candles_rests_at_weekends(view);
     report->gap_count = candles_gaps(view, report->gaps, CANDLES_NOTES_MAX, &report->gap_bars);
     report->gaps_listed = report->gap_count < CANDLES_NOTES_MAX ? report->gap_count : CANDLES_NOTES_MAX;
     if (view->count == 0) return;
@@ -258,10 +268,21 @@ static void settle_span(struct candles_report *report, const struct candles *vie
     report->last_ms = view->time_ms[view->count - 1];
 }
 
+/* "; 3 rows are wrong, the first in line 7: the high is below the low", or nothing. */
+static const char *settle_first_fault(const struct candles_import *import, struct buf *scratch)
+{
+    const struct candles_note *first = import->report->rejections.items;
+
+    if (import->report->rejected == 0) return "";
+    buf_printf(scratch, "; %" PRIu64 " %s wrong, the first in line %" PRIu64 ": %s", import->report->rejected,
+               import->report->rejected == 1 ? "row is" : "rows are", first->line, first->reason);
+    return buf_cstr(scratch);
+}
+
 static int settle_check(const struct candles_import *import, const struct candles *there, int64_t step,
                         struct error *err)
 {
-    struct buf list = {0};
+    struct buf list = {0}, why = {0};
 
     if (import->format == NULL && import->skipped_why != NULL) {
         return error_set(err, ERROR_INVALID, "%s", import->skipped_why);
@@ -272,8 +293,14 @@ static int settle_check(const struct candles_import *import, const struct candle
     if (step == 0 && import->row_count == 0) {
         const struct candles_note *first = import->report->rejections.items;
 
+        if (import->report->rejections.count == 0 && import->report->others == 0) {
+            return error_set(err, ERROR_INVALID, "%s: there is a header, but no row of candles behind it",
+                             import->file);
+        }
         if (import->report->rejections.count == 0) {
-            return error_set(err, ERROR_INVALID, "%s: no row of candles of the symbol that is meant", import->file);
+            return error_set(err, ERROR_INVALID,
+                             "%s: none of its %" PRIu64 " rows is one of the symbol that is meant, %s", import->file,
+                             import->report->others, import->options.symbol);
         }
         return error_set(err, ERROR_INVALID, "%s: all %" PRIu64 " rows are wrong; the first is line %" PRIu64 ": %s",
                          first->source, import->report->rejected, first->line, first->reason);
@@ -281,9 +308,15 @@ static int settle_check(const struct candles_import *import, const struct candle
     if (step > 0 && (there == NULL || there->timeframe_ms == step)) return 0;
     if (step > 0) return error_set(err, ERROR_INVALID, "the series that is stored has another timeframe");
     candles_timeframe_list(&list);
-    error_set(err, ERROR_INVALID,
-              "%s: the distances between its %zu rows are not those of a timeframe: say which one it is, of %s",
-              import->file, import->row_count, buf_cstr(&list));
+    if (import->row_count == 1) {
+        error_set(err, ERROR_INVALID, "%s: one sound row tells no timeframe: give it, one of %s%s", import->file,
+                  buf_cstr(&list), settle_first_fault(import, &why));
+    } else {
+        error_set(err, ERROR_INVALID,
+                  "%s: the distances between its %zu rows are not those of a timeframe: give it, one of %s%s",
+                  import->file, import->row_count, buf_cstr(&list), settle_first_fault(import, &why));
+    }
+    buf_clear(&why);
     buf_clear(&list);
     return -1;
 }

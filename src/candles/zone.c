@@ -4,6 +4,7 @@
 
 #include "base/mem.h"
 #include "candles/stamp.h"
+#include "candles/zones.h"
 
 enum {
     ZONE_HEADER_BYTES = 44,
@@ -309,6 +310,29 @@ struct candles_zone *candles_zone_parse(struct slice name, struct slice tzif, st
               "time zone %.*s: its file is not in the format of the IANA database (TZif, without leap seconds)",
               SLICE_FMT(name));
     return NULL;
+}
+
+const char *candles_zone_known_name(size_t index)
+{
+    return index < zones_count ? zones_table[index].name : NULL;
+}
+
+struct candles_zone *candles_zone_known(size_t index)
+{
+    struct candles_zone *zone;
+
+    if (index >= zones_count) return NULL;
+    zone = candles_zone_fixed(zones_table[index].first * 60);
+    zone->count = zones_table[index].count;
+    zone->changes = mem_array(zone->count + 1, sizeof(*zone->changes));
+    for (size_t i = 0; i < zone->count; i++) {
+        const struct zones_change *change = &zones_table[index].changes[i];
+
+        zone->changes[i] = (struct zone_change){(int64_t)change->minute * 60, change->offset * 60};
+    }
+    /* A test reads every row. */
+    (void)zone_tail(slice_of(zones_table[index].tail), &zone->tail);
+    return zone;
 }
 
 int candles_zone_at(const struct candles_zone *zone, int64_t time_s)

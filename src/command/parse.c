@@ -9,8 +9,6 @@
 #include "base/number.h"
 #include "command/command.h"
 
-enum { PARSE_DISTANCE_MAX = 3 };
-
 struct parse {
     struct command_line *line;
     int argc, at;
@@ -19,23 +17,6 @@ struct parse {
     bool command_is_wrong;
     struct error *err;
 };
-
-/* The name that comes nearest, for "did you mean". */
-struct parse_guess {
-    struct slice wanted;
-    const char *best;
-    size_t distance;
-};
-
-static void parse_offer(struct parse_guess *guess, const char *name)
-{
-    const size_t distance = distance_edit(guess->wanted, slice_of(name));
-    const size_t most = guess->wanted.len < 3 ? 1 : guess->wanted.len < 9 ? 2 : PARSE_DISTANCE_MAX;
-
-    if (distance > most || (guess->best != NULL && distance >= guess->distance)) return;
-    guess->best = name;
-    guess->distance = distance;
-}
 
 /* Fills the error: who says it, the message, the name that was perhaps meant, and where to read on. */
 static int parse_fail(struct parse *p, const char *meant, const char *fmt, ...) ATTR_PRINTF(3, 4);
@@ -59,11 +40,11 @@ static int parse_fail(struct parse *p, const char *meant, const char *fmt, ...)
 }
 
 static const struct command_option *parse_find_in(const struct command_option *options, struct slice name,
-                                                  struct parse_guess *guess)
+                                                  struct distance_guess *guess)
 {
     for (size_t i = 0; options != NULL && options[i].name != NULL; i++) {
         if (slice_is(name, options[i].name)) return &options[i];
-        if (!options[i].hidden) parse_offer(guess, options[i].name);
+        if (!options[i].hidden) distance_offer(guess, slice_of(options[i].name));
     }
     return NULL;
 }
@@ -166,7 +147,7 @@ static int parse_option(struct parse *p)
     const char *word = p->argv[p->at];
     const char *equals = strchr(word, '=');
     const struct slice name = {word, equals == NULL ? strlen(word) : (size_t)(equals - word)};
-    struct parse_guess guess = {.wanted = name};
+    struct distance_guess guess = {.wanted = name};
     const struct command_entry *command = command_of(p->line);
     const struct command_option *option = parse_find_in(command == NULL ? NULL : command->options, name, &guess);
 
@@ -179,8 +160,8 @@ static int parse_option(struct parse *p)
         p->line->wants_version = true;
         return 0;
     }
-    parse_offer(&guess, "--help");
-    if (option == NULL) return parse_fail(p, guess.best, "there is no option %.*s", SLICE_FMT(name));
+    distance_offer(&guess, slice_of("--help"));
+    if (option == NULL) return parse_fail(p, guess.best.data, "there is no option %.*s", SLICE_FMT(name));
     if (option->type == COMMAND_FLAG) {
         if (equals != NULL) return parse_fail(p, NULL, "%s takes no value", option->name);
         return parse_add(p, option, "");
@@ -195,21 +176,21 @@ static int parse_option(struct parse *p)
 /* A word that names a command or a verb. */
 static int parse_command(struct parse *p, const struct command_entry *const *table, const char *word)
 {
-    struct parse_guess guess = {.wanted = slice_of(word)};
+    struct distance_guess guess = {.wanted = slice_of(word)};
 
     for (size_t i = 0; table[i] != NULL; i++) {
         if (strcmp(table[i]->name, word) == 0) {
             p->line->commands[p->line->depth++] = table[i];
             return 0;
         }
-        parse_offer(&guess, table[i]->name);
+        distance_offer(&guess, slice_of(table[i]->name));
     }
     if (strcmp(word, "help") == 0) {
         p->line->wants_help = true;
         return 0;
     }
     p->command_is_wrong = command_of(p->line) == NULL;
-    return parse_fail(p, guess.best, "there is no command \"%s\"", word);
+    return parse_fail(p, guess.best.data, "there is no command \"%s\"", word);
 }
 
 static int parse_word_at(struct parse *p)

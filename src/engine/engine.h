@@ -141,8 +141,8 @@ int engine_backtest(const struct engine_backtest *backtest, struct engine_result
 
 /* CSV with the header
  * n,side,quantity,entry_time,entry_price,entry_reason,exit_time,exit_price,exit_reason,pnl,fees,bars: times RFC 3339 in
- * UTC, prices with the digits of the series, an open trade with an empty exit. Quantities and money are the shortest
- * text that reads back as the same double, so that sums of them are as exact as those of the results. */
+ * UTC, an open trade with an empty exit. Every number reads back as the same double: prices with the digits of the
+ * series, and more of them only if costs have moved them off its grid; quantities and money as short as can be. */
 void engine_trades_csv(const struct engine_result *result, const struct candles *candles, struct buf *out);
 /* CSV with the header time,equity. */
 void engine_equity_csv(const struct engine_result *result, const struct engine_job *job, struct buf *out);

@@ -8,8 +8,6 @@
 #include "base/number.h"
 #include "engine/text.h"
 
-enum { SETTING_DISTANCE_MAX = 3 };
-
 static const char *const intrabar_words[] = {"pessimistic", "tradingview", "detail", NULL};
 static const char *const limit_fill_words[] = {"touch", "through", NULL};
 static const char *const missing_words[] = {"error", "skip", "fill", NULL};
@@ -183,21 +181,50 @@ static bool setting_read(const struct engine_setting *setting, struct slice text
     }
 }
 
+/* The members of an object of settings, as a list. */
+static bool setting_group(struct slice name, struct buf *members)
+{
+    for (size_t i = 0; i < countof(settings); i++) {
+        struct slice rest = slice_of(settings[i].name);
+
+        if (!slice_eq(slice_cut(&rest, '.'), name) || rest.data == NULL) continue;
+        buf_printf(members, "%s%s", members->len == 0 ? "" : ", ", rest.data);
+    }
+    return members->len > 0;
+}
+
+bool engine_setting_is_group(struct slice name)
+{
+    struct buf members = {0};
+    const bool is_group = setting_group(name, &members);
+
+    buf_clear(&members);
+    return is_group;
+}
+
 static int setting_unknown(struct slice name, struct error *err)
 {
-    const struct engine_setting *near = NULL;
-    size_t least = SETTING_DISTANCE_MAX + 1;
+    struct distance_guess guess = {.wanted = name};
+    struct buf all = {0};
 
-    for (size_t i = 0; i < countof(settings); i++) {
-        const size_t distance = distance_edit(name, slice_of(settings[i].name));
+    if (setting_group(name, &all)) {
+        struct slice rest = buf_slice(&all);
+        const struct slice first = slice_cut(&rest, ',');
 
-        if (distance < least) least = distance, near = &settings[i];
+        error_set(err, ERROR_INVALID, "execution.%.*s must be an object, such as {\"%.*s\": 0.1}; its members are %s",
+                  SLICE_FMT(name), SLICE_FMT(first), buf_cstr(&all));
+        buf_clear(&all);
+        return -1;
     }
-    if (near != NULL) {
-        return error_set(err, ERROR_INVALID, "execution.%.*s is not a setting; did you mean %s?", SLICE_FMT(name),
-                         near->name);
+    for (size_t i = 0; i < countof(settings); i++) distance_offer(&guess, slice_of(settings[i].name));
+    if (guess.best.data != NULL) {
+        return error_set(err, ERROR_INVALID, "execution.%.*s is not a setting; did you mean %.*s?", SLICE_FMT(name),
+                         SLICE_FMT(guess.best));
     }
-    return error_set(err, ERROR_INVALID, "execution.%.*s is not a setting", SLICE_FMT(name));
+    for (size_t i = 0; i < countof(settings); i++) buf_printf(&all, "%s%s", i == 0 ? "" : ", ", settings[i].name);
+    error_set(err, ERROR_INVALID, "execution.%.*s is not a setting; they are %s", SLICE_FMT(name), buf_cstr(&all));
+    buf_clear(&all);
+    return -1;
 }
 
 int engine_execution_set(struct engine_execution *execution, struct slice name, struct slice value, struct error *err)

@@ -73,6 +73,8 @@ struct engine_setting {
 const struct engine_setting *engine_settings(size_t *ret_count);
 const struct engine_setting *engine_setting_find(struct slice name); /* NULL: there is none */
 
+bool engine_setting_is_group(struct slice name); /* "fee", an object of settings */
+
 /* The defaults. */
 void engine_execution_init(struct engine_execution *execution);
 /* One setting from its text: a decimal number, true or false, or a word. ERROR_INVALID says what is accepted, and which

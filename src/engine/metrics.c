@@ -4,6 +4,8 @@
 #include "engine/sim.h"
 
 static const double year_seconds = 365.25 * 86400, day_seconds = 86400;
+/* Below it, a figure a year says little: a year of days, whichever it is. */
+static const double short_sample_seconds = 365.0 * 86400;
 
 /* What is so small a part of the equity, or of a trade's value, is the rounding of doubles: neither a drawdown nor a
  * profit. */
@@ -153,7 +155,7 @@ static void metrics_growth(struct sim *s, struct engine_metrics *m)
         m->recovery_factor = m->net_profit / m->max_drawdown_cash;
     }
     if (mean > 0) m->turnover = s->notional / mean / (elapsed / year_seconds);
-    m->short_sample = elapsed < year_seconds;
+    m->short_sample = elapsed < short_sample_seconds;
 }
 
 void engine_metrics_compute(struct sim *s)

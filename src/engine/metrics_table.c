@@ -71,7 +71,7 @@ static const struct engine_metric metrics_table[] = {
     METRIC("gaps", gaps, COUNT, "places where candles are missing"),
     METRIC("rejected_orders", rejected_orders, COUNT, "entries that could not be paid, or were not allowed"),
     METRIC("liquidations", liquidations, COUNT, "positions that ended for want of margin"),
-    METRIC("short_sample", short_sample, FLAG, "whether it is less than a year"),
+    METRIC("short_sample", short_sample, FLAG, "whether it is less than 365 days"),
 };
 
 const struct engine_metric *engine_metric_table(size_t *ret_count)

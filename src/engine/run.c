@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "candles/series.h"
 #include "engine/sim.h"
 
 /* Points of the curve that are looked at together: 16 KiB. */
@@ -171,11 +172,13 @@ static size_t run_gaps(const struct engine_job *job)
 {
     const struct candles *c = job->candles;
     const int64_t span = c->time_ms[job->end - 1] - c->time_ms[job->first];
+    bool rests;
     size_t gaps = 0;
 
     if (job->invented == NULL && span == (int64_t)(job->end - job->first - 1) * c->timeframe_ms) return 0;
+    rests = candles_rests_at_weekends(c);
     for (size_t i = job->first + 1; i < job->end; i++) {
-        gaps += c->time_ms[i] - c->time_ms[i - 1] > c->timeframe_ms;
+        gaps += candles_missing(c, i, rests) > 0;
         if (job->invented != NULL) gaps += job->invented[i] && !job->invented[i - 1];
     }
     return gaps;

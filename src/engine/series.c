@@ -3,21 +3,20 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "candles/series.h"
 #include "engine/engine.h"
 #include "engine/text.h"
 
-static int series_refuse_gap(const struct candles *c, size_t i, struct error *err)
+static int series_refuse_gap(const struct candles *c, size_t i, int64_t missing, struct error *err)
 {
-    const int64_t missing = (c->time_ms[i] - c->time_ms[i - 1]) / c->timeframe_ms - 1;
     struct buf from = {0}, to = {0};
 
     engine_time_text(c->time_ms[i - 1], &from);
     engine_time_text(c->time_ms[i], &to);
-    error_set(
-        err, ERROR_INVALID,
-        "%lld candles are missing between %s and %s, and execution.missing is error; import them, or take skip or "
-        "fill",
-        (long long)missing, buf_cstr(&from), buf_cstr(&to));
+    error_set(err, ERROR_INVALID,
+              "%lld %s missing between %s and %s, and execution.missing is error; import them, or take skip or "
+              "fill",
+              (long long)missing, missing == 1 ? "candle is" : "candles are", buf_cstr(&from), buf_cstr(&to));
     buf_clear(&from);
     buf_clear(&to);
     return -1;
@@ -45,13 +44,21 @@ static struct series_columns series_columns_make(size_t count, void **ret_memory
                                    .invented = (unsigned char *)(memory + 6 * count)};
 }
 
-static void series_fill(const struct candles *c, size_t count, struct engine_series *series)
+/* The opening behind `time_ms`. */
+static int64_t series_next(const struct candles *c, int64_t time_ms, bool rests)
+{
+    time_ms += c->timeframe_ms;
+    while (rests && candles_is_weekend(time_ms)) time_ms += c->timeframe_ms;
+    return time_ms;
+}
+
+static void series_fill(const struct candles *c, size_t count, bool rests, struct engine_series *series)
 {
     const struct series_columns to = series_columns_make(count, &series->memory);
     size_t from = 0;
 
     for (size_t i = 0; i < count; i++) {
-        to.time_ms[i] = c->time_ms[0] + (int64_t)i * c->timeframe_ms;
+        to.time_ms[i] = i == 0 ? c->time_ms[0] : series_next(c, to.time_ms[i - 1], rests);
         if (to.time_ms[i] == c->time_ms[from]) {
             to.open[i] = c->open[from], to.high[i] = c->high[from], to.low[i] = c->low[from];
             to.close[i] = c->close[from], to.volume[i] = c->volume[from];
@@ -72,24 +79,24 @@ int engine_series_prepare(const struct candles *candles, enum engine_missing mis
                           struct error *err)
 {
     struct engine_series series = {.candles = *candles};
-    int64_t count;
+    int64_t count = (int64_t)candles->count;
+    bool rests;
 
     if (candles->timeframe_ms <= 0) return error_set(err, ERROR_INVALID, "the series has no timeframe");
-    if (missing == ENGINE_MISSING_ERROR) {
-        for (size_t i = 1; i < candles->count; i++) {
-            if (candles->time_ms[i] - candles->time_ms[i - 1] > candles->timeframe_ms) {
-                return series_refuse_gap(candles, i, err);
-            }
-        }
+    rests = missing != ENGINE_MISSING_SKIP && candles_rests_at_weekends(candles);
+    for (size_t i = 1; i < candles->count && missing != ENGINE_MISSING_SKIP; i++) {
+        const int64_t lacks = candles_missing(candles, i, rests);
+
+        if (lacks > 0 && missing == ENGINE_MISSING_ERROR) return series_refuse_gap(candles, i, lacks, err);
+        count += lacks;
     }
-    if (missing == ENGINE_MISSING_FILL && candles->count > 0) {
-        count = (candles->time_ms[candles->count - 1] - candles->time_ms[0]) / candles->timeframe_ms + 1;
+    if (missing == ENGINE_MISSING_FILL) {
         if (count > ENGINE_BARS_MAX) {
             return error_set(err, ERROR_INVALID,
                              "execution.missing is fill, but the series would get %lld candles; at most %d are allowed",
                              (long long)count, ENGINE_BARS_MAX);
         }
-        if ((size_t)count > candles->count) series_fill(candles, (size_t)count, &series);
+        if ((size_t)count > candles->count) series_fill(candles, (size_t)count, rests, &series);
     }
     *ret_series = series;
     return 0;

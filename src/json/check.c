@@ -10,7 +10,7 @@
 #include "json/field.h"
 #include "json/scan.h"
 
-enum { JSON_SUGGEST_DISTANCE = 2, JSON_POINTER_KEY_BYTES = 200 };
+enum { JSON_POINTER_KEY_BYTES = 200 };
 
 struct json_checker {
     struct json_validator *validator;
@@ -163,16 +163,13 @@ static void json_check_member(const struct json_checker *c, const struct json_pl
 
 static void json_check_unknown(struct json_checker *c, struct slice key)
 {
-    const char *nearest = NULL;
-    size_t limit = JSON_SUGGEST_DISTANCE + 1;
+    struct distance_guess guess = {.wanted = key};
 
     for (size_t i = 0; i < c->schema->count; i++) {
-        const struct json_field *field = &c->schema->fields[i];
-        size_t distance = field->read_only ? limit : distance_edit(key, slice_of(field->name));
-
-        /* A name of which nothing is left is not near. */
-        if (distance < limit && distance < strlen(field->name)) nearest = field->name, limit = distance;
+        if (!c->schema->fields[i].read_only) distance_offer(&guess, slice_of(c->schema->fields[i].name));
     }
+    const char *nearest = guess.best.data;
+
     json_faults_add(c->faults, c->arena, json_pointer(c->arena, key), "is not a field of %s%s%s%s", c->schema->name,
                     nearest == NULL ? "" : "; did you mean \"", nearest == NULL ? "" : nearest,
                     nearest == NULL ? "" : "\"?");

@@ -2,6 +2,7 @@
  * What the names of a document mean, whether types and bounds fit, and the values of constants. A node with a fault is
  * marked, so that nothing is told of what only follows from it.
  */
+#include <ctype.h>
 #include <stdlib.h>
 
 #include "rules/internal.h"
@@ -49,25 +50,25 @@ static ptrdiff_t check_find(const char *const *names, struct slice name)
     return -1;
 }
 
-static void check_offer(struct rules_guess *guess, const char *const *names)
+static void check_offer(struct distance_guess *guess, const char *const *names)
 {
-    for (size_t i = 0; names[i] != NULL; i++) rules_guess_offer(guess, slice_of(names[i]));
+    for (size_t i = 0; names[i] != NULL; i++) distance_offer(guess, slice_of(names[i]));
 }
 
-static void check_offer_functions(struct rules_guess *guess)
+static void check_offer_functions(struct distance_guess *guess)
 {
     const struct rules_function *f;
 
-    for (size_t i = 0; (f = rules_function_at(i)) != NULL; i++) rules_guess_offer(guess, slice_of(f->name));
-    rules_guess_offer(guess, SLICE_LIT("if"));
-    rules_guess_offer(guess, SLICE_LIT("tf"));
+    for (size_t i = 0; (f = rules_function_at(i)) != NULL; i++) distance_offer(guess, slice_of(f->name));
+    distance_offer(guess, SLICE_LIT("if"));
+    distance_offer(guess, SLICE_LIT("tf"));
 }
 
 static void check_name_unknown(struct check *c, struct parse_node *node)
 {
     const struct rules_document *d = c->document;
     const struct rules_function *function = rules_function_find(node->name);
-    struct rules_guess guess = {.wanted = node->name};
+    struct distance_guess guess = {.wanted = node->name};
     struct buf signature = {0};
 
     if (function != NULL) {
@@ -77,7 +78,7 @@ static void check_name_unknown(struct check *c, struct parse_node *node)
         buf_clear(&signature);
         return;
     }
-    for (size_t i = 0; i < d->let_count; i++) rules_guess_offer(&guess, d->lets[i].name);
+    for (size_t i = 0; i < d->let_count; i++) distance_offer(&guess, d->lets[i].name);
     check_offer(&guess, rules_column_names);
     check_offer(&guess, rules_position_names);
     for (size_t i = 0; i < d->param_count; i++) {
@@ -126,7 +127,7 @@ static void check_name(struct check *c, struct parse_node *node)
         return;
     }
     function = rules_function_find(node->name);
-    if (function != NULL && function->arguments[0].name == NULL) {
+    if (function != NULL && (function->arguments[0].name == NULL || function->arguments[0].fallback != NULL)) {
         node->means = PARSE_MEANS_FUNCTION;
         node->function = function;
         node->type = function->result;
@@ -138,11 +139,11 @@ static void check_name(struct check *c, struct parse_node *node)
 static void check_param(struct check *c, struct parse_node *node)
 {
     struct rules_document *d = c->document;
-    struct rules_guess guess = {.wanted = node->name};
+    struct distance_guess guess = {.wanted = node->name};
 
     node->type = RULES_NUMBER;
     for (size_t i = 0; i < d->param_count; i++) {
-        rules_guess_offer(&guess, d->params[i].name);
+        distance_offer(&guess, d->params[i].name);
         if (!slice_eq(d->params[i].name, node->name)) continue;
         d->params[i].is_used = true;
         node->is_constant = true;
@@ -228,7 +229,11 @@ static void check_argument(struct check *c, struct parse_node *node, size_t inde
     struct parse_node *arg = node->args[index];
     const enum rules_type type = want->type == RULES_CONDITION ? RULES_CONDITION : RULES_NUMBER;
 
-    if (arg->kind == PARSE_TEXT || arg->type != type) {
+    if (want->type == RULES_ZONE) {
+        if (arg->kind == PARSE_TEXT) return;
+        check_fault(c, node, arg, "%s must be a time zone in quotes, such as 'America/New_York', but is %s",
+                    check_which(c, node, index), check_text(c, arg));
+    } else if (arg->kind == PARSE_TEXT || arg->type != type) {
         check_fault(c, node, arg, "%s must be %s, but %s is %s", check_which(c, node, index), check_noun(type),
                     check_text(c, arg), arg->kind == PARSE_TEXT ? "a text" : check_noun(arg->type));
     } else if (want->type == RULES_NUMBER || want->type == RULES_CONDITION) {
@@ -240,6 +245,9 @@ static void check_argument(struct check *c, struct parse_node *node, size_t inde
     } else if (!arg->is_constant) {
         check_fault(c, node, arg, "%s must be a constant: a number, a $parameter, or arithmetic of these",
                     check_which(c, node, index));
+    } else if (isnan(arg->number)) {
+        check_fault(c, node, arg, "%s must be %s, but %s is not a number", check_which(c, node, index),
+                    want->type == RULES_WHOLE ? "a whole number" : "a finite number", check_text(c, arg));
     } else if (!isfinite(arg->number) || (want->type == RULES_WHOLE && floor(arg->number) != arg->number)) {
         check_fault(c, node, arg, "%s must be %s, but is %g", check_which(c, node, index),
                     want->type == RULES_WHOLE ? "a whole number" : "a finite number", arg->number);
@@ -272,6 +280,47 @@ static void check_fallbacks(struct check *c, struct parse_node *node, size_t cou
     node->count = count;
 }
 
+/* Who writes "new york" means America/New_York. */
+static void check_offer_zone(struct distance_guess *guess, const char *zone)
+{
+    const char *city = strrchr(zone, '/') + 1;
+    const size_t len = strlen(city);
+    bool is_city = guess->wanted.len == len;
+
+    for (size_t i = 0; i < len && is_city; i++) {
+        const char c = guess->wanted.data[i];
+
+        is_city =
+            (c == ' ' ? '_' : tolower((unsigned char)c)) == (city[i] == '_' ? '_' : tolower((unsigned char)city[i]));
+    }
+    if (is_city) {
+        guess->best = slice_of(zone);
+        guess->distance = 0;
+    } else {
+        distance_offer(guess, slice_of(zone));
+    }
+}
+
+/* Texts that stand where a time zone is meant become its code. */
+static void check_zones(struct check *c, struct parse_node *node, size_t most)
+{
+    for (size_t i = 0; i < node->count && i < most; i++) {
+        struct parse_node *arg = node->args[i];
+        struct distance_guess guess = {.wanted = arg->name};
+
+        if (node->function->arguments[i].type != RULES_ZONE || arg->kind != PARSE_TEXT) continue;
+        arg->is_constant = rules_zone_code(arg->name, &arg->number);
+        if (arg->is_constant) continue;
+        for (size_t z = 0; rules_zone_name(z) != NULL; z++) check_offer_zone(&guess, rules_zone_name(z));
+        arg->is_wrong = true;
+        check_fault(c, node, arg,
+                    "%s: there is no time zone %s%s; UTC and offsets such as +02:00 are known, and zones of exchanges: "
+                    "docs/rules.md and \"backtestd functions hour\" have their names",
+                    check_text(c, node), rules_excerpt(c->document->faults->arena, arg->name),
+                    rules_guess_text(&guess, c->document->faults->arena));
+    }
+}
+
 static void check_function(struct check *c, struct parse_node *node)
 {
     const struct rules_function *f = node->function;
@@ -291,6 +340,8 @@ static void check_function(struct check *c, struct parse_node *node)
                     check_ordinal(node->count), f->arguments[node->count].name);
     }
     const bool complete = !node->is_wrong;
+
+    check_zones(c, node, most);
     const bool known = check_arguments(c, node);
 
     for (size_t i = 0; i < node->count && i < most; i++) {
@@ -381,7 +432,7 @@ static void check_tf(struct check *c, struct parse_node *node)
 
 static void check_call(struct check *c, struct parse_node *node)
 {
-    struct rules_guess guess = {.wanted = node->name};
+    struct distance_guess guess = {.wanted = node->name};
     const char *name;
 
     if (slice_is(node->name, "if")) {
@@ -449,7 +500,10 @@ static void check_node(struct check *c, struct parse_node *node)
         check_name(c, node);
         break;
     case PARSE_TEXT:
-        check_fault(c, node, node, "a text in quotes can only be the timeframe of tf(), as in tf('4h', close)");
+        if (node->is_constant || node->is_wrong) break; /* a time zone */
+        check_fault(c, node, node,
+                    "a text in quotes can only be the timeframe of tf(), as in tf('4h', close), or a time zone, as in "
+                    "hour('America/New_York')");
         break;
     case PARSE_OPERATOR:
         check_operator(c, node);
@@ -461,78 +515,6 @@ static void check_node(struct check *c, struct parse_node *node)
         check_call(c, node);
         break;
     }
-}
-
-/* ---- let: in an order in which each needs only those before it ---- */
-
-static void check_references(const struct rules_document *d, const struct parse_node *node, bool *ret_needs)
-{
-    if (node == NULL) return;
-    for (size_t i = 0; node->kind == PARSE_NAME && i < d->let_count; i++) {
-        if (slice_eq(d->lets[i].name, node->name)) ret_needs[i] = true;
-    }
-    for (size_t i = 0; i < node->count; i++) check_references(d, node->args[i], ret_needs);
-}
-
-/* Tells of the circle that is found from `start` on; all that is on it is marked as told. */
-static void check_circle(struct rules_document *d, const bool *needs, const bool *is_done, bool *is_told, size_t start)
-{
-    size_t path[RULES_LETS_MAX] = {0}, len = 0, first = 0;
-    bool on_path[RULES_LETS_MAX] = {false};
-    struct buf text = {0};
-    size_t at = start;
-
-    while (!on_path[at]) {
-        size_t next = 0;
-
-        on_path[at] = true;
-        path[len++] = at;
-        while (next < d->let_count && (!needs[at * d->let_count + next] || is_done[next])) next++;
-        if (next == d->let_count) return;
-        at = next;
-    }
-    while (path[first] != at) first++;
-    if (is_told[at]) return;
-    for (size_t i = first; i < len; i++) {
-        is_told[path[i]] = true;
-        buf_printf(&text, "%.*s -> ", SLICE_FMT(d->lets[path[i]].name));
-    }
-    buf_add_slice(&text, d->lets[at].name);
-    rules_fault_add(d->faults, &(struct rules_place){d->lets[at].expression.place.pointer, SLICE_NONE}, 0,
-                    "the name needs itself: %s", rules_excerpt(d->faults->arena, buf_slice(&text)));
-    buf_clear(&text);
-}
-
-static void check_order(struct rules_document *d)
-{
-    const size_t count = d->let_count;
-    bool *needs = arena_zalloc(d->arena, count * count + 1), *is_done = arena_zalloc(d->arena, count + 1);
-    bool *is_told = arena_zalloc(d->arena, count + 1), more = true;
-    struct rules_let *sorted = arena_alloc(d->arena, (count + 1) * sizeof(*sorted));
-    size_t done = 0;
-
-    for (size_t i = 0; i < count; i++) check_references(d, d->lets[i].expression.root, needs + i * count);
-    while (more) {
-        more = false;
-        for (size_t i = 0; i < count; i++) {
-            bool ready = !is_done[i];
-
-            for (size_t j = 0; j < count && ready; j++) ready = !needs[i * count + j] || is_done[j];
-            if (!ready) continue;
-            is_done[i] = more = true;
-            sorted[done++] = d->lets[i];
-        }
-    }
-    for (size_t i = 0; i < count; i++) {
-        if (is_done[i]) continue;
-        check_circle(d, needs, is_done, is_told, i);
-    }
-    for (size_t i = 0; i < count; i++) {
-        if (is_done[i]) continue;
-        d->lets[i].expression.root->is_wrong = true;
-        sorted[done++] = d->lets[i];
-    }
-    d->lets = sorted;
 }
 
 /* ---- outputs ---- */
@@ -556,6 +538,11 @@ static void check_output(struct rules_document *d, enum rules_output output)
             "%s depends on the position (entry_price, bars_held, equity), which is known in exits and levels only",
             check_text(&c, e->root));
     } else if (type == RULES_NUMBER && e->root->is_constant && !(e->root->number > 0)) {
+        if (isnan(e->root->number)) {
+            check_fault(&c, e->root, e->root, "%s must be above 0, but %s is not a number", rules_output_name(output),
+                        check_text(&c, e->root));
+            return;
+        }
         check_fault(&c, e->root, e->root, "%s must be above 0, but is %.10g", rules_output_name(output),
                     e->root->number);
     }
@@ -565,7 +552,7 @@ void check_document(struct rules_document *d)
 {
     bool parsed = true;
 
-    check_order(d);
+    order_lets(d);
     for (size_t i = 0; i < d->let_count; i++) {
         struct rules_expression *e = &d->lets[i].expression;
         struct check c = {d, &e->place};

@@ -98,7 +98,7 @@ static uint32_t compile_column(struct compiler *c, uint32_t clock, size_t index)
     return compile_add(c, &n);
 }
 
-/* The clock of a timeframe; COMPILE_NONE where there are too many. */
+/* The clock of a timeframe; clocks.c has seen to it that there is room. */
 static uint32_t compile_clock(struct compiler *c, int64_t timeframe_ms)
 {
     struct rules *r = c->rules;
@@ -106,7 +106,6 @@ static uint32_t compile_clock(struct compiler *c, int64_t timeframe_ms)
     for (size_t i = 0; i < r->clock_count; i++) {
         if (r->clocks[i] == timeframe_ms) return (uint32_t)i;
     }
-    if (r->clock_count == RULES_CLOCKS_MAX) return COMPILE_NONE;
     r->clocks[r->clock_count] = timeframe_ms;
     return (uint32_t)r->clock_count++;
 }
@@ -117,21 +116,8 @@ static uint32_t compile_higher(struct compiler *c, uint32_t clock, const struct 
 {
     struct rules_node n = {.kind = NODE_HIGHER, .clock = clock};
     const uint32_t higher = compile_clock(c, node->timeframe_ms);
-    const struct rules_place whole = {SLICE_LIT(""), SLICE_NONE};
 
-    if (higher == COMPILE_NONE) {
-        if (!c->is_full) {
-            rules_fault_add(c->document->faults, &whole, 0, "there are more than %d timeframes", RULES_CLOCKS_MAX - 1);
-        }
-        c->is_full = true;
-        return 0;
-    }
     if (higher == clock) return compile_node(c, clock, node->args[1]);
-    if (clock != 0 && node->timeframe_ms % c->rules->clocks[clock] != 0) {
-        rules_fault_add(c->document->faults, &whole, 0,
-                        "tf('%.*s', …) stands within a tf() whose timeframe does not divide it",
-                        SLICE_FMT(node->args[0]->name));
-    }
     n.args[0] = compile_node(c, higher, node->args[1]);
     n.constants[0] = node->type == RULES_CONDITION ? 0 : (double)NAN;
     return compile_add(c, &n);
@@ -262,6 +248,7 @@ struct rules *compile_document(const struct rules_document *d)
     r->arena = d->arena;
     r->size_kind = d->size_kind;
     r->size_at_close = d->size_at_close;
+    r->higher = d->higher;
     r->clock_count = 1;
     c.capacity = COMPILE_FIRST;
     r->nodes = arena_alloc(d->arena, c.capacity * sizeof(*r->nodes));

@@ -70,11 +70,11 @@ static struct rules_place document_below(struct rules_document *d, struct slice 
 static void document_unknown(struct rules_document *d, const struct rules_place *place, struct slice key,
                              const struct document_member *table, size_t count)
 {
-    struct rules_guess guess = {.wanted = key};
+    struct distance_guess guess = {.wanted = key};
     struct buf all = {0};
 
     for (size_t i = 0; i < count; i++) {
-        rules_guess_offer(&guess, slice_of(table[i].name));
+        distance_offer(&guess, slice_of(table[i].name));
         buf_printf(&all, "%s%s", i == 0 ? "" : ", ", table[i].name);
     }
     rules_fault_add(d->faults, place, 0, "there is no such member%s (there are %s)",
@@ -311,13 +311,13 @@ void document_override(struct rules_document *d, const struct rules_override *ov
 {
     for (size_t i = 0; i < count; i++) {
         const struct rules_place place = document_below(d, SLICE_LIT("/params"), overrides[i].name);
-        struct rules_guess guess = {.wanted = overrides[i].name};
+        struct distance_guess guess = {.wanted = overrides[i].name};
         struct rules_param *param = NULL;
         double value;
 
         for (size_t p = 0; p < d->param_count; p++) {
             if (slice_eq(d->params[p].name, overrides[i].name)) param = &d->params[p];
-            rules_guess_offer(&guess, d->params[p].name);
+            distance_offer(&guess, d->params[p].name);
         }
         if (param == NULL) {
             rules_fault_add(d->faults, &place, 0, "there is no such parameter to set%s",

@@ -4,7 +4,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "base/distance.h"
 #include "base/mem.h"
 #include "base/utf8.h"
 
@@ -90,17 +89,7 @@ struct slice rules_pointer(struct arena *arena, struct slice pointer, struct sli
     return result;
 }
 
-void rules_guess_offer(struct rules_guess *guess, struct slice name)
-{
-    const size_t distance = distance_edit(guess->wanted, name);
-    const size_t most = guess->wanted.len < 4 ? 1 : guess->wanted.len < 9 ? 2 : 3;
-
-    if (distance > most || (guess->best.data != NULL && distance >= guess->distance)) return;
-    guess->best = name;
-    guess->distance = distance;
-}
-
-const char *rules_guess_text(const struct rules_guess *guess, struct arena *arena)
+const char *rules_guess_text(const struct distance_guess *guess, struct arena *arena)
 {
     if (guess->best.data == NULL) return "";
     return arena_printf(arena, "; did you mean %s?", rules_excerpt(arena, guess->best));

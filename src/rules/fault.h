@@ -2,6 +2,7 @@
 #ifndef RULES_FAULT_H
 #define RULES_FAULT_H
 
+#include "base/distance.h"
 #include "rules/rules.h"
 
 /* Where an expression stands. */
@@ -23,14 +24,7 @@ const char *rules_excerpt(struct arena *arena, struct slice text);
 /* `pointer` with one more member behind it, escaped (RFC 6901 section 3). */
 struct slice rules_pointer(struct arena *arena, struct slice pointer, struct slice member);
 
-/* The name that comes nearest. Begin with {.wanted = name}, offer all there are, and print rules_guess_text. */
-struct rules_guess {
-    struct slice wanted, best;
-    size_t distance;
-};
-
-void rules_guess_offer(struct rules_guess *guess, struct slice name);
-/* "; did you mean close?", or "" where nothing is near. */
-const char *rules_guess_text(const struct rules_guess *guess, struct arena *arena);
+/* "; did you mean close?" in the arena, or "" where nothing is near. */
+const char *rules_guess_text(const struct distance_guess *guess, struct arena *arena);
 
 #endif

@@ -50,6 +50,9 @@ struct rules_family {
 extern const struct rules_family rules_averages, rules_statistics, rules_extremes, rules_momentum, rules_volatility,
     rules_volume, rules_pivots, rules_state, rules_math, rules_time;
 
+/* Constants are numbers, so a time zone is one too: 0 is UTC. False if there is no such zone. */
+bool rules_zone_code(struct slice name, double *ret_code);
+
 static inline size_t rules_whole(const struct rules_call *call, size_t argument)
 {
     return (size_t)call->constant[argument];

@@ -40,6 +40,15 @@ struct rules_let {
     struct rules_expression expression;
 };
 
+/* A tf() of a document. */
+struct rules_higher {
+    struct rules_higher *next;
+    struct rules_place place; /* of its expression */
+    size_t at;                /* in the expression's text */
+    const char *timeframe;    /* as it is written */
+    int64_t timeframe_ms;
+};
+
 /* A document as it was read. Texts are in the arena. */
 struct rules_document {
     struct arena *arena;
@@ -51,14 +60,19 @@ struct rules_document {
     struct rules_expression outputs[RULES_OUTPUTS]; /* place.text.data is NULL where the document has none */
     enum rules_size size_kind;
     bool size_at_close;
+    struct rules_higher *higher; /* every tf() that is computed, by its place; the last one first */
 };
 
 /* Fills `document`, whose arena and faults are set. Parses the expressions. */
 void document_read(struct rules_document *document, struct slice text);
 /* Replaces values of params. */
 void document_override(struct rules_document *document, const struct rules_override *overrides, size_t count);
+/* Sorts the names of let, so that each needs only those before it. Circles are faults, and their trees are marked. */
+void order_lets(struct rules_document *document);
 /* Names, types, bounds. Every fault is added. */
 void check_document(struct rules_document *document);
+/* The timeframes of a document without faults: how many, and whether one within another is a multiple of it. */
+void clocks_check(struct rules_document *document);
 /* The document of a named kind with these parameters, in the arena. Faults are added. */
 struct slice kind_document(const struct rules_kind *kind, struct slice parameters,
                            const struct rules_override *overrides, size_t override_count, struct arena *arena,
@@ -99,6 +113,7 @@ struct rules {
     size_t program_count[RULES_OUTPUTS];
     enum rules_size size_kind;
     bool size_at_close;
+    const struct rules_higher *higher; /* of the document */
     uint64_t cost;
 };
 

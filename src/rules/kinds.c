@@ -156,16 +156,16 @@ struct kind_reading {
 static void kind_member(struct kind_reading *k, struct slice name, struct slice value, bool is_override)
 {
     const struct rules_place place = {rules_pointer(k->arena, SLICE_LIT(""), name), SLICE_NONE};
-    struct rules_guess guess = {.wanted = name};
+    struct distance_guess guess = {.wanted = name};
 
     for (size_t i = 0; k->kind->parameters[i].name != NULL; i++) {
-        rules_guess_offer(&guess, slice_of(k->kind->parameters[i].name));
+        distance_offer(&guess, slice_of(k->kind->parameters[i].name));
         if (!slice_is(name, k->kind->parameters[i].name)) continue;
         kind_value(&k->kind->parameters[i], value, k->faults, &place, &k->values[i]);
         return;
     }
     for (size_t i = 0; i < countof(kind_extras) && !is_override; i++) {
-        rules_guess_offer(&guess, slice_of(kind_extras[i].name));
+        distance_offer(&guess, slice_of(kind_extras[i].name));
         if (!slice_is(name, kind_extras[i].name)) continue;
         buf_printf(&k->extras, ",\"%s\":%.*s", kind_extras[i].name, SLICE_FMT(value));
         return;

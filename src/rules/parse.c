@@ -67,6 +67,18 @@ static const struct {
     {"%", "there is no remainder; write x - floor(x / y) * y"},
     {"{", "write ( and )"},
     {";", "one expression is expected"},
+    {".", "names stand alone, sma and not ta.sma"},
+    {"\xe2\x89\xa5", "write >="},
+    {"\xe2\x89\xa4", "write <="},
+    {"\xe2\x89\xa0", "write !="},
+    {"\xe2\x88\x92", "write -"},
+    {"\xe2\x80\x93", "write -"},
+    {"\xc3\x97", "write *"},
+    {"\xc3\xb7", "write /"},
+    {"\xe2\x80\x98", "write straight quotes, '4h'"},
+    {"\xe2\x80\x99", "write straight quotes, '4h'"},
+    {"\xe2\x80\x9c", "write straight quotes, '4h'"},
+    {"\xe2\x80\x9d", "write straight quotes, '4h'"},
 };
 
 static enum parse_token parse_wrong(struct parser *p, size_t at, const char *what)
@@ -119,6 +131,10 @@ static enum parse_token parse_number(struct parser *p)
         if (parse_is_digit(parse_peek(p, len + 1 + sign))) {
             for (len += 1 + sign; parse_is_digit(parse_peek(p, len));) len++;
         }
+    }
+    if (len > 0 && strchr("mhdw", parse_peek(p, len)) != NULL && parse_is_letter(parse_peek(p, len)) &&
+        !parse_is_letter(parse_peek(p, len + 1)) && !parse_is_digit(parse_peek(p, len + 1))) {
+        return parse_wrong(p, p->at, "a timeframe stands in quotes, such as '4h'");
     }
     if (parse_is_letter(parse_peek(p, len)) || parse_peek(p, len) == '.') {
         return parse_wrong(p, p->at,
@@ -245,6 +261,12 @@ static void parse_next(struct parser *p)
     p->end = p->at;
 }
 
+/* AND, Or: words of the language in another case. */
+static bool parse_is_shouted(const struct parser *p)
+{
+    return p->token == TOKEN_NAME && (slice_is_nocase(p->word, "and") || slice_is_nocase(p->word, "or"));
+}
+
 /* NULL, after a fault about the token that stands there instead. */
 static struct parse_node *parse_expected(struct parser *p, const char *what)
 {
@@ -255,8 +277,9 @@ static struct parse_node *parse_expected(struct parser *p, const char *what)
         const struct slice there = {p->place->text.data + p->start, p->end - p->start};
 
         parse_wrong(p, p->start,
-                    arena_printf(p->faults->arena, "expected %s, but there is %s", what,
-                                 rules_excerpt(p->faults->arena, there)));
+                    arena_printf(p->faults->arena, "expected %s, but there is %s%s", what,
+                                 rules_excerpt(p->faults->arena, there),
+                                 parse_is_shouted(p) ? "; and, or, not are written in small letters" : ""));
     }
     return NULL;
 }

@@ -10,9 +10,10 @@ static void pivots_find(struct rules_call *call, int sign)
     double *later = rules_scratch(call, call->count);
 
     window_extreme(call, x, left + 1 + right, sign, call->out);
-    window_extreme(call, x, right, sign, later);
+    if (right > 0) window_extreme(call, x, right, sign, later);
     for (size_t i = 0; i < call->count; i++) {
-        const bool is_pivot = i >= left + right && x[i - right] == call->out[i] && x[i - right] != later[i];
+        const bool is_pivot =
+            i >= left + right && x[i - right] == call->out[i] && (right == 0 || x[i - right] != later[i]);
 
         call->out[i] = is_pivot ? x[i - right] : (double)NAN;
     }
@@ -37,7 +38,7 @@ static double pivots_bars(const double *constants, int64_t timeframe_ms)
 /* clang-format off */
 #define PIVOTS_SIDE(title)                                                           \
     {                                                                                \
-        .name = title, .type = RULES_WHOLE, .minimum = 1, .maximum = PIVOTS_SIDE_MAX \
+        .name = title, .type = RULES_WHOLE, .minimum = 0, .maximum = PIVOTS_SIDE_MAX \
     }
 /* clang-format on */
 

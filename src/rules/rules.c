@@ -38,6 +38,7 @@ static struct rules *rules_compile(struct rules_document *document, const struct
     document_read(document, text);
     if (kind->document == NULL) document_override(document, overrides, override_count);
     check_document(document);
+    if (rules_faults_seen(document->faults) == faults) clocks_check(document);
     return rules_faults_seen(document->faults) > faults ? NULL : compile_document(document);
 }
 
@@ -47,16 +48,24 @@ struct rules *rules_new(struct slice kind, struct slice parameters, const struct
     const struct rules_kind *found = rules_kind_find(kind);
     const struct rules_place whole = {SLICE_LIT(""), SLICE_NONE};
     struct rules_document document = {.faults = faults};
-    struct rules_guess guess = {.wanted = kind};
+    struct distance_guess guess = {.wanted = kind};
     struct rules *r;
     size_t count;
 
     if (found == NULL) {
         const struct rules_kind *kinds = rules_kinds(&count);
 
-        for (size_t i = 0; i < count; i++) rules_guess_offer(&guess, slice_of(kinds[i].name));
-        rules_fault_add(faults, &whole, 0, "there is no kind %s%s", rules_excerpt(faults->arena, kind),
-                        rules_guess_text(&guess, faults->arena));
+        struct buf all = {0};
+
+        for (size_t i = 0; i < count; i++) {
+            distance_offer(&guess, slice_of(kinds[i].name));
+            buf_printf(&all, "%s%s", i == 0 ? "" : ", ", kinds[i].name);
+        }
+        rules_fault_add(faults, &whole, 0, "there is no kind %s%s",
+                        kind.len == 0 ? "without a name" : rules_excerpt(faults->arena, kind),
+                        guess.best.data != NULL ? rules_guess_text(&guess, faults->arena)
+                                                : arena_printf(faults->arena, "; there are %s", buf_cstr(&all)));
+        buf_clear(&all);
         return NULL;
     }
     document.arena = arena_new();
@@ -153,6 +162,20 @@ bool rules_fits(const struct rules *r, int64_t timeframe_ms, struct error *err)
     error_set(err, ERROR_INVALID, "the rules look %.0f bars back, more than %d: use shorter lengths",
               rules_bars(r, timeframe_ms), RULES_LOOKBACK_MAX);
     return false;
+}
+
+void rules_misfits(const struct rules *r, int64_t timeframe_ms, struct rules_faults *faults)
+{
+    const bool is_minutes = timeframe_ms % 60000 == 0;
+
+    for (const struct rules_higher *h = r->higher; h != NULL; h = h->next) {
+        if (h->timeframe_ms % timeframe_ms == 0) continue;
+        rules_fault_add(faults, &h->place, h->at,
+                        "tf('%s', ...): the series has bars of %lld %s; tf() takes the timeframe of the series or a "
+                        "multiple of it",
+                        h->timeframe, (long long)(timeframe_ms / (is_minutes ? 60000 : 1000)),
+                        is_minutes ? "minutes" : "seconds");
+    }
 }
 
 size_t rules_lookback(const struct rules *r, int64_t timeframe_ms)

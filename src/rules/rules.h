@@ -111,6 +111,9 @@ void rules_free(struct rules *r); /* takes NULL; after the runs over it */
 
 /* Can the document be computed on bars of `timeframe_ms`? tf() needs a timeframe that is a multiple of it. */
 bool rules_fits(const struct rules *r, int64_t timeframe_ms, struct error *err) ATTR_CHECKED;
+/* Every tf() whose timeframe is not a multiple of `timeframe_ms`, with its place: why rules_fits says no, unless it is
+ * the look-back. */
+void rules_misfits(const struct rules *r, int64_t timeframe_ms, struct rules_faults *faults);
 /* Bars of `timeframe_ms` that must be loaded before the first bar that is judged; 0 where it does not fit. */
 size_t rules_lookback(const struct rules *r, int64_t timeframe_ms);
 /* Steps a bar, at most: what rules_run_steps counts never passes it times the bars (and a constant). */
@@ -145,6 +148,7 @@ enum rules_type {
     RULES_CONDITION, /* a column of 0 and 1 */
     RULES_WHOLE,     /* a whole constant: a number, a $param, or arithmetic of these */
     RULES_CONSTANT,  /* any constant */
+    RULES_ZONE,      /* a time zone in quotes */
 };
 
 struct rules_argument {
@@ -178,6 +182,8 @@ struct rules_function {
 /* Family by family; NULL behind the last one: for (size_t i = 0; (f = rules_function_at(i)) != NULL; i++) */
 const struct rules_function *rules_function_at(size_t index);
 const struct rules_function *rules_function_find(struct slice name);
+/* Names of time zones, NULL behind the last; beside them UTC and offsets such as +02:00 are known. */
+const char *rules_zone_name(size_t index);
 /* "sma(x, n)" into `out`. */
 void rules_function_signature(const struct rules_function *function, struct buf *out);
 

@@ -1,4 +1,5 @@
-/* The time of a bar's opening, in UTC. */
+/* The time of a bar's opening, in UTC or a zone. */
+#include "candles/zone.h"
 #include "rules/function.h"
 
 enum { TIME_DAY_MS = 86400000, TIME_HOUR_MS = 3600000, TIME_MINUTE_MS = 60000 };
@@ -16,32 +17,82 @@ static struct time_moment time_split(int64_t time_ms)
     return (struct time_moment){(time_ms - ms) / TIME_DAY_MS, ms};
 }
 
-static void time_hour(struct rules_call *call)
-{
-    for (size_t i = 0; i < call->count; i++) {
-        const int64_t hour = time_split(call->candles->time_ms[i]).ms / TIME_HOUR_MS;
+/* The codes of zones: 0 is UTC, then those of the table, and behind them fixed offsets in seconds. */
+enum { TIME_ZONES_MAX = 1000, TIME_OFFSET_ZERO = 1000000, TIME_QUARTER_MS = 900000 };
 
-        call->out[i] = (double)hour;
-    }
+const char *rules_zone_name(size_t index)
+{
+    return candles_zone_known_name(index);
 }
 
-static void time_minute(struct rules_call *call)
+bool rules_zone_code(struct slice name, double *ret_code)
 {
-    for (size_t i = 0; i < call->count; i++) {
-        const int64_t minute = time_split(call->candles->time_ms[i]).ms % TIME_HOUR_MS / TIME_MINUTE_MS;
+    struct candles_zone *zone;
 
-        call->out[i] = (double)minute;
+    for (size_t i = 0; candles_zone_known_name(i) != NULL; i++) {
+        if (!slice_is(name, candles_zone_known_name(i))) continue;
+        *ret_code = (double)(i + 1);
+        return true;
     }
+    zone = candles_zone_offset(name);
+    if (zone == NULL) return false;
+    const int offset_s = candles_zone_at(zone, 0);
+
+    *ret_code = offset_s == 0 ? 0 : TIME_OFFSET_ZERO + offset_s;
+    candles_zone_free(zone);
+    return true;
 }
 
-static void time_weekday(struct rules_call *call)
+/* NULL for UTC. */
+static struct candles_zone *time_zone(double code)
 {
-    for (size_t i = 0; i < call->count; i++) {
-        /* 1970-01-01 was a Thursday, the fifth day. */
-        const int64_t day = (time_split(call->candles->time_ms[i]).day + 4) % 7;
+    if (code == 0) return NULL;
+    if (code > TIME_ZONES_MAX) return candles_zone_fixed((int)code - TIME_OFFSET_ZERO);
+    return candles_zone_known((size_t)code - 1);
+}
 
-        call->out[i] = (double)(day < 0 ? day + 8 : day + 1);
+static int64_t time_floor(int64_t time_ms, int64_t step_ms)
+{
+    return time_ms / step_ms - (time_ms % step_ms < 0);
+}
+
+/* A part of each bar's time in the zone of the argument. Clocks are changed at quarters of an hour. */
+static void time_each(struct rules_call *call, double (*part)(struct time_moment moment))
+{
+    struct candles_zone *zone = time_zone(call->constant[0]);
+    int64_t quarter = INT64_MIN, offset_ms = 0;
+
+    for (size_t i = 0; i < call->count; i++) {
+        const int64_t time_ms = call->candles->time_ms[i];
+        const int64_t now = zone == NULL ? quarter : time_floor(time_ms, TIME_QUARTER_MS);
+
+        if (now != quarter) offset_ms = (int64_t)candles_zone_at(zone, time_floor(time_ms, 1000)) * 1000;
+        quarter = now;
+        call->out[i] = part(time_split(time_ms + offset_ms));
     }
+    candles_zone_free(zone);
+}
+
+static double time_hour_of(struct time_moment moment)
+{
+    const int64_t hour = moment.ms / TIME_HOUR_MS;
+
+    return (double)hour;
+}
+
+static double time_minute_of(struct time_moment moment)
+{
+    const int64_t minute = moment.ms % TIME_HOUR_MS / TIME_MINUTE_MS;
+
+    return (double)minute;
+}
+
+static double time_weekday_of(struct time_moment moment)
+{
+    /* 1970-01-01 was a Thursday, the fifth day. */
+    const int64_t day = (moment.day + 4) % 7;
+
+    return (double)(day < 0 ? day + 8 : day + 1);
 }
 
 /* Howard Hinnant's "civil from days": years that begin in March, so that the leap day is the last one. */
@@ -60,38 +111,63 @@ static void time_date(int64_t day, double *ret_day, double *ret_month)
     *ret_month = (double)(month < 10 ? month + 3 : month - 9);
 }
 
+static double time_day_of(struct time_moment moment)
+{
+    double day, month;
+
+    time_date(moment.day, &day, &month);
+    return day;
+}
+
+static double time_month_of(struct time_moment moment)
+{
+    double day, month;
+
+    time_date(moment.day, &day, &month);
+    return month;
+}
+
+static void time_hour(struct rules_call *call)
+{
+    time_each(call, time_hour_of);
+}
+
+static void time_minute(struct rules_call *call)
+{
+    time_each(call, time_minute_of);
+}
+
+static void time_weekday(struct rules_call *call)
+{
+    time_each(call, time_weekday_of);
+}
+
 static void time_day(struct rules_call *call)
 {
-    double month;
-
-    for (size_t i = 0; i < call->count; i++) {
-        time_date(time_split(call->candles->time_ms[i]).day, &call->out[i], &month);
-    }
+    time_each(call, time_day_of);
 }
 
 static void time_month(struct rules_call *call)
 {
-    double day;
-
-    for (size_t i = 0; i < call->count; i++) {
-        time_date(time_split(call->candles->time_ms[i]).day, &day, &call->out[i]);
-    }
+    time_each(call, time_month_of);
 }
 
 /* clang-format off */
 #define TIME_FUNCTION(title, words, run)                                                                        \
     {                                                                                                           \
         .name = title, .family = "time", .description = (words), .formula = "of the bar's opening", .seed = "", \
-        .lookback = "0", .shape = RULES_SHAPE_FINITE, .result = RULES_NUMBER, .kernel = (run)                   \
+        .lookback = "0", .shape = RULES_SHAPE_FINITE, .result = RULES_NUMBER,                                   \
+        .arguments = {{.name = "zone", .type = RULES_ZONE, .fallback = "'UTC'"}}, .kernel = (run)               \
     }
 /* clang-format on */
 
 static const struct rules_function functions[] = {
-    TIME_FUNCTION("hour", "Hour of the bar's opening in UTC, 0 to 23", time_hour),
+    TIME_FUNCTION("hour", "Hour of the bar's opening in a time zone, 0 to 23", time_hour),
     TIME_FUNCTION("minute", "Minute of the bar's opening, 0 to 59", time_minute),
-    TIME_FUNCTION("weekday", "Day of the week in UTC: 1 is Sunday, 7 is Saturday (as on TradingView)", time_weekday),
-    TIME_FUNCTION("day", "Day of the month in UTC, 1 to 31", time_day),
-    TIME_FUNCTION("month", "Month in UTC, 1 to 12", time_month),
+    TIME_FUNCTION("weekday", "Day of the week in a time zone: 1 is Sunday, 7 is Saturday (as on TradingView)",
+                  time_weekday),
+    TIME_FUNCTION("day", "Day of the month in a time zone, 1 to 31", time_day),
+    TIME_FUNCTION("month", "Month in a time zone, 1 to 12", time_month),
 };
 
 const struct rules_family rules_time = {functions, countof(functions)};

@@ -54,7 +54,7 @@ def growth(m, engine, curve, times):
         m["cagr"] = None if elapsed < 86400 else factor ** (YEAR_S / elapsed) - 1 if factor > 1e-12 else -1
     except OverflowError:
         m["cagr"] = None
-    m["short_sample"] = elapsed < YEAR_S
+    m["short_sample"] = elapsed < 365 * 86400
     falls, cash, durations = [], [], []
     for i, e in enumerate(curve):
         peak = max(curve[:i + 1])

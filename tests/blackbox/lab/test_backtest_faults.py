@@ -49,7 +49,13 @@ ENTER = {"enter": "close > open"}
     ('{"kind":"rules","parameters":{"long":{"enter":"close"}}}', "1:48", "condition"),
     ('{"long":{"enter":\n"clos > 1"}}', "2:2", "did you mean close?"),
     ('{"long":{"enter":"close > 1"},\n"stopp":{}}', "2:9", "did you mean stop?"),
-    ('{"kind":"rules","parameters":{"long":{"enter":"close > tf(\\"7h\\", close)"}}}', " tf()", "420 minutes"),
+    ('{"kind":"rules","parameters":{"long":{"enter":"close > tf(\\"7h\\", close)"}}}', "1:56", "tf('7h', ...): the series has bars of 1440 minutes"),
+    ('{"let":{"a":"tf(\'36h\', close)"},\n"long":{"enter":"close > a"}}', "1:14", "tf('36h', ...): the series has bars of 1440 minutes"),
+    ('{"let":{"a":"tf(\'3d\', close)"},\n"long":{"enter":"close > tf(\'2d\', a)"}}', "1:14", "stands within a tf() of 2880 minutes"),
+    ('{"kind":""}', "1:9", "there is no kind without a name; there are buy_and_hold"),
+    ('{"long":{"enter":"SMA(close, 3) > 1"}}', "1:19", "unknown function SMA; did you mean sma?"),
+    ('{"long":{"enter":"close > 1"},"size":{"units":"0/0"}}', "1:48", "size must be above 0, but 0/0 is not a number"),
+    ('{"kind":"martingale"}', "1:9", "there is no kind martingale; there are buy_and_hold, sma_crossover,"),
     ('{"kind":"rules","parameters":{"long":{"enter":"\\u0063lose > clos"}}}', "1:61", "did you mean close?"),
 ])
 def test_strategy(refuse, strategy, place, said):
@@ -75,6 +81,14 @@ def test_very_many_faults(refuse):
     ('{"missing":"maybe"}', "1:12", "error, skip or fill"),
     ('{"short":1}', "1:10", "true or false"),
     ("[]", "1:1", "the settings are an object"),
+    ('{"fee":0.1}', "1:8", 'execution.fee must be an object, such as {"percent": 0.1}; its members are percent, fixed, minimum'),
+    ('{"lot":{}}', "1:8", "execution.lot must be a number from 0"),
+    ('{"colour":{}}', "1:11", "execution.colour is not a setting"),
+    ('{"fee.percent":1,\n"fee":{"percent":2}}', "2:18", "execution.fee.percent is there twice; leave one of them out"),
+    ('{"colour":0.1}', "1:11", "execution.colour is not a setting; they are capital, fee.percent,"),
+    ('{"capital":1,\n"slippage":{"percent":1,"ticks":1}}', "2:12", "both percent and ticks"),
+    ('{"leverage":10,\n"maintenance_margin":0.5}', "2:22", "with a leverage of 10 it must be below 0.1"),
+    ('{\n"intrabar":"detail"}', "2:12", "execution.intrabar is detail"),
     ('{"leverage":}', "1:13", "not JSON"),
 ])
 def test_execution(refuse, files, execution, place, said):
@@ -82,10 +96,16 @@ def test_execution(refuse, files, execution, place, said):
     assert f"backtestd run: execution.json:{place}: " in told and said in told, told
 
 
-def test_settings_that_do_not_agree(refuse, files):
-    told = refuse(65, "--execution", files.json("x.json", {"slippage": {"percent": 1, "ticks": 1}}))
-    assert "x.json" in told and "both percent and ticks" in told
-    assert "execution.intrabar is detail" in refuse(65, "--execution", files.json("x.json", {"intrabar": "detail"}))
+def test_every_fault_of_the_execution_is_told(refuse, files):
+    told = refuse(65, "--execution", files.text("x.json", '{"short":1,\n"fee":{"percnt":1,"fixed":-1},\n"capital":0}'))
+    assert [line.split(": ")[1] for line in told.strip().split("\n")] == ["x.json:1:10", "x.json:2:17", "x.json:2:27", "x.json:3:11"]
+
+
+def test_more_timeframes_than_there_may_be(refuse):
+    terms = " or ".join(f"close > tf('{days}d', close)" for days in range(2, 10))
+    told = refuse(65, strategy='{"long":{"enter":"' + terms + '"}}')
+    assert told == f"backtestd run: strategy.json:1:{18 + terms.index('tf(' + chr(39) + '9d') + 1}: tf('9d', ...): there are more than 7 " \
+                   f"timeframes, in long.enter at column {terms.index('tf(' + chr(39) + '9d') + 1}\n"
 
 
 @pytest.mark.parametrize("row, said", [
@@ -134,6 +154,10 @@ def test_files_that_are_none(refuse, files):
     assert refuse(65, candles=files.text("none.csv", ""))
 
 
+def test_adjusted_prices_that_are_not_there(refuse):
+    assert "candles.csv: adjusted prices are asked for, but there is no column of adjusted closes" in refuse(65, "--adjusted")
+
+
 def test_spans(refuse):
     told = refuse(65, "--start", "2030-01-01")
     assert "no candles between --start and --end; the first opens at 2024-01-01T00:00:00Z, the last at 2024-02-29T00:00:00Z" in told
@@ -144,11 +168,12 @@ def test_spans(refuse):
 @pytest.mark.parametrize("words, said", [
     (["--timeframe", "7h"], "--timeframe must be one of 1m,"),
     (["--start", "soon"], "--start must be a time, such as"),
-    (["--capital", "0"], "--capital: "),
-    (["--capital", "nan"], "--capital: "),
+    (["--capital", "0"], "--capital must be a number above 0 and at most 1e+15, but is"),
+    (["--capital", "nan"], "--capital must be a number above 0"),
     (["--param", "fast"], '--param must be NAME=VALUE, but is "fast"'),
     (["--param", "=3"], "--param must be NAME=VALUE"),
-    (["--format", "binanze"], "binance"),
+    (["--format", "binanze"], "format binanze: not one that is known; did you mean binance?; they are binance-futures, binance,"),
+    (["--timezone", "America/NewYork"], "there is no such zone in /usr/share/zoneinfo/; did you mean America/New_York?"),
     (["--timezone", "Mars/Olympus"], "there is no such zone"),
     (["--timezone", "../../etc/passwd"], "there is no such zone"),
     (["--stamp", "middle"], "--stamp must be open or close"),

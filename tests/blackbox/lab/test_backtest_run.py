@@ -1,5 +1,6 @@
 """backtestd run: results, from files."""
 import csv
+import datetime
 import gzip
 import io
 import json
@@ -118,8 +119,43 @@ def test_days_of_an_exchange(run, files):
     for words in (["candles", "check", path], ["run", "--strategy", files.json("golden.json", GOLDEN), "--candles", path]):
         done = run(*words)
         assert "--timezone America/New_York" in done.stdout + done.stderr
+    later = files.text("forex.csv", open(path).read().replace("T05:", "T22:"))
+    done = run("candles", "check", "--timezone", "America/New_York", later)
+    assert done.returncode == 65 and "days that do not begin at midnight of UTC or of --timezone cannot be kept" in done.stdout
     done = run("candles", "check", "--json", "--timezone", "America/New_York", path)
     assert done.returncode == 0 and json.loads(done.stdout)["first"] == "2024-03-04T00:00:00Z"
+
+
+def test_sessions_that_begin_at_half_past(run, files):
+    rows = [f"2024-03-{day:02}T{hour}:30:00Z,10,12,9,11,1000.5" for day in (4, 5, 6) for hour in range(14, 21)]
+    path = files.text("hours.csv", "\n".join(["time,open,high,low,close,volume", *rows]) + "\n")
+    for words in (["candles", "check", path], ["run", "--strategy", files.json("golden.json", GOLDEN), "--candles", path]):
+        done = run(*words)
+        assert done.returncode == 65 and "2024-03-04T14:30:00Z is not one at which a bar of 1h opens" in done.stdout + done.stderr
+        assert "cannot be kept as 1h; take shorter ones" in done.stdout + done.stderr
+
+
+def test_weekends_of_a_market_that_rests(run, files):
+    """A year of workdays without one Thursday: that is the only gap, and it is said what was assumed."""
+    rows = [row for row in files.made_up(366) if datetime.date.fromisoformat(row[0][:10]).weekday() < 5 and row[0][:10] != "2024-07-04"]
+    path, strategy = files.candles(rows), files.json("golden.json", GOLDEN)
+    report = json.loads(run("candles", "check", "--json", path).stdout)
+    assert (report["gaps"], report["missing"], report["weekends_rest"]) == (1, 1, True)
+    assert report["gap_list"] == [{"first": "2024-07-04T00:00:00Z", "last": "2024-07-04T00:00:00Z", "bars": 1}]
+    text = run("candles", "check", path).stdout
+    assert "no candle opens on a Saturday or Sunday: these days are not counted as missing" in text
+    assert "missing: 1 candle in 1 gap, holidays included" in text
+    assert json.loads(run("run", "--strategy", strategy, "--candles", path, "--json").stdout)["gaps"] == 1
+    assert "1 place where candles are missing, holidays included; weekends are not counted" in run(
+        "run", "--strategy", strategy, "--candles", path).stdout
+    # The week that ends with the last Friday is whole.
+    whole = files.candles([row for row in rows if row[0] < "2024-12-28"], "w.csv")
+    cut = files.candles([row for row in rows if row[0] < "2024-12-27"], "c.csv")
+    weeks = [run("run", "--strategy", strategy, "--candles", file, "--timeframe", "1w", "--json") for file in (whole, cut)]
+    assert [json.loads(done.stdout)["bars"] for done in weeks] == [52, 51]
+    assert weeks[0].stderr == "" and "1 candle of 1w at the ends of the file is not whole in it, and left out" in weeks[1].stderr
+    fill = files.json("x.json", {"missing": "fill"})
+    assert json.loads(run("run", "--strategy", strategy, "--candles", path, "--execution", fill, "--json").stdout)["bars"] == 262
 
 
 def test_json_is_alone_and_flat(golden):
@@ -182,6 +218,46 @@ def test_param_of_rules(run, files):
     assert run("run", "--strategy", strategy, "--candles", candles, "--json", "--param", "n=20").stdout != plain.stdout
     done = run("run", "--strategy", strategy, "--candles", candles, "--param", "m=20")
     assert done.returncode == 64 and "--param m=20: there is no such parameter to set" in done.stderr
+    # Of what an expression cannot take the place is told too; it is the command line's fault as long as the file is sound.
+    done = run("run", "--strategy", strategy, "--candles", candles, "--param", "n=0")
+    assert done.returncode == 64 and done.stdout == ""
+    assert re.search(r"s\.json:1:\d+: .*must be between 1 and 10000, but is 0, in long.enter at column 20, with --param n=0\n", done.stderr)
+    far = files.json("f.json", {"params": {"n": 3}, "long": {"enter": "tf('4w', sma(close, $n)) > 1"}})
+    hours = files.candles(files.made_up(300, minutes=60), "hours.csv")
+    assert run("run", "--strategy", far, "--candles", hours).returncode == 0
+    done = run("run", "--strategy", far, "--candles", hours, "--param", "n=9999")
+    assert done.returncode == 64 and "more than 5000000: use shorter lengths, with --param n=9999" in done.stderr, done.stderr
+    done = run("run", "--strategy", strategy, "--candles", candles, "--param", "n=5", "--param", "n=6")
+    assert done.returncode == 64 and "--param n is given twice" in done.stderr
+    broken = files.json("b.json", {"params": {"n": 10}, "long": {"enter": "close > sma(close, $n) and foo > 1"}})
+    done = run("run", "--strategy", broken, "--candles", candles, "--param", "n=0")
+    assert done.returncode == 65 and "unknown name foo" in done.stderr and "with --param" not in done.stderr
+
+
+@pytest.mark.parametrize("days, short", [(364, True), (365, False), (366, False)])
+def test_a_year_of_days_is_a_year(run, files, days, short):
+    strategy = files.json("s.json", {"kind": "buy_and_hold"})
+    candles = files.candles(files.made_up(days))
+    done = run("run", "--strategy", strategy, "--candles", candles, "--json")
+    assert json.loads(done.stdout)["short_sample"] is short
+    assert ("less than a year" in run("run", "--strategy", strategy, "--candles", candles).stdout) is short
+
+
+def test_title(run, files):
+    candles, kind = files.candles(files.made_up(60)), {"kind": "sma_crossover", "parameters": {"fast": 3, "slow": 8}}
+    for strategy, title in ((kind, "sma_crossover"), ({"name": "A \"b\"", **kind}, 'A "b" (sma_crossover)')):
+        done = run("run", "--strategy", files.json("s.json", strategy), "--candles", candles)
+        assert done.stdout.split("\n")[0] == title
+
+
+def test_a_byte_order_mark_is_passed_over(run, files):
+    text = '{"long":{"enter":"close > sma(close, 10)","exit":"close < sma(close, 10)"}}'
+    candles = files.candles(files.made_up(200))
+    plain = run("run", "--strategy", files.text("a.json", text), "--candles", candles, "--json")
+    marked = run("run", "--strategy", files.text("b.json", "\ufeff" + text), "--candles", candles, "--json")
+    assert plain.returncode == 0 and marked.stdout == plain.stdout
+    wrong = run("run", "--strategy", files.text("c.json", "\ufeff" + text.replace("close <", "clos <")), "--candles", candles)
+    assert ":1:51: unknown name clos" in wrong.stderr, wrong.stderr
 
 
 def test_rules_by_themselves(run, files):
@@ -235,7 +311,7 @@ def test_higher_timeframe(run, files, read_csv):
     assert made["trades"] > 2 and made["result_hash"] == given["result_hash"]
     # Bars at the ends that are not whole are left out, and that is said.
     cut = run("run", "--strategy", strategy, "--candles", files.candles(fine[7:-3], "c.csv"), "--timeframe", "1h", "--json")
-    assert "2 1h candles are at the ends left out" in cut.stderr
+    assert "2 candles of 1h at the ends of the file are not whole in it, and left out" in cut.stderr
     assert json.loads(cut.stdout)["bars"] == given["bars"] - 2
     detail = files.json("x.json", {"intrabar": "detail"})
     walked = run("run", "--strategy", strategy, "--candles", files.folder / "m.csv", "--timeframe", "1h", "--execution", detail, "--json")
@@ -315,8 +391,33 @@ def test_readme(run):
         assert line == "…" or f"{line}\n" in printed, line
 
 
+def test_whole_volumes_tell_no_lot(run, files):
+    rows = [[row[0], *(round(cell * 1000 + 0.25, 2) for cell in row[1:5]), round(row[5])] for row in files.made_up(200)]
+    candles, strategy = files.candles(rows), files.json("s.json", GOLDEN)
+    metrics = json.loads(run("run", "--strategy", strategy, "--candles", candles, "--json").stdout)
+    assert (metrics["lot"], metrics["tick"], metrics["rejected_orders"]) == (1e-8, 0.01, 0) and metrics["trades"] > 0
+    table = run("run", "--strategy", strategy, "--candles", candles).stdout
+    assert "\ntick 0.01 (of the prices), lot 1e-08 (assumed)\n" in table
+    assert json.loads(run("candles", "check", "--json", candles).stdout)["lot_assumed"] is True
+    assert "the lot is assumed" in run("candles", "check", candles).stdout
+    execution = files.json("x.json", {"lot": 1, "tick": 0.5})
+    table = run("run", "--strategy", strategy, "--candles", candles, "--execution", execution).stdout
+    assert "\ntick 0.5 (--execution), lot 1 (--execution)\n" in table
+
+
+def test_prices_that_costs_have_moved_are_told_whole(golden, files, read_csv):
+    execution, trades = files.json("x.json", {"slippage": {"percent": 0.0123}}), files.folder / "trades.csv"
+    done = golden("--execution", execution, "--trades", trades)
+    assert done.returncode == 0, done.stderr
+    opens = {row[0]: row[1] for row in done.rows}
+    found = read_csv(trades)
+    assert found
+    for trade in found:
+        assert float(trade["entry_price"]) == pytest.approx(opens[trade["entry_time"]] * 1.000123, rel=1e-12)
+
+
 def test_a_lot_that_is_too_large_is_told(run, files):
-    rows = [[row[0], *(round(cell * 1000, 2) for cell in row[1:5]), round(row[5])] for row in files.made_up(200)]
+    rows = [[row[0], *(round(cell * 100000, 2) for cell in row[1:5]), round(row[5]) + 0.5] for row in files.made_up(200)]
     strategy = files.json("s.json", GOLDEN)
     candles = files.candles(rows)
     done = run("run", "--strategy", strategy, "--candles", candles, "--json")

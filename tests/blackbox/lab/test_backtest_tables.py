@@ -115,6 +115,7 @@ def test_execution(run):
         shown = json.dumps(value).strip('"')
         assert line.split()[1] == shown, line
         assert run("execution", name).stdout.startswith(name)
+    assert [line.split()[0] for line in run("execution", "fee").stdout.strip().split("\n")] == ["fee.percent", "fee.fixed", "fee.minimum"]
 
 
 # ---- help, manual page, completion ----

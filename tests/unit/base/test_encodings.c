@@ -164,6 +164,36 @@ static void test_distance_counts_edits(void)
     }
 }
 
+static void test_distance_guess(void)
+{
+    static const struct {
+        const char *wanted, *best;
+    } cases[] = {
+        {"RUN", "run"},
+        {"Functions", "functions"},
+        {"rnu", "run"},
+        {"runn", "run"},
+        {"rux", "run"},
+        {"r", ""}, /* nothing of it would be left */
+        {"xyz", ""},
+        {"cand", ""},
+        {"candels", "candles"},
+        {"", ""},
+        {"fonctoins", "functions"},
+        {"functions", "functions"},
+    };
+
+    for (size_t i = 0; i < countof(cases); i++) {
+        struct distance_guess guess = {.wanted = slice_of(cases[i].wanted)};
+
+        distance_offer(&guess, SLICE_LIT("run"));
+        distance_offer(&guess, SLICE_LIT("ron"));
+        distance_offer(&guess, SLICE_LIT("candles"));
+        distance_offer(&guess, SLICE_LIT("functions"));
+        UNIT_SLICE(guess.best, cases[i].best);
+    }
+}
+
 static void test_distance_is_bounded(void)
 {
     char text[DISTANCE_NAME_MAX + 1];
@@ -293,12 +323,12 @@ static void test_inflate_pieces(void)
 }
 
 static const struct unit_test tests[] = {
-    UNIT_TEST(test_token_is_made),          UNIT_TEST(test_token_digest_takes_tokens_only),
-    UNIT_TEST(test_hex_digits_round_trip),  UNIT_TEST(test_hex_value_of_no_digit),
-    UNIT_TEST(test_percent_decodes),        UNIT_TEST(test_percent_keeps_to_the_slice),
-    UNIT_TEST(test_pgtext_sqlstate),        UNIT_TEST(test_pgtext_lines),
-    UNIT_TEST(test_distance_counts_edits),  UNIT_TEST(test_distance_is_bounded),
-    UNIT_TEST(test_gzip_reads_a_whole_one), UNIT_TEST(test_gzip_refuses_others),
-    UNIT_TEST(test_inflate_pieces),
+    UNIT_TEST(test_token_is_made),         UNIT_TEST(test_token_digest_takes_tokens_only),
+    UNIT_TEST(test_hex_digits_round_trip), UNIT_TEST(test_hex_value_of_no_digit),
+    UNIT_TEST(test_percent_decodes),       UNIT_TEST(test_percent_keeps_to_the_slice),
+    UNIT_TEST(test_pgtext_sqlstate),       UNIT_TEST(test_pgtext_lines),
+    UNIT_TEST(test_distance_counts_edits), UNIT_TEST(test_distance_guess),
+    UNIT_TEST(test_distance_is_bounded),   UNIT_TEST(test_gzip_reads_a_whole_one),
+    UNIT_TEST(test_gzip_refuses_others),   UNIT_TEST(test_inflate_pieces),
 };
 const struct unit_part encoding_tests = UNIT_PART(tests);

@@ -38,6 +38,13 @@ const struct sample samples[] = {
      "1704070800,2024-01-01 01:00:00,BTC/USD,105,106,100,101.75,7,712.2,12\n"
      "1704067200.0,2024-01-01 00:00:00,BTC/USD,100,110.5,99.25,105,12.5,1312.5,31\n",
      BARS_HOURS, NULL},
+    {"cryptodatadownload", /* the volume in the quote currency first */
+     "https://www.CryptoDataDownload.com\n"
+     "unix,date,symbol,open,high,low,close,Volume USDT,Volume BTC\n"
+     "1704074400000,2024-01-01 02:00:00,BTCUSDT,101.75,120,101,119,14.9,0.125\n"
+     "1704070800000,2024-01-01 01:00:00,BTCUSDT,105,106,100,101.75,712.2,7\n"
+     "1704067200000,2024-01-01 00:00:00,BTCUSDT,100,110.5,99.25,105,1312.5,12.5\n",
+     BARS_HOURS, NULL},
     {"polygon", /* nanoseconds; the close before the high */
      "ticker,volume,open,close,high,low,window_start,transactions\n"
      "A,9,1,1,1,1,1704067200000000000,1\n"

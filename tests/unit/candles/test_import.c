@@ -70,9 +70,10 @@ static void test_import_unknown(void)
     } empty[] = {
         {"", "f.csv: there is no row of candles in it"},
         {"\n\n# nothing\n", "f.csv: there is no row of candles in it"},
-        {"time,open,high,low,close\n", "f.csv: no row of candles of the symbol that is meant"},
+        {"time,open,high,low,close\n", "f.csv: there is a header, but no row of candles behind it"},
         {"time,open,high,low,close\nx,1,1,1,1\ny,1,1,1,1\n",
-         "f.csv: all 2 rows are wrong; the first is line 2: the time is not one that is known: \"x\""},
+         "f.csv: all 2 rows are wrong; the first is line 2: the time is none, or in no form that is known (2024-01-31 "
+         "09:30, 31.01.2024, seconds or ms since 1970): \"x\""},
     };
 
     for (size_t i = 0; i < countof(empty); i++) {

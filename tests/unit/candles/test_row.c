@@ -24,8 +24,11 @@ static void test_row_rejected(void)
         {"2024-01-03,3,4,3,4,", "there is no volume"},
         {"2024-01-03,3,4,3,4", "the row has too few cells: \"2024-01-03,3,4,3,4\""},
         {"2024-01-03,3,4,3,x\x01y,1", "the close is not a number: \"x?y\""},
-        {"2024-02-30,3,4,3,4,1", "the time is not one that is known: \"2024-02-30\""},
-        {"tomorrow,3,4,3,4,1", "the time is not one that is known: \"tomorrow\""},
+        {"2024-02-30,3,4,3,4,1", "the time is none, or in no form that is known (2024-01-31 09:30, 31.01.2024, seconds "
+                                 "or ms since 1970): \"2024-02-30\""},
+        {"2024-01-03,\"1,500\",4,3,4,1", "the open is not a number: it may have a point, no comma: \"1,500\""},
+        {"tomorrow,3,4,3,4,1", "the time is none, or in no form that is known (2024-01-31 09:30, 31.01.2024, seconds "
+                               "or ms since 1970): \"tomorrow\""},
         {"1704240000000000001,3,4,3,4,1",
          "the time is finer than a millisecond, and on no timeframe's grid: \"1704240000000000001\""},
         {"2024-01-03 00:00:30,3,4,3,4,1", "the time 2024-01-03T00:00:30Z is not one at which a bar of 1d opens"},
@@ -73,14 +76,13 @@ static void test_row_symbols(void)
         const char *symbol, *message;
         int bars;
     } cases[] = {
-        {NULL, "f.csv: f.csv: rows of several symbols, \"BTC/USDT\" and \"ETHUSDT\": say which one is meant", 0},
+        {NULL, "f.csv: line 4: rows of several symbols, \"BTC/USDT\" and \"ETHUSDT\": give the one that is meant", 0},
         {"BTCUSDT", "", 3},
         {"ETH/USDT",
-         "f.csv: the distances between its 1 rows are not those of a timeframe: say which one it is, of 1m, 2m, 3m, "
-         "5m, "
-         "10m, 15m, 30m, 1h, 2h, 3h, 4h, 6h, 8h, 12h, 1d, 1w",
+         "f.csv: one sound row tells no timeframe: give it, one of 1m, 2m, 3m, 5m, 10m, 15m, 30m, 1h, 2h, 3h, 4h, 6h, "
+         "8h, 12h, 1d, 1w",
          0},
-        {"BTC", "f.csv: no row of candles of the symbol that is meant", 0},
+        {"BTC", "f.csv: none of its 4 rows is one of the symbol that is meant, BTC", 0},
     };
 
     for (size_t i = 0; i < countof(cases); i++) {

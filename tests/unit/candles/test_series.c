@@ -43,6 +43,45 @@ static void test_series_bars(void)
     candles_series_free(NULL);
 }
 
+/* Three weeks of workdays from Monday 2024-01-01 on, without Wednesday the 10th, and Friday the 19th to Monday the
+ * 22nd.
+ */
+static void test_series_weekends(void)
+{
+    const int64_t first_ms = INT64_C(1704067200000), day_ms = CANDLES_DAY_MS;
+    struct candles_series *series = candles_series_new(CANDLES_DAY_MS);
+    const struct candles *view = candles_series_view(series);
+    struct candles_gap gaps[4];
+    int64_t missing;
+
+    for (int day = 0; day < 26; day++) {
+        const struct candles_bar bar = {first_ms + day * day_ms, 1, 2, 1, 2, 0};
+
+        if (day % 7 > 4 || day == 9 || (day >= 18 && day <= 21)) continue;
+        candles_series_add(series, &bar);
+    }
+    CU_ASSERT(candles_is_weekend(first_ms + 5 * day_ms) && candles_is_weekend(first_ms + 7 * day_ms - 1));
+    CU_ASSERT(!candles_is_weekend(first_ms + 5 * day_ms - 1) && !candles_is_weekend(first_ms - 3 * day_ms));
+    CU_ASSERT(candles_rests_at_weekends(view));
+    UNIT_INT(candles_gaps(view, gaps, countof(gaps), &missing), 2);
+    UNIT_INT(missing, 3);
+    CU_ASSERT(gaps[0].first_ms == first_ms + 9 * day_ms && gaps[0].last_ms == gaps[0].first_ms && gaps[0].bars == 1);
+    UNIT_INT(gaps[1].first_ms, first_ms + 18 * day_ms);
+    UNIT_INT(gaps[1].last_ms, first_ms + 21 * day_ms);
+    UNIT_INT(gaps[1].bars, 2);
+    /* Less than ten days tell nothing, and one bar on a weekend tells that it is open. */
+    const struct candles few = candles_view(view, 0, 8);
+
+    CU_ASSERT(!candles_rests_at_weekends(&few));
+    const struct candles_bar sunday = {first_ms + 27 * day_ms, 1, 2, 1, 2, 0};
+
+    candles_series_add(series, &sunday);
+    CU_ASSERT(!candles_rests_at_weekends(view));
+    UNIT_INT(candles_gaps(view, gaps, countof(gaps), &missing), 5);
+    UNIT_INT(missing, 1 + 2 + 2 + 4 + 1);
+    candles_series_free(series);
+}
+
 static void test_series_checks(void)
 {
     static const struct {
@@ -94,6 +133,6 @@ static void test_series_steps(void)
     for (size_t i = 0; i < countof(cases); i++) UNIT_INT(candles_step_digits(cases[i].step), cases[i].digits);
 }
 
-static const struct unit_test tests[] = {UNIT_TEST(test_series_bars), UNIT_TEST(test_series_checks),
-                                         UNIT_TEST(test_series_steps)};
+static const struct unit_test tests[] = {UNIT_TEST(test_series_bars), UNIT_TEST(test_series_weekends),
+                                         UNIT_TEST(test_series_checks), UNIT_TEST(test_series_steps)};
 const struct unit_part series_tests = UNIT_PART(tests);

@@ -1,6 +1,7 @@
 #include <stdlib.h>
 #include <time.h>
 
+#include "base/file.h"
 #include "base/mem.h"
 #include "candles/stamp.h"
 #include "candles/zone.h"
@@ -188,7 +189,53 @@ static void test_zone_damaged(void)
              "time zone x: its file is not in the format of the IANA database (TZif, without leap seconds)");
 }
 
+/* The zones that the program has itself are those of the machine's files, in the years of which laws are known. */
+static void test_zone_known(void)
+{
+    const int64_t end_s = candles_days(2025, 1, 1) * 86400;
+    struct error err;
+    size_t compared = 0;
+
+    for (size_t i = 0; candles_zone_known_name(i) != NULL; i++) {
+        const char *name = candles_zone_known_name(i);
+        char *path = mem_printf("/usr/share/zoneinfo/%s", name);
+        struct candles_zone *known = candles_zone_known(i), *there = NULL;
+        struct buf file = {0};
+        int64_t wrong_s = -1;
+
+        CU_ASSERT(candles_zone_is_name(slice_of(name)));
+        CU_ASSERT(i == 0 || strcmp(candles_zone_known_name(i - 1), name) < 0);
+        if (file_read(path, 1 << 20, &file)) there = candles_zone_parse(slice_of(name), buf_slice(&file), &err);
+        for (int64_t time_s = 0; there != NULL && time_s < end_s && wrong_s < 0; time_s += 3 * 3600) {
+            if (candles_zone_at(known, time_s) != candles_zone_at(there, time_s)) wrong_s = time_s;
+        }
+        UNIT_INT(wrong_s, -1);
+        compared += there != NULL;
+        candles_zone_free(known);
+        candles_zone_free(there);
+        buf_clear(&file);
+        free(path);
+    }
+    CU_ASSERT_PTR_NULL(candles_zone_known(compared + 1000));
+    if (compared == 0) puts("unit candles: there is no /usr/share/zoneinfo to compare with");
+}
+
+/* Beyond those years the rule of the table goes on. */
+static void test_zone_known_later(void)
+{
+    size_t i = 0;
+
+    while (strcmp(candles_zone_known_name(i), "America/New_York") != 0) i++;
+    struct candles_zone *zone = candles_zone_known(i);
+
+    UNIT_INT(candles_zone_at(zone, candles_days(2060, 3, 14) * 86400 + 7 * 3600 - 1), -18000);
+    UNIT_INT(candles_zone_at(zone, candles_days(2060, 3, 14) * 86400 + 7 * 3600), -14400);
+    UNIT_INT(candles_zone_at(zone, candles_days(1950, 7, 1) * 86400), -18000);
+    candles_zone_free(zone);
+}
+
 static const struct unit_test tests[] = {UNIT_TEST(test_zone_resolve),      UNIT_TEST(test_zone_rules),
                                          UNIT_TEST(test_zone_offsets),      UNIT_TEST(test_zone_names),
-                                         UNIT_TEST(test_zone_against_libc), UNIT_TEST(test_zone_damaged)};
+                                         UNIT_TEST(test_zone_against_libc), UNIT_TEST(test_zone_damaged),
+                                         UNIT_TEST(test_zone_known),        UNIT_TEST(test_zone_known_later)};
 const struct unit_part zone_tests = UNIT_PART(tests);

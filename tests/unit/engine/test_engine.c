@@ -37,6 +37,7 @@ int main(void)
         UNIT_TEST(test_size_is_what_the_cash_pays),
         UNIT_TEST(test_size_lots),
         UNIT_TEST(test_series_gaps),
+        UNIT_TEST(test_series_weekends),
         UNIT_TEST(test_series_fill),
         UNIT_TEST(test_metrics_curve),
         UNIT_TEST(test_metrics_drawdown_from_the_capital),

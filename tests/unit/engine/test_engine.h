@@ -44,6 +44,7 @@ void test_size_is_what_the_cash_pays(void);
 void test_size_lots(void);
 
 void test_series_gaps(void);
+void test_series_weekends(void);
 void test_series_fill(void);
 
 void test_metrics_curve(void);

@@ -50,7 +50,8 @@ void test_execution_set(void)
     set(&x, "short", "yes", "execution.short must be true or false, but is \"yes\"");
     set(&x, "intrabar", "ohlc", "execution.intrabar must be pessimistic, tradingview or detail, but is \"ohlc\"");
     set(&x, "fee.percnt", "1", "execution.fee.percnt is not a setting; did you mean fee.percent?");
-    set(&x, "commission_per_share", "1", "execution.commission_per_share is not a setting");
+    set(&x, "fee", "0.1",
+        "execution.fee must be an object, such as {\"percent\": 0.1}; its members are percent, fixed, minimum");
     CU_ASSERT_EQUAL(x.leverage, 1);
 }
 

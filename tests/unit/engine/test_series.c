@@ -31,6 +31,36 @@ void test_series_gaps(void)
     scene_clear(&s);
 }
 
+/* Days of a market that rests at weekends: only the Wednesday that is not there is missing, of error and fill too. */
+void test_series_weekends(void)
+{
+    const int64_t day_ms = 86400000;
+    struct engine_series series = {0};
+    double flat[SCENE_BARS][4];
+    struct scene s;
+    size_t count = 0;
+
+    for (size_t i = 0; i < 15; i++) flat[i][0] = flat[i][1] = flat[i][2] = flat[i][3] = 100;
+    scene_init(&s, flat, 14);
+    s.candles.timeframe_ms = day_ms;
+    for (int day = 0; count < 14; day++) {
+        if (day % 7 < 5 && day != 9) s.time_ms[count++] = s.time_ms[0] + day * day_ms;
+    }
+    CU_ASSERT_EQUAL(engine_series_prepare(&s.candles, ENGINE_MISSING_ERROR, &series, &s.err), -1);
+    UNIT_STR(s.err.message, "1 candle is missing between 2025-01-14T00:00:00Z and 2025-01-16T00:00:00Z, and "
+                            "execution.missing is error; import them, or take skip or fill");
+    scene_run(&s);
+    NEAR(scene_metric(&s, "gaps"), 1);
+    CU_ASSERT_EQUAL(engine_series_prepare(&s.candles, ENGINE_MISSING_FILL, &series, &s.err), 0);
+    UNIT_INT(series.candles.count, 15);
+    for (size_t i = 0; i < 15; i++) {
+        UNIT_INT(series.invented[i], i == 7);
+        UNIT_INT(series.candles.time_ms[i], s.time_ms[0] + (int64_t)(i / 5 * 7 + i % 5) * day_ms);
+    }
+    engine_series_clear(&series);
+    scene_clear(&s);
+}
+
 void test_series_fill(void)
 {
     struct engine_series series = {0};

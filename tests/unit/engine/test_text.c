@@ -42,6 +42,15 @@ void test_text_csv(void)
         "n,side,quantity,entry_time,entry_price,entry_reason,exit_time,exit_price,exit_reason,pnl,fees,bars\n"
         "1,long,1,2025-01-06T01:00:00Z,101.00,signal,2025-01-06T02:00:00Z,103.00,reverse,1.796,0.20400000000000001,1\n"
         "2,short,1,2025-01-06T02:00:00Z,103.00,reverse,,,,-3.103,0.10300000000000001,1\n");
+    /* Costs move prices off the grid: all of their digits are told then. */
+    scene_set(&s, "slippage.percent", "0.0123");
+    scene_run(&s);
+    buf_reset(&out);
+    engine_trades_csv(&s.result, &s.candles, &out);
+    CU_ASSERT_PTR_NOT_NULL(strstr(buf_cstr(&out), ",101.012423,signal,"));
+    CU_ASSERT_PTR_NOT_NULL(strstr(buf_cstr(&out), ",102.987331,reverse,"));
+    scene_set(&s, "slippage.percent", "0");
+    scene_run(&s);
     buf_reset(&out);
     engine_equity_csv(&s.result, &s.job, &out);
     UNIT_STR(buf_cstr(&out), "time,equity\n2025-01-06T00:00:00Z,10000\n2025-01-06T01:00:00Z,10000\n"

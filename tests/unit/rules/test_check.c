@@ -73,7 +73,8 @@ static void test_check_arguments(void)
     enter("atr() > 1", "atr(): the first argument (length) is missing, in long.enter at column 1");
     enter("sma(close, 3, 4) > 1", "sma(close, 3, 4): the function takes 2 arguments, but has 3: sma(x, length), "
                                   "in long.enter at column 15");
-    enter("hour(3) > 1", "hour(3): the function takes 0 arguments, but has 1: hour(), in long.enter at column 6");
+    enter("hour(3) > 1", "hour(3): the first argument (zone) must be a time zone in quotes, such as "
+                         "'America/New_York', but is 3, in long.enter at column 6");
     enter("sma(close, 0) > 1", "sma(close, 0): the second argument (length) must be between 1 and 10000, but is 0, in "
                                "long.enter at column 12");
     enter("sma(close, 10001) > 1",
@@ -91,13 +92,13 @@ static void test_check_arguments(void)
     enter("barssince(close) > 1",
           "barssince(close): the first argument (c) must be a condition (true or false), but close is "
           "a number, in long.enter at column 11");
-    enter("sma('x', 3) > 1",
-          "a text in quotes can only be the timeframe of tf(), as in tf('4h', close), in long.enter at column 5");
+    enter("sma('x', 3) > 1", "a text in quotes can only be the timeframe of tf(), as in tf('4h', close), or a time "
+                             "zone, as in hour('America/New_York'), in long.enter at column 5");
     whole("{\"params\":{\"n\":0},\"long\":{\"enter\":\"close > sma(close, $n)\"}}",
           "sma(close, $n): the second argument (length) must be between 1 and 10000, but is 0, in long.enter at column "
           "20");
-    enter("close > sma(close, 1 / 0)", "sma(close, 1 / 0): the second argument (length) must be a whole number, but is "
-                                       "nan, in long.enter at column 20");
+    enter("close > sma(close, 1 / 0)", "sma(close, 1 / 0): the second argument (length) must be a whole number, but "
+                                       "1 / 0 is not a number, in long.enter at column 20");
 }
 
 static void test_check_types(void)

@@ -82,10 +82,12 @@ static void test_compile_bounds(void)
     found = rig_faults(
         "rules", "{\"long\":{\"enter\":\"tf('1m',close)+tf('2m',close)+tf('3m',close)+tf('4m',close)+tf('5m',close)+"
                  "tf('6m',close)+tf('7m',close)+tf('8m',close) > 1\"}}");
-    UNIT_STR(found, "there are more than 7 timeframes");
+    UNIT_STR(found, "tf('8m', ...): there are more than 7 timeframes, in long.enter at column 106");
     free(found);
     found = rig_faults("rules", "{\"long\":{\"enter\":\"tf('4h', tf('3h', close)) > 1\"}}");
-    UNIT_STR(found, "tf('3h', …) stands within a tf() whose timeframe does not divide it");
+    UNIT_STR(
+        found,
+        "tf('3h', ...) stands within a tf() of 240 minutes, and is not a multiple of that, in long.enter at column 10");
     free(found);
 }
 

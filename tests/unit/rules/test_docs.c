@@ -68,6 +68,12 @@ static void test_docs_tables(void)
     docs_tables(&tables);
     CU_ASSERT(file_read(path, 1 << 20, &page));
     CU_ASSERT_PTR_NOT_NULL(strstr(buf_cstr(&page), buf_cstr(&tables)));
+    for (size_t i = 0; rules_zone_name(i) != NULL; i++) {
+        char *cell = mem_printf("`%s`", rules_zone_name(i));
+
+        CU_ASSERT_PTR_NOT_NULL(strstr(buf_cstr(&page), cell));
+        free(cell);
+    }
     buf_clear(&page);
     buf_clear(&tables);
     free(path);

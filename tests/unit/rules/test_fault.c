@@ -5,7 +5,7 @@
 static void test_fault_words(void)
 {
     struct arena *arena = arena_new();
-    struct rules_guess guess = {.wanted = SLICE_LIT("hihg")};
+    struct distance_guess guess = {.wanted = SLICE_LIT("hihg")};
     char text[200];
 
     UNIT_STR(rules_excerpt(arena, SLICE_LIT("a\nb\x7f\xff")), "a b  ");
@@ -13,9 +13,9 @@ static void test_fault_words(void)
     UNIT_INT(strlen(rules_excerpt(arena, (struct slice){text, sizeof(text)})), 63);
     UNIT_SLICE(rules_pointer(arena, SLICE_LIT("/a"), SLICE_LIT("b/c~d")), "/a/b~1c~0d");
     UNIT_STR(rules_guess_text(&guess, arena), "");
-    rules_guess_offer(&guess, SLICE_LIT("low"));
-    rules_guess_offer(&guess, SLICE_LIT("high"));
-    rules_guess_offer(&guess, SLICE_LIT("highest"));
+    distance_offer(&guess, SLICE_LIT("low"));
+    distance_offer(&guess, SLICE_LIT("high"));
+    distance_offer(&guess, SLICE_LIT("highest"));
     UNIT_STR(rules_guess_text(&guess, arena), "; did you mean high?");
     arena_free(arena);
 }

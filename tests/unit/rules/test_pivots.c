@@ -31,10 +31,10 @@ static double low(const struct candles *c, const double *x, size_t i, const doub
 static void test_pivots_naive(void)
 {
     static const struct rig_case cases[] = {
-        {"pivot_high(%s, 1, 1)", high, {1, 1}},
-        {"pivot_high(%s, 5, 2)", high, {5, 2}},
-        {"pivot_low(%s, 3, 4)", low, {3, 4}},
-        {"pivot_low(%s, 1, 2)", low, {1, 2}},
+        {"pivot_high(%s, 1, 1)", high, {1, 1}}, {"pivot_high(%s, 5, 2)", high, {5, 2}},
+        {"pivot_low(%s, 3, 4)", low, {3, 4}},   {"pivot_low(%s, 1, 2)", low, {1, 2}},
+        {"pivot_high(%s, 0, 3)", high, {0, 3}}, {"pivot_low(%s, 4, 0)", low, {4, 0}},
+        {"pivot_high(%s, 0, 0)", high, {0, 0}},
     };
 
     RIG_COMPARE(cases);

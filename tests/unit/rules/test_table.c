@@ -27,6 +27,9 @@ static const char *call_of(const struct rules_function *f, char out[256])
             length += 2;
             snprintf(text, sizeof(text), "%u", length);
             break;
+        case RULES_ZONE:
+            snprintf(text, sizeof(text), "'Europe/London'");
+            break;
         default:
             snprintf(text, sizeof(text), "%s", argument->maximum > 1 ? "1.5" : a == 2 ? "0.2" : "0.02");
         }
