@@ -124,6 +124,10 @@ static int strategy_overrides(const struct frame_line *line, struct loading *l, 
         if (name.len == 0 || rest.data == NULL || rest.len == 0) {
             return error_set(err, ERROR_USAGE, "--param must be NAME=VALUE, but is \"%s\"", value->text);
         }
+        for (size_t i = 0; i < l->override_count; i++) {
+            if (!slice_eq(l->overrides[i].name, name)) continue;
+            return error_set(err, ERROR_USAGE, "--param %.*s is given twice", SLICE_FMT(name));
+        }
         l->overrides[l->override_count++] = (struct rules_override){name, rest};
     }
     return 0;
@@ -168,14 +172,19 @@ static enum error_code strategy_tell(struct loading *l, bool kind_is_known, cons
     return code;
 }
 
-/* Whether the file is sound without what the command line sets. */
-static bool strategy_is_sound_alone(const struct strategy *strategy, const struct loading *l)
+/* Whether the file is sound without what the command line sets, on candles of `timeframe_ms` if that is above 0. */
+static bool strategy_is_sound_alone(const struct strategy *strategy, const struct loading *l, int64_t timeframe_ms)
 {
-    struct rules_faults faults = {.arena = l->arena};
-    struct rules *alone = rules_new(strategy->kind, l->parameters, NULL, 0, &faults);
+    struct rules_faults *faults = arena_zalloc(l->arena, sizeof(*faults));
+    struct rules *alone;
+    bool is_sound;
 
+    if (l->override_count == 0) return false;
+    faults->arena = l->arena;
+    alone = rules_new(strategy->kind, l->parameters, NULL, 0, faults);
+    is_sound = alone != NULL && (timeframe_ms == 0 || rules_fits(alone, timeframe_ms, NULL));
     rules_free(alone);
-    return alone != NULL;
+    return is_sound;
 }
 
 /* A value of --param that an expression cannot take: the place is that of the expression, the fault the command
@@ -245,13 +254,15 @@ int strategy_load(const struct frame_line *line, struct arena *arena, struct str
         faults->arena = arena;
         strategy->rules = rules_new(strategy->kind, l.parameters, l.overrides, l.override_count, faults);
         if (faults->count > 0) code = strategy_tell(&l, rules_kind_find(strategy->kind) != NULL, faults);
-        if (faults->count > 0 && code == ERROR_INVALID && l.override_count > 0 &&
-            strategy_is_sound_alone(strategy, &l)) {
+        if (faults->count > 0 && code == ERROR_INVALID && strategy_is_sound_alone(strategy, &l, 0)) {
             code = strategy_blame(&l);
         }
     }
     strategy->document = l.document;
     strategy->below = l.below;
+    strategy->parameters = l.parameters;
+    strategy->overrides = l.overrides;
+    strategy->override_count = l.override_count;
     if (strategy_finish(&l, code, err) == 0) return 0;
     strategy_clear(strategy);
     return -1;
@@ -259,7 +270,13 @@ int strategy_load(const struct frame_line *line, struct arena *arena, struct str
 
 int strategy_fits(const struct strategy *strategy, int64_t timeframe_ms, struct arena *arena, struct error *err)
 {
-    struct loading l = {.arena = arena, .document = strategy->document, .below = strategy->below};
+    struct loading l = {.arena = arena,
+                        .document = strategy->document,
+                        .below = strategy->below,
+                        .parameters = strategy->parameters,
+                        .overrides = strategy->overrides,
+                        .override_count = strategy->override_count};
+    enum error_code code = ERROR_INVALID;
     struct rules_faults *faults;
 
     if (rules_fits(strategy->rules, timeframe_ms, err)) return 0;
@@ -269,7 +286,8 @@ int strategy_fits(const struct strategy *strategy, int64_t timeframe_ms, struct 
     (void)strategy_tell(&l, true, faults);
     /* The look-back is one of the whole. */
     if (faults->count == 0) loading_fault(&l, slice_of(l.below), 0, err->message);
-    return strategy_finish(&l, ERROR_INVALID, err);
+    if (strategy_is_sound_alone(strategy, &l, timeframe_ms)) code = strategy_blame(&l);
+    return strategy_finish(&l, code, err);
 }
 
 void strategy_clear(struct strategy *strategy)

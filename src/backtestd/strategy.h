@@ -16,6 +16,9 @@ struct strategy {
     struct rules *rules; /* owned */
     struct document document;
     const char *below; /* where in it the rules are: a pointer */
+    struct slice parameters;
+    struct rules_override *overrides; /* of --param */
+    size_t override_count;
 };
 
 /* The file of --strategy with every --param. Every fault is in the error, one a line, with its place. ERROR_USAGE if

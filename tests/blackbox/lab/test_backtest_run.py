@@ -222,6 +222,13 @@ def test_param_of_rules(run, files):
     done = run("run", "--strategy", strategy, "--candles", candles, "--param", "n=0")
     assert done.returncode == 64 and done.stdout == ""
     assert re.search(r"s\.json:1:\d+: .*must be between 1 and 10000, but is 0, in long.enter at column 20, with --param n=0\n", done.stderr)
+    far = files.json("f.json", {"params": {"n": 3}, "long": {"enter": "tf('4w', sma(close, $n)) > 1"}})
+    hours = files.candles(files.made_up(300, minutes=60), "hours.csv")
+    assert run("run", "--strategy", far, "--candles", hours).returncode == 0
+    done = run("run", "--strategy", far, "--candles", hours, "--param", "n=9999")
+    assert done.returncode == 64 and "more than 5000000: use shorter lengths, with --param n=9999" in done.stderr, done.stderr
+    done = run("run", "--strategy", strategy, "--candles", candles, "--param", "n=5", "--param", "n=6")
+    assert done.returncode == 64 and "--param n is given twice" in done.stderr
     broken = files.json("b.json", {"params": {"n": 10}, "long": {"enter": "close > sma(close, $n) and foo > 1"}})
     done = run("run", "--strategy", broken, "--candles", candles, "--param", "n=0")
     assert done.returncode == 65 and "unknown name foo" in done.stderr and "with --param" not in done.stderr
