@@ -19,6 +19,9 @@ struct engine_signals engine_signals_of(const struct rules *rules, const struct 
         signals.has[output] = rules_has(rules, (enum rules_output)output);
         signals.column[output] = rules_column(run, (enum rules_output)output);
     }
+    for (int output = 0; output < ENGINE_CONDITIONS; output++) {
+        signals.condition[output] = rules_condition(run, (enum rules_output)output);
+    }
     return signals;
 }
 

@@ -39,12 +39,15 @@
 
 /* ---- What goes in ---- */
 
+enum { ENGINE_CONDITIONS = RULES_SHORT_EXIT + 1 };
+
 /* What a strategy wants, bar by bar; borrowed. An output has a column as long as the series, or is asked through
- * `value` (for what depends on the position), or is not there. Conditions are above 0 where they hold; NaN is false. A
- * level that is not finite is no level. */
+ * `value` (for what depends on the position), or is not there. What `value` says of a condition is above 0 where it
+ * holds; NaN is false. A level that is not finite is no level. */
 struct engine_signals {
     bool has[RULES_OUTPUTS];
-    const double *column[RULES_OUTPUTS]; /* NULL: `value` is asked */
+    const uint64_t *condition[ENGINE_CONDITIONS]; /* a bit a bar, as rules_condition; NULL: `value` is asked */
+    const double *column[RULES_OUTPUTS];          /* of levels and the size; NULL: `value` is asked */
     double (*value)(const void *arg, enum rules_output output, size_t bar, const struct rules_position *position);
     const void *arg;
     enum rules_size size_kind; /* without RULES_SIZE all of the equity is taken */

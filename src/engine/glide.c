@@ -6,21 +6,22 @@
 
 #include "engine/sim.h"
 
-enum { GLIDE_BARS = 2048 };
+/* Of one way: so few that it costs little to look for a signal behind a level. */
+enum { GLIDE_BARS = 256 };
 
 struct glide {
-    const double *first, *second; /* the conditions that can change anything, or NULL */
-    double below, above;          /* a bar that reaches one of them is not for us */
+    const uint64_t *first, *second; /* the conditions that can change anything, or NULL */
+    double below, above;            /* a bar that reaches one of them is not for us */
 };
 
 /* What is less than this share of the equity above a limit is looked at exactly. */
 static const double glide_margin = 1e-12;
 
-static bool glide_condition(const struct sim *s, enum rules_output output, const double **ret_column)
+static bool glide_condition(const struct sim *s, enum rules_output output, const uint64_t **ret_column)
 {
     const struct engine_signals *signals = s->signals;
 
-    *ret_column = signals->has[output] ? signals->column[output] : NULL;
+    *ret_column = signals->has[output] ? signals->condition[output] : NULL;
     return !signals->has[output] || *ret_column != NULL;
 }
 
@@ -56,71 +57,122 @@ static bool glide_prepare(const struct sim *s, struct glide *g)
     return true;
 }
 
-static inline bool glide_acts(const struct glide *g, size_t i)
+/* Behind the first of the bars from `i` on at whose close a condition holds; at most `end`. */
+static size_t glide_signal(const struct glide *g, size_t i, size_t end)
 {
-    return (g->first != NULL && g->first[i] > 0) || (g->second != NULL && g->second[i] > 0);
+    uint64_t mask = UINT64_MAX << i % RULES_WORD_BARS;
+
+    for (size_t word = i / RULES_WORD_BARS; word * RULES_WORD_BARS < end; word++, mask = UINT64_MAX) {
+        const uint64_t bits =
+            ((g->first != NULL ? g->first[word] : 0) | (g->second != NULL ? g->second[word] : 0)) & mask;
+        const size_t found = word * RULES_WORD_BARS + (bits == 0 ? 0 : (size_t)__builtin_ctzll(bits)) + 1;
+
+        if (bits != 0) return found < end ? found : end;
+    }
+    return end;
 }
 
-/* Not so far that what was written has left the cache when it is looked at. */
-static size_t glide_end(const struct sim *s, size_t i)
+/* Behind the bars that are gone over if no level is near. */
+static size_t glide_end(const struct sim *s, const struct glide *g, size_t i)
 {
-    return s->job->end - i > GLIDE_BARS ? i + GLIDE_BARS : s->job->end;
+    const size_t most = s->job->end - i > GLIDE_BARS ? i + GLIDE_BARS : s->job->end;
+    const size_t end = glide_signal(g, i, most);
+
+    if (end < most) {
+        /* What an order will need, while there is still something to do. */
+        __builtin_prefetch(&s->candles->open[end]);
+        __builtin_prefetch(&s->candles->time_ms[end]);
+    }
+    return end;
 }
 
 static size_t glide_flat(const struct sim *s, const struct glide *g, size_t i, double *equity)
 {
-    const size_t end = glide_end(s, i);
+    const size_t end = glide_end(s, g, i);
 
-    for (; i < end; i++) {
-        *equity++ = s->account.high;
-        if (glide_acts(g, i)) return i + 1;
+    for (; i < end; i++) *equity++ = s->account.high;
+    return end;
+}
+
+/* The position as its equity needs it: at a price it is worth (price - entry) * quantity - fee. */
+struct glide_worth {
+    struct exact account;
+    double entry, quantity, fee; /* a short one's quantity is below 0 */
+};
+
+static inline double glide_worth_at(const struct glide_worth *w, double price)
+{
+    return (price - w->entry) * w->quantity - w->fee;
+}
+
+/* The bars from `i` on that reach no level; the lowest and the highest of their prices. */
+static size_t glide_levels(const struct sim *s, const struct glide *g, size_t i, size_t end, double *ret_least,
+                           double *ret_most)
+{
+    const double *low = s->candles->low, *high = s->candles->high;
+    const double below = g->below, above = g->above;
+    double least = low[i], most = high[i];
+
+    for (; i < end && !(low[i] <= below) && !(high[i] >= above); i++) {
+        least = low[i] < least ? low[i] : least;
+        most = high[i] > most ? high[i] : most;
     }
+    *ret_least = least, *ret_most = most;
     return i;
 }
 
-/* What the compiler would otherwise read again after each store into the curve is copied. */
-static size_t glide_held(struct sim *s, const struct glide *from, size_t i, double *restrict equity)
+/* The deepest fall within the bars from `i` on, bar by bar; `equity` is at their closes. */
+static void glide_falls(struct sim *s, const struct glide_worth *w, const double *adverse, const double *equity,
+                        size_t count)
 {
-    const struct glide copy = *from, *g = &copy;
-    const struct candles *c = s->candles;
-    struct sim_position *p = &s->position;
-    const bool is_long = p->side > 0;
-    const double *low = c->low, *high = c->high, *close = c->close, *adverse = is_long ? low : high;
-    const struct exact account = s->account;
-    const double entry = p->entry, quantity = is_long ? p->quantity : -p->quantity, fee = p->entry_fee;
-    const size_t began = i, end = glide_end(s, i);
-    double *point = equity;
-    double least = c->low[i], most = c->high[i], peak = s->peak;
-    double limit = peak * (1 - s->intrabar_drawdown) * (1 + glide_margin);
-    bool acts = false;
+    double limit = s->peak * (1 - s->intrabar_drawdown) * (1 + glide_margin);
 
-    for (; i < end && !acts; i++) {
-        double now;
-
-        if (low[i] <= g->below || high[i] >= g->above) break;
-        now = exact_plus(account, (close[i] - entry) * quantity - fee);
-        *point++ = now;
-        if (low[i] < least) least = low[i];
-        if (high[i] > most) most = high[i];
-        if (account.high + ((adverse[i] - entry) * quantity - fee) <= limit) {
-            const double worst = sim_equity(s, adverse[i]);
-            const double fall = worst < peak ? 1 - worst / peak : 0;
+    for (size_t k = 0; k < count; k++) {
+        if (w->account.high + glide_worth_at(w, adverse[k]) <= limit) {
+            const double worst = sim_equity(s, adverse[k]);
+            const double fall = worst < s->peak ? 1 - worst / s->peak : 0;
 
             if (fall > s->intrabar_drawdown) s->intrabar_drawdown = fall;
-            limit = peak * (1 - s->intrabar_drawdown) * (1 + glide_margin);
+        } else if (equity[k] <= s->peak) {
+            continue;
         }
-        if (now > peak) {
-            peak = now;
-            limit = peak * (1 - s->intrabar_drawdown) * (1 + glide_margin);
-        }
-        acts = glide_acts(g, i);
+        if (equity[k] > s->peak) s->peak = equity[k];
+        limit = s->peak * (1 - s->intrabar_drawdown) * (1 + glide_margin);
     }
-    if (i == began) return i;
+}
+
+static void glide_curve(const struct glide_worth *worth, const double *restrict close, double *restrict equity,
+                        size_t count)
+{
+    const struct glide_worth w = *worth;
+
+    for (size_t k = 0; k < count; k++) equity[k] = exact_plus(w.account, glide_worth_at(&w, close[k]));
+}
+
+static size_t glide_held(struct sim *s, const struct glide *g, size_t i, double *equity)
+{
+    struct sim_position *p = &s->position;
+    const bool is_long = p->side > 0;
+    const struct glide_worth worth = {s->account, p->entry, is_long ? p->quantity : -p->quantity, p->entry_fee};
+    double least, most, peak = s->peak;
+    const size_t end = glide_levels(s, g, i, glide_end(s, g, i), &least, &most);
+    const size_t count = end - i;
+
+    if (count == 0) return i;
+    glide_curve(&worth, s->candles->close + i, equity, count);
+    if (worth.account.high + glide_worth_at(&worth, is_long ? most : least) > peak * (1 - glide_margin)) {
+        for (size_t k = 0; k < count; k++) peak = equity[k] > peak ? equity[k] : peak;
+    }
+    /* Rounding keeps the order: if the worst of all prices is no new deepest below the last peak, no bar's is. */
+    if (worth.account.high + glide_worth_at(&worth, is_long ? least : most) <=
+        peak * (1 - s->intrabar_drawdown) * (1 + glide_margin)) {
+        glide_falls(s, &worth, (is_long ? s->candles->low : s->candles->high) + i, equity, count);
+    }
     s->peak = peak;
-    s->exposed += i - began;
+    s->exposed += count;
     if (is_long ? most > p->best : least < p->best) p->best = is_long ? most : least;
     if (is_long ? least < p->worst : most > p->worst) p->worst = is_long ? least : most;
-    return i;
+    return end;
 }
 
 size_t sim_glide(struct sim *s, size_t i)

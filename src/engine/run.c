@@ -72,7 +72,10 @@ static void run_within(struct sim *s, const struct sim_bar *bar)
 
 static bool run_holds(const struct sim *s, enum rules_output output, size_t bar, const struct rules_position *position)
 {
-    return s->signals->has[output] && sim_value(s, output, bar, position) > 0;
+    const uint64_t *words = s->signals->condition[output];
+
+    if (!s->signals->has[output]) return false;
+    return words != NULL ? rules_bit(words, bar) : sim_value(s, output, bar, position) > 0;
 }
 
 /* Which side is to be entered at this close: long if both are. */
@@ -82,7 +85,8 @@ static int run_wish(const struct sim *s, size_t bar, const struct rules_position
     return run_holds(s, RULES_SHORT_ENTER, bar, position) ? -1 : 0;
 }
 
-static void run_decide(struct sim *s, const struct sim_bar *bar, double equity)
+/* What is to be done at the close of a bar. */
+static void run_decide(struct sim *s, size_t bar, double equity)
 {
     const struct sim_position *p = &s->position;
     struct rules_position known = {.entry_price = NAN, .bars_held = NAN, .equity = equity};
@@ -91,21 +95,21 @@ static void run_decide(struct sim *s, const struct sim_bar *bar, double equity)
 
     if (p->side != 0) {
         known.entry_price = p->entry;
-        known.bars_held = (double)(bar->index - p->bar);
+        known.bars_held = (double)(bar - p->bar);
     }
-    wish = run_wish(s, bar->index, &known);
+    wish = run_wish(s, bar, &known);
     if (wish != 0 && wish != p->side) {
         action = SIM_ENTER;
-    } else if (p->side != 0 && run_holds(s, p->side > 0 ? RULES_LONG_EXIT : RULES_SHORT_EXIT, bar->index, &known)) {
+    } else if (p->side != 0 && run_holds(s, p->side > 0 ? RULES_LONG_EXIT : RULES_SHORT_EXIT, bar, &known)) {
         action = SIM_EXIT;
     }
     if (action == SIM_NOTHING) return;
     s->order = (struct sim_order){.action = action,
                                   .side = wish,
-                                  .bar = bar->index,
-                                  .price = bar->close,
+                                  .bar = bar,
+                                  .price = s->candles->close[bar],
                                   .equity = equity,
-                                  .cash = equity - p->side * p->quantity * bar->close};
+                                  .cash = equity - p->side * p->quantity * s->candles->close[bar]};
 }
 
 static void run_bar(struct sim *s, size_t i, double *ret_equity)
@@ -135,7 +139,7 @@ static void run_bar(struct sim *s, size_t i, double *ret_equity)
     }
     if (equity > s->peak) s->peak = equity;
     *ret_equity = equity;
-    run_decide(s, &bar, equity);
+    run_decide(s, i, equity);
 }
 
 /* Over bars in which nothing happens, or over one. */
@@ -143,14 +147,12 @@ static size_t run_next(struct sim *s, size_t i)
 {
     double *equity = &s->result->equity[i - s->job->first + 1];
     const size_t next = sim_glide(s, i);
-    struct sim_bar bar;
 
     if (next == i) {
         run_bar(s, i, equity);
         return i + 1;
     }
-    bar = bar_of(s->candles, next - 1);
-    run_decide(s, &bar, s->result->equity[next - s->job->first]);
+    run_decide(s, next - 1, s->result->equity[next - s->job->first]);
     return next;
 }
 
@@ -217,7 +219,7 @@ static int run_check(const struct engine_job *job, struct error *err)
 }
 
 /* 25 bytes a fill, see engine.h. */
-enum { HASH_FILL_BYTES = 25 };
+enum { HASH_FILL_BYTES = 25, HASH_FILLS = 128 };
 
 static void hash_u64(unsigned char *at, uint64_t value)
 {
@@ -241,18 +243,23 @@ static unsigned char *hash_fill(unsigned char *at, int64_t time_ms, int directio
 
 static void run_hash(struct engine_result *result)
 {
-    unsigned char *bytes = mem_alloc(2 * HASH_FILL_BYTES * (result->trade_count + 1)), *at = bytes;
+    unsigned char bytes[HASH_FILLS * HASH_FILL_BYTES], *at = bytes;
+    struct digest *digest = digest_sha256_begin();
 
     for (size_t i = 0; i < result->trade_count; i++) {
         const struct engine_trade *t = &result->trades[i];
 
+        if ((size_t)(at - bytes) + 2 * HASH_FILL_BYTES > sizeof(bytes)) {
+            digest_sha256_add(digest, bytes, (size_t)(at - bytes));
+            at = bytes;
+        }
         at = hash_fill(at, t->entry_time, t->side, t->quantity, t->entry_price);
         if (t->exit_reason != ENGINE_REASON_NONE) {
             at = hash_fill(at, t->exit_time, -t->side, t->quantity, t->exit_price);
         }
     }
-    digest_sha256_hex(bytes, (size_t)(at - bytes), result->hash);
-    free(bytes);
+    digest_sha256_add(digest, bytes, (size_t)(at - bytes));
+    digest_sha256_end_hex(digest, result->hash);
 }
 
 static void run_prepare(struct sim *s)

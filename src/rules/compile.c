@@ -201,23 +201,36 @@ static double compile_cost(const struct rules_node *n)
     return n->kind == NODE_CALL && n->function->steps != NULL ? n->function->steps(n->constants) : 1;
 }
 
+static void compile_use(struct rules_node *n, uint32_t user, bool whole)
+{
+    n->last_use = user;
+    n->is_whole = n->is_whole || whole;
+}
+
 static void compile_finish(struct rules *r)
 {
     double cost = (double)(r->clock_count - 1);
 
     for (enum rules_output output = 0; output < RULES_OUTPUTS; output++) {
         if (!r->has[output]) continue;
-        r->nodes[r->outputs[output]].is_kept = true;
-        if (r->nodes[r->outputs[output]].is_dynamic) compile_program(r, output);
+        struct rules_node *n = &r->nodes[r->outputs[output]];
+
+        if (n->is_dynamic) {
+            compile_program(r, output);
+        } else if (output <= RULES_SHORT_EXIT) {
+            n->is_signal = true;
+        } else {
+            n->is_kept = true;
+        }
     }
     for (uint32_t i = 0; i < r->node_count; i++) {
         struct rules_node *n = &r->nodes[i];
 
         n->last_use = i;
         cost += compile_cost(n);
-        if (n->kind == NODE_HIGHER) r->nodes[n->args[0]].last_use = i;
+        if (n->kind == NODE_HIGHER) compile_use(&r->nodes[n->args[0]], i, true);
         for (size_t a = 0; n->kind == NODE_CALL && n->function->arguments[a].name != NULL; a++) {
-            if (rules_is_column(n->function, a)) r->nodes[n->args[a]].last_use = i;
+            if (rules_is_column(n->function, a)) compile_use(&r->nodes[n->args[a]], i, rules_needs_whole(n->function));
         }
     }
     r->cost = (uint64_t)ceil(cost);

@@ -1,9 +1,9 @@
 /*
  * What the families of functions (averages.c, statistics.c, …) give to the table, and how a kernel is called.
  *
- * A function is a POINT, whose value at a bar needs only its arguments' values at that bar, or WHOLE, whose kernel goes
- * over the whole column once. Inputs hold finite numbers or NaN; conditions 0.0 or 1.0. What a kernel writes that is
- * not finite becomes NaN afterwards.
+ * A function is a POINT, whose value at a bar needs only its arguments' values at that bar, a PIECE, whose kernel goes
+ * over the bars in pieces, or WHOLE, whose kernel goes over the whole column once. Inputs hold finite numbers or NaN;
+ * conditions 0.0 or 1.0. What a kernel writes that is not finite becomes NaN afterwards.
  *
  * The same for all kernels:
  * - NaN until there is enough input. Where a column begins with NaNs (it is another function's), a function begins at
@@ -22,23 +22,26 @@
 enum rules_shape {
     RULES_SHAPE_WHOLE,
     RULES_SHAPE_FINITE, /* WHOLE, with a kernel that writes nothing infinite */
+    RULES_SHAPE_PIECE,  /* with a kernel that goes over the column piece by piece and writes nothing infinite */
     RULES_SHAPE_POINT
 };
 
 struct rules_pool;
-enum { RULES_TAKEN_MAX = 8 };
+enum { RULES_TAKEN_MAX = 8, RULES_STATE_MAX = 2 };
 
 struct rules_call {
-    size_t count;                          /* bars */
+    size_t count;                          /* bars, of the piece */
+    size_t before;                         /* bars of the columns before the piece; 0 for who goes over them at once */
     const double *in[RULES_ARGUMENTS_MAX]; /* columns, by argument; NULL for constants */
     double constant[RULES_ARGUMENTS_MAX];  /* by argument */
     double *out;                           /* count values, not those of an input */
     const struct candles *candles;         /* of the expression's timeframe, count bars */
     struct arena *scratch;                 /* emptied behind the call */
-    struct rules_pool *pool;               /* of columns; what is taken goes back behind the call */
+    struct rules_pool *pool;               /* of columns; what is taken goes back behind the call; NULL for pieces */
     double *taken[RULES_TAKEN_MAX];
     size_t taken_count;
-    uint64_t steps; /* a kernel that takes more than one a bar adds them */
+    double state[RULES_STATE_MAX]; /* what a kernel of pieces carries from piece to piece; 0 at first */
+    uint64_t steps;                /* a kernel that takes more than one a bar adds them */
 };
 
 /* A family's part of the table. */

@@ -93,6 +93,8 @@ struct rules_node {
     uint32_t clock;    /* of its column */
     bool is_dynamic;   /* no column: its value is found bar by bar */
     bool is_kept;      /* its column is asked for after the run */
+    bool is_whole;     /* it is read by an operation that needs it whole */
+    bool is_signal;    /* a condition that is asked for after the run, as bits */
     uint32_t index;    /* of a candles' column, or a position's member */
     uint32_t last_use; /* the last node that reads its column */
     const struct rules_function *function;
@@ -121,6 +123,12 @@ struct rules {
 static inline bool rules_is_column(const struct rules_function *function, size_t argument)
 {
     return function->arguments[argument].type == RULES_NUMBER || function->arguments[argument].type == RULES_CONDITION;
+}
+
+/* Whether its columns must be there whole: it goes over them at once, or looks back in them. */
+static inline bool rules_needs_whole(const struct rules_function *function)
+{
+    return function->looks_back || (function->shape != RULES_SHAPE_POINT && function->shape != RULES_SHAPE_PIECE);
 }
 
 /* NULL after a fault: too many operations, or too costly. */

@@ -80,10 +80,11 @@ static void operator_ohlc4_column(struct rules_call *call)
 
 static void operator_back_by(struct rules_call *call, double before)
 {
-    const size_t k = rules_whole(call, 1);
+    const size_t k = rules_whole(call, 1), missing = call->before < k ? k - call->before : 0;
+    const double *x = call->in[0] - (call->before < k ? call->before : k);
 
-    for (size_t i = 0; i < call->count && i < k; i++) call->out[i] = before;
-    for (size_t i = k; i < call->count; i++) call->out[i] = call->in[0][i - k];
+    for (size_t i = 0; i < call->count && i < missing; i++) call->out[i] = before;
+    for (size_t i = missing; i < call->count; i++) call->out[i] = x[i - missing];
 }
 
 static void operator_back(struct rules_call *call)
@@ -143,11 +144,15 @@ const struct rules_function rules_operators[OPERATORS] = {
     [OPERATOR_BACK] = {.name = "[k]",
                        .result = RULES_NUMBER,
                        .arguments = {RULES_X, OPERATOR_K},
+                       .shape = RULES_SHAPE_PIECE,
+                       .looks_back = true,
                        .kernel = operator_back,
                        .bars = operator_back_bars},
     [OPERATOR_BACK_CONDITION] = {.name = "[k]",
                                  .result = RULES_CONDITION,
                                  .arguments = {OPERATOR_C("x"), OPERATOR_K},
+                                 .shape = RULES_SHAPE_PIECE,
+                                 .looks_back = true,
                                  .kernel = operator_back_condition,
                                  .bars = operator_back_bars},
     [OPERATOR_HL2] = {OPERATOR_POINT(hl2, "hl2", RULES_NUMBER), .arguments = OPERATOR_NUMBERS},

@@ -7,7 +7,7 @@
  *     struct rules *r = rules_new(kind, parameters, NULL, 0, &faults);     NULL: the faults say each place and what to
  * do load rules_lookback(r, timeframe_ms) bars before the first one that is judged struct rules_run *run =
  * rules_run_new(r, candles, &err);             every column that only depends on the candles rules_value(run,
- * RULES_LONG_ENTER, bar, NULL), or rules_column(run, RULES_LONG_ENTER)[bar]
+ * RULES_LONG_ENTER, bar, NULL), or rules_bit(rules_condition(run, RULES_LONG_ENTER), bar)
  *
  * docs/rules.md is the page for people: the language, and each function with its formula, seed and look-back. The
  * language is total: no loop, no recursion, no state but that of named functions. So its cost and its look-back are
@@ -127,12 +127,24 @@ bool rules_size_at_close(const struct rules *r);
 /* "long.enter" */
 const char *rules_output_name(enum rules_output output);
 
+/* Bits of bars in words, the first bar's the lowest of the first word. */
+enum { RULES_WORD_BARS = 64 };
+
+static inline bool rules_bit(const uint64_t *words, size_t bar)
+{
+    return (words[bar / RULES_WORD_BARS] >> bar % RULES_WORD_BARS & 1) != 0;
+}
+
 /* Computes every static column over the whole series, look-back included. The candles must outlive the run. NULL with
  * `err` where the document does not fit the series' timeframe. */
 struct rules_run *rules_run_new(const struct rules *r, const struct candles *candles, struct error *err) ATTR_CHECKED;
 void rules_run_free(struct rules_run *run); /* takes NULL */
-/* The column of an output, as long as the series. NULL where the document has no such output, where it depends on the
- * position, and where a level or a size is constant: rules_value has these. */
+/* A condition's values, a bit a bar (rules_bit). NULL where the document has none, and where it depends on the
+ * position.
+ */
+const uint64_t *rules_condition(const struct rules_run *run, enum rules_output output);
+/* The column of a level or a size, as long as the series. NULL where the document has none, where it depends on the
+ * position, and where it is constant: rules_value has these. */
 const double *rules_column(const struct rules_run *run, enum rules_output output);
 /* The value at a bar, of both sorts. Conditions: 0 or 1. Levels: NaN is no level. An output that the document has not
  * is 0, or NaN as a level. */
@@ -172,7 +184,7 @@ struct rules_function {
 
     /* For rules/ alone; see function.h. */
     int shape;
-    bool in_place; /* the kernel may write over an argument */
+    bool looks_back; /* a kernel of pieces reads its arguments before the piece */
     double (*point)(const double *values);
     void (*kernel)(struct rules_call *call);
     double (*bars)(const double *constants, int64_t timeframe_ms);

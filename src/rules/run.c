@@ -1,15 +1,18 @@
 /*
- * A compiled document over a series: its operations in order, each over the whole column. A column that nobody reads
- * any more is the next one's memory. Operations of one bar go over it in blocks, so that constants need no column for
- * them.
+ * A compiled document over a series. Operations whose values at a bar need what was before it but not whole columns go
+ * over the bars together, a piece after the other, so that most of what they compute never leaves the cache; the others
+ * go over whole columns. A column that nobody reads any more is the next one's memory.
  */
+#include <limits.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
 
 #include "base/mem.h"
 #include "rules/internal.h"
 
-enum { RUN_BLOCK = 1024, RUN_HUGE_BYTES = 2 << 20 };
+/* A piece is whole words of bits. */
+enum { RUN_PIECE = 1024, RUN_PIECE_LOOKS = 8, RUN_HUGE_BYTES = 2 << 20 };
 
 /* Columns of one length. */
 struct rules_pool {
@@ -30,6 +33,10 @@ struct rules_run {
     struct run_clock clocks[RULES_CLOCKS_MAX];
     const double **columns; /* by node; NULL where there is none (yet, or any more) */
     double **owned;         /* the same where the run owns it */
+    double **pieces;        /* by node: of a piece of the bars, while a group runs */
+    struct rules_pool piece_pool;
+    size_t piece;       /* bars */
+    uint64_t **signals; /* by node: conditions that are asked for after the run */
     struct arena *scratch;
     uint64_t steps;
 };
@@ -56,7 +63,7 @@ static void run_give(struct rules_pool *pool, double *column)
 
 double *rules_scratch(struct rules_call *call, size_t count)
 {
-    const bool is_column = count * 2 > call->count && count * sizeof(double) <= call->pool->bytes;
+    const bool is_column = call->pool != NULL && count * 2 > call->count && count * sizeof(double) <= call->pool->bytes;
 
     if (!is_column || call->taken_count == RULES_TAKEN_MAX) return arena_alloc(call->scratch, count * sizeof(double));
     call->taken[call->taken_count] = run_take(call->pool);
@@ -70,8 +77,15 @@ static double *run_make(struct rules_run *run, size_t node)
     return run->owned[node];
 }
 
-/* Gives the columns back that node `i` is the last to read. Before it has run, if it may write over them: the next
- * column that is taken is the last one given. */
+static void run_forget(struct rules_run *run, uint32_t node)
+{
+    if (run->owned[node] == NULL) return;
+    run_give(&run->clocks[run->rules->nodes[node].clock].pool, run->owned[node]);
+    run->owned[node] = NULL;
+    run->columns[node] = NULL;
+}
+
+/* Gives the whole columns back that node `i` is the last to read. */
 static void run_release(struct rules_run *run, uint32_t i)
 {
     const struct rules *r = run->rules;
@@ -82,10 +96,8 @@ static void run_release(struct rules_run *run, uint32_t i)
         const uint32_t arg = n->args[a];
         if (n->kind == NODE_CALL && (n->function->arguments[a].name == NULL || !rules_is_column(n->function, a)))
             continue;
-        if (r->nodes[arg].last_use != i || r->nodes[arg].is_kept || run->owned[arg] == NULL) continue;
-        run_give(&run->clocks[r->nodes[arg].clock].pool, run->owned[arg]);
-        run->owned[arg] = NULL;
-        run->columns[arg] = NULL;
+        if (r->nodes[arg].last_use != i || r->nodes[arg].is_kept) continue;
+        run_forget(run, arg);
     }
 }
 
@@ -128,36 +140,6 @@ static void run_point(const struct rules_function *f, size_t arguments, const st
     }
 }
 
-static void run_blocks(struct rules_run *run, uint32_t node)
-{
-    const struct rules_node *n = &run->rules->nodes[node];
-    const size_t count = run->clocks[n->clock].candles.count;
-    double constants[RULES_ARGUMENTS_MAX][RUN_BLOCK];
-    const double *in[RULES_ARGUMENTS_MAX] = {NULL};
-    double *out;
-    size_t arguments = 0;
-
-    for (; n->function->arguments[arguments].name != NULL; arguments++) {
-        in[arguments] = run->columns[n->args[arguments]];
-        for (size_t i = 0; in[arguments] == NULL && i < RUN_BLOCK; i++) {
-            constants[arguments][i] = run->rules->nodes[n->args[arguments]].constants[0];
-        }
-    }
-    run_release(run, node);
-    out = run_make(run, node);
-    for (size_t from = 0; from < count; from += RUN_BLOCK) {
-        struct rules_call call = {.count = count - from < RUN_BLOCK ? count - from : RUN_BLOCK, .out = out + from};
-
-        for (size_t a = 0; a < arguments; a++) call.in[a] = in[a] == NULL ? constants[a] : in[a] + from;
-        if (n->function->kernel != NULL) {
-            n->function->kernel(&call);
-        } else {
-            run_point(n->function, arguments, &call);
-        }
-    }
-    run->steps += count;
-}
-
 static void run_whole(struct rules_run *run, uint32_t node)
 {
     const struct rules_node *n = &run->rules->nodes[node];
@@ -171,7 +153,6 @@ static void run_whole(struct rules_run *run, uint32_t node)
         if (run->rules->nodes[n->args[a]].kind == NODE_CONSTANT) run_spread(run, n->args[a]);
         call.in[a] = run->columns[n->args[a]];
     }
-    if (n->function->in_place) run_release(run, node);
     call.out = run_make(run, node);
     n->function->kernel(&call);
     for (size_t i = 0; i < call.count && n->function->shape == RULES_SHAPE_WHOLE; i++) {
@@ -202,21 +183,229 @@ static void run_higher(struct rules_run *run, uint32_t node)
     run->steps += to->candles.count;
 }
 
+static uint64_t *run_words(size_t count)
+{
+    return mem_alloc((count / RULES_WORD_BARS + 1) * sizeof(uint64_t));
+}
+
+/* Eight doubles that are 0 or 1 as the bits of a number: faster than to compare each. */
+static uint64_t run_pack_byte(const double *in)
+{
+    return (unsigned char)(((in[0] + 2 * in[1]) + (4 * in[2] + 8 * in[3])) +
+                           ((16 * in[4] + 32 * in[5]) + (64 * in[6] + 128 * in[7])));
+}
+
+/* The doubles of a condition as bits. */
+static void run_pack(const double *in, size_t count, uint64_t *out)
+{
+    for (size_t i = 0; i < count; i += RULES_WORD_BARS) {
+        const size_t bars = count - i < RULES_WORD_BARS ? count - i : RULES_WORD_BARS;
+        uint64_t word = 0;
+        size_t k = 0;
+
+        for (; k + CHAR_BIT <= bars; k += CHAR_BIT) word |= run_pack_byte(in + i + k) << k;
+        for (; k < bars; k++) word |= (uint64_t)(in[i + k] != 0) << k;
+        *out++ = word;
+    }
+}
+
+/* A node that needs its arguments whole. */
 static void run_node(struct rules_run *run, uint32_t i)
 {
     const struct rules_node *n = &run->rules->nodes[i];
 
-    if (n->is_dynamic || n->kind == NODE_CONSTANT) return;
-    if (n->kind == NODE_COLUMN) {
-        run->columns[i] = run_candles(&run->clocks[n->clock].candles, n->index);
-    } else if (n->kind == NODE_HIGHER) {
+    if (n->kind == NODE_HIGHER) {
         run_higher(run, i);
-    } else if (n->function->shape == RULES_SHAPE_POINT) {
-        run_blocks(run, i);
     } else {
         run_whole(run, i);
     }
     run_release(run, i);
+    if (n->is_signal) {
+        const size_t count = run->clocks[n->clock].candles.count;
+
+        run->signals[i] = run_words(count);
+        run_pack(run->columns[i], count, run->signals[i]);
+        if (n->last_use == i && !n->is_kept) run_forget(run, i);
+    }
+}
+
+/* ---- groups: nodes that go over the bars together, piece by piece ---- */
+
+struct run_step {
+    uint32_t node;
+    struct rules_call call;
+    bool moves[RULES_ARGUMENTS_MAX], out_moves; /* whole columns, in which the next piece stands behind this one */
+    uint64_t *signal;
+};
+
+static bool run_is_group(const struct rules_node *n)
+{
+    return n->kind == NODE_CALL && !n->is_dynamic &&
+           (n->function->shape == RULES_SHAPE_POINT || n->function->shape == RULES_SHAPE_PIECE);
+}
+
+/* Behind the last node from `first` on that can be in one group with it. Nodes without work may stand between. */
+static uint32_t run_group_end(const struct rules *r, uint32_t first)
+{
+    uint32_t end = first;
+
+    for (; end < r->node_count; end++) {
+        const struct rules_node *n = &r->nodes[end];
+
+        if (n->is_dynamic || n->kind == NODE_CONSTANT || n->kind == NODE_COLUMN) continue;
+        if (!run_is_group(n) || n->clock != r->nodes[first].clock) break;
+    }
+    return end;
+}
+
+/* The pieces of the constants that node `i` reads. They keep their values until the group has ended, so they come
+ * before all that is written in it. */
+static void run_step_fill(struct rules_run *run, uint32_t i)
+{
+    const struct rules_node *nodes = run->rules->nodes, *n = &nodes[i];
+
+    for (size_t a = 0; n->function->arguments[a].name != NULL; a++) {
+        const uint32_t arg = n->args[a];
+
+        if (!rules_is_column(n->function, a) || nodes[arg].kind != NODE_CONSTANT) continue;
+        if (run->columns[arg] != NULL || run->pieces[arg] != NULL) continue;
+        run->pieces[arg] = run_take(&run->piece_pool);
+        for (size_t k = 0; k < run->piece; k++) run->pieces[arg][k] = nodes[arg].constants[0];
+    }
+}
+
+/* Where a node's arguments are and where its values go. `end` is behind the group's last node. */
+static void run_step_make(struct rules_run *run, uint32_t i, uint32_t end, struct run_step *step)
+{
+    const struct rules_node *n = &run->rules->nodes[i];
+    const struct run_clock *clock = &run->clocks[n->clock];
+
+    *step = (struct run_step){.node = i, .call = {.candles = &clock->candles, .scratch = run->scratch}};
+    for (size_t a = 0; n->function->arguments[a].name != NULL; a++) {
+        const uint32_t arg = n->args[a];
+
+        step->call.constant[a] = n->constants[a];
+        if (!rules_is_column(n->function, a)) continue;
+        step->moves[a] = run->columns[arg] != NULL;
+        step->call.in[a] = step->moves[a] ? run->columns[arg] : run->pieces[arg];
+    }
+    step->out_moves = n->is_kept || n->is_whole || n->last_use >= end;
+    if (n->is_signal) step->signal = run->signals[i] = run_words(clock->candles.count);
+    if (step->out_moves) {
+        step->call.out = run_make(run, i);
+        return;
+    }
+    step->call.out = run->pieces[i] = run_take(&run->piece_pool);
+}
+
+/* Gives back the pieces that node `i` is the last to read; a constant's keeps its values until the group has ended. */
+static void run_step_release(struct rules_run *run, uint32_t i, bool constants)
+{
+    const struct rules_node *nodes = run->rules->nodes, *n = &nodes[i];
+
+    for (size_t a = 0; a <= RULES_ARGUMENTS_MAX; a++) {
+        const uint32_t node = a == RULES_ARGUMENTS_MAX ? i : n->args[a];
+
+        if (a < RULES_ARGUMENTS_MAX && (n->function->arguments[a].name == NULL || !rules_is_column(n->function, a)))
+            continue;
+        if (run->pieces[node] == NULL || (!constants && nodes[node].kind == NODE_CONSTANT)) continue;
+        if (!constants && nodes[node].last_use != i) continue;
+        run_give(&run->piece_pool, run->pieces[node]);
+        run->pieces[node] = NULL;
+    }
+}
+
+static void run_step_go(struct run_step *step, const struct rules_function *f, size_t count)
+{
+    struct rules_call *call = &step->call;
+    size_t arguments = 0;
+
+    call->count = count;
+    while (f->arguments[arguments].name != NULL) arguments++;
+    if (f->kernel != NULL) {
+        f->kernel(call);
+    } else {
+        run_point(f, arguments, call);
+    }
+    if (step->signal != NULL) run_pack(call->out, count, step->signal), step->signal += count / RULES_WORD_BARS;
+    for (size_t a = 0; a < arguments; a++) {
+        if (step->moves[a]) call->in[a] += count;
+    }
+    if (step->out_moves) call->out += count;
+    call->before += count;
+    arena_reset(call->scratch);
+}
+
+/* The nodes from `first` to the one before `end`. What only they need is never written out whole: it stays in the
+ * cache. */
+static void run_group(struct rules_run *run, uint32_t first, uint32_t end)
+{
+    const struct rules *r = run->rules;
+    const size_t count = run->clocks[r->nodes[first].clock].candles.count;
+    struct run_step *steps = mem_array(end - first, sizeof(*steps));
+    size_t step_count = 0;
+
+    for (uint32_t i = first; i < end; i++) {
+        if (run_is_group(&r->nodes[i])) run_step_fill(run, i);
+    }
+    for (uint32_t i = first; i < end; i++) {
+        if (!run_is_group(&r->nodes[i])) continue;
+        run_step_make(run, i, end, &steps[step_count++]);
+        run_step_release(run, i, false);
+    }
+    for (size_t from = 0; from < count; from += run->piece) {
+        for (size_t s = 0; s < step_count; s++) {
+            run_step_go(&steps[s], r->nodes[steps[s].node].function,
+                        count - from < run->piece ? count - from : run->piece);
+        }
+    }
+    for (size_t s = 0; s < step_count; s++) {
+        run->steps += steps[s].call.steps > count ? steps[s].call.steps : count;
+        run_step_release(run, steps[s].node, true);
+        run_release(run, steps[s].node);
+    }
+    free(steps);
+}
+
+/* Who looks back does some of the work again in each piece: it must be little beside the piece. */
+static size_t run_piece(const struct rules *r, int64_t timeframe_ms)
+{
+    size_t piece = RUN_PIECE;
+
+    for (uint32_t i = 0; i < r->node_count; i++) {
+        const struct rules_node *n = &r->nodes[i];
+
+        if (!run_is_group(n) || !n->function->looks_back) continue;
+        while ((double)piece < RUN_PIECE_LOOKS * n->function->bars(n->constants, timeframe_ms)) piece *= 2;
+    }
+    return piece;
+}
+
+static void run_nodes(struct rules_run *run)
+{
+    const struct rules *r = run->rules;
+
+    for (uint32_t i = 0; i < r->node_count; i++) {
+        const struct rules_node *n = &r->nodes[i];
+        const struct candles *candles = &run->clocks[n->clock].candles;
+
+        if (n->kind == NODE_COLUMN) run->columns[i] = run_candles(candles, n->index);
+        if (n->kind == NODE_CONSTANT && n->is_signal) {
+            run->signals[i] = run_words(candles->count);
+            memset(run->signals[i], n->constants[0] != 0 ? 0xff : 0,
+                   (candles->count / RULES_WORD_BARS + 1) * sizeof(uint64_t));
+        }
+    }
+    for (uint32_t i = 0; i < r->node_count;) {
+        const uint32_t end = run_group_end(r, i);
+
+        if (end > i) {
+            run_group(run, i, end);
+            i = end;
+        } else {
+            run_node(run, i++);
+        }
+    }
 }
 
 /* ---- higher timeframes ---- */
@@ -289,6 +478,11 @@ struct rules_run *rules_run_new(const struct rules *r, const struct candles *can
     run->scratch = arena_new();
     run->columns = mem_array(r->node_count + 1, sizeof(*run->columns));
     run->owned = mem_array(r->node_count + 1, sizeof(*run->owned));
+    run->pieces = mem_array(r->node_count + 1, sizeof(*run->pieces));
+    run->signals = mem_array(r->node_count + 1, sizeof(*run->signals));
+    run->piece = run_piece(r, candles->timeframe_ms);
+    run->piece_pool = (struct rules_pool){.bytes = run->piece * sizeof(double),
+                                          .free = mem_array(r->node_count + 1, sizeof(double *))};
     for (size_t i = 0; i < r->clock_count; i++) {
         if (i == 0) {
             run->clocks[0].candles = *candles;
@@ -299,36 +493,48 @@ struct rules_run *rules_run_new(const struct rules *r, const struct candles *can
         run->clocks[i].pool.bytes = (run->clocks[i].candles.count + 1) * sizeof(double);
         run->clocks[i].pool.free = mem_array(r->node_count + RULES_TAKEN_MAX + 1, sizeof(double *));
     }
-    for (uint32_t i = 0; i < r->node_count; i++) run_node(run, i);
-    for (enum rules_output output = 0; output <= RULES_SHORT_EXIT; output++) {
-        if (r->has[output] && r->nodes[r->outputs[output]].kind == NODE_CONSTANT) run_spread(run, r->outputs[output]);
-    }
+    run_nodes(run);
     arena_free(run->scratch);
     run->scratch = NULL;
     return run;
 }
 
+static void run_pool_clear(struct rules_pool *pool)
+{
+    while (pool->free_count > 0) free(pool->free[--pool->free_count]);
+    free(pool->free);
+}
+
 void rules_run_free(struct rules_run *run)
 {
     if (run == NULL) return;
-    for (size_t i = 0; i < run->rules->node_count; i++) free(run->owned[i]);
+    for (size_t i = 0; i < run->rules->node_count; i++) {
+        free(run->owned[i]);
+        free(run->signals[i]);
+    }
     for (size_t c = 0; c < run->rules->clock_count; c++) {
-        struct rules_pool *pool = &run->clocks[c].pool;
-
-        while (pool->free_count > 0) free(pool->free[--pool->free_count]);
-        free(pool->free);
+        run_pool_clear(&run->clocks[c].pool);
         free(run->clocks[c].memory);
     }
+    run_pool_clear(&run->piece_pool);
+    free(run->pieces);
+    free(run->signals);
     free(run->columns);
     free(run->owned);
     free(run);
 }
 
+const uint64_t *rules_condition(const struct rules_run *run, enum rules_output output)
+{
+    return run->rules->has[output] ? run->signals[run->rules->outputs[output]] : NULL;
+}
+
 const double *rules_column(const struct rules_run *run, enum rules_output output)
 {
-    const struct rules *r = run->rules;
+    const struct rules_node *n = &run->rules->nodes[run->rules->outputs[output]];
 
-    return r->has[output] && !r->nodes[r->outputs[output]].is_dynamic ? run->columns[r->outputs[output]] : NULL;
+    if (!run->rules->has[output] || n->is_dynamic || n->is_signal) return NULL;
+    return run->columns[run->rules->outputs[output]];
 }
 
 uint64_t rules_run_steps(const struct rules_run *run)
@@ -376,5 +582,6 @@ double rules_value(const struct rules_run *run, enum rules_output output, size_t
     if (!r->has[output]) return output <= RULES_SHORT_EXIT ? 0 : output == RULES_SIZE ? 1 : (double)NAN;
     if (r->nodes[node].kind == NODE_CONSTANT) return r->nodes[node].constants[0];
     if (r->nodes[node].is_dynamic) return run_dynamic(run, output, bar, position);
+    if (output <= RULES_SHORT_EXIT) return rules_bit(run->signals[node], bar);
     return run->columns[node][bar];
 }

@@ -1,36 +1,31 @@
 /* Functions of events, and those that remember. */
 #include "rules/function.h"
 
-/* Where x has come above y (sign 1) or below it. What is needed of the bar before is carried along: out may be x or y.
- */
-static void state_cross(struct rules_call *call, double sign)
+/* Where x has come above y. Only the bar before the piece is carried along; what is within it the compiler looks at
+ * side by side. */
+static void state_cross(struct rules_call *call, const double *restrict x, const double *restrict y)
 {
-    const double *x = call->in[0], *y = call->in[1];
-    bool was_other = false;
+    double *restrict out = call->out;
 
-    for (size_t i = 0; i < call->count; i++) {
-        const double a = sign * x[i], b = sign * y[i];
-        const bool is_this = a > b;
-
-        call->out[i] = (is_this & was_other) != 0 ? 1 : 0;
-        was_other = a <= b;
-    }
+    out[0] = ((x[0] > y[0]) & (call->state[0] != 0)) != 0 ? 1.0 : 0.0;
+    for (size_t i = 1; i < call->count; i++) out[i] = ((x[i] > y[i]) & (x[i - 1] <= y[i - 1])) != 0 ? 1.0 : 0.0;
+    call->state[0] = x[call->count - 1] <= y[call->count - 1];
 }
 
 static void state_crosses_above(struct rules_call *call)
 {
-    state_cross(call, 1);
+    state_cross(call, call->in[0], call->in[1]);
 }
 
 static void state_crosses_below(struct rules_call *call)
 {
-    state_cross(call, -1);
+    state_cross(call, call->in[1], call->in[0]);
 }
 
 static void state_crosses(struct rules_call *call)
 {
     const double *x = call->in[0], *y = call->in[1];
-    bool was_below = false, was_above = false;
+    bool was_below = call->state[0] != 0, was_above = call->state[1] != 0;
 
     for (size_t i = 0; i < call->count; i++) {
         const double a = x[i], b = y[i];
@@ -39,16 +34,18 @@ static void state_crosses(struct rules_call *call)
         was_below = a <= b;
         was_above = a >= b;
     }
+    call->state[0] = was_below, call->state[1] = was_above;
 }
 
 static void state_barssince(struct rules_call *call)
 {
-    double since = (double)NAN;
+    double since = call->state[0] != 0 ? call->state[1] : (double)NAN;
 
     for (size_t i = 0; i < call->count; i++) {
         since = call->in[0][i] != 0 ? 0 : since + 1;
         call->out[i] = since;
     }
+    call->state[0] = since == since, call->state[1] = since;
 }
 
 static void state_valuewhen(struct rules_call *call)
@@ -65,13 +62,14 @@ static void state_valuewhen(struct rules_call *call)
 
 static void state_latch(struct rules_call *call)
 {
-    double state = 0;
+    double state = call->state[0];
 
     for (size_t i = 0; i < call->count; i++) {
         if (call->in[0][i] != 0) state = 1;
         if (call->in[1][i] != 0) state = 0;
         call->out[i] = state;
     }
+    call->state[0] = state;
 }
 
 static void state_cum(struct rules_call *call)
@@ -97,10 +95,9 @@ static const struct rules_function functions[] = {
      .formula = "x > y and x[1] <= y[1]",
      .seed = "false in the first bar",
      .lookback = "1",
-     .shape = RULES_SHAPE_FINITE,
+     .shape = RULES_SHAPE_PIECE,
      .result = RULES_CONDITION,
      .arguments = {RULES_X, RULES_Y},
-     .in_place = true,
      .kernel = state_crosses_above,
      .bars = rules_bars_one},
     {.name = "crosses_below",
@@ -109,10 +106,9 @@ static const struct rules_function functions[] = {
      .formula = "x < y and x[1] >= y[1]",
      .seed = "false in the first bar",
      .lookback = "1",
-     .shape = RULES_SHAPE_FINITE,
+     .shape = RULES_SHAPE_PIECE,
      .result = RULES_CONDITION,
      .arguments = {RULES_X, RULES_Y},
-     .in_place = true,
      .kernel = state_crosses_below,
      .bars = rules_bars_one},
     {.name = "crosses",
@@ -121,10 +117,9 @@ static const struct rules_function functions[] = {
      .formula = "crosses_above(x, y) or crosses_below(x, y)",
      .seed = "false in the first bar",
      .lookback = "1",
-     .shape = RULES_SHAPE_FINITE,
+     .shape = RULES_SHAPE_PIECE,
      .result = RULES_CONDITION,
      .arguments = {RULES_X, RULES_Y},
-     .in_place = true,
      .kernel = state_crosses,
      .bars = rules_bars_one},
     {.name = "barssince",
@@ -133,7 +128,7 @@ static const struct rules_function functions[] = {
      .formula = "0 where c, else barssince(c)[1] + 1",
      .seed = "NaN",
      .lookback = "0",
-     .shape = RULES_SHAPE_FINITE,
+     .shape = RULES_SHAPE_PIECE,
      .result = RULES_NUMBER,
      .arguments = {{.name = "c", .type = RULES_CONDITION}},
      .kernel = state_barssince},
@@ -155,7 +150,7 @@ static const struct rules_function functions[] = {
      .formula = "not reset and (set or latch[1])",
      .seed = "false",
      .lookback = "0",
-     .shape = RULES_SHAPE_FINITE,
+     .shape = RULES_SHAPE_PIECE,
      .result = RULES_CONDITION,
      .arguments = {{.name = "set", .type = RULES_CONDITION}, {.name = "reset", .type = RULES_CONDITION}},
      .kernel = state_latch},

@@ -346,6 +346,8 @@ static const struct rules_function functions[] = {
      .formula = "sma(x, length)",
      .seed = "",
      .lookback = "length - 1",
+     .shape = RULES_SHAPE_PIECE,
+     .looks_back = true,
      .result = RULES_NUMBER,
      .arguments = {RULES_X,
                    RULES_LENGTH,

@@ -1,5 +1,13 @@
 #include "rules/window.h"
 
+#include <string.h>
+
+/* Lengths of a window in a piece, bars in a piece, values that are looked at for a bound of all, how much above them it
+ * lies, and how far exponents may go. */
+enum { WINDOW_PIECE_LENGTHS = 8, WINDOW_PIECE = 1024, WINDOW_SAMPLES = 8, WINDOW_SLACK = 4, WINDOW_EXPONENT = 700 };
+
+/* ---- sums that are rounded once ---- */
+
 /* A sum, and what rounding has taken from it so far (Knuth's two-sum). */
 struct window_exact {
     double sum, lost;
@@ -13,30 +21,149 @@ static inline struct window_exact window_exact_add(struct window_exact a, double
     return (struct window_exact){sum, a.lost + ((a.sum - (sum - part)) + (x - part))};
 }
 
+/* One of the pieces of the bars that a sum goes over: `before` bars of the column stand before it. */
+struct window_piece {
+    const double *x; /* the piece's own first value */
+    double *out;
+    size_t before, count;
+};
+
+/* end[i]: of a block, from its value i on; end[n] is 0. */
+static void window_ends(const double *block, size_t n, struct window_exact *end)
+{
+    end[n] = (struct window_exact){0, 0};
+    for (size_t i = n; i-- > 0;) end[i] = window_exact_add(end[i + 1], block[i]);
+}
+
+/* Blocks are counted from the column's first bar, so that a result does not depend on the pieces. */
+static void window_blocks(const struct window_piece *p, size_t n, double divisor, struct window_exact *end)
+{
+    const size_t into = p->before % n;
+
+    memset(end, 0, (n + 1) * sizeof(*end));
+    if (p->before >= n + into) window_ends(p->x - into - n, n, end);
+    for (size_t at = 0, from = into; at < p->count;) {
+        const double *block = p->x + at - from;
+        const size_t bars = p->count - at < n - from ? p->count - at + from : n;
+        struct window_exact begin = {0, 0};
+
+        for (size_t i = 0; i < bars; i++) {
+            begin = window_exact_add(begin, block[i]);
+            if (i < from) continue;
+            const struct window_exact all = window_exact_add(end[i + 1], begin.sum);
+
+            p->out[at++] = rules_finite((all.sum + (all.lost + begin.lost)) / divisor);
+        }
+        if (bars == n) window_ends(block, n, end);
+        from = 0;
+    }
+}
+
+/* ---- the same where doubles can add without rounding ---- */
+
+/* Two values side by side: the compiler makes one instruction of both. */
+typedef double window_pair __attribute__((vector_size(2 * sizeof(double))));
+typedef int64_t window_bits __attribute__((vector_size(2 * sizeof(double))));
+
+static double window_largest(const double *x, size_t count)
+{
+    double most = 0;
+
+    for (size_t k = 0; k < WINDOW_SAMPLES; k++) most = fmax(most, fabs(x[(count - 1) * k / (WINDOW_SAMPLES - 1)]));
+    return most;
+}
+
+/*
+ * Cuts each value in two: `high`, a whole number of coarse units, and the rest, `low`. With
+ *     2^m the bound of the magnitudes, 2^w more than twice the window's length,
+ *     2^(m + w - 51) the coarse unit, 2^(m + 2 w - 103) the fine one,
+ * sums of `high` over a window are below 2^53 coarse units, and sums of `low` below 2^53 fine ones if each value is a
+ * whole number of fine units. Then no sum of either is rounded, however it is made, and high + low is rounded once. The
+ * compensated sum (window_exact) has nothing but whole numbers of fine units in `lost` then, below 2^53 of them, and is
+ * rounded once too: it is the same double. False where a value is too large, too fine or not known.
+ */
+static bool window_cut(const double *x, size_t count, size_t n, double *high, double *low)
+{
+    int m, w;
+    window_bits rest = {0, 0}, sign = {0, 0}; /* of what must be 0, and of what must not be below it */
+
+    if (count < 2) return false;
+    (void)frexp(window_largest(x, count) * WINDOW_SLACK, &m);
+    (void)frexp((double)(2 * n), &w);
+    if (m < -WINDOW_EXPONENT || m > WINDOW_EXPONENT) return false;
+    const double most = ldexp(1, m), coarse = ldexp(1.5, m + w + 1), fine = ldexp(1.5, m + 2 * w - 51);
+    const window_pair mosts = {most, most}, coarses = {coarse, coarse}, fines = {fine, fine};
+    const window_bits magnitude = {INT64_MAX, INT64_MAX};
+
+    for (size_t i = 0; i < count; i += 2) {
+        const size_t k = i + 2 > count ? count - 2 : i; /* the last of an odd number goes with the one before it */
+        const window_pair value = {x[k], x[k + 1]};
+        const window_pair h = (value + coarses) - coarses;
+        const window_pair l = value - h;
+
+        rest |= (window_bits)(l - ((l + fines) - fines));
+        sign |= (window_bits)(mosts - (window_pair)((window_bits)value & magnitude));
+        memcpy(&high[k], &h, sizeof(h));
+        memcpy(&low[k], &l, sizeof(l));
+    }
+    return (rest[0] | rest[1]) == 0 && (sign[0] | sign[1]) >= 0;
+}
+
+/* The windows that begin at a value of `high` and `low`; the two halves side by side. */
+static void window_slide(const double *high, const double *low, size_t count, size_t n, double divisor, double *out)
+{
+    const size_t half = (count + 1) / 2, shift = count - half;
+    const window_pair by = {divisor, divisor};
+    window_pair h = {0, 0}, l = {0, 0};
+
+    for (size_t k = 0; k < n; k++) {
+        h += (window_pair){high[k], high[k + shift]};
+        l += (window_pair){low[k], low[k + shift]};
+    }
+    for (size_t j = 0;; j++) {
+        const window_pair value = (h + l) / by;
+        const double *more_high = high + j + n, *more_low = low + j + n;
+
+        out[j] = value[0], out[j + shift] = value[1];
+        if (j + 1 == half) return;
+        h += (window_pair){more_high[0], more_high[shift]} - (window_pair){high[j], high[j + shift]};
+        l += (window_pair){more_low[0], more_low[shift]} - (window_pair){low[j], low[j + shift]};
+    }
+}
+
 /*
  * The sums are rounded once, at the end, as TradingView's are. So an average stands still while the market does: else
  * it would tremble in its last bit, and averages would cross each other by rounding.
  */
 static void window_sum_by(struct rules_call *call, const double *x, size_t n, double divisor, double *out)
 {
-    /* end[i]: of the block before, from its value i on; end[n] is 0. */
-    struct window_exact *end = arena_zalloc(call->scratch, (n + 1) * sizeof(*end));
+    const size_t piece = n < WINDOW_PIECE / WINDOW_PIECE_LENGTHS ? WINDOW_PIECE : WINDOW_PIECE_LENGTHS * n;
+    const size_t most = (call->count < piece ? call->count : piece) + n;
+    struct window_exact *end = arena_alloc(call->scratch, (n + 1) * sizeof(*end));
+    double *high = arena_alloc(call->scratch, most * sizeof(double));
+    double *low = arena_alloc(call->scratch, most * sizeof(double));
 
-    for (size_t block = 0; block < call->count; block += n) {
-        const size_t bars = call->count - block < n ? call->count - block : n;
-        struct window_exact begin = {0, 0};
+    for (size_t from = 0; from < call->count; from += piece) {
+        const struct window_piece p = {.x = x + from,
+                                       .out = out + from,
+                                       .before = call->before + from,
+                                       .count = call->count - from < piece ? call->count - from : piece};
+        const size_t unknown = p.before < n - 1 ? n - 1 - p.before : 0;
 
-        for (size_t i = 0; i < bars; i++) {
-            begin = window_exact_add(begin, x[block + i]);
-            const struct window_exact all = window_exact_add(end[i + 1], begin.sum);
+        rules_unknown(p.out, p.count, unknown);
+        call->steps += 2 * p.count + (p.before > 0 ? 4 * n : 0);
+        if (unknown >= p.count) continue;
+        /* The values of all windows; not the ones of bars that are not there. */
+        const double *first = p.x + unknown - (n - 1);
+        const size_t windows = p.count - unknown;
 
-            out[block + i] = rules_finite((all.sum + (all.lost + begin.lost)) / divisor);
+        if (window_cut(first, windows + n - 1, n, high, low)) {
+            window_slide(high, low, windows, n, divisor, p.out + unknown);
+        } else {
+            window_blocks(&p, n, divisor, end);
+            rules_unknown(p.out, p.count, unknown);
         }
-        if (block == 0) rules_unknown(out, call->count, n - 1);
-        if (bars < n) break;
-        for (size_t i = n; i-- > 0;) end[i] = window_exact_add(end[i + 1], x[block + i]);
     }
-    call->steps += 2 * call->count;
 }
 
 void window_sum(struct rules_call *call, const double *x, size_t n, double *out)

@@ -6,6 +6,9 @@
  * ever subtracted, so no error stays behind in a running sum: each result is made from the window's own values, in one
  * order, with an error of at most about length * 1.1e-16 of the sum of magnitudes. For the same reason a NaN is in a
  * result exactly as long as it is in the window. (The scheme is van Herk's, for any operation that is associative.)
+ *
+ * window_sum and window_mean round once. Most values are such that two running sums do it without any rounding, and
+ * then these are taken: they give the same doubles, and cost a third.
  */
 #ifndef RULES_WINDOW_H
 #define RULES_WINDOW_H

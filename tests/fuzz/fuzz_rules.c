@@ -83,6 +83,7 @@ static void check_run(const struct rules *r)
                (unsigned long long)rules_run_steps(run), (unsigned long long)rules_cost(r));
     for (enum rules_output output = 0; output < RULES_OUTPUTS; output++) {
         const double *column = rules_column(run, output);
+        const uint64_t *words = output <= RULES_SHORT_EXIT ? rules_condition(run, output) : NULL;
 
         for (size_t i = 0; i < FUZZ_BARS; i++) {
             const double value = rules_value(run, output, i, &position);
@@ -91,6 +92,8 @@ static void check_run(const struct rules *r)
             FUZZ_CHECK(output > RULES_SHORT_EXIT || value == 0 || value == 1, "%s is %g", rules_output_name(output),
                        value);
             FUZZ_CHECK(column == NULL || bits_of(column[i]) == bits_of(value), "two values of %s",
+                       rules_output_name(output));
+            FUZZ_CHECK(words == NULL || rules_bit(words, i) == (value != 0), "two values of %s",
                        rules_output_name(output));
             if (i >= FUZZ_CUT) continue;
             const double then = rules_value(before, output, i, &position);

@@ -53,6 +53,7 @@ struct drive {
     struct engine_execution execution;
     struct engine_signals signals;
     double *columns[RULES_OUTPUTS];
+    uint64_t *conditions[ENGINE_CONDITIONS];
     struct dynamic dynamics[RULES_OUTPUTS];
     struct engine_result result;
     struct rules *rules;
@@ -135,6 +136,10 @@ static void drive_reset(struct drive *d)
         free(d->columns[i]);
         d->columns[i] = NULL;
     }
+    for (int i = 0; i < ENGINE_CONDITIONS; i++) {
+        free(d->conditions[i]);
+        d->conditions[i] = NULL;
+    }
     if (d->rules != NULL) rules_free(d->rules);
     d->rules = NULL;
     d->has_detail = d->has_span = d->has_times = false;
@@ -205,7 +210,15 @@ static void on_column(struct drive *d, char *rest)
         d->columns[output][count++] = drive_number(&rest);
     }
     d->signals.has[output] = true;
-    d->signals.column[output] = d->columns[output];
+    if (output > RULES_SHORT_EXIT) {
+        d->signals.column[output] = d->columns[output];
+        return;
+    }
+    d->conditions[output] = mem_array(count / RULES_WORD_BARS + 1, sizeof(uint64_t));
+    for (size_t i = 0; i < count; i++) {
+        d->conditions[output][i / RULES_WORD_BARS] |= (uint64_t)(d->columns[output][i] > 0) << i % RULES_WORD_BARS;
+    }
+    d->signals.condition[output] = d->conditions[output];
 }
 
 static void on_dynamic(struct drive *d, char *rest)

@@ -340,6 +340,13 @@ static void test_digest_of_nist_vectors(void)
     for (size_t i = 0; i < countof(cases); i++) {
         digest_sha256_hex(cases[i].text, strlen(cases[i].text), hex);
         UNIT_STR(hex, cases[i].hex);
+
+        /* The same in parts. */
+        struct digest *parts = digest_sha256_begin();
+
+        for (size_t k = 0; cases[i].text[k] != '\0'; k++) digest_sha256_add(parts, &cases[i].text[k], 1);
+        digest_sha256_end_hex(parts, hex);
+        UNIT_STR(hex, cases[i].hex);
     }
 
     char base64[DIGEST_SHA256_BASE64_BYTES];

@@ -39,9 +39,17 @@ void scene_clear(struct scene *s)
 
 void scene_put(struct scene *s, enum rules_output output, size_t bar, double value)
 {
+    const size_t index = (size_t)output, word = bar / RULES_WORD_BARS;
+
     s->columns[output][bar] = value;
     s->signals.has[output] = true;
-    s->signals.column[output] = s->columns[output];
+    if (index >= countof(s->words)) {
+        s->signals.column[output] = s->columns[output];
+        return;
+    }
+    s->signals.condition[index] = s->words[index];
+    s->words[index][word] &= ~(1ULL << bar % RULES_WORD_BARS);
+    s->words[index][word] |= (uint64_t)(value > 0) << bar % RULES_WORD_BARS;
 }
 
 void scene_put_all(struct scene *s, enum rules_output output, double value)

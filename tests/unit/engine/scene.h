@@ -11,6 +11,7 @@ struct scene {
     int64_t time_ms[SCENE_BARS];
     double open[SCENE_BARS], high[SCENE_BARS], low[SCENE_BARS], close[SCENE_BARS], volume[SCENE_BARS];
     double columns[RULES_OUTPUTS][SCENE_BARS];
+    uint64_t words[ENGINE_CONDITIONS][SCENE_BARS / RULES_WORD_BARS];
     struct candles candles, detail;
     struct engine_execution execution;
     struct engine_signals signals;

@@ -12,6 +12,7 @@ struct world {
     int64_t time_ms[WORLD_BARS];
     double open[WORLD_BARS], high[WORLD_BARS], low[WORLD_BARS], close[WORLD_BARS], volume[WORLD_BARS];
     double columns[RULES_OUTPUTS][WORLD_BARS];
+    uint64_t words[ENGINE_CONDITIONS][WORLD_BARS / RULES_WORD_BARS + 1];
     struct candles candles;
     struct engine_execution execution;
     struct engine_signals signals;
@@ -112,6 +113,15 @@ static void world_run(struct world *w)
 {
     struct error err;
 
+    for (int output = 0; output < ENGINE_CONDITIONS; output++) {
+        const double *column = w->signals.column[output];
+
+        memset(w->words[output], 0, sizeof(w->words[output]));
+        for (size_t i = 0; column != NULL && i < WORLD_BARS; i++) {
+            w->words[output][i / RULES_WORD_BARS] |= (uint64_t)(column[i] > 0) << i % RULES_WORD_BARS;
+        }
+        w->signals.condition[output] = column != NULL ? w->words[output] : NULL;
+    }
     CU_ASSERT_EQUAL_FATAL(engine_run(&w->job, &w->result, &err), 0);
 }
 

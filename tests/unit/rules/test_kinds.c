@@ -52,8 +52,8 @@ static void test_kinds_same_as_rules(void)
                      *other = rules_run_new(written, &rig.candles, &err);
 
     for (size_t i = 0; i < RIG_BARS; i++) {
-        CU_ASSERT_EQUAL(rules_column(one, RULES_LONG_ENTER)[i], rules_column(other, RULES_LONG_ENTER)[i]);
-        CU_ASSERT_EQUAL(rules_column(one, RULES_SHORT_ENTER)[i], rules_column(other, RULES_SHORT_ENTER)[i]);
+        CU_ASSERT_EQUAL(rules_value(one, RULES_LONG_ENTER, i, NULL), rules_value(other, RULES_LONG_ENTER, i, NULL));
+        CU_ASSERT_EQUAL(rules_value(one, RULES_SHORT_ENTER, i, NULL), rules_value(other, RULES_SHORT_ENTER, i, NULL));
     }
     CU_ASSERT_EQUAL(rules_value(one, RULES_STOP_PERCENT, 0, NULL), 4);
     rules_run_free(one);

@@ -147,9 +147,11 @@ static void test_run_position(void)
     run = rules_run_new(r, &rig.candles, &err);
     CU_ASSERT(rules_is_dynamic(r, RULES_LONG_EXIT));
     CU_ASSERT_FALSE(rules_is_dynamic(r, RULES_LONG_ENTER));
-    CU_ASSERT_PTR_NULL(rules_column(run, RULES_LONG_EXIT));
+    CU_ASSERT_PTR_NULL(rules_condition(run, RULES_LONG_EXIT));
+    CU_ASSERT_PTR_NULL(rules_condition(run, RULES_SHORT_ENTER));
+    CU_ASSERT_PTR_NULL(rules_column(run, RULES_LONG_ENTER));
     CU_ASSERT_PTR_NULL(rules_column(run, RULES_STOP_PERCENT));
-    CU_ASSERT_EQUAL(rules_column(run, RULES_LONG_ENTER)[3], 1);
+    CU_ASSERT(rules_bit(rules_condition(run, RULES_LONG_ENTER), 3));
     CU_ASSERT_PTR_NULL(rules_column(run, RULES_SIZE));
     CU_ASSERT_EQUAL(rules_value(run, RULES_SIZE, 3, NULL), 1);
     for (size_t i = 10; i < RIG_BARS; i++) {
@@ -183,7 +185,7 @@ static void test_run_empty(void)
         const struct candles cut = rig_cut(&rig, count);
         struct rules_run *run = rules_run_new(r, &cut, &err);
 
-        CU_ASSERT_PTR_NOT_NULL(rules_column(run, RULES_LONG_ENTER));
+        CU_ASSERT_PTR_NOT_NULL(rules_condition(run, RULES_LONG_ENTER));
         rules_run_free(run);
     }
     rules_run_free(NULL);
@@ -191,9 +193,188 @@ static void test_run_empty(void)
     rules_free(r);
 }
 
+/* Bars enough for some pieces, of an odd number. */
+enum { LONG_BARS = 5003 };
+
+struct long_series {
+    int64_t time_ms[LONG_BARS];
+    double open[LONG_BARS], close[LONG_BARS], volume[LONG_BARS];
+    struct candles candles;
+};
+
+static void long_make(struct long_series *s)
+{
+    uint64_t state = 7;
+
+    for (size_t i = 0; i < LONG_BARS; i++) {
+        state = state * 6364136223846793005ULL + 1442695040888963407ULL;
+        s->time_ms[i] = (int64_t)i * 900000;
+        s->open[i] = i == 0 ? 100 : s->close[i - 1];
+        s->close[i] = s->open[i] + ((double)(state >> 33 & 255) - 127.5) / 64;
+        s->volume[i] = (double)(state >> 42 & 3);
+    }
+    s->candles =
+        (struct candles){LONG_BARS, s->time_ms, s->open, s->close, s->open, s->close, s->volume, 900000, 0.01, 0.01, 2};
+}
+
+/* Prices are of few bits, so that a sum has no rounding: naive means give the same doubles. */
+static double long_mean(const double *x, size_t i, size_t n)
+{
+    double sum = 0;
+
+    if (i + 1 < n) return (double)NAN;
+    for (size_t k = 0; k < n; k++) sum += x[i - k];
+    return sum / (double)n;
+}
+
+/* What goes over the bars in pieces is what it would be if it went over them at once; so with windows that are longer
+ * than a piece, and where one operation's column is another's. */
+static void test_run_pieces(void)
+{
+    static struct long_series s;
+    static const size_t lengths[] = {1, 2, 7, 64, 200, 999, 1024, 1025, 3000, 5003, 6000};
+    double latched = 0, since = (double)NAN;
+
+    long_make(&s);
+    for (size_t k = 0; k < countof(lengths); k++) {
+        char expression[64];
+
+        snprintf(expression, sizeof(expression), "sma(close, %zu)", lengths[k]);
+        double *mean = rig_column(&s.candles, expression);
+
+        for (size_t i = 0; i < LONG_BARS; i += i % 1024 < 1000 && i > 10 ? 13 : 1) {
+            const double wanted = long_mean(s.close, i, lengths[k]);
+
+            CU_ASSERT(mean[i] == wanted || (isnan(mean[i]) && isnan(wanted)));
+        }
+        free(mean);
+    }
+    double *latch = rig_column(&s.candles, "latch(crosses_above(close, sma(close, 7)), close > 110)"),
+           *count = rig_column(&s.candles, "barssince(crosses_above(close, sma(close, 7)))"),
+           *both = rig_column(&s.candles, "crosses(close, sma(close, 7))"),
+           *nested = rig_column(&s.candles, "sma(close - sma(close, 2), 4)");
+
+    for (size_t i = 0; i < LONG_BARS; i++) {
+        const double now = long_mean(s.close, i, 7), was = i == 0 ? (double)NAN : long_mean(s.close, i - 1, 7);
+        const bool up = i > 0 && s.close[i] > now && s.close[i - 1] <= was;
+        const bool down = i > 0 && s.close[i] < now && s.close[i - 1] >= was;
+        double sum = 0;
+
+        latched = s.close[i] > 110 ? 0 : up ? 1 : latched;
+        since = up ? 0 : since + 1;
+        for (size_t k = 0; k < 4 && i >= 4; k++) sum += s.close[i - k] - long_mean(s.close, i - k, 2);
+        CU_ASSERT_EQUAL(latch[i], latched);
+        CU_ASSERT(count[i] == since || (isnan(count[i]) && isnan(since)));
+        CU_ASSERT_EQUAL(both[i], up || down);
+        CU_ASSERT(i < 4 ? i == 4 || isnan(nested[i]) : nested[i] == sum / 4);
+    }
+    free(latch);
+    free(count);
+    free(both);
+    free(nested);
+}
+
+/* A value that is too fine, too large or not known has its piece summed in another way: windows without it stay the
+ * same doubles. */
+static void test_run_sums(void)
+{
+    static struct long_series s, odd;
+    static const double values[] = {3e-40, 1e200, -7e-9, (double)NAN, INFINITY, 0};
+
+    long_make(&s);
+    for (size_t i = 0; i < LONG_BARS; i++) s.close[i] = s.close[i] / 3 + 0.01;
+    double *wanted = rig_column(&s.candles, "sma(close, 50)"), *sum = rig_column(&s.candles, "sum(close, 50)");
+
+    for (size_t v = 0; v < countof(values); v++) {
+        odd = s;
+        odd.candles.open = odd.candles.low = odd.open, odd.candles.high = odd.candles.close = odd.close;
+        for (size_t i = 500; i < LONG_BARS; i += 700) odd.close[i] = values[v];
+        double *mean = rig_column(&odd.candles, "sma(close, 50)"), *total = rig_column(&odd.candles, "sum(close, 50)");
+
+        for (size_t i = 0; i < LONG_BARS; i++) {
+            const bool is_touched = i >= 500 && (i - 500) % 700 < 50;
+
+            if (is_touched && isfinite(values[v])) CU_ASSERT(isfinite(mean[i]));
+            if (is_touched && !isfinite(values[v])) CU_ASSERT(isnan(mean[i]) && isnan(total[i]));
+            if (is_touched) continue;
+            CU_ASSERT(i < 49 ? isnan(mean[i]) : mean[i] == wanted[i]);
+            CU_ASSERT(i < 49 ? isnan(total[i]) : total[i] == sum[i]);
+        }
+        free(mean);
+        free(total);
+    }
+    free(wanted);
+    free(sum);
+}
+
+/* Sums look back at the beginning of each piece; that is in their cost too. */
+static void test_run_steps(void)
+{
+    static struct long_series s;
+    static const char *const sums[] = {"sma(close, 127)",
+                                       "sum(close, 129)",
+                                       "vwma(close, 200)",
+                                       "cmo(close, 200)",
+                                       "mfi(hlc3, 300)",
+                                       "kama(close, 130)",
+                                       "stoch_d(close, high, low, 9, 200)",
+                                       "cog(close, 200)",
+                                       "close[200]",
+                                       "bb_middle(close, 500, 2)"};
+    struct error err;
+
+    long_make(&s);
+    for (size_t i = 0; i < countof(sums); i++) {
+        char document[200];
+
+        snprintf(document, sizeof(document), "{\"long\":{\"enter\":\"true\"},\"stop\":{\"price\":\"%s\"}}", sums[i]);
+        struct rules *r = rig_rules("rules", document);
+        struct rules_run *run = rules_run_new(r, &s.candles, &err);
+
+        CU_ASSERT(rules_run_steps(run) <= rules_cost(r) * (LONG_BARS + 1));
+        rules_run_free(run);
+        rules_free(r);
+    }
+}
+
+/* All sorts of conditions, each as bits and as its value. */
+static void test_run_conditions(void)
+{
+    static struct long_series s;
+    static const char *const conditions[] = {"true",
+                                             "close > open",
+                                             "rising(close, 2)",
+                                             "tf('1h', close > open)",
+                                             "crosses(close, 100) or (close > open)[1]",
+                                             "not known(close[5])"};
+    struct error err;
+
+    long_make(&s);
+    for (size_t c = 0; c < countof(conditions); c++) {
+        char document[200];
+
+        snprintf(document, sizeof(document), "{\"long\":{\"enter\":\"%s\",\"exit\":\"not (%s)\"}}", conditions[c],
+                 conditions[c]);
+        struct rules *r = rig_rules("rules", document);
+        struct rules_run *run = rules_run_new(r, &s.candles, &err);
+        double *values = rig_column(&s.candles, conditions[c]);
+
+        for (size_t i = 0; i < LONG_BARS; i++) {
+            CU_ASSERT_EQUAL(rules_bit(rules_condition(run, RULES_LONG_ENTER), i), values[i] != 0);
+            CU_ASSERT_EQUAL(rules_value(run, RULES_LONG_ENTER, i, NULL), values[i]);
+            CU_ASSERT_EQUAL(rules_value(run, RULES_LONG_EXIT, i, NULL), 1 - values[i]);
+        }
+        CU_ASSERT(rules_run_steps(run) <= rules_cost(r) * (LONG_BARS + 1));
+        free(values);
+        rules_run_free(run);
+        rules_free(r);
+    }
+}
+
 static const struct unit_test tests[] = {
     UNIT_TEST(test_run_higher), UNIT_TEST(test_run_higher_begins), UNIT_TEST(test_run_same_timeframe),
     UNIT_TEST(test_run_fits),   UNIT_TEST(test_run_lookback),      UNIT_TEST(test_run_position),
-    UNIT_TEST(test_run_empty),
+    UNIT_TEST(test_run_empty),  UNIT_TEST(test_run_pieces),        UNIT_TEST(test_run_conditions),
+    UNIT_TEST(test_run_sums),   UNIT_TEST(test_run_steps),
 };
 const struct unit_part run_part = UNIT_PART(tests);
