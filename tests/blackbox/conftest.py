@@ -26,6 +26,15 @@ def stratslabd():
 
 
 @pytest.fixture(scope="session")
+def backtestd(stratslabd):
+    """The path of the other program under test: BACKTESTD, else what lies beside STRATSLABD."""
+    program = os.environ.get("BACKTESTD") or os.path.join(os.path.dirname(stratslabd), "backtestd")
+    if not os.access(program, os.X_OK):
+        pytest.fail(f"BACKTESTD={program} is not a program that can be run", pytrace=False)
+    return os.path.abspath(program)
+
+
+@pytest.fixture(scope="session")
 def docs_dir(stratslabd):
     """The folder of Swagger UI's files."""
     return docs_ui.folder(stratslabd) or docs_ui.cannot_run("this build has no Swagger UI: configure found no npm")
@@ -56,12 +65,26 @@ def own_database(cluster):
 
 
 @pytest.fixture
-def start_daemon(stratslabd, tmp_path):
+def kind(request):
+    """Which daemon a test is about: stratslabd, unless it says @BOTH (support/kinds.py)."""
+    return getattr(request, "param", daemons.Daemon)
+
+
+@pytest.fixture
+def program(kind, stratslabd, backtestd):
+    """The path of that daemon's program."""
+    return {"stratslabd": stratslabd, "backtestd": backtestd}[kind.name]
+
+
+@pytest.fixture
+def start_daemon(kind, program, stratslabd, tmp_path):
     """daemon() without a database of its own: the test passes DATABASE_URL=, or none."""
-    started = []
+    started, own = [], program
 
     def start(*arguments, wait=True, expect_exit=0, program=None, **settings):
-        one = daemons.Daemon(program or stratslabd, arguments or ("serve",), settings, str(tmp_path))
+        if kind is daemons.Backtestd and wait and "DATABASE_URL" in settings:  # it does not migrate
+            daemons.migrate(stratslabd, settings["DATABASE_URL"])
+        one = kind(program or own, arguments or ("serve",), settings, str(tmp_path))
         one.expect_exit = expect_exit
         started.append(one)
         one.start(wait)

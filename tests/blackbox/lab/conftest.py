@@ -1,23 +1,11 @@
-"""Fixtures of the tests of backtestd. They need no database: the program under test is that of BACKTESTD, else the one that lies
-beside STRATSLABD."""
+"""Fixtures of the tests of what backtestd computes from files. They need no database."""
 import csv
 import json
-import os
 import types
 
 import pytest
 from support import daemon as daemons
 from support.lab import made_up
-
-@pytest.fixture(scope="session")
-def backtestd():
-    """The path of the program under test."""
-    program = os.environ.get("BACKTESTD")
-    if not program and os.environ.get("STRATSLABD"):
-        program = os.path.join(os.path.dirname(os.path.abspath(os.environ["STRATSLABD"])), "backtestd")
-    if not program or not os.access(program, os.X_OK):
-        pytest.fail(f"{program or 'BACKTESTD'} is not a program that can be run: build it, or set BACKTESTD", pytrace=False)
-    return os.path.abspath(program)
 
 
 @pytest.fixture
