@@ -67,12 +67,26 @@ def own_database(cluster):
 
 
 @pytest.fixture
-def start_daemon(stratslabd, tmp_path):
+def kind(request):
+    """Which daemon a test is about: stratslabd, unless it says @BOTH (support/kinds.py)."""
+    return getattr(request, "param", daemons.Daemon)
+
+
+@pytest.fixture
+def program(kind, stratslabd, backtestd):
+    """The path of that daemon's program."""
+    return {"stratslabd": stratslabd, "backtestd": backtestd}[kind.name]
+
+
+@pytest.fixture
+def start_daemon(kind, program, stratslabd, tmp_path):
     """daemon() without a database of its own: the test passes DATABASE_URL=, or none."""
-    started = []
+    started, own = [], program
 
     def start(*arguments, wait=True, expect_exit=0, program=None, **settings):
-        one = daemons.Daemon(program or stratslabd, arguments or ("serve",), settings, str(tmp_path))
+        if kind is daemons.Backtestd and wait and "DATABASE_URL" in settings:  # it does not migrate
+            daemons.migrate(stratslabd, settings["DATABASE_URL"])
+        one = kind(program or own, arguments or ("serve",), settings, str(tmp_path))
         one.expect_exit = expect_exit
         started.append(one)
         one.start(wait)

@@ -108,7 +108,7 @@ def test_exit_statuses(page):
     assert items(part(page, "Sh", "EXIT STATUS")) == statuses
     others = set(re.findall(r"MASTER_EXIT_\w+ = (\d+)", read("src/master/master.h")))
     assert others and others <= set(statuses)
-    unit = set(re.search(r"^RestartPreventExitStatus=(.*)$", read("etc/stratslabd.service.in"), re.MULTILINE).group(1).split())
+    unit = set(re.search(r"^RestartPreventExitStatus=(.*)$", read("etc/service.in"), re.MULTILINE).group(1).split())
     assert unit <= set(statuses)
     told = re.search(r"^Exit statuses: (.*?)\n\n", read("README.md"), re.MULTILINE | re.DOTALL).group(1)
     assert re.findall(r"(?:^|· |\n)(\d+)\b", told) == statuses

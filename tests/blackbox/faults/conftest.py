@@ -6,8 +6,8 @@ from support.executables import Executable
 
 
 @pytest.fixture
-def executable(stratslabd, tmp_path):
-    return Executable(stratslabd, str(tmp_path))
+def executable(program, tmp_path):
+    return Executable(program, str(tmp_path))
 
 
 @pytest.fixture

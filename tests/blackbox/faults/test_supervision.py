@@ -6,7 +6,8 @@ import time
 
 from support import processes
 from support.executables import plain_build
-from support.load import CLOSED, Load
+from support.kinds import BOTH
+from support.load import CLOSED
 from support.wait import wait_until
 
 PATH = "/api/v1/strategies"
@@ -21,11 +22,12 @@ def wait_ready(d, count):
     return wait_until(lambda: [w["state"] for w in workers(d).values()] == ["ready"] * count and set(workers(d)), 20, f"{count} workers")
 
 
+@BOTH
 def test_a_worker_that_hangs_is_ended_and_replaced(daemon):
     clients = 4
     d = daemon(workers=2, hang_timeout="2s", log_access="off")
     victim = sorted(wait_ready(d, 2))[0]
-    with Load(d.port, threads=clients, timeout=30) as load:
+    with d.load(threads=clients, timeout=30) as load:
         load.wait(50)
         os.kill(victim, signal.SIGSTOP)
         start = time.monotonic()
@@ -75,7 +77,7 @@ def test_a_crash_is_put_down_to_its_route_and_leaves_a_backtrace(daemon, executa
     d = daemon(workers=2, log_access="off", LD_PRELOAD=library)
     wait_ready(d, 2)
     item = d.request("POST", PATH, {"name": "x", "kind": "k"}).json()
-    with Load(d.port, threads=clients) as load:
+    with d.load(threads=clients) as load:
         while certain < wanted and crashes < 5 * wanted:
             crashes += 1
             load.wait_served()
@@ -102,7 +104,7 @@ def test_a_crash_is_put_down_to_its_route_and_leaves_a_backtrace(daemon, executa
 def test_workers_are_recycled_without_a_loss(daemon):
     d = daemon(workers=2, max_requests=300, log_access="off")
     first = set(workers(d))
-    with Load(d.port) as load:
+    with d.load() as load:
         wait_until(lambda: not first & set(workers(d)), 60, "both to be replaced")
         load.wait(50, wait_until)
     print(f"\nrecycling: {load.total} requests, {load.lost} lost, {dict(load.fates)}")
@@ -111,14 +113,16 @@ def test_workers_are_recycled_without_a_loss(daemon):
     assert "a child died" not in d.log()
 
 
+@BOTH
 def test_a_worker_that_is_too_large_is_recycled(daemon):
     d = daemon(workers=1, max_memory="1MiB")
     d.wait_log("asking to be replaced.*why=STRATSLAB_MAX_MEMORY", timeout=20)
     (first,) = list(workers(d))[:1]
     wait_until(lambda: first not in workers(d), 20, "it to be replaced")
-    assert d.request("GET", PATH).status == 200
+    assert d.request("GET", d.path).status == 200
 
 
+@BOTH
 def test_ttin_and_ttou_change_the_number_of_workers(daemon):
     d = daemon(workers=2)
     d.signal(signal.SIGTTIN)
@@ -127,9 +131,10 @@ def test_ttin_and_ttou_change_the_number_of_workers(daemon):
         d.signal(signal.SIGTTOU)
         wait_until(lambda: len(workers(d)) < 4, 20, "the signal to be taken")
     wait_until(lambda: len([w for w in workers(d).values() if w["state"] == "ready"]) == 1, 20, "one worker to be left")
-    assert d.request("GET", PATH).status == 200
+    assert d.request("GET", d.path).status == 200
 
 
+@BOTH
 def test_usr2_writes_the_state_and_usr1_does_no_harm(daemon):
     d = daemon(workers=2)
     wait_until(lambda: [w["database"] for w in workers(d).values()] == ["ready"] * 2, 10, "both workers")
@@ -137,15 +142,16 @@ def test_usr2_writes_the_state_and_usr1_does_no_harm(daemon):
     d.signal(signal.SIGUSR2)
     assert d.wait_log(r"msg=state health=ok generation=1")
     assert d.wait_log(r'msg="state of a child" child=worker.*database=ready', count=2)
-    assert d.request("GET", PATH).status == 200
+    assert d.request("GET", d.path).status == 200
 
 
+@BOTH
 def test_a_service_that_was_frozen_as_a_whole_is_not_taken_for_hung(daemon):
     """As `docker pause` or a machine that slept: nobody's heartbeat moved, and nobody is to blame."""
     d = daemon(workers=2, hang_timeout="2s", log_access="off")
     before = wait_ready(d, 2)
     everybody = [d.pid, *wait_until(lambda: len(processes.children(d.pid)) == 3 and processes.children(d.pid), 10, "the children")]
-    with Load(d.port, threads=2) as load:
+    with d.load(threads=2) as load:
         load.wait(20)
         for _ in range(2):
             for pid in everybody:
@@ -159,19 +165,21 @@ def test_a_service_that_was_frozen_as_a_whole_is_not_taken_for_hung(daemon):
     assert "silent" not in d.log()
 
 
+@BOTH
 def test_ps_shows_each_process_s_role(daemon):
     d = daemon(workers=2)
     wait_ready(d, 2)
     shown = sorted(processes.describe(pid).split(" ", 1)[1] for pid in [d.pid, *processes.children(d.pid)])
-    assert shown == [f"(stratslabd: {role})" for role in ("admin", "master", "worker 0", "worker 1")]
+    assert shown == [f"({d.name}: {role})" for role in ("admin", "master", "worker 0", "worker 1")]
 
 
+@BOTH
 def test_an_admin_process_that_hangs_is_ended_and_replaced(daemon):
     """Nothing else would notice: health would be silent for ever, and an orchestrator would kill what serves."""
     d = daemon(workers=2, hang_timeout="2s", log_access="off")
     wait_ready(d, 2)
     (victim,) = wait_until(lambda: set(processes.children(d.pid)) - set(workers(d)), 10, "the admin process")
-    with Load(d.port, threads=2) as load:
+    with d.load(threads=2) as load:
         load.wait(20)
         os.kill(victim, signal.SIGSTOP)
         start = time.monotonic()

@@ -14,7 +14,8 @@ import pytest
 from support import processes
 from support.daemon import MIGRATIONS
 from support.executables import plain_build
-from support.load import CLOSED, Load, Writes
+from support.kinds import BOTH
+from support.load import CLOSED, Writes
 from support.namespaces import unshare
 from support.wait import SLOWNESS, wait_until
 
@@ -46,13 +47,14 @@ def told(title, load, **figures):
 
 # ---- death ----
 
+@BOTH
 def test_workers_are_killed_under_load(daemon):
     """So many workers that their restarts, which back off, leave some serving."""
     kills = REPEAT * 5
     count = max(8, kills // 6)
     d = daemon(workers=count, log_access="off")
     wait_workers(d, count)
-    with Load(d.port, threads=2) as kept, Load(d.port, threads=2, fresh=True) as fresh:
+    with d.load(threads=2) as kept, d.load(threads=2, fresh=True) as fresh:
         fresh.wait(50)
         before = processes.descriptors(d.pid)
         for _ in range(kills):
@@ -74,24 +76,26 @@ def test_workers_are_killed_under_load(daemon):
     assert d.status()["pid"] == d.pid
 
 
+@BOTH
 def test_all_workers_are_killed_at_once(daemon):
     """So often that the back-off of each would be half a minute: one is always back within a second or so."""
     d = daemon(log_access="off")
     rounds, back = max(3, REPEAT), []
-    with Load(d.port, threads=THREADS) as load:
+    with d.load(threads=THREADS) as load:
         for _ in range(rounds):
             load.wait_served()
             for pid in wait_until(lambda: workers(d), 10, "a worker"):
                 os.kill(pid, signal.SIGKILL)
             back.append(load.wait_served())
     told(f"all workers killed at once, {rounds} times", load, served_again_after=f"{max(back):.2f} s at most")
-    assert load.lost <= THREADS * rounds and set(load.fates) <= {200} | CLOSED
+    assert load.lost <= THREADS * rounds and set(load.fates) <= {200} | CLOSED | d.not_now
     assert max(back) < 5 * SLOWNESS
 
 
+@BOTH
 def test_the_admin_process_is_killed(daemon):
     d = daemon(log_access="off")
-    with Load(d.port, threads=2) as load:
+    with d.load(threads=2) as load:
         (admin,) = set(processes.children(d.pid)) - set(wait_workers(d, 2))
         os.kill(admin, signal.SIGKILL)
         start = time.monotonic()
@@ -117,11 +121,12 @@ def refuses(port):
     return False
 
 
+@BOTH
 def test_the_master_is_killed_under_load(daemon, start_daemon, database):
     d = daemon(log_access="off")
     d.expect_exit = -signal.SIGKILL
     children = processes.children(d.pid)
-    with Load(d.port, threads=THREADS) as load:
+    with d.load(threads=THREADS) as load:
         load.wait(50)
         os.kill(d.pid, signal.SIGKILL)
         start = time.monotonic()
@@ -138,10 +143,11 @@ def test_the_master_is_killed_under_load(daemon, start_daemon, database):
         load.wait_served()
     told("the master killed, and started again", load, ports_free_after=f"{free:.2f} s", served_again_after=f"{back:.2f} s",
          old_workers_ended_after=f"{ended:.2f} s")
-    assert set(load.fates) <= {200, "ConnectionRefusedError"} | CLOSED
+    assert set(load.fates) <= {200, "ConnectionRefusedError"} | CLOSED | d.not_now
     assert load.lost - load.fates["ConnectionRefusedError"] <= THREADS
 
 
+@BOTH
 def test_workers_that_never_become_ready_end_it_with_70(start_daemon, database, executable, stratslabd, tmp_path):
     plain_build(stratslabd)
     library = executable.compile("struct event_base *event_base_new(void);\nstruct event_base *event_base_new(void) { _exit(3); }",
@@ -160,7 +166,7 @@ def test_stop_under_load_resets_nobody(daemon):
     fates = []
     for i in range(rounds):
         d = daemon(log_access="off")
-        with Load(d.port, threads=THREADS) as reads, Writes(d.port, f"r{i}", threads=THREADS) as writes:
+        with d.load(threads=THREADS) as reads, Writes(d.port, f"r{i}", threads=THREADS) as writes:
             reads.wait(20)
             writes.wait(20)
             assert d.stop() == 0
@@ -223,27 +229,28 @@ def test_a_worker_runs_out_of_memory(daemon, stratslabd):
         s.close()
     d.wait_log(r"a child died.*out of memory")
     wait_workers(d, 2)
-    with Load(d.port, threads=THREADS) as load:
+    with d.load(threads=THREADS) as load:
         load.wait(50)
     told("a worker at its memory limit", load)
     assert set(load.fates) == {200} and d.status()["pid"] == d.pid
 
 
 @pytest.fixture
-def anybody_s(stratslabd):
+def anybody_s(program):
     """The program and the migrations where every user may read them: a checkout may be for its owner alone."""
     folder = tempfile.mkdtemp(prefix="stratslab-anybody.", dir="/tmp")
-    program, migrations = os.path.join(folder, "stratslabd"), os.path.join(folder, "migrations")
-    shutil.copy(stratslabd, program)
+    copy, migrations = os.path.join(folder, os.path.basename(program)), os.path.join(folder, "migrations")
+    shutil.copy(program, copy)
     shutil.copytree(MIGRATIONS, migrations)
-    for path in (folder, program, migrations):
+    for path in (folder, copy, migrations):
         os.chmod(path, 0o755)
     for name in os.listdir(migrations):
         os.chmod(os.path.join(migrations, name), 0o644)
-    yield program, migrations
+    yield copy, migrations
     shutil.rmtree(folder)
 
 
+@BOTH
 def test_fork_is_refused(start_daemon, database, anybody_s):
     program, migrations = anybody_s
     program = f"setpriv --reuid=65534 --regid=65534 --clear-groups {program}" if ROOT else program
@@ -253,7 +260,7 @@ def test_fork_is_refused(start_daemon, database, anybody_s):
     with open(f"/proc/{d.pid}/limits", encoding="ascii") as f:
         unlimited = next(line.split()[3] for line in f if line.startswith("Max processes"))
     subprocess.run([*allow, f"--nproc=0:{unlimited}"], check=True, timeout=30)
-    with Load(d.port, threads=THREADS) as load:
+    with d.load(threads=THREADS) as load:
         load.wait(20)
         os.kill(victim, signal.SIGKILL)
         d.wait_log("cannot start a child; trying again.*cannot fork", count=2)
@@ -277,13 +284,14 @@ def test_the_descriptor_limit_is_reached(daemon):
     used = (cpu_seconds(worker) - before) / (time.monotonic() - start)
     for s in sockets:
         s.close()
-    with Load(d.port, threads=2) as load:
+    with d.load(threads=2) as load:
         load.wait(50)
     told("at the descriptor limit", load, cpu_while_at_it=f"{used:.0%}")
     assert used < 0.25
     assert set(load.fates) == {200} and wait_workers(d, 1) == [worker]
 
 
+@BOTH
 def test_the_clock_is_set_back(daemon, stratslabd, tmp_path):
     plain_build(stratslabd)
     library = next(iter(glob.glob("/usr/lib/*/faketime/libfaketime.so.1")), None)
@@ -300,12 +308,12 @@ def test_the_clock_is_set_back(daemon, stratslabd, tmp_path):
     d = daemon(log_access="off", LD_PRELOAD=library, FAKETIME_TIMESTAMP_FILE=clock, FAKETIME_NO_CACHE=1,
                FAKETIME_DONT_FAKE_MONOTONIC=1)
     first = wait_workers(d, 2)
-    year = d.request("GET", PATH).headers["Date"].split()[3]
-    with Load(d.port, threads=THREADS) as load:
+    year = d.request("GET", d.path).headers["Date"].split()[3]
+    with d.load(threads=THREADS) as load:
         load.wait(50)
         for offset in ("-2y", "+2y", "-1h"):
             set_clock(offset)
-            wait_until(lambda o=offset: (d.request("GET", PATH).headers["Date"].split()[3] != year) == o.endswith("y"), 10,
+            wait_until(lambda o=offset: (d.request("GET", d.path).headers["Date"].split()[3] != year) == o.endswith("y"), 10,
                        "the clock to be another")
             load.wait(100)
     told("the clock set back and forth", load)
@@ -316,13 +324,14 @@ def test_the_clock_is_set_back(daemon, stratslabd, tmp_path):
 
 # ---- where it runs ----
 
-def test_as_pid_1_it_reaps_strangers(start_daemon, database, stratslabd):
+@BOTH
+def test_as_pid_1_it_reaps_strangers(start_daemon, database, program):
     command = unshare("--pid", "--fork", "--mount-proc", "--kill-child")
-    d = start_daemon("serve", program=" ".join([*command, stratslabd]), DATABASE_URL=database.url, log_access="off")
+    d = start_daemon("serve", program=" ".join([*command, program]), DATABASE_URL=database.url, log_access="off")
     (master,) = processes.children(d.pid)
     assert d.status()["pid"] == 1
     before = wait_until(lambda: len(processes.children(master)) == 3 and processes.children(master), 10, "its children")
-    with Load(d.port, threads=2) as load:
+    with d.load(threads=2) as load:
         for _ in range(REPEAT):
             subprocess.run(["nsenter", "--target", str(master), "--pid", "sh", "-c", "sleep 0.1 & sh -c 'exit 3' &"],
                            check=True, timeout=30)
@@ -360,7 +369,7 @@ def test_on_a_read_only_file_system(start_daemon, database, stratslabd, tmp_path
     if subprocess.run([*command, "true"], capture_output=True, check=False).returncode != 0:
         pytest.skip("mounts cannot be made read-only here")
     d = start_daemon("serve", program=" ".join([*command, stratslabd]), DATABASE_URL=database.url, log_access="off")
-    with Load(d.port, threads=2) as load, Writes(d.port, threads=2) as writes:
+    with d.load(threads=2) as load, Writes(d.port, threads=2) as writes:
         load.wait(50)
         writes.wait(50)
         d.signal(signal.SIGHUP)

@@ -1,4 +1,4 @@
-"""Fixtures of the tests of backtestd. They need no database."""
+"""Fixtures of the tests of what backtestd computes from files. They need no database."""
 import csv
 import json
 import types
@@ -6,6 +6,7 @@ import types
 import pytest
 from support import daemon as daemons
 from support.lab import made_up
+
 
 @pytest.fixture
 def run(backtestd):

@@ -10,6 +10,7 @@ import threading
 from signal import SIGKILL, SIGTERM
 
 from . import client, contract, docs_ui, processes
+from .load import Load
 from .ports import Port
 from .wait import SLOWNESS, wait_until
 
@@ -56,13 +57,22 @@ def run(program, *arguments, timeout=30, stdin=None, **settings):
     return done
 
 
+def migrate(stratslabd, database_url):
+    """The schema of this checkout, in place."""
+    done = run(stratslabd, "migrate", "up", DATABASE_URL=database_url, migrations_dir=os.path.realpath(MIGRATIONS))
+    assert done.returncode == 0, done.stderr
+
+
 def docs_settings():
     """Swagger UI from the build of the program under test; where that has none, made-up files, rather than a warning about it."""
     return {"docs_dir": docs_ui.folder_or_made_up(os.path.abspath(os.environ.get("STRATSLABD", "stratslabd")))}
 
 
 class Daemon:
-    """One daemon. `expect_exit` is the status that its end must have (None: any), for a test that ends it otherwise."""
+    """One stratslabd. `path` is what load() asks its port for, and `not_now` the statuses that say that it stops, or has no worker.
+    `expect_exit` is the status that its end must have (None: any), for a test that ends it otherwise."""
+
+    name, path, not_now = "stratslabd", "/api/v1/strategies?limit=1", set()
 
     def __init__(self, program, arguments, settings, folder):
         self.command = [*shlex.split(program), *arguments]
@@ -154,6 +164,10 @@ class Daemon:
     def _contract(self):
         return contract.of(self.settings) if self.is_judged else None
 
+    def load(self, **options):
+        """`with daemon.load(threads=4) as load: …`: see support/load.py."""
+        return Load(self.port, self.path, **options)
+
     def connect(self, timeout=10):
         """A raw socket to the service port."""
         return socket.create_connection(("127.0.0.1", self.port), timeout=timeout * SLOWNESS)
@@ -231,3 +245,12 @@ class Daemon:
         for port in self._ports:
             port.release()
         self._ports = []
+
+
+class Backtestd(Daemon):
+    """One backtestd. The only port that it has is the admin port, which is asked in place of a service port."""
+    name, path, not_now = "backtestd", "/health/ready", {503}
+
+    def _spawn(self):
+        super()._spawn()
+        self.port, self.is_judged = self.admin_port, False

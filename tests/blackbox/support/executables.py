@@ -21,7 +21,8 @@ class Executable:
 
     def __init__(self, program, folder):
         self.real = program
-        self.path = os.path.join(folder, "stratslabd")
+        self.resume = os.path.basename(program).upper() + "_RESUME"  # which the image that a reload starts has in its environment
+        self.path = os.path.join(folder, os.path.basename(program))
         self.folder = folder
         shutil.copy2(program, self.path)
 
@@ -51,7 +52,7 @@ class Executable:
         made = into or self.path + ".new"
         with open(source, "w", encoding="utf-8") as f:
             f.write(f'#include <signal.h>\n#include <stdio.h>\n#include <stdlib.h>\n#include <string.h>\n#include <unistd.h>\n'
-                    f'#define REAL "{self.real}"\n' + textwrap.dedent(body))
+                    f'#define REAL "{self.real}"\n#define RESUME "{self.resume}"\n' + textwrap.dedent(body))
         subprocess.run([COMPILER, "-o", made, source, *flags], check=True, timeout=60)
         return made
 
@@ -81,7 +82,7 @@ class Executable:
             int main(int argc, char **argv)
             {{
                 (void)argc;
-                if (getenv("STRATSLABD_RESUME") != NULL) {{
+                if (getenv("{self.resume}") != NULL) {{
                     setenv("LD_PRELOAD", "{library}", 1);
                     setenv("ASAN_OPTIONS", "verify_asan_link_order=0", 1); /* a sanitized build wants to be first */
                 }}

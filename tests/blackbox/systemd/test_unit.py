@@ -9,16 +9,21 @@ import pytest
 TOP = os.path.normpath(os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", ".."))
 EXPOSURE_MAX = 2.0
 
+PROGRAMS = ("stratslabd", "backtestd")
+
 pytestmark = pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="no systemd-analyze here (Debian: apt install systemd)")
 
 
 @pytest.fixture
-def units(stratslabd, tmp_path):
-    """The folder of the units, with a program that is there."""
+def units(stratslabd, backtestd, tmp_path):
+    """The folder of the units, with programs that are there."""
     (tmp_path / "bin").mkdir()
-    (tmp_path / "bin" / "stratslabd").symlink_to(stratslabd)
-    with open(os.path.join(TOP, "etc", "stratslabd.service.in"), encoding="utf-8") as f:
-        (tmp_path / "stratslabd.service").write_text(f.read().replace("@bindir@", str(tmp_path / "bin")))
+    with open(os.path.join(TOP, "etc", "service.in"), encoding="utf-8") as f:
+        template = f.read()
+    for program, path in zip(PROGRAMS, (stratslabd, backtestd)):
+        (tmp_path / "bin" / program).symlink_to(path)
+        values = {"bindir": str(tmp_path / "bin"), "program": program, "user": program, "description": program}
+        (tmp_path / f"{program}.service").write_text(re.sub(r"@(\w+)@", lambda m, v=values: v[m.group(1)], template))
     shutil.copy(os.path.join(TOP, "etc", "stratslabd.socket"), tmp_path)
     return tmp_path
 
@@ -29,15 +34,16 @@ def analyze(*arguments):
 
 
 def test_verify(units):
-    done = analyze("verify", "--man=no", str(units / "stratslabd.service"), str(units / "stratslabd.socket"))
-    ours = [line for line in (done.stdout + done.stderr).splitlines() if "stratslabd" in line]
+    done = analyze("verify", "--man=no", *(str(units / f"{program}.service") for program in PROGRAMS), str(units / "stratslabd.socket"))
+    ours = [line for line in (done.stdout + done.stderr).splitlines() if any(program in line for program in PROGRAMS)]
     assert not ours
     assert done.returncode == 0, done.stderr
 
 
-def test_exposure(units):
-    done = analyze("security", "--offline=yes", "--no-pager", str(units / "stratslabd.service"))
-    found = re.search(r"Overall exposure level for stratslabd\.service: ([0-9.]+)", done.stdout)
+@pytest.mark.parametrize("program", PROGRAMS)
+def test_exposure(units, program):
+    done = analyze("security", "--offline=yes", "--no-pager", str(units / f"{program}.service"))
+    found = re.search(rf"Overall exposure level for {program}\.service: ([0-9.]+)", done.stdout)
     assert found, done.stdout + done.stderr
     assert float(found.group(1)) <= EXPOSURE_MAX, done.stdout
 

@@ -102,7 +102,7 @@ static struct slice read_committed(const char *name, char *out, size_t size)
 }
 
 /* The programs that ship a sample file and a manual page of their settings. */
-static const enum conf_program shipping[] = {CONF_STRATSLABD};
+static const enum conf_program shipping[] = {CONF_STRATSLABD, CONF_BACKTESTD};
 
 void test_print_sample_is_committed(void)
 {
