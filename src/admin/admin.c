@@ -9,6 +9,9 @@
 #include "child/child.h"
 #include "http/health.h"
 
+/* What waits in the kernel's queue when the service ends is answered within this. */
+enum { ADMIN_LAST_CALL_MS = 1000 };
+
 struct admin {
     const struct admin_options *options;
     struct child *child;
@@ -83,7 +86,8 @@ static void admin_drain(void *ctx, const char *why)
     struct admin *a = ctx;
 
     log_debug("draining", LOG_STR("why", why));
-    http_server_drain(a->server, 0, admin_on_drained, a);
+    if (child_is_last(a->child)) http_server_last_call(a->server, ADMIN_LAST_CALL_MS);
+    http_server_drain(a->server, child_idle_grace_ms(a->child), admin_on_drained, a);
 }
 
 static int admin_init(struct admin *a, struct error *err)

@@ -34,8 +34,8 @@
 extern const char *const backtestd_stamps[];
 
 extern const struct command_option backtestd_json_options[]; /* of a command that takes --json alone */
-extern const struct command_entry backtestd_run, backtestd_candles, backtestd_functions, backtestd_kinds,
-    backtestd_execution;
+extern const struct command_entry backtestd_serve, backtestd_check, backtestd_run, backtestd_candles,
+    backtestd_functions, backtestd_kinds, backtestd_execution;
 
 /* Prints the error behind the command's name, line by line, and returns its exit status. */
 int backtestd_fail(const struct command_line *line, const struct error *err);

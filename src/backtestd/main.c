@@ -7,6 +7,7 @@
 
 #include "backtestd/backtestd.h"
 #include "base/distance.h"
+#include "command/daemon.h"
 
 const char *const backtestd_stamps[] = {"open", "close", NULL};
 
@@ -16,15 +17,20 @@ const struct command_option backtestd_json_options[] = {
 };
 
 static const struct command_entry *const commands[] = {
-    &backtestd_run, &backtestd_candles, &backtestd_functions, &backtestd_kinds, &backtestd_execution, NULL,
+    &backtestd_serve, &backtestd_check,   &command_health,      &command_status,  &command_reload,      &command_config,
+    &backtestd_run,   &backtestd_candles, &backtestd_functions, &backtestd_kinds, &backtestd_execution, NULL,
 };
 
 static const struct command_program program = {
     .name = "backtestd",
     .version = PACKAGE_VERSION,
     .summary = "Computes backtests of trading strategies on candles.",
+    .about = "\"backtestd config --sample\" prints every setting with its meaning.\n",
     .commands = commands,
+    .options = command_settings_options,
+    .fallback = "serve",
     .settings = CONF_BACKTESTD,
+    .run_with_settings = command_run_with_settings,
 };
 
 int backtestd_fail(const struct command_line *line, const struct error *err)

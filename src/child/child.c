@@ -14,6 +14,8 @@
 #include "child/internal.h"
 #include "ipc/channel.h"
 
+enum { CHILD_IDLE_GRACE_MS = 5000, CHILD_STOP_GRACE_MS = 250 };
+
 static void child_drain(struct child *child, const char *why)
 {
     if (child->state == CHILD_DRAINING) return;
@@ -167,9 +169,16 @@ void child_retire(struct child *child)
     channel_say(child->place.channel_fd, CHANNEL_RETIRING);
 }
 
-bool child_is_orphaned(const struct child *child)
+unsigned child_idle_grace_ms(const struct child *child)
 {
-    return child->orphaned;
+    return child->place.board->phase == SCOREBOARD_DRAINING ? CHILD_STOP_GRACE_MS : CHILD_IDLE_GRACE_MS;
+}
+
+bool child_is_last(const struct child *child)
+{
+    const bool ends = child->orphaned || child->place.board->phase == SCOREBOARD_DRAINING;
+
+    return ends && !child->place.listen_passed;
 }
 
 static void child_copy(char *out, size_t size, struct slice text)

@@ -16,21 +16,10 @@
 #include "base/attr.h"
 #include "base/error.h"
 #include "base/slice.h"
-#include "ipc/scoreboard.h"
+#include "ipc/place.h"
 
 struct child;
 struct event_base;
-
-/* What the master gives a child. Everything in it outlives the child. */
-struct child_place {
-    int channel_fd;
-    struct scoreboard *board;
-    struct scoreboard_worker *cells; /* on the board, written by the child; NULL: it is not a worker */
-    _Atomic uint64_t *heartbeat_ms;  /* on the board: CLOCK_MONOTONIC */
-    const int *listen_fds;
-    size_t listen_count;
-    bool listen_passed; /* they outlive the service: whoever waits there is for the next one */
-};
 
 struct child_options {
     const char *program; /* a crash names it */
@@ -58,8 +47,11 @@ void child_ready(struct child *child);
 void child_tire(struct child *child, const char *why);
 /* Tells the master: takes no more work. For a worker's drain. */
 void child_retire(struct child *child);
-/* Whether the master has gone. */
-bool child_is_orphaned(const struct child *child);
+/* In a drain: what an idle connection may still take for one more request, so that a client that is busy learns of the
+ * end from an answer. If only this child ends, nobody is in a hurry. */
+unsigned child_idle_grace_ms(const struct child *child);
+/* In a drain: what waits in the kernel's queues of its sockets is for nobody else, because the whole service ends. */
+bool child_is_last(const struct child *child);
 /* Of a worker: what it works on now, so that a crash can be put down to it. Texts are cut. */
 void child_note(struct child *child, const char *route, struct slice request_id, const char *statement);
 void child_run(struct child *child); /* until child_end */

@@ -44,6 +44,17 @@ const struct command_entry *command_of(const struct command_line *line)
     return line->depth == 0 ? NULL : line->commands[line->depth - 1];
 }
 
+const struct command_option *command_program_options(const struct command_program *program,
+                                                     const struct command_entry *entry)
+{
+    bool takes = entry == NULL || entry->settings;
+
+    for (size_t i = 0; !takes && entry->verbs != NULL && entry->verbs[i] != NULL; i++) {
+        takes = entry->verbs[i]->settings;
+    }
+    return takes ? program->options : NULL;
+}
+
 void command_path(const struct command_line *line, struct buf *out)
 {
     buf_add_str(out, line->program->name);

@@ -41,9 +41,8 @@ enum command_exit {
     COMMAND_SETTINGS = 78,   /* bad settings */
 };
 
-/* The preflight's exit status if all is well but the database, and its schema needs nothing: only the master sees it.
- */
-enum { PREFLIGHT_NO_DATABASE = 3 };
+/* Of a preflight that finds all well but the database, which its schema needs nothing of: only the master sees it. */
+enum { COMMAND_NO_DATABASE = 3 };
 
 enum command_type {
     COMMAND_FLAG,     /* takes no value */
@@ -90,7 +89,7 @@ struct command_program {
     const char *name, *version, *summary;
     const char *about; /* lines behind the lists of its help; may be NULL */
     const struct command_entry *const *commands;
-    const struct command_option *options; /* that every command takes; may be NULL */
+    const struct command_option *options; /* of every command with `settings`; may be NULL */
     const char *fallback;                 /* the command if none is given; NULL: that is an error */
     enum conf_program settings;           /* whose settings its commands run with */
     /* Reads the settings and runs the command of `line`; NULL if no command has `settings`. */
@@ -128,6 +127,9 @@ int command_parse(const struct command_program *program, int argc, char **argv, 
 void command_clear(struct command_line *line);
 /* The command or verb of `line`; NULL if it names none. */
 const struct command_entry *command_of(const struct command_line *line);
+/* The program's own options, if the command or verb takes them (NULL: the program itself); else NULL. */
+const struct command_option *command_program_options(const struct command_program *program,
+                                                     const struct command_entry *entry);
 /* Adds the help of what `line` names: the program, a command or a verb. */
 void command_help(const struct command_line *line, struct buf *out);
 /* "backtestd candles check" */

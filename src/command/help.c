@@ -126,7 +126,8 @@ void command_help(const struct command_line *line, struct buf *out)
     const struct command_program *program = line->program;
     const struct command_entry *command = command_of(line);
     const struct command_entry *const *commands = command == NULL ? program->commands : command->verbs;
-    const struct command_option *tables[] = {command == NULL ? NULL : command->options, program->options};
+    const struct command_option *tables[] = {command == NULL ? NULL : command->options,
+                                             command_program_options(program, command)};
     const char *about = command == NULL ? program->about : command->about;
     const char *summary = command == NULL ? program->summary : command->summary;
     size_t indent = strlen("  --version  ");

@@ -151,7 +151,7 @@ static int parse_option(struct parse *p)
     const struct command_entry *command = command_of(p->line);
     const struct command_option *option = parse_find_in(command == NULL ? NULL : command->options, name, &guess);
 
-    if (option == NULL) option = parse_find_in(p->line->program->options, name, &guess);
+    if (option == NULL) option = parse_find_in(command_program_options(p->line->program, command), name, &guess);
     if (parse_is_help(word)) {
         p->line->wants_help = true;
         return 0;
@@ -225,12 +225,30 @@ static int parse_missing_command(struct parse *p, const struct command_entry *co
     return -1;
 }
 
+/* The name of an option of the program that stood before a command which does not take it; NULL if there is none. */
+static const char *parse_misplaced(const struct parse *p, const struct command_entry *command)
+{
+    const struct command_option *options = p->line->program->options;
+
+    if (command_program_options(p->line->program, command) == options) return NULL;
+    for (size_t i = 0; i < p->line->value_count; i++) {
+        for (size_t j = 0; options[j].name != NULL; j++) {
+            if (p->line->values[i].option == &options[j]) return options[j].name;
+        }
+    }
+    return NULL;
+}
+
 static int parse_missing(struct parse *p)
 {
     const struct command_entry *command = command_of(p->line);
 
     if (command == NULL) return parse_missing_command(p, p->line->program->commands);
     if (command->verbs != NULL) return parse_missing_command(p, command->verbs);
+    if (parse_misplaced(p, command) != NULL) {
+        return parse_fail(p, NULL, "%s is not for this command, which runs without settings",
+                          parse_misplaced(p, command));
+    }
     for (size_t i = 0; command->options != NULL && command->options[i].name != NULL; i++) {
         if (command->options[i].required && !command_has(p->line, command->options[i].name)) {
             return parse_fail(p, NULL, "%s %s is missing", command->options[i].name, command->options[i].value);

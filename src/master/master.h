@@ -10,7 +10,7 @@
 
 #include "base/buf.h"
 #include "conf/conf.h"
-#include "ipc/scoreboard.h"
+#include "ipc/place.h"
 
 /* Exit statuses of the master itself; those of behaviour.md's list that are its own. */
 enum { MASTER_EXIT_CRASH_LOOP = 70, MASTER_EXIT_SYSTEM = 71 };
@@ -33,12 +33,7 @@ struct master_child {
     void *ctx;      /* of master_options */
     unsigned index; /* among those of its role */
     unsigned cell;  /* of a role with cells: which worker it is on the scoreboard */
-    int channel_fd;
-    const int *listen_fds; /* of its role */
-    size_t listen_count;
-    bool listen_passed; /* the service manager has them too: they are not to be shut down */
-    struct scoreboard *board;
-    _Atomic uint64_t *heartbeat_ms; /* on the board: the child's event loop writes the time there (CLOCK_MONOTONIC) */
+    struct child_place place;
 };
 
 /* A kind of child. What it is called is what messages and ps(1) say. */

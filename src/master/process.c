@@ -181,12 +181,16 @@ int process_start(struct nursery *nursery, struct slot *slot, struct error *err)
             .ctx = nursery->options->ctx,
             .index = slot->index,
             .cell = slot->cell,
-            .channel_fd = channel.child_fd,
-            .listen_fds = sockets->fds,
-            .listen_count = sockets->count,
-            .listen_passed = sockets->passed,
-            .board = nursery->board,
-            .heartbeat_ms = process_heartbeat(nursery, slot),
+            .place =
+                {
+                    .channel_fd = channel.child_fd,
+                    .board = nursery->board,
+                    .cells = cells,
+                    .heartbeat_ms = process_heartbeat(nursery, slot),
+                    .listen_fds = sockets->fds,
+                    .listen_count = sockets->count,
+                    .listen_passed = sockets->passed,
+                },
         };
 
         process_shed(nursery, slot, channel.master_fd);

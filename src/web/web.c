@@ -11,12 +11,6 @@
 #include "web/count.h"
 #include "web/gate.h"
 
-/* What a worker that is replaced gives idle connections for one more request. */
-enum { WEB_IDLE_GRACE_MS = 5000 };
-
-/* The same where the service stops. */
-enum { WEB_STOP_GRACE_MS = 250 };
-
 struct web {
     const struct web_options *options;
     struct scoreboard_worker *cells;
@@ -176,12 +170,10 @@ static void web_on_wound_up(void *ctx)
     child_end(w->child);
 }
 
-/* What an idle connection may still take for one more request: a client that is busy then learns of the end from an
- * answer. Where only this worker ends, nobody is in a hurry. */
 static unsigned web_idle_grace_ms(const struct web *w)
 {
-    unsigned grace = w->options->place->board->phase == SCOREBOARD_DRAINING ? WEB_STOP_GRACE_MS : WEB_IDLE_GRACE_MS;
-    unsigned most = w->options->conf->supervision.stop_timeout_ms / 4 * 3;
+    const unsigned grace = child_idle_grace_ms(w->child);
+    const unsigned most = w->options->conf->supervision.stop_timeout_ms / 4 * 3;
 
     return most < grace ? most : grace;
 }
@@ -194,12 +186,7 @@ static void web_drain(void *ctx, const char *why)
     log_debug("draining", LOG_STR("why", why), LOG_UINT("in_flight", http_server_in_flight(w->server)));
     child_retire(w->child);
     child_session_wind_up(w->session, ms);
-    /* Otherwise what waits in the kernel's queues is for the other workers. */
-    bool is_last = w->options->place->board->phase == SCOREBOARD_DRAINING || child_is_orphaned(w->child);
-
-    if (is_last && !w->options->place->listen_passed) {
-        http_server_last_call(w->server, ms / 2);
-    }
+    if (child_is_last(w->child)) http_server_last_call(w->server, ms / 2);
     http_server_drain(w->server, web_idle_grace_ms(w), web_on_drained, w);
 }
 

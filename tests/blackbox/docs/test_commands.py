@@ -81,7 +81,7 @@ def test_what_is_wrong_is_said(table, program):
 
     for entry in table.entries:
         refused(entry, "there is no option --nonsense", "--nonsense")
-        for name, value in {**table.program.options, **entry.options}.items():
+        for name, value in {**entry.inherited, **entry.options}.items():
             if value is not None:
                 refused(entry, f"{name} needs a value, {value}", name)
             elif name not in ("--help", "--version"):

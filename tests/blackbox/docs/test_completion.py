@@ -38,7 +38,7 @@ def bash(path, tmp_path):
         text = " ".join(f"'{word}'" for word in words)
         script = f"""source {FOLDER}/stratslabd; compopt() {{ :; }}
                      COMP_WORDS=(stratslabd {text}); COMP_CWORD={len(words)}
-                     _stratslabd stratslabd '{words[-1]}' '{(["stratslabd", *words])[-2]}'
+                     _stratslab stratslabd '{words[-1]}' '{(["stratslabd", *words])[-2]}'
                      printf '%s\\n' "${{COMPREPLY[@]}}" """
         done = subprocess.run(["bash", "--norc", "-c", script], env=path, cwd=tmp_path, capture_output=True, text=True, timeout=30 * SLOWNESS)
         assert done.returncode == 0 and not done.stderr, done.stderr

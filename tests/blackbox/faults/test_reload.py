@@ -336,18 +336,18 @@ def test_term_in_the_exec(replaceable, executable):
     assert set(load.fates) <= {200, "ConnectionRefusedError"} | d.not_now, load.fates
 
 
-@pytest.mark.parametrize("program", [
+@pytest.mark.parametrize("body", [
     "int main(void) { for (;;) pause(); }",  # PREFLIGHT
     # MIGRATE
     'int main(int argc, char **argv) { if (argc > 1 && strcmp(argv[1], "migrate") == 0) for (;;) pause(); execv(REAL, argv); }',
 ])
-def test_term_while_the_new_executable_is_tried(replaceable, executable, program):
+def test_term_while_the_new_executable_is_tried(replaceable, executable, body):
     d = replaceable()
-    executable.replace(program)
+    executable.replace(body)
     d.signal(signal.SIGHUP)
     wait_until(lambda: any("stratslabd" in p for p in map(_argv0, _children(d.pid))) and d.status()["reload"]["state"] == "running",
                10, "the reload to begin")
-    wanted = "migrate" if "migrate" in program else "preflight"
+    wanted = "migrate" if "migrate" in body else "preflight"
     wait_until(lambda: d.status()["reload"]["step"] == wanted, 20, wanted)
     term_under_load(d, wanted)
 

@@ -10,6 +10,7 @@ import pytest
 from support import daemon as daemons
 from support.lab import TOP
 
+DAEMON = [("serve",), ("check",), ("health",), ("status",), ("reload",), ("config",)]
 COMMANDS = [("run",), ("candles", "check"), ("functions",), ("kinds",), ("execution",)]
 
 
@@ -136,8 +137,8 @@ def test_version(run):
 
 def test_help(run):
     text = help_of(run)
-    assert re.findall(r"^  ([a-z]+) ", text, re.MULTILINE) == [words[0] for words in COMMANDS]
-    for words in COMMANDS:
+    assert re.findall(r"^  ([a-z]+) ", text, re.MULTILINE) == [words[0] for words in DAEMON + COMMANDS]
+    for words in DAEMON + COMMANDS:
         assert max(len(line) for line in help_of(run, *words).split("\n")) <= 100
     assert options_of(help_of(run, "run")) == {
         "--strategy", "--candles", "--timeframe", "--format", "--symbol", "--timezone", "--adjusted", "--stamp", "--skip-rejected", "--execution",
@@ -148,7 +149,7 @@ def test_exit_statuses_of_the_manual_page():
     with open(os.path.join(TOP, "man", "backtestd.8"), encoding="utf-8") as f:
         page = f.read()
     statuses = re.search(r"^\.Sh EXIT STATUS\n(.*?)^\.Sh ", page, re.MULTILINE | re.DOTALL).group(1)
-    assert re.findall(r"^\.It (\d+)$", statuses, re.MULTILINE) == ["0", "64", "65", "71"]
+    assert re.findall(r"^\.It (\d+)$", statuses, re.MULTILINE) == ["0", "1", "64", "65", "69", "70", "71", "78"]
 
 
 @pytest.fixture
@@ -162,7 +163,7 @@ def complete(backtestd, tmp_path):
         text = " ".join(f"'{word}'" for word in words)
         script = f"""source {TOP}/etc/completion/backtestd; compopt() {{ :; }}
                      COMP_WORDS=(backtestd {text}); COMP_CWORD={len(words)}
-                     _backtestd backtestd '{words[-1]}' '{(["backtestd", *words])[-2]}'
+                     _stratslab backtestd '{words[-1]}' '{(["backtestd", *words])[-2]}'
                      printf '%s\\n' "${{COMPREPLY[@]}}" """
         done = subprocess.run(["bash", "--norc", "-c", script], env=env, cwd=tmp_path, capture_output=True, text=True, timeout=60)
         assert done.returncode == 0 and not done.stderr, done.stderr
@@ -174,19 +175,15 @@ def complete(backtestd, tmp_path):
 @pytest.mark.skipif(shutil.which("bash") is None, reason="no bash here")
 def test_completion(complete, run, tmp_path):
     (tmp_path / "mine.csv").touch()
-    assert complete("") == {words[0] for words in COMMANDS} | {"--version", "--help"}
-    assert complete("r") == {"run"}
+    everywhere = {"--config", "--set", "--version", "--help"}
+    assert complete("") == {words[0] for words in DAEMON + COMMANDS} | everywhere
+    assert complete("r") == {"reload", "run"}
     assert complete("candles", "") == {"check", "--help"}
     for words in COMMANDS:
-        assert complete(*words, "--") == options_of(help_of(run, *words)) | {"--help"}, words
+        assert complete(*words, "--") == options_of(help_of(run, *words)) | everywhere, words
     assert complete("run", "--candles", "mi") == {"mine.csv"} == complete("candles", "check", "mi")
     assert complete("run", "--json", "--trades", "=", "mi") == {"mine.csv"}
     assert complete("run", "--stamp", "") == {"open", "close"}
     assert complete("run", "--start", "2") == set()
     assert "sma" in complete("functions", "s") and "macd" in complete("kinds", "m")
     assert complete("execution", "fee.p") == {"fee.percent"}
-
-
-@pytest.mark.skipif(shutil.which("zsh") is None, reason="no zsh here (Debian: apt install zsh)")
-def test_completion_of_zsh_is_sound():
-    assert subprocess.run(["zsh", "-n", f"{TOP}/etc/completion/_backtestd"], capture_output=True).returncode == 0

@@ -21,8 +21,8 @@ class Entry:
 
 
 class Table:
-    """.program (an Entry), .entries (all commands and verbs), .runs (those that have no verbs). The options that every
-    command takes are the program's alone."""
+    """.program (an Entry), .entries (all commands and verbs), .runs (those that have no verbs). The program's options, which each
+    command with settings takes, are its alone; .inherited is what an entry takes of them."""
 
     def __init__(self, program):
         self.program = Entry(program, ())
@@ -31,7 +31,8 @@ class Table:
             command = Entry(program, (name,))
             self.entries += [command] + [Entry(program, (name, verb)) for verb in command.commands]
         for entry in self.entries:
-            assert set(self.program.options) - {"--version"} <= set(entry.options)
+            entry.inherited = {name: value for name, value in entry.options.items() if name in self.program.options}
+            assert set(entry.inherited) in ({"--help"}, set(self.program.options) - {"--version"}), entry.path
             entry.options = {name: value for name, value in entry.options.items() if name not in self.program.options}
         self.runs = [entry for entry in self.entries if not entry.commands]
 

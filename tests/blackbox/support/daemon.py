@@ -10,7 +10,7 @@ import threading
 from signal import SIGKILL, SIGTERM
 
 from . import client, contract, docs_ui, processes
-from .load import Load
+from .load import CLOSED, Load
 from .ports import Port
 from .wait import SLOWNESS, wait_until
 
@@ -69,10 +69,10 @@ def docs_settings():
 
 
 class Daemon:
-    """One stratslabd. `path` is what load() asks its port for, and `not_now` the statuses that say that it stops, or has no worker.
-    `expect_exit` is the status that its end must have (None: any), for a test that ends it otherwise."""
+    """One stratslabd. `path` is what load() asks its port for, and `not_now` the statuses that say that it stops, or has no worker. `with_admin` is
+    what becomes of requests whose admin process dies. `expect_exit` is the status that its end must have (None: any), for a test that ends it otherwise."""
 
-    name, path, not_now = "stratslabd", "/api/v1/strategies?limit=1", set()
+    name, path, not_now, with_admin = "stratslabd", "/api/v1/strategies?limit=1", set(), set()
 
     def __init__(self, program, arguments, settings, folder):
         self.command = [*shlex.split(program), *arguments]
@@ -249,7 +249,7 @@ class Daemon:
 
 class Backtestd(Daemon):
     """One backtestd. The only port that it has is the admin port, which is asked in place of a service port."""
-    name, path, not_now = "backtestd", "/health/ready", {503}
+    name, path, not_now, with_admin = "backtestd", "/health/ready", {503}, CLOSED
 
     def _spawn(self):
         super()._spawn()

@@ -112,7 +112,7 @@ class Load:
                 connection.request(self.method, self.path, body, headers)
                 response = connection.getresponse()
                 data = response.read()
-                self._count(body, response.status, json.loads(data)["code"] if response.status >= 400 else None, started)
+                self._count(body, response.status, json.loads(data).get("code") if response.status >= 400 else None, started)
                 if response.will_close:
                     connection.close()
                     connection = None

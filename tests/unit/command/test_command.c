@@ -65,6 +65,7 @@ static const struct command_entry cook = {
     .summary = "make it",
     .about = "More.\n",
     .options = cook_options,
+    .settings = true,
     .run = sample_run,
 };
 static const struct command_entry things = {.name = "things", .summary = "look at things", .verbs = verbs};

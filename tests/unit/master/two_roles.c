@@ -46,13 +46,13 @@ static int child_run(const struct master_child *child)
 {
     char ignored[16];
 
-    channel_say(child->channel_fd, CHANNEL_READY);
+    channel_say(child->place.channel_fd, CHANNEL_READY);
     for (;;) {
-        struct pollfd fd = {.fd = child->channel_fd, .events = POLLIN};
+        struct pollfd fd = {.fd = child->place.channel_fd, .events = POLLIN};
 
-        *child->heartbeat_ms = clock_monotonic_ms();
+        *child->place.heartbeat_ms = clock_monotonic_ms();
         poll(&fd, 1, 100);
-        if (channel_hear(child->channel_fd, ignored, sizeof(ignored)) < 0) _exit(EXIT_SUCCESS);
+        if (channel_hear(child->place.channel_fd, ignored, sizeof(ignored)) < 0) _exit(EXIT_SUCCESS);
     }
 }
 
@@ -65,7 +65,7 @@ static int keeper_run(const struct master_child *child)
 static int helper_run(const struct master_child *child)
 {
     log_set_role("helper");
-    log_info("begins", LOG_UINT("sockets", child->listen_count));
+    log_info("begins", LOG_UINT("sockets", child->place.listen_count));
     return child_run(child);
 }
 

@@ -1,0 +1,49 @@
+#include "backtestd/schema.h"
+
+#include "base/log.h"
+
+int schema_versions(const struct conf *conf, struct buf *out, struct error *err)
+{
+    struct migrate_files *files = NULL;
+
+    if (migrate_files_load(conf->migrations.dir, &files, err) != 0) return -1;
+    migrate_files_array(files, out);
+    migrate_files_free(files);
+    return 0;
+}
+
+struct migrate_options schema_session_options(const struct conf *conf)
+{
+    return (struct migrate_options){
+        .conninfo = conf->database.url,
+        .label = conf->database.label,
+        .environment = MIGRATE_PRODUCTION,
+        .connect_timeout_ms = conf->database.limits.connect_timeout_ms,
+        .application_name = "backtestd check",
+        .app_version = PACKAGE_VERSION,
+    };
+}
+
+static void schema_say(void *arg, enum migrate_note kind, const char *line)
+{
+    (void)arg, (void)kind;
+    log_info("waiting for the database", LOG_STR("what", line));
+}
+
+int schema_await_database(const struct conf *conf)
+{
+    struct migrate_options options = schema_session_options(conf);
+    struct migrate_session *session = NULL;
+    struct error err;
+    int status = COMMAND_OK;
+
+    options.boot_timeout_ms = conf->database.boot_timeout_ms;
+    options.application_name = "backtestd boot";
+    options.say = schema_say;
+    if (migrate_session_open(&options, &session, &err) != 0) {
+        log_error("the database cannot be used", LOG_STR("error", err.message));
+        status = command_exit_of(&err);
+    }
+    migrate_session_close(session);
+    return status;
+}

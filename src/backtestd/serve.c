@@ -1,0 +1,111 @@
+/* The daemon: the roles of its processes, and what each is given. */
+#include <string.h>
+
+#include "admin/admin.h"
+#include "backtestd/backtestd.h"
+#include "backtestd/schema.h"
+#include "base/log.h"
+#include "command/service.h"
+#include "queue/queue.h"
+
+/* Its workers count nothing yet; what the master counts is there. */
+static const struct metrics_table serve_counted = {0};
+
+static int serve_admin(const struct master_child *child)
+{
+    const struct service *service = child->ctx;
+
+    return admin_run(&(struct admin_options){
+        .program = "backtestd",
+        .http_limits = &service->context->conf->http,
+        .place = &child->place,
+        .metrics = {.program = "backtestd", .counted = &serve_counted},
+    });
+}
+
+static int serve_database(const struct master_child *child)
+{
+    const struct service *service = child->ctx;
+
+    log_set_role("database");
+    return schema_await_database(service->context->conf);
+}
+
+static int serve_worker(const struct master_child *child)
+{
+    const struct service *service = child->ctx;
+
+    return queue_run(&(struct queue_options){
+        .conf = service->context->conf,
+        .place = &child->place,
+        .schema_versions = service->schema_versions,
+    });
+}
+
+/* Table order is start order: health first, so that "starting" can be seen. */
+static struct master_options serve_roles(struct service *service)
+{
+    const struct conf *conf = service->context->conf;
+    struct master_options options = service_options(service);
+    const struct master_role roles[] = {
+        {.name = "admin",
+         .plural = "admin processes",
+         .run = serve_admin,
+         .listen = &conf->admin_listen,
+         .socket_name = "admin",
+         .count = conf->admin_listen.count > 0 ? 1 : 0,
+         .ends_last = true},
+        {.name = "database",
+         .plural = "looks for the database",
+         .run = serve_database,
+         .count = 1,
+         .task = true,
+         .phase = SCOREBOARD_STARTING,
+         .doing = "waiting for the database"},
+        {.name = "worker",
+         .plural = "workers",
+         .run = serve_worker,
+         .count = conf->supervision.workers,
+         .serves = true,
+         .counts_as_crash_loop = true,
+         .has_cells = true,
+         .is_scaled = true},
+    };
+
+    memcpy(options.roles, roles, sizeof(roles));
+    options.role_count = countof(roles);
+    options.ctx = service;
+    return options;
+}
+
+static int serve_main(const struct command_line *line, const struct command_context *context)
+{
+    struct service service = {0};
+    struct buf versions = {0};
+    struct error err;
+    int status = service_require_database(line, context);
+
+    if (status != COMMAND_OK) return status;
+    if (service_begin(&service, context, &err) != 0 || schema_versions(context->conf, &versions, &err) != 0) {
+        status = service_fail(&service, &err);
+    } else {
+        service_knows(&service, buf_slice(&versions));
+        struct master_options options = serve_roles(&service);
+
+        status = master_run(&options);
+    }
+    buf_clear(&versions);
+    service_clear(&service);
+    return status;
+}
+
+const struct command_entry backtestd_serve = {
+    .name = "serve",
+    .summary = "run the daemon (the default)",
+    .about = "Runs in the foreground until SIGTERM or SIGINT. It waits for the database, and for its schema, which\n"
+             "stratslabd migrates. Settings come from the settings file, systemd's credentials, the environment\n"
+             "and --set; see backtestd config --sample.\n",
+    .options = service_command_options,
+    .settings = true,
+    .run = serve_main,
+};

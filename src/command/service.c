@@ -1,0 +1,104 @@
+#include "command/service.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/log.h"
+#include "base/mem.h"
+
+/* Past the children's own time for a graceful stop, what is left is killed. */
+enum { SERVICE_KILL_GRACE_MS = 2000 };
+
+int service_begin(struct service *service, const struct command_context *context, struct error *err)
+{
+    const struct conf *conf = context->conf;
+
+    *service = (struct service){.context = context};
+    /* systemd sets JOURNAL_STREAM if standard error goes to the journal (systemd.exec(5)). */
+    log_configure(&(struct log_options){
+        .lines = conf->log.lines,
+        .journal_prefix = getenv("JOURNAL_STREAM") != NULL,
+        .fd = 2,
+    });
+    log_set_role("master"); /* which this process is going to be */
+    return conf->log.file[0] == '\0' ? 0 : log_open(conf->log.file, err);
+}
+
+void service_knows(struct service *service, struct slice versions)
+{
+    char form[MASTER_FORM_BYTES];
+
+    buf_add_slice(&service->schema, versions);
+    service->schema_versions = buf_cstr(&service->schema);
+    master_state_form(form);
+    /* The option's name is older than the form: a program that knows only versions refuses it, and says what to do. */
+    char *version = mem_printf("--state-version=%s", form);
+    char *have = mem_printf("--have=%s", service->schema_versions);
+    const char *const again[] = {service->context->program->fallback, NULL};
+    const char *const preflight[] = {"check", "--preflight", version, have, NULL};
+
+    service->args = command_args_new(service->context, again);
+    service->preflight_args = command_args_new(service->context, preflight);
+    conf_export(service->context->conf, &service->settings);
+    free(version);
+    free(have);
+}
+
+struct master_options service_options(const struct service *service)
+{
+    const struct conf *conf = service->context->conf;
+
+    return (struct master_options){
+        .name = service->context->program->name,
+        .times =
+            {
+                .start_ms = conf->database.limits.connect_timeout_ms,
+                .stop_delay_ms = conf->supervision.stop_delay_ms,
+                .stop_timeout_ms = conf->supervision.stop_timeout_ms,
+                .kill_grace_ms = SERVICE_KILL_GRACE_MS,
+                .hang_timeout_ms = conf->supervision.hang_timeout_ms,
+                .reload_timeout_ms = conf->supervision.reload_timeout_ms,
+            },
+        .reload =
+            {
+                .args = service->args,
+                .preflight_args = service->preflight_args,
+                .unprepared_status = COMMAND_NO_DATABASE,
+                .timeout_setting = "STRATSLAB_RELOAD_TIMEOUT",
+            },
+        .settings = buf_slice(&service->settings),
+        .resume_fd = service->context->resume_fd,
+    };
+}
+
+int service_fail(const struct service *service, const struct error *err)
+{
+    if (service->context->resume_fd >= 0) command_give_back(service->context, err->message);
+    fprintf(stderr, "%s: %s\n", service->context->program->name, err->message);
+    return command_exit_of(err);
+}
+
+void service_clear(struct service *service)
+{
+    buf_clear(&service->schema);
+    buf_clear(&service->settings);
+    command_args_free(service->args);
+    command_args_free(service->preflight_args);
+}
+
+const struct command_option service_command_options[] = {
+    {.name = "--require-database",
+     .help = "end with 78 if nothing says which database, instead of trying the default one"},
+    {0},
+};
+
+int service_require_database(const struct command_line *line, const struct command_context *context)
+{
+    if (!command_has(line, "--require-database") || context->conf->database.given) return COMMAND_OK;
+    fprintf(stderr,
+            "%s: no database is configured; nothing was started\n"
+            "Say which, by DATABASE_URL or POSTGRES_HOST and its like, in %s, in the\n"
+            "environment, or in a credential of the unit; then try it with: %s check\n",
+            context->program->name, context->conf->config_path, context->program->name);
+    return COMMAND_SETTINGS;
+}
