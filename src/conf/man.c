@@ -71,7 +71,7 @@ static void man_add_setting(struct buf *out, const struct conf_setting *setting,
     buf_add_char(out, '\n');
     man_add_text(out, slice_of(conf_help(setting, program)));
     if (setting->file_variant) buf_printf(out, ".Ev %s_FILE\nnames a file that holds it.\n", setting->name);
-    if (setting->secret) buf_add_str(out, "Where settings are printed it is masked.\n");
+    if (setting->secret) buf_add_str(out, "It is masked wherever settings are printed.\n");
     if (setting->outside_file) {
         buf_add_str(out, "Only in the environment or on the command line.\n");
     } else if (!setting->reloadable) {

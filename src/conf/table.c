@@ -15,16 +15,17 @@ enum {
 };
 
 const struct conf_setting conf_table[] = {
-    [CONF_DATABASE_URL] = {.name = "DATABASE_URL",
-                           CONF_ROW_DATABASE_URL(database.given_url),
-                           .defaults = CONF_BOTH(""),
-                           .help = "The database: postgresql://user:password@host:port/name (a \"+driver\" behind the "
-                                   "scheme is dropped), or libpq's keywords (\"host=... dbname=...\"). Where it is "
-                                   "set, POSTGRES_HOST and its like are not used; where not, it is made from them.",
-                           .secret = true,
-                           .file_variant = true,
-                           .reloadable = true,
-                           .empty_is_absent = true},
+    [CONF_DATABASE_URL] =
+        {.name = "DATABASE_URL",
+         CONF_ROW_DATABASE_URL(database.given_url),
+         .defaults = CONF_BOTH(""),
+         .help = "The database: postgresql://user:password@host:port/name (a \"+driver\" after the scheme is dropped), "
+                 "or libpq's keywords (\"host=... dbname=...\"). If it is set, the settings that begin with POSTGRES_ "
+                 "are not used. If it is not set, it is made from them.",
+         .secret = true,
+         .file_variant = true,
+         .reloadable = true,
+         .empty_is_absent = true},
     [CONF_POSTGRES_HOST] = {.name = "POSTGRES_HOST",
                             CONF_ROW_TEXT(database.host),
                             .defaults = CONF_BOTH("127.0.0.1"),
@@ -57,7 +58,7 @@ const struct conf_setting conf_table[] = {
     [CONF_POSTGRES_PASSWORD] = {.name = "POSTGRES_PASSWORD",
                                 CONF_ROW_TEXT(database.password),
                                 .defaults = CONF_BOTH(""),
-                                .help = "The role's password; none by default.",
+                                .help = "The role's password. The default is none.",
                                 .secret = true,
                                 .file_variant = true,
                                 .reloadable = true,
@@ -67,67 +68,68 @@ const struct conf_setting conf_table[] = {
          CONF_ROW_PATH(conf.config_path),
          .defaults = CONF_BOTH(""),
          .computed = conf_default_config,
-         .help = "The settings file. By default stratslab/stratslabd.conf in the system's configuration "
-                 "directory, which may be missing; a file that is named here may not.",
+         .help = "The settings file. The default is stratslab/stratslabd.conf in the system's configuration directory. "
+                 "That file may be missing; a file that is named here may not.",
          .help_of = {[CONF_BACKTESTD] =
-                         "The settings file. By default stratslab/backtestd.conf in the system's configuration "
-                         "directory, which may be missing; a file that is named here may not."},
+                         "The settings file. The default is stratslab/backtestd.conf in the system's configuration "
+                         "directory. That file may be missing; a file that is named here may not."},
          .empty_is_absent = true,
          .outside_file = true},
     [CONF_LISTEN] = {.name = "STRATSLAB_LISTEN",
                      CONF_ROW_ADDRESSES(conf.listen),
                      .defaults = {[CONF_STRATSLABD] = "127.0.0.1:8000"},
-                     .help = "Where the API listens: host:port, [v6]:port, *:port or unix:/path; several with commas "
-                             "or spaces between."},
+                     .help = "Where the API listens: host:port, [v6]:port, *:port or unix:/path. Separate several by "
+                             "commas or spaces."},
     [CONF_ADMIN_LISTEN] = {.name = "STRATSLAB_ADMIN_LISTEN",
                            CONF_ROW_ADDRESSES(conf.admin_listen),
                            .defaults = {[CONF_STRATSLABD] = "127.0.0.1:8080", [CONF_BACKTESTD] = "127.0.0.1:8081"},
-                           .help = "Where health, metrics and status are served; off (or nothing) for nowhere.",
+                           .help =
+                               "Where health, metrics and status are served. Off, or an empty value, means nowhere.",
                            .may_be_none = true},
     {.name = "STRATSLAB_WORKERS",
      CONF_ROW_COUNT(conf.supervision.workers, 1, 256),
      .defaults = CONF_BOTH(""),
      .computed = conf_default_workers,
-     .help = "Worker processes. By default as many as there are processors that the service may use.",
+     .help = "How many worker processes run. The default is the number of processors that the service may use.",
      .empty_is_absent = true,
      .reloadable = true},
     {.name = "STRATSLAB_MIGRATIONS_DIR",
      CONF_ROW_PATH(conf.migrations.dir),
      .defaults = CONF_BOTH(""),
      .computed = conf_default_migrations_dir,
-     .help = "The directory of the migrations. By default the installed ones.",
+     .help = "The directory of the migrations. The default is that of the installed ones.",
      .empty_is_absent = true,
      .reloadable = true},
     {.name = "STRATSLAB_DOCS_DIR",
      CONF_ROW_PATH(conf.docs_dir),
      .defaults = {[CONF_STRATSLABD] = ""},
      .computed = conf_default_docs_dir,
-     .help = "The directory of Swagger UI's files. By default the installed ones.",
+     .help = "The directory of Swagger UI's files. The default is that of the installed ones.",
      .empty_is_absent = true,
      .reloadable = true},
     {.name = "STRATSLAB_ENVIRONMENT",
      CONF_ROW_CHOICE(conf.environment, enum conf_environment, "production, development"),
      .defaults = {[CONF_STRATSLABD] = "production"},
-     .help =
-         "Development is lenient where production is not: applied migrations that changed, and ones that come late.",
+     .help = "Whether applied migrations that were changed, and pending ones that are older than applied ones, are "
+             "errors (production) or warnings (development).",
      .reloadable = true},
     {.name = "STRATSLAB_AUTH",
      CONF_ROW_CHOICE(conf.auth, enum conf_auth, "token, off"),
      .defaults = {[CONF_STRATSLABD] = "token"},
-     .help = "Who may use what is under /api/: whoever has an access token (stratslabd token create), or, with off, "
-             "everybody who can connect. Off is for development.",
+     .help = "Who may use what is under /api/. With token it is whoever has an access token (stratslabd token create), "
+             "with off everybody who can connect. Off is for development.",
      .reloadable = true},
     {.name = "STRATSLAB_CORS_ORIGINS",
      CONF_ROW_ORIGINS(conf.cors_origins),
      .defaults = {[CONF_STRATSLABD] = ""},
-     .help = "The web origins whose scripts may read answers in a browser: scheme://host[:port], several with commas "
-             "or spaces between, or * for all. None by default.",
+     .help = "The web origins whose scripts may read answers in a browser: scheme://host[:port], or * for all. "
+             "Separate several by commas or spaces. The default is none.",
      .reloadable = true},
     {.name = "STRATSLAB_ALLOWED_HOSTS",
      CONF_ROW_HOSTS(conf.allowed_hosts),
      .defaults = {[CONF_STRATSLABD] = ""},
      .help = "The host names that requests may be for, without ports; *.example.com is every name below that one. "
-             "Others are answered 421, except for the health paths. Any by default.",
+             "Requests for other hosts are answered 421, except for the health paths. The default is any host.",
      .reloadable = true},
     {.name = "STRATSLAB_MIGRATE_ON_START",
      CONF_ROW_BOOLEAN(conf.migrations.on_start),
@@ -137,7 +139,7 @@ const struct conf_setting conf_table[] = {
     {.name = "STRATSLAB_MIGRATE_LOCK_TIMEOUT",
      CONF_ROW_DURATION(conf.migrations.lock_timeout_ms, 0, CONF_DAY),
      .defaults = {[CONF_STRATSLABD] = "5min"},
-     .help = "How long to wait for the migrations of another instance.",
+     .help = "How long to wait for another instance that is migrating.",
      .reloadable = true},
     {.name = "STRATSLAB_DATABASE_BOOT_TIMEOUT",
      CONF_ROW_DURATION(conf.database.boot_timeout_ms, 0, CONF_DAY),
@@ -167,8 +169,8 @@ const struct conf_setting conf_table[] = {
     {.name = "STRATSLAB_DATABASE_QUEUE",
      CONF_ROW_COUNT(conf.database.limits.queue_max, 1, 65536),
      .defaults = CONF_BOTH("1024"),
-     .help = "How many statements a worker queues; requests beyond that are answered 503.",
-     .help_of = {[CONF_BACKTESTD] = "How many statements a worker queues; past that it takes no further work."},
+     .help = "How many statements a worker queues. Requests beyond that are answered 503.",
+     .help_of = {[CONF_BACKTESTD] = "How many statements a worker queues. Beyond that it takes no more work."},
      .reloadable = true},
     {.name = "STRATSLAB_HTTP_REQUEST_LINE",
      CONF_ROW_SIZE(conf.http.request_line_bytes, 256, 64 * CONF_KIB),
@@ -193,12 +195,12 @@ const struct conf_setting conf_table[] = {
     {.name = "STRATSLAB_HTTP_HEADER_TIMEOUT",
      CONF_ROW_DURATION(conf.http.header_timeout_ms, 100, CONF_HOUR),
      .defaults = {[CONF_STRATSLABD] = "10s"},
-     .help = "How long a client may take for the whole head of a request; then 408.",
+     .help = "How long a client may take for the whole head of a request. After that the answer is 408.",
      .reloadable = true},
     {.name = "STRATSLAB_HTTP_BODY_TIMEOUT",
      CONF_ROW_DURATION(conf.http.body_timeout_ms, 100, CONF_HOUR),
      .defaults = {[CONF_STRATSLABD] = "30s"},
-     .help = "How long a client may take for the whole body of a request; then 408.",
+     .help = "How long a client may take for the whole body of a request. After that the answer is 408.",
      .reloadable = true},
     {.name = "STRATSLAB_HTTP_IDLE_TIMEOUT",
      CONF_ROW_DURATION(conf.http.idle_timeout_ms, 100, CONF_HOUR),
@@ -213,86 +215,83 @@ const struct conf_setting conf_table[] = {
     {.name = "STRATSLAB_HTTP_CONNECTIONS",
      CONF_ROW_COUNT(conf.http.connections, 1, 65536),
      .defaults = {[CONF_STRATSLABD] = "1000"},
-     .help = "How many connections a worker holds; more wait in the kernel's queue.",
+     .help = "How many connections a worker holds. More wait in the kernel's queue.",
      .reloadable = true},
     {.name = "STRATSLAB_OPENAPI_URL",
      CONF_ROW_URL_PATH(conf.openapi_url),
      .defaults = {[CONF_STRATSLABD] = "/openapi.json"},
-     .help = "Path at which the OpenAPI document is served; off for nowhere.",
+     .help = "The path at which the OpenAPI document is served. Off means nowhere.",
      .reloadable = true},
     {.name = "STRATSLAB_DOCS_URL",
      CONF_ROW_URL_PATH(conf.docs_url),
      .defaults = {[CONF_STRATSLABD] = "/docs"},
-     .help =
-         "Path of the page that shows the OpenAPI document (Swagger UI); off for nowhere. Without the document there "
-         "is no page either.",
+     .help = "The path of the page that shows the OpenAPI document (Swagger UI). Off means nowhere. If the document is "
+             "off, there is no page either.",
      .reloadable = true},
     {.name = "STRATSLAB_STOP_DELAY",
      CONF_ROW_DURATION(conf.supervision.stop_delay_ms, 0, 10 * CONF_MINUTE),
      .defaults = CONF_BOTH("0s"),
-     .help = "How long readiness says 503 before a graceful stop stops accepting, so that a balancer can notice.",
+     .help = "How long readiness is 503 in a graceful stop before the service stops accepting, so that a load balancer "
+             "can notice.",
      .reloadable = true},
     {.name = "STRATSLAB_STOP_TIMEOUT",
      CONF_ROW_DURATION(conf.supervision.stop_timeout_ms, 100, CONF_HOUR),
      .defaults = CONF_BOTH("7s"),
-     .help = "How long requests may still run in a graceful stop; then their queries are cancelled, they are answered "
-             "503, and two seconds later what is left is killed.",
-     .help_of = {[CONF_BACKTESTD] = "How long work may still run in a graceful stop; then it is given back, and two "
+     .help = "How long requests may still run in a graceful stop. After that their queries are cancelled and they are "
+             "answered 503. Two seconds later what is left is killed.",
+     .help_of = {[CONF_BACKTESTD] = "How long work may still run in a graceful stop. After that it is given back. Two "
                                     "seconds later what is left is killed."},
      .reloadable = true},
     {.name = "STRATSLAB_HANG_TIMEOUT",
      CONF_ROW_DURATION(conf.supervision.hang_timeout_ms, 2000, CONF_HOUR),
      .defaults = CONF_BOTH("30s"),
-     .help =
-         "A worker whose event loop is silent for so long is ended, with a backtrace in the log, and replaced. A slow "
-         "query does not make it silent.",
+     .help = "A worker whose event loop is silent for so long is ended, with a backtrace in the log, and replaced. A "
+             "slow query does not make it silent.",
      .reloadable = true},
     {.name = "STRATSLAB_MAX_REQUESTS",
      CONF_ROW_COUNT(conf.supervision.max_requests, 0, UINT32_MAX),
      .defaults = {[CONF_STRATSLABD] = "0"},
-     .help = "A worker is replaced after about so many requests (jittered by a tenth): the new one first. 0 is never.",
+     .help = "A worker is replaced after about this many requests (jittered by a tenth). The new one starts first. 0 "
+             "means never.",
      .reloadable = true},
     {.name = "STRATSLAB_MAX_MEMORY",
      CONF_ROW_SIZE(conf.supervision.max_memory, 0, UINT32_MAX),
      .defaults = CONF_BOTH("0"),
-     .help = "A worker whose resident memory is above this is replaced: the new one first. 0 is never.",
+     .help = "A worker whose resident memory is above this is replaced. The new one starts first. 0 means never.",
      .reloadable = true},
     {.name = "STRATSLAB_RELOAD_TIMEOUT",
      CONF_ROW_DURATION(conf.supervision.reload_timeout_ms, 1000, CONF_HOUR),
      .defaults = CONF_BOTH("60s"),
-     .help =
-         "How long a reload waits for the preflight of the new executable, and for each new worker to be ready; past "
-         "it the code that was running serves on.",
+     .help = "How long a reload waits for the preflight of the new executable, and for each new worker to be ready. "
+             "After that the code that was running serves on.",
      .reloadable = true},
     {.name = "STRATSLAB_LOG_LEVEL",
      CONF_ROW_CHOICE(conf.log.lines.level, enum log_level, "error, warning, info, debug"),
      .defaults = CONF_BOTH("info"),
-     .help = "The least important lines that are still logged.",
+     .help = "The least important level that is still logged.",
      .reloadable = true},
     {.name = "STRATSLAB_LOG_FORMAT",
      CONF_ROW_CHOICE(conf.log.lines.format, enum log_format, "logfmt, json"),
      .defaults = CONF_BOTH("logfmt"),
-     .help = "How a line of the log is written.",
+     .help = "The form of the log's lines.",
      .reloadable = true},
     {.name = "STRATSLAB_LOG_FILE",
      CONF_ROW_PATH(conf.log.file),
      .defaults = CONF_BOTH(""),
-     .help =
-         "A file that the log is appended to, instead of to standard error, where errors then still go as well. It is "
-         "opened again at SIGUSR1, so that it can be rotated. By default none.",
+     .help = "A file to which the log is appended, instead of going to standard error. Errors still go to standard "
+             "error as well. The file is opened again at SIGUSR1, so that it can be rotated. The default is none.",
      .reloadable = true,
      .may_be_none = true},
     {.name = "STRATSLAB_LOG_ACCESS",
      CONF_ROW_SHARE(conf.log.access),
      .defaults = {[CONF_STRATSLABD] = "on"},
-     .help =
-         "Which requests are logged with a line each: all (on), none (off), those that were answered 5xx or were slow "
-         "(errors), or those and a share of the others, picked by chance.",
+     .help = "Which requests are logged, each with a line: all (on), none (off), those that were answered 5xx or were "
+             "slow (errors), or those and a share of the others, picked by chance.",
      .reloadable = true},
     {.name = "STRATSLAB_LOG_SLOW",
      CONF_ROW_DURATION(conf.log.slow_ms, 1, CONF_HOUR),
      .defaults = {[CONF_STRATSLABD] = "1s"},
-     .help = "A request that took as long is slow for STRATSLAB_LOG_ACCESS.",
+     .help = "How long a request must take to be slow for STRATSLAB_LOG_ACCESS.",
      .reloadable = true},
 };
 
