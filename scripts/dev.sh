@@ -52,7 +52,7 @@ do_deps() {
 
 # ---------------------------------------------------------------- build
 
-# Reads what make says: tells how many of so many files are compiled, and passes on what is no such line.
+# Reads what make says: tells how many of so many files are compiled, and passes on every other line.
 follow_make() { # COUNT
     status=1 compiled=0
     while IFS= read -r line; do
@@ -105,7 +105,7 @@ do_build() { # [up]
     fi
     if [ "$for" = up ]; then
         run_make stratslabd || die "the program does not build (above)"
-        # For Swagger UI npm asks its registry once. `up` goes without where that cannot be reached.
+        # For Swagger UI npm asks its registry once. `up` goes without if that cannot be reached.
         if has cmd:npm && ! run_make docs-ui/stamp; then say "    npm could not bring Swagger UI (above): going on without it"; fi
         say "    the program is at build/stratslabd ($(elapsed "$began"))"
     else
@@ -121,7 +121,7 @@ started_at() { sed 's/.*) //' "/proc/$1/stat" 2>/dev/null | cut -d ' ' -f 20; }
 
 is_corpse() { [ "$(sed 's/.*) //;s/ .*//' "/proc/$1/stat" 2>/dev/null)" = Z ]; }
 
-# Prints the number of the daemon that an `up` of this checkout started, where it runs.
+# Prints the number of the daemon that an `up` of this checkout started, if it runs.
 our_daemon() {
     [ -f "$dev/daemon" ] && read -r pid when <"$dev/daemon" && [ "$(started_at "$pid")" = "$when" ] && echo "$pid"
 }
@@ -252,7 +252,7 @@ add() {
 }
 
 # count_apart SUITE STATUS: what tests/SUITE/run, a suite apart from make check, said into $scratch/SUITE. It ends with
-# 77 where it cannot run.
+# 77 if it cannot run.
 count_apart() {
     suite=$1 ended=$2
     if [ "$ended" = 77 ]; then
@@ -261,7 +261,7 @@ count_apart() {
     fi
     # shellcheck disable=SC2046 # three numbers
     set -- $(totals_of "$scratch/$suite")
-    if [ "$ended" != 0 ] && [ "$2" = 0 ]; then set -- "$1" 1 "$3"; fi # it failed at something that is no test
+    if [ "$ended" != 0 ] && [ "$2" = 0 ]; then set -- "$1" 1 "$3"; fi # it failed at something that is not a test
     add "$@"
     ran="$ran, $suite $(($1 + $2 + $3)) tests"
 }
@@ -275,7 +275,7 @@ run_apart() { # SUITE
 }
 
 # The container tests wait more than they work, so they run beside the others. How far they are is said as it comes, the
-# rest of what they say behind the others'.
+# rest of what they say after the others'.
 start_docker_tests() {
     : >"$scratch/docker"
     "$top/tests/docker/run" >"$scratch/docker" 2>&1 &

@@ -229,7 +229,7 @@ doctor_env() {
         esac
         if ! echo "$names" | grep -qx "$name"; then note ".env:$number: $name is not in .env.docker.example; is it misspelt?"; fi
         case ${line#*=} in
-        *' #'*) bad ".env:$number: $name: a # behind a value is part of it for docker-compose 1.29" ;;
+        *' #'*) bad ".env:$number: $name: a # after a value is part of it for docker-compose 1.29" ;;
         esac
     done <"$top/.env"
     for name in API_PORT DB_PORT; do
