@@ -12,19 +12,24 @@ usage() {
     cat <<'USAGE'
 usage: scripts/dev.sh COMMAND
 
-  up          install what is missing, build, and run a private PostgreSQL under .dev/ (unless DATABASE_URL is set) and
-              the daemon in the foreground on 127.0.0.1:8000; Ctrl-C ends all of it, and the data is there the next time
-  docs        install npm if it is missing, and add Swagger UI to /docs; what `up` has started loads it
+  up          install what is missing, build, and run the service in the foreground on
+              127.0.0.1:8000, with a private PostgreSQL under .dev/ (unless DATABASE_URL is set).
+              Ctrl-C ends both; the data is there the next time
+  docs        install npm if it is missing, and add Swagger UI to /docs; a service that `up` has
+              started loads it
   down        stop what an `up` left behind
-  build       leave the programs at build/stratslabd and build/backtestd
+  build       build, and leave the programs at build/stratslabd and build/backtestd
   run [stratslabd | backtestd] ARGUMENT...
-              run the built program (stratslabd if none is named) with the settings of `up`, on its database; for example
-              `run migrate status`. A private PostgreSQL that does not run is started for as long as the program takes
-  test        install what is missing, build, and run every suite that can run here (ten minutes and more)
-  test quick  the lints and unit tests, and the black-box tests but those of faults, browsers and other programs (three
-              minutes)
-  deps        install all that `test` needs (apt; as root or with sudo)
-  clean       remove build/ and .dev/ (asks before it deletes a database; -y does not ask)
+              run a built program (stratslabd if none is named) with the settings of `up`, on its
+              database: `run migrate status`, for example. If the private PostgreSQL does not run,
+              it is started for as long as the program takes
+  test        install what is missing, build, and run every suite that can run here (ten minutes
+              and more)
+  test quick  run the lints, the unit tests, and the black-box tests but those of faults, browsers
+              and other programs (three minutes)
+  deps        install all that `test` needs (by apt, as root or with sudo)
+  clean       remove build/ and .dev/; asks before it deletes a database, -y does not ask
+  help        print this
 
 `up` and `run` pass STRATSLAB_* settings on. `psql "$(cat .dev/url)"` opens the private database.
 USAGE
@@ -47,7 +52,7 @@ do_deps() {
 
 # ---------------------------------------------------------------- build
 
-# Reads what make says: tells how many of so many files are compiled, and passes on what is no such line.
+# Reads what make says: tells how many of so many files are compiled, and passes on every other line.
 follow_make() { # COUNT
     status=1 compiled=0
     while IFS= read -r line; do
@@ -76,7 +81,7 @@ do_build() { # [up]
     began=$(date +%s)
     cd "$top"
     if [ -f config.status ]; then
-        die "the sources are configured in place, which bars a build in build/: make distclean first"
+        die "the sources are configured in place, so they cannot be built in build/: run make distclean first"
     fi
     newer=$(find configure.ac Makefile.am src tests sql man etc examples docs docs-ui -name '*.a[mc]' -newer configure 2>/dev/null || :)
     if [ ! -x configure ] || [ ! -f Makefile.in ] || [ -n "$newer" ]; then
@@ -100,8 +105,8 @@ do_build() { # [up]
     fi
     if [ "$for" = up ]; then
         run_make stratslabd || die "the program does not build (above)"
-        # For Swagger UI npm asks its registry once. `up` goes without where that cannot be reached.
-        if has cmd:npm && ! run_make docs-ui/stamp; then say "    going on without Swagger UI (above)"; fi
+        # For Swagger UI npm asks its registry once. `up` goes without if that cannot be reached.
+        if has cmd:npm && ! run_make docs-ui/stamp; then say "    npm could not bring Swagger UI (above): going on without it"; fi
         say "    the program is at build/stratslabd ($(elapsed "$began"))"
     else
         run_make all || die "the build failed (above)"
@@ -116,14 +121,14 @@ started_at() { sed 's/.*) //' "/proc/$1/stat" 2>/dev/null | cut -d ' ' -f 20; }
 
 is_corpse() { [ "$(sed 's/.*) //;s/ .*//' "/proc/$1/stat" 2>/dev/null)" = Z ]; }
 
-# Prints the number of the daemon that an `up` of this checkout started, where it runs.
+# Prints the number of the daemon that an `up` of this checkout started, if it runs.
 our_daemon() {
     [ -f "$dev/daemon" ] && read -r pid when <"$dev/daemon" && [ "$(started_at "$pid")" = "$when" ] && echo "$pid"
 }
 
 stop_daemon() {
     pid=$(our_daemon) || return 0
-    say "stopping the daemon ($pid)"
+    say "stopping the service ($pid)"
     kill -TERM "$pid" 2>/dev/null || :
     tenths=$((stop_seconds * 10))
     while [ $tenths -gt 0 ] && our_daemon >/dev/null && ! is_corpse "$pid"; do
@@ -131,7 +136,7 @@ stop_daemon() {
         tenths=$((tenths - 1))
     done
     if [ $tenths = 0 ]; then
-        say "it did not end within $stop_seconds s: killing it"
+        say "the service did not end within $stop_seconds s: killing it"
         kill -KILL "$pid" 2>/dev/null || :
     fi
     rm -f "$dev/daemon"
@@ -153,7 +158,7 @@ export_settings() {
 }
 
 do_up() {
-    if pid=$(our_daemon); then die "it is up already (process $pid); $0 down stops it"; fi
+    if pid=$(our_daemon); then die "the service is up already (process $pid); $0 down stops it"; fi
     steps=4
     if [ -n "${DATABASE_URL:-}" ]; then do_deps "$build_needs"; else do_deps "$build_needs $server_needs"; fi
     do_build up
@@ -174,9 +179,9 @@ do_up() {
     fi
     export_settings
     if [ ! -d "$STRATSLAB_DOCS_DIR" ]; then
-        say "    /docs will only link the OpenAPI document: $0 docs adds Swagger UI (npm, 230 MB, if it is missing)"
+        say "    /docs will only link the OpenAPI document: $0 docs adds Swagger UI (npm is 230 MB if it is missing)"
     fi
-    step "the daemon on $STRATSLAB_LISTEN; Ctrl-C ends it"
+    step "the service on $STRATSLAB_LISTEN; Ctrl-C ends it"
     setsid setpriv --pdeathsig TERM "$build/stratslabd" serve </dev/null &
     daemon=$!
     echo "$daemon $(started_at "$daemon")" >"$dev/daemon"
@@ -194,7 +199,7 @@ do_up() {
         if [ "$status" = 127 ]; then status=0; fi
     fi
     rm -f "$dev/daemon"
-    say "the daemon ended with status $status"
+    say "the service ended with status $status"
     exit "$status"
 }
 
@@ -227,7 +232,7 @@ do_docs() {
     do_build
     if pid=$(our_daemon); then
         kill -HUP "$pid"
-        say "the daemon loads it"
+        say "the running service loads it"
     fi
 }
 
@@ -247,7 +252,7 @@ add() {
 }
 
 # count_apart SUITE STATUS: what tests/SUITE/run, a suite apart from make check, said into $scratch/SUITE. It ends with
-# 77 where it cannot run.
+# 77 if it cannot run.
 count_apart() {
     suite=$1 ended=$2
     if [ "$ended" = 77 ]; then
@@ -256,7 +261,7 @@ count_apart() {
     fi
     # shellcheck disable=SC2046 # three numbers
     set -- $(totals_of "$scratch/$suite")
-    if [ "$ended" != 0 ] && [ "$2" = 0 ]; then set -- "$1" 1 "$3"; fi # it failed at something that is no test
+    if [ "$ended" != 0 ] && [ "$2" = 0 ]; then set -- "$1" 1 "$3"; fi # it failed at something that is not a test
     add "$@"
     ran="$ran, $suite $(($1 + $2 + $3)) tests"
 }
@@ -270,7 +275,7 @@ run_apart() { # SUITE
 }
 
 # The container tests wait more than they work, so they run beside the others. How far they are is said as it comes, the
-# rest of what they say behind the others'.
+# rest of what they say after the others'.
 start_docker_tests() {
     : >"$scratch/docker"
     "$top/tests/docker/run" >"$scratch/docker" 2>&1 &
@@ -319,7 +324,7 @@ do_test() { # [quick]
     case ${1:-} in
     '') needs=$test_needs ;;
     quick) needs=$quick_needs ;;
-    *) die "test takes nothing or quick, but has been given \"$1\"" ;;
+    *) die "\"$1\" is not an argument of test: it takes none, or quick" ;;
     esac
     do_deps "$needs"
     do_build
@@ -332,7 +337,7 @@ do_test() { # [quick]
         export STRATSLAB_TEST_PGBIN
         cluster= # so that it is asked for whom the tests run it as
         as_postgres test -x "$STRATSLAB_TEST_PGBIN/postgres" ||
-            die "the server in $STRATSLAB_TEST_PGBIN is another user's: run this as that user, or $0 deps first"
+            die "the server in $STRATSLAB_TEST_PGBIN belongs to another user: run this as that user, or run $0 deps first"
     fi
     scratch=$(mktemp -d)
     docker_tests='' passed=0 failed=0 skipped=0
@@ -340,7 +345,7 @@ do_test() { # [quick]
     trap 'exit 130' INT TERM HUP
     if [ "${1:-}" = quick ]; then
         step "lints, unit tests, and the black-box tests that are quick"
-        missed="what $0 test runs besides"
+        missed="the other suites, which $0 test runs"
         check QUICK=yes
     else
         step "suites: lints, unit, black box, OpenAPI, lab, and beside them the stack in containers"

@@ -7,26 +7,32 @@ up_seconds=300
 
 usage() {
     cat <<'USAGE'
-usage: scripts/docker.sh COMMAND [ARGUMENT…]      further arguments go to Compose, or to the program that is run
+usage: scripts/docker.sh COMMAND [ARGUMENT…]
 
   up         start the stack and follow its log; Ctrl-C stops it
   up-d       start it in the background, and wait until both services are healthy
   down       stop and remove the containers; data stays (-v removes the volumes too)
-  ps         what runs
-  health     how each service is; exit status 0 where all are well
-  logs       the log of all services (-f follows)
-  logs-api   … of the service
-  logs-db    … of the database
-  exec-api   a shell in the service's container, or the command given: exec-api stratslabd status
-  exec-db    psql on the stack's database, or with arguments of psql: exec-db -c 'SELECT 1'
-  test       make check inside the container
+  ps         print what runs
+  health     print how each service is; the exit status is 0 if all are well
+  logs       print the log of all services (-f follows)
+  logs-api   print the log of the API service
+  logs-db    print the log of the database
+  exec-api   open a shell in the API service's container, or run a command there:
+             exec-api stratslabd status
+  exec-db    open psql on the stack's database, or run it with arguments:
+             exec-db -c 'SELECT 1'
+  test       run make check inside the container
   rebuild    build the images anew, and start what changed (--no-cache builds every layer)
-  clean      remove containers, volumes with all DATA, and the images built here (asks; -y does not)
-  doctor     what could keep the stack from running: engine, Compose, ports, volume, .env
-  help       this text
+  clean      remove the containers, the volumes with all DATA, and the images built here; asks
+             first, -y does not ask
+  doctor     look for what could keep the stack from running: engine, Compose, ports, volume, .env
+  help       print this
 
-Compose is `docker compose` where that works, else docker-compose; COMPOSE="docker-compose" picks. The project is named stratslab unless
-COMPOSE_PROJECT_NAME, in the environment or in .env, says otherwise. COMPOSE_FILE=docker-compose.prod.yml is for the production file.
+Further arguments go to Compose, or to the program that is run.
+
+Compose is `docker compose` if that works, else docker-compose; COMPOSE="docker-compose" picks one.
+The project is named stratslab, unless COMPOSE_PROJECT_NAME, in the environment or in .env, says
+otherwise. COMPOSE_FILE=docker-compose.prod.yml is for the production file.
 USAGE
 }
 
@@ -36,7 +42,7 @@ die() {
     exit 1
 }
 
-# What .env says of a variable; the environment goes first.
+# What .env says of a variable; the environment wins.
 setting() {
     value=$(printenv "$1" || :)
     if [ -z "$value" ] && [ -f "$top/.env" ]; then value=$(sed -n "s/^$1=//p" "$top/.env" | tail -n 1 | tr -d '\r'); fi
@@ -45,7 +51,7 @@ setting() {
 
 find_compose() {
     if [ -n "${COMPOSE:-}" ]; then return; fi
-    command -v docker >/dev/null || die "there is no docker command. Debian: apt install docker.io docker-compose; others: docs.docker.com/engine/install"
+    command -v docker >/dev/null || die "there is no docker command. On Debian: apt install docker.io docker-compose; elsewhere see docs.docker.com/engine/install"
     if docker compose version >/dev/null 2>&1; then
         COMPOSE='docker compose'
     elif command -v docker-compose >/dev/null; then
@@ -67,16 +73,16 @@ need_engine() {
     docker version --format . >/dev/null 2>"$scratch" || :
     cat "$scratch" >&2
     if grep -qi 'permission denied' "$scratch"; then
-        die "the engine is there, but not for you: join its group (sudo usermod -aG docker $(id -un), and log in again), or use sudo"
+        die "you may not use the engine: join its group (sudo usermod -aG docker $(id -un), and log in again), or use sudo"
     fi
     die "no Docker engine answers: start it (sudo systemctl start docker, or Docker Desktop)"
 }
 
-# The container of a service, where it runs.
+# The container of a service, if it runs.
 container() { compose ps -q "$1" 2>/dev/null | head -n 1; }
 state() { docker inspect -f '{{.State.Status}}{{if .State.Health}} {{.State.Health.Status}}{{end}}' "$1" 2>/dev/null; }
 
-# Who listens on a port of this machine; nothing where nobody does.
+# Who listens on a port of this machine; nothing if nobody does.
 port_holder() {
     holder=$(docker ps --filter "publish=$1" --format '{{.Names}}' 2>/dev/null | head -n 1)
     if [ -n "$holder" ]; then
@@ -96,7 +102,7 @@ port_holder() {
 ports='API_PORT 8000 api
 DB_PORT 5432 postgres'
 
-# Says which ports are taken by others than this stack; 1 where one is.
+# Says which ports others than this stack have taken; 1 if one is taken.
 check_ports() {
     taken=0
     while read -r variable default service; do
@@ -125,14 +131,14 @@ wait_healthy() {
         'running healthy') return 0 ;;
         exited* | dead* | '')
             compose logs --tail=30 api >&2
-            die "the service has ended; its last words are above"
+            die "the API service has ended; the end of its log is above"
             ;;
         esac
         sleep 0.5
         left=$((left - 1))
     done
     compose logs --tail=30 api >&2
-    die "the service is not healthy after $up_seconds s ($now); its last words are above"
+    die "the API service is not healthy after $up_seconds s ($now); the end of its log is above"
 }
 
 do_up() {
@@ -186,7 +192,7 @@ doctor_volume() {
     volume=${COMPOSE_PROJECT_NAME}_postgres_data
     image=$(setting POSTGRES_IMAGE postgres:15-alpine)
     docker volume inspect "$volume" >/dev/null 2>&1 || { ok "there is no volume $volume yet: the first start makes it" && return; }
-    docker image inspect "$image" >/dev/null 2>&1 || { note "volume $volume exists; $image is not here yet, so that their versions cannot be compared" && return; }
+    docker image inspect "$image" >/dev/null 2>&1 || { note "volume $volume exists, but $image is not here yet, so their versions cannot be compared" && return; }
     # Alpine and Debian keep the server's program at different places; both images have it on PATH.
     found=$(docker run --rm --network none -v "$volume:/volume:ro" --entrypoint sh "$image" -c \
         'cat /volume/PG_VERSION 2>/dev/null || echo none; postgres --version' 2>/dev/null) || found=
@@ -196,13 +202,13 @@ doctor_volume() {
     '') note "volume $volume could not be looked into" ;;
     none) ok "volume $volume is empty: the next start makes the database" ;;
     "$wants") ok "volume $volume holds PostgreSQL $has data, as $image needs" ;;
-    *) bad "volume $volume holds data of PostgreSQL $has, and $image is $wants: it will not start (docs/containers.md, upgrading)" ;;
+    *) bad "volume $volume holds data of PostgreSQL $has, but $image is PostgreSQL $wants and will not start on it (docs/containers.md, upgrading)" ;;
     esac
 }
 
 doctor_env() {
     if [ ! -f "$top/.env" ]; then
-        ok "there is no .env: defaults hold"
+        ok "there is no .env: the defaults hold"
         return
     fi
     before=$problems
@@ -215,24 +221,24 @@ doctor_env() {
         case $line in
         '' | '#'*) continue ;;
         *=*) ;;
-        *) bad ".env:$number is no NAME=VALUE line" && continue ;;
+        *) bad ".env:$number is not a NAME=VALUE line" && continue ;;
         esac
         name=${line%%=*}
         case $name in
-        *[!A-Za-z0-9_]*) bad ".env:$number: \"$name\" is no name (no spaces around the =)" && continue ;;
+        *[!A-Za-z0-9_]*) bad ".env:$number: \"$name\" is not a name (put no spaces around the =)" && continue ;;
         esac
-        if ! echo "$names" | grep -qx "$name"; then note ".env:$number: $name is not in .env.docker.example; a slip?"; fi
+        if ! echo "$names" | grep -qx "$name"; then note ".env:$number: $name is not in .env.docker.example; is it misspelt?"; fi
         case ${line#*=} in
-        *' #'*) bad ".env:$number: $name: a # behind a value is part of it for docker-compose 1.29" ;;
+        *' #'*) bad ".env:$number: $name: a # after a value is part of it for docker-compose 1.29" ;;
         esac
     done <"$top/.env"
     for name in API_PORT DB_PORT; do
         case $(setting $name 1) in
-        *[!0-9-]*) bad "$name is no port: $(setting $name 1)" ;;
+        *[!0-9-]*) bad "$name is not a port: $(setting $name 1)" ;;
         esac
     done
     if command -v git >/dev/null && [ -n "$(cd "$top" && git ls-files .env 2>/dev/null)" ]; then bad ".env is in git, with its secrets: git rm --cached .env"; fi
-    if [ "$problems" = "$before" ]; then ok ".env reads well"; fi
+    if [ "$problems" = "$before" ]; then ok ".env can be read"; fi
 }
 
 do_doctor() {
@@ -254,9 +260,9 @@ do_doctor() {
     fi
     doctor_env
     if [ "$(setting BIND_ADDRESS 127.0.0.1)" != 127.0.0.1 ] && [ "$(setting POSTGRES_PASSWORD stratslab)" = stratslab ]; then
-        bad "ports are open to the network (BIND_ADDRESS), and the password is the default"
+        bad "ports are open to the network (BIND_ADDRESS), and the password is the default: set POSTGRES_PASSWORD"
     fi
-    if [ $problems = 0 ]; then say "nothing found that is in the way"; else die "$problems found that could be in the way (BAD above)"; fi
+    if [ $problems = 0 ]; then say "nothing found that is in the way"; else die "problems found that could be in the way: $problems (BAD above)"; fi
 }
 
 command=${1:-help}
@@ -265,7 +271,7 @@ case $command in
 help | --help | -h) usage && exit ;;
 up | up-d | down | ps | health | logs | logs-api | logs-db | exec-api | exec-db | test | rebuild | clean | doctor) ;;
 *)
-    say "there is no command \"$command\""
+    say "\"$command\" is not a command"
     usage >&2
     exit 64
     ;;

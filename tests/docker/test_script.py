@@ -92,8 +92,8 @@ def test_doctor_reads_env(stack, script):
         f.write("API_PROT=8001\nDB_PORT=many\nSTRATSLAB_LOG_LEVEL = debug\nnonsense\nPOSTGRES_DB=x\r\n")
     done = script("doctor", check=False, DB_PORT="many")
     assert done.returncode == 1
-    for words in ("API_PROT is not in .env.docker.example", "DB_PORT is no port", '"STRATSLAB_LOG_LEVEL " is no name',
-                  ".env:4 is no NAME=VALUE line", "Windows line ends"):
+    for words in ("API_PROT is not in .env.docker.example", "DB_PORT is not a port", '"STRATSLAB_LOG_LEVEL " is not a name',
+                  ".env:4 is not a NAME=VALUE line", "Windows line ends"):
         assert words in done.stdout, words
 
 
