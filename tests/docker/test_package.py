@@ -75,6 +75,22 @@ def test_start(machine):
     assert machine.run("stratslabd", "status").returncode == 0
 
 
+def test_the_daemon_that_computes_runs_beside_it(machine):
+    """As a user of its own, which has a role of its own in the database."""
+    assert machine.run("stat", "-c", "%U:%G %a", "/etc/stratslab/backtestd.conf").stdout.strip() == "root:backtestd 640"
+    assert machine.run("systemctl", "is-enabled", "backtestd", check=False).stdout.strip() == "disabled"
+    machine.sh("cd / && su postgres -s /bin/sh -c \"psql -q stratslab -c 'CREATE ROLE backtestd LOGIN' "
+               "-c 'GRANT SELECT ON schema_migrations TO backtestd'\"")
+    machine.write("/etc/stratslab/backtestd.conf", LOCAL + "POSTGRES_USER=backtestd\nPOSTGRES_DB=stratslab\n", "640")
+    machine.run("chgrp", "backtestd", "/etc/stratslab/backtestd.conf")
+    machine.run("systemctl", "start", "backtestd")
+    assert machine.run("backtestd", "health").stdout.startswith('{"status":"ok"')
+    master = machine.run("systemctl", "show", "-P", "MainPID", "backtestd").stdout.strip()
+    assert machine.run("ps", "-o", "user=", "-p", master).stdout.strip() == "backtestd"
+    assert machine.run("systemctl", "reload", "backtestd", check=False).returncode == 0
+    assert machine.run("systemctl", "show", "-P", "MainPID", "backtestd").stdout.strip() == master
+
+
 def test_reload_tells_the_truth(machine):
     master = serves(machine)
     assert reload(machine) == 0
