@@ -74,6 +74,25 @@ def test_the_database_goes_and_comes(start_daemon, cluster, own_database):
     assert sorted(w["pid"] for w in d.status()["workers"]) == before, "a worker was replaced"
 
 
+def test_it_asks_for_no_right_but_to_read_the_ledger(start_daemon, database, stratslabd, program):
+    migrate(stratslabd, database.url)
+    with database.connect() as db:
+        db.execute(f"CREATE ROLE {database.role}_b LOGIN PASSWORD 'b'")
+        db.execute(f"GRANT SELECT ON schema_migrations TO {database.role}_b")
+    url = database.url.replace(f"{database.role}:{database.password}@", f"{database.role}_b:b@")
+    try:
+        settings = {"DATABASE_URL": url, "migrations_dir": os.path.realpath(daemons.MIGRATIONS)}
+        done = run(program, "check", **settings)
+        assert done.returncode == 0, done
+        d = start_daemon("serve", wait=False, DATABASE_URL=url, workers=1)
+        wait_until(lambda: _health_or_none(d) == "ok", 20, "ok")
+        d.stop()
+    finally:
+        with database.connect() as db:
+            db.execute(f"DROP OWNED BY {database.role}_b")
+            db.execute(f"DROP ROLE {database.role}_b")
+
+
 def test_sessions_that_are_ended_come_back(daemon, database):
     d = daemon(workers=2)
     wait_until(lambda: databases(d) == ["ready"] * 2, 15, "both sessions")
