@@ -11,23 +11,23 @@
     {.name = "--timeframe",                                                                                            \
      .value = "T",                                                                                                     \
      .type = COMMAND_TEXT,                                                                                               \
-     .help = "the length of a candle: 1m, 5m, 15m, 1h, 4h, 1d and so on; found from the file if it is not given"},     \
-        {.name = "--format", .value = "F", .type = COMMAND_TEXT, .help = "the file's format; found if it is not given"}, \
+     .help = "the timeframe: 1m, 5m, 15m, 1h, 4h, 1d and so on (default: that of the file)"},     \
+        {.name = "--format", .value = "F", .type = COMMAND_TEXT, .help = "the format of the file (default: found from its header or rows)"}, \
         {.name = "--symbol",                                                                                           \
          .value = "S",                                                                                                 \
          .type = COMMAND_TEXT,                                                                                           \
-         .help = "the symbol that is meant, of files that have a column with several"},                                \
+         .help = "the symbol to read from a file that has several"},                                \
         {.name = "--timezone",                                                                                         \
          .value = "Z",                                                                                                 \
          .type = COMMAND_TEXT,                                                                                           \
-         .help = "the zone of times without an offset: UTC, +02:00, America/New_York; the format's own, else UTC, if " \
-                 "it is not given"},                                                                                   \
+         .help = "the time zone of times without an offset: UTC, +02:00, America/New_York (default: that of the " \
+                 "format, or else UTC)"},                                                                                   \
         {.name = "--adjusted",                                                                                         \
          .type = COMMAND_FLAG,                                                                                           \
-         .help = "take adjusted prices, of files that have a column of adjusted closes"},                              \
+         .help = "use adjusted prices; the file must have a column of adjusted closes"},                              \
     {                                                                                                                  \
         .name = "--stamp", .value = "open|close", .type = COMMAND_WORD, .words = backtestd_stamps,                       \
-        .help = "whether a time is that of a candle's opening (if it is not given) or closing"                         \
+        .help = "whether a time is that of a candle's open or its close (default: open)"                         \
     }
 /* clang-format on */
 

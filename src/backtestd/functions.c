@@ -6,8 +6,11 @@
 enum { FUNCTIONS_SIGNATURE_COLUMNS = 38 };
 
 static const char *const type_names[] = {
-    [RULES_NUMBER] = "numbers",      [RULES_CONDITION] = "a condition",      [RULES_WHOLE] = "a whole constant",
-    [RULES_CONSTANT] = "a constant", [RULES_ZONE] = "a time zone in quotes",
+    [RULES_NUMBER] = "number",
+    [RULES_CONDITION] = "condition (true or false)",
+    [RULES_WHOLE] = "constant whole number",
+    [RULES_CONSTANT] = "constant number",
+    [RULES_ZONE] = "time zone in quotes",
 };
 
 static const char *function_name(size_t index)
@@ -20,15 +23,15 @@ static const char *function_name(size_t index)
 static void function_bounds(const struct rules_argument *a, struct buf *out)
 {
     if (a->type == RULES_WHOLE || a->type == RULES_CONSTANT) {
-        if (a->maximum > a->minimum) buf_printf(out, " from %.15g to %.15g", a->minimum, a->maximum);
+        if (a->maximum > a->minimum) buf_printf(out, ", %.15g to %.15g", a->minimum, a->maximum);
     }
-    if (a->fallback != NULL) buf_printf(out, ", %s if it is left out", a->fallback);
+    if (a->fallback != NULL) buf_printf(out, " (default: %s)", a->fallback);
 }
 
 static void function_zones(struct buf *out)
 {
-    buf_printf(out, "%-10s 'UTC', an offset such as '+02:00', or a name:\n", "zones");
-    for (size_t i = 0; rules_zone_name(i) != NULL; i++) buf_printf(out, "%-10s '%s'\n", "", rules_zone_name(i));
+    buf_printf(out, "%-12s 'UTC', an offset such as '+02:00', or a name:\n", "time zones");
+    for (size_t i = 0; rules_zone_name(i) != NULL; i++) buf_printf(out, "%-12s '%s'\n", "", rules_zone_name(i));
 }
 
 static void function_in_full(const struct rules_function *f, struct buf *out)
@@ -37,12 +40,12 @@ static void function_in_full(const struct rules_function *f, struct buf *out)
 
     rules_function_signature(f, out);
     buf_printf(out, "\n    %s.\n\n", f->description);
-    buf_printf(out, "%-10s %s\n%-10s %s\n", "family", f->family, "result", type_names[f->result]);
-    buf_printf(out, "%-10s %s\n", "formula", f->formula);
-    if (f->seed[0] != '\0') buf_printf(out, "%-10s %s\n", "seed", f->seed);
-    buf_printf(out, "%-10s %s\n", "look-back", f->lookback);
+    buf_printf(out, "%-12s %s\n%-12s %s\n", "family", f->family, "result", type_names[f->result]);
+    buf_printf(out, "%-12s %s\n", "formula", f->formula);
+    if (f->seed[0] != '\0') buf_printf(out, "%-12s %s\n", "first value", f->seed);
+    buf_printf(out, "%-12s %s (in bars)\n", "look-back", f->lookback);
     for (size_t i = 0; f->arguments[i].name != NULL; i++) {
-        buf_printf(out, "%-10s %s: %s", i == 0 ? "arguments" : "", f->arguments[i].name,
+        buf_printf(out, "%-12s %s: %s", i == 0 ? "arguments" : "", f->arguments[i].name,
                    type_names[f->arguments[i].type]);
         function_bounds(&f->arguments[i], out);
         buf_add_char(out, '\n');
@@ -132,7 +135,9 @@ static int functions_main(const struct command_line *line, const struct command_
 
 const struct command_entry backtestd_functions = {
     .name = "functions",
-    .summary = "list the functions of the rules, or say all of one",
+    .summary = "list the functions of the rules language, or describe one of them",
+    .about = "Expressions also have columns (open, close, volume and so on), operators, if() and tf(): see\n"
+             "docs/rules.md.\n",
     .options = backtestd_json_options,
     .operand = "NAME",
     .operands_max = 1,

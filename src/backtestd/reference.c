@@ -14,9 +14,9 @@ int reference_print(const struct command_line *line, const char *noun, const cha
 
         command_path(line, &path);
         if (meant != NULL) {
-            error_set(&err, ERROR_USAGE, "there is no %s \"%s\"; did you mean %s?", noun, wanted, meant);
+            error_set(&err, ERROR_USAGE, "there is no %s \"%s\" (did you mean %s?)", noun, wanted, meant);
         } else {
-            error_set(&err, ERROR_USAGE, "there is no %s \"%s\"; %s lists them", noun, wanted, buf_cstr(&path));
+            error_set(&err, ERROR_USAGE, "there is no %s \"%s\"; \"%s\" lists all", noun, wanted, buf_cstr(&path));
         }
         buf_clear(&path);
         status = backtestd_fail(line, &err);

@@ -47,7 +47,7 @@ static void settings_member(struct settings *s, struct slice group, const struct
     struct error err;
 
     if (settings_is_seen(s, engine_setting_find(name))) {
-        error_set(&err, ERROR_INVALID, "execution.%.*s is there twice; leave one of them out", SLICE_FMT(name));
+        error_set(&err, ERROR_INVALID, "execution.%.*s is given twice; remove one of them", SLICE_FMT(name));
     } else if (engine_execution_set(s->execution, name, text.data == NULL ? member->value : text, &err) == 0) {
         return;
     }
@@ -90,7 +90,7 @@ static int settings_read(struct settings *s, struct error *err)
     if (text.data[strspn(text.data, " \t\r\n")] == '{') {
         settings_object(s, text, SLICE_NONE);
     } else {
-        error_set(err, ERROR_INVALID, "the settings are an object, such as {\"fee\": {\"percent\": 0.1}}");
+        error_set(err, ERROR_INVALID, "the settings must be an object, such as {\"fee\": {\"percent\": 0.1}}");
         settings_fail(s, text, err);
     }
     if (s->faults.len > 0) status = error_set(err, ERROR_INVALID, "%s", buf_cstr(&s->faults));

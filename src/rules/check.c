@@ -83,7 +83,7 @@ static void check_name_unknown(struct check *c, struct parse_node *node)
     check_offer(&guess, rules_position_names);
     for (size_t i = 0; i < d->param_count; i++) {
         if (slice_eq(d->params[i].name, node->name)) {
-            check_fault(c, node, node, "unknown name %s; the parameter is written $%s", check_text(c, node),
+            check_fault(c, node, node, "unknown name %s; write the parameter as $%s", check_text(c, node),
                         check_text(c, node));
             return;
         }
@@ -169,8 +169,8 @@ static bool check_arguments(struct check *c, struct parse_node *node)
     }
     if (node->is_wrong) return false;
     if (node->depth <= RULES_DEPTH_MAX) return true;
-    check_fault(c, node, node, "%s: with the names of let, operations are nested deeper than %d", check_text(c, node),
-                RULES_DEPTH_MAX);
+    check_fault(c, node, node, "%s: operations are nested more than %d deep, with the names of let",
+                check_text(c, node), RULES_DEPTH_MAX);
     return false;
 }
 
@@ -195,7 +195,7 @@ static void check_operator(struct check *c, struct parse_node *node)
     for (size_t i = 0; i < node->count; i++) {
         if (node->args[i]->type == f->arguments[i].type) continue;
         check_fault(c, node, node->args[i], "%s: %s of %s must be %s, but %s is %s", check_text(c, node),
-                    node->count == 1 ? "the value behind"
+                    node->count == 1 ? "the value after"
                     : i == 0         ? "the left side"
                                      : "the right side",
                     f->name, check_noun(f->arguments[i].type), check_text(c, node->args[i]),
@@ -235,13 +235,13 @@ static void check_argument(struct check *c, struct parse_node *node, size_t inde
                     check_which(c, node, index), check_text(c, arg));
     } else if (arg->kind == PARSE_TEXT || arg->type != type) {
         check_fault(c, node, arg, "%s must be %s, but %s is %s", check_which(c, node, index), check_noun(type),
-                    check_text(c, arg), arg->kind == PARSE_TEXT ? "a text" : check_noun(arg->type));
+                    check_text(c, arg), arg->kind == PARSE_TEXT ? "text in quotes" : check_noun(arg->type));
     } else if (want->type == RULES_NUMBER || want->type == RULES_CONDITION) {
         if (node->function->shape == RULES_SHAPE_POINT || !arg->is_dynamic) return;
-        check_fault(
-            c, node, arg,
-            "%s depends on the position, which has no history: only operators and functions of one bar can use it",
-            check_which(c, node, index));
+        check_fault(c, node, arg,
+                    "%s depends on the position, which has no history: only operators and the functions of the family "
+                    "math can use it",
+                    check_which(c, node, index));
     } else if (!arg->is_constant) {
         check_fault(c, node, arg, "%s must be a constant: a number, a $parameter, or arithmetic of these",
                     check_which(c, node, index));
@@ -314,8 +314,8 @@ static void check_zones(struct check *c, struct parse_node *node, size_t most)
         for (size_t z = 0; rules_zone_name(z) != NULL; z++) check_offer_zone(&guess, rules_zone_name(z));
         arg->is_wrong = true;
         check_fault(c, node, arg,
-                    "%s: there is no time zone %s%s; UTC and offsets such as +02:00 are known, and zones of exchanges: "
-                    "docs/rules.md and \"backtestd functions hour\" have their names",
+                    "%s: \"%s\" is not a known time zone%s; use UTC, an offset such as +02:00, or a name that "
+                    "docs/rules.md or \"backtestd functions hour\" lists",
                     check_text(c, node), rules_excerpt(c->document->faults->arena, arg->name),
                     rules_guess_text(&guess, c->document->faults->arena));
     }
@@ -332,7 +332,7 @@ static void check_function(struct check *c, struct parse_node *node)
         struct buf signature = {0};
 
         rules_function_signature(f, &signature);
-        check_fault(c, node, node->args[most], "%s: the function takes %zu argument%s, but has %zu: %s",
+        check_fault(c, node, node->args[most], "%s: the function takes %zu argument%s, but %zu are given: %s",
                     check_text(c, node), most, most == 1 ? "" : "s", node->count, buf_cstr(&signature));
         buf_clear(&signature);
     } else if (node->count < most && f->arguments[node->count].fallback == NULL) {
@@ -355,7 +355,8 @@ static void check_function(struct check *c, struct parse_node *node)
 static void check_if(struct check *c, struct parse_node *node)
 {
     if (node->count != 3) {
-        check_fault(c, node, node, "%s: if takes 3 arguments, a condition and two values: if(close > open, 1, 2)",
+        check_fault(c, node, node,
+                    "%s: if takes 3 arguments, a condition and two values, such as if(close > open, 1, 2)",
                     check_text(c, node));
     }
     if (!check_arguments(c, node)) return;
@@ -366,7 +367,7 @@ static void check_if(struct check *c, struct parse_node *node)
                     check_text(c, node), check_text(c, node->args[0]));
     }
     if (node->args[2]->type != node->type) {
-        check_fault(c, node, node->args[2], "%s: both values of if must be of one type, but %s is %s and %s is %s",
+        check_fault(c, node, node->args[2], "%s: both values of if must be of the same type, but %s is %s and %s is %s",
                     check_text(c, node), check_text(c, node->args[1]), check_noun(node->type),
                     check_text(c, node->args[2]), check_noun(node->args[2]->type));
     }
@@ -397,7 +398,7 @@ static int64_t check_timeframe(struct slice text)
 static void check_tf(struct check *c, struct parse_node *node)
 {
     if (node->count != 2) {
-        check_fault(c, node, node, "%s: tf takes 2 arguments, a timeframe and an expression: tf('4h', close)",
+        check_fault(c, node, node, "%s: tf takes 2 arguments, a timeframe and an expression, such as tf('4h', close)",
                     check_text(c, node));
     } else if (node->args[0]->kind != PARSE_TEXT) {
         check_fault(c, node, node->args[0], "%s: the first argument of tf must be a timeframe in quotes, such as '4h'",
@@ -405,10 +406,10 @@ static void check_tf(struct check *c, struct parse_node *node)
     } else {
         node->timeframe_ms = check_timeframe(node->args[0]->name);
         if (node->timeframe_ms == 0) {
-            check_fault(
-                c, node, node->args[0],
-                "%s: a timeframe is a whole number with m, h, d or w, and at most 4 weeks: '15m', '4h', '1d', '1w'",
-                check_text(c, node));
+            check_fault(c, node, node->args[0],
+                        "%s: a timeframe is a whole number and m, h, d or w, at most 4 weeks, such as '15m', '4h', "
+                        "'1d' or '1w'",
+                        check_text(c, node));
         }
     }
     for (size_t i = 0; i < node->count; i++) {
@@ -470,7 +471,7 @@ static void check_back(struct check *c, struct parse_node *node)
         check_fault(c, node, x, "%s: %s depends on the position, which has no history", check_text(c, node),
                     check_text(c, x));
     } else if (k->type != RULES_NUMBER || !k->is_constant || !(floor(k->number) == k->number)) {
-        check_fault(c, node, k, "%s: the number of bars in [ ] must be a whole constant, but is %s",
+        check_fault(c, node, k, "%s: the number of bars in [ ] must be a constant whole number, but is %s",
                     check_text(c, node), check_text(c, k));
     } else if (k->number < 0) {
         check_fault(c, node, k, "%s: the number of bars in [ ] must be 0 or more: the future is not known",
@@ -502,7 +503,7 @@ static void check_node(struct check *c, struct parse_node *node)
     case PARSE_TEXT:
         if (node->is_constant || node->is_wrong) break; /* a time zone */
         check_fault(c, node, node,
-                    "a text in quotes can only be the timeframe of tf(), as in tf('4h', close), or a time zone, as in "
+                    "text in quotes can only be the timeframe of tf(), as in tf('4h', close), or a time zone, as in "
                     "hour('America/New_York')");
         break;
     case PARSE_OPERATOR:

@@ -35,7 +35,7 @@ static void order_circle(struct rules_document *d, const bool *needs, const bool
     }
     buf_add_slice(&text, d->lets[at].name);
     rules_fault_add(d->faults, &(struct rules_place){d->lets[at].expression.place.pointer, SLICE_NONE}, 0,
-                    "the name needs itself: %s", rules_excerpt(d->faults->arena, buf_slice(&text)));
+                    "the name is defined by itself: %s", rules_excerpt(d->faults->arena, buf_slice(&text)));
     buf_clear(&text);
 }
 
