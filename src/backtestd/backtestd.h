@@ -5,7 +5,7 @@
 #include "base/error.h"
 #include "command/command.h"
 
-/* How files of candles are read: of every command that reads some. */
+/* How files of candles are read: options of every command that reads some. */
 /* clang-format off */
 #define BACKTESTD_READING_OPTIONS                                                                                      \
     {.name = "--timeframe",                                                                                            \
@@ -33,13 +33,13 @@
 
 extern const char *const backtestd_stamps[];
 
-extern const struct command_option backtestd_json_options[]; /* of a command that takes --json alone */
+extern const struct command_option backtestd_json_options[]; /* for a command that takes --json alone */
 extern const struct command_entry backtestd_run, backtestd_candles, backtestd_functions, backtestd_kinds,
     backtestd_execution;
 
-/* Prints the error behind the command's name, line by line, and returns its exit status. */
+/* Prints the error after the command's name, line by line, and returns its exit status. */
 int backtestd_fail(const struct command_line *line, const struct error *err);
-/* A remark that does not stop the work, on standard error. */
+/* A note that does not stop the work, on standard error. */
 void backtestd_note(const struct command_line *line, const char *fmt, ...) ATTR_PRINTF(2, 3);
 /* The name that is nearest to `wanted` among those that `at(i)` gives (NULL behind the last); NULL if none is near. */
 const char *backtestd_nearest(struct slice wanted, const char *(*at)(size_t index));

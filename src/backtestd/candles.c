@@ -74,7 +74,7 @@ static void report_gaps_json(struct json_writer *w, const struct candles_report 
     json_close(w, ']');
 }
 
-/* A series of nothing begins nowhere. */
+/* A series without candles has no first time. */
 static void report_key_time(struct json_writer *w, const char *name, const struct candles_report *report,
                             int64_t time_ms, struct buf *scratch)
 {

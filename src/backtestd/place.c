@@ -13,7 +13,7 @@ enum { DOCUMENT_BYTES_MAX = 1 << 20 };
 
 static const char document_mark[] = "\xef\xbb\xbf";
 
-/* The number between `before` and the first `end` of `*rest`, which then begins behind it. */
+/* The number between `before` and the first `end` of `*rest`, which then begins after it. */
 static bool document_number(struct slice *rest, const char *before, char end, uint64_t *ret_number)
 {
     const size_t len = strlen(before);

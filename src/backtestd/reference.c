@@ -21,7 +21,7 @@ int reference_print(const struct command_line *line, const char *noun, const cha
         buf_clear(&path);
         status = backtestd_fail(line, &err);
     }
-    fputs(buf_cstr(out), stdout); /* nothing where it is not found */
+    fputs(buf_cstr(out), stdout); /* nothing if it is not found */
     buf_clear(out);
     return status;
 }

@@ -144,7 +144,7 @@ static void run_tell_notes(const struct candles_notes *notes, struct buf *out)
     }
 }
 
-/* Rows that are wrong or contradict each other are told; unless they may be left out, that is the end. */
+/* Reports rows that are wrong or in conflict, and fails unless they may be left out. */
 static int run_check_rows(const struct run *run, struct error *err)
 {
     const struct candles_report *report = &run->market.report;
@@ -272,7 +272,8 @@ static void run_note_lookback(const struct run *run, const struct engine_job *jo
                    needed, job->first);
 }
 
-/* A lot that the volumes tell may be more than the money reaches. Short entries that are not allowed count too. */
+/* A lot that was found from the volumes may be worth more than the equity. Short entries that are not allowed count
+ * too. */
 static void run_note_rejected(const struct run *run)
 {
     if (!(run->result.metrics.rejected_orders > 0) || run->execution.lot > 0 || !run->execution.short_allowed) return;

@@ -17,7 +17,7 @@ struct settings {
     struct buf faults; /* one a line */
 };
 
-/* Adds the error, with the place of `value`, to those that are told. */
+/* Adds the error, with the place of `value`, to those that are reported. */
 static void settings_fail(struct settings *s, struct slice value, const struct error *err)
 {
     if (s->faults.len > SETTINGS_FAULTS_BYTES) return;
@@ -54,7 +54,7 @@ static void settings_member(struct settings *s, struct slice group, const struct
     settings_fail(s, member->value, &err);
 }
 
-/* In the order of the file, so that its first fault is told. */
+/* In the order of the file, so that its first fault comes first. */
 static int settings_order(const void *a, const void *b)
 {
     const struct json_member *one = a, *other = b;

@@ -15,7 +15,7 @@ static const char *strategy_member(size_t index)
     return members[index];
 }
 
-/* More is not told, or only how much it is. */
+/* Of more faults only the number is given. */
 enum { LOADING_MESSAGES_MAX = RULES_FAULTS_MAX, STRATEGY_ERROR_BYTES = ERROR_MESSAGE_MAX - 64 };
 
 struct loading {

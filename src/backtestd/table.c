@@ -169,8 +169,8 @@ static void table_remarks(const struct table_subject *subject, struct buf *out)
     const bool rests = candles_rests_at_weekends(subject->job->candles);
     const struct {
         double count;
-        const char *text;  /* behind "1 " */
-        const char *texts; /* behind any other number */
+        const char *text;  /* after "1 " */
+        const char *texts; /* after any other number */
     } remarks[] = {
         {m->gaps, "gap in the candles", "gaps in the candles"},
         {m->ambiguous_bars, "candle reached both a loss and a profit level, and does not tell which came first",

@@ -16,7 +16,7 @@
 
 enum format_column {
     FORMAT_TIME,
-    FORMAT_CLOCK, /* the time of the day where the date has a column of its own */
+    FORMAT_CLOCK, /* the time of the day if the date has a column of its own */
     FORMAT_OPEN,
     FORMAT_HIGH,
     FORMAT_LOW,
@@ -38,7 +38,7 @@ struct candles_format {
     int zone_offset_s; /* of local times, if the user names no zone */
 };
 
-/* NULL behind the last. */
+/* NULL after the last. */
 const struct candles_format *candles_format_at(unsigned index);
 const struct candles_format *candles_format_named(const char *name);
 /* "binance, kraken, …" for messages. */

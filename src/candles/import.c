@@ -85,7 +85,7 @@ int candles_import_end(struct candles_import *import, struct error *err)
     return unpack_end(import->unpack, err) == 0 ? 0 : error_prefix(err, "%s", import->file);
 }
 
-/* Names come from files too: what is no printable character does not reach a terminal. */
+/* Names come from files too: a character that is not printable does not reach a terminal. */
 static char *import_name(const char *file, struct slice member)
 {
     char *name = member.data == NULL ? mem_strdup(file) : mem_printf("%s: %.*s", file, SLICE_FMT(member));

@@ -96,7 +96,7 @@ static void row_remember_twice(struct candles_import *import, int64_t later_ms)
     import->twice[import->twice_count++] = (struct import_twice){import->row_count, later_ms};
 }
 
-/* NULL, or why the time is no time. */
+/* NULL, or why the time cannot be read. */
 static const char *row_time(struct candles_import *import, const struct slice *cells, int64_t *ret_ms)
 {
     const int *columns = import->layout.columns;

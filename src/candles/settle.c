@@ -167,7 +167,7 @@ static void settle_contradict(struct candles_import *import, const struct import
                  "the values for %s are not those of %s", stamp, whom);
 }
 
-/* Rows of one time become one: the first, or the last where they replace one another. */
+/* Rows of one time become one: the first, or the last if they replace one another. */
 static void settle_equals(struct candles_import *import)
 {
     struct import_row *rows = import->rows;

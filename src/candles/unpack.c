@@ -192,7 +192,7 @@ static bool zip_is_passed_over(struct slice name)
     return name.len >= strlen(mac) && memcmp(name.data, mac, strlen(mac)) == 0;
 }
 
-/* The sizes in the field for 64 bits, where the header's own say so. */
+/* The sizes in the field for 64 bits, if the header's own say so. */
 static int zip_extra(struct unpack_member *member, struct slice extra, struct error *err)
 {
     const bool wants_bytes = member->bytes_said == ZIP_IN_64, wants_left = member->left == ZIP_IN_64;

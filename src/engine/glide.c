@@ -1,6 +1,7 @@
 /*
  * The fast way over bars in which nothing can happen: no order waits, no signal acts, and no level is near. It computes
- * what run_bar computes, to the last bit; what it cannot judge it leaves to it. Most bars of a strategy are such.
+ * what run_bar computes, to the last bit; what it cannot decide, it leaves to run_bar. Most bars of a strategy are
+ * such.
  */
 #include <math.h>
 
@@ -31,7 +32,7 @@ static double glide_nearer(double a, double b, int side)
     return isnan(b) || side * (a - b) > 0 ? a : b;
 }
 
-/* False where the next bar is to be looked at closely. */
+/* False if the next bar must be looked at closely. */
 static bool glide_prepare(const struct sim *s, struct glide *g)
 {
     const struct sim_position *p = &s->position;

@@ -169,7 +169,7 @@ static void run_end(struct sim *s)
     s->result->equity[s->result->point_count - 1] = s->account.high;
 }
 
-/* Gaps between the bars that are judged. */
+/* Gaps between the bars of the test. */
 static size_t run_gaps(const struct engine_job *job)
 {
     const struct candles *c = job->candles;

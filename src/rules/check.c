@@ -1,6 +1,6 @@
 /*
  * What the names of a document mean, whether types and bounds fit, and the values of constants. A node with a fault is
- * marked, so that nothing is told of what only follows from it.
+ * marked, so that what only follows from it is not reported.
  */
 #include <ctype.h>
 #include <stdlib.h>
@@ -154,7 +154,7 @@ static void check_param(struct check *c, struct parse_node *node)
                 rules_guess_text(&guess, d->faults->arena));
 }
 
-/* Takes over what the arguments have in common; false where one of them has a fault. */
+/* Takes over what the arguments have in common; false if one of them has a fault. */
 static bool check_arguments(struct check *c, struct parse_node *node)
 {
     node->is_constant = true;
@@ -280,7 +280,7 @@ static void check_fallbacks(struct check *c, struct parse_node *node, size_t cou
     node->count = count;
 }
 
-/* Who writes "new york" means America/New_York. */
+/* Whoever writes "new york" means America/New_York. */
 static void check_offer_zone(struct distance_guess *guess, const char *zone)
 {
     const char *city = strrchr(zone, '/') + 1;
@@ -301,7 +301,7 @@ static void check_offer_zone(struct distance_guess *guess, const char *zone)
     }
 }
 
-/* Texts that stand where a time zone is meant become its code. */
+/* A text in the place of a time zone becomes the code of the zone. */
 static void check_zones(struct check *c, struct parse_node *node, size_t most)
 {
     for (size_t i = 0; i < node->count && i < most; i++) {
@@ -374,7 +374,7 @@ static void check_if(struct check *c, struct parse_node *node)
     if (!node->is_wrong) check_fold(node);
 }
 
-/* "15m", "4h", "1d", "1w" in milliseconds; 0 where it is none. */
+/* "15m", "4h", "1d", "1w" in milliseconds; 0 if it is not a timeframe. */
 static int64_t check_timeframe(struct slice text)
 {
     static const struct {

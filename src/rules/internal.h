@@ -32,7 +32,7 @@ struct rules_param {
 
 struct rules_expression {
     struct rules_place place;
-    struct parse_node *root; /* NULL: it was no expression */
+    struct parse_node *root; /* NULL: it was not an expression */
 };
 
 struct rules_let {
@@ -57,7 +57,7 @@ struct rules_document {
     size_t param_count;
     struct rules_let *lets; /* in the order in which they may be checked, once check_document has run */
     size_t let_count;
-    struct rules_expression outputs[RULES_OUTPUTS]; /* place.text.data is NULL where the document has none */
+    struct rules_expression outputs[RULES_OUTPUTS]; /* place.text.data is NULL if the document has none */
     enum rules_size size_kind;
     bool size_at_close;
     struct rules_higher *higher; /* every tf() that is computed, by its place; the last one first */

@@ -23,7 +23,7 @@ enum parse_token {
     TOKEN_OPEN_SQUARE,
     TOKEN_CLOSE_SQUARE,
     TOKEN_COMMA,
-    TOKEN_WRONG, /* a fault was told */
+    TOKEN_WRONG, /* a fault was reported */
 };
 
 struct parser {
@@ -294,7 +294,7 @@ static struct parse_node *parse_new(struct parser *p, enum parse_kind kind, size
     return node;
 }
 
-/* Hangs `args` below the node; NULL where that makes it too deep. */
+/* Hangs `args` below the node; NULL if that makes it too deep. */
 static struct parse_node *parse_hang(struct parser *p, struct parse_node *node, struct parse_node *const *args,
                                      size_t count)
 {

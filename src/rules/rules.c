@@ -110,7 +110,7 @@ static int64_t rules_clock_ms(const struct rules *r, uint32_t clock, int64_t tim
     return clock == 0 ? timeframe_ms : r->clocks[clock];
 }
 
-/* Bars of the node's own timeframe before the one that is judged. */
+/* Bars of the node's own timeframe before the one that is computed. */
 static double rules_node_bars(const struct rules *r, const double *bars, size_t node, int64_t timeframe_ms)
 {
     const struct rules_node *n = &r->nodes[node];

@@ -36,7 +36,7 @@ static double statistics_correlation_steps(const double *constants)
     return 8;
 }
 
-/* Moves the window of `n` values on to bar i. True where all of it is known. */
+/* Moves the window of `n` values on to bar i. True if all of it is known. */
 static bool statistics_slide(struct rules_call *call, struct sorted *window, const double *x, size_t n, size_t i)
 {
     if (i >= n && x[i - n] == x[i - n]) call->steps += 16 + sorted_remove(window, x[i - n]);
