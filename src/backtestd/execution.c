@@ -3,6 +3,8 @@
 #include "backtestd/reference.h"
 #include "json/write.h"
 
+enum { EXECUTION_HELP_COLUMN = REFERENCE_NAME_COLUMNS + 14 };
+
 static const char *setting_name(size_t index)
 {
     size_t count;
@@ -55,18 +57,20 @@ static void settings_text(const struct command_line *line, struct buf *out)
     if (line->operand_count == 0)
         buf_printf(out, "%-*s %-12s %s\n", REFERENCE_NAME_COLUMNS, "NAME", "DEFAULT", "MEANING");
     for (size_t i = 0; i < count; i++) {
-        struct buf fallback = {0};
+        struct buf fallback = {0}, head = {0}, text = {0};
 
         if (!setting_is_wanted(line, settings[i].name)) continue;
         setting_default(&settings[i], &fallback);
-        buf_printf(out, "%-*s %-12s %s", REFERENCE_NAME_COLUMNS, settings[i].name, buf_cstr(&fallback),
-                   settings[i].help);
+        buf_printf(&head, "%-*s %s", REFERENCE_NAME_COLUMNS, settings[i].name, buf_cstr(&fallback));
+        buf_add_str(&text, settings[i].help);
         if (settings[i].kind == ENGINE_SETTING_WORD || line->operand_count > 0) {
-            buf_add_str(out, ": ");
-            setting_values(&settings[i], out);
+            buf_add_str(&text, ": ");
+            setting_values(&settings[i], &text);
         }
-        buf_add_char(out, '\n');
+        reference_row(buf_cstr(&head), EXECUTION_HELP_COLUMN, buf_cstr(&text), out);
         buf_clear(&fallback);
+        buf_clear(&head);
+        buf_clear(&text);
     }
 }
 

@@ -3,7 +3,7 @@
 #include "rules/rules.h"
 #include "json/write.h"
 
-enum { FUNCTIONS_SIGNATURE_COLUMNS = 38 };
+enum { FUNCTIONS_SIGNATURE_COLUMNS = 41 };
 
 static const char *const type_names[] = {
     [RULES_NUMBER] = "number",
@@ -36,13 +36,18 @@ static void function_zones(struct buf *out)
 
 static void function_in_full(const struct rules_function *f, struct buf *out)
 {
+    struct buf text = {0};
     bool has_zone = false;
 
     rules_function_signature(f, out);
-    buf_printf(out, "\n    %s.\n\n", f->description);
-    buf_printf(out, "%-12s %s\n%-12s %s\n", "family", f->family, "result", type_names[f->result]);
-    buf_printf(out, "%-12s %s\n", "formula", f->formula);
-    if (f->seed[0] != '\0') buf_printf(out, "%-12s %s\n", "first value", f->seed);
+    buf_add_char(out, '\n');
+    buf_printf(&text, "%s.", f->description);
+    reference_row("", REFERENCE_INDENT, buf_cstr(&text), out);
+    buf_add_char(out, '\n');
+    reference_row("family", REFERENCE_LABEL_COLUMNS, f->family, out);
+    reference_row("result", REFERENCE_LABEL_COLUMNS, type_names[f->result], out);
+    reference_row("formula", REFERENCE_LABEL_COLUMNS, f->formula, out);
+    if (f->seed[0] != '\0') reference_row("first value", REFERENCE_LABEL_COLUMNS, f->seed, out);
     buf_printf(out, "%-12s %s (in bars)\n", "look-back", f->lookback);
     for (size_t i = 0; f->arguments[i].name != NULL; i++) {
         buf_printf(out, "%-12s %s: %s", i == 0 ? "arguments" : "", f->arguments[i].name,
@@ -52,6 +57,7 @@ static void function_in_full(const struct rules_function *f, struct buf *out)
         has_zone = has_zone || f->arguments[i].type == RULES_ZONE;
     }
     if (has_zone) function_zones(out);
+    buf_clear(&text);
 }
 
 static void function_json(struct json_writer *w, const struct rules_function *f)
@@ -118,8 +124,9 @@ static void functions_text(const struct command_line *line, struct buf *out)
         if (strcmp(family, f->family) != 0) buf_printf(out, "%s%s\n", i == 0 ? "" : "\n", f->family);
         family = f->family;
         buf_reset(&signature);
+        buf_add_str(&signature, "  ");
         rules_function_signature(f, &signature);
-        buf_printf(out, "  %-*s %s\n", FUNCTIONS_SIGNATURE_COLUMNS, buf_cstr(&signature), f->description);
+        reference_row(buf_cstr(&signature), FUNCTIONS_SIGNATURE_COLUMNS, f->description, out);
     }
     buf_clear(&signature);
 }

@@ -37,8 +37,12 @@ static void kind_in_full(const struct rules_kind *kind, struct buf *out)
 {
     static const char *const types[] = {
         [RULES_KIND_WHOLE] = "whole number", [RULES_KIND_NUMBER] = "number", [RULES_KIND_BOOLEAN] = "true or false"};
+    struct buf sentence = {0};
 
-    buf_printf(out, "%s\n    %s.\n", kind->name, kind->description);
+    buf_printf(&sentence, "%s.", kind->description);
+    buf_printf(out, "%s\n", kind->name);
+    reference_row("", REFERENCE_INDENT, buf_cstr(&sentence), out);
+    buf_clear(&sentence);
     if (kind->parameters[0].name != NULL) {
         buf_printf(out, "\n%-12s %-13s %-8s %-12s %s\n", "PARAMETER", "TYPE", "DEFAULT", "RANGE", "MEANING");
     }
@@ -74,7 +78,7 @@ static void kinds_text(const struct command_line *line, struct buf *out)
         if (line->operand_count > 0) {
             kind_in_full(&kinds[i], out);
         } else {
-            buf_printf(out, "%-*s %s\n", REFERENCE_NAME_COLUMNS, kinds[i].name, kinds[i].description);
+            reference_row(kinds[i].name, REFERENCE_NAME_COLUMNS + 1, kinds[i].description, out);
         }
     }
 }

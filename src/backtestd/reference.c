@@ -30,3 +30,11 @@ bool reference_is_wanted(const struct command_line *line, const char *name)
 {
     return line->operand_count == 0 || strcmp(line->operands[0], name) == 0;
 }
+
+void reference_row(const char *name, size_t columns, const char *text, struct buf *out)
+{
+    const size_t before = out->len;
+
+    buf_printf(out, "%-*s ", (int)columns - 1, name);
+    command_wrap(slice_of(text), out->len - before, columns, out);
+}

@@ -4,7 +4,7 @@
 
 #include "backtestd/backtestd.h"
 
-enum { REFERENCE_NAME_COLUMNS = 20 };
+enum { REFERENCE_NAME_COLUMNS = 20, REFERENCE_LABEL_COLUMNS = 13, REFERENCE_INDENT = 4 };
 
 /* Whether the command line names this entry, or none. */
 bool reference_is_wanted(const struct command_line *line, const char *name);
@@ -12,5 +12,7 @@ bool reference_is_wanted(const struct command_line *line, const char *name);
  * the name that was perhaps meant. `at` gives the names, NULL after the last. Returns the exit status. */
 int reference_print(const struct command_line *line, const char *noun, const char *(*at)(size_t index),
                     struct buf *out);
+/* Adds a row of a table: the name, and from column `columns` on the text, wrapped. */
+void reference_row(const char *name, size_t columns, const char *text, struct buf *out);
 
 #endif

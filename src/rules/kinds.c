@@ -63,9 +63,8 @@ static const struct rules_kind kinds[] = {
                      "Standard deviations between the middle band and the others"},
                     KIND_SHORT}},
     {.name = "donchian",
-     .description =
-         "Breakout: buys a close above the highest high of the last `entry` bars, and sells a close below the "
-         "lowest low of the last `exit` bars",
+     .description = "Breakout: buys a close above the highest high of the `entry` bars before it, and sells a close "
+                    "below the lowest low of the `exit` bars before it",
      .document =
          "\"long\":{\"enter\":\"close > donchian_upper($entry)[1]\",\"exit\":\"close < donchian_lower($exit)[1]\"},"
          "\"short\":{\"enter\":\"$short > 0 and close < donchian_lower($entry)[1]\",\"exit\":\"close > "

@@ -87,7 +87,7 @@ def test_kinds(run):
     names = [entry["name"] for entry in table]
     assert {"buy_and_hold", "sma_crossover", "rules"} <= set(names)
     text = run("kinds").stdout
-    assert [line.split()[0] for line in text.strip().split("\n")] == names
+    assert [line.split()[0] for line in text.strip().split("\n") if line[0] != " "] == names
     for entry in table:
         assert entry["parameters"]["type"] == "object"
         assert run("kinds", entry["name"]).stdout.startswith(entry["name"] + "\n")
@@ -116,7 +116,7 @@ def test_a_kind_is_printed_as_a_document_of_rules(run, files, kind):
 def test_execution(run):
     defaults = json.loads(run("execution", "--json").stdout)
     assert defaults["capital"] == 10000 and defaults["fee"]["percent"] == 0 and defaults["intrabar"] == "pessimistic"
-    heading, *lines = run("execution").stdout.strip().split("\n")
+    heading, *lines = [line for line in run("execution").stdout.strip().split("\n") if line[0] != " "]
     assert heading.split() == ["NAME", "DEFAULT", "MEANING"]
     for line in lines:
         name = line.split()[0]
@@ -126,7 +126,12 @@ def test_execution(run):
         shown = json.dumps(value).strip('"')
         assert line.split()[1] == shown, line
         assert run("execution", name).stdout.startswith(name)
-    assert [line.split()[0] for line in run("execution", "fee").stdout.strip().split("\n")] == ["fee.percent", "fee.fixed", "fee.minimum"]
+    assert [line.split()[0] for line in run("execution", "fee").stdout.strip().split("\n") if line[0] != " "] == ["fee.percent", "fee.fixed", "fee.minimum"]
+
+
+@pytest.mark.parametrize("command", ["functions", "kinds", "execution"])
+def test_lists_fit_a_terminal(run, command):
+    assert max(len(line) for line in run(command).stdout.split("\n")) <= 100
 
 
 # ---- help, manual page, completion ----
