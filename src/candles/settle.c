@@ -307,12 +307,12 @@ static int settle_check(const struct candles_import *import, const struct candle
     if (step > 0) return error_set(err, ERROR_INVALID, "the stored series has another timeframe");
     candles_timeframe_list(&list);
     if (import->row_count == 1) {
-        error_set(err, ERROR_INVALID, "%s: the timeframe cannot be found from one valid row; give it, one of %s%s",
+        error_set(err, ERROR_INVALID, "%s: the timeframe cannot be found from one valid row; give one of %s%s",
                   import->file, buf_cstr(&list), settle_first_fault(import, &why));
     } else {
         error_set(
             err, ERROR_INVALID,
-            "%s: the timeframe cannot be found, as the distances between the %zu rows match none; give it, one of %s%s",
+            "%s: the timeframe cannot be found, as the distances between the %zu rows match none; give one of %s%s",
             import->file, import->row_count, buf_cstr(&list), settle_first_fault(import, &why));
     }
     buf_clear(&why);

@@ -306,6 +306,21 @@ void document_read(struct rules_document *d, struct slice text)
     }
 }
 
+/* "; the parameters are fast, slow", or that there is none. */
+static const char *document_param_names(const struct rules_document *d)
+{
+    struct buf all = {0};
+    const char *names;
+
+    for (size_t i = 0; i < d->param_count; i++) {
+        buf_printf(&all, "%s%s", i == 0 ? "" : ", ", rules_excerpt(d->faults->arena, d->params[i].name));
+    }
+    names = d->param_count == 0 ? "; the document has no params"
+                                : arena_printf(d->faults->arena, "; the parameters are %s", buf_cstr(&all));
+    buf_clear(&all);
+    return names;
+}
+
 void document_override(struct rules_document *d, const struct rules_override *overrides, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
@@ -319,8 +334,8 @@ void document_override(struct rules_document *d, const struct rules_override *ov
             distance_offer(&guess, d->params[p].name);
         }
         if (param == NULL) {
-            rules_fault_add(d->faults, &place, 0, "there is no such parameter%s",
-                            rules_guess_text(&guess, d->faults->arena));
+            rules_fault_add(d->faults, &place, 0, "there is no such parameter%s%s",
+                            rules_guess_text(&guess, d->faults->arena), document_param_names(d));
         } else if (!document_number(overrides[i].value, &value) || !isfinite(value)) {
             rules_fault_add(d->faults, &place, 0, "the value must be a number, but is %s",
                             rules_excerpt(d->faults->arena, overrides[i].value));

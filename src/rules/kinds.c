@@ -155,11 +155,25 @@ struct kind_reading {
     struct buf extras; /* ,"stop":… */
 };
 
+/* "; the parameters are fast, slow, …" */
+static void kind_names(const struct rules_kind *kind, bool is_override, struct buf *out)
+{
+    size_t count = 0;
+
+    for (; kind->parameters[count].name != NULL; count++) {
+        buf_printf(out, "%s%s", count == 0 ? "; the parameters are " : ", ", kind->parameters[count].name);
+    }
+    for (size_t i = 0; i < countof(kind_extras) && !is_override; i++, count++) {
+        buf_printf(out, "%s%s", count == 0 ? "; the parameters are " : ", ", kind_extras[i].name);
+    }
+}
+
 /* A member of the parameters, or an override of one. */
 static void kind_member(struct kind_reading *k, struct slice name, struct slice value, bool is_override)
 {
     const struct rules_place place = {rules_pointer(k->arena, SLICE_LIT(""), name), SLICE_NONE};
     struct distance_guess guess = {.wanted = name};
+    struct buf names = {0};
 
     for (size_t i = 0; k->kind->parameters[i].name != NULL; i++) {
         distance_offer(&guess, slice_of(k->kind->parameters[i].name));
@@ -173,8 +187,10 @@ static void kind_member(struct kind_reading *k, struct slice name, struct slice 
         buf_printf(&k->extras, ",\"%s\":%.*s", kind_extras[i].name, SLICE_FMT(value));
         return;
     }
-    rules_fault_add(k->faults, &place, 0, "%s has no such parameter%s", k->kind->name,
-                    rules_guess_text(&guess, k->faults->arena));
+    kind_names(k->kind, is_override, &names);
+    rules_fault_add(k->faults, &place, 0, "%s has no such parameter%s%s", k->kind->name,
+                    rules_guess_text(&guess, k->faults->arena), buf_cstr(&names));
+    buf_clear(&names);
 }
 
 struct slice kind_document(const struct rules_kind *kind, struct slice parameters,

@@ -217,7 +217,7 @@ def test_param_of_rules(run, files):
     assert run("run", "--strategy", strategy, "--candles", candles, "--json", "--param", "n=10").stdout == plain.stdout
     assert run("run", "--strategy", strategy, "--candles", candles, "--json", "--param", "n=20").stdout != plain.stdout
     done = run("run", "--strategy", strategy, "--candles", candles, "--param", "m=20")
-    assert done.returncode == 64 and "--param m=20: there is no such parameter" in done.stderr
+    assert done.returncode == 64 and "--param m=20: there is no such parameter; the parameters are n" in done.stderr
     # Of what an expression cannot take the place is told too; it is the command line's fault as long as the file is sound.
     done = run("run", "--strategy", strategy, "--candles", candles, "--param", "n=0")
     assert done.returncode == 64 and done.stdout == ""

@@ -95,7 +95,7 @@ static void test_document_overrides(void)
     CU_ASSERT_PTR_NULL(r);
     UNIT_INT(faults.count, 3);
     UNIT_SLICE(rules_fault_text(&faults.items[0], arena),
-               "there is no such parameter (did you mean fast?), in params.fsat");
+               "there is no such parameter (did you mean fast?); the parameters are fast, in params.fsat");
     UNIT_SLICE(rules_fault_text(&faults.items[1], arena), "the value must be a number, but is abc, in params.fast");
     arena_free(arena);
 }

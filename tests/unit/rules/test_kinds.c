@@ -65,7 +65,9 @@ static void test_kinds_same_as_rules(void)
 static void test_kinds_faults(void)
 {
     faults("sma_crosover", "{}", "there is no kind of strategy \"sma_crosover\" (did you mean sma_crossover?)");
-    faults("sma_crossover", "{\"fsat\":3}", "sma_crossover has no such parameter (did you mean fast?), in fsat");
+    faults("sma_crossover", "{\"fsat\":3}",
+           "sma_crossover has no such parameter (did you mean fast?); the parameters are fast, slow, short, stop, "
+           "take, trail, size, in fsat");
     faults("sma_crossover", "{\"fast\":0,\"slow\":2.5,\"short\":1}",
            "the value must be between 1 and 5000, but is 0, in fast\nthe value must be a whole number, but is 2.5, in "
            "slow\nthe value must be true or false, but is 1, in short");
