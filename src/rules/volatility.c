@@ -288,7 +288,7 @@ static const struct rules_function functions[] = {
      .description = "Parabolic SAR (stop and reverse)",
      .formula = "sar[1] + speed * (extreme - sar[1]), held to the last two bars; speed begins with start and grows by "
                 "step up to max "
-                "at each new extreme; a turn is judged before both",
+                "at each new extreme; a turn is decided before both",
      .seed = "at the second bar, in the direction of the first change of the close, from the first bar's low or high",
      .lookback = "500",
      .result = RULES_NUMBER,
