@@ -127,7 +127,7 @@ void candles_excerpt(struct buf *out, struct slice text)
     buf_add_str(out, text.len > FORMAT_EXCERPT_BYTES ? "…\"" : "\"");
 }
 
-/* "<Adj Close>" is adj_close. Of the first column an empty name is (unnamed). */
+/* "<Adj Close>" is adj_close. An empty name of the first column is (unnamed). */
 static void format_plain_name(struct slice cell, bool is_first, char out[FORMAT_NAME_BYTES])
 {
     size_t len = 0;

@@ -55,7 +55,7 @@ struct candles_report {
     struct candles_notes rejections, contradictions;
 };
 
-/* Adds a note, or drops the one behind the last place that there is room for. The reason is a printf format. */
+/* Adds a note, or drops the last one if there is no more room. The reason is a printf format. */
 void candles_note(struct candles_notes *notes, uint64_t place, uint64_t line, const char *source, const char *fmt, ...)
     ATTR_PRINTF(5, 6);
 

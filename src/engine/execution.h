@@ -66,7 +66,7 @@ struct engine_setting {
     double minimum, maximum;  /* of a number */
     bool above_minimum;       /* the minimum itself is not allowed */
     double fallback;          /* the default: a number, 0 or 1, or the index of a word */
-    const char *const *words; /* NULL behind the last */
+    const char *const *words; /* NULL after the last */
     const char *help;         /* one line */
 };
 

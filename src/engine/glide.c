@@ -7,7 +7,7 @@
 
 #include "engine/sim.h"
 
-/* Of one way: so few that it costs little to look for a signal behind a level. */
+/* Bars of one step: so few that it costs little to look for a signal after a level. */
 enum { GLIDE_BARS = 256 };
 
 struct glide {
@@ -164,7 +164,7 @@ static size_t glide_held(struct sim *s, const struct glide *g, size_t i, double 
     if (worth.account.high + glide_worth_at(&worth, is_long ? most : least) > peak * (1 - glide_margin)) {
         for (size_t k = 0; k < count; k++) peak = equity[k] > peak ? equity[k] : peak;
     }
-    /* Rounding keeps the order: if the worst of all prices is no new deepest below the last peak, no bar's is. */
+    /* Rounding keeps the order: if the worst of all prices is not a new low below the last peak, that of no bar is. */
     if (worth.account.high + glide_worth_at(&worth, is_long ? least : most) <=
         peak * (1 - s->intrabar_drawdown) * (1 + glide_margin)) {
         glide_falls(s, &worth, (is_long ? s->candles->low : s->candles->high) + i, equity, count);

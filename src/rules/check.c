@@ -23,7 +23,7 @@ static const char *check_text(const struct check *c, const struct parse_node *no
                          (struct slice){c->place->text.data + node->start, node->end - node->start});
 }
 
-/* Marks `node`, and tells of it at `at`. */
+/* Marks `node`, and adds a fault at `at`. */
 #define check_fault(c, node, at, ...)                                                 \
     do {                                                                              \
         (node)->is_wrong = true;                                                      \

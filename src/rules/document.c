@@ -142,7 +142,7 @@ static void document_side(struct rules_document *d, struct rules_place place, st
     }
 }
 
-/* Of a level's three members one must be there. */
+/* One of a level's three members must be given. */
 static void document_level(struct rules_document *d, struct rules_place place, struct slice value, int what)
 {
     static const struct document_member levels[3][3] = {
@@ -306,7 +306,7 @@ void document_read(struct rules_document *d, struct slice text)
     }
 }
 
-/* "; the parameters are fast, slow", or that there is none. */
+/* "; the parameters are fast, slow", or that there are none. */
 static const char *document_param_names(const struct rules_document *d)
 {
     struct buf all = {0};

@@ -20,8 +20,8 @@ enum rules_column_id {
     RULES_COLUMN_HLC3,
     RULES_COLUMN_OHLC4,
 };
-extern const char *const rules_column_names[];   /* NULL behind the last one */
-extern const char *const rules_position_names[]; /* as struct rules_position; NULL behind the last one */
+extern const char *const rules_column_names[];   /* NULL after the last one */
+extern const char *const rules_position_names[]; /* as struct rules_position; NULL after the last one */
 
 struct rules_param {
     struct slice name;
@@ -99,7 +99,7 @@ struct rules_node {
     uint32_t last_use; /* the last node that reads its column */
     const struct rules_function *function;
     uint32_t args[RULES_ARGUMENTS_MAX]; /* nodes; of NODE_HIGHER args[0], of another clock */
-    /* By argument. Of NODE_CONSTANT [0] is its value, of NODE_HIGHER the value before a bar has closed. */
+    /* By argument. [0] of NODE_CONSTANT is its value, that of NODE_HIGHER the value before a bar has closed. */
     double constants[RULES_ARGUMENTS_MAX];
 };
 

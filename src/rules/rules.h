@@ -165,7 +165,7 @@ enum rules_type {
 };
 
 struct rules_argument {
-    const char *name; /* NULL behind the last one */
+    const char *name; /* NULL after the last one */
     enum rules_type type;
     double minimum, maximum; /* of constants */
     const char *fallback;    /* its value if it is left out ("1"); NULL: it is required */
@@ -192,10 +192,10 @@ struct rules_function {
     double (*steps)(const double *constants);
 };
 
-/* Family by family; NULL behind the last one: for (size_t i = 0; (f = rules_function_at(i)) != NULL; i++) */
+/* Family by family; NULL after the last one: for (size_t i = 0; (f = rules_function_at(i)) != NULL; i++) */
 const struct rules_function *rules_function_at(size_t index);
 const struct rules_function *rules_function_find(struct slice name);
-/* Names of time zones, NULL behind the last; beside them UTC and offsets such as +02:00 are known. */
+/* Names of time zones, NULL after the last; UTC and offsets such as +02:00 are known too. */
 const char *rules_zone_name(size_t index);
 /* "sma(x, n)" into `out`. */
 void rules_function_signature(const struct rules_function *function, struct buf *out);
@@ -203,7 +203,7 @@ void rules_function_signature(const struct rules_function *function, struct buf 
 /* ---- Named kinds ---- */
 
 struct rules_kind_parameter {
-    const char *name; /* NULL behind the last one */
+    const char *name; /* NULL after the last one */
     enum { RULES_KIND_WHOLE, RULES_KIND_NUMBER, RULES_KIND_BOOLEAN } type;
     double minimum, maximum, fallback;
     const char *description;

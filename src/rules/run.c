@@ -117,7 +117,7 @@ static const double *run_candles(const struct candles *c, uint32_t column)
     }
 }
 
-/* The column of a constant, for who needs it whole. */
+/* The column of a constant, for an operation that needs it whole. */
 static void run_spread(struct rules_run *run, uint32_t node)
 {
     const struct rules_node *n = &run->rules->nodes[node];

@@ -75,7 +75,7 @@ static double statistics_sorted_steps(const double *constants)
 }
 
 /*
- * Spearman's correlation with time. Of each value of the window it is kept how many others are less, and how many are
+ * Spearman's correlation with time. For each value of the window it keeps how many others are less, and how many are
  * equal: what comes and what goes changes these counts in one sweep.
  */
 static void statistics_rci(struct rules_call *call)
