@@ -336,8 +336,12 @@ static void check_function(struct check *c, struct parse_node *node)
                     check_text(c, node), most, most == 1 ? "" : "s", node->count, buf_cstr(&signature));
         buf_clear(&signature);
     } else if (node->count < most && f->arguments[node->count].fallback == NULL) {
-        check_fault(c, node, node, "%s: the %s argument (%s) is missing", check_text(c, node),
-                    check_ordinal(node->count), f->arguments[node->count].name);
+        struct buf signature = {0};
+
+        rules_function_signature(f, &signature);
+        check_fault(c, node, node, "%s: the %s argument (%s) is missing; write %s", check_text(c, node),
+                    check_ordinal(node->count), f->arguments[node->count].name, buf_cstr(&signature));
+        buf_clear(&signature);
     }
     const bool complete = !node->is_wrong;
 
@@ -454,7 +458,9 @@ static void check_call(struct check *c, struct parse_node *node)
         check_fault(c, node, node, "%s is a column, not a function; its value k bars ago is %s[k]", name, name);
     } else {
         check_offer_functions(&guess);
-        check_fault(c, node, node, "unknown function %s%s", name, rules_guess_text(&guess, c->document->faults->arena));
+        check_fault(c, node, node, "unknown function %s%s", name,
+                    guess.best.data == NULL ? "; docs/rules.md and \"backtestd functions\" list all functions"
+                                            : rules_guess_text(&guess, c->document->faults->arena));
     }
     check_arguments(c, node);
 }

@@ -52,8 +52,8 @@ static void test_check_names(void)
     enter("clsoe > 1", "unknown name clsoe (did you mean close?), in long.enter at column 1");
     enter("foo > 1", "unknown name foo, in long.enter at column 1");
     enter("1 > smaa(close, 3)", "unknown function smaa (did you mean sma?), in long.enter at column 5");
-    enter("qqqqq(zzzz) > 1",
-          "unknown function qqqqq, in long.enter at column 1\nunknown name zzzz, in long.enter at column 7");
+    enter("qqqqq(zzzz) > 1", "unknown function qqqqq; docs/rules.md and \"backtestd functions\" list all functions, in "
+                             "long.enter at column 1\nunknown name zzzz, in long.enter at column 7");
     enter("close(3) > 1",
           "close is a column, not a function; its value k bars ago is close[k], in long.enter at column 1");
     enter("sma > 1", "sma is a function: write it with its arguments, sma(x, length), in long.enter at column 1");
@@ -69,8 +69,9 @@ static void test_check_names(void)
 
 static void test_check_arguments(void)
 {
-    enter("close > sma(close)", "sma(close): the second argument (length) is missing, in long.enter at column 9");
-    enter("atr() > 1", "atr(): the first argument (length) is missing, in long.enter at column 1");
+    enter("close > sma(close)",
+          "sma(close): the second argument (length) is missing; write sma(x, length), in long.enter at column 9");
+    enter("atr() > 1", "atr(): the first argument (length) is missing; write atr(length), in long.enter at column 1");
     enter("sma(close, 3, 4) > 1", "sma(close, 3, 4): the function takes 2 arguments, but 3 are given: sma(x, length), "
                                   "in long.enter at column 15");
     enter("hour(3) > 1", "hour(3): the first argument (zone) must be a time zone in quotes, such as "
@@ -193,7 +194,7 @@ static void test_check_all(void)
           "\",\"exit\":\"close\"},"
           "\"params\":{\"p\":1}}",
           "expected a value, but the expression ends, in long.enter at column 17\n"
-          "sma(close): the second argument (length) is missing, in let.a at column 1\n"
+          "sma(close): the second argument (length) is missing; write sma(x, length), in let.a at column 1\n"
           "rsi(close, 0): the second argument (length) must be between 1 and 10000, but is 0, in let.b at column 12\n"
           "long.exit must be a condition (true or false), but close is a number, in long.exit at column 1");
 }
