@@ -6,7 +6,7 @@
 #include "candles/timeframe.h"
 #include "engine/text.h"
 
-enum { TABLE_NAME_COLUMNS = 22, TABLE_VALUE_COLUMNS = 16 };
+enum { TABLE_NAME_COLUMNS = 20, TABLE_VALUE_COLUMNS = 16 };
 
 static const double table_year_ms = 365.25 * CANDLES_DAY_MS;
 
@@ -137,7 +137,7 @@ static void table_performance(const struct table_subject *subject, struct buf *o
     table_row("CAGR", ENGINE_METRIC_FRACTION, m->cagr, &cagr, out);
     table_row("Max drawdown", ENGINE_METRIC_FRACTION, m->max_drawdown, &drawdown, out);
     table_row("  intrabar", ENGINE_METRIC_FRACTION, m->max_drawdown_intrabar, NULL, out);
-    table_row(m->recovered != 0 ? "Longest drawdown" : "Longest drawdown, open", ENGINE_METRIC_SECONDS,
+    table_row(m->recovered != 0 ? "  longest" : "  longest (ongoing)", ENGINE_METRIC_SECONDS,
               m->max_drawdown_duration_s, NULL, out);
     table_row("Sharpe", ENGINE_METRIC_RATIO, m->sharpe, NULL, out);
     table_row("Sortino", ENGINE_METRIC_RATIO, m->sortino, NULL, out);
