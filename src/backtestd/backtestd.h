@@ -5,41 +5,41 @@
 #include "base/error.h"
 #include "command/command.h"
 
-/* How files of candles are read: of every command that reads some. */
+/* How files of candles are read: options of every command that reads some. */
 /* clang-format off */
 #define BACKTESTD_READING_OPTIONS                                                                                      \
     {.name = "--timeframe",                                                                                            \
      .value = "T",                                                                                                     \
      .type = COMMAND_TEXT,                                                                                               \
-     .help = "the length of a candle: 1m, 5m, 15m, 1h, 4h, 1d and so on; found from the file if it is not given"},     \
-        {.name = "--format", .value = "F", .type = COMMAND_TEXT, .help = "the file's format; found if it is not given"}, \
+     .help = "the timeframe: 1m, 5m, 15m, 1h, 4h, 1d and so on (default: that of the file)"},     \
+        {.name = "--format", .value = "F", .type = COMMAND_TEXT, .help = "the format of the file (default: found from its header or rows)"}, \
         {.name = "--symbol",                                                                                           \
          .value = "S",                                                                                                 \
          .type = COMMAND_TEXT,                                                                                           \
-         .help = "the symbol that is meant, of files that have a column with several"},                                \
+         .help = "the symbol to read from a file that has several"},                                \
         {.name = "--timezone",                                                                                         \
          .value = "Z",                                                                                                 \
          .type = COMMAND_TEXT,                                                                                           \
-         .help = "the zone of times without an offset: UTC, +02:00, America/New_York; the format's own, else UTC, if " \
-                 "it is not given"},                                                                                   \
+         .help = "the time zone of times without an offset: UTC, +02:00, America/New_York (default: that of the " \
+                 "format, or else UTC)"},                                                                                   \
         {.name = "--adjusted",                                                                                         \
          .type = COMMAND_FLAG,                                                                                           \
-         .help = "take adjusted prices, of files that have a column of adjusted closes"},                              \
+         .help = "use adjusted prices; the file must have a column of adjusted closes"},                              \
     {                                                                                                                  \
         .name = "--stamp", .value = "open|close", .type = COMMAND_WORD, .words = backtestd_stamps,                       \
-        .help = "whether a time is that of a candle's opening (if it is not given) or closing"                         \
+        .help = "whether a time is that of a candle's open or its close (default: open)"                         \
     }
 /* clang-format on */
 
 extern const char *const backtestd_stamps[];
 
-extern const struct command_option backtestd_json_options[]; /* of a command that takes --json alone */
+extern const struct command_option backtestd_json_options[]; /* for a command that takes --json alone */
 extern const struct command_entry backtestd_serve, backtestd_check, backtestd_run, backtestd_candles,
     backtestd_functions, backtestd_kinds, backtestd_execution;
 
-/* Prints the error behind the command's name, line by line, and returns its exit status. */
+/* Prints the error after the command's name, line by line, and returns its exit status. */
 int backtestd_fail(const struct command_line *line, const struct error *err);
-/* A remark that does not stop the work, on standard error. */
+/* A note that does not stop the work, on standard error. */
 void backtestd_note(const struct command_line *line, const char *fmt, ...) ATTR_PRINTF(2, 3);
 /* The name that is nearest to `wanted` among those that `at(i)` gives (NULL behind the last); NULL if none is near. */
 const char *backtestd_nearest(struct slice wanted, const char *(*at)(size_t index));

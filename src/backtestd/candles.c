@@ -23,9 +23,9 @@ static const struct {
 } report_counts[] = {
     {"read", "rows read", offsetof(struct candles_report, read)},
     {"new", "new", offsetof(struct candles_report, new)},
-    {"equal", "equal to an earlier one", offsetof(struct candles_report, equal)},
+    {"equal", "identical to an earlier row", offsetof(struct candles_report, equal)},
     {"replaced", "replaced", offsetof(struct candles_report, replaced)},
-    {"conflicts", "that contradict an earlier one", offsetof(struct candles_report, conflicts)},
+    {"conflicts", "in conflict with an earlier row", offsetof(struct candles_report, conflicts)},
     {"rejected", "rejected", offsetof(struct candles_report, rejected)},
     {"others", "of other symbols", offsetof(struct candles_report, others)},
 };
@@ -74,7 +74,7 @@ static void report_gaps_json(struct json_writer *w, const struct candles_report 
     json_close(w, ']');
 }
 
-/* A series of nothing begins nowhere. */
+/* A series without candles has no first time. */
 static void report_key_time(struct json_writer *w, const char *name, const struct candles_report *report,
                             int64_t time_ms, struct buf *scratch)
 {
@@ -124,7 +124,8 @@ static void report_notes_text(const char *title, const struct candles_notes *not
     for (size_t i = 0; i < notes->count; i++) {
         buf_printf(out, "  %s:%" PRIu64 ": %s\n", notes->items[i].source, notes->items[i].line, notes->items[i].reason);
     }
-    if (count > notes->count) buf_printf(out, "  and %" PRIu64 " more\n", count - notes->count);
+    if (count > notes->count)
+        buf_printf(out, "  and %" PRIu64 " more row%s\n", count - notes->count, count - notes->count == 1 ? "" : "s");
 }
 
 /* Only the first ones; --json has more. */
@@ -134,15 +135,15 @@ static void report_gaps_text(const struct candles_report *report, struct buf *ou
     struct buf scratch = {0};
 
     if (report->gap_count == 0) return;
-    buf_printf(out, "\nmissing: %" PRId64 " candle%s in %zu gap%s%s\n", report->gap_bars,
-               report->gap_bars == 1 ? "" : "s", report->gap_count, report->gap_count == 1 ? "" : "s",
-               report->rests_at_weekends ? ", holidays included" : "");
+    buf_printf(out, "\nmissing candles: %" PRId64 " in %zu gap%s%s\n", report->gap_bars, report->gap_count,
+               report->gap_count == 1 ? "" : "s", report->rests_at_weekends ? " (holidays included)" : "");
     for (size_t i = 0; i < told; i++) {
         buf_printf(out, "  %s", report_time(report->gaps[i].first_ms, &scratch));
-        buf_printf(out, " to %s: %" PRId64 "\n", report_time(report->gaps[i].last_ms, &scratch), report->gaps[i].bars);
+        buf_printf(out, " to %s: %" PRId64 " candle%s\n", report_time(report->gaps[i].last_ms, &scratch),
+                   report->gaps[i].bars, report->gaps[i].bars == 1 ? "" : "s");
     }
     if (report->gap_count > told) {
-        buf_printf(out, "  and %zu more\n", report->gap_count - told);
+        buf_printf(out, "  and %zu more gap%s\n", report->gap_count - told, report->gap_count - told == 1 ? "" : "s");
     }
     buf_clear(&scratch);
 }
@@ -161,10 +162,10 @@ static void report_text(const struct command_line *line, const struct market *ma
         buf_add_str(out, "span        none\n");
     } else {
         buf_printf(out, "span        %s", report_time(report->first_ms, &scratch));
-        buf_printf(out, " to %s (openings)\n", report_time(report->last_ms, &scratch));
+        buf_printf(out, " to %s (opening times)\n", report_time(report->last_ms, &scratch));
     }
-    buf_printf(out, "tick, lot   %.12g, %.12g%s\ndata        %s\n", c->tick, c->lot,
-               report->lot_was_assumed ? " (the lot is assumed: the volumes are whole numbers, or none)" : "", data);
+    buf_printf(out, "tick        %.12g\nlot         %.12g%s\nfingerprint %s\n", c->tick, c->lot,
+               report->lot_was_assumed ? " (assumed, as the volumes have no decimals)" : "", data);
     buf_printf(out, "rows        %" PRIu64 " read", report->read);
     for (size_t i = 1; i < countof(report_counts); i++) {
         if (report_count(report, i) > 0)
@@ -172,19 +173,19 @@ static void report_text(const struct command_line *line, const struct market *ma
     }
     buf_add_char(out, '\n');
     buf_reset(&scratch);
-    if (market_zone_remark(report, &scratch)) buf_printf(out, "            %s\n", buf_cstr(&scratch));
+    if (market_zone_remark(report, &scratch)) buf_printf(out, "note        %s\n", buf_cstr(&scratch));
     if (report->has_adjusted_column) {
-        buf_add_str(out, "            there is a column of adjusted closes, which only --adjusted uses\n");
+        buf_add_str(out, "note        there is a column of adjusted closes; --adjusted uses it\n");
     }
     buf_reset(&scratch);
-    if (market_grid_remark(line, report, &scratch)) buf_printf(out, "            %s\n", buf_cstr(&scratch));
+    if (market_grid_remark(line, report, &scratch)) buf_printf(out, "note        %s\n", buf_cstr(&scratch));
     if (report->rests_at_weekends) {
         buf_add_str(out,
-                    "            no candle opens on a Saturday or Sunday: these days are not counted as missing\n");
+                    "note        no candle opens on a Saturday or Sunday, so these days are not counted as missing\n");
     }
     report_gaps_text(report, out);
-    report_notes_text("rejected", &report->rejections, report->rejected, out);
-    report_notes_text("contradictions", &report->contradictions, report->conflicts, out);
+    report_notes_text("rejected rows", &report->rejections, report->rejected, out);
+    report_notes_text("conflicting rows", &report->contradictions, report->conflicts, out);
     buf_clear(&scratch);
 }
 
@@ -218,10 +219,10 @@ static int candles_check_main(const struct command_line *line, const struct comm
 
 static const struct command_entry candles_verb_check = {
     .name = "check",
-    .summary = "read files of candles as one series, check every row, and say what is in them",
-    .about = "FILE is text or a gzip or zip file; - is standard input. Several files make one series.\n"
-             "Unsorted rows are sorted. Nothing is invented: a gap stays a gap, and is listed.\n"
-             "Exit status: 0 if every row is sound, 65 if some are not, with the file and line of each.\n",
+    .summary = "check every row of files of candles, and report what is in them",
+    .about = "FILE is CSV in many formats, also as gzip or zip; - is standard input.\n"
+             "Several files make one series. Rows need not be sorted. Gaps are listed, not filled.\n"
+             "Exit status: 0 if every row is valid, 65 if some are not; each is listed with file and line.\n",
     .options = candles_check_options,
     .operand = "FILE",
     .operands_min = 1,
@@ -233,6 +234,6 @@ static const struct command_entry *const candles_verbs[] = {&candles_verb_check,
 
 const struct command_entry backtestd_candles = {
     .name = "candles",
-    .summary = "look at files of candles",
+    .summary = "check files of candles",
     .verbs = candles_verbs,
 };

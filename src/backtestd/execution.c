@@ -3,6 +3,8 @@
 #include "backtestd/reference.h"
 #include "json/write.h"
 
+enum { EXECUTION_HELP_COLUMN = REFERENCE_NAME_COLUMNS + 14 };
+
 static const char *setting_name(size_t index)
 {
     size_t count;
@@ -22,7 +24,7 @@ static void setting_values(const struct engine_setting *setting, struct buf *out
             buf_printf(out, "%s%s", i == 0 ? "" : ", ", setting->words[i]);
         break;
     default:
-        buf_printf(out, "%s %.15g to %.15g", setting->above_minimum ? "above" : "from", setting->minimum,
+        buf_printf(out, setting->above_minimum ? "above %.15g, up to %.15g" : "%.15g to %.15g", setting->minimum,
                    setting->maximum);
         break;
     }
@@ -52,19 +54,23 @@ static void settings_text(const struct command_line *line, struct buf *out)
     size_t count;
     const struct engine_setting *settings = engine_settings(&count);
 
+    if (line->operand_count == 0)
+        buf_printf(out, "%-*s %-12s %s\n", REFERENCE_NAME_COLUMNS, "NAME", "DEFAULT", "MEANING");
     for (size_t i = 0; i < count; i++) {
-        struct buf fallback = {0};
+        struct buf fallback = {0}, head = {0}, text = {0};
 
         if (!setting_is_wanted(line, settings[i].name)) continue;
         setting_default(&settings[i], &fallback);
-        buf_printf(out, "%-*s %-12s %s", REFERENCE_NAME_COLUMNS, settings[i].name, buf_cstr(&fallback),
-                   settings[i].help);
+        buf_printf(&head, "%-*s %s", REFERENCE_NAME_COLUMNS, settings[i].name, buf_cstr(&fallback));
+        buf_add_str(&text, settings[i].help);
         if (settings[i].kind == ENGINE_SETTING_WORD || line->operand_count > 0) {
-            buf_add_str(out, ": ");
-            setting_values(&settings[i], out);
+            buf_add_str(&text, ": ");
+            setting_values(&settings[i], &text);
         }
-        buf_add_char(out, '\n');
+        reference_row(buf_cstr(&head), EXECUTION_HELP_COLUMN, buf_cstr(&text), out);
         buf_clear(&fallback);
+        buf_clear(&head);
+        buf_clear(&text);
     }
 }
 
@@ -104,13 +110,14 @@ static int execution_main(const struct command_line *line, const struct command_
 
     (void)context;
     (command_has(line, "--json") ? settings_json : settings_text)(line, &out);
-    return reference_print(line, "setting of the execution", setting_name, &out);
+    return reference_print(line, "execution setting", setting_name, &out);
 }
 
 const struct command_entry backtestd_execution = {
     .name = "execution",
-    .summary = "list the settings of the execution with their defaults, or say all of one",
-    .about = "With --json it prints the defaults as a file that backtestd run --execution takes.\n",
+    .summary = "list the execution settings with their defaults, or describe one of them",
+    .about = "NAME is a setting, such as fee.percent, or a group of settings, such as fee.\n"
+             "With --json and without NAME, it prints a file of defaults that backtestd run --execution takes.\n",
     .options = backtestd_json_options,
     .operand = "NAME",
     .operands_max = 1,

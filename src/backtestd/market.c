@@ -114,10 +114,10 @@ static struct candles_zone *market_zone(const char *name, struct error *err)
             distance_offer(&guess, slice_of(candles_zone_known_name(i)));
         }
         error_set(err, ERROR_USAGE,
-                  "--timezone \"%s\": there is no such zone in " MARKET_ZONES
-                  "%s%.*s%s; take UTC, an offset such as +02:00, or a name such as America/New_York",
-                  name, guess.best.data == NULL ? "" : "; did you mean ", SLICE_FMT(guess.best),
-                  guess.best.data == NULL ? "" : "?");
+                  "--timezone \"%s\" is not a time zone in " MARKET_ZONES
+                  "%s%.*s%s; use UTC, an offset such as +02:00, or a name such as America/New_York",
+                  name, guess.best.data == NULL ? "" : " (did you mean ", SLICE_FMT(guess.best),
+                  guess.best.data == NULL ? "" : "?)");
     }
     buf_clear(&bytes);
     free(path);
@@ -182,9 +182,9 @@ bool market_zone_remark(const struct candles_report *report, struct buf *out)
     const int minutes = report->local_offset_s / 60;
 
     if (report->local_assumed == 0) return false;
-    buf_add_str(out, "times have no offset and are taken for UTC");
+    buf_add_str(out, "the times have no offset and are read as UTC");
     if (minutes != 0) buf_printf(out, "%c%02d:%02d", minutes < 0 ? '-' : '+', abs(minutes) / 60, abs(minutes) % 60);
-    buf_add_str(out, "; --timezone names another zone");
+    buf_add_str(out, "; --timezone sets another zone");
     return true;
 }
 
@@ -194,20 +194,21 @@ bool market_grid_remark(const struct command_line *line, const struct candles_re
 
     if (report->off_grid == 0 || report->off_grid * 2 < report->read) return false;
     if (report->timeframe_ms < DAY_MS) {
-        buf_printf(out,
-                   "candles that open between the hours of UTC's grid, as those of a session that begins at half past "
-                   "do, cannot be kept as %s; take shorter ones: --timeframe then makes longer ones on the grid",
-                   candles_timeframe_name(report->timeframe_ms));
+        buf_printf(
+            out,
+            "candles of %s must open on the grid of UTC, but most of these do not (those of a session that begins at "
+            "half past, for example); use a file of shorter candles, and --timeframe builds longer ones on the grid",
+            candles_timeframe_name(report->timeframe_ms));
         return true;
     }
     if (command_has(line, "--timezone")) {
-        buf_add_str(out,
-                    "days that do not begin at midnight of UTC or of --timezone cannot be kept; take shorter candles: "
-                    "--timeframe then makes days of UTC");
+        buf_add_str(out, "daily candles must begin at midnight of UTC or of --timezone, but most of these do not; use "
+                         "a file of shorter candles, and --timeframe builds days of UTC");
         return true;
     }
-    buf_add_str(out, "candles of an exchange's own day, from its midnight, need its zone, such as "
-                     "--timezone America/New_York");
+    buf_add_str(
+        out,
+        "daily candles that begin at midnight of an exchange need its time zone, such as --timezone America/New_York");
     return true;
 }
 

@@ -13,17 +13,17 @@ struct market {
     struct candles_report report;
 };
 
-/* Reads all of the files as one series. `timeframe_ms` is for the import: 0 finds it. What is wrong with single rows is
- * in the report alone. */
+/* Reads all of the files as one series. `timeframe_ms` is for the import: 0 finds it. Faults of single rows are in the
+ * report alone. */
 int market_read(const struct command_line *line, const char *const *paths, size_t count, int64_t timeframe_ms,
                 struct market *market, struct error *err) ATTR_CHECKED;
 void market_clear(struct market *market);
 /* The value of --timeframe; 0 if it is not given. */
 int market_timeframe(const struct command_line *line, int64_t *ret_ms, struct error *err) ATTR_CHECKED;
-/* What the files' local times were taken for, as a sentence; false if there is nothing to say. */
+/* What was assumed of the files' local times, as a sentence; false if there is nothing to say. */
 bool market_zone_remark(const struct candles_report *report, struct buf *out);
-/* If most rows are off the grid, as those of an exchange's own day or of a session that begins at half past are: what
- * may help, as a sentence; false if there is nothing to say. */
+/* If most rows are off the grid, as daily candles of an exchange or a session that begins at half past are: what may
+ * help, as a sentence; false if there is nothing to say. */
 bool market_grid_remark(const struct command_line *line, const struct candles_report *report, struct buf *out);
 /* SHA-256, in hexadecimal, over the SHA-256 of every chunk of the series, in their order. */
 int market_fingerprint(const struct candles *candles, char out[DIGEST_SHA256_HEX_BYTES],

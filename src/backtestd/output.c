@@ -54,8 +54,8 @@ int output_write(const char *path, struct slice text, struct error *err)
     int status = 0;
 
     if (fd < 0) return error_set_errno(err, "%s: cannot be written", name);
-    if (!output_all(fd, text)) status = error_set_errno(err, "%s: could not be written whole", name);
+    if (!output_all(fd, text)) status = error_set_errno(err, "%s: could not be written completely", name);
     if (!is_output && close(fd) != 0 && status == 0)
-        status = error_set_errno(err, "%s: could not be written whole", name);
+        status = error_set_errno(err, "%s: could not be written completely", name);
     return status;
 }

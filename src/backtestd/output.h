@@ -8,7 +8,8 @@
 #include "base/error.h"
 #include "base/slice.h"
 
-/* Are they one regular file, or would they be when they are made? Standard input and output and devices are none. */
+/* Are they one regular file, or would they be when they are made? Standard input and output and devices are not regular
+ * files. */
 bool output_is_same(const char *path, const char *other);
 /* Makes the file, or empties it, and writes the text; "-" is standard output. ERROR_SYSTEM names the file. */
 int output_write(const char *path, struct slice text, struct error *err) ATTR_CHECKED;

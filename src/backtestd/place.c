@@ -13,7 +13,7 @@ enum { DOCUMENT_BYTES_MAX = 1 << 20 };
 
 static const char document_mark[] = "\xef\xbb\xbf";
 
-/* The number between `before` and the first `end` of `*rest`, which then begins behind it. */
+/* The number between `before` and the first `end` of `*rest`, which then begins after it. */
 static bool document_number(struct slice *rest, const char *before, char end, uint64_t *ret_number)
 {
     const size_t len = strlen(before);
@@ -32,10 +32,10 @@ static int document_fault(const struct document *document, struct slice detail, 
     uint64_t line, column;
 
     if (document_number(&rest, "line ", ',', &line) && document_number(&rest, " column ", ':', &column)) {
-        return error_set(err, ERROR_INVALID, "%s:%" PRIu64 ":%" PRIu64 ": not JSON:%.*s", document->path, line, column,
-                         SLICE_FMT(rest));
+        return error_set(err, ERROR_INVALID, "%s:%" PRIu64 ":%" PRIu64 ": invalid JSON:%.*s", document->path, line,
+                         column, SLICE_FMT(rest));
     }
-    return error_set(err, ERROR_INVALID, "%s: not JSON: %.*s", document->path, SLICE_FMT(detail));
+    return error_set(err, ERROR_INVALID, "%s: invalid JSON: %.*s", document->path, SLICE_FMT(detail));
 }
 
 int document_load(struct document *document, const char *path, struct arena *arena, struct error *err)
@@ -62,7 +62,7 @@ int document_load(struct document *document, const char *path, struct arena *are
     }
     if (document->text.data[strspn(document->text.data, " \t\r\n")] == '\0' &&
         memchr(document->text.data, '\0', document->text.len) == NULL) {
-        return error_set(err, ERROR_INVALID, "%s:1:1: not JSON: the file is empty", document->path);
+        return error_set(err, ERROR_INVALID, "%s:1:1: invalid JSON: the file is empty", document->path);
     }
     if (json_scan_members(arena, document->text, JSON_DEPTH_MAX, NULL, &detail)) return 0;
     return document_fault(document, detail, err);

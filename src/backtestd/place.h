@@ -12,7 +12,7 @@
 
 /* A file of JSON in memory. */
 struct document {
-    const char *path;  /* as messages have it */
+    const char *path;  /* as messages print it */
     struct slice text; /* valid JSON, but for document_read's own errors */
 };
 

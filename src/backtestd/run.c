@@ -17,41 +17,48 @@
 enum { RUN_ROWS_TOLD = 20 };
 
 static const struct command_option run_options[] = {
-    {.name = "--strategy", .value = "FILE", .type = COMMAND_TEXT, .required = true, .help = "the strategy, JSON"},
+    {.name = "--strategy",
+     .value = "FILE",
+     .type = COMMAND_TEXT,
+     .required = true,
+     .help = "the strategy, a JSON file"},
     {.name = "--candles",
      .value = "FILE",
      .type = COMMAND_TEXT,
      .required = true,
      .repeatable = true,
-     .help = "the candles: CSV of many formats, also gzip or zip; several files make one series"},
+     .help = "the candles: CSV in many formats, also as gzip or zip; several files make one series"},
     BACKTESTD_READING_OPTIONS,
     {.name = "--skip-rejected",
      .type = COMMAND_FLAG,
-     .help = "leave rows out that are wrong; without it nothing is computed if there is one"},
+     .help = "leave wrong rows out; without this option, one wrong row stops the run"},
     {.name = "--execution",
      .value = "FILE",
      .type = COMMAND_TEXT,
-     .help = "fees, slippage, leverage and so on, JSON; backtestd execution lists them"},
+     .help = "fees, slippage, leverage and so on, a JSON file; \"backtestd execution\" lists the settings"},
     {.name = "--start",
      .value = "TIME",
      .type = COMMAND_TIME,
-     .help = "the first candle that is judged opens then or later (UTC)"},
+     .help = "start of the test: its first candle opens at TIME or later (UTC)"},
     {.name = "--end",
      .value = "TIME",
      .type = COMMAND_TIME,
-     .help = "candles that open then or later are not judged (UTC)"},
+     .help = "end of the test: its last candle opens before TIME (UTC)"},
     {.name = "--capital",
      .value = "N",
      .type = COMMAND_TEXT,
-     .help = "the capital at the start, 10000 if it is not given"},
+     .help = "initial capital (default: that of --execution, or else 10000)"},
     {.name = "--param",
      .value = "NAME=VALUE",
      .type = COMMAND_TEXT,
      .repeatable = true,
      .help = "set a parameter of the strategy"},
-    {.name = "--trades", .value = "FILE", .type = COMMAND_TEXT, .help = "write the trades there, CSV"},
-    {.name = "--equity", .value = "FILE", .type = COMMAND_TEXT, .help = "write the equity at every close there, CSV"},
-    {.name = "--json", .type = COMMAND_FLAG, .help = "print the metrics as one JSON object instead of the table"},
+    {.name = "--trades", .value = "FILE", .type = COMMAND_TEXT, .help = "write the trades to FILE, as CSV"},
+    {.name = "--equity",
+     .value = "FILE",
+     .type = COMMAND_TEXT,
+     .help = "write the equity at every close to FILE, as CSV"},
+    {.name = "--json", .type = COMMAND_FLAG, .help = "print the metrics as one JSON object, not as a table"},
     {0},
 };
 
@@ -121,7 +128,7 @@ static int run_check_files(const struct command_line *line, struct error *err)
             if (others[j] == written[i]) continue;
             while ((other = command_next(line, others[j], other)) != NULL) {
                 if (output_is_same(path, other->text)) {
-                    return error_set(err, ERROR_USAGE, "%s would overwrite the file of %s, %s; give it another name",
+                    return error_set(err, ERROR_USAGE, "%s would overwrite the file of %s, %s; give another name",
                                      written[i], others[j], other->text);
                 }
             }
@@ -137,7 +144,7 @@ static void run_tell_notes(const struct candles_notes *notes, struct buf *out)
     }
 }
 
-/* Rows that are wrong or contradict each other are told; unless they may be left out, that is the end. */
+/* Reports rows that are wrong or in conflict, and fails unless they may be left out. */
 static int run_check_rows(const struct run *run, struct error *err)
 {
     const struct candles_report *report = &run->market.report;
@@ -149,15 +156,16 @@ static int run_check_rows(const struct run *run, struct error *err)
         buf_reset(&said);
     }
     if (report->equal > 0) {
-        backtestd_note(run->line, "%s: %" PRIu64 " %s there twice, and count%s once", run_candles_name(run),
-                       report->equal, report->equal == 1 ? "row is" : "rows are", report->equal == 1 ? "s" : "");
+        backtestd_note(run->line, "%s: %" PRIu64 " %s an earlier row, and %s left out", run_candles_name(run),
+                       report->equal, report->equal == 1 ? "row repeats" : "rows repeat",
+                       report->equal == 1 ? "was" : "were");
     }
     if (report->rejected == 0 && report->conflicts == 0) return 0;
     run_tell_notes(&report->rejections, &said);
     run_tell_notes(&report->contradictions, &said);
     if (report->rejected > 0 && may_skip) {
-        backtestd_note(run->line, "%s: %" PRIu64 " %s wrong, and left out", run_candles_name(run), report->rejected,
-                       report->rejected == 1 ? "row is" : "rows are");
+        backtestd_note(run->line, "%s: %" PRIu64 " %s left out", run_candles_name(run), report->rejected,
+                       report->rejected == 1 ? "row is wrong and was" : "rows are wrong and were");
     }
     if (report->conflicts == 0 && may_skip) {
         buf_clear(&said);
@@ -167,9 +175,11 @@ static int run_check_rows(const struct run *run, struct error *err)
     if (report->rejected > 0)
         buf_printf(&said, "wrong rows: %" PRIu64 " of %" PRIu64 "; ", report->rejected, report->read);
     if (market_grid_remark(run->line, report, &said)) buf_add_str(&said, "; ");
-    if (report->conflicts > 0) buf_printf(&said, "rows that contradict earlier ones: %" PRIu64 "; ", report->conflicts);
-    buf_add_str(&said, "nothing is computed");
-    if (report->conflicts == 0) buf_add_str(&said, "; --skip-rejected leaves them out");
+    if (report->conflicts > 0)
+        buf_printf(&said, "rows in conflict with earlier ones: %" PRIu64 "; ", report->conflicts);
+    buf_add_str(&said, "the backtest was not run");
+    buf_add_str(&said,
+                report->conflicts == 0 ? "; --skip-rejected leaves wrong rows out" : "; remove the rows in conflict");
     error_set(err, ERROR_INVALID, "%s", buf_cstr(&said));
     buf_clear(&said);
     return -1;
@@ -188,9 +198,9 @@ static int run_derive(struct run *run, int64_t timeframe_ms, struct error *err)
     count = all->count - first;
     if (count > 0 && !candles_derived_is_closed(run->derived, all->count - 1)) count--;
     if (count < all->count) {
-        backtestd_note(run->line, "%s: %zu candle%s of %s at the ends of the file %s not whole in it, and left out",
-                       run_candles_name(run), all->count - count, all->count - count == 1 ? "" : "s",
-                       command_text(run->line, "--timeframe"), all->count - count == 1 ? "is" : "are");
+        backtestd_note(run->line, "%s: %zu candle%s of %s at the ends of the file %s left out", run_candles_name(run),
+                       all->count - count, all->count - count == 1 ? "" : "s", command_text(run->line, "--timeframe"),
+                       all->count - count == 1 ? "is incomplete and was" : "are incomplete and were");
     }
     run->candles = candles_view(all, first, count);
     return 0;
@@ -222,7 +232,7 @@ static int run_read(struct run *run, struct error *err)
     if (market_fingerprint(&run->file, run->data, err) != 0) return -1;
     if (asked_ms == 0 || asked_ms == run->file.timeframe_ms) return 0;
     if (asked_ms > run->file.timeframe_ms) return run_derive(run, asked_ms, err);
-    return error_set(err, ERROR_INVALID, "%s: its candles are of %s; shorter ones of %s cannot be made of them",
+    return error_set(err, ERROR_INVALID, "%s: the candles are of %s; shorter candles of %s cannot be made from them",
                      run_candles_name(run), candles_timeframe_name(run->file.timeframe_ms),
                      command_text(run->line, "--timeframe"));
 }
@@ -240,7 +250,7 @@ static int run_span(const struct run *run, struct engine_job *job, struct error 
     job->first = start == NULL ? 0 : candles_find(c, start->time_ms);
     job->end = end == NULL ? c->count : candles_find(c, end->time_ms);
     if (job->first < job->end) return 0;
-    if (c->count == 0) return error_set(err, ERROR_INVALID, "%s: there is no whole candle", run_candles_name(run));
+    if (c->count == 0) return error_set(err, ERROR_INVALID, "%s: no candle is complete", run_candles_name(run));
     engine_time_text(c->time_ms[0], &from);
     engine_time_text(c->time_ms[c->count - 1], &to);
     error_set(err, ERROR_INVALID,
@@ -256,21 +266,24 @@ static void run_note_lookback(const struct run *run, const struct engine_job *jo
     const size_t needed = rules_lookback(run->strategy.rules, run->candles.timeframe_ms);
 
     if (!command_has(run->line, "--start") || job->first >= needed) return;
-    backtestd_note(run->line, "the strategy looks %zu candles back, but there are only %zu before --start", needed,
-                   job->first);
+    backtestd_note(run->line,
+                   "the strategy needs a look-back of %zu candles, but there are only %zu before --start: its first "
+                   "signals may come late",
+                   needed, job->first);
 }
 
-/* A lot that the volumes tell may be more than the money reaches. Short entries that are not allowed count too. */
+/* A lot that was found from the volumes may be worth more than the equity. Short entries that are not allowed count
+ * too. */
 static void run_note_rejected(const struct run *run)
 {
     if (!(run->result.metrics.rejected_orders > 0) || run->execution.lot > 0 || !run->execution.short_allowed) return;
-    backtestd_note(
-        run->line,
-        "%.0f %s rejected: the size came to less than a lot, or the money did not reach; the lot is %.12g, %s, and "
-        "\"lot\" in the file of --execution sets another",
-        run->result.metrics.rejected_orders, run->result.metrics.rejected_orders == 1 ? "entry was" : "entries were",
-        run->candles.lot,
-        run->market.report.lot_was_assumed ? "assumed because the volumes tell none" : "found from the volumes");
+    backtestd_note(run->line,
+                   "%.0f %s rejected: the size was less than a lot, or the equity was too small; the lot is %.12g "
+                   "(%s), and \"lot\" in the file of --execution sets another",
+                   run->result.metrics.rejected_orders,
+                   run->result.metrics.rejected_orders == 1 ? "entry was" : "entries were", run->candles.lot,
+                   run->market.report.lot_was_assumed ? "assumed, as the volumes have no decimals"
+                                                      : "found from the volumes");
 }
 
 static void run_json(const struct run *run, struct buf *out)
@@ -383,11 +396,13 @@ static int run_main(const struct command_line *line, const struct command_contex
 
 const struct command_entry backtestd_run = {
     .name = "run",
-    .summary = "compute one backtest, strategy and candles from files, without a database",
-    .about = "The strategy's FILE is JSON as the API takes it: {\"name\": ..., \"kind\": ..., \"parameters\": {...}}.\n"
-             "- is standard input where a file is read, and standard output where one is written.\n"
-             "Candles before --start are used for the look-back of the strategy.\n"
-             "Exit status: 0 done, 64 the command line is wrong, 65 a file is wrong (with file, line, column).\n",
+    .summary = "run one backtest from files, without a database",
+    .about =
+        "The strategy is a JSON object, as the API takes it: {\"name\": ..., \"kind\": ..., \"parameters\": {...}}.\n"
+        "A FILE of - is standard input if it is read, and standard output if it is written.\n"
+        "Candles before --start serve as the look-back of the strategy.\n"
+        "Exit status: 0 if the backtest was run, 64 if the command line is wrong, 65 if a file is wrong (the\n"
+        "error has file, line and column).\n",
     .options = run_options,
     .run = run_main,
 };

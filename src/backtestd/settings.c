@@ -17,7 +17,7 @@ struct settings {
     struct buf faults; /* one a line */
 };
 
-/* Adds the error, with the place of `value`, to those that are told. */
+/* Adds the error, with the place of `value`, to those that are reported. */
 static void settings_fail(struct settings *s, struct slice value, const struct error *err)
 {
     if (s->faults.len > SETTINGS_FAULTS_BYTES) return;
@@ -47,14 +47,14 @@ static void settings_member(struct settings *s, struct slice group, const struct
     struct error err;
 
     if (settings_is_seen(s, engine_setting_find(name))) {
-        error_set(&err, ERROR_INVALID, "execution.%.*s is there twice; leave one of them out", SLICE_FMT(name));
+        error_set(&err, ERROR_INVALID, "execution.%.*s is given twice; remove one of them", SLICE_FMT(name));
     } else if (engine_execution_set(s->execution, name, text.data == NULL ? member->value : text, &err) == 0) {
         return;
     }
     settings_fail(s, member->value, &err);
 }
 
-/* In the order of the file, so that its first fault is told. */
+/* In the order of the file, so that its first fault comes first. */
 static int settings_order(const void *a, const void *b)
 {
     const struct json_member *one = a, *other = b;
@@ -90,7 +90,7 @@ static int settings_read(struct settings *s, struct error *err)
     if (text.data[strspn(text.data, " \t\r\n")] == '{') {
         settings_object(s, text, SLICE_NONE);
     } else {
-        error_set(err, ERROR_INVALID, "the settings are an object, such as {\"fee\": {\"percent\": 0.1}}");
+        error_set(err, ERROR_INVALID, "the settings must be an object, such as {\"fee\": {\"percent\": 0.1}}");
         settings_fail(s, text, err);
     }
     if (s->faults.len > 0) status = error_set(err, ERROR_INVALID, "%s", buf_cstr(&s->faults));

@@ -15,7 +15,7 @@ static const char *strategy_member(size_t index)
     return members[index];
 }
 
-/* More is not told, or only how much it is. */
+/* Of more faults only the number is given. */
 enum { LOADING_MESSAGES_MAX = RULES_FAULTS_MAX, STRATEGY_ERROR_BYTES = ERROR_MESSAGE_MAX - 64 };
 
 struct loading {
@@ -87,10 +87,10 @@ static void strategy_read_members(struct loading *l, struct strategy *strategy)
         const char *meant = backtestd_nearest(member->key, strategy_member);
 
         loading_fault(l, slice_of(arena_printf(l->arena, "/%.*s", SLICE_FMT(member->key))), 0,
-                      arena_printf(l->arena, "a strategy has no member \"%s\"%s%s%s",
-                                   json_excerpt(l->arena, member->key), meant == NULL ? "" : "; did you mean \"",
+                      arena_printf(l->arena, "\"%s\" is not a member of a strategy%s%s%s",
+                                   json_excerpt(l->arena, member->key), meant == NULL ? "" : " (did you mean \"",
                                    meant == NULL ? "" : meant,
-                                   meant == NULL ? " (it has name, kind, parameters)" : "\"?"));
+                                   meant == NULL ? "; its members are name, kind and parameters" : "\"?)"));
     }
     const struct slice kind = json_members_find(&l->members, SLICE_LIT("kind"));
     const struct slice name = json_members_find(&l->members, SLICE_LIT("name"));
@@ -98,15 +98,14 @@ static void strategy_read_members(struct loading *l, struct strategy *strategy)
     strategy->kind = document_string(kind, l->arena);
     strategy->name = document_string(name, l->arena);
     if (kind.data == NULL) {
-        loading_fault(
-            l, SLICE_LIT(""), 0,
-            "a strategy needs a \"kind\": {\"kind\": \"rules\", \"parameters\": {...}}; \"backtestd kinds\" lists "
-            "them");
+        loading_fault(l, SLICE_LIT(""), 0,
+                      "the member \"kind\" is missing, as in {\"kind\": \"rules\", \"parameters\": {...}}; \"backtestd "
+                      "kinds\" lists the kinds");
     } else if (strategy->kind.data == NULL) {
-        loading_fault(l, SLICE_LIT("/kind"), 0, "kind must be a string");
+        loading_fault(l, SLICE_LIT("/kind"), 0, "the kind must be a string");
     }
     if (name.data != NULL && strategy->name.data == NULL)
-        loading_fault(l, SLICE_LIT("/name"), 0, "name must be a string");
+        loading_fault(l, SLICE_LIT("/name"), 0, "the name must be a string");
     l->parameters = json_members_find(&l->members, SLICE_LIT("parameters"));
     if (l->parameters.data == NULL) l->parameters = SLICE_LIT("{}");
 }
@@ -246,7 +245,8 @@ int strategy_load(const struct command_line *line, struct arena *arena, struct s
     }
     strategy->path = l.document.path;
     if (!strategy_is_object(l.document.text)) {
-        loading_fault(&l, SLICE_LIT(""), 0, "a strategy is an object: {\"kind\": ..., \"parameters\": {...}}");
+        loading_fault(&l, SLICE_LIT(""), 0,
+                      "a strategy must be an object, such as {\"kind\": ..., \"parameters\": {...}}");
     } else if (json_scan_members(arena, l.document.text, JSON_DEPTH_MAX, &l.members, &detail)) {
         strategy_read_members(&l, strategy);
     }

@@ -10,7 +10,7 @@
 #include "rules/rules.h"
 
 struct strategy {
-    const char *path;  /* of the file, as messages have it */
+    const char *path;  /* of the file, as messages print it */
     struct slice name; /* absent if the file has none */
     struct slice kind;
     struct rules *rules; /* owned */

@@ -104,9 +104,9 @@ static void table_steps(const struct table_subject *subject, struct buf *out)
     const struct engine_execution *e = subject->job->execution;
     const struct candles *c = subject->job->candles;
 
-    table_step("tick", e->tick, c->tick, "of the prices", out);
+    table_step("tick", e->tick, c->tick, "from the prices", out);
     buf_add_str(out, ", ");
-    table_step("lot", e->lot, c->lot, subject->lot_was_assumed ? "assumed" : "of the volumes", out);
+    table_step("lot", e->lot, c->lot, subject->lot_was_assumed ? "assumed" : "from the volumes", out);
     buf_add_char(out, '\n');
 }
 
@@ -136,22 +136,22 @@ static void table_performance(const struct table_subject *subject, struct buf *o
     table_row("Return", ENGINE_METRIC_FRACTION, m->total_return, &m->buy_and_hold, out);
     table_row("CAGR", ENGINE_METRIC_FRACTION, m->cagr, &cagr, out);
     table_row("Max drawdown", ENGINE_METRIC_FRACTION, m->max_drawdown, &drawdown, out);
-    table_row("  within a candle", ENGINE_METRIC_FRACTION, m->max_drawdown_intrabar, NULL, out);
-    table_row(m->recovered != 0 ? "  longest" : "  longest, open", ENGINE_METRIC_SECONDS, m->max_drawdown_duration_s,
-              NULL, out);
+    table_row("  intrabar", ENGINE_METRIC_FRACTION, m->max_drawdown_intrabar, NULL, out);
+    table_row(m->recovered != 0 ? "  longest" : "  longest (ongoing)", ENGINE_METRIC_SECONDS,
+              m->max_drawdown_duration_s, NULL, out);
     table_row("Sharpe", ENGINE_METRIC_RATIO, m->sharpe, NULL, out);
     table_row("Sortino", ENGINE_METRIC_RATIO, m->sortino, NULL, out);
     table_row("Calmar", ENGINE_METRIC_RATIO, m->calmar, NULL, out);
-    table_row("Volatility, a year", ENGINE_METRIC_FRACTION, m->volatility, NULL, out);
+    table_row("Annual volatility", ENGINE_METRIC_FRACTION, m->volatility, NULL, out);
     table_row("Exposure", ENGINE_METRIC_FRACTION, m->exposure, NULL, out);
-    table_row("Alpha, a year", ENGINE_METRIC_FRACTION, m->alpha, NULL, out);
+    table_row("Annual alpha", ENGINE_METRIC_FRACTION, m->alpha, NULL, out);
     table_row("Beta", ENGINE_METRIC_RATIO, m->beta, NULL, out);
 }
 
 static void table_trades(const struct engine_metrics *m, struct buf *out)
 {
     table_row("Trades", ENGINE_METRIC_COUNT, m->trades, NULL, out);
-    if (m->open > 0) table_row("  open at the end", ENGINE_METRIC_COUNT, m->open, NULL, out);
+    if (m->open > 0) table_row("  still open", ENGINE_METRIC_COUNT, m->open, NULL, out);
     table_row("Win rate", ENGINE_METRIC_FRACTION, m->win_rate, NULL, out);
     table_row("Profit factor", ENGINE_METRIC_RATIO, m->profit_factor, NULL, out);
     table_row("Average trade", ENGINE_METRIC_CASH, m->expectancy, NULL, out);
@@ -169,27 +169,28 @@ static void table_remarks(const struct table_subject *subject, struct buf *out)
     const bool rests = candles_rests_at_weekends(subject->job->candles);
     const struct {
         double count;
-        const char *text;  /* behind "1 " */
-        const char *texts; /* behind any other number */
+        const char *text;  /* after "1 " */
+        const char *texts; /* after any other number */
     } remarks[] = {
-        {m->gaps, "place where candles are missing", "places where candles are missing"},
-        {m->ambiguous_bars, "candle that does not tell whether loss or profit came first",
-         "candles that do not tell whether loss or profit came first"},
-        {m->rejected_orders, "entry that could not be paid, or was not allowed",
-         "entries that could not be paid, or were not allowed"},
-        {m->liquidations, "position that ended for want of margin", "positions that ended for want of margin"},
+        {m->gaps, "gap in the candles", "gaps in the candles"},
+        {m->ambiguous_bars, "candle reached both a loss and a profit level, and does not tell which came first",
+         "candles reached both a loss and a profit level, and do not tell which came first"},
+        {m->rejected_orders, "entry was rejected: too large for the equity, less than a lot, or not allowed",
+         "entries were rejected: too large for the equity, less than a lot, or not allowed"},
+        {m->liquidations, "position was liquidated", "positions were liquidated"},
     };
     bool any = false;
 
     for (size_t i = 0; i < countof(remarks); i++) {
         if (!(remarks[i].count > 0)) continue;
-        buf_printf(out, "%s%.0f %s%s\n", any ? "" : "\n", remarks[i].count,
+        buf_printf(out, "%s%.0f %s%s.\n", any ? "" : "\n", remarks[i].count,
                    remarks[i].count == 1 ? remarks[i].text : remarks[i].texts,
-                   i == 0 && rests ? ", holidays included; weekends are not counted" : "");
+                   i == 0 && rests ? " (holidays included, weekends not)" : "");
         any = true;
     }
     if (m->short_sample != 0) {
-        buf_printf(out, "%sless than a year: what is told a year says little\n", any ? "" : "\n");
+        buf_printf(out, "%sThe test spans less than a year: annual figures, such as CAGR and Sharpe, say little.\n",
+                   any ? "" : "\n");
     }
 }
 
@@ -200,5 +201,5 @@ void table_print(const struct table_subject *subject, struct buf *out)
     buf_add_char(out, '\n');
     table_trades(&subject->result->metrics, out);
     table_remarks(subject, out);
-    buf_printf(out, "\nresult %s\n", subject->result->hash);
+    buf_printf(out, "\nResult hash: %s\n", subject->result->hash);
 }

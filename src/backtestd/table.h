@@ -9,7 +9,7 @@ struct table_subject {
     const char *title;            /* of the strategy */
     const char *file;             /* of the candles */
     const struct engine_job *job; /* as it was computed */
-    bool lot_was_assumed;         /* the candles tell none */
+    bool lot_was_assumed;         /* the volumes have no decimals */
     const struct engine_result *result;
 };
 

@@ -311,12 +311,12 @@ static const char *chunk_take_head(struct chunk_reader *reader)
     uint64_t timeframe, address;
 
     if (!chunk_take_byte(reader, &version) || !chunk_take_byte(reader, &reader->flags)) return "it is cut short";
-    if (version != CHUNK_VERSION) return "it is of a version that is not known";
+    if (version != CHUNK_VERSION) return "its version is not known";
     if ((reader->flags & ~(unsigned)CHUNK_FLAGS) != 0) return "it has flags that are not known";
     if (!varint_take(&reader->at, reader->end, &timeframe) || !varint_take(&reader->at, reader->end, &address)) {
         return "it is cut short";
     }
-    if (timeframe == 0 || timeframe > (uint64_t)CANDLES_WEEK_MS) return "its timeframe is none";
+    if (timeframe == 0 || timeframe > (uint64_t)CANDLES_WEEK_MS) return "its timeframe is not a known one";
     reader->timeframe_ms = (int64_t)timeframe;
     reader->address = varint_unzigzag(address);
     /* Times far outside are found bar by bar; here only what arithmetic cannot hold. */
@@ -356,11 +356,11 @@ static const char *chunk_unpack(struct slice packed, struct chunk_reader *reader
 
     if (fault == NULL) fault = chunk_take_times(reader, bars);
     if (fault == NULL) fault = chunk_take_columns(reader, bars);
-    if (fault == NULL && reader->at != reader->end) fault = "something stands behind it";
+    if (fault == NULL && reader->at != reader->end) fault = "there are bytes after its end";
     if (fault != NULL) return fault;
     const struct candles view = chunk_view(bars, reader->timeframe_ms);
 
-    return candles_check(&view, &index) ? NULL : "a bar is not sound";
+    return candles_check(&view, &index) ? NULL : "a bar is not valid";
 }
 
 static void chunk_summarise(const struct candles *bars, struct slice packed, struct chunk_summary *summary)
@@ -406,7 +406,7 @@ int chunk_encode(const struct candles *bars, struct buf *out, struct chunk_summa
         return error_set(err, ERROR_INVALID, "%zu bars are not those of one chunk", bars->count);
     }
     if (!candles_check(bars, &index)) {
-        return error_set(err, ERROR_INVALID, "bar %zu of %zu is not sound, and is not stored", index + 1, bars->count);
+        return error_set(err, ERROR_INVALID, "bar %zu of %zu is not valid, and was not stored", index + 1, bars->count);
     }
     struct chunk_bars *work = mem_alloc(sizeof(*work));
 
@@ -452,7 +452,7 @@ int chunk_decode(struct slice packed, const struct chunk_summary *expected, stru
         if (expected != NULL && memcmp(expected->sha256, summary.sha256, sizeof(expected->sha256)) != 0) {
             fault = "its bytes are not those that were stored (SHA-256)";
         } else if (expected != NULL && expected->address != summary.address) {
-            fault = "it is another one than the address says";
+            fault = "it is not the chunk that its address names";
         }
         for (size_t i = 0; i < view.count && fault == NULL; i++) {
             const struct candles_bar bar = candles_bar_at(&view, i);

@@ -53,7 +53,7 @@ static void decimal_push(struct decimal_reader *reader, unsigned digit, bool is_
     now->mantissa = now->mantissa * 10 + digit;
 }
 
-/* The exponent behind "e", as a whole; false if there is none. */
+/* The exponent after "e", which is all of the text; false if it is not one. */
 static bool decimal_exponent(struct slice text, int *ret_exponent)
 {
     const bool is_negative = text.len > 0 && text.data[0] == '-';

@@ -21,7 +21,7 @@ bool candles_decimal_parse(struct slice text, double *ret_value, int *ret_digits
 /* 10^digits, exact for 0 to 22. */
 double candles_power_of_ten(int digits);
 
-/* Steps that are whole numbers below this are kept exactly, whatever is reckoned with them. */
+/* Steps that are whole numbers below this are kept exactly, whatever is computed with them. */
 #define CANDLES_STEPS_MAX (INT64_C(1) << 50)
 
 /* value = steps / 10^digits, to the last bit, with steps within ±CANDLES_STEPS_MAX. digits: 0 to 22. */

@@ -35,7 +35,7 @@ struct candles_derived *candles_derive(const struct candles *finer, int64_t time
         !candles_is_on_grid(candles_timeframe_origin(timeframe_ms), step)) {
         const char *from = candles_timeframe_name(step), *to = candles_timeframe_name(timeframe_ms);
 
-        error_set(err, ERROR_INVALID, "bars of %s cannot be made of bars of %s: they are not a multiple",
+        error_set(err, ERROR_INVALID, "bars of %s cannot be made from bars of %s: the timeframe is not a multiple",
                   to == NULL ? "this timeframe" : to, from == NULL ? "that one" : from);
         return NULL;
     }

@@ -31,7 +31,7 @@ static const struct candles_format formats[] = {
      .separator = ',',
      .date_mark = '.',
      .zone_offset_s = FORMAT_EST_S},
-    {.name = "generic", .title = "a header with names that are known", .needs = ""},
+    {.name = "generic", .title = "a header with known names", .needs = ""},
     {.name = "plain",
      .title = "time, open, high, low, close, volume without a header",
      .shape = "tohlcv",
@@ -127,7 +127,7 @@ void candles_excerpt(struct buf *out, struct slice text)
     buf_add_str(out, text.len > FORMAT_EXCERPT_BYTES ? "…\"" : "\"");
 }
 
-/* "<Adj Close>" is adj_close. Of the first column an empty name is (unnamed). */
+/* "<Adj Close>" is adj_close. An empty name of the first column is (unnamed). */
 static void format_plain_name(struct slice cell, bool is_first, char out[FORMAT_NAME_BYTES])
 {
     size_t len = 0;
@@ -320,21 +320,22 @@ static const struct {
     size_t len;
     const char *what;
 } format_others[] = {
-    {"\xff\xfe", 2, "it is UTF-16 text: save it as UTF-8"},
-    {"\xfe\xff", 2, "it is UTF-16 text: save it as UTF-8"},
-    {"PK\3\4", 4, "it is a zip file within another packed file: unpack the outer one"},
-    {"\x1f\x8b", 2, "it is a gzip file within another packed file: unpack the outer one"},
+    {"\xff\xfe", 2, "it is UTF-16 text; save it as UTF-8"},
+    {"\xfe\xff", 2, "it is UTF-16 text; save it as UTF-8"},
+    {"PK\3\4", 4, "it is a zip file within another packed file; unpack the outer one"},
+    {"\x1f\x8b", 2, "it is a gzip file within another packed file; unpack the outer one"},
     {"\xfd"
      "7zXZ",
-     5, "it is packed by xz: unpack it; gzip and zip files are read as they are"},
-    {"\x28\xb5\x2f\xfd", 4, "it is packed by zstd: unpack it; gzip and zip files are read as they are"},
-    {"BZh", 3, "it is packed by bzip2: unpack it; gzip and zip files are read as they are"},
-    {"7z\xbc\xaf", 4, "it is packed by 7z: unpack it; gzip and zip files are read as they are"},
-    {"PAR1", 4, "it is a Parquet file: write it as CSV"},
-    {"SQLite format 3", 15, "it is a database of SQLite: write the table as CSV"},
-    {"<", 1, "it is HTML or XML: write the table as CSV"},
-    {"{", 1, "it is JSON: write the rows as CSV"},
-    {"[", 1, "it is JSON: write the rows as CSV"},
+     5, "it is compressed with xz; decompress it first (gzip and zip files are read as they are)"},
+    {"\x28\xb5\x2f\xfd", 4,
+     "it is compressed with zstd; decompress it first (gzip and zip files are read as they are)"},
+    {"BZh", 3, "it is compressed with bzip2; decompress it first (gzip and zip files are read as they are)"},
+    {"7z\xbc\xaf", 4, "it is compressed with 7z; decompress it first (gzip and zip files are read as they are)"},
+    {"PAR1", 4, "it is a Parquet file; save it as CSV"},
+    {"SQLite format 3", 15, "it is an SQLite database; export the table as CSV"},
+    {"<", 1, "it is HTML or XML; save the table as CSV"},
+    {"{", 1, "it is JSON; save the rows as CSV"},
+    {"[", 1, "it is JSON; save the rows as CSV"},
 };
 
 static const char *format_other(struct slice line)
@@ -345,7 +346,7 @@ static const char *format_other(struct slice line)
         if (line.len >= len && memcmp(line.data, format_others[i].begins, len) == 0) return format_others[i].what;
     }
     if (memchr(line.data, '\r', line.len) != NULL) {
-        return "its lines end with CR alone: save it with the line ends of Unix or Windows";
+        return "its lines end with CR alone; save it with the line ends of Unix or Windows";
     }
     return NULL;
 }
@@ -372,7 +373,7 @@ enum format_verdict candles_format_find(struct slice line, const struct candles_
             buf_reset(&seen);
             buf_add_str(&seen, other);
         }
-        if (seen.len == 0) buf_add_str(&seen, "neither a header that is known nor a row of candles");
+        if (seen.len == 0) buf_add_str(&seen, "it is neither a known header nor a row of candles");
         buf_add_slice(why, buf_slice(&seen));
     } else {
         *ret_layout = layout;

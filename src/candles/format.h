@@ -1,7 +1,7 @@
 /*
  * The formats that are read, one row each, and how a file's format is found: by the names in its header, else by the
- * shape of its first row. Columns are found by their names wherever there is a header, so a format with one has only
- * what tells it apart, and what it means.
+ * shape of its first row. If there is a header, columns are found by their names. So the row of a format with a header
+ * has only the names that identify it, and their meaning.
  */
 #ifndef CANDLES_FORMAT_H
 #define CANDLES_FORMAT_H
@@ -16,7 +16,7 @@
 
 enum format_column {
     FORMAT_TIME,
-    FORMAT_CLOCK, /* the time of the day where the date has a column of its own */
+    FORMAT_CLOCK, /* the time of the day if the date has a column of its own */
     FORMAT_OPEN,
     FORMAT_HIGH,
     FORMAT_LOW,
@@ -38,7 +38,7 @@ struct candles_format {
     int zone_offset_s; /* of local times, if the user names no zone */
 };
 
-/* NULL behind the last. */
+/* NULL after the last. */
 const struct candles_format *candles_format_at(unsigned index);
 const struct candles_format *candles_format_named(const char *name);
 /* "binance, kraken, …" for messages. */
@@ -59,7 +59,8 @@ struct format_layout {
     bool has_header;
     int columns[FORMAT_COLUMNS]; /* the cell's index; -1: missing */
     size_t cells;                /* a row has at least so many */
-    /* Of several such columns the symbol tells which is the base currency's; FORMAT_VOLUME is the first until then. */
+    /* If there are several such columns, the symbol says which one is in the base currency; until then FORMAT_VOLUME is
+     * the first. */
     struct format_volume volumes[FORMAT_VOLUMES_MAX];
     size_t volume_count;
 };
@@ -71,8 +72,8 @@ enum format_verdict {
     FORMAT_ROW,    /* found: the line is the first row */
 };
 
-/* Looks at the first lines, one by one. `wanted`: the format that is asked for, or NULL. Of FORMAT_UNKNOWN `why` gets
- * what was seen, as the end of a sentence. */
+/* Looks at the first lines, one by one. `wanted`: the format that is asked for, or NULL. With FORMAT_UNKNOWN, `why`
+ * gets what was seen, as the end of a sentence. */
 enum format_verdict candles_format_find(struct slice line, const struct candles_format *wanted,
                                         struct format_layout *ret_layout, struct buf *why) ATTR_CHECKED;
 

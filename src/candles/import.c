@@ -23,9 +23,9 @@ static void import_refuse_format(const char *name, struct error *err)
     for (unsigned i = 0; candles_format_at(i) != NULL; i++)
         distance_offer(&guess, slice_of(candles_format_at(i)->name));
     candles_format_list(&list);
-    error_set(err, ERROR_USAGE, "format %s: not one that is known%s%.*s%s; they are %s", name,
-              guess.best.data == NULL ? "" : "; did you mean ", SLICE_FMT(guess.best),
-              guess.best.data == NULL ? "" : "?", buf_cstr(&list));
+    error_set(err, ERROR_USAGE, "\"%s\" is not a known format%s%.*s%s; the formats are %s", name,
+              guess.best.data == NULL ? "" : " (did you mean ", SLICE_FMT(guess.best),
+              guess.best.data == NULL ? "" : "?)", buf_cstr(&list));
     buf_clear(&list);
 }
 
@@ -38,7 +38,7 @@ struct candles_import *candles_import_new(const struct candles_import_options *o
         return NULL;
     }
     if (options->timeframe_ms < 0 || options->timeframe_ms > CANDLES_WEEK_MS) {
-        error_set(err, ERROR_USAGE, "the timeframe is longer than a week, or none");
+        error_set(err, ERROR_USAGE, "the timeframe must be at most a week");
         return NULL;
     }
     struct candles_import *import = mem_zalloc(sizeof(*import));
@@ -85,7 +85,7 @@ int candles_import_end(struct candles_import *import, struct error *err)
     return unpack_end(import->unpack, err) == 0 ? 0 : error_prefix(err, "%s", import->file);
 }
 
-/* Names come from files too: what is no printable character does not reach a terminal. */
+/* Names come from files too: a character that is not printable does not reach a terminal. */
 static char *import_name(const char *file, struct slice member)
 {
     char *name = member.data == NULL ? mem_strdup(file) : mem_printf("%s: %.*s", file, SLICE_FMT(member));
@@ -122,7 +122,7 @@ static int import_unknown(struct candles_import *import, const struct line *line
     candles_format_list(&list);
     error_set(&told, ERROR_INVALID,
               "line %" PRIu64 " is %s: %s. A file of candles has a header with columns for time, open, high, low and "
-              "close (and volume), or rows whose shape is known. The formats are %s",
+              "close (and volume), or rows of a known shape. The formats are %s",
               line->number, buf_cstr(&seen), why, buf_cstr(&list));
     buf_clear(&seen);
     buf_clear(&list);
@@ -147,14 +147,14 @@ static int import_take_layout(struct candles_import *import, struct error *err)
         import->report->has_adjusted_column = true;
     }
     if (import->layout.columns[FORMAT_ADJUSTED] >= 0 || !import->options.adjusted) return 0;
-    return error_set(err, ERROR_INVALID, "adjusted prices are asked for, but there is no column of adjusted closes");
+    return error_set(err, ERROR_INVALID, "adjusted prices were asked for, but there is no column of adjusted closes");
 }
 
 static int import_row(struct candles_import *import, const struct line *line, struct error *err)
 {
     if (slice_trim(line->text).len == 0) return 0;
     if (import->report->read >= import->options.rows_max) {
-        return error_set(err, ERROR_INVALID, "more than %" PRIu64 " rows: import the files in parts",
+        return error_set(err, ERROR_INVALID, "there are more than %" PRIu64 " rows; import the files in parts",
                          import->options.rows_max);
     }
     import->report->read++;

@@ -9,8 +9,8 @@
  *     candles_import_finish(import, stored, &series, &report, &err);
  *     candles_import_free(import);
  *
- * Errors are about files: not a format that is known, damaged, of several symbols. Rows that are wrong are rejected one
- * by one and told in the report. Nothing is invented: a bar that is missing stays missing.
+ * Errors are about files: an unknown format, damage, several symbols. Wrong rows are rejected one by one and listed in
+ * the report. No bar is made up: one that is missing stays missing.
  */
 #ifndef CANDLES_IMPORT_H
 #define CANDLES_IMPORT_H
@@ -35,8 +35,8 @@ struct candles_import_options {
     int64_t timeframe_ms;            /* 0: found from the distances between rows */
     const struct candles_zone *zone; /* of local times; NULL: the format's own, else UTC */
     bool stamp_is_close;             /* times are those of the closing */
-    bool replace;                    /* rows that contradict take the place of what was there */
-    bool adjusted;                   /* prices times adjusted close / close, where there is such a column */
+    bool replace;                    /* a row in conflict replaces what was there */
+    bool adjusted;                   /* prices times adjusted close / close; needs such a column */
     uint64_t bytes_max;              /* of one file when it is unpacked */
     uint64_t rows_max;               /* of all files */
 };
@@ -52,9 +52,9 @@ void candles_import_begin(struct candles_import *import, const char *name);
 int candles_import_feed(struct candles_import *import, struct slice bytes, struct error *err) ATTR_CHECKED;
 int candles_import_end(struct candles_import *import, struct error *err) ATTR_CHECKED;
 
-/* `there`: the bars that are stored, NULL if none are; a timeframe that is not given is theirs. The result (theirs and
- * the files' bars) is the caller's. A row that contradicts is a conflict, which does not make this fail: whoever calls
- * sees it in the report and refuses. */
+/* `there`: the stored bars, or NULL; if no timeframe is given, it is theirs. The result (theirs and
+ * the files' bars) is the caller's. A row whose values differ is a conflict. This does not fail then: the caller sees
+ * it in the report and refuses. */
 int candles_import_finish(struct candles_import *import, const struct candles *there,
                           struct candles_series **ret_series, struct candles_report *ret_report,
                           struct error *err) ATTR_CHECKED;

@@ -14,7 +14,7 @@
 
 enum {
     LINES_BYTES_MAX = 16 * 1024, /* a longer line is given cut, as is_cut says */
-    LINES_CELLS_MAX = 64,        /* cells behind are not looked at */
+    LINES_CELLS_MAX = 64,        /* cells after these are not looked at */
 };
 
 struct line {

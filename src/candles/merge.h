@@ -1,6 +1,6 @@
 /*
- * A series that is there and one that comes, made one. Where both have a bar of the same time and the same values it is
- * equal; where the values differ it is a conflict, and what was there stays, or is replaced if that is asked for.
+ * Merges a series that is there and one that comes. If both have a bar of the same time, it is equal if the values are
+ * the same, else a conflict: what was there stays, or is replaced if that is asked for.
  */
 #ifndef CANDLES_MERGE_H
 #define CANDLES_MERGE_H

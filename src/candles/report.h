@@ -13,11 +13,11 @@
 
 enum { CANDLES_NOTES_MAX = 100, CANDLES_NOTE_BYTES = 160, CANDLES_SOURCE_BYTES = 96 };
 
-/* A row that is told of. */
+/* A row that is reported. */
 struct candles_note {
     uint64_t place;                    /* orders the notes: source, then line */
     uint64_t line;                     /* in its file or member, from 1 */
-    char source[CANDLES_SOURCE_BYTES]; /* the file's name, and behind a colon a zip member's */
+    char source[CANDLES_SOURCE_BYTES]; /* the file's name, and after a colon a zip member's */
     char reason[CANDLES_NOTE_BYTES];
 };
 
@@ -41,10 +41,10 @@ struct candles_report {
     uint64_t others;          /* rows of other symbols than the one that was asked for */
     uint64_t members_skipped; /* of zip files: members that hold no candles */
     uint64_t local_assumed;   /* rows with a local time, though no zone was named */
-    int local_offset_s;       /* what they were taken for: seconds east of UTC, the format's own or 0 */
-    bool lot_was_assumed;     /* the volumes are whole or zero, and tell no lot */
+    int local_offset_s;       /* what was assumed: seconds east of UTC, the format's own or 0 */
+    bool lot_was_assumed;     /* the volumes are whole or zero, so the lot cannot be found from them */
     bool has_adjusted_column; /* and it was not asked for: prices are as they were paid */
-    bool rests_at_weekends;   /* of the result: its weekends are no gaps */
+    bool rests_at_weekends;   /* of the result: its weekends are not gaps */
     size_t gap_count;         /* of the result */
     int64_t gap_bars;
     size_t gaps_listed;
@@ -55,7 +55,7 @@ struct candles_report {
     struct candles_notes rejections, contradictions;
 };
 
-/* Adds a note, or drops the one behind the last place that there is room for. The reason is a printf format. */
+/* Adds a note, or drops the last one if there is no more room. The reason is a printf format. */
 void candles_note(struct candles_notes *notes, uint64_t place, uint64_t line, const char *source, const char *fmt, ...)
     ATTR_PRINTF(5, 6);
 

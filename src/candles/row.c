@@ -81,8 +81,8 @@ static enum import_outcome row_symbol(struct candles_import *import, uint64_t li
     candles_excerpt(&both, slice_of(import->symbol));
     buf_add_str(&both, " and ");
     candles_excerpt(&both, cell);
-    error_set(err, ERROR_INVALID, "line %" PRIu64 ": rows of several symbols, %s: give the one that is meant", line,
-              buf_cstr(&both));
+    error_set(err, ERROR_INVALID, "line %" PRIu64 ": there are rows of several symbols, %s; give the symbol to read",
+              line, buf_cstr(&both));
     buf_clear(&both);
     return IMPORT_FATAL;
 }
@@ -96,7 +96,7 @@ static void row_remember_twice(struct candles_import *import, int64_t later_ms)
     import->twice[import->twice_count++] = (struct import_twice){import->row_count, later_ms};
 }
 
-/* NULL, or why the time is no time. */
+/* NULL, or why the time cannot be read. */
 static const char *row_time(struct candles_import *import, const struct slice *cells, int64_t *ret_ms)
 {
     const int *columns = import->layout.columns;
@@ -105,9 +105,9 @@ static const char *row_time(struct candles_import *import, const struct slice *c
     int64_t moments[2];
 
     if (!candles_stamp_parse(cells[columns[FORMAT_TIME]], clock, &stamp)) {
-        return "the time is none, or in no form that is known (2024-01-31 09:30, 31.01.2024, seconds or ms since 1970)";
+        return "the time is not in a known form (2024-01-31 09:30, 31.01.2024, seconds or ms since 1970)";
     }
-    if (!stamp.is_whole) return "the time is finer than a millisecond, and on no timeframe's grid";
+    if (!stamp.is_whole) return "the time has a fraction of a millisecond, so that no bar opens at it";
     *ret_ms = stamp.time_ms;
     if (stamp.kind != CANDLES_STAMP_LOCAL) return NULL;
     if (import->options.zone == NULL) {
@@ -120,7 +120,7 @@ static const char *row_time(struct candles_import *import, const struct slice *c
     }
     const unsigned count = candles_zone_resolve(import->options.zone, stamp.time_ms, moments);
 
-    if (count == 0) return "the local time does not exist: clocks are set forward over it";
+    if (count == 0) return "the local time does not exist: the clocks were set forward over it";
     *ret_ms = moments[0];
     if (count == 2) row_remember_twice(import, moments[1]);
     return NULL;
@@ -144,11 +144,11 @@ static enum import_outcome row_number(struct candles_import *import, uint64_t pl
 
     if (candles_decimal_parse(cell, ret_value, ret_digits)) return IMPORT_ROW;
     if (row_is_nothing(cell)) {
-        snprintf(reason, sizeof(reason), "there is no %s", name);
+        snprintf(reason, sizeof(reason), "the %s is missing", name);
         return row_reject(import, place, reason, SLICE_NONE);
     }
     snprintf(reason, sizeof(reason), "the %s is not a number%s", name,
-             memchr(cell.data, ',', cell.len) == NULL ? "" : ": it may have a point, no comma");
+             memchr(cell.data, ',', cell.len) == NULL ? "" : "; use a point, not a comma");
     return row_reject(import, place, reason, cell);
 }
 

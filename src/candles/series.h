@@ -18,7 +18,7 @@ struct candles_bar {
     double open, high, low, close, volume;
 };
 
-/* Decimals beyond which a price or volume is taken for a float, and the lot where volumes tell none. */
+/* Decimals beyond which a price or volume is taken for a float, and the lot if volumes have none. */
 enum { CANDLES_DIGITS_MAX = 12, CANDLES_LOT_DIGITS = 8 };
 
 /* timeframe_ms > 0. The digits are 0 and CANDLES_LOT_DIGITS until candles_series_digits says others. */

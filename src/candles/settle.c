@@ -164,10 +164,10 @@ static void settle_contradict(struct candles_import *import, const struct import
     import->report->conflicts++;
     candles_stamp_format(row->bar.time_ms, stamp);
     candles_note(notes, row->place, import_line(row->place), import_source(import, row->place),
-                 "other values for %s than %s", stamp, whom);
+                 "the values for %s are not those of %s", stamp, whom);
 }
 
-/* Rows of one time become one: the first, or the last where they replace one another. */
+/* Rows of one time become one: the first, or the last if they replace one another. */
 static void settle_equals(struct candles_import *import)
 {
     struct import_row *rows = import->rows;
@@ -222,7 +222,7 @@ static void settle_met(void *context, size_t index, enum candles_meeting meeting
         import->report->replaced++;
         break;
     case CANDLES_CONFLICT:
-        settle_contradict(import, &import->rows[index], "the series that is stored");
+        settle_contradict(import, &import->rows[index], "the stored series");
         break;
     case CANDLES_MEETINGS:
         break;
@@ -274,7 +274,7 @@ static const char *settle_first_fault(const struct candles_import *import, struc
     const struct candles_note *first = import->report->rejections.items;
 
     if (import->report->rejected == 0) return "";
-    buf_printf(scratch, "; %" PRIu64 " %s wrong, the first in line %" PRIu64 ": %s", import->report->rejected,
+    buf_printf(scratch, "; %" PRIu64 " %s wrong, the first is in line %" PRIu64 ": %s", import->report->rejected,
                import->report->rejected == 1 ? "row is" : "rows are", first->line, first->reason);
     return buf_cstr(scratch);
 }
@@ -288,33 +288,32 @@ static int settle_check(const struct candles_import *import, const struct candle
         return error_set(err, ERROR_INVALID, "%s", import->skipped_why);
     }
     if (import->format == NULL) {
-        return error_set(err, ERROR_INVALID, "%s: there is no row of candles in it", import->file);
+        return error_set(err, ERROR_INVALID, "%s: the file has no rows of candles", import->file);
     }
     if (step == 0 && import->row_count == 0) {
         const struct candles_note *first = import->report->rejections.items;
 
         if (import->report->rejections.count == 0 && import->report->others == 0) {
-            return error_set(err, ERROR_INVALID, "%s: there is a header, but no row of candles behind it",
-                             import->file);
+            return error_set(err, ERROR_INVALID, "%s: the file has a header, but no rows of candles", import->file);
         }
         if (import->report->rejections.count == 0) {
-            return error_set(err, ERROR_INVALID,
-                             "%s: none of its %" PRIu64 " rows is one of the symbol that is meant, %s", import->file,
+            return error_set(err, ERROR_INVALID, "%s: none of its %" PRIu64 " rows has the symbol %s", import->file,
                              import->report->others, import->options.symbol);
         }
         return error_set(err, ERROR_INVALID, "%s: all %" PRIu64 " rows are wrong; the first is line %" PRIu64 ": %s",
                          first->source, import->report->rejected, first->line, first->reason);
     }
     if (step > 0 && (there == NULL || there->timeframe_ms == step)) return 0;
-    if (step > 0) return error_set(err, ERROR_INVALID, "the series that is stored has another timeframe");
+    if (step > 0) return error_set(err, ERROR_INVALID, "the stored series has another timeframe");
     candles_timeframe_list(&list);
     if (import->row_count == 1) {
-        error_set(err, ERROR_INVALID, "%s: one sound row tells no timeframe: give it, one of %s%s", import->file,
-                  buf_cstr(&list), settle_first_fault(import, &why));
+        error_set(err, ERROR_INVALID, "%s: the timeframe cannot be found from one valid row; give one of %s%s",
+                  import->file, buf_cstr(&list), settle_first_fault(import, &why));
     } else {
-        error_set(err, ERROR_INVALID,
-                  "%s: the distances between its %zu rows are not those of a timeframe: give it, one of %s%s",
-                  import->file, import->row_count, buf_cstr(&list), settle_first_fault(import, &why));
+        error_set(
+            err, ERROR_INVALID,
+            "%s: the timeframe cannot be found, as the distances between the %zu rows match none; give one of %s%s",
+            import->file, import->row_count, buf_cstr(&list), settle_first_fault(import, &why));
     }
     buf_clear(&why);
     buf_clear(&list);

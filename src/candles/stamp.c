@@ -220,7 +220,7 @@ static bool stamp_calendar(struct slice text, struct slice clock, struct candles
     return stamp_in_range(&stamp, ret_stamp);
 }
 
-/* A number since 1970, whose size tells its unit. */
+/* A number since 1970; its size gives its unit. */
 static struct candles_stamp stamp_of_number(int64_t number)
 {
     static const struct {
@@ -269,7 +269,7 @@ static bool stamp_epoch(struct slice text, struct candles_stamp *ret_stamp)
         bool is_whole = true;
 
         stamp_fraction(&rest, &ms, &is_whole);
-        /* Of seconds the fraction counts; of finer units only that it is zero. */
+        /* A fraction of seconds counts; of a finer unit, only whether it is zero. */
         const bool is_seconds = number <= INT64_MAX / 1000000000;
 
         if (is_seconds) stamp.time_ms += is_negative ? -ms : ms;

@@ -30,7 +30,7 @@ enum {
 bool candles_timeframe_parse(struct slice text, int64_t *ret_ms) ATTR_CHECKED;
 /* NULL if no timeframe of the table is that long. */
 const char *candles_timeframe_name(int64_t timeframe_ms);
-/* The table's rows, the shortest first; 0 behind the last. */
+/* The table's rows, the shortest first; 0 after the last. */
 int64_t candles_timeframe_at(unsigned index);
 /* "1m, 5m, …" for messages. */
 void candles_timeframe_list(struct buf *out);

@@ -168,7 +168,7 @@ static int unpack_gzip_next(struct unpack *unpack, struct slice *in, struct erro
     while (in->len > 0 && in->data[0] == '\0') in->data++, in->len--;
     if (in->len == 0) return 0;
     if ((unsigned char)in->data[0] != 0x1f)
-        return error_set(err, ERROR_INVALID, "gzip: something else stands behind it");
+        return error_set(err, ERROR_INVALID, "gzip: there is other data after its end");
     unpack_inflate_as(unpack, INFLATE_GZIP);
     unpack->state = UNPACK_GZIP;
     return 0;
@@ -192,7 +192,7 @@ static bool zip_is_passed_over(struct slice name)
     return name.len >= strlen(mac) && memcmp(name.data, mac, strlen(mac)) == 0;
 }
 
-/* The sizes in the field for 64 bits, where the header's own say so. */
+/* The sizes in the field for 64 bits, if the header's own say so. */
 static int zip_extra(struct unpack_member *member, struct slice extra, struct error *err)
 {
     const bool wants_bytes = member->bytes_said == ZIP_IN_64, wants_left = member->left == ZIP_IN_64;
@@ -231,14 +231,14 @@ static int zip_local(struct unpack *unpack, struct slice head, struct error *err
         .bytes_said = zip_integer(head.data + 22, 4),
     };
     if ((flags & ZIP_ENCRYPTED) != 0)
-        return error_set(err, ERROR_INVALID, "zip: a member is encrypted: unpack it first");
+        return error_set(err, ERROR_INVALID, "zip: a member is encrypted; unpack it first");
     if (method != ZIP_STORED && method != ZIP_DEFLATED) {
         return error_set(err, ERROR_INVALID,
-                         "zip: a member is packed by method %" PRIu64 "; only stored and deflated ones are read",
+                         "zip: a member is packed by method %" PRIu64 "; only stored and deflated members are read",
                          method);
     }
     if (method == ZIP_STORED && member->has_sizes_behind) {
-        return error_set(err, ERROR_INVALID, "zip: a stored member does not say how long it is: unpack it first");
+        return error_set(err, ERROR_INVALID, "zip: a stored member does not say how long it is; unpack it first");
     }
     const struct slice extra = {name.data + name_len, extra_len};
 
@@ -385,7 +385,7 @@ static int zip_rest(struct unpack *unpack, struct slice *in, struct error *err)
 
     unpack->skip -= len;
     in->data += len, in->len -= len;
-    return in->len == 0 ? 0 : error_set(err, ERROR_INVALID, "zip: something else stands behind it");
+    return in->len == 0 ? 0 : error_set(err, ERROR_INVALID, "zip: there is other data after its end");
 }
 
 /* What a file is, by its first bytes; `is_end`: there are no more. */
@@ -468,7 +468,7 @@ int unpack_end(struct unpack *unpack, struct error *err)
         outcome = unpack_finish(unpack, err);
     } else if (outcome == 0 && (unpack->state != UNPACK_ZIP_DONE || unpack->skip > 0)) {
         outcome =
-            error_set(err, ERROR_INVALID, "%s: the file is cut short", unpack->state == UNPACK_GZIP ? "gzip" : "zip");
+            error_set(err, ERROR_INVALID, "%s: the file is truncated", unpack->state == UNPACK_GZIP ? "gzip" : "zip");
     }
     unpack->state = UNPACK_START;
     unpack->bytes = unpack->members = unpack->listed = unpack->skip = 0;

@@ -15,9 +15,9 @@
 #include "base/error.h"
 #include "base/slice.h"
 
-/* Who takes the content. Each returns 0, or -1 after filling `err`, which ends the unpacking. */
+/* What takes the content. Each returns 0, or -1 after filling `err`, which ends the unpacking. */
 struct unpack_sink {
-    /* A member begins; its name is absent where there is none. Of a plain file: before its first byte. */
+    /* A member begins; its name is absent if it has none. A plain file begins before its first byte. */
     int (*begin)(void *context, struct slice name, struct error *err);
     int (*content)(void *context, struct slice bytes, struct error *err);
     int (*end)(void *context, struct error *err);

@@ -20,7 +20,7 @@ static inline int64_t varint_unzigzag(uint64_t value)
     return (int64_t)(value >> 1 ^ (0 - (value & 1)));
 }
 
-/* `out` has room for VARINT_BYTES_MAX. Returns behind what it wrote. */
+/* `out` has room for VARINT_BYTES_MAX. Returns the end of what it wrote. */
 static inline char *varint_put(char *out, uint64_t value)
 {
     for (; value >= 0x80; value >>= 7) *out++ = (char)(value | 0x80);

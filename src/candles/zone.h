@@ -21,10 +21,10 @@ struct candles_zone *candles_zone_fixed(int offset_s);
 struct candles_zone *candles_zone_offset(struct slice name);
 /* The file's bytes; `name` is for messages. NULL if they are not a zone, or one that counts leap seconds. */
 struct candles_zone *candles_zone_parse(struct slice name, struct slice tzif, struct error *err) ATTR_CHECKED;
-/* A zone that the program has itself: those of exchanges, from 1970 on, the same on every machine. NULL if `index` is
- * behind the last. */
+/* A zone that the program has itself: those of exchanges, from 1970 on, the same on every machine. NULL if there is no
+ * zone of this index. */
 struct candles_zone *candles_zone_known(size_t index);
-/* Their names, by the alphabet; NULL behind the last. */
+/* Their names, by the alphabet; NULL after the last. */
 const char *candles_zone_known_name(size_t index);
 void candles_zone_free(struct candles_zone *zone); /* takes NULL */
 /* Whether `name` may be a zone of the database, and stays below its folder as a path. */

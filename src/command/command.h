@@ -132,6 +132,9 @@ const struct command_option *command_program_options(const struct command_progra
                                                      const struct command_entry *entry);
 /* Adds the help of what `line` names: the program, a command or a verb. */
 void command_help(const struct command_line *line, struct buf *out);
+/* Adds a text that begins at column `at`, with its later lines at column `indent`, as wide as helps are, and an end of
+ * line. A tab is a space at which no line ends. */
+void command_wrap(struct slice text, size_t at, size_t indent, struct buf *out);
 /* "backtestd candles check" */
 void command_path(const struct command_line *line, struct buf *out);
 /* Parses, runs, and checks that standard output took everything. Returns the exit status. */

@@ -14,9 +14,10 @@ static void help_name(const char *name, const char *value, struct buf *out)
     if (value != NULL) buf_printf(out, " %s", value);
 }
 
-/* Words from column `at` on, wrapped to column `indent`. A tab is a space at which nothing is wrapped. */
-static void help_wrap(struct slice rest, size_t at, size_t indent, struct buf *out)
+void command_wrap(struct slice text, size_t at, size_t indent, struct buf *out)
 {
+    struct slice rest = text;
+
     for (bool first = true; rest.data != NULL; first = false) {
         const struct slice word = slice_cut(&rest, ' ');
 
@@ -45,7 +46,7 @@ static void help_row(const char *name, const char *value, const char *text, size
         at = 0;
     }
     buf_printf(out, "%*s", (int)(indent - at), "");
-    help_wrap(slice_of(text), indent, indent, out);
+    command_wrap(slice_of(text), indent, indent, out);
 }
 
 /* What is one sentence without its full stop, as a sentence. */
@@ -56,7 +57,7 @@ static void help_sentence(const char *text, struct buf *out)
     buf_add_str(&sentence, text);
     if (sentence.len > 0) sentence.data[0] = (char)toupper((unsigned char)sentence.data[0]);
     if (sentence.len > 0 && sentence.data[sentence.len - 1] != '.') buf_add_char(&sentence, '.');
-    help_wrap(buf_slice(&sentence), 0, 0, out);
+    command_wrap(buf_slice(&sentence), 0, 0, out);
     buf_clear(&sentence);
 }
 
@@ -97,7 +98,7 @@ static void help_usage(const struct command_line *line, const struct command_ent
     }
     buf_add_str(out, "Usage: ");
     command_path(line, out);
-    help_wrap(buf_slice(&usage), indent - 1, indent, out);
+    command_wrap(buf_slice(&usage), indent - 1, indent, out);
     buf_clear(&usage);
 }
 

@@ -20,13 +20,13 @@ static int64_t day_of(int64_t time_ms)
     return time_ms / day_ms - (time_ms % day_ms < 0);
 }
 
-/* A return after nothing was left is none. */
+/* If nothing was left, there is no return. */
 static double daily_return(double now, double before)
 {
     return before > 0 ? now / before - 1 : 0;
 }
 
-/* The first bar from `i` on that opens at `next_ms` or later. Without gaps it is where one reckons that it is. */
+/* The first bar from `i` on that opens at `next_ms` or later. Without gaps it is where arithmetic says. */
 static size_t daily_end(const struct engine_job *job, size_t i, int64_t next_ms)
 {
     const struct candles *c = job->candles;

@@ -4,7 +4,7 @@
 
 #include "engine/engine.h"
 
-/* Of each UTC day that has bars: how the equity, and the price, changed against the day before; the first day against
+/* For each UTC day that has bars: how the equity and the price changed against the day before; the first day against
  * the capital, and the first open. */
 struct daily {
     double *returns; /* owned */

@@ -34,7 +34,7 @@
 #include "engine/metrics.h"
 #include "rules/rules.h"
 
-/* Told with each result; raised whenever the same input may give other fills. */
+/* Printed with each result; raised if the same input may give other fills. */
 #define ENGINE_VERSION "1"
 
 /* ---- What goes in ---- */
@@ -42,8 +42,8 @@
 enum { ENGINE_CONDITIONS = RULES_SHORT_EXIT + 1 };
 
 /* What a strategy wants, bar by bar; borrowed. An output has a column as long as the series, or is asked through
- * `value` (for what depends on the position), or is not there. What `value` says of a condition is above 0 where it
- * holds; NaN is false. A level that is not finite is no level. */
+ * `value` (for what depends on the position), or is not there. If a condition holds, its `value` is above 0; NaN is
+ * false. A level that is not finite means that there is none. */
 struct engine_signals {
     bool has[RULES_OUTPUTS];
     const uint64_t *condition[ENGINE_CONDITIONS]; /* a bit a bar, as rules_condition; NULL: `value` is asked */
@@ -75,7 +75,7 @@ void engine_series_clear(struct engine_series *series); /* takes one that is all
 struct engine_job {
     const struct candles *candles; /* the bars before `first` were loaded for indicators only */
     const unsigned char *invented; /* of struct engine_series; may be NULL */
-    size_t first, end;             /* bars that are judged: from `first` to the one before `end` */
+    size_t first, end;             /* bars of the test: from `first` to the one before `end` */
     const struct candles *detail;  /* a finer series of the same symbol, for ENGINE_INTRABAR_DETAIL; else NULL */
     const struct engine_execution *execution;
     const struct engine_signals *signals;
@@ -134,7 +134,7 @@ struct engine_backtest {
     const struct candles *candles; /* with rules_lookback() bars before start_ms, if there are so many */
     const struct candles *detail;  /* may be NULL */
     const struct engine_execution *execution;
-    int64_t start_ms, end_ms; /* bars that open in [start, end) are judged */
+    int64_t start_ms, end_ms; /* bars that open in [start, end) are tested */
 };
 
 int engine_backtest(const struct engine_backtest *backtest, struct engine_result *result,

@@ -39,29 +39,30 @@ static const struct engine_setting settings[] = {
      .above_minimum = true,
      .maximum = 1e15,
      .fallback = 10000,
-     .help = "the capital at the start, in the quote currency"},
-    NUMBER("fee.percent", fee_percent, -1, 50, 0, "fee of each fill, in percent of its value; below 0 it is a rebate"),
-    NUMBER("fee.fixed", fee_fixed, 0, 1e9, 0, "fee of each fill, in the quote currency"),
-    NUMBER("fee.minimum", fee_minimum, 0, 1e9, 0, "the least fee of a fill; 0 means that there is no least fee"),
-    NUMBER("slippage.percent", slippage_percent, 0, 50, 0, "what market and stop fills lose, in percent of the price"),
-    NUMBER("slippage.ticks", slippage_ticks, 0, 1e6, 0, "what market and stop fills lose, in ticks"),
-    NUMBER("spread", spread, 0, 1e9, 0, "between bid and ask, in units of the price; each fill loses half of it"),
-    NUMBER("lot", lot, 0, 1e9, 0, "smallest step of a quantity; 0 takes the one of the series"),
-    NUMBER("tick", tick, 0, 1e9, 0, "smallest step of a price; 0 takes the one of the series"),
-    NUMBER("leverage", leverage, 1, 1000, 1, "how many times the equity a position may be worth when it is opened"),
+     .help = "initial capital, in the quote currency"},
+    NUMBER("fee.percent", fee_percent, -1, 50, 0,
+           "fee of each fill, in percent of its value; a negative fee is a rebate"),
+    NUMBER("fee.fixed", fee_fixed, 0, 1e9, 0, "fixed fee of each fill, in the quote currency"),
+    NUMBER("fee.minimum", fee_minimum, 0, 1e9, 0, "minimum fee of a fill, in the quote currency; 0 sets no minimum"),
+    NUMBER("slippage.percent", slippage_percent, 0, 50, 0,
+           "slippage of market and stop fills, in percent of the price"),
+    NUMBER("slippage.ticks", slippage_ticks, 0, 1e6, 0, "slippage of market and stop fills, in ticks"),
+    NUMBER("spread", spread, 0, 1e9, 0, "spread between bid and ask, in units of the price; each fill pays half of it"),
+    NUMBER("lot", lot, 0, 1e9, 0, "smallest step of a quantity; 0 uses that of the candles"),
+    NUMBER("tick", tick, 0, 1e9, 0, "smallest step of a price; 0 uses that of the candles"),
+    NUMBER("leverage", leverage, 1, 1000, 1, "largest value of a position when it is opened, as a multiple of equity"),
     NUMBER("maintenance_margin", maintenance_margin, 0, 0.99, 0,
-           "share of a position's value that the equity must stay above; else it is liquidated"),
+           "a position is liquidated unless equity stays above this share of its value"),
     FLAG("short", short_allowed, 1, "whether short positions are allowed"),
-    WORD("intrabar", intrabar, intrabar_words, ENGINE_INTRABAR_PESSIMISTIC,
-         "what is assumed of the way of prices within a bar"),
+    WORD("intrabar", intrabar, intrabar_words, ENGINE_INTRABAR_PESSIMISTIC, "assumed path of prices within a bar"),
     WORD("limit_fill", limit_fill, limit_fill_words, ENGINE_LIMIT_TOUCH,
-         "whether a limit fills at a touch, or if the price gets a tick further"),
-    WORD("missing", missing, missing_words, ENGINE_MISSING_SKIP, "what is done where bars are missing"),
-    NUMBER("risk_free", risk_free, -0.5, 10, 0, "risk-free rate a year, as a fraction: 0.02 is 2 %"),
-    NUMBER("periods_per_year", periods_per_year, 0, 100000, 0,
-           "days of trading a year; 0 finds 365 or 252 from the data"),
-    FLAG("close_at_end", close_at_end, 0, "whether a position that is open at the end is closed at the last close"),
-    FLAG("require_volume", require_volume, 0, "whether nothing fills in a bar without volume"),
+         "whether a limit fills if the price touches it, or only if it goes a tick through"),
+    WORD("missing", missing, missing_words, ENGINE_MISSING_SKIP, "what to do if bars are missing"),
+    NUMBER("risk_free", risk_free, -0.5, 10, 0, "annual risk-free rate, as a fraction: 0.02 is 2 %"),
+    NUMBER("periods_per_year", periods_per_year, 0, 100000, 0, "trading days a year; 0 finds 365 or 252 from the data"),
+    FLAG("close_at_end", close_at_end, 0,
+         "whether a position that is still open at the end is closed at the last close"),
+    FLAG("require_volume", require_volume, 0, "whether orders fill only in bars with volume"),
 };
 
 const struct engine_setting *engine_settings(size_t *ret_count)
@@ -218,11 +219,12 @@ static int setting_unknown(struct slice name, struct error *err)
     }
     for (size_t i = 0; i < countof(settings); i++) distance_offer(&guess, slice_of(settings[i].name));
     if (guess.best.data != NULL) {
-        return error_set(err, ERROR_INVALID, "execution.%.*s is not a setting; did you mean %.*s?", SLICE_FMT(name),
+        return error_set(err, ERROR_INVALID, "execution.%.*s is not a setting (did you mean %.*s?)", SLICE_FMT(name),
                          SLICE_FMT(guess.best));
     }
     for (size_t i = 0; i < countof(settings); i++) buf_printf(&all, "%s%s", i == 0 ? "" : ", ", settings[i].name);
-    error_set(err, ERROR_INVALID, "execution.%.*s is not a setting; they are %s", SLICE_FMT(name), buf_cstr(&all));
+    error_set(err, ERROR_INVALID, "execution.%.*s is not a setting; the settings are %s", SLICE_FMT(name),
+              buf_cstr(&all));
     buf_clear(&all);
     return -1;
 }
@@ -262,8 +264,7 @@ int engine_execution_check(const struct engine_execution *execution, struct erro
         return setting_refuse(&settings[i], found, err);
     }
     if (execution->slippage_percent > 0 && execution->slippage_ticks > 0) {
-        return error_set(err, ERROR_INVALID,
-                         "execution.slippage has both percent and ticks; give one of them, and leave out the other");
+        return error_set(err, ERROR_INVALID, "execution.slippage has both percent and ticks; set only one of them");
     }
     if (execution->maintenance_margin * execution->leverage >= 1) {
         return error_set(err, ERROR_INVALID,

@@ -15,29 +15,29 @@
 #include "base/error.h"
 #include "base/slice.h"
 
-/* What is decided where the four prices of a bar do not tell what came first. */
+/* What is assumed if the four prices of a bar do not tell what came first. */
 enum engine_intrabar {
-    ENGINE_INTRABAR_PESSIMISTIC, /* what is worse for the trader */
+    ENGINE_INTRABAR_PESSIMISTIC, /* the worse for the trader */
     ENGINE_INTRABAR_TRADINGVIEW, /* the extreme that is nearer to the open; stop, take and trail from the next bar on */
     ENGINE_INTRABAR_DETAIL,      /* a finer series is walked */
 };
 
 enum engine_limit_fill {
-    ENGINE_LIMIT_TOUCH,   /* a limit fills if the price gets there */
-    ENGINE_LIMIT_THROUGH, /* if it gets a tick further */
+    ENGINE_LIMIT_TOUCH,   /* a limit fills if the price touches it */
+    ENGINE_LIMIT_THROUGH, /* if the price goes a tick through it */
 };
 
-/* What a bar that is missing means. */
+/* What is done if bars are missing. */
 enum engine_missing {
-    ENGINE_MISSING_ERROR, /* nothing is computed */
+    ENGINE_MISSING_ERROR, /* the backtest is refused */
     ENGINE_MISSING_SKIP,  /* the next bar there is comes next */
-    ENGINE_MISSING_FILL,  /* a flat bar without volume stands in for it; no order fills in it */
+    ENGINE_MISSING_FILL,  /* a flat bar without volume stands in for each; no order fills in it */
 };
 
 struct engine_execution {
-    double fee_percent;      /* of each fill's notional, in percent; below 0 it is a rebate */
+    double fee_percent;      /* of each fill's value, in percent; a negative fee is a rebate */
     double fee_fixed;        /* a fill, quote currency */
-    double fee_minimum;      /* a fill; 0: none */
+    double fee_minimum;      /* a fill; 0: there is no minimum */
     double slippage_percent; /* of the price, in percent; market and stop fills */
     double slippage_ticks;   /* in ticks; market and stop fills */
     double spread;           /* price units; half of it at every fill */
@@ -49,7 +49,7 @@ struct engine_execution {
     enum engine_intrabar intrabar;
     enum engine_limit_fill limit_fill;
     enum engine_missing missing;
-    double risk_free;        /* a year, as a fraction */
+    double risk_free;        /* annual, as a fraction */
     double periods_per_year; /* 0: found from the days of the data */
     bool close_at_end;
     double capital;
@@ -66,7 +66,7 @@ struct engine_setting {
     double minimum, maximum;  /* of a number */
     bool above_minimum;       /* the minimum itself is not allowed */
     double fallback;          /* the default: a number, 0 or 1, or the index of a word */
-    const char *const *words; /* NULL behind the last */
+    const char *const *words; /* NULL after the last */
     const char *help;         /* one line */
 };
 
@@ -78,7 +78,7 @@ bool engine_setting_is_group(struct slice name); /* "fee", an object of settings
 /* The defaults. */
 void engine_execution_init(struct engine_execution *execution);
 /* One setting from its text: a decimal number, true or false, or a word. ERROR_INVALID says what is accepted, and which
- * name was perhaps meant; the value is then as it was. */
+ * name was perhaps meant; the value does not change then. */
 int engine_execution_set(struct engine_execution *execution, struct slice name, struct slice value,
                          struct error *err) ATTR_CHECKED;
 /* Are all within their bounds and do they agree? ERROR_INVALID names the setting. */

@@ -1,12 +1,13 @@
 /*
  * The fast way over bars in which nothing can happen: no order waits, no signal acts, and no level is near. It computes
- * what run_bar computes, to the last bit; what it cannot judge it leaves to it. Most bars of a strategy are such.
+ * what run_bar computes, to the last bit; what it cannot decide, it leaves to run_bar. Most bars of a strategy are
+ * such.
  */
 #include <math.h>
 
 #include "engine/sim.h"
 
-/* Of one way: so few that it costs little to look for a signal behind a level. */
+/* Bars of one step: so few that it costs little to look for a signal after a level. */
 enum { GLIDE_BARS = 256 };
 
 struct glide {
@@ -31,7 +32,7 @@ static double glide_nearer(double a, double b, int side)
     return isnan(b) || side * (a - b) > 0 ? a : b;
 }
 
-/* False where the next bar is to be looked at closely. */
+/* False if the next bar must be looked at closely. */
 static bool glide_prepare(const struct sim *s, struct glide *g)
 {
     const struct sim_position *p = &s->position;
@@ -163,7 +164,7 @@ static size_t glide_held(struct sim *s, const struct glide *g, size_t i, double 
     if (worth.account.high + glide_worth_at(&worth, is_long ? most : least) > peak * (1 - glide_margin)) {
         for (size_t k = 0; k < count; k++) peak = equity[k] > peak ? equity[k] : peak;
     }
-    /* Rounding keeps the order: if the worst of all prices is no new deepest below the last peak, no bar's is. */
+    /* Rounding keeps the order: if the worst of all prices is not a new low below the last peak, that of no bar is. */
     if (worth.account.high + glide_worth_at(&worth, is_long ? least : most) <=
         peak * (1 - s->intrabar_drawdown) * (1 + glide_margin)) {
         glide_falls(s, &worth, (is_long ? s->candles->low : s->candles->high) + i, equity, count);

@@ -19,7 +19,7 @@ static double level_round(const struct sim *s, double price, bool up)
     return up ? grid_up(&s->tick, price) : grid_down(&s->tick, price);
 }
 
-/* A level by the first of the three outputs, `first` for a distance, that is there; `sign` is 1 where it lies above. */
+/* A level by the first of the three outputs, `first` for a distance, that is there; `sign` is 1 if it lies above. */
 static double level_of(const struct sim *s, enum rules_output distance, size_t signal, int sign,
                        const struct rules_position *position)
 {
@@ -39,7 +39,7 @@ _Static_assert(RULES_STOP_PERCENT == RULES_STOP_DISTANCE + 1 && RULES_STOP_PRICE
 static const double level_rounding = 1e-14;
 
 /* Equity at price P is account - entry_fee + side (P - entry) quantity. It is `share` of the position's value P
- * quantity at the price that this returns; NaN where no price above 0 is. */
+ * quantity at the price that this returns; NaN if there is no such price above 0. */
 static double level_of_equity(const struct sim *s, double share)
 {
     const struct sim_position *p = &s->position;
@@ -107,8 +107,8 @@ static bool level_adverse_first(const struct sim *s, const struct sim_bar *bar)
     return high_first == (s->position.side < 0);
 }
 
-/* Where a liquidation within the bar is filled: at the worst price of the bar, but not where less than nothing would be
- * left. */
+/* Where a liquidation within the bar is filled: at the worst price of the bar, but not beyond the price at which
+ * nothing is left. */
 static double level_liquidated_at(const struct sim_position *p, double extreme)
 {
     return p->side * (extreme - p->bankruptcy) < 0 ? p->bankruptcy : extreme;

@@ -169,7 +169,7 @@ static void run_end(struct sim *s)
     s->result->equity[s->result->point_count - 1] = s->account.high;
 }
 
-/* Gaps between the bars that are judged. */
+/* Gaps between the bars of the test. */
 static size_t run_gaps(const struct engine_job *job)
 {
     const struct candles *c = job->candles;
@@ -199,19 +199,18 @@ static int run_check(const struct engine_job *job, struct error *err)
     }
     if (c->timeframe_ms <= 0) return error_set(err, ERROR_INVALID, "the series has no timeframe");
     if (!(c->tick > 0 || x->tick > 0) || !(c->lot > 0 || x->lot > 0)) {
-        return error_set(err, ERROR_INVALID, "the series has no tick or lot; give execution.tick and execution.lot");
+        return error_set(err, ERROR_INVALID, "the series has no tick or lot; set execution.tick and execution.lot");
     }
     if (x->intrabar == ENGINE_INTRABAR_DETAIL) {
         if (fine == NULL) {
-            return error_set(
-                err, ERROR_INVALID,
-                "execution.intrabar is detail, but there are no candles of a finer timeframe; import them, "
-                "or take pessimistic");
+            return error_set(err, ERROR_INVALID,
+                             "execution.intrabar is detail, but there are no candles of a shorter timeframe; add them, "
+                             "or use pessimistic");
         }
         if (fine->timeframe_ms <= 0 || fine->timeframe_ms >= c->timeframe_ms ||
             c->timeframe_ms % fine->timeframe_ms != 0) {
             return error_set(err, ERROR_INVALID,
-                             "the timeframe of the detail, %lld ms, does not divide the one of the series, %lld ms",
+                             "the shorter timeframe, %lld ms, must divide that of the series, %lld ms",
                              (long long)fine->timeframe_ms, (long long)c->timeframe_ms);
         }
     }

@@ -14,8 +14,8 @@ static int series_refuse_gap(const struct candles *c, size_t i, int64_t missing,
     engine_time_text(c->time_ms[i - 1], &from);
     engine_time_text(c->time_ms[i], &to);
     error_set(err, ERROR_INVALID,
-              "%lld %s missing between %s and %s, and execution.missing is error; import them, or take skip or "
-              "fill",
+              "%lld %s missing between %s and %s, and execution.missing is error; add the missing candles, or use skip "
+              "or fill",
               (long long)missing, missing == 1 ? "candle is" : "candles are", buf_cstr(&from), buf_cstr(&to));
     buf_clear(&from);
     buf_clear(&to);
@@ -93,7 +93,7 @@ int engine_series_prepare(const struct candles *candles, enum engine_missing mis
     if (missing == ENGINE_MISSING_FILL) {
         if (count > ENGINE_BARS_MAX) {
             return error_set(err, ERROR_INVALID,
-                             "execution.missing is fill, but the series would get %lld candles; at most %d are allowed",
+                             "execution.missing is fill, which would make %lld candles; at most %d are allowed",
                              (long long)count, ENGINE_BARS_MAX);
         }
         if ((size_t)count > candles->count) series_fill(candles, (size_t)count, rests, &series);

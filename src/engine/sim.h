@@ -24,8 +24,8 @@ struct sim_position {
     double trail_distance, trail_percent, trail;
     double protect; /* the nearer of stop and trail */
     enum engine_reason protect_reason;
-    double liquidation; /* where the margin is too small */
-    double bankruptcy;  /* where nothing is left */
+    double liquidation; /* the price at which the margin is too small */
+    double bankruptcy;  /* the price at which nothing is left */
     bool has_levels;    /* any of the above */
     double best, worst; /* prices seen for certain, from the fill on */
 };
@@ -90,7 +90,7 @@ double sim_value(const struct sim *s, enum rules_output output, size_t bar, cons
 
 /* fill.c: what fills, at which price, at what cost. */
 
-/* Enters the order's side at the bar's open. False where the order was rejected, which is counted. */
+/* Enters the order's side at the bar's open. False if the order was rejected, which is counted. */
 bool sim_enter(struct sim *s, const struct sim_bar *bar, enum engine_reason reason);
 /* Ends the position at a price that the market had. `gap`: the bar opened there. */
 void sim_exit(struct sim *s, const struct sim_bar *bar, double price, enum engine_reason reason, bool gap);
@@ -99,7 +99,7 @@ void sim_mark_open(struct sim *s, const struct sim_bar *bar);
 
 /* size.c */
 
-/* Quantity of the order, in whole lots, at the price of the fill; 0: it is to be rejected. */
+/* Quantity of the order, in whole lots, at the price of the fill; 0: reject it. */
 double sim_size(const struct sim *s, const struct sim_order *order, double price);
 double sim_fee(const struct engine_execution *execution, double notional);
 
@@ -113,7 +113,7 @@ void sim_levels_trail(struct sim *s, const struct sim_bar *bar);
 bool sim_levels_judge(struct sim *s, const struct sim_bar *bar, bool brackets);
 
 /* glide.c: goes over the bars from `i` on in which nothing happens. Returns the first that it did not go over; the
- * rules on the close of the one before it are the caller's to ask. */
+ * caller asks the rules at the close of the bar before it. */
 size_t sim_glide(struct sim *s, size_t i);
 
 /* daily.c, metrics.c */

@@ -1,6 +1,6 @@
 /*
  * What the names of a document mean, whether types and bounds fit, and the values of constants. A node with a fault is
- * marked, so that nothing is told of what only follows from it.
+ * marked, so that what only follows from it is not reported.
  */
 #include <ctype.h>
 #include <stdlib.h>
@@ -23,7 +23,7 @@ static const char *check_text(const struct check *c, const struct parse_node *no
                          (struct slice){c->place->text.data + node->start, node->end - node->start});
 }
 
-/* Marks `node`, and tells of it at `at`. */
+/* Marks `node`, and adds a fault at `at`. */
 #define check_fault(c, node, at, ...)                                                 \
     do {                                                                              \
         (node)->is_wrong = true;                                                      \
@@ -83,7 +83,7 @@ static void check_name_unknown(struct check *c, struct parse_node *node)
     check_offer(&guess, rules_position_names);
     for (size_t i = 0; i < d->param_count; i++) {
         if (slice_eq(d->params[i].name, node->name)) {
-            check_fault(c, node, node, "unknown name %s; the parameter is written $%s", check_text(c, node),
+            check_fault(c, node, node, "unknown name %s; write the parameter as $%s", check_text(c, node),
                         check_text(c, node));
             return;
         }
@@ -154,7 +154,7 @@ static void check_param(struct check *c, struct parse_node *node)
                 rules_guess_text(&guess, d->faults->arena));
 }
 
-/* Takes over what the arguments have in common; false where one of them has a fault. */
+/* Takes over what the arguments have in common; false if one of them has a fault. */
 static bool check_arguments(struct check *c, struct parse_node *node)
 {
     node->is_constant = true;
@@ -169,8 +169,8 @@ static bool check_arguments(struct check *c, struct parse_node *node)
     }
     if (node->is_wrong) return false;
     if (node->depth <= RULES_DEPTH_MAX) return true;
-    check_fault(c, node, node, "%s: with the names of let, operations are nested deeper than %d", check_text(c, node),
-                RULES_DEPTH_MAX);
+    check_fault(c, node, node, "%s: operations are nested more than %d deep, with the names of let",
+                check_text(c, node), RULES_DEPTH_MAX);
     return false;
 }
 
@@ -195,7 +195,7 @@ static void check_operator(struct check *c, struct parse_node *node)
     for (size_t i = 0; i < node->count; i++) {
         if (node->args[i]->type == f->arguments[i].type) continue;
         check_fault(c, node, node->args[i], "%s: %s of %s must be %s, but %s is %s", check_text(c, node),
-                    node->count == 1 ? "the value behind"
+                    node->count == 1 ? "the value after"
                     : i == 0         ? "the left side"
                                      : "the right side",
                     f->name, check_noun(f->arguments[i].type), check_text(c, node->args[i]),
@@ -235,13 +235,13 @@ static void check_argument(struct check *c, struct parse_node *node, size_t inde
                     check_which(c, node, index), check_text(c, arg));
     } else if (arg->kind == PARSE_TEXT || arg->type != type) {
         check_fault(c, node, arg, "%s must be %s, but %s is %s", check_which(c, node, index), check_noun(type),
-                    check_text(c, arg), arg->kind == PARSE_TEXT ? "a text" : check_noun(arg->type));
+                    check_text(c, arg), arg->kind == PARSE_TEXT ? "text in quotes" : check_noun(arg->type));
     } else if (want->type == RULES_NUMBER || want->type == RULES_CONDITION) {
         if (node->function->shape == RULES_SHAPE_POINT || !arg->is_dynamic) return;
-        check_fault(
-            c, node, arg,
-            "%s depends on the position, which has no history: only operators and functions of one bar can use it",
-            check_which(c, node, index));
+        check_fault(c, node, arg,
+                    "%s depends on the position, which has no history: only operators and the functions of the family "
+                    "math can use it",
+                    check_which(c, node, index));
     } else if (!arg->is_constant) {
         check_fault(c, node, arg, "%s must be a constant: a number, a $parameter, or arithmetic of these",
                     check_which(c, node, index));
@@ -280,7 +280,7 @@ static void check_fallbacks(struct check *c, struct parse_node *node, size_t cou
     node->count = count;
 }
 
-/* Who writes "new york" means America/New_York. */
+/* Whoever writes "new york" means America/New_York. */
 static void check_offer_zone(struct distance_guess *guess, const char *zone)
 {
     const char *city = strrchr(zone, '/') + 1;
@@ -301,7 +301,7 @@ static void check_offer_zone(struct distance_guess *guess, const char *zone)
     }
 }
 
-/* Texts that stand where a time zone is meant become its code. */
+/* A text in the place of a time zone becomes the code of the zone. */
 static void check_zones(struct check *c, struct parse_node *node, size_t most)
 {
     for (size_t i = 0; i < node->count && i < most; i++) {
@@ -314,8 +314,8 @@ static void check_zones(struct check *c, struct parse_node *node, size_t most)
         for (size_t z = 0; rules_zone_name(z) != NULL; z++) check_offer_zone(&guess, rules_zone_name(z));
         arg->is_wrong = true;
         check_fault(c, node, arg,
-                    "%s: there is no time zone %s%s; UTC and offsets such as +02:00 are known, and zones of exchanges: "
-                    "docs/rules.md and \"backtestd functions hour\" have their names",
+                    "%s: \"%s\" is not a known time zone%s; use UTC, an offset such as +02:00, or a name that "
+                    "docs/rules.md or \"backtestd functions hour\" lists",
                     check_text(c, node), rules_excerpt(c->document->faults->arena, arg->name),
                     rules_guess_text(&guess, c->document->faults->arena));
     }
@@ -332,12 +332,16 @@ static void check_function(struct check *c, struct parse_node *node)
         struct buf signature = {0};
 
         rules_function_signature(f, &signature);
-        check_fault(c, node, node->args[most], "%s: the function takes %zu argument%s, but has %zu: %s",
+        check_fault(c, node, node->args[most], "%s: the function takes %zu argument%s, but %zu are given: %s",
                     check_text(c, node), most, most == 1 ? "" : "s", node->count, buf_cstr(&signature));
         buf_clear(&signature);
     } else if (node->count < most && f->arguments[node->count].fallback == NULL) {
-        check_fault(c, node, node, "%s: the %s argument (%s) is missing", check_text(c, node),
-                    check_ordinal(node->count), f->arguments[node->count].name);
+        struct buf signature = {0};
+
+        rules_function_signature(f, &signature);
+        check_fault(c, node, node, "%s: the %s argument (%s) is missing; write %s", check_text(c, node),
+                    check_ordinal(node->count), f->arguments[node->count].name, buf_cstr(&signature));
+        buf_clear(&signature);
     }
     const bool complete = !node->is_wrong;
 
@@ -355,7 +359,8 @@ static void check_function(struct check *c, struct parse_node *node)
 static void check_if(struct check *c, struct parse_node *node)
 {
     if (node->count != 3) {
-        check_fault(c, node, node, "%s: if takes 3 arguments, a condition and two values: if(close > open, 1, 2)",
+        check_fault(c, node, node,
+                    "%s: if takes 3 arguments, a condition and two values, such as if(close > open, 1, 2)",
                     check_text(c, node));
     }
     if (!check_arguments(c, node)) return;
@@ -366,14 +371,14 @@ static void check_if(struct check *c, struct parse_node *node)
                     check_text(c, node), check_text(c, node->args[0]));
     }
     if (node->args[2]->type != node->type) {
-        check_fault(c, node, node->args[2], "%s: both values of if must be of one type, but %s is %s and %s is %s",
+        check_fault(c, node, node->args[2], "%s: both values of if must be of the same type, but %s is %s and %s is %s",
                     check_text(c, node), check_text(c, node->args[1]), check_noun(node->type),
                     check_text(c, node->args[2]), check_noun(node->args[2]->type));
     }
     if (!node->is_wrong) check_fold(node);
 }
 
-/* "15m", "4h", "1d", "1w" in milliseconds; 0 where it is none. */
+/* "15m", "4h", "1d", "1w" in milliseconds; 0 if it is not a timeframe. */
 static int64_t check_timeframe(struct slice text)
 {
     static const struct {
@@ -397,7 +402,7 @@ static int64_t check_timeframe(struct slice text)
 static void check_tf(struct check *c, struct parse_node *node)
 {
     if (node->count != 2) {
-        check_fault(c, node, node, "%s: tf takes 2 arguments, a timeframe and an expression: tf('4h', close)",
+        check_fault(c, node, node, "%s: tf takes 2 arguments, a timeframe and an expression, such as tf('4h', close)",
                     check_text(c, node));
     } else if (node->args[0]->kind != PARSE_TEXT) {
         check_fault(c, node, node->args[0], "%s: the first argument of tf must be a timeframe in quotes, such as '4h'",
@@ -405,10 +410,10 @@ static void check_tf(struct check *c, struct parse_node *node)
     } else {
         node->timeframe_ms = check_timeframe(node->args[0]->name);
         if (node->timeframe_ms == 0) {
-            check_fault(
-                c, node, node->args[0],
-                "%s: a timeframe is a whole number with m, h, d or w, and at most 4 weeks: '15m', '4h', '1d', '1w'",
-                check_text(c, node));
+            check_fault(c, node, node->args[0],
+                        "%s: a timeframe is a whole number and m, h, d or w, at most 4 weeks, such as '15m', '4h', "
+                        "'1d' or '1w'",
+                        check_text(c, node));
         }
     }
     for (size_t i = 0; i < node->count; i++) {
@@ -453,7 +458,9 @@ static void check_call(struct check *c, struct parse_node *node)
         check_fault(c, node, node, "%s is a column, not a function; its value k bars ago is %s[k]", name, name);
     } else {
         check_offer_functions(&guess);
-        check_fault(c, node, node, "unknown function %s%s", name, rules_guess_text(&guess, c->document->faults->arena));
+        check_fault(c, node, node, "unknown function %s%s", name,
+                    guess.best.data == NULL ? "; docs/rules.md and \"backtestd functions\" list all functions"
+                                            : rules_guess_text(&guess, c->document->faults->arena));
     }
     check_arguments(c, node);
 }
@@ -470,7 +477,7 @@ static void check_back(struct check *c, struct parse_node *node)
         check_fault(c, node, x, "%s: %s depends on the position, which has no history", check_text(c, node),
                     check_text(c, x));
     } else if (k->type != RULES_NUMBER || !k->is_constant || !(floor(k->number) == k->number)) {
-        check_fault(c, node, k, "%s: the number of bars in [ ] must be a whole constant, but is %s",
+        check_fault(c, node, k, "%s: the number of bars in [ ] must be a constant whole number, but is %s",
                     check_text(c, node), check_text(c, k));
     } else if (k->number < 0) {
         check_fault(c, node, k, "%s: the number of bars in [ ] must be 0 or more: the future is not known",
@@ -502,7 +509,7 @@ static void check_node(struct check *c, struct parse_node *node)
     case PARSE_TEXT:
         if (node->is_constant || node->is_wrong) break; /* a time zone */
         check_fault(c, node, node,
-                    "a text in quotes can only be the timeframe of tf(), as in tf('4h', close), or a time zone, as in "
+                    "text in quotes can only be the timeframe of tf(), as in tf('4h', close), or a time zone, as in "
                     "hour('America/New_York')");
         break;
     case PARSE_OPERATOR:

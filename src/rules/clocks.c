@@ -41,13 +41,13 @@ static void clocks_tf(struct clocks *c, const struct rules_place *place, const s
     const size_t higher = node->timeframe_ms == c->ms[clock] ? clock : clocks_find(c, node->timeframe_ms);
 
     if (higher == RULES_CLOCKS_MAX) {
-        rules_fault_add(faults, place, node->start, "tf('%s', ...): there are more than %d timeframes", timeframe,
-                        RULES_CLOCKS_MAX - 1);
+        rules_fault_add(faults, place, node->start, "tf('%s', ...): there are more than %d timeframes in the document",
+                        timeframe, RULES_CLOCKS_MAX - 1);
         return;
     }
     if (clock != 0 && node->timeframe_ms % c->ms[clock] != 0) {
         rules_fault_add(faults, place, node->start,
-                        "tf('%s', ...) stands within a tf() of %lld minutes, and is not a multiple of that", timeframe,
+                        "tf('%s', ...) is within a tf() of %lld minutes, and must be a multiple of it", timeframe,
                         (long long)(c->ms[clock] / 60000));
         return;
     }

@@ -274,15 +274,15 @@ struct rules *compile_document(const struct rules_document *d)
     }
     compile_outputs(&c);
     if (c.is_full && rules_faults_seen(d->faults) == faults) {
-        rules_fault_add(d->faults, &whole, 0, "the document has more than %d different operations", RULES_NODES_MAX);
+        rules_fault_add(d->faults, &whole, 0, "the document has more than %d different operations; make it shorter",
+                        RULES_NODES_MAX);
     }
     if (rules_faults_seen(d->faults) > faults) return NULL;
     compile_finish(r);
     if (r->cost <= RULES_COST_MAX) return r;
-    rules_fault_add(
-        d->faults, &whole, 0,
-        "the document costs %llu steps a bar, more than %d: use shorter lengths or fewer functions of order (median, "
-        "percentrank, rci, cci)",
-        (unsigned long long)r->cost, RULES_COST_MAX);
+    rules_fault_add(d->faults, &whole, 0,
+                    "the document costs %llu steps a bar, more than %d: use shorter lengths, or fewer of the costly "
+                    "functions (median, percentrank, rci, cci)",
+                    (unsigned long long)r->cost, RULES_COST_MAX);
     return NULL;
 }

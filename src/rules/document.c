@@ -55,7 +55,7 @@ static bool document_object(struct rules_document *d, const struct rules_place *
 
     if (slice_trim(value).len == 0) return rules_fault_add(d->faults, place, 0, "the document is empty");
     if (!document_is_object(value)) {
-        return rules_fault_add(d->faults, place, 0, "must be an object%s, but is %s", what,
+        return rules_fault_add(d->faults, place, 0, "the value must be an object%s, but is %s", what,
                                rules_excerpt(d->faults->arena, value));
     }
     if (json_scan_members(d->arena, value, JSON_DEPTH_MAX, ret_members, &detail)) return true;
@@ -77,7 +77,7 @@ static void document_unknown(struct rules_document *d, const struct rules_place 
         distance_offer(&guess, slice_of(table[i].name));
         buf_printf(&all, "%s%s", i == 0 ? "" : ", ", table[i].name);
     }
-    rules_fault_add(d->faults, place, 0, "there is no such member%s (there are %s)",
+    rules_fault_add(d->faults, place, 0, "there is no such member%s; the members are %s",
                     rules_guess_text(&guess, d->faults->arena), buf_cstr(&all));
     buf_clear(&all);
 }
@@ -113,7 +113,7 @@ static bool document_expression(struct rules_document *d, struct rules_place pla
     } else if (document_number(value, &number)) {
         place.text = arena_copy(d->arena, value);
     } else {
-        rules_fault_add(d->faults, &place, 0, "must be a number, or a string with an expression, but is %s",
+        rules_fault_add(d->faults, &place, 0, "the value must be a number, or a string with an expression, but is %s",
                         rules_excerpt(d->faults->arena, value));
         return false;
     }
@@ -142,7 +142,7 @@ static void document_side(struct rules_document *d, struct rules_place place, st
     }
 }
 
-/* Of a level's three members one must be there. */
+/* One of a level's three members must be given. */
 static void document_level(struct rules_document *d, struct rules_place place, struct slice value, int what)
 {
     static const struct document_member levels[3][3] = {
@@ -160,7 +160,7 @@ static void document_level(struct rules_document *d, struct rules_place place, s
     document_members(d, &place, value, " with a distance, a percent or a price", levels[what], count);
     for (size_t i = 0; i < count; i++) found += d->outputs[levels[what][i].what].place.text.data != NULL;
     if (found != 1 && rules_faults_seen(d->faults) == faults) {
-        rules_fault_add(d->faults, &place, 0, "exactly one of %s must be there, but there are %zu",
+        rules_fault_add(d->faults, &place, 0, "exactly one of %s must be given, but there are %zu",
                         what == 2 ? "distance and percent" : "distance, percent and price", found);
     }
 }
@@ -168,8 +168,7 @@ static void document_level(struct rules_document *d, struct rules_place place, s
 static void document_share(struct rules_document *d, struct rules_place place, struct slice value, int what)
 {
     if (d->outputs[RULES_SIZE].place.text.data != NULL) {
-        rules_fault_add(d->faults, &place, 0,
-                        "the size is given twice: only one of equity, cash and units can be there");
+        rules_fault_add(d->faults, &place, 0, "the size is given twice; give only one of equity, cash and units");
         return;
     }
     d->size_kind = (enum rules_size)what;
@@ -183,7 +182,7 @@ static void document_at(struct rules_document *d, struct rules_place place, stru
     (void)what;
     d->size_at_close = slice_is(text, "close");
     if (!slice_is(text, "close") && !slice_is(text, "fill")) {
-        rules_fault_add(d->faults, &place, 0, "must be \"fill\" or \"close\", but is %s",
+        rules_fault_add(d->faults, &place, 0, "the value must be \"fill\" or \"close\", but is %s",
                         rules_excerpt(d->faults->arena, value));
     }
 }
@@ -201,7 +200,7 @@ static void document_size(struct rules_document *d, struct rules_place place, st
     (void)what;
     document_members(d, &place, value, " with equity, cash or units", table, countof(table));
     if (d->outputs[RULES_SIZE].place.text.data == NULL && rules_faults_seen(d->faults) == faults) {
-        rules_fault_add(d->faults, &place, 0, "one of equity, cash and units must be there");
+        rules_fault_add(d->faults, &place, 0, "one of equity, cash and units must be given");
     }
 }
 
@@ -211,7 +210,7 @@ static void document_version(struct rules_document *d, struct rules_place place,
 
     (void)what;
     if (document_number(value, &version) && version == 1) return;
-    rules_fault_add(d->faults, &place, 0, "must be 1, the version of the language, but is %s",
+    rules_fault_add(d->faults, &place, 0, "the value must be 1, the version of the language, but is %s",
                     rules_excerpt(d->faults->arena, value));
 }
 
@@ -226,16 +225,16 @@ static void document_params(struct rules_document *d, struct rules_place place, 
                                     .place = document_below(d, place.pointer, members.items[i].key)};
 
         if (!parse_is_name(param.name)) {
-            rules_fault_add(
-                d->faults, &param.place, 0,
-                "a name is made of letters, digits and _, does not begin with a digit, and is no word of the language");
+            rules_fault_add(d->faults, &param.place, 0,
+                            "a name is made of letters, digits and _, does not begin with a digit, and is not a word "
+                            "of the language");
         } else if (!document_number(members.items[i].value, &param.value)) {
-            rules_fault_add(d->faults, &param.place, 0, "must be a number, but is %s",
+            rules_fault_add(d->faults, &param.place, 0, "the value must be a number, but is %s",
                             rules_excerpt(d->faults->arena, members.items[i].value));
             param.is_used = true;
         }
         if (d->param_count == RULES_PARAMS_MAX) {
-            rules_fault_add(d->faults, &place, 0, "there are more than %d parameters", RULES_PARAMS_MAX);
+            rules_fault_add(d->faults, &place, 0, "params has more than %d parameters", RULES_PARAMS_MAX);
             return;
         }
         param.name = arena_copy(d->arena, param.name);
@@ -261,7 +260,7 @@ static void document_lets(struct rules_document *d, struct rules_place place, st
     (void)what;
     if (!document_object(d, &place, value, " of names with expressions", &members)) return;
     if (members.count > RULES_LETS_MAX) {
-        rules_fault_add(d->faults, &place, 0, "there are more than %d names", RULES_LETS_MAX);
+        rules_fault_add(d->faults, &place, 0, "let has more than %d names", RULES_LETS_MAX);
         return;
     }
     d->lets = arena_zalloc(d->arena, (members.count + 1) * sizeof(*d->lets));
@@ -270,12 +269,12 @@ static void document_lets(struct rules_document *d, struct rules_place place, st
         struct rules_let *let = &d->lets[d->let_count];
 
         if (!parse_is_name(members.items[i].key)) {
-            rules_fault_add(
-                d->faults, &below, 0,
-                "a name is made of letters, digits and _, does not begin with a digit, and is no word of the language");
+            rules_fault_add(d->faults, &below, 0,
+                            "a name is made of letters, digits and _, does not begin with a digit, and is not a word "
+                            "of the language");
         } else if (document_is_taken(members.items[i].key)) {
             rules_fault_add(d->faults, &below, 0,
-                            "this name has a meaning of its own in the language; choose another one");
+                            "this name is a column or a value of the position; choose another one");
         }
         let->name = arena_copy(d->arena, members.items[i].key);
         let->expression.place = below;
@@ -295,7 +294,7 @@ void document_read(struct rules_document *d, struct slice text)
     const size_t faults = rules_faults_seen(d->faults);
 
     if (text.len > RULES_TEXT_BYTES_MAX) {
-        rules_fault_add(d->faults, &whole, 0, "the document has %zu bytes, more than %d", text.len,
+        rules_fault_add(d->faults, &whole, 0, "the document has %zu bytes; at most %d are allowed", text.len,
                         RULES_TEXT_BYTES_MAX);
         return;
     }
@@ -303,8 +302,23 @@ void document_read(struct rules_document *d, struct slice text)
     if (rules_faults_seen(d->faults) > faults) return;
     if (d->outputs[RULES_LONG_ENTER].place.text.data == NULL && d->outputs[RULES_SHORT_ENTER].place.text.data == NULL) {
         rules_fault_add(d->faults, &whole, 0,
-                        "long or short must be there, with enter: else no position is ever opened");
+                        "long or short is missing: without one of them, and its enter, no position is ever opened");
     }
+}
+
+/* "; the parameters are fast, slow", or that there are none. */
+static const char *document_param_names(const struct rules_document *d)
+{
+    struct buf all = {0};
+    const char *names;
+
+    for (size_t i = 0; i < d->param_count; i++) {
+        buf_printf(&all, "%s%s", i == 0 ? "" : ", ", rules_excerpt(d->faults->arena, d->params[i].name));
+    }
+    names = d->param_count == 0 ? "; the document has no params"
+                                : arena_printf(d->faults->arena, "; the parameters are %s", buf_cstr(&all));
+    buf_clear(&all);
+    return names;
 }
 
 void document_override(struct rules_document *d, const struct rules_override *overrides, size_t count)
@@ -320,10 +334,10 @@ void document_override(struct rules_document *d, const struct rules_override *ov
             distance_offer(&guess, d->params[p].name);
         }
         if (param == NULL) {
-            rules_fault_add(d->faults, &place, 0, "there is no such parameter to set%s",
-                            rules_guess_text(&guess, d->faults->arena));
+            rules_fault_add(d->faults, &place, 0, "there is no such parameter%s%s",
+                            rules_guess_text(&guess, d->faults->arena), document_param_names(d));
         } else if (!document_number(overrides[i].value, &value) || !isfinite(value)) {
-            rules_fault_add(d->faults, &place, 0, "must be set to a number, but is %s",
+            rules_fault_add(d->faults, &place, 0, "the value must be a number, but is %s",
                             rules_excerpt(d->faults->arena, overrides[i].value));
         } else {
             param->value = value;

@@ -92,5 +92,5 @@ struct slice rules_pointer(struct arena *arena, struct slice pointer, struct sli
 const char *rules_guess_text(const struct distance_guess *guess, struct arena *arena)
 {
     if (guess->best.data == NULL) return "";
-    return arena_printf(arena, "; did you mean %s?", rules_excerpt(arena, guess->best));
+    return arena_printf(arena, " (did you mean %s?)", rules_excerpt(arena, guess->best));
 }

@@ -8,7 +8,7 @@
 /* Where an expression stands. */
 struct rules_place {
     struct slice pointer; /* into the document */
-    struct slice text;    /* the expression; absent where there is none */
+    struct slice text;    /* the expression; absent if there is none */
 };
 
 /* Adds a fault; `at` is an offset in place->text in bytes. Always false. */
@@ -21,7 +21,7 @@ static inline size_t rules_faults_seen(const struct rules_faults *faults)
 }
 /* At most some 60 characters of a text, without control characters, NUL-terminated, in the arena. */
 const char *rules_excerpt(struct arena *arena, struct slice text);
-/* `pointer` with one more member behind it, escaped (RFC 6901 section 3). */
+/* `pointer` with one more member after it, escaped (RFC 6901 section 3). */
 struct slice rules_pointer(struct arena *arena, struct slice pointer, struct slice member);
 
 /* "; did you mean close?" in the arena, or "" where nothing is near. */

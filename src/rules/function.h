@@ -6,9 +6,9 @@
  * conditions 0.0 or 1.0. What a kernel writes that is not finite becomes NaN afterwards.
  *
  * The same for all kernels:
- * - NaN until there is enough input. Where a column begins with NaNs (it is another function's), a function begins at
- * the first known value.
- * - A hole (a NaN behind known values): a function of a window (sma, highest, …) is NaN until the hole has left the
+ * - NaN until there is enough input. If a column begins with NaNs (it is another function's), a function begins at the
+ * first known value.
+ * - A hole (a NaN after known values): a function of a window (sma, highest, …) is NaN until the hole has left the
  * window. A recursive one (ema, rma, …) is NaN at the hole, keeps its state, and goes on with the next known value.
  * - The value at a bar depends on bars up to it alone, and on the first bar of the series, never on the last one.
  */
@@ -30,14 +30,14 @@ struct rules_pool;
 enum { RULES_TAKEN_MAX = 8, RULES_STATE_MAX = 2 };
 
 struct rules_call {
-    size_t count;                          /* bars, of the piece */
-    size_t before;                         /* bars of the columns before the piece; 0 for who goes over them at once */
+    size_t count;  /* bars, of the piece */
+    size_t before; /* bars of the columns before the piece; 0 for a kernel that goes over them at once */
     const double *in[RULES_ARGUMENTS_MAX]; /* columns, by argument; NULL for constants */
     double constant[RULES_ARGUMENTS_MAX];  /* by argument */
     double *out;                           /* count values, not those of an input */
     const struct candles *candles;         /* of the expression's timeframe, count bars */
-    struct arena *scratch;                 /* emptied behind the call */
-    struct rules_pool *pool;               /* of columns; what is taken goes back behind the call; NULL for pieces */
+    struct arena *scratch;                 /* emptied after the call */
+    struct rules_pool *pool;               /* of columns; what is taken goes back after the call; NULL for pieces */
     double *taken[RULES_TAKEN_MAX];
     size_t taken_count;
     double state[RULES_STATE_MAX]; /* what a kernel of pieces carries from piece to piece; 0 at first */

@@ -20,8 +20,8 @@ enum rules_column_id {
     RULES_COLUMN_HLC3,
     RULES_COLUMN_OHLC4,
 };
-extern const char *const rules_column_names[];   /* NULL behind the last one */
-extern const char *const rules_position_names[]; /* as struct rules_position; NULL behind the last one */
+extern const char *const rules_column_names[];   /* NULL after the last one */
+extern const char *const rules_position_names[]; /* as struct rules_position; NULL after the last one */
 
 struct rules_param {
     struct slice name;
@@ -32,7 +32,7 @@ struct rules_param {
 
 struct rules_expression {
     struct rules_place place;
-    struct parse_node *root; /* NULL: it was no expression */
+    struct parse_node *root; /* NULL: it was not an expression */
 };
 
 struct rules_let {
@@ -57,7 +57,7 @@ struct rules_document {
     size_t param_count;
     struct rules_let *lets; /* in the order in which they may be checked, once check_document has run */
     size_t let_count;
-    struct rules_expression outputs[RULES_OUTPUTS]; /* place.text.data is NULL where the document has none */
+    struct rules_expression outputs[RULES_OUTPUTS]; /* place.text.data is NULL if the document has none */
     enum rules_size size_kind;
     bool size_at_close;
     struct rules_higher *higher; /* every tf() that is computed, by its place; the last one first */
@@ -99,7 +99,7 @@ struct rules_node {
     uint32_t last_use; /* the last node that reads its column */
     const struct rules_function *function;
     uint32_t args[RULES_ARGUMENTS_MAX]; /* nodes; of NODE_HIGHER args[0], of another clock */
-    /* By argument. Of NODE_CONSTANT [0] is its value, of NODE_HIGHER the value before a bar has closed. */
+    /* By argument. [0] of NODE_CONSTANT is its value, that of NODE_HIGHER the value before a bar has closed. */
     double constants[RULES_ARGUMENTS_MAX];
 };
 

@@ -10,7 +10,7 @@
     }
 #define KIND_SHORT                                                                                 \
     {                                                                                              \
-        "short", RULES_KIND_BOOLEAN, 0, 1, 0, "Whether positions are opened on the short side too" \
+        "short", RULES_KIND_BOOLEAN, 0, 1, 0, "Whether short positions are opened too" \
     }
 /* clang-format on */
 
@@ -19,84 +19,87 @@ static const struct rules_kind kinds[] = {
      .description = "Buys at the first bar and never sells",
      .document = "\"long\":{\"enter\":\"close > 0\"}"},
     {.name = "sma_crossover",
-     .description = "Long while a fast simple moving average is above a slow one: entered and left where they cross",
+     .description = "Buys when a fast simple moving average crosses above a slow one, and sells when it crosses below",
      .document = "\"let\":{\"f\":\"sma(close, $fast)\",\"s\":\"sma(close, $slow)\"},"
                  "\"long\":{\"enter\":\"crosses_above(f, s)\",\"exit\":\"crosses_below(f, s)\"},"
                  "\"short\":{\"enter\":\"$short > 0 and crosses_below(f, s)\",\"exit\":\"crosses_above(f, s)\"}",
-     .parameters = {KIND_LENGTH("fast", 10, "Bars of the fast average"),
-                    KIND_LENGTH("slow", 50, "Bars of the slow average"), KIND_SHORT}},
+     .parameters = {KIND_LENGTH("fast", 10, "Length of the fast average, in bars"),
+                    KIND_LENGTH("slow", 50, "Length of the slow average, in bars"), KIND_SHORT}},
     {.name = "ema_crossover",
      .description =
-         "Long while a fast exponential moving average is above a slow one: entered and left where they cross",
+         "Buys when a fast exponential moving average crosses above a slow one, and sells when it crosses below",
      .document = "\"let\":{\"f\":\"ema(close, $fast)\",\"s\":\"ema(close, $slow)\"},"
                  "\"long\":{\"enter\":\"crosses_above(f, s)\",\"exit\":\"crosses_below(f, s)\"},"
                  "\"short\":{\"enter\":\"$short > 0 and crosses_below(f, s)\",\"exit\":\"crosses_above(f, s)\"}",
-     .parameters = {KIND_LENGTH("fast", 12, "Bars of the fast average"),
-                    KIND_LENGTH("slow", 26, "Bars of the slow average"), KIND_SHORT}},
+     .parameters = {KIND_LENGTH("fast", 12, "Length of the fast average, in bars"),
+                    KIND_LENGTH("slow", 26, "Length of the slow average, in bars"), KIND_SHORT}},
     {.name = "macd",
-     .description = "Long from where the MACD crosses above its signal to where it crosses below it",
+     .description = "Buys when the MACD crosses above its signal line, and sells when it crosses below",
      .document =
          "\"let\":{\"m\":\"macd(close, $fast, $slow, $signal)\",\"s\":\"macd_signal(close, $fast, $slow, $signal)\"},"
          "\"long\":{\"enter\":\"crosses_above(m, s)\",\"exit\":\"crosses_below(m, s)\"},"
          "\"short\":{\"enter\":\"$short > 0 and crosses_below(m, s)\",\"exit\":\"crosses_above(m, s)\"}",
-     .parameters = {KIND_LENGTH("fast", 12, "Bars of the fast average"),
-                    KIND_LENGTH("slow", 26, "Bars of the slow average"),
-                    KIND_LENGTH("signal", 9, "Bars of the signal's average"), KIND_SHORT}},
+     .parameters = {KIND_LENGTH("fast", 12, "Length of the fast average, in bars"),
+                    KIND_LENGTH("slow", 26, "Length of the slow average, in bars"),
+                    KIND_LENGTH("signal", 9, "Length of the signal line's average, in bars"), KIND_SHORT}},
     {.name = "rsi_reversion",
-     .description = "Buys while the RSI is below one level and sells when it is above another",
+     .description = "Buys if the RSI is below one level, and sells if it is above another",
      .document = "\"let\":{\"r\":\"rsi(close, $length)\"},"
                  "\"long\":{\"enter\":\"r < $oversold\",\"exit\":\"r > $exit\"},"
                  "\"short\":{\"enter\":\"$short > 0 and r > $overbought\",\"exit\":\"r < $exit\"}",
-     .parameters = {KIND_LENGTH("length", 14, "Bars of the RSI"),
+     .parameters = {KIND_LENGTH("length", 14, "Length of the RSI, in bars"),
                     {"oversold", RULES_KIND_NUMBER, 0, 100, 30, "Long positions are opened below this RSI"},
                     {"overbought", RULES_KIND_NUMBER, 0, 100, 70, "Short positions are opened above this RSI"},
-                    {"exit", RULES_KIND_NUMBER, 0, 100, 50, "Positions are left where the RSI passes this"},
+                    {"exit", RULES_KIND_NUMBER, 0, 100, 50, "Positions are closed when the RSI passes this"},
                     KIND_SHORT}},
     {.name = "bollinger",
-     .description = "Buys below the lower Bollinger band and sells above the middle",
+     .description = "Buys if the close is below the lower Bollinger band, and sells if it is above the middle band",
      .document = "\"long\":{\"enter\":\"close < bb_lower(close, $length, $mult)\",\"exit\":\"close > bb_middle(close, "
                  "$length, $mult)\"},"
                  "\"short\":{\"enter\":\"$short > 0 and close > bb_upper(close, $length, $mult)\","
                  "\"exit\":\"close < bb_middle(close, $length, $mult)\"}",
-     .parameters = {KIND_LENGTH("length", 20, "Bars of the bands"),
-                    {"mult", RULES_KIND_NUMBER, 0.1, 20, 2, "Deviations between the middle and a band"},
+     .parameters = {KIND_LENGTH("length", 20, "Length of the bands, in bars"),
+                    {"mult", RULES_KIND_NUMBER, 0.1, 20, 2,
+                     "Standard deviations between the middle band and the others"},
                     KIND_SHORT}},
     {.name = "donchian",
-     .description =
-         "Buys a close above the highest high of the bars before, sells one below the lowest low of fewer bars before",
+     .description = "Breakout: buys a close above the highest high of the `entry` bars before it, and sells a close "
+                    "below the lowest low of the `exit` bars before it",
      .document =
          "\"long\":{\"enter\":\"close > donchian_upper($entry)[1]\",\"exit\":\"close < donchian_lower($exit)[1]\"},"
          "\"short\":{\"enter\":\"$short > 0 and close < donchian_lower($entry)[1]\",\"exit\":\"close > "
          "donchian_upper($exit)[1]\"}",
-     .parameters = {KIND_LENGTH("entry", 20, "Bars of the channel whose breach opens a position"),
-                    KIND_LENGTH("exit", 10, "Bars of the channel whose breach closes it"), KIND_SHORT}},
+     .parameters = {KIND_LENGTH("entry", 20, "Length of the channel whose break opens a position, in bars"),
+                    KIND_LENGTH("exit", 10, "Length of the channel whose break closes it, in bars"), KIND_SHORT}},
     {.name = "momentum",
-     .description = "Long while the price has risen by more than a percentage over so many bars",
+     .description =
+         "Buys if the price has risen by more than a threshold over a number of bars, and sells if it has not",
      .document = "\"let\":{\"m\":\"roc(close, $length)\"},"
                  "\"long\":{\"enter\":\"m > $threshold\",\"exit\":\"m < $threshold\"},"
                  "\"short\":{\"enter\":\"$short > 0 and m < -$threshold\",\"exit\":\"m > -$threshold\"}",
-     .parameters = {KIND_LENGTH("length", 90, "Bars of the change"),
-                    {"threshold", RULES_KIND_NUMBER, 0, 1000, 0, "Percent"},
+     .parameters = {KIND_LENGTH("length", 90, "Bars over which the change is measured"),
+                    {"threshold", RULES_KIND_NUMBER, 0, 1000, 0, "Change that is needed, in percent"},
                     KIND_SHORT}},
     {.name = "supertrend",
-     .description = "Long while the supertrend is up",
+     .description = "Buys if the Supertrend is up, and sells if it is down",
      .document = "\"let\":{\"d\":\"supertrend_direction($factor, $length)\"},"
                  "\"long\":{\"enter\":\"d < 0\",\"exit\":\"d > 0\"},"
                  "\"short\":{\"enter\":\"$short > 0 and d > 0\",\"exit\":\"d < 0\"}",
-     .parameters = {{"factor", RULES_KIND_NUMBER, 0.1, 100, 3, "Average true ranges between the price and the line"},
-                    KIND_LENGTH("length", 10, "Bars of the average true range"),
+     .parameters = {{"factor", RULES_KIND_NUMBER, 0.1, 100, 3,
+                     "Average true ranges between the middle of the bar and the line"},
+                    KIND_LENGTH("length", 10, "Length of the average true range, in bars"),
                     KIND_SHORT}},
-    {.name = "rules", .description = "A document of rules in the parameters: see docs/rules.md"},
+    {.name = "rules", .description = "Rules of your own, as a document in the parameters: see docs/rules.md"},
 };
 
 /* What any kind takes beside its own parameters, as a document has it. */
 static const struct {
     const char *name, *description;
 } kind_extras[] = {
-    {"stop", "A stop: {\"distance\": …}, {\"percent\": …} or {\"price\": …}"},
-    {"take", "A profit to take: {\"distance\": …}, {\"percent\": …} or {\"price\": …}"},
-    {"trail", "A trailing stop: {\"distance\": …} or {\"percent\": …}"},
-    {"size", "How much is bought: {\"equity\": share}, {\"cash\": share} or {\"units\": n}"},
+    {"stop", "Stop loss: {\"distance\": …}, {\"percent\": …} or {\"price\": …}"},
+    {"take", "Take profit: {\"distance\": …}, {\"percent\": …} or {\"price\": …}"},
+    {"trail", "Trailing stop: {\"distance\": …} or {\"percent\": …}"},
+    {"size", "Position size: {\"equity\": share}, {\"cash\": share} or {\"units\": n}"},
 };
 
 const struct rules_kind *rules_kinds(size_t *ret_count)
@@ -133,12 +136,12 @@ static bool kind_value(const struct rules_kind_parameter *parameter, struct slic
     }
     if (parameter->type == RULES_KIND_WHOLE) fits = fits && floor(number) == number;
     if (!fits) {
-        return rules_fault_add(faults, place, 0, "must be %s, but is %s", kind_noun(parameter),
+        return rules_fault_add(faults, place, 0, "the value must be %s, but is %s", kind_noun(parameter),
                                rules_excerpt(faults->arena, value));
     }
     if (number < parameter->minimum || number > parameter->maximum) {
-        return rules_fault_add(faults, place, 0, "must be between %g and %g, but is %.10g", parameter->minimum,
-                               parameter->maximum, number);
+        return rules_fault_add(faults, place, 0, "the value must be between %g and %g, but is %.10g",
+                               parameter->minimum, parameter->maximum, number);
     }
     *ret_value = number;
     return true;
@@ -152,11 +155,25 @@ struct kind_reading {
     struct buf extras; /* ,"stop":… */
 };
 
+/* "; the parameters are fast, slow, …" */
+static void kind_names(const struct rules_kind *kind, bool is_override, struct buf *out)
+{
+    size_t count = 0;
+
+    for (; kind->parameters[count].name != NULL; count++) {
+        buf_printf(out, "%s%s", count == 0 ? "; the parameters are " : ", ", kind->parameters[count].name);
+    }
+    for (size_t i = 0; i < countof(kind_extras) && !is_override; i++, count++) {
+        buf_printf(out, "%s%s", count == 0 ? "; the parameters are " : ", ", kind_extras[i].name);
+    }
+}
+
 /* A member of the parameters, or an override of one. */
 static void kind_member(struct kind_reading *k, struct slice name, struct slice value, bool is_override)
 {
     const struct rules_place place = {rules_pointer(k->arena, SLICE_LIT(""), name), SLICE_NONE};
     struct distance_guess guess = {.wanted = name};
+    struct buf names = {0};
 
     for (size_t i = 0; k->kind->parameters[i].name != NULL; i++) {
         distance_offer(&guess, slice_of(k->kind->parameters[i].name));
@@ -170,8 +187,10 @@ static void kind_member(struct kind_reading *k, struct slice name, struct slice 
         buf_printf(&k->extras, ",\"%s\":%.*s", kind_extras[i].name, SLICE_FMT(value));
         return;
     }
-    rules_fault_add(k->faults, &place, 0, "%s has no such parameter%s", k->kind->name,
-                    rules_guess_text(&guess, k->faults->arena));
+    kind_names(k->kind, is_override, &names);
+    rules_fault_add(k->faults, &place, 0, "%s has no such parameter%s%s", k->kind->name,
+                    rules_guess_text(&guess, k->faults->arena), buf_cstr(&names));
+    buf_clear(&names);
 }
 
 struct slice kind_document(const struct rules_kind *kind, struct slice parameters,
@@ -186,7 +205,7 @@ struct slice kind_document(const struct rules_kind *kind, struct slice parameter
     struct json_writer w = {.out = &text};
 
     if (parameters.len > RULES_TEXT_BYTES_MAX) {
-        rules_fault_add(faults, &whole, 0, "the parameters have %zu bytes, more than %d", parameters.len,
+        rules_fault_add(faults, &whole, 0, "the parameters have %zu bytes; at most %d are allowed", parameters.len,
                         RULES_TEXT_BYTES_MAX);
         return SLICE_NONE;
     }
@@ -199,7 +218,7 @@ struct slice kind_document(const struct rules_kind *kind, struct slice parameter
         return SLICE_NONE;
     }
     if (!document_is_object(parameters)) {
-        rules_fault_add(faults, &whole, 0, "must be an object with the parameters, but is %s",
+        rules_fault_add(faults, &whole, 0, "the value must be an object with the parameters, but is %s",
                         rules_excerpt(faults->arena, parameters));
         return SLICE_NONE;
     }
@@ -264,10 +283,10 @@ void rules_kind_schema(const struct rules_kind *kind, struct buf *out)
     for (size_t i = 0; kind->parameters[i].name != NULL; i++) kind_property(&w, &kind->parameters[i]);
     if (kind->document == NULL) {
         json_key_raw(&w, "v", "{\"const\":1}");
-        kind_object(&w, "params", "Numbers by name, used as $name");
-        kind_object(&w, "let", "Expressions by name");
-        kind_object(&w, "long", "Conditions: {\"enter\": …, \"exit\": …}");
-        kind_object(&w, "short", "Conditions: {\"enter\": …, \"exit\": …}");
+        kind_object(&w, "params", "Parameters: numbers by name, used as $name");
+        kind_object(&w, "let", "Expressions by name, for use in others");
+        kind_object(&w, "long", "Conditions of long positions: {\"enter\": …, \"exit\": …}");
+        kind_object(&w, "short", "Conditions of short positions: {\"enter\": …, \"exit\": …}");
     }
     for (size_t i = 0; i < countof(kind_extras); i++) kind_object(&w, kind_extras[i].name, kind_extras[i].description);
     json_close(&w, '}');

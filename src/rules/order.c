@@ -10,7 +10,7 @@ static void order_references(const struct rules_document *d, const struct parse_
     for (size_t i = 0; i < node->count; i++) order_references(d, node->args[i], ret_needs);
 }
 
-/* Tells of the circle that is found from `start` on; all that is on it is marked as told. */
+/* Adds a fault for the circle that is found from `start` on; all names on it are marked as reported. */
 static void order_circle(struct rules_document *d, const bool *needs, const bool *is_done, bool *is_told, size_t start)
 {
     size_t path[RULES_LETS_MAX] = {0}, len = 0, first = 0;
@@ -35,7 +35,7 @@ static void order_circle(struct rules_document *d, const bool *needs, const bool
     }
     buf_add_slice(&text, d->lets[at].name);
     rules_fault_add(d->faults, &(struct rules_place){d->lets[at].expression.place.pointer, SLICE_NONE}, 0,
-                    "the name needs itself: %s", rules_excerpt(d->faults->arena, buf_slice(&text)));
+                    "the name is defined by itself: %s", rules_excerpt(d->faults->arena, buf_slice(&text)));
     buf_clear(&text);
 }
 

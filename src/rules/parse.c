@@ -23,7 +23,7 @@ enum parse_token {
     TOKEN_OPEN_SQUARE,
     TOKEN_CLOSE_SQUARE,
     TOKEN_COMMA,
-    TOKEN_WRONG, /* a fault was told */
+    TOKEN_WRONG, /* a fault was reported */
 };
 
 struct parser {
@@ -67,7 +67,7 @@ static const struct {
     {"%", "there is no remainder; write x - floor(x / y) * y"},
     {"{", "write ( and )"},
     {";", "one expression is expected"},
-    {".", "names stand alone, sma and not ta.sma"},
+    {".", "write names alone, sma and not ta.sma"},
     {"\xe2\x89\xa5", "write >="},
     {"\xe2\x89\xa4", "write <="},
     {"\xe2\x89\xa0", "write !="},
@@ -134,11 +134,10 @@ static enum parse_token parse_number(struct parser *p)
     }
     if (len > 0 && strchr("mhdw", parse_peek(p, len)) != NULL && parse_is_letter(parse_peek(p, len)) &&
         !parse_is_letter(parse_peek(p, len + 1)) && !parse_is_digit(parse_peek(p, len + 1))) {
-        return parse_wrong(p, p->at, "a timeframe stands in quotes, such as '4h'");
+        return parse_wrong(p, p->at, "write a timeframe in quotes, such as '4h'");
     }
     if (parse_is_letter(parse_peek(p, len)) || parse_peek(p, len) == '.') {
-        return parse_wrong(p, p->at,
-                           "this is not a number: digits, with a point or an exponent if needed, are expected");
+        return parse_wrong(p, p->at, "this is not a number; write digits, with a point or an exponent if needed");
     }
     if (len > PARSE_DIGITS_MAX) return parse_wrong(p, p->at, "the number has more than 60 characters");
     memcpy(digits, p->place->text.data + p->at, len);
@@ -174,7 +173,7 @@ static enum parse_token parse_param(struct parser *p)
 {
     p->at++;
     if (!parse_is_letter(parse_peek(p, 0))) {
-        return parse_wrong(p, p->start, "the name of a parameter is expected behind $");
+        return parse_wrong(p, p->start, "the name of a parameter must follow $");
     }
     p->word = parse_word(p);
     return TOKEN_PARAM;
@@ -187,7 +186,7 @@ static enum parse_token parse_text(struct parser *p)
     size_t len = 1;
 
     while (p->at + len < p->place->text.len && parse_peek(p, len) != quote) len++;
-    if (p->at + len >= p->place->text.len) return parse_wrong(p, p->start, "the text in quotes has no end");
+    if (p->at + len >= p->place->text.len) return parse_wrong(p, p->start, "the closing quote is missing");
     p->word = (struct slice){p->place->text.data + p->at + 1, len - 1};
     p->at += len + 1;
     return TOKEN_TEXT;
@@ -279,7 +278,7 @@ static struct parse_node *parse_expected(struct parser *p, const char *what)
         parse_wrong(p, p->start,
                     arena_printf(p->faults->arena, "expected %s, but there is %s%s", what,
                                  rules_excerpt(p->faults->arena, there),
-                                 parse_is_shouted(p) ? "; and, or, not are written in small letters" : ""));
+                                 parse_is_shouted(p) ? "; write and, or, not in small letters" : ""));
     }
     return NULL;
 }
@@ -295,7 +294,7 @@ static struct parse_node *parse_new(struct parser *p, enum parse_kind kind, size
     return node;
 }
 
-/* Hangs `args` below the node; NULL where that makes it too deep. */
+/* Hangs `args` below the node; NULL if that makes it too deep. */
 static struct parse_node *parse_hang(struct parser *p, struct parse_node *node, struct parse_node *const *args,
                                      size_t count)
 {
@@ -308,7 +307,7 @@ static struct parse_node *parse_hang(struct parser *p, struct parse_node *node, 
     if (node->depth <= RULES_DEPTH_MAX) return node;
     if (p->token != TOKEN_WRONG) {
         parse_wrong(p, node->start,
-                    arena_printf(p->faults->arena, "nested deeper than %d operations", RULES_DEPTH_MAX));
+                    arena_printf(p->faults->arena, "operations are nested more than %d deep", RULES_DEPTH_MAX));
     }
     return NULL;
 }
@@ -346,7 +345,7 @@ static struct parse_node *parse_call(struct parser *p, struct slice name, size_t
         if (p->token == TOKEN_CLOSE) break;
         if (p->token != TOKEN_COMMA) return parse_expected(p, "a comma or )");
         parse_next(p);
-        if (p->token == TOKEN_CLOSE) return parse_expected(p, "an argument behind the comma");
+        if (p->token == TOKEN_CLOSE) return parse_expected(p, "an argument after the comma");
     }
     parse_next(p);
     call = parse_new(p, PARSE_CALL, start);
@@ -449,7 +448,7 @@ static struct parse_node *parse_sub(struct parser *p, unsigned limit)
     if (p->depth == RULES_DEPTH_MAX) {
         if (p->token != TOKEN_WRONG) {
             parse_wrong(p, p->start,
-                        arena_printf(p->faults->arena, "nested deeper than %d operations", RULES_DEPTH_MAX));
+                        arena_printf(p->faults->arena, "operations are nested more than %d deep", RULES_DEPTH_MAX));
         }
         return NULL;
     }

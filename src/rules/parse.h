@@ -28,7 +28,7 @@ struct parse_node {
 
     /* What check.c finds out. */
     enum rules_type type; /* RULES_NUMBER or RULES_CONDITION */
-    bool is_wrong;        /* a fault was told: whoever uses it says nothing more */
+    bool is_wrong;        /* a fault was reported: the caller adds no other */
     bool is_constant;     /* `number` is its value */
     bool is_dynamic;      /* depends on the position */
     const struct rules_function *function;
@@ -37,7 +37,7 @@ struct parse_node {
     int64_t timeframe_ms; /* of tf() */
 };
 
-/* NULL with one fault where the text is no expression. `place->text` must be UTF-8 and outlive the tree. */
+/* NULL with one fault if the text is not an expression. `place->text` must be UTF-8 and outlive the tree. */
 struct parse_node *parse_expression(struct arena *arena, const struct rules_place *place, struct rules_faults *faults);
 /* Letters, digits and underscores, not a digit first, at most 64, and no word of the language. */
 bool parse_is_name(struct slice text);

@@ -45,10 +45,9 @@ static double pivots_bars(const double *constants, int64_t timeframe_ms)
 static const struct rules_function functions[] = {
     {.name = "pivot_high",
      .family = "pivots",
-     .description = "A high with `left` bars before it that are not above it and `right` bars behind it that are below "
-                    "it: its value "
-                    "at the bar that confirms it, NaN elsewhere",
-     .formula = "x[right] where it is highest(x, left + right + 1) and above highest(x, right)",
+     .description = "Pivot high: a high with `left` bars before it that are not above it and `right` bars after it "
+                    "that are below it; its value at the bar that confirms it, else NaN",
+     .formula = "x[right] if it is highest(x, left + right + 1) and above highest(x, right)",
      .seed = "",
      .lookback = "left + right",
      .shape = RULES_SHAPE_FINITE,
@@ -59,10 +58,9 @@ static const struct rules_function functions[] = {
      .steps = rules_steps_8},
     {.name = "pivot_low",
      .family = "pivots",
-     .description = "A low with `left` bars before it that are not below it and `right` bars behind it that are above "
-                    "it: its value "
-                    "at the bar that confirms it, NaN elsewhere",
-     .formula = "x[right] where it is lowest(x, left + right + 1) and below lowest(x, right)",
+     .description = "Pivot low: a low with `left` bars before it that are not below it and `right` bars after it that "
+                    "are above it; its value at the bar that confirms it, else NaN",
+     .formula = "x[right] if it is lowest(x, left + right + 1) and below lowest(x, right)",
      .seed = "",
      .lookback = "left + right",
      .shape = RULES_SHAPE_FINITE,

@@ -61,10 +61,9 @@ struct rules *rules_new(struct slice kind, struct slice parameters, const struct
             distance_offer(&guess, slice_of(kinds[i].name));
             buf_printf(&all, "%s%s", i == 0 ? "" : ", ", kinds[i].name);
         }
-        rules_fault_add(faults, &whole, 0, "there is no kind %s%s",
-                        kind.len == 0 ? "without a name" : rules_excerpt(faults->arena, kind),
+        rules_fault_add(faults, &whole, 0, "there is no kind of strategy \"%s\"%s", rules_excerpt(faults->arena, kind),
                         guess.best.data != NULL ? rules_guess_text(&guess, faults->arena)
-                                                : arena_printf(faults->arena, "; there are %s", buf_cstr(&all)));
+                                                : arena_printf(faults->arena, "; the kinds are %s", buf_cstr(&all)));
         buf_clear(&all);
         return NULL;
     }
@@ -111,7 +110,7 @@ static int64_t rules_clock_ms(const struct rules *r, uint32_t clock, int64_t tim
     return clock == 0 ? timeframe_ms : r->clocks[clock];
 }
 
-/* Bars of the node's own timeframe before the one that is judged. */
+/* Bars of the node's own timeframe before the one that is computed. */
 static double rules_node_bars(const struct rules *r, const double *bars, size_t node, int64_t timeframe_ms)
 {
     const struct rules_node *n = &r->nodes[node];
@@ -147,7 +146,7 @@ static double rules_bars(const struct rules *r, int64_t timeframe_ms)
 bool rules_fits(const struct rules *r, int64_t timeframe_ms, struct error *err)
 {
     if (timeframe_ms <= 0) {
-        error_set(err, ERROR_INVALID, "the timeframe of a series is above 0");
+        error_set(err, ERROR_INVALID, "the timeframe of a series must be above 0");
         return false;
     }
     for (size_t i = 1; i < r->clock_count; i++) {
@@ -159,7 +158,8 @@ bool rules_fits(const struct rules *r, int64_t timeframe_ms, struct error *err)
         return false;
     }
     if (rules_bars(r, timeframe_ms) <= RULES_LOOKBACK_MAX) return true;
-    error_set(err, ERROR_INVALID, "the rules look %.0f bars back, more than %d: use shorter lengths",
+    error_set(err, ERROR_INVALID,
+              "the rules need a look-back of %.0f bars, and at most %d are allowed; use shorter lengths",
               rules_bars(r, timeframe_ms), RULES_LOOKBACK_MAX);
     return false;
 }

@@ -4,10 +4,12 @@
  *
  *     struct arena *arena = arena_new();
  *     struct rules_faults faults = {.arena = arena};
- *     struct rules *r = rules_new(kind, parameters, NULL, 0, &faults);     NULL: the faults say each place and what to
- * do load rules_lookback(r, timeframe_ms) bars before the first one that is judged struct rules_run *run =
- * rules_run_new(r, candles, &err);             every column that only depends on the candles rules_value(run,
- * RULES_LONG_ENTER, bar, NULL), or rules_bit(rules_condition(run, RULES_LONG_ENTER), bar)
+ *     struct rules *r = rules_new(kind, parameters, NULL, 0, &faults);     // NULL: see faults
+ *     // load rules_lookback(r, timeframe_ms) bars before the first bar of the test
+ *     struct rules_run *run = rules_run_new(r, candles, &err);
+ *     // columns that depend on the candles alone are computed
+ *     rules_value(run, RULES_LONG_ENTER, bar, NULL);
+ *     // or rules_bit(rules_condition(run, RULES_LONG_ENTER), bar)
  *
  * docs/rules.md is the page for people: the language, and each function with its formula, seed and look-back. The
  * language is total: no loop, no recursion, no state but that of named functions. So its cost and its look-back are
@@ -30,7 +32,7 @@
 #include "base/slice.h"
 #include "candles/candles.h"
 
-/* Bounds of a document; each is told where it is passed. */
+/* Bounds of a document; passing one is a fault that names it. */
 enum {
     RULES_TEXT_BYTES_MAX = 65536, /* the whole document */
     RULES_DEPTH_MAX = 200,        /* nested operations, those of the names of let included */
@@ -57,7 +59,7 @@ enum rules_output {
     RULES_TAKE_PRICE,
     RULES_TRAIL_DISTANCE,
     RULES_TRAIL_PERCENT,
-    RULES_SIZE, /* in the unit that rules_size_kind tells; 1 where the document has none */
+    RULES_SIZE, /* in the unit of rules_size_kind; 1 if the document has none */
     RULES_OUTPUTS
 };
 
@@ -67,7 +69,7 @@ enum rules_size {
     RULES_SIZE_UNITS   /* so many units */
 };
 
-/* What is known of the position when an exit or a level is judged. Without one (NULL) the three are NaN. */
+/* What is known of the position when an exit or a level is computed. Without a position (NULL) the three are NaN. */
 struct rules_position {
     double entry_price; /* of the fill */
     double bars_held;   /* bars since that of the fill: 0 in the bar of the entry */
@@ -77,7 +79,7 @@ struct rules_position {
 /* NAME=VALUE of --param: replaces the value of a parameter. */
 struct rules_override {
     struct slice name;
-    struct slice value; /* a number as JSON writes it; true and false where the kind's parameter is a boolean */
+    struct slice value; /* a number as JSON writes it; true or false if the kind's parameter is a boolean */
 };
 
 /* One place that is wrong. The slices live in the arena of the faults. */
@@ -102,8 +104,9 @@ struct rules_run; /* its columns over one series */
 
 /*
  * `kind` is "rules" or a named kind. `parameters` is the JSON text of the strategy's `parameters`: for "rules" the
- * document, for a named kind the values of its parameters, of which any may be left out, and, as in a document, `stop`,
- * `take`, `trail` and `size`. Every fault is added to `faults`; NULL if there is one. Nothing is kept of the arguments.
+ * document, for a named kind the values of its parameters, any of which may be left out, and `stop`, `take`, `trail`
+ * and `size` as in a document. Returns NULL if there is a fault; every fault is added to `faults`. The arguments are
+ * not kept.
  */
 struct rules *rules_new(struct slice kind, struct slice parameters, const struct rules_override *overrides,
                         size_t override_count, struct rules_faults *faults) ATTR_CHECKED;
@@ -114,9 +117,9 @@ bool rules_fits(const struct rules *r, int64_t timeframe_ms, struct error *err) 
 /* Every tf() whose timeframe is not a multiple of `timeframe_ms`, with its place: why rules_fits says no, unless it is
  * the look-back. */
 void rules_misfits(const struct rules *r, int64_t timeframe_ms, struct rules_faults *faults);
-/* Bars of `timeframe_ms` that must be loaded before the first bar that is judged; 0 where it does not fit. */
+/* Bars of `timeframe_ms` that must be loaded before the first bar of the test; 0 if the document does not fit. */
 size_t rules_lookback(const struct rules *r, int64_t timeframe_ms);
-/* Steps a bar, at most: what rules_run_steps counts never passes it times the bars (and a constant). */
+/* The most steps a bar: rules_run_steps never counts more than this times the bars (and a constant). */
 uint64_t rules_cost(const struct rules *r);
 
 bool rules_has(const struct rules *r, enum rules_output output);
@@ -136,18 +139,16 @@ static inline bool rules_bit(const uint64_t *words, size_t bar)
 }
 
 /* Computes every static column over the whole series, look-back included. The candles must outlive the run. NULL with
- * `err` where the document does not fit the series' timeframe. */
+ * `err` if the document does not fit the series' timeframe. */
 struct rules_run *rules_run_new(const struct rules *r, const struct candles *candles, struct error *err) ATTR_CHECKED;
 void rules_run_free(struct rules_run *run); /* takes NULL */
-/* A condition's values, a bit a bar (rules_bit). NULL where the document has none, and where it depends on the
- * position.
- */
+/* A condition's values, a bit a bar (rules_bit). NULL if the document has none, or if it depends on the position. */
 const uint64_t *rules_condition(const struct rules_run *run, enum rules_output output);
-/* The column of a level or a size, as long as the series. NULL where the document has none, where it depends on the
- * position, and where it is constant: rules_value has these. */
+/* The column of a level or a size, as long as the series. NULL if the document has none, if it depends on the position,
+ * or if it is constant: rules_value has these. */
 const double *rules_column(const struct rules_run *run, enum rules_output output);
-/* The value at a bar, of both sorts. Conditions: 0 or 1. Levels: NaN is no level. An output that the document has not
- * is 0, or NaN as a level. */
+/* The value at a bar, of both sorts. Conditions: 0 or 1. Levels: NaN means that there is no level. An output that the
+ * document does not have is 0, or NaN if it is a level. */
 double rules_value(const struct rules_run *run, enum rules_output output, size_t bar,
                    const struct rules_position *position);
 /* Steps that computing the columns took. */
@@ -164,10 +165,10 @@ enum rules_type {
 };
 
 struct rules_argument {
-    const char *name; /* NULL behind the last one */
+    const char *name; /* NULL after the last one */
     enum rules_type type;
     double minimum, maximum; /* of constants */
-    const char *fallback;    /* its value where it is left out ("1"); NULL: it must be there */
+    const char *fallback;    /* its value if it is left out ("1"); NULL: it is required */
 };
 
 struct rules_call;
@@ -177,7 +178,7 @@ struct rules_function {
     const char *family;      /* "averages" */
     const char *description; /* one line */
     const char *formula;     /* one line */
-    const char *seed;        /* where the first value comes from; "" where there is nothing to say */
+    const char *seed;        /* where the first value comes from; "" if there is nothing to say */
     const char *lookback;    /* "5 n" */
     enum rules_type result;  /* RULES_NUMBER or RULES_CONDITION */
     struct rules_argument arguments[RULES_ARGUMENTS_MAX + 1];
@@ -191,10 +192,10 @@ struct rules_function {
     double (*steps)(const double *constants);
 };
 
-/* Family by family; NULL behind the last one: for (size_t i = 0; (f = rules_function_at(i)) != NULL; i++) */
+/* Family by family; NULL after the last one: for (size_t i = 0; (f = rules_function_at(i)) != NULL; i++) */
 const struct rules_function *rules_function_at(size_t index);
 const struct rules_function *rules_function_find(struct slice name);
-/* Names of time zones, NULL behind the last; beside them UTC and offsets such as +02:00 are known. */
+/* Names of time zones, NULL after the last; UTC and offsets such as +02:00 are known too. */
 const char *rules_zone_name(size_t index);
 /* "sma(x, n)" into `out`. */
 void rules_function_signature(const struct rules_function *function, struct buf *out);
@@ -202,7 +203,7 @@ void rules_function_signature(const struct rules_function *function, struct buf 
 /* ---- Named kinds ---- */
 
 struct rules_kind_parameter {
-    const char *name; /* NULL behind the last one */
+    const char *name; /* NULL after the last one */
     enum { RULES_KIND_WHOLE, RULES_KIND_NUMBER, RULES_KIND_BOOLEAN } type;
     double minimum, maximum, fallback;
     const char *description;

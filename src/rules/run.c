@@ -31,8 +31,8 @@ struct run_clock {
 struct rules_run {
     const struct rules *rules;
     struct run_clock clocks[RULES_CLOCKS_MAX];
-    const double **columns; /* by node; NULL where there is none (yet, or any more) */
-    double **owned;         /* the same where the run owns it */
+    const double **columns; /* by node; NULL if there is none (yet, or any more) */
+    double **owned;         /* the same if the run owns it */
     double **pieces;        /* by node: of a piece of the bars, while a group runs */
     struct rules_pool piece_pool;
     size_t piece;       /* bars */
@@ -117,7 +117,7 @@ static const double *run_candles(const struct candles *c, uint32_t column)
     }
 }
 
-/* The column of a constant, for who needs it whole. */
+/* The column of a constant, for an operation that needs it whole. */
 static void run_spread(struct rules_run *run, uint32_t node)
 {
     const struct rules_node *n = &run->rules->nodes[node];
@@ -367,7 +367,7 @@ static void run_group(struct rules_run *run, uint32_t first, uint32_t end)
     free(steps);
 }
 
-/* Who looks back does some of the work again in each piece: it must be little beside the piece. */
+/* A kernel that looks back does some of the work again in each piece: it must be little beside the piece. */
 static size_t run_piece(const struct rules *r, int64_t timeframe_ms)
 {
     size_t piece = RUN_PIECE;

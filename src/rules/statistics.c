@@ -36,7 +36,7 @@ static double statistics_correlation_steps(const double *constants)
     return 8;
 }
 
-/* Moves the window of `n` values on to bar i. True where all of it is known. */
+/* Moves the window of `n` values on to bar i. True if all of it is known. */
 static bool statistics_slide(struct rules_call *call, struct sorted *window, const double *x, size_t n, size_t i)
 {
     if (i >= n && x[i - n] == x[i - n]) call->steps += 16 + sorted_remove(window, x[i - n]);
@@ -75,7 +75,7 @@ static double statistics_sorted_steps(const double *constants)
 }
 
 /*
- * Spearman's correlation with time. Of each value of the window it is kept how many others are less, and how many are
+ * Spearman's correlation with time. For each value of the window it keeps how many others are less, and how many are
  * equal: what comes and what goes changes these counts in one sweep.
  */
 static void statistics_rci(struct rules_call *call)
@@ -137,7 +137,7 @@ static const struct rules_function functions[] = {
      .steps = rules_steps_4},
     {.name = "stdev",
      .family = "statistics",
-     .description = "Standard deviation of the population: divided by length, not by length - 1",
+     .description = "Population standard deviation: divided by length, not by length - 1",
      .formula = "sqrt(variance(x, length))",
      .seed = "",
      .lookback = "length - 1",
@@ -148,7 +148,7 @@ static const struct rules_function functions[] = {
      .steps = rules_steps_4},
     {.name = "variance",
      .family = "statistics",
-     .description = "Variance of the population",
+     .description = "Population variance",
      .formula = "sum((x - m)^2, length) / length, m = sma(x, length)",
      .seed = "",
      .lookback = "length - 1",
@@ -159,7 +159,7 @@ static const struct rules_function functions[] = {
      .steps = rules_steps_4},
     {.name = "median",
      .family = "statistics",
-     .description = "The middle one of the last values; of an even number, the mean of the two in the middle",
+     .description = "Median of the last values; for an even length, the mean of the middle two",
      .formula = "the value of rank (length + 1) / 2",
      .seed = "",
      .lookback = "length - 1",
@@ -171,7 +171,7 @@ static const struct rules_function functions[] = {
      .steps = statistics_sorted_steps},
     {.name = "percentrank",
      .family = "statistics",
-     .description = "Percentage of the values before that are less than or equal to this one",
+     .description = "Percent rank: percentage of the previous values that are less than or equal to this one",
      .formula = "100 * count(x[k] <= x, k = 1 … length) / length",
      .seed = "",
      .lookback = "length",
@@ -183,7 +183,7 @@ static const struct rules_function functions[] = {
      .steps = statistics_sorted_steps},
     {.name = "correlation",
      .family = "statistics",
-     .description = "Pearson's correlation of two columns, -1 to 1; NaN where one does not vary",
+     .description = "Pearson's correlation of two columns, -1 to 1; NaN if one of them does not vary",
      .formula = "cov(x, y) / (stdev(x, length) * stdev(y, length))",
      .seed = "",
      .lookback = "length - 1",

@@ -155,19 +155,21 @@ static void time_month(struct rules_call *call)
 /* clang-format off */
 #define TIME_FUNCTION(title, words, run)                                                                        \
     {                                                                                                           \
-        .name = title, .family = "time", .description = (words), .formula = "of the bar's opening", .seed = "", \
-        .lookback = "0", .shape = RULES_SHAPE_FINITE, .result = RULES_NUMBER,                                   \
+        .name = title, .family = "time", .description = (words), .lookback = "0", .seed = "",                   \
+        .formula = "from the time at which the bar opens", .shape = RULES_SHAPE_FINITE, .result = RULES_NUMBER, \
         .arguments = {{.name = "zone", .type = RULES_ZONE, .fallback = "'UTC'"}}, .kernel = (run)               \
     }
 /* clang-format on */
 
 static const struct rules_function functions[] = {
-    TIME_FUNCTION("hour", "Hour of the bar's opening in a time zone, 0 to 23", time_hour),
-    TIME_FUNCTION("minute", "Minute of the bar's opening, 0 to 59", time_minute),
-    TIME_FUNCTION("weekday", "Day of the week in a time zone: 1 is Sunday, 7 is Saturday (as on TradingView)",
-                  time_weekday),
-    TIME_FUNCTION("day", "Day of the month in a time zone, 1 to 31", time_day),
-    TIME_FUNCTION("month", "Month in a time zone, 1 to 12", time_month),
+    TIME_FUNCTION("hour", "Hour in which the bar opens, in a time zone, 0 to 23", time_hour),
+    TIME_FUNCTION("minute", "Minute in which the bar opens, in a time zone, 0 to 59", time_minute),
+    TIME_FUNCTION(
+        "weekday",
+        "Day of the week on which the bar opens, in a time zone: 1 is Sunday, 7 is Saturday (as on TradingView)",
+        time_weekday),
+    TIME_FUNCTION("day", "Day of the month on which the bar opens, in a time zone, 1 to 31", time_day),
+    TIME_FUNCTION("month", "Month in which the bar opens, in a time zone, 1 to 12", time_month),
 };
 
 const struct rules_family rules_time = {functions, countof(functions)};

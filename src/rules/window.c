@@ -59,7 +59,7 @@ static void window_blocks(const struct window_piece *p, size_t n, double divisor
     }
 }
 
-/* ---- the same where doubles can add without rounding ---- */
+/* ---- the same if doubles can add without rounding ---- */
 
 /* Two values side by side: the compiler makes one instruction of both. */
 typedef double window_pair __attribute__((vector_size(2 * sizeof(double))));
@@ -80,7 +80,7 @@ static double window_largest(const double *x, size_t count)
  * sums of `high` over a window are below 2^53 coarse units, and sums of `low` below 2^53 fine ones if each value is a
  * whole number of fine units. Then no sum of either is rounded, however it is made, and high + low is rounded once. The
  * compensated sum (window_exact) has nothing but whole numbers of fine units in `lost` then, below 2^53 of them, and is
- * rounded once too: it is the same double. False where a value is too large, too fine or not known.
+ * rounded once too: it is the same double. False if a value is too large, too fine or not known.
  */
 static bool window_cut(const double *x, size_t count, size_t n, double *high, double *low)
 {
@@ -334,7 +334,7 @@ void window_correlation(struct rules_call *call, const double *x, const double *
     call->steps += 8 * call->count;
 }
 
-/* NaN where either is. */
+/* NaN if either is. */
 static inline double window_larger(double a, double b)
 {
     const bool keeps = (a > b) | (a != a);

@@ -121,7 +121,7 @@ def test_days_of_an_exchange(run, files):
         assert "--timezone America/New_York" in done.stdout + done.stderr
     later = files.text("forex.csv", open(path).read().replace("T05:", "T22:"))
     done = run("candles", "check", "--timezone", "America/New_York", later)
-    assert done.returncode == 65 and "days that do not begin at midnight of UTC or of --timezone cannot be kept" in done.stdout
+    assert done.returncode == 65 and "daily candles must begin at midnight of UTC or of --timezone, but most of these do not" in done.stdout
     done = run("candles", "check", "--json", "--timezone", "America/New_York", path)
     assert done.returncode == 0 and json.loads(done.stdout)["first"] == "2024-03-04T00:00:00Z"
 
@@ -132,7 +132,7 @@ def test_sessions_that_begin_at_half_past(run, files):
     for words in (["candles", "check", path], ["run", "--strategy", files.json("golden.json", GOLDEN), "--candles", path]):
         done = run(*words)
         assert done.returncode == 65 and "2024-03-04T14:30:00Z is not one at which a bar of 1h opens" in done.stdout + done.stderr
-        assert "cannot be kept as 1h; take shorter ones" in done.stdout + done.stderr
+        assert "candles of 1h must open on the grid of UTC, but most of these do not" in done.stdout + done.stderr
 
 
 def test_weekends_of_a_market_that_rests(run, files):
@@ -143,17 +143,17 @@ def test_weekends_of_a_market_that_rests(run, files):
     assert (report["gaps"], report["missing"], report["weekends_rest"]) == (1, 1, True)
     assert report["gap_list"] == [{"first": "2024-07-04T00:00:00Z", "last": "2024-07-04T00:00:00Z", "bars": 1}]
     text = run("candles", "check", path).stdout
-    assert "no candle opens on a Saturday or Sunday: these days are not counted as missing" in text
-    assert "missing: 1 candle in 1 gap, holidays included" in text
+    assert "no candle opens on a Saturday or Sunday, so these days are not counted as missing" in text
+    assert "missing candles: 1 in 1 gap (holidays included)" in text
     assert json.loads(run("run", "--strategy", strategy, "--candles", path, "--json").stdout)["gaps"] == 1
-    assert "1 place where candles are missing, holidays included; weekends are not counted" in run(
+    assert "1 gap in the candles (holidays included, weekends not)." in run(
         "run", "--strategy", strategy, "--candles", path).stdout
     # The week that ends with the last Friday is whole.
     whole = files.candles([row for row in rows if row[0] < "2024-12-28"], "w.csv")
     cut = files.candles([row for row in rows if row[0] < "2024-12-27"], "c.csv")
     weeks = [run("run", "--strategy", strategy, "--candles", file, "--timeframe", "1w", "--json") for file in (whole, cut)]
     assert [json.loads(done.stdout)["bars"] for done in weeks] == [52, 51]
-    assert weeks[0].stderr == "" and "1 candle of 1w at the ends of the file is not whole in it, and left out" in weeks[1].stderr
+    assert weeks[0].stderr == "" and "1 candle of 1w at the ends of the file is incomplete and was left out" in weeks[1].stderr
     fill = files.json("x.json", {"missing": "fill"})
     assert json.loads(run("run", "--strategy", strategy, "--candles", path, "--execution", fill, "--json").stdout)["bars"] == 262
 
@@ -217,7 +217,7 @@ def test_param_of_rules(run, files):
     assert run("run", "--strategy", strategy, "--candles", candles, "--json", "--param", "n=10").stdout == plain.stdout
     assert run("run", "--strategy", strategy, "--candles", candles, "--json", "--param", "n=20").stdout != plain.stdout
     done = run("run", "--strategy", strategy, "--candles", candles, "--param", "m=20")
-    assert done.returncode == 64 and "--param m=20: there is no such parameter to set" in done.stderr
+    assert done.returncode == 64 and "--param m=20: there is no such parameter; the parameters are n" in done.stderr
     # Of what an expression cannot take the place is told too; it is the command line's fault as long as the file is sound.
     done = run("run", "--strategy", strategy, "--candles", candles, "--param", "n=0")
     assert done.returncode == 64 and done.stdout == ""
@@ -226,7 +226,7 @@ def test_param_of_rules(run, files):
     hours = files.candles(files.made_up(300, minutes=60), "hours.csv")
     assert run("run", "--strategy", far, "--candles", hours).returncode == 0
     done = run("run", "--strategy", far, "--candles", hours, "--param", "n=9999")
-    assert done.returncode == 64 and "more than 5000000: use shorter lengths, with --param n=9999" in done.stderr, done.stderr
+    assert done.returncode == 64 and "at most 5000000 are allowed; use shorter lengths, with --param n=9999" in done.stderr, done.stderr
     done = run("run", "--strategy", strategy, "--candles", candles, "--param", "n=5", "--param", "n=6")
     assert done.returncode == 64 and "--param n is given twice" in done.stderr
     broken = files.json("b.json", {"params": {"n": 10}, "long": {"enter": "close > sma(close, $n) and foo > 1"}})
@@ -295,7 +295,7 @@ def test_span_and_look_back(golden, files, read_csv):
     expected = [rows[entry][0] for entry, _ in crossings(rows) if 100 < entry < 250]
     assert expected and [t["entry_time"] for t in read_csv(trades)] == expected
     early = golden("--start", rows[5][0], "--json")
-    assert early.returncode == 0 and "looks 20 candles back, but there are only 5" in early.stderr
+    assert early.returncode == 0 and "needs a look-back of 20 candles, but there are only 5" in early.stderr
 
 
 def test_higher_timeframe(run, files, read_csv):
@@ -311,7 +311,7 @@ def test_higher_timeframe(run, files, read_csv):
     assert made["trades"] > 2 and made["result_hash"] == given["result_hash"]
     # Bars at the ends that are not whole are left out, and that is said.
     cut = run("run", "--strategy", strategy, "--candles", files.candles(fine[7:-3], "c.csv"), "--timeframe", "1h", "--json")
-    assert "2 candles of 1h at the ends of the file are not whole in it, and left out" in cut.stderr
+    assert "2 candles of 1h at the ends of the file are incomplete and were left out" in cut.stderr
     assert json.loads(cut.stdout)["bars"] == given["bars"] - 2
     detail = files.json("x.json", {"intrabar": "detail"})
     walked = run("run", "--strategy", strategy, "--candles", files.folder / "m.csv", "--timeframe", "1h", "--execution", detail, "--json")
@@ -359,7 +359,7 @@ def test_a_full_disk(golden, backtestd, files):
     for option in ("--trades", "--equity"):
         done = golden(option, "/dev/full", "--json")
         assert done.returncode == 71 and done.stdout == "", done.stdout
-        assert "/dev/full: could not be written whole: No space left on device" in done.stderr
+        assert "/dev/full: could not be written completely: No space left on device" in done.stderr
     with open("/dev/full", "w") as full:
         for words in (["run", "--strategy", str(files.folder / "golden.json"), "--candles", str(files.folder / "candles.csv"), "--json"],
                       ["functions"], ["--help"], ["candles", "check", str(files.folder / "candles.csv")]):
@@ -397,9 +397,9 @@ def test_whole_volumes_tell_no_lot(run, files):
     metrics = json.loads(run("run", "--strategy", strategy, "--candles", candles, "--json").stdout)
     assert (metrics["lot"], metrics["tick"], metrics["rejected_orders"]) == (1e-8, 0.01, 0) and metrics["trades"] > 0
     table = run("run", "--strategy", strategy, "--candles", candles).stdout
-    assert "\ntick 0.01 (of the prices), lot 1e-08 (assumed)\n" in table
+    assert "\ntick 0.01 (from the prices), lot 1e-08 (assumed)\n" in table
     assert json.loads(run("candles", "check", "--json", candles).stdout)["lot_assumed"] is True
-    assert "the lot is assumed" in run("candles", "check", candles).stdout
+    assert "lot         1e-08 (assumed, as the volumes have no decimals)" in run("candles", "check", candles).stdout
     execution = files.json("x.json", {"lot": 1, "tick": 0.5})
     table = run("run", "--strategy", strategy, "--candles", candles, "--execution", execution).stdout
     assert "\ntick 0.5 (--execution), lot 1 (--execution)\n" in table

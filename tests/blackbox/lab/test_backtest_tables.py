@@ -30,7 +30,7 @@ def test_check(run, files):
     assert report["rejections"][0]["line"] == 12 and "high is below the low" in report["rejections"][0]["reason"]
     text = run("candles", "check", path)
     assert text.returncode == 65
-    assert "97 read, 96 new, 1 rejected" in text.stdout and "missing: 4 candles in 2 gaps" in text.stdout
+    assert "97 read, 96 new, 1 rejected" in text.stdout and "missing candles: 4 in 2 gaps" in text.stdout
     assert f":{12}: the high is below the low" in text.stdout
 
 
@@ -50,7 +50,7 @@ def test_check_of_a_zone(run, files):
     text = "time,open,high,low,close\n" + "".join(f"2024-01-0{1 + i // 24} {i % 24:02d}:00:00,1,2,1,2\n" for i in range(48))
     path = files.text("local.csv", text)
     said = run("candles", "check", path)
-    assert "2024-01-01T00:00:00Z to" in said.stdout and "taken for UTC; --timezone names another zone" in said.stdout
+    assert "2024-01-01T00:00:00Z to" in said.stdout and "read as UTC; --timezone sets another zone" in said.stdout
     for zone, first in (("+02:00", "2023-12-31T22:00:00Z"), ("UTC", "2024-01-01T00:00:00Z")):
         assert json.loads(run("candles", "check", path, "--timezone", zone, "--json").stdout)["first"] == first
     if os.path.exists("/usr/share/zoneinfo/America/New_York"):
@@ -63,7 +63,7 @@ def test_check_of_a_zone(run, files):
 def test_check_of_adjusted_prices(run, files):
     text = "Date,Open,High,Low,Close,Adj Close,Volume\n" + "".join(f"2024-01-{i:02d},10,12,8,10,5,100\n" for i in range(1, 20))
     path = files.text("yahoo.csv", text)
-    assert "a column of adjusted closes, which only --adjusted uses" in run("candles", "check", path).stdout
+    assert "a column of adjusted closes; --adjusted uses it" in run("candles", "check", path).stdout
     assert "adjusted" not in run("candles", "check", path, "--adjusted").stdout
     strategy = files.json("s.json", {"kind": "buy_and_hold"})
     for words, price in (([], "10"), (["--adjusted"], "5")):
@@ -88,11 +88,11 @@ def test_kinds(run):
     names = [entry["name"] for entry in table]
     assert {"buy_and_hold", "sma_crossover", "rules"} <= set(names)
     text = run("kinds").stdout
-    assert [line.split()[0] for line in text.strip().split("\n")] == names
+    assert [line.split()[0] for line in text.strip().split("\n") if line[0] != " "] == names
     for entry in table:
         assert entry["parameters"]["type"] == "object"
         assert run("kinds", entry["name"]).stdout.startswith(entry["name"] + "\n")
-    assert re.search(r"^  fast +whole +10 \(from 1 to 5000\) +Bars of the fast average$", run("kinds", "sma_crossover").stdout, re.MULTILINE)
+    assert re.search(r"^fast +whole number +10 +1 to 5000 +Length of the fast average, in bars$", run("kinds", "sma_crossover").stdout, re.MULTILINE)
 
 
 def test_every_kind_runs(run, files):
@@ -104,11 +104,22 @@ def test_every_kind_runs(run, files):
         assert done.returncode == 0, (entry["name"], done.stderr)
 
 
+@pytest.mark.parametrize("kind", ["buy_and_hold", "sma_crossover", "momentum", "supertrend"])
+def test_a_kind_is_printed_as_a_document_of_rules(run, files, kind):
+    """What `kinds NAME` prints as a document can be copied to a file, and does the same."""
+    candles = files.candles(files.made_up(400))
+    document = "{" + run("kinds", kind).stdout.split("\n{")[1]
+    results = [json.loads(run("run", "--strategy", path, "--candles", candles, "--json").stdout)
+               for path in (files.json("kind.json", {"kind": kind}), files.text("document.json", document))]
+    assert results[0] == results[1] and results[0]["trades"] + results[0]["open"] > 0
+
+
 def test_execution(run):
     defaults = json.loads(run("execution", "--json").stdout)
     assert defaults["capital"] == 10000 and defaults["fee"]["percent"] == 0 and defaults["intrabar"] == "pessimistic"
-    text = run("execution").stdout
-    for line in text.strip().split("\n"):
+    heading, *lines = [line for line in run("execution").stdout.strip().split("\n") if line[0] != " "]
+    assert heading.split() == ["NAME", "DEFAULT", "MEANING"]
+    for line in lines:
         name = line.split()[0]
         value = defaults
         for member in name.split("."):
@@ -116,7 +127,12 @@ def test_execution(run):
         shown = json.dumps(value).strip('"')
         assert line.split()[1] == shown, line
         assert run("execution", name).stdout.startswith(name)
-    assert [line.split()[0] for line in run("execution", "fee").stdout.strip().split("\n")] == ["fee.percent", "fee.fixed", "fee.minimum"]
+    assert [line.split()[0] for line in run("execution", "fee").stdout.strip().split("\n") if line[0] != " "] == ["fee.percent", "fee.fixed", "fee.minimum"]
+
+
+@pytest.mark.parametrize("command", ["functions", "kinds", "execution"])
+def test_lists_fit_a_terminal(run, command):
+    assert max(len(line) for line in run(command).stdout.split("\n")) <= 100
 
 
 # ---- help, manual page, completion ----

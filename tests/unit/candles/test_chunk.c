@@ -180,20 +180,20 @@ static void test_chunk_canonical(void)
     } cases[] = {
         {SLICE_LIT(HEAD "\x02\x00\x01\x01\x00\x1e\x00\x00\x00\x06"), NULL},
         {SLICE_LIT(""), "it is cut short"},
-        {SLICE_LIT("\x02\x00"), "it is of a version that is not known"},
+        {SLICE_LIT("\x02\x00"), "its version is not known"},
         {SLICE_LIT("\x01\x08"), "it has flags that are not known"},
-        {SLICE_LIT("\x01\x00\x00\x02"), "its timeframe is none"},
-        {SLICE_LIT("\x01\x00\x80\x80\x80\x80\x7f\x02"), "its timeframe is none"},
+        {SLICE_LIT("\x01\x00\x00\x02"), "its timeframe is not a known one"},
+        {SLICE_LIT("\x01\x00\x80\x80\x80\x80\x7f\x02"), "its timeframe is not a known one"},
         {SLICE_LIT("\x01\x00\xe0\xd4\x03\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01"), "its address is out of range"},
         {SLICE_LIT("\x01\x00\xe0\xd4\x03\xff\xff\xff\xff\xff\x7f"), "its address is out of range"},
         {SLICE_LIT(HEAD "\x02\x80\x10\x00"), "it has too many bars"},
         {SLICE_LIT(HEAD "\x02\x01\xff\x0f"), "its bars go beyond its end"},
-        {SLICE_LIT(HEAD "\x02\x00\x01\x01\x00\x1e\x00\x00\x00\x06\x00"), "something stands behind it"},
+        {SLICE_LIT(HEAD "\x02\x00\x01\x01\x00\x1e\x00\x00\x00\x06\x00"), "there are bytes after its end"},
         {SLICE_LIT(HEAD "\x02\x00\x01\x02\x00\xac\x02\x00\x00\x00\x06"), "it has more decimals than it needs"},
         {SLICE_LIT(HEAD "\x02\x00\x01\x0d\x00\xac\x02\x00\x00\x00\x06"), "it has too many decimals"},
         {SLICE_LIT(HEAD "\x02\x00\x01\x01\x00\x9e\x00\x00\x00\x00\x06"),
          "a number is cut short, or longer than it need be"},
-        {SLICE_LIT(HEAD "\x02\x00\x01\x00\x00\x00\x00\x00\x00\x06"), "a bar is not sound"},
+        {SLICE_LIT(HEAD "\x02\x00\x01\x00\x00\x00\x00\x00\x00\x06"), "a bar is not valid"},
     };
 #undef HEAD
 

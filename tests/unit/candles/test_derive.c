@@ -65,7 +65,7 @@ static void test_derive_refused(void)
     struct error err;
 
     CU_ASSERT_PTR_NULL(candles_derive(candles_series_view(finer), 15 * CANDLES_MINUTE_MS, &err));
-    UNIT_STR(err.message, "bars of 15m cannot be made of bars of 1h: they are not a multiple");
+    UNIT_STR(err.message, "bars of 15m cannot be made from bars of 1h: the timeframe is not a multiple");
     CU_ASSERT_PTR_NULL(candles_derive(candles_series_view(finer), CANDLES_HOUR_MS + 1, &err));
     candles_series_free(finer);
 }

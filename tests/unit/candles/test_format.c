@@ -27,7 +27,7 @@ static void found(const char *line, const char *wanted, const char *expected)
 
 static void test_format_find(void)
 {
-    static const char nothing[] = "neither a header that is known nor a row of candles";
+    static const char nothing[] = "it is neither a known header nor a row of candles";
     static const struct {
         const char *line, *wanted, *expected;
     } cases[] = {
@@ -51,20 +51,20 @@ static void test_format_find(void)
         {"20240102 170000;1.1;1.2;1.1;1.2;0", NULL, "histdata 59: 0 -1 1 2 3 4 5 -1 -1"},
         {"2024.01.02,17:00,1.1,1.2,1.1,1.2,0", NULL, "histdata-mt 44: 0 1 2 3 4 5 6 -1 -1"},
         {"name,age,town", NULL, nothing},
-        {"{\"a\":1}", NULL, "it is JSON: write the rows as CSV"},
-        {"<!DOCTYPE html>", NULL, "it is HTML or XML: write the table as CSV"},
-        {"PK\3\4x", NULL, "it is a zip file within another packed file: unpack the outer one"},
-        {"\x1f\x8bx", NULL, "it is a gzip file within another packed file: unpack the outer one"},
+        {"{\"a\":1}", NULL, "it is JSON; save the rows as CSV"},
+        {"<!DOCTYPE html>", NULL, "it is HTML or XML; save the table as CSV"},
+        {"PK\3\4x", NULL, "it is a zip file within another packed file; unpack the outer one"},
+        {"\x1f\x8bx", NULL, "it is a gzip file within another packed file; unpack the outer one"},
         {"\xfd"
          "7zXZ",
-         NULL, "it is packed by xz: unpack it; gzip and zip files are read as they are"},
-        {"PAR1", NULL, "it is a Parquet file: write it as CSV"},
+         NULL, "it is compressed with xz; decompress it first (gzip and zip files are read as they are)"},
+        {"PAR1", NULL, "it is a Parquet file; save it as CSV"},
         {"time,open,high,low,close\r1,1,1,1,1", NULL,
-         "its lines end with CR alone: save it with the line ends of Unix or Windows"},
+         "its lines end with CR alone; save it with the line ends of Unix or Windows"},
         {"time,open,high,close,volume", NULL, "its header has no column for low"},
         {"when,open,high,low,close", NULL, "its header has no column for time"},
         {"time,open,high,low", NULL, "its header has no column for close"},
-        {"\xff\xfet", NULL, "it is UTF-16 text: save it as UTF-8"},
+        {"\xff\xfet", NULL, "it is UTF-16 text; save it as UTF-8"},
     };
 
     for (size_t i = 0; i < countof(cases); i++) found(cases[i].line, cases[i].wanted, cases[i].expected);

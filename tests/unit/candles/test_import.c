@@ -37,11 +37,11 @@ static void test_import_forced(void)
     struct imported imported;
 
     import_text(&imported, &month, samples[0].text);
-    UNIT_STR(imported.err.message, "the timeframe is longer than a week, or none");
+    UNIT_STR(imported.err.message, "the timeframe must be at most a week");
     imported_clear(&imported);
 
     import_text(&imported, &unknown, samples[0].text);
-    CU_ASSERT(strncmp(imported.err.message, "format excel: not one that is known; they are binance-futures, ", 60) ==
+    CU_ASSERT(strncmp(imported.err.message, "\"excel\" is not a known format; the formats are binance-futures, ", 60) ==
               0);
     imported_clear(&imported);
     import_text(&imported, &other, "1704067200,1,1,1,1,1,1\n");
@@ -68,12 +68,12 @@ static void test_import_unknown(void)
     static const struct {
         const char *text, *message;
     } empty[] = {
-        {"", "f.csv: there is no row of candles in it"},
-        {"\n\n# nothing\n", "f.csv: there is no row of candles in it"},
-        {"time,open,high,low,close\n", "f.csv: there is a header, but no row of candles behind it"},
+        {"", "f.csv: the file has no rows of candles"},
+        {"\n\n# nothing\n", "f.csv: the file has no rows of candles"},
+        {"time,open,high,low,close\n", "f.csv: the file has a header, but no rows of candles"},
         {"time,open,high,low,close\nx,1,1,1,1\ny,1,1,1,1\n",
-         "f.csv: all 2 rows are wrong; the first is line 2: the time is none, or in no form that is known (2024-01-31 "
-         "09:30, 31.01.2024, seconds or ms since 1970): \"x\""},
+         "f.csv: all 2 rows are wrong; the first is line 2: the time is not in a known form (2024-01-31 09:30, "
+         "31.01.2024, seconds or ms since 1970): \"x\""},
     };
 
     for (size_t i = 0; i < countof(empty); i++) {
@@ -166,7 +166,7 @@ static void test_import_zip(void)
     UNIT_INT(imported.report->rejections.items[1].line, 2);
     imported_clear(&imported);
     import_bytes(&imported, &bounded, buf_slice(&packed), 0, NULL);
-    UNIT_STR(imported.err.message, "f.csv: more than 3 rows: import the files in parts");
+    UNIT_STR(imported.err.message, "f.csv: there are more than 3 rows; import the files in parts");
     imported_clear(&imported);
     import_bytes(&imported, &small, buf_slice(&packed), 0, NULL);
     UNIT_STR(imported.err.message, "f.csv: the file holds more than 40 bytes when it is unpacked");

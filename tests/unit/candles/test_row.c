@@ -18,19 +18,19 @@ static void test_row_rejected(void)
         {"2024-01-03,3,1e999,3,4,1", "the high is not a number: \"1e999\""},
         {"2024-01-03,3,inf,3,4,1", "the high is not a number: \"inf\""},
         {"2024-01-03,3,4,3,4,-1", "the volume is not a finite number of zero or more: \"2024-01-03,3,4,3,4,-1\""},
-        {"2024-01-03,null,null,null,null,null", "there is no open"},
-        {"2024-01-03,NaN,4,3,4,1", "there is no open"},
-        {"2024-01-03,3,4,3,,1", "there is no close"},
-        {"2024-01-03,3,4,3,4,", "there is no volume"},
+        {"2024-01-03,null,null,null,null,null", "the open is missing"},
+        {"2024-01-03,NaN,4,3,4,1", "the open is missing"},
+        {"2024-01-03,3,4,3,,1", "the close is missing"},
+        {"2024-01-03,3,4,3,4,", "the volume is missing"},
         {"2024-01-03,3,4,3,4", "the row has too few cells: \"2024-01-03,3,4,3,4\""},
         {"2024-01-03,3,4,3,x\x01y,1", "the close is not a number: \"x?y\""},
-        {"2024-02-30,3,4,3,4,1", "the time is none, or in no form that is known (2024-01-31 09:30, 31.01.2024, seconds "
-                                 "or ms since 1970): \"2024-02-30\""},
-        {"2024-01-03,\"1,500\",4,3,4,1", "the open is not a number: it may have a point, no comma: \"1,500\""},
-        {"tomorrow,3,4,3,4,1", "the time is none, or in no form that is known (2024-01-31 09:30, 31.01.2024, seconds "
-                               "or ms since 1970): \"tomorrow\""},
+        {"2024-02-30,3,4,3,4,1",
+         "the time is not in a known form (2024-01-31 09:30, 31.01.2024, seconds or ms since 1970): \"2024-02-30\""},
+        {"2024-01-03,\"1,500\",4,3,4,1", "the open is not a number; use a point, not a comma: \"1,500\""},
+        {"tomorrow,3,4,3,4,1",
+         "the time is not in a known form (2024-01-31 09:30, 31.01.2024, seconds or ms since 1970): \"tomorrow\""},
         {"1704240000000000001,3,4,3,4,1",
-         "the time is finer than a millisecond, and on no timeframe's grid: \"1704240000000000001\""},
+         "the time has a fraction of a millisecond, so that no bar opens at it: \"1704240000000000001\""},
         {"2024-01-03 00:00:30,3,4,3,4,1", "the time 2024-01-03T00:00:30Z is not one at which a bar of 1d opens"},
         {HEADER, "the open is not a number: \"open\""},
     };
@@ -76,13 +76,14 @@ static void test_row_symbols(void)
         const char *symbol, *message;
         int bars;
     } cases[] = {
-        {NULL, "f.csv: line 4: rows of several symbols, \"BTC/USDT\" and \"ETHUSDT\": give the one that is meant", 0},
+        {NULL,
+         "f.csv: line 4: there are rows of several symbols, \"BTC/USDT\" and \"ETHUSDT\"; give the symbol to read", 0},
         {"BTCUSDT", "", 3},
         {"ETH/USDT",
-         "f.csv: one sound row tells no timeframe: give it, one of 1m, 2m, 3m, 5m, 10m, 15m, 30m, 1h, 2h, 3h, 4h, 6h, "
-         "8h, 12h, 1d, 1w",
+         "f.csv: the timeframe cannot be found from one valid row; give one of 1m, 2m, 3m, 5m, 10m, 15m, 30m, 1h, "
+         "2h, 3h, 4h, 6h, 8h, 12h, 1d, 1w",
          0},
-        {"BTC", "f.csv: none of its 4 rows is one of the symbol that is meant, BTC", 0},
+        {"BTC", "f.csv: none of its 4 rows has the symbol BTC", 0},
     };
 
     for (size_t i = 0; i < countof(cases); i++) {
@@ -127,7 +128,7 @@ static void test_row_zone(void)
         /* forward over the hour that is not there */
         {"2024-03-10 01:00,1,1,1,1,0\n2024-03-10 02:00,2,2,2,2,0\n2024-03-10 03:00,3,3,3,3,0\n",
          "2024-03-10T06:00:00Z 1 1 1 1 0\n2024-03-10T07:00:00Z 3 3 3 3 0\n",
-         "the local time does not exist: clocks are set forward over it: \"2024-03-10 02:00\""},
+         "the local time does not exist: the clocks were set forward over it: \"2024-03-10 02:00\""},
         /* and over the one that is there twice */
         {"2024-11-03 00:00,1,1,1,1,0\n2024-11-03 01:00,2,2,2,2,0\n2024-11-03 01:00,3,3,3,3,0\n2024-11-03 "
          "02:00,4,4,4,4,0\n",

@@ -68,7 +68,7 @@ static void test_settle_stored(void)
     counted(ROW("03", "3") ROW("05", "5"), &keep, there, "1 1 0 0 0 1/1");
     counted(ROW("03", "4") ROW("04", "5"), &keep, there, "1 0 0 1 0 0/0");
     counted(ROW("03", "4") ROW("04", "5"), &replace, there, "1 0 1 0 0 0/0");
-    counted(ROW("03", "4"), &other, there, "the series that is stored has another timeframe");
+    counted(ROW("03", "4"), &other, there, "the stored series has another timeframe");
     imported_clear(&stored);
 }
 
@@ -83,10 +83,10 @@ static void test_settle_notes(void)
     UNIT_INT(imported.report->contradictions.count, 2);
     UNIT_INT(imported.report->contradictions.items[0].line, 2);
     UNIT_STR(imported.report->contradictions.items[0].reason,
-             "other values for 2024-01-01T00:00:00Z than the series that is stored");
+             "the values for 2024-01-01T00:00:00Z are not those of the stored series");
     UNIT_INT(imported.report->contradictions.items[1].line, 4);
     UNIT_STR(imported.report->contradictions.items[1].reason,
-             "other values for 2024-01-04T00:00:00Z than line 3 of f.csv");
+             "the values for 2024-01-04T00:00:00Z are not those of line 3 of f.csv");
     imported_clear(&imported);
     imported_clear(&stored);
 }

@@ -73,11 +73,11 @@ static void test_unpack_gzip(void)
     pack_gzip(SLICE_LIT("hello,"), &packed);
     pack_gzip(SLICE_LIT("world"), &packed); /* members that follow one another are one content */
     unpacks_to(buf_slice(&packed), "<>hello,world</>", "");
-    unpacks_to((struct slice){packed.data, packed.len - 1}, "", "gzip: the file is cut short");
+    unpacks_to((struct slice){packed.data, packed.len - 1}, "", "gzip: the file is truncated");
     buf_add(&packed, "\0\0", 2);
     unpacks_to(buf_slice(&packed), "<>hello,world</>", "");
     buf_add_str(&packed, "x");
-    unpacks_to(buf_slice(&packed), "", "gzip: something else stands behind it");
+    unpacks_to(buf_slice(&packed), "", "gzip: there is other data after its end");
     packed.data[12] ^= 1;
     unpacks_to(buf_slice(&packed), "", "gzip: the file is damaged, or not what its first bytes say");
     buf_clear(&packed);
@@ -107,7 +107,7 @@ static void test_unpack_zip(void)
         struct error err;
 
         unpacked((struct slice){packed.data, len}, SIZE_MAX, 100000, &found, &err);
-        UNIT_STR(err.message, "zip: the file is cut short");
+        UNIT_STR(err.message, "zip: the file is truncated");
         buf_clear(&found);
     }
     buf_clear(&packed);
@@ -123,9 +123,9 @@ static void test_unpack_refused(void)
         char byte;
         const char *message;
     } cases[] = {
-        {6, 1, "zip: a member is encrypted: unpack it first"},
-        {8, 14, "zip: a member is packed by method 14; only stored and deflated ones are read"},
-        {6, 8, "zip: a stored member does not say how long it is: unpack it first"},
+        {6, 1, "zip: a member is encrypted; unpack it first"},
+        {8, 14, "zip: a member is packed by method 14; only stored and deflated members are read"},
+        {6, 8, "zip: a stored member does not say how long it is; unpack it first"},
         {14, 'x', "zip: the file is damaged, or not what its first bytes say"},
         {22, 1, "zip: the file is damaged, or not what its first bytes say"},
     };

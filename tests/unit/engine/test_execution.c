@@ -49,7 +49,7 @@ void test_execution_set(void)
     set(&x, "leverage", "", "execution.leverage must be a number from 1 to 1000, but is \"\"");
     set(&x, "short", "yes", "execution.short must be true or false, but is \"yes\"");
     set(&x, "intrabar", "ohlc", "execution.intrabar must be pessimistic, tradingview or detail, but is \"ohlc\"");
-    set(&x, "fee.percnt", "1", "execution.fee.percnt is not a setting; did you mean fee.percent?");
+    set(&x, "fee.percnt", "1", "execution.fee.percnt is not a setting (did you mean fee.percent?)");
     set(&x, "fee", "0.1",
         "execution.fee must be an object, such as {\"percent\": 0.1}; its members are percent, fixed, minimum");
     CU_ASSERT_EQUAL(x.leverage, 1);
@@ -63,7 +63,7 @@ void test_execution_check(void)
     engine_execution_init(&x);
     x.slippage_percent = 0.1, x.slippage_ticks = 1;
     CU_ASSERT_EQUAL(engine_execution_check(&x, &err), -1);
-    UNIT_STR(err.message, "execution.slippage has both percent and ticks; give one of them, and leave out the other");
+    UNIT_STR(err.message, "execution.slippage has both percent and ticks; set only one of them");
     x.slippage_ticks = 0, x.leverage = 20, x.maintenance_margin = 0.05;
     CU_ASSERT_EQUAL(engine_execution_check(&x, &err), -1);
     UNIT_STR(err.message,

@@ -133,11 +133,11 @@ void test_run_refuses(void)
     scene_init(&s, rising, countof(rising));
     scene_set(&s, "intrabar", "detail");
     CU_ASSERT_EQUAL(engine_run(&s.job, &s.result, &s.err), -1);
-    CU_ASSERT_PTR_NOT_NULL(strstr(s.err.message, "finer timeframe"));
+    CU_ASSERT_PTR_NOT_NULL(strstr(s.err.message, "shorter timeframe; add them"));
     s.detail = s.candles;
     s.job.detail = &s.detail;
     CU_ASSERT_EQUAL(engine_run(&s.job, &s.result, &s.err), -1);
-    CU_ASSERT_PTR_NOT_NULL(strstr(s.err.message, "does not divide"));
+    CU_ASSERT_PTR_NOT_NULL(strstr(s.err.message, "must divide that of the series"));
     scene_set(&s, "intrabar", "pessimistic");
     s.candles.tick = 0;
     CU_ASSERT_EQUAL(engine_run(&s.job, &s.result, &s.err), -1);

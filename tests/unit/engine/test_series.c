@@ -20,7 +20,7 @@ void test_series_gaps(void)
     with_gap(&s, 2);
     CU_ASSERT_EQUAL(engine_series_prepare(&s.candles, ENGINE_MISSING_ERROR, &series, &s.err), -1);
     UNIT_STR(s.err.message, "3 candles are missing between 2025-01-06T01:00:00Z and 2025-01-06T05:00:00Z, and "
-                            "execution.missing is error; import them, or take skip or fill");
+                            "execution.missing is error; add the missing candles, or use skip or fill");
     CU_ASSERT_EQUAL(engine_series_prepare(&s.candles, ENGINE_MISSING_SKIP, &series, &s.err), 0);
     UNIT_INT(series.candles.count, 4);
     CU_ASSERT_PTR_NULL(series.invented);
@@ -48,7 +48,7 @@ void test_series_weekends(void)
     }
     CU_ASSERT_EQUAL(engine_series_prepare(&s.candles, ENGINE_MISSING_ERROR, &series, &s.err), -1);
     UNIT_STR(s.err.message, "1 candle is missing between 2025-01-14T00:00:00Z and 2025-01-16T00:00:00Z, and "
-                            "execution.missing is error; import them, or take skip or fill");
+                            "execution.missing is error; add the missing candles, or use skip or fill");
     scene_run(&s);
     NEAR(scene_metric(&s, "gaps"), 1);
     CU_ASSERT_EQUAL(engine_series_prepare(&s.candles, ENGINE_MISSING_FILL, &series, &s.err), 0);

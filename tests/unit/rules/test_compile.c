@@ -70,7 +70,7 @@ static void test_compile_bounds(void)
     buf_add_str(&text, "\"}}");
     char *found = rig_faults("rules", buf_cstr(&text));
 
-    UNIT_STR(found, "the document has more than 2048 different operations");
+    UNIT_STR(found, "the document has more than 2048 different operations; make it shorter");
     free(found);
     buf_clear(&text);
     bounds("{\"long\":{\"enter\":\"0 < 1", "+rci(close, 9000)[", 0, "\"}}", "");
@@ -82,12 +82,11 @@ static void test_compile_bounds(void)
     found = rig_faults(
         "rules", "{\"long\":{\"enter\":\"tf('1m',close)+tf('2m',close)+tf('3m',close)+tf('4m',close)+tf('5m',close)+"
                  "tf('6m',close)+tf('7m',close)+tf('8m',close) > 1\"}}");
-    UNIT_STR(found, "tf('8m', ...): there are more than 7 timeframes, in long.enter at column 106");
+    UNIT_STR(found, "tf('8m', ...): there are more than 7 timeframes in the document, in long.enter at column 106");
     free(found);
     found = rig_faults("rules", "{\"long\":{\"enter\":\"tf('4h', tf('3h', close)) > 1\"}}");
-    UNIT_STR(
-        found,
-        "tf('3h', ...) stands within a tf() of 240 minutes, and is not a multiple of that, in long.enter at column 10");
+    UNIT_STR(found,
+             "tf('3h', ...) is within a tf() of 240 minutes, and must be a multiple of it, in long.enter at column 10");
     free(found);
 }
 

@@ -41,39 +41,40 @@ static void test_document_good(void)
 static void test_document_faults(void)
 {
     whole("", "the document is empty");
-    whole("[]", "must be an object with long, short or both, but is []");
+    whole("[]", "the value must be an object with long, short or both, but is []");
     whole("{", "line 1, column 2: expected a member's name in double quotes, but the text ends");
-    whole("{}", "long or short must be there, with enter: else no position is ever opened");
+    whole("{}", "long or short is missing: without one of them, and its enter, no position is ever opened");
     whole("{\"long\":{\"exit\":\"true\"}}",
           "the member enter is missing: it says when the position is opened, in long");
     whole("{\"long\":{\"enter\":\"true\",\"exti\":\"true\"}}",
-          "there is no such member; did you mean exit? (there are enter, exit), in long.exti");
-    whole("{\"lng\":{}}",
-          "there is no such member; did you mean long? (there are v, params, let, long, short, stop, take, trail, "
-          "size), in lng");
-    whole("{\"v\":2,\"long\":{\"enter\":\"true\"}}", "must be 1, the version of the language, but is 2, in v");
+          "there is no such member (did you mean exit?); the members are enter, exit, in long.exti");
+    whole("{\"lng\":{}}", "there is no such member (did you mean long?); the members are v, params, let, long, short, "
+                          "stop, take, trail, size, in lng");
+    whole("{\"v\":2,\"long\":{\"enter\":\"true\"}}",
+          "the value must be 1, the version of the language, but is 2, in v");
     whole("{\"long\":{\"enter\":true}}",
-          "must be a number, or a string with an expression, but is true, in long.enter");
-    whole("{\"long\":\"x\"}", "must be an object with enter, and exit if needed, but is \"x\", in long");
+          "the value must be a number, or a string with an expression, but is true, in long.enter");
+    whole("{\"long\":\"x\"}", "the value must be an object with enter, and exit if needed, but is \"x\", in long");
     whole("{\"long\":{\"enter\":\"true\"},\"stop\":{}}",
-          "exactly one of distance, percent and price must be there, but there are 0, in stop");
+          "exactly one of distance, percent and price must be given, but there are 0, in stop");
     whole("{\"long\":{\"enter\":\"true\"},\"stop\":{\"percent\":1,\"price\":2}}",
-          "exactly one of distance, percent and price must be there, but there are 2, in stop");
+          "exactly one of distance, percent and price must be given, but there are 2, in stop");
     whole("{\"long\":{\"enter\":\"true\"},\"trail\":{\"price\":2}}",
-          "there is no such member (there are distance, percent), in trail.price");
+          "there is no such member; the members are distance, percent, in trail.price");
     whole("{\"long\":{\"enter\":\"true\"},\"size\":{\"at\":\"close\"}}",
-          "one of equity, cash and units must be there, in size");
+          "one of equity, cash and units must be given, in size");
     whole("{\"long\":{\"enter\":\"true\"},\"size\":{\"cash\":1,\"units\":1}}",
-          "the size is given twice: only one of equity, cash and units can be there, in size.units");
+          "the size is given twice; give only one of equity, cash and units, in size.units");
     whole("{\"long\":{\"enter\":\"true\"},\"size\":{\"cash\":1,\"at\":\"open\"}}",
-          "must be \"fill\" or \"close\", but is \"open\", in size.at");
-    whole("{\"long\":{\"enter\":\"true\"},\"params\":{\"a\":\"1\"}}", "must be a number, but is \"1\", in params.a");
+          "the value must be \"fill\" or \"close\", but is \"open\", in size.at");
+    whole("{\"long\":{\"enter\":\"true\"},\"params\":{\"a\":\"1\"}}",
+          "the value must be a number, but is \"1\", in params.a");
     whole("{\"long\":{\"enter\":\"true\"},\"let\":{\"close\":\"1\",\"a b\":\"2\",\"x/~y\":\"3\"}}",
-          "a name is made of letters, digits and _, does not begin with a digit, and is no word of the language, in "
+          "a name is made of letters, digits and _, does not begin with a digit, and is not a word of the language, in "
           "let.a b\n"
-          "a name is made of letters, digits and _, does not begin with a digit, and is no word of the language, in "
+          "a name is made of letters, digits and _, does not begin with a digit, and is not a word of the language, in "
           "let.x~1~0y\n"
-          "this name has a meaning of its own in the language; choose another one, in let.close");
+          "this name is a column or a value of the position; choose another one, in let.close");
 }
 
 static void test_document_overrides(void)
@@ -94,8 +95,8 @@ static void test_document_overrides(void)
     CU_ASSERT_PTR_NULL(r);
     UNIT_INT(faults.count, 3);
     UNIT_SLICE(rules_fault_text(&faults.items[0], arena),
-               "there is no such parameter to set; did you mean fast?, in params.fsat");
-    UNIT_SLICE(rules_fault_text(&faults.items[1], arena), "must be set to a number, but is abc, in params.fast");
+               "there is no such parameter (did you mean fast?); the parameters are fast, in params.fsat");
+    UNIT_SLICE(rules_fault_text(&faults.items[1], arena), "the value must be a number, but is abc, in params.fast");
     arena_free(arena);
 }
 

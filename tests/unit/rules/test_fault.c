@@ -16,7 +16,7 @@ static void test_fault_words(void)
     distance_offer(&guess, SLICE_LIT("low"));
     distance_offer(&guess, SLICE_LIT("high"));
     distance_offer(&guess, SLICE_LIT("highest"));
-    UNIT_STR(rules_guess_text(&guess, arena), "; did you mean high?");
+    UNIT_STR(rules_guess_text(&guess, arena), " (did you mean high?)");
     arena_free(arena);
 }
 

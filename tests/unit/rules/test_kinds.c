@@ -64,15 +64,17 @@ static void test_kinds_same_as_rules(void)
 
 static void test_kinds_faults(void)
 {
-    faults("sma_crosover", "{}", "there is no kind sma_crosover; did you mean sma_crossover?");
-    faults("sma_crossover", "{\"fsat\":3}", "sma_crossover has no such parameter; did you mean fast?, in fsat");
+    faults("sma_crosover", "{}", "there is no kind of strategy \"sma_crosover\" (did you mean sma_crossover?)");
+    faults("sma_crossover", "{\"fsat\":3}",
+           "sma_crossover has no such parameter (did you mean fast?); the parameters are fast, slow, short, stop, "
+           "take, trail, size, in fsat");
     faults("sma_crossover", "{\"fast\":0,\"slow\":2.5,\"short\":1}",
-           "must be between 1 and 5000, but is 0, in fast\nmust be a whole number, but is 2.5, in slow\nmust be true "
-           "or false, but is 1, in short");
-    faults("sma_crossover", "[]", "must be an object with the parameters, but is []");
-    faults("sma_crossover", "3", "must be an object with the parameters, but is 3");
+           "the value must be between 1 and 5000, but is 0, in fast\nthe value must be a whole number, but is 2.5, in "
+           "slow\nthe value must be true or false, but is 1, in short");
+    faults("sma_crossover", "[]", "the value must be an object with the parameters, but is []");
+    faults("sma_crossover", "3", "the value must be an object with the parameters, but is 3");
     faults("sma_crossover", "", "the document is empty");
-    faults("supertrend", "{\"factor\":\"x\"}", "must be a number, but is \"x\", in factor");
+    faults("supertrend", "{\"factor\":\"x\"}", "the value must be a number, but is \"x\", in factor");
     faults("donchian", "{\"stop\":{\"distance\":\"2 * atr(0)\"}}",
            "atr(0): the first argument (length) must be between 1 and 10000, but is 0, in stop.distance at column 9");
 }

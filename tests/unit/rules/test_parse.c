@@ -86,7 +86,7 @@ static void test_parse_faults(void)
     parsed("a b", "3: expected an operator (+ - * / < <= > >= == != and or) or the end, but there is b");
     parsed("(a", "3: expected ), but the expression ends");
     parsed("a)", "2: expected an operator (+ - * / < <= > >= == != and or) or the end, but there is )");
-    parsed("f(a,)", "5: expected an argument behind the comma, but there is )");
+    parsed("f(a,)", "5: expected an argument after the comma, but there is )");
     parsed("f(a b)", "5: expected a comma or ), but there is b");
     parsed("f(,", "3: expected a value, but there is ,");
     parsed("x[1", "4: expected ], but the expression ends");
@@ -98,23 +98,22 @@ static void test_parse_faults(void)
     parsed("!a", "1: ! is not an operator here: write not");
     parsed("a ? b : c", "3: ? is not an operator here: write if(condition, a, b)");
     parsed("a ** 2", "3: ** is not an operator here: write pow(x, y)");
-    parsed("1.2.3", "1: this is not a number: digits, with a point or an exponent if needed, are expected");
-    parsed("5x", "1: this is not a number: digits, with a point or an exponent if needed, are expected");
+    parsed("1.2.3", "1: this is not a number; write digits, with a point or an exponent if needed");
+    parsed("5x", "1: this is not a number; write digits, with a point or an exponent if needed");
     parsed("1e999", "1: the number is too large");
-    parsed("$", "1: the name of a parameter is expected behind $");
-    parsed("a + $1", "5: the name of a parameter is expected behind $");
-    parsed("tf('4h, x)", "4: the text in quotes has no end");
+    parsed("$", "1: the name of a parameter must follow $");
+    parsed("a + $1", "5: the name of a parameter must follow $");
+    parsed("tf('4h, x)", "4: the closing quote is missing");
     parsed("a \xe2\x89\xa4 b", "3: \xe2\x89\xa4 is not an operator here: write <=");
     parsed("\xe2\x89\xaa", "1: unexpected character \"\xe2\x89\xaa\"");
-    parsed("ta.sma(close, 3)", "3: . is not an operator here: names stand alone, sma and not ta.sma");
+    parsed("ta.sma(close, 3)", "3: . is not an operator here: write names alone, sma and not ta.sma");
     parsed("tf(\xe2\x80\x98"
            "4h\xe2\x80\x99, close)",
            "4: \xe2\x80\x98 is not an operator here: write straight quotes, '4h'");
-    parsed("tf(4h, close)", "4: a timeframe stands in quotes, such as '4h'");
-    parsed("4hours", "1: this is not a number: digits, with a point or an exponent if needed, are expected");
-    parsed("a AND b",
-           "3: expected an operator (+ - * / < <= > >= == != and or) or the end, but there is AND; and, or, not are "
-           "written in small letters");
+    parsed("tf(4h, close)", "4: write a timeframe in quotes, such as '4h'");
+    parsed("4hours", "1: this is not a number; write digits, with a point or an exponent if needed");
+    parsed("a AND b", "3: expected an operator (+ - * / < <= > >= == != and or) or the end, but there is AND; write "
+                      "and, or, not in small letters");
     parsed("a @ b", "3: unexpected character \"@\"");
     parsed("f(1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17)", "42: a function has at most 16 arguments");
 }

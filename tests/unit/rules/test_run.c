@@ -100,7 +100,8 @@ static void test_run_fits(void)
     rules_free(r);
     r = rig_rules("rules", "{\"long\":{\"enter\":\"tf('4w', rsi(close, 10000)) > 1\"}}");
     CU_ASSERT_FALSE(rules_fits(r, 60000, &err));
-    UNIT_STR(err.message, "the rules look 4032080640 bars back, more than 5000000: use shorter lengths");
+    UNIT_STR(err.message,
+             "the rules need a look-back of 4032080640 bars, and at most 5000000 are allowed; use shorter lengths");
     rules_free(r);
 }
 
