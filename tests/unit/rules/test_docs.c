@@ -1,7 +1,7 @@
 /*
  * docs/rules.md has the tables of functions and kinds as the program has them. To change them there:
- *     make -C build tables
- * puts what build/tests/unit/rules/test_rules tables prints between its two marks.
+ *     tests/unit/rules/test_rules tables
+ * prints what belongs between its two marks.
  */
 #include <stdlib.h>
 #include <string.h>

@@ -1,7 +1,7 @@
 /*
  * docs/metrics.md has the table of metrics as the rows have it. To change it there:
- *     make -C build tables
- * puts what build/tests/unit/web/test_web table prints between its two marks.
+ *     build/tests/unit/web/test_web table
+ * prints what belongs between its two marks.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -28,7 +28,7 @@ static void test_docs_has_the_table(void)
     buf_add_str(&marked, "<!-- end -->\n");
     CU_ASSERT(file_read(path, 1 << 20, &page));
     if (strstr(buf_cstr(&page), buf_cstr(&marked)) == NULL) {
-        CU_FAIL("docs/metrics.md has another table: make -C build tables");
+        CU_FAIL("docs/metrics.md has another table: put there what tests/unit/web/test_web table prints");
     }
     buf_clear(&page);
     buf_clear(&marked);
