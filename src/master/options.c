@@ -53,6 +53,10 @@ int options_check(const struct master_options *options, struct error *err)
         if (!role->has_cells) others += role->count;
         if (role->serves) any_serves = true;
     }
+    if (options->role_count < MASTER_ROLES_MAX && options->roles[options->role_count].name != NULL) {
+        return error_set(err, ERROR_INVALID, "role %zu of %s (%s) is not counted in role_count",
+                         options->role_count + 1, options->name, options->roles[options->role_count].name);
+    }
     if (!any_serves) return error_set(err, ERROR_INVALID, "no role of %s serves", options->name);
     if (others > SCOREBOARD_OTHERS_MAX / 2) {
         return error_set(err, ERROR_INVALID,

@@ -1,9 +1,19 @@
 #include "stratslabd/stratslabd.h"
 
+/* clang-format off */
 static const struct command_entry *const commands[] = {
-    &stratslabd_serve, &stratslabd_migrate, &stratslabd_check, &stratslabd_health,  &command_status,
-    &command_reload,   &stratslabd_token,   &command_config,   &stratslabd_openapi, NULL,
+    &stratslabd_serve,
+    &stratslabd_migrate,
+    &stratslabd_check,
+    &stratslabd_health,
+    &command_status,
+    &command_reload,
+    &stratslabd_token,
+    &command_config,
+    &stratslabd_openapi,
+    NULL,
 };
+/* clang-format on */
 
 static const struct command_program program = {
     .name = "stratslabd",

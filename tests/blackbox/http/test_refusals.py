@@ -1,6 +1,7 @@
 """Every error that the OpenAPI document shows, and what the service says: status, code, sentence, errors and Retry-After are the same."""
 import contextlib
 import os
+import re
 import signal
 import threading
 import uuid
@@ -155,20 +156,26 @@ WRITES = {
                                            "end": "2025-01-01T00:00:00Z", "initial_capital": 1}),
     "cancelBacktest": ("POST", BACKTESTS + "/{backtest}/cancel", None),
 }
-READS = {
-    "listStrategies": ("GET", STRATEGIES, None),
-    "getStrategy": ("GET", STRATEGIES + "/{strategy}", None),
-    "listStrategyVersions": ("GET", STRATEGIES + "/{strategy}/versions", None),
-    "getStrategyVersion": ("GET", STRATEGIES + "/{strategy}/versions/1", None),
-    "listBacktests": ("GET", BACKTESTS, None),
-    "getBacktest": ("GET", BACKTESTS + "/{backtest}", None),
-}
-OWN = {f"{operation} {name}" for operation in WRITES for name in CONFLICTS} | {f"{operation} 422 invalid" for operation in WRITES | READS}
+
+
+def requests():
+    """A request of each operation of the API: a change's is in WRITES, a read's is made from the document."""
+    found = dict(WRITES)
+    for path, item in contract.of().document["paths"].items():
+        if path.startswith("/api/") and "get" in item:
+            known = "{strategy}" if path.startswith(STRATEGIES) else "{backtest}"
+            target = re.sub(r"\{(\w+)\}", lambda part, known=known: known if part[1] == "id" else "1", path)
+            found[item["get"]["operationId"]] = ("GET", target, None)
+    return found
+
+
+def own():
+    return {f"{operation} {name}" for operation in WRITES for name in CONFLICTS} | {f"{operation} 422 invalid" for operation in requests()}
 
 
 def constraints():
     """What a constraint refuses, by the example's name: the constraint's is its last word."""
-    return {name for name in shown() if name.split()[0] in WRITES and name not in OWN}
+    return {name for name in shown() if name.split()[0] in WRITES and name not in own()}
 
 
 @pytest.fixture
@@ -182,7 +189,7 @@ def told(daemon, database):
         db.execute(TELLER)
 
         def run(operation, query="", code=None, constraint=None):
-            method, path, body = (WRITES | READS)[operation]
+            method, path, body = requests()[operation]
             if code is not None:
                 db.execute("INSERT INTO told VALUES (%s, %s)", [code, constraint])
             target = path.format(strategy=strategy, backtest=backtest) + query
@@ -203,7 +210,7 @@ def test_what_a_statement_comes_to_is_told_in_the_words_of_the_document(told):
     for operation in WRITES:
         for name, code in CONFLICTS.items():
             is_as_shown(f"{operation} {name}", told(operation, code=code))
-    for operation in WRITES | READS:
+    for operation in requests():
         is_as_shown(f"{operation} 422 invalid", told(operation, "?colour=red"))
 
 
@@ -273,5 +280,5 @@ def test_so_is_a_queue_that_is_full(daemon, database):
 
 
 def test_nothing_else_is_shown():
-    tested = set(REFUSED) | set(LATE) | GUARDED | set(OUTCOMES) | OWN | constraints() | AWAY | BY_UNIT_TESTS | {"421 misdirected_request"}
+    tested = set(REFUSED) | set(LATE) | GUARDED | set(OUTCOMES) | own() | constraints() | AWAY | BY_UNIT_TESTS | {"421 misdirected_request"}
     assert set(shown()) == tested

@@ -10,6 +10,12 @@ static bool is_sentence(const char *text)
     return text != NULL && text[0] != '\0' && text[strlen(text) - 1] == '.';
 }
 
+/* A row that is missing has no text. */
+static bool is_same(const char *text, const char *other)
+{
+    return other != NULL && strcmp(text, other) == 0;
+}
+
 static void test_every_refusal_has_a_row(void)
 {
     for (unsigned id = API_REFUSAL_NONE + 1; id < API_REFUSAL_COUNT; id++) {
@@ -20,9 +26,9 @@ static void test_every_refusal_has_a_row(void)
         if (refusal->detail == NULL) continue;
         UNIT_INT(strstr(refusal->detail, "%s") != NULL, refusal->sample[0] != NULL);
         CU_ASSERT(refusal->retry_after_s == 0 || refusal->status == 503);
-        for (unsigned i = 1; i < id; i++) CU_ASSERT_STRING_NOT_EQUAL(refusal->detail, api_refusals[i].detail);
+        for (unsigned i = 1; i < id; i++) CU_ASSERT_FALSE(is_same(refusal->detail, api_refusals[i].detail));
         for (unsigned i = 1; i < HTTP_REFUSAL_COUNT; i++) {
-            CU_ASSERT_STRING_NOT_EQUAL(refusal->detail, http_refusals[i].detail);
+            CU_ASSERT_FALSE(is_same(refusal->detail, http_refusals[i].detail));
         }
     }
 }

@@ -17,6 +17,12 @@ static bool is_sentence(const char *text)
     return text != NULL && text[0] != '\0' && text[strlen(text) - 1] == '.';
 }
 
+/* A row that is missing has no text. */
+static bool is_same(const char *text, const char *other)
+{
+    return other != NULL && strcmp(text, other) == 0;
+}
+
 static void test_every_refusal_has_a_row(void)
 {
     for (unsigned id = HTTP_REFUSAL_NONE + 1; id < HTTP_REFUSAL_COUNT; id++) {
@@ -29,7 +35,7 @@ static void test_every_refusal_has_a_row(void)
         if (refusal->detail == NULL) continue;
         while (samples < HTTP_REFUSAL_WORDS_MAX && refusal->sample[samples] != NULL) samples++;
         UNIT_INT(places_of(refusal->detail), samples);
-        for (unsigned i = 1; i < id; i++) CU_ASSERT_STRING_NOT_EQUAL(refusal->detail, http_refusals[i].detail);
+        for (unsigned i = 1; i < id; i++) CU_ASSERT_FALSE(is_same(refusal->detail, http_refusals[i].detail));
     }
 }
 

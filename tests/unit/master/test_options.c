@@ -56,6 +56,9 @@ static void test_a_table_that_is_wrong_is_refused_with_what_is(void)
     options.roles[0].run = NULL;
     refused(&options, "role 1 of unit (keeper) has no function to run");
     options = good();
+    options.role_count = 2;
+    refused(&options, "role 3 of unit (worker) is not counted in role_count");
+    options = good();
     options.roles[2].serves = false;
     refused(&options, "no role of unit serves");
     options = good();

@@ -118,7 +118,7 @@ static struct master_options program(int resume_fd)
     }
     if (mode_has("fewer")) {
         options.roles[0] = options.roles[1];
-        options.role_count = 1;
+        options.roles[--options.role_count] = (struct master_role){.name = NULL};
     }
     return options;
 }
