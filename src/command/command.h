@@ -12,7 +12,7 @@
  *
  * A command has verbs (commands of its own), or runs. Options stand anywhere behind their command, as "--name VALUE" or
  * "--name=VALUE"; those of the program also before it. "--" ends the options; "-" is an operand. Every command has
- * --help (-h), the program has --version, and "help" is --help where a command or a verb is expected.
+ * --help (-h), the program has --version, and "help" is --help if a command or a verb is expected.
  *
  * What the commands of a daemon have beyond that, its settings above all, is command/daemon.h.
  */

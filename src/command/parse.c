@@ -18,7 +18,7 @@ struct parse {
     struct error *err;
 };
 
-/* Fills the error: who says it, the message, the name that was perhaps meant, and where to read on. */
+/* Fills the error: the program that says it, the message, the name that was perhaps meant, and where to read on. */
 static int parse_fail(struct parse *p, const char *meant, const char *fmt, ...) ATTR_PRINTF(3, 4);
 
 static int parse_fail(struct parse *p, const char *meant, const char *fmt, ...)

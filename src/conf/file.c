@@ -51,7 +51,7 @@ static const char *conf_quoted_parse(struct arena *arena, struct slice text, str
         value[len++] = c;
     }
     if (at >= text.len || text.data[at] != quote) return "the quote is not closed on this line";
-    if (!conf_is_tail((struct slice){text.data + at + 1, text.len - at - 1})) return "text behind the closing quote";
+    if (!conf_is_tail((struct slice){text.data + at + 1, text.len - at - 1})) return "text after the closing quote";
     value[len] = '\0';
     *ret_value = (struct slice){value, len};
     return NULL;

@@ -94,7 +94,7 @@ static bool conn_is_above_mark(const struct http_conn *conn)
     return conn_unsent(conn) > conn->server->buffers.output_bytes;
 }
 
-/* True where the next request's first byte is there. */
+/* True if the next request's first byte is there. */
 static bool skip_empty_lines(struct http_conn *conn)
 {
     while (conn_unparsed(conn) > 0) {

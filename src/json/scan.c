@@ -182,12 +182,12 @@ static enum json_next json_scan_number(struct json_scanner *s)
     size_t len = json_number_length(rest);
     size_t start = s->at;
 
-    if (len == 0) return json_fault_at(s, start, "expected a digit behind \"-\"");
+    if (len == 0) return json_fault_at(s, start, "expected a digit after \"-\"");
     s->at += len;
     if (s->at < s->text.len && strchr("0123456789.eE+-", s->text.data[s->at]) != NULL && s->text.data[s->at] != '\0') {
-        return json_fault_at(s, start,
-                             "not a number as JSON writes them: no leading zero, and digits behind a point or an "
-                             "exponent");
+        return json_fault_at(
+            s, start,
+            "not a number as JSON writes it: without a leading zero, and with digits after a point or an exponent");
     }
     if (len > JSON_NUMBER_BYTES_MAX) {
         return json_fault_at(s, start, "the number has more than %d characters", JSON_NUMBER_BYTES_MAX);
@@ -213,7 +213,7 @@ static enum json_next json_scan_literal(struct json_scanner *s)
     return json_fault_expected(s, "a value");
 }
 
-/* The four digits of a \u escape at offset `at`; -1 where they are not. */
+/* The four digits of a \u escape at offset `at`; -1 if they are not. */
 static int json_hex4(struct slice text, size_t at)
 {
     int code = 0;
@@ -227,7 +227,7 @@ static int json_hex4(struct slice text, size_t at)
     return code;
 }
 
-/* At the backslash. `*out`, where it is not NULL, takes what it stands for and moves on. */
+/* At the backslash. `*out`, if it is not NULL, takes what it stands for and moves on. */
 static enum json_next json_scan_escape(struct json_scanner *s, char **out)
 {
     static const char letters[] = "\"\\/bfnrt", meant[] = "\"\\/\b\f\n\r\t";
@@ -258,7 +258,7 @@ static enum json_next json_scan_escape(struct json_scanner *s, char **out)
     return JSON_NEXT_AFTER;
 }
 
-/* At the opening quote. `out`, where it is not NULL, has room for as many bytes as the string is long. */
+/* At the opening quote. `out`, if it is not NULL, has room for as many bytes as the string is long. */
 static enum json_next json_scan_string(struct json_scanner *s, char *out, size_t *ret_len)
 {
     char *begin = out;
@@ -351,7 +351,7 @@ static enum json_next json_close_object(struct json_scanner *s, size_t first)
         if (same && (twin == NULL || keys[i].at < twin->at)) twin = &keys[i];
     }
     if (twin != NULL) {
-        return json_fault_at(s, twin->at, "the member %s is there twice", json_quote(s->arena, twin->text));
+        return json_fault_at(s, twin->at, "the member %s is given twice", json_quote(s->arena, twin->text));
     }
     if (s->depth == 1 && s->members != NULL) {
         s->members->items = arena_alloc(s->arena, count * sizeof(*s->members->items));
@@ -428,7 +428,7 @@ static enum json_next json_scan_after(struct json_scanner *s)
     json_skip_space(s);
     if (frame == NULL) {
         if (s->at == s->text.len) return JSON_NEXT_END;
-        return json_fault_at(s, s->at, "text behind the end of the value");
+        return json_fault_at(s, s->at, "text after the end of the value");
     }
     if (json_is_next(s, frame->is_object ? '}' : ']')) return json_close(s);
     if (!json_is_next(s, ',')) return json_fault_expected(s, frame->is_object ? json_after_member : json_after_element);

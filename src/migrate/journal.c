@@ -72,7 +72,7 @@ static int journal_resume(struct migrate_session *s, struct journal *j, struct e
         }
         if (!same) {
             outcome = error_set(err, ERROR_FAILED,
-                                "%s: its statement %zu ran at %s, and was another one then.\n"
+                                "%s: its statement %zu ran at %s, and has been changed since.\n"
                                 "Put the statements that ran back as they were; or undo them by hand, then run: "
                                 "DELETE FROM %s WHERE version = '%s'",
                                 j->file->path, number, PQgetvalue(rows, row, 3), s->journal, j->file->version);
@@ -139,8 +139,8 @@ static int journal_invalid_left(struct migrate_session *s, const struct journal 
 
 static void journal_append_invalid(struct error *err, struct buf *names)
 {
-    run_append(err, "An index was left behind that is invalid: %s. Take it away first: DROP INDEX CONCURRENTLY %s",
-               buf_cstr(names), buf_cstr(names));
+    run_append(err, "An invalid index was left behind: %s. Drop it first: DROP INDEX CONCURRENTLY %s", buf_cstr(names),
+               buf_cstr(names));
 }
 
 /* What stays of the file, and what to do. The statement at `index` failed. */
@@ -152,8 +152,7 @@ static void journal_explain(struct migrate_session *s, const struct journal *j, 
     if (index == 0) {
         run_append(err, "None of its %zu statements took effect as a whole.", j->script.count);
     } else {
-        run_append(err,
-                   "Statements 1 to %zu of %zu ran and stay (transaction:false); the next run goes on behind them.",
+        run_append(err, "Statements 1 to %zu of %zu ran and stay (transaction:false); the next run goes on after them.",
                    index, j->script.count);
     }
     if (!session_is_lost(s) && journal_invalid_left(s, j, j->block->sql, &names, &ignored) == 0 && names.len > 0)

@@ -136,7 +136,7 @@ static int check_rehearse(struct check *c, struct migrate_session *session)
     return COMMAND_OK;
 }
 
-/* A reload while the database is away may go on where the new code needs the schema that is there. */
+/* A reload while the database is away may go on if the new code needs the schema that is there. */
 static int check_without_database(struct check *c, const struct error *err)
 {
     struct buf mine = {0};
@@ -217,7 +217,7 @@ static void check_print_json(const struct check *c, int status)
     buf_clear(&out);
 }
 
-/* What failed goes to standard error: a reload tells it as its reason. */
+/* What failed goes to standard error: a reload gives it as its reason. */
 static void check_print_text(const struct check *c)
 {
     for (size_t i = 0; i < c->line_count; i++) {
@@ -269,7 +269,7 @@ static const struct command_option check_options[] = {
 
 const struct command_entry stratslabd_check = {
     .name = "check",
-    .summary = "try whether the service would start: settings, database, migrations, statements",
+    .summary = "check whether the service would start: settings, database, migrations, statements",
     .about = "Tries settings, migration files, the database, the checksums of what was applied, pending\n"
              "migrations in a transaction that is rolled back, and prepares every statement. Changes nothing.\n"
              "A service that is running with the same settings is not disturbed, but while something is\n"

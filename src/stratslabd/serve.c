@@ -53,7 +53,7 @@ static void serve_init_args(struct serve *serve)
     free(have);
 }
 
-/* The admin process and the master do not know the api: its routes' names reach them from here. It fails where a path
+/* The admin process and the master do not know the api: its routes' names reach them from here. It fails if a path
  * of the settings is one that the api has already: better said here than by every worker. */
 static int serve_init_names(struct serve *serve, struct error *err)
 {
@@ -126,7 +126,7 @@ static int serve_worker(const struct master_child *child)
 
 static int serve_configure_log(const struct conf *conf, struct error *err)
 {
-    /* systemd sets JOURNAL_STREAM where standard error goes to the journal (systemd.exec(5)). */
+    /* systemd sets JOURNAL_STREAM if standard error goes to the journal (systemd.exec(5)). */
     log_configure(&(struct log_options){
         .lines = conf->log.lines,
         .journal_prefix = getenv("JOURNAL_STREAM") != NULL,
@@ -268,8 +268,8 @@ static int serve_main(const struct command_line *line, const struct command_cont
     if (command_has(line, "--require-database") && !context->conf->database.given) {
         fprintf(stderr,
                 "stratslabd: no database is configured; nothing was started\n"
-                "Say which, by DATABASE_URL or POSTGRES_HOST and its like, in %s, in the\n"
-                "environment, or in a credential of the unit; then try it with: stratslabd check\n",
+                "Name one with DATABASE_URL, or with POSTGRES_HOST and the other POSTGRES_* settings, in %s,\n"
+                "in the environment, or in a credential of the unit. Then try it: stratslabd check\n",
                 context->conf->config_path);
         return COMMAND_SETTINGS;
     }

@@ -216,10 +216,11 @@ void test_file_problems(void)
         {"POSTGRES_USER='a\n'", 0, "1: the quote is not closed on this line\nPATH:2: not NAME=VALUE"},
         {"POSTGRES_USER=\"a\\\n", 0, "1: the quote is not closed on this line"},
         {"POSTGRES_USER=\"a\\n\"\n", 0, "1: only \\\\ and \\\" are escapes in double quotes; single quotes have none"},
-        {"POSTGRES_USER='a' b\n", 0, "1: text behind the closing quote"},
+        {"POSTGRES_USER='a' b\n", 0, "1: text after the closing quote"},
         {"POSTGRES_USER=a\nPOSTGRES_USER=b", 0, "2: POSTGRES_USER: is set already, at PATH:1"},
         {"POSTGRES_USER=a\0b\n", 18, "1: a NUL byte"},
-        {"STRATSLAB_CONFIG=/x\n", 0, "1: STRATSLAB_CONFIG: cannot stand in the settings file, which it names"},
+        {"STRATSLAB_CONFIG=/x\n", 0,
+         "1: STRATSLAB_CONFIG: cannot be set in the settings file, because it names that file"},
         {"UNHEARD_OF=1", 0, "1: \"UNHEARD_OF\" is not a setting"},
     };
 

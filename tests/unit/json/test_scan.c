@@ -115,10 +115,10 @@ void test_scan_invalid(void)
     static const char name[] = "expected a member's name in double quotes";
     static const char member[] = "expected \",\" or \"}\" after a member of an object";
     static const char element[] = "expected \",\" or \"]\" after an element of an array";
-    static const char behind[] = "text behind the end of the value";
-    static const char number[] = "not a number as JSON writes them: no leading zero, and digits behind a point or an "
-                                 "exponent";
-    static const char minus[] = "expected a digit behind \"-\"";
+    static const char behind[] = "text after the end of the value";
+    static const char number[] =
+        "not a number as JSON writes it: without a leading zero, and with digits after a point or an exponent";
+    static const char minus[] = "expected a digit after \"-\"";
     static const char open[] = "the string is not closed";
     static const char escape[] = "an escape that does not exist";
     static const char hex[] = "\\u must be followed by four hexadecimal digits";
@@ -326,7 +326,7 @@ void test_scan_invalid(void)
     scanned(SLICE_NONE, "the body is empty");
     scanned(SLICE_LIT(" \n"), "the body is empty");
     scanned(SLICE_LIT("\0"), "line 1, column 1: expected a value");
-    scanned(SLICE_LIT("{}\0"), "line 1, column 3: text behind the end of the value");
+    scanned(SLICE_LIT("{}\0"), "line 1, column 3: text after the end of the value");
     scanned(SLICE_LIT("[1\0]"), "line 1, column 3: expected \",\" or \"]\" after an element of an array");
     scanned(SLICE_LIT("\"a\0b\""), "line 1, column 3: a control character (0x00) in a string must be escaped");
     scanned(SLICE_LIT("\"\\\0\""), "line 1, column 2: an escape that does not exist");
@@ -377,23 +377,23 @@ void test_scan_positions(void)
 
 void test_scan_duplicates(void)
 {
-    scanned(SLICE_LIT("{\"a\":1,\"a\":1}"), "line 1, column 8: the member \"a\" is there twice");
-    scanned(SLICE_LIT("{\"a\":1,\"\\u0061\":1}"), "line 1, column 8: the member \"a\" is there twice");
-    scanned(SLICE_LIT("{\"\\u0061\":1,\"a\":1}"), "line 1, column 13: the member \"a\" is there twice");
-    scanned(SLICE_LIT("{\"\":1,\"\":1}"), "line 1, column 7: the member \"\" is there twice");
-    scanned(SLICE_LIT("{\"/\":1,\"\\/\":1}"), "line 1, column 8: the member \"/\" is there twice");
+    scanned(SLICE_LIT("{\"a\":1,\"a\":1}"), "line 1, column 8: the member \"a\" is given twice");
+    scanned(SLICE_LIT("{\"a\":1,\"\\u0061\":1}"), "line 1, column 8: the member \"a\" is given twice");
+    scanned(SLICE_LIT("{\"\\u0061\":1,\"a\":1}"), "line 1, column 13: the member \"a\" is given twice");
+    scanned(SLICE_LIT("{\"\":1,\"\":1}"), "line 1, column 7: the member \"\" is given twice");
+    scanned(SLICE_LIT("{\"/\":1,\"\\/\":1}"), "line 1, column 8: the member \"/\" is given twice");
     scanned(SLICE_LIT("{\"\\ud83d\\ude00\":1,\"\xf0\x9f\x98\x80\":1}"),
-            "line 1, column 19: the member \"\xf0\x9f\x98\x80\" is there twice");
-    scanned(SLICE_LIT("[{\"x\":{\"b\":[],\"a\":{},\n\"b\":1}}]"), "line 2, column 1: the member \"b\" is there twice");
+            "line 1, column 19: the member \"\xf0\x9f\x98\x80\" is given twice");
+    scanned(SLICE_LIT("[{\"x\":{\"b\":[],\"a\":{},\n\"b\":1}}]"), "line 2, column 1: the member \"b\" is given twice");
     scanned(SLICE_LIT("{\"o\":{\"o\":1},\"p\":{\"o\":1},\"o\":2}"),
-            "line 1, column 26: the member \"o\" is there twice");
+            "line 1, column 26: the member \"o\" is given twice");
     /* The first that repeats is named, not the first in the alphabet. */
-    scanned(SLICE_LIT("{\"z\":1,\"a\":1,\"z\":1,\"a\":1}"), "line 1, column 14: the member \"z\" is there twice");
-    scanned(SLICE_LIT("{\"a\":1,\"a\":1,\"a\":1}"), "line 1, column 8: the member \"a\" is there twice");
+    scanned(SLICE_LIT("{\"z\":1,\"a\":1,\"z\":1,\"a\":1}"), "line 1, column 14: the member \"z\" is given twice");
+    scanned(SLICE_LIT("{\"a\":1,\"a\":1,\"a\":1}"), "line 1, column 8: the member \"a\" is given twice");
     scanned(
         SLICE_LIT(
             "{\"\\n0123456789012345678901234567890123456789\":1,\"\\n0123456789012345678901234567890123456789\":1}"),
-        "line 1, column 49: the member \"\\n012345678901234567890123456789012345678\"... is there twice");
+        "line 1, column 49: the member \"\\n012345678901234567890123456789012345678\"... is given twice");
 }
 
 void test_scan_many_members(void)
@@ -408,7 +408,7 @@ void test_scan_many_members(void)
     text.len--;
     buf_add_str(&text, ",\"0c350\":1}");
     CU_ASSERT(text.len > 1000000);
-    scanned(buf_slice(&text), "line 1, column 1000002: the member \"0c350\" is there twice");
+    scanned(buf_slice(&text), "line 1, column 1000002: the member \"0c350\" is given twice");
     buf_clear(&text);
 }
 
