@@ -63,7 +63,7 @@ enum api_scope {
 /* Where an endpoint's path begins. */
 enum api_base {
     API_BASE_NONE,    /* `path` is the whole of it */
-    API_BASE_OPENAPI, /* at api_options.paths[…], and `path` ("" or more) behind it; left out if that is NULL */
+    API_BASE_OPENAPI, /* at api_options.paths[…], and `path` ("" or more) after it; left out if that is NULL */
     API_BASE_DOCS,    /* the same; needs the document too */
     API_BASE_COUNT
 };

@@ -22,7 +22,7 @@ static const char docs_policy[] =
 static const char docs_kept[] = "public, max-age=31536000, immutable";
 static const char docs_asked_again[] = "no-cache";
 
-/* What the page needs, in its order. In `dir` each has ".gz" behind its name. */
+/* What the page needs, in its order. In `dir` each has ".gz" after its name. */
 static const struct docs_file {
     const char *name;
     const char *type;

@@ -21,7 +21,7 @@ struct command_context {
 extern const struct command_option command_settings_options[];
 int command_run_with_settings(const struct command_line *line);
 
-/* The command line of a program with the same settings: `words` (NULL behind the last) are its command and options. */
+/* The command line of a program with the same settings: `words` (NULL after the last) are its command and options. */
 char **command_args_new(const struct command_context *context, const char *const *words);
 void command_args_free(char **args); /* takes NULL */
 

@@ -104,7 +104,7 @@ static const char *parse_value(struct command_value *value, struct buf *scratch)
     return buf_cstr(scratch);
 }
 
-/* Where the option's value goes: behind the others, or, of one that counts once, in the place of its last. */
+/* Where the option's value goes: after the others, or, of one that counts once, in the place of its last. */
 static struct command_value *parse_place(struct parse *p, const struct command_option *option)
 {
     for (size_t i = 0; !option->repeatable && i < p->line->value_count; i++) {
@@ -240,7 +240,7 @@ static int parse_missing(struct parse *p)
     return 0;
 }
 
-/* Behind a word that is wrong: whether help is asked for all the same. */
+/* After a word that is wrong: whether help is asked for all the same. */
 static bool parse_wants_help(const struct parse *p)
 {
     if (p->line->wants_help) return true;

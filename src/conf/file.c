@@ -26,7 +26,7 @@ static bool conf_is_blank(char c)
     return c == ' ' || c == '\t';
 }
 
-/* What may stand behind a value: blanks, and a comment. */
+/* What may stand after a value: blanks, and a comment. */
 static bool conf_is_tail(struct slice rest)
 {
     rest = slice_trim(rest);

@@ -93,7 +93,7 @@ extern const struct conf_setting conf_table[];
 int conf_find(struct slice name);
 /* The known name nearest to a misspelt one; NULL if none is near. */
 const char *conf_suggest(struct slice name);
-/* The first row from `index` on that the program takes; conf_setting_count() behind the last. */
+/* The first row from `index` on that the program takes; conf_setting_count() after the last. */
 size_t conf_next(enum conf_program program, size_t index);
 
 /* defaults.c: for `computed` */

@@ -61,7 +61,7 @@ static const char *conf_url_host(struct arena *arena, struct slice text)
     return host[0] != '\0' && conf_host_is_valid(host) ? host : NULL;
 }
 
-/* What is behind the host: nothing, or ":" and a number. */
+/* What is after the host: nothing, or ":" and a number. */
 static bool conf_port_cut(struct slice *text, uint64_t *ret_port)
 {
     const char *colon = memrchr(text->data, ':', text->len);

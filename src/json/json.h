@@ -4,7 +4,7 @@
  * A body is checked whole before the database sees it, and every place that is wrong is named, not only the first. The
  * scanner here judges every byte, and json-c only decodes what has passed, as its versions differ in what they refuse.
  * Refused are, beside what breaks the grammar of RFC 8259: duplicate keys, control characters, lone surrogates, NUL,
- * numbers beyond the range of an IEEE 754 double or of more than 1,000 characters, text behind the value.
+ * numbers beyond the range of an IEEE 754 double or of more than 1,000 characters, text after the value.
  */
 #ifndef JSON_JSON_H
 #define JSON_JSON_H

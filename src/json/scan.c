@@ -290,7 +290,7 @@ static enum json_next json_scan_string(struct json_scanner *s, char *out, size_t
     return json_fault_at(s, start, "the string is not closed");
 }
 
-/* A member's name and the colon behind it. */
+/* A member's name and the colon after it. */
 static enum json_next json_scan_key(struct json_scanner *s)
 {
     struct json_key key = {.at = s->at};
@@ -417,7 +417,7 @@ static enum json_next json_scan_value(struct json_scanner *s)
     }
 }
 
-/* Behind a value: the end of the text, a comma, or the end of what holds it. */
+/* After a value: the end of the text, a comma, or the end of what holds it. */
 static enum json_next json_scan_after(struct json_scanner *s)
 {
     const struct json_frame *frame = s->depth == 0 ? NULL : &s->frames[s->depth - 1];

@@ -57,7 +57,7 @@ static int file_check_text(const struct migrate_file *file, struct error *err)
 }
 
 /*
- * The rest of the line behind `-- migrate:up` or `-- migrate:down`; absent if it is neither. dbmate's expression is
+ * The rest of the line after `-- migrate:up` or `-- migrate:down`; absent if it is neither. dbmate's expression is
  * ^--\s*migrate:up(\s*$|\s+\S+), so an indented one is a comment, and so is `-- migrate:upwards`.
  */
 static struct slice file_directive(struct slice line, enum migrate_direction *ret_direction)
@@ -123,7 +123,7 @@ static int file_option(struct migrate_file *file, struct migrate_block *block, s
         return file_fail(file, offset, err, what);
     }
     if (ok) return 0;
-    snprintf(what, sizeof(what), "\"%.*s\" is not a value of %.*s; write for example %s", SLICE_FMT(value),
+    snprintf(what, sizeof(what), "\"%.*s\" is not a value of %.*s. Examples of options: %s", SLICE_FMT(value),
              SLICE_FMT(key), known);
     return file_fail(file, offset, err, what);
 }

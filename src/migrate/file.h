@@ -15,7 +15,7 @@
 
 enum migrate_direction { MIGRATE_DIRECTION_UP, MIGRATE_DIRECTION_DOWN };
 
-/* A block's SQL, behind the line of its directive, and what that line said. */
+/* A block's SQL, after the line of its directive, and what that line said. */
 struct migrate_block {
     enum migrate_direction direction;
     struct slice sql; /* in the file's text */

@@ -172,7 +172,7 @@ static void files_version_of(time_t when, char out[MIGRATE_VERSION_BYTES])
     strftime(out, MIGRATE_VERSION_BYTES, "%Y%m%d%H%M%S", &tm);
 }
 
-/* One second behind `version`, if that is a time. */
+/* One second after `version`, if that is a time. */
 static time_t files_time_after(const char *version)
 {
     struct tm tm = {0};

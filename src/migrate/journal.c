@@ -1,5 +1,5 @@
 /*
- * transaction:false blocks. Each statement is on its own, so what ran is journalled, and a later run goes on behind it.
+ * transaction:false blocks. Each statement is on its own, so what ran is journalled, and a later run goes on after it.
  * The window between a statement's end and its mark is closed for INSERT, UPDATE, DELETE and MERGE, which share a
  * transaction with it; for what cannot (CREATE INDEX CONCURRENTLY), a mark without an end says that the outcome is not
  * known.
@@ -19,7 +19,7 @@ struct journal {
     const struct migrate_block *block;
     struct lexer_script script;
     size_t done; /* statements that ran before this run */
-    size_t open; /* first statement without its end in the journal; behind `at` but inside a transaction of the file */
+    size_t open; /* first statement without its end in the journal; after `at` but inside a transaction of the file */
     char *invalid_before; /* oids of indexes that were invalid before, as an array literal */
 };
 

@@ -71,7 +71,7 @@ static int lexer_skip_comment(struct lexer *lx)
     return lexer_fail(lx, start, "a comment /* has no end */");
 }
 
-/* From the opening quote to behind the closing one. */
+/* From the opening quote to after the closing one. */
 static int lexer_skip_quote(struct lexer *lx, bool escapes)
 {
     size_t start = lx->at;

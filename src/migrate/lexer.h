@@ -15,8 +15,8 @@
 enum { LEXER_WORDS = 3, LEXER_WORD_BYTES = 16 };
 
 struct lexer_statement {
-    size_t start; /* bytes into the text: its first token, behind comments */
-    size_t end;   /* behind its last token, before the semicolon */
+    size_t start; /* bytes into the text: its first token, after comments */
+    size_t end;   /* after its last token, before the semicolon */
     unsigned word_count;
     char words[LEXER_WORDS][LEXER_WORD_BYTES]; /* those it begins with, in capitals; longer ones are cut */
 };

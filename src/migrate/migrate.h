@@ -169,7 +169,7 @@ struct migrate_lock {
 struct migrate_plan_step {
     const char *version;
     const char *path;
-    bool rehearsed;     /* false: a transaction:false file, and what comes behind it */
+    bool rehearsed;     /* false: a transaction:false file, and what comes after it */
     const char *reason; /* why it was not */
     int64_t duration_ms;
     struct migrate_lock *locks; /* on relations that others can see, beyond those of the steps before */
