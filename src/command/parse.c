@@ -98,7 +98,7 @@ static const char *parse_value(struct command_value *value, struct buf *scratch)
     case COMMAND_WORD:
         return parse_word(option, text, &value->word, scratch) ? NULL : buf_cstr(scratch);
     default:
-        return text.len > 0 || option->may_be_empty ? NULL : "a text that is not empty";
+        return text.len > 0 || option->may_be_empty ? NULL : "text that is not empty";
     }
     if (bounded) buf_printf(scratch, " from %.15g to %.15g", option->minimum, option->maximum);
     return buf_cstr(scratch);

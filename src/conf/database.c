@@ -212,7 +212,8 @@ static bool conf_words_check(struct slice text, struct buf *why)
     }
     buf_clear(&value);
     if (ok && text.len == 0) return true;
-    buf_add_str(why, "neither a postgresql:// URL nor a string of keywords and values such as host=... dbname=...");
+    buf_add_str(why,
+                "it is neither a postgresql:// URL nor a string of keywords and values such as host=... dbname=...");
     return false;
 }
 

@@ -103,8 +103,8 @@ void test_database_refused(void)
                                   "makes a NUL (% itself is %25)";
     static const char space[] = "environment: DATABASE_URL: it holds a space or a control character (write it as % and "
                                 "two hexadecimal digits)";
-    static const char words[] = "environment: DATABASE_URL: neither a postgresql:// URL nor a string of keywords and "
-                                "values such as host=... dbname=...";
+    static const char words[] = "environment: DATABASE_URL: it is neither a postgresql:// URL nor a string of keywords "
+                                "and values such as host=... dbname=...";
     static const struct {
         const char *variable, *message;
     } cases[] = {

@@ -235,8 +235,8 @@ void test_check_malformed(void)
         {"{\"name\":\"a\",\"name\":\"b\"}", " line 1, column 13: the member \"name\" is given twice"},
         {"{\"parameters\":{\"a\":1,\"a\":2}}", " line 1, column 22: the member \"a\" is given twice"},
         {"{\"ratio\":1e400}", " line 1, column 10: the number is beyond the range of an IEEE 754 double"},
-        {"100% sure", " line 1, column 4: text after the end of the value"},
-        {"\"%s%n\" x", " line 1, column 8: text after the end of the value"},
+        {"100% sure", " line 1, column 4: there is text after the end of the value"},
+        {"\"%s%n\" x", " line 1, column 8: there is text after the end of the value"},
     };
 
     for (size_t i = 0; i < countof(cases); i++) {
