@@ -28,7 +28,7 @@ GOOD = {
 int who; // who needs it?
 static const char *const texts[] = {
     "there are no options: %s", "\"x\" is not an option", "SELECT a\n" "WHERE a IS NOT NULL",
-    "whoever wants it, asks", "it is no more than 3, no fewer", "is", "no option", "the setting that it has not",
+    "whoever wants it, asks", "it is no more than 3, no fewer", "this is no different", "is", "no option", "the setting that it has not",
     "the server behind the proxy", "it is allowed to read", "this cannot be", "who is allowed to read?",
 };
 static const char quote = '"';
