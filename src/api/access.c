@@ -12,7 +12,7 @@
 #include "base/number.h"
 #include "base/token.h"
 
-/* No row where the state is the one that is known; else one for each token, or a bare one where there is none. */
+/* No row if the state is the one that is known; else one for each token, or a bare one if there is none. */
 static const struct db_statement access_load_statement = {
     .name = "loadTokens",
     .sql = "SELECT c.state, t.id, t.name, encode(t.sha256, 'hex') AS sha256,\n"
@@ -218,7 +218,7 @@ static void access_refuse_scope(struct http_exchange *x, enum api_scope scope)
     http_refuse_with(x, &api_refusals[API_REFUSAL_SCOPE], HTTP_WORDS(slice_of(name)));
 }
 
-/* The credentials of the Bearer scheme, whose name has no case (RFC 9110 section 11.1); absent where there are none. */
+/* The credentials of the Bearer scheme, whose name has no case (RFC 9110 section 11.1); absent if there are none. */
 static struct slice access_bearer(struct http_exchange *x)
 {
     struct slice rest = http_exchange_header(x, "Authorization");

@@ -1,5 +1,5 @@
 /*
- * Who may call the API, where STRATSLAB_AUTH is token: a bearer token (RFC 6750) with the scope that the endpoint asks
+ * Who may call the API if STRATSLAB_AUTH is token: a bearer token (RFC 6750) with the scope that the endpoint asks
  * for (api_scope). Decided on a request's head, from a table of all tokens in memory: no request costs a query.
  *
  * The table is loaded at each new connection to the database, and again within a second of a change. While the database
@@ -33,7 +33,7 @@ void api_access_connected(struct api_access *access);
 /* Each second. */
 void api_access_tick(struct api_access *access);
 
-/* For http_hooks.admit: true where the request may go on; false: answered (401, 403, 503). */
+/* For http_hooks.admit: true if the request may go on; false: answered (401, 403, 503). */
 bool api_access_admit(struct api_access *access, struct http_exchange *x) ATTR_CHECKED;
 
 #endif

@@ -2,7 +2,7 @@
  * The API: endpoints declared in tables, one file a resource, and what turns the tables into routes, prepared
  * statements and answers. A plain endpoint is one entry and one statement; it needs no C function of its own.
  *
- * A statement's parameters are $1, $2, … in the order of the entry's `params`, then the body (as jsonb) where there is
+ * A statement's parameters are $1, $2, … in the order of the entry's `params`, then the body (as jsonb) if there is
  * one. It returns one row at the most; no row is 404. The columns, by name, each optional but the first two for an
  * answer with content:
  *
@@ -14,7 +14,7 @@
  *
  * What the entry declares beside it is the document's (openapi.c): nothing about an endpoint is written anywhere else.
  *
- * A part of a statement between "[?" and "?]" is there only where the one optional parameter in it was given; every
+ * A part of a statement between "[?" and "?]" is there only if the one optional parameter in it was given; every
  * combination is a prepared statement of its own, so that each has the plan that its filters deserve.
  */
 #ifndef API_API_H
@@ -33,7 +33,7 @@ enum api_in {
     API_IN_PATH,     /* in the order of the path's {…} */
     API_IN_QUERY,    /* left out: default_text, else SQL NULL */
     API_IN_HEADER,   /* by the field's name; left out: default_text, else SQL NULL */
-    API_IN_IF_MATCH, /* If-Match as bigint[]: NULL where it is absent or "*" */
+    API_IN_IF_MATCH, /* If-Match as bigint[]: NULL if it is absent or "*" */
 };
 
 struct api_param {
@@ -52,7 +52,7 @@ struct api_constraint {
     const char *detail;
 };
 
-/* What a token must allow where STRATSLAB_AUTH is token. */
+/* What a token must allow if STRATSLAB_AUTH is token. */
 enum api_scope {
     API_SCOPE_DEFAULT, /* in a table: under /api/ what `access` says, elsewhere none */
     API_SCOPE_NONE,    /* open to everybody */
@@ -63,7 +63,7 @@ enum api_scope {
 /* Where an endpoint's path begins. */
 enum api_base {
     API_BASE_NONE,    /* `path` is the whole of it */
-    API_BASE_OPENAPI, /* at api_options.paths[…], and `path` ("" or more) behind it; left out where that is NULL */
+    API_BASE_OPENAPI, /* at api_options.paths[…], and `path` ("" or more) after it; left out if that is NULL */
     API_BASE_DOCS,    /* the same; needs the document too */
     API_BASE_COUNT
 };
@@ -88,7 +88,7 @@ struct api_endpoint {
     enum api_scope scope;
     const char *sql;         /* NULL: `handle` answers */
     http_handler_fn *handle; /* an answer that needs no database */
-    /* The answers that are no problems. */
+    /* The answers that are not problems. */
     unsigned statuses[API_STATUSES_MAX]; /* none: 200 */
     const char *produces;                /* their media type; NULL: application/json */
     const struct json_schema *answer;    /* their content; NULL: text or an object of which the document says no more */
@@ -146,7 +146,7 @@ const struct db_statement *const *api_statements(const struct api *api, size_t *
 const struct api_endpoint *api_endpoint_of(const struct http_route *route);
 /* What the endpoint asks of a token: never API_SCOPE_DEFAULT. */
 enum api_scope api_scope(const struct api_endpoint *endpoint);
-const char *api_scope_name(enum api_scope scope); /* "read", "write"; "" where there is none */
+const char *api_scope_name(enum api_scope scope); /* "read", "write"; "" if there is none */
 
 /* The OpenAPI document, made once from the tables. */
 struct slice api_document(const struct api *api);

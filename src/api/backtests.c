@@ -47,12 +47,12 @@ static const struct json_field backtest_fields[] = {
         .type = JSON_TYPE_INTEGER,
         .has_minimum = true,
         .minimum = 1,
-        .description = "The version of the strategy that is tried; left out, the newest",
+        .description = "The version of the strategy to test; the newest if it is left out",
     },
     {
         BACKTEST_SYMBOL,
         .required = true,
-        .description = "What is traded",
+        .description = "The symbol that is traded",
         .example = "\"BTCUSD\"",
     },
     {
@@ -68,7 +68,7 @@ static const struct json_field backtest_fields[] = {
         .type = JSON_TYPE_STRING,
         .format = JSON_FORMAT_DATE_TIME,
         .required = true,
-        .description = "Beginning of the span",
+        .description = "The beginning of the span of time that is tested",
         .example = "\"2024-01-01T00:00:00Z\"",
     },
     {
@@ -76,7 +76,7 @@ static const struct json_field backtest_fields[] = {
         .type = JSON_TYPE_STRING,
         .format = JSON_FORMAT_DATE_TIME,
         .required = true,
-        .description = "End of the span, later than its beginning",
+        .description = "The end of that span, later than its beginning",
         .example = "\"2025-01-01T00:00:00Z\"",
     },
     {
@@ -87,8 +87,8 @@ static const struct json_field backtest_fields[] = {
         .max_length = 308, /* as a string: no more digits than a double can hold */
         .has_minimum = true,
         .exclusive_minimum = true,
-        .description = "Kept to the last digit; may be written as a string, and is answered as a number with all its "
-                       "digits",
+        .description = "The money at the beginning, kept to the last digit. Write it as a number or a string; answers "
+                       "have it as a number with all its digits",
         .example = "10000.00",
     },
     {.name = "status", .type = JSON_TYPE_STRING, .values = backtest_statuses, .read_only = true},
@@ -106,7 +106,7 @@ static const struct json_field backtest_fields[] = {
         .type = JSON_TYPE_OBJECT,
         .nullable = true,
         .read_only = true,
-        .description = "What came out of it, where it succeeded; its members are the service's own",
+        .description = "The results if it succeeded; the service that runs it decides which members they have",
     },
     {
         .name = "error",
@@ -123,7 +123,7 @@ static const struct json_field backtest_fields[] = {
         .format = JSON_FORMAT_DATE_TIME,
         .nullable = true,
         .read_only = true,
-        .description = "Of the last attempt",
+        .description = "When the last attempt was started",
     },
     {
         .name = "finished_at",
@@ -157,7 +157,7 @@ static const struct api_param backtests_list_params[] = {
         .field = {.name = "status",
                   .type = JSON_TYPE_STRING,
                   .values = backtest_statuses,
-                  .description = "Only backtests of this status"},
+                  .description = "Only backtests with this status"},
     },
     {.in = API_IN_QUERY,
      .type = DB_TYPE_TEXT,
@@ -175,8 +175,8 @@ static const struct api_param backtests_create_params[] = {
                 .min_length = 1,
                 .max_length = 255,
                 .pattern = "^[!-~]+$",
-                .description = "For 24 hours, the same key with the same body makes nothing new and gets the first "
-                               "answer again",
+                .description = "For 24 hours, another request with the same key and the same body makes nothing new: "
+                               "it gets the first answer again",
                 .example = "\"4b6f2d0c-run-17\"",
             },
     },
@@ -210,8 +210,8 @@ static const struct api_endpoint backtests_endpoints[] = {
     },
     {
         .id = "createBacktest",
-        .summary = "Asks for a backtest",
-        .description = "It is queued, and carried out by a service. Location is where to watch it.",
+        .summary = "Ask for a backtest",
+        .description = "The backtest is queued, and a service runs it. Read the path in Location to follow it.",
         .method = HTTP_POST,
         .path = BACKTESTS_PATH,
         API_PARAMS(backtests_create_params),
@@ -237,8 +237,8 @@ static const struct api_endpoint backtests_endpoints[] = {
     },
     {
         .id = "cancelBacktest",
-        .summary = "Cancels a backtest that is queued or running",
-        .description = "One that is cancelled already stays as it is; one that has finished is 409.",
+        .summary = "Cancel a backtest that is queued or running",
+        .description = "A backtest that is cancelled already stays as it is. If it has finished, the answer is 409.",
         .method = HTTP_POST,
         .path = BACKTESTS_PATH "/{id}/cancel",
         API_PARAMS(backtests_id_params),
@@ -251,12 +251,11 @@ static const struct api_endpoint backtests_endpoints[] = {
 
 static const struct api_constraint backtests_constraints[] = {
     {"backtests_strategy_known", 422, "validation_failed", "/strategy_id", "There is no such strategy."},
-    {"backtests_strategy_version_fkey", 422, "validation_failed", "/strategy_id",
-     "There is no such strategy any more."},
+    {"backtests_strategy_version_fkey", 422, "validation_failed", "/strategy_id", "The strategy no longer exists."},
     {"backtests_strategy_version_known", 422, "validation_failed", "/strategy_version",
      "The strategy has no such version."},
     {"backtests_strategy_not_archived", 409, "strategy_archived", "/strategy_id",
-     "The strategy is archived; nothing is tried of it any more."},
+     "The strategy is archived, and archived strategies cannot be tested."},
     {"backtests_symbol_length", 422, "validation_failed", "/symbol", "must have 1 to 32 characters"},
     {"backtests_timeframe_known", 422, "validation_failed", "/timeframe", "must be one of 1m, 5m, 15m, 1h, 4h, 1d"},
     {"backtests_span", 422, "validation_failed", "/end", "must be later than start, by a microsecond or more"},
@@ -270,7 +269,7 @@ static const struct api_constraint backtests_constraints[] = {
 
 const struct api_resource api_backtests = {
     .tag = "Backtests",
-    .tag_description = "Strategies tried on the past, by services that work the queue",
+    .tag_description = "Tests of strategies on past prices; services take them from a queue and run them",
     .endpoints = backtests_endpoints,
     .count = countof(backtests_endpoints),
     .constraints = backtests_constraints,

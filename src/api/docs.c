@@ -22,7 +22,7 @@ static const char docs_policy[] =
 static const char docs_kept[] = "public, max-age=31536000, immutable";
 static const char docs_asked_again[] = "no-cache";
 
-/* What the page needs, in its order. In `dir` each has ".gz" behind its name. */
+/* What the page needs, in its order. In `dir` each has ".gz" after its name. */
 static const struct docs_file {
     const char *name;
     const char *type;
@@ -53,7 +53,7 @@ static int docs_file_load(struct api_docs *docs, size_t i, const char *dir, stru
     if (!file_read(path, DOCS_PACKED_MAX, &docs->packed[i])) {
         rc = error_set_errno(err, "cannot read %s", path);
     } else if (!gzip_read(buf_slice(&docs->packed[i]), DOCS_PLAIN_MAX, &docs->plain[i])) {
-        rc = error_set(err, ERROR_INVALID, "%s is no whole gzip file", path);
+        rc = error_set(err, ERROR_INVALID, "%s is not a whole gzip file", path);
     } else {
         http_content_init(&docs->content[i], docs_files[i].type, buf_slice(&docs->plain[i]),
                           buf_slice(&docs->packed[i]));

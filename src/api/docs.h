@@ -1,5 +1,5 @@
 /*
- * /docs: Swagger UI on the service's own OpenAPI document, or, where this build has none, a page that links the
+ * /docs: Swagger UI on the service's own OpenAPI document, or, if this build has none, a page that links the
  * document.
  *
  * Swagger UI's files are made at build time from an npm package (docs-ui/), and installed compressed. They are read
@@ -13,7 +13,7 @@
 
 struct api_docs;
 
-/* Reads the files of `dir`, all or none: -1 where one is missing or damaged. */
+/* Reads the files of `dir`, all or none: -1 if one is missing or damaged. */
 int api_docs_load(const char *dir, struct api_docs **ret_docs, struct error *err) ATTR_CHECKED;
 void api_docs_free(struct api_docs *docs); /* takes NULL */
 

@@ -8,21 +8,21 @@
 static const char openapi_summary[] = "Trading strategies, their versions, and backtests of them";
 
 static const char openapi_description[] =
-    "JSON in, JSON out. Ids are UUIDs made by the server, times are RFC 3339 in UTC, money and prices are decimal "
+    "JSON in, JSON out. Ids are UUIDs made by the server. Times are RFC 3339 in UTC. Money and prices are decimal "
     "numbers that keep all their digits.\n\n"
     "- **Lists** are `{\"items\":[…],\"next\":…}`, the newest first. `next` is the cursor for `after`, and the `Link` "
     "header has the whole next page.\n"
-    "- **Changes** never get in each other's way unseen: `ETag` is the version, `If-Match` on a change answers 412 "
-    "where somebody else was first, `If-None-Match` on a read answers 304 where nothing is new.\n"
+    "- **Changes** never overwrite each other unseen: `ETag` is the version. A change with `If-Match` is answered 412 "
+    "if somebody else was first. A read with `If-None-Match` is answered 304 if nothing is new.\n"
     "- **Errors** are `application/problem+json` (RFC 9457) with a `code` for programs, a `detail` for people, the "
     "`request_id`, and `errors`, which names every wrong place of the request.\n"
     "- **Bodies** are checked whole and strictly: unknown and repeated members are refused, and so are nesting deeper "
     "than 32, numbers beyond an IEEE 754 double and integers written with a fraction or an exponent. The query takes "
     "only the parameters that are described here, each once.\n"
-    "- **X-Request-ID** is on every answer: the request's own where it sent one of up to 128 letters, digits, `.`, `_` "
-    "and `-`.\n"
-    "- **HEAD** goes wherever GET does; OPTIONS answers 204 with `Allow`, and a method that a path does not take 405 "
-    "with `Allow`.";
+    "- **X-Request-ID** is on every answer. It is the request's own if that has up to 128 letters, digits, `.`, `_` "
+    "and `-`, and a new one otherwise.\n"
+    "- **HEAD** goes wherever GET does; OPTIONS is answered 204 with `Allow`. A method that a path does not take is "
+    "answered 405 with `Allow`.";
 
 /* ---- Operations ---- */
 
@@ -36,8 +36,9 @@ static const char *const openapi_in_names[] = {
 static void openapi_write_param(struct json_writer *w, const struct api_param *param)
 {
     const bool is_if_match = param->in == API_IN_IF_MATCH;
-    const char *description =
-        is_if_match ? "Versions (entity tags) of which it must still be one; * is any" : param->field.description;
+    const char *description = is_if_match
+                                  ? "The versions (entity tags) of which one must still be the present one; * is any"
+                                  : param->field.description;
     const char *example = is_if_match ? "\"\\\"3\\\"\"" : param->field.example;
 
     json_open(w, '{');
@@ -59,8 +60,8 @@ static void openapi_write_params(struct json_writer *w, const struct api_operati
     json_key_open(w, "parameters", '[');
     for (size_t i = 0; i < e->param_count; i++) openapi_write_param(w, &e->params[i]);
     if (openapi_is_conditional(op)) {
-        json_raw(w, "{\"name\":\"If-None-Match\",\"in\":\"header\",\"description\":\"Entity tags that the client has: "
-                    "304 where one of them is the version\",\"schema\":{\"type\":\"string\"},"
+        json_raw(w, "{\"name\":\"If-None-Match\",\"in\":\"header\",\"description\":\"The entity tags that the client "
+                    "has; 304 if one of them is the present version\",\"schema\":{\"type\":\"string\"},"
                     "\"example\":\"\\\"3\\\"\"}");
     }
     json_close(w, ']');
@@ -199,11 +200,10 @@ static void openapi_write_components(struct json_writer *w, const struct api *ap
     json_key_open(w, "headers", '{');
     openapi_write_header_components(w);
     json_close(w, '}');
-    json_key_raw(
-        w, "securitySchemes",
-        "{\"bearerAuth\":{\"type\":\"http\",\"scheme\":\"bearer\",\"description\":\"An access token, asked for "
-        "where the service runs with STRATSLAB_AUTH=token. Its scopes: read for what changes nothing, write "
-        "for what does. `stratslabd token create` makes one.\"}}");
+    json_key_raw(w, "securitySchemes",
+                 "{\"bearerAuth\":{\"type\":\"http\",\"scheme\":\"bearer\",\"description\":\"An access token; it is "
+                 "needed if the service runs with STRATSLAB_AUTH=token. Its scopes: read for what changes nothing, "
+                 "write for what does. `stratslabd token create` makes one.\"}}");
     json_close(w, '}');
 }
 

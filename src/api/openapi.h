@@ -13,7 +13,7 @@ void openapi_write(const struct api *api, struct buf *out);
 
 /* ---- openapi_schema.c ---- */
 
-/* What a schema's fields are said for. Each is a component of its own where the schema is used so. */
+/* What a schema's fields are said for. Each is a component of its own if the schema is used so. */
 enum openapi_use {
     OPENAPI_ANSWER, /* "Strategy": every field, each there */
     OPENAPI_LIST,   /* "StrategyList": one page of them */
@@ -34,7 +34,7 @@ void openapi_write_problem_schemas(struct json_writer *w);
 
 /* ---- openapi_answers.c ---- */
 
-/* Do requests of this operation need a token, where the service asks for them? */
+/* Do requests of this operation need a token if the service asks for them? */
 bool openapi_is_secured(const struct api_operation *op);
 bool openapi_is_conditional(const struct api_operation *op); /* If-None-Match is looked at */
 void openapi_write_responses(struct json_writer *w, const struct api_operation *op);

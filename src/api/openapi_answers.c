@@ -21,7 +21,7 @@ enum openapi_trait {
     TRAIT_PATH = 16, /* has a parameter in it */
     TRAIT_IF_MATCH = 32,
     TRAIT_SECURED = 64,
-    TRAIT_LARGE = 128, /* may be put off where clients do not take what they asked for */
+    TRAIT_LARGE = 128, /* may be put off if clients do not take what they asked for */
 };
 
 enum { OPENAPI_SHOWN_MAX = 3, OPENAPI_HEADERS_MAX = 3 };
@@ -78,20 +78,20 @@ static const struct openapi_error {
     {
         .status = 409,
         .traits = TRAIT_WRITE,
-        .description = "The state of things is against it; nothing was changed",
+        .description = "The present state does not allow it; nothing was changed",
         .is_own = true,
         .is_outcomes = true,
     },
     {
         .status = 412,
         .traits = TRAIT_IF_MATCH,
-        .description = "Somebody else was first: the version is none of those that If-Match names",
+        .description = "Somebody else was first: the present version is not one that If-Match names",
         .shown = {&api_refusals[API_REFUSAL_STALE]},
     },
     {
         .status = 413,
         .traits = TRAIT_ANY,
-        .description = "The body is too large, or there is one where none is taken",
+        .description = "The body is too large, or this operation takes no body",
         .shown = {&http_refusals[HTTP_REFUSAL_CONTENT_LARGE], &http_refusals[HTTP_REFUSAL_CONTENT_UNWANTED]},
     },
     {
@@ -103,7 +103,7 @@ static const struct openapi_error {
     {
         .status = 415,
         .traits = TRAIT_BODY,
-        .description = "The body is of a media type, a charset or a coding that is not taken here",
+        .description = "The body has a media type, a charset or a coding that this operation does not take",
         .shown = {&http_refusals[HTTP_REFUSAL_CONTENT_TYPE], &http_refusals[HTTP_REFUSAL_CONTENT_CODING]},
         .headers = {"Accept", "Accept-Patch", "Accept-Encoding"},
     },
@@ -116,13 +116,13 @@ static const struct openapi_error {
     {
         .status = 421,
         .traits = TRAIT_ANY,
-        .description = "Host is none of the names that the service answers for (STRATSLAB_ALLOWED_HOSTS)",
+        .description = "Host is not one of the names that the service answers for (STRATSLAB_ALLOWED_HOSTS)",
         .shown = {&http_refusals[HTTP_REFUSAL_HOST]},
     },
     {
         .status = 422,
         .traits = TRAIT_STATEMENT,
-        .description = "The request is not as this operation takes it; errors names each wrong place",
+        .description = "The request has values that this operation does not take; errors names each place",
         .is_own = true,
     },
     {
@@ -134,7 +134,7 @@ static const struct openapi_error {
     {
         .status = 500,
         .traits = TRAIT_STATEMENT,
-        .description = "The server's fault",
+        .description = "The server failed",
         .is_outcomes = true,
     },
     {
@@ -146,7 +146,7 @@ static const struct openapi_error {
     {
         .status = 503,
         .traits = TRAIT_STATEMENT | TRAIT_LARGE,
-        .description = "Not now: the database is away or too slow, or too much waits",
+        .description = "Not now: the database is out of reach or too slow, or too many requests are waiting",
         .shown = {&http_refusals[HTTP_REFUSAL_INPUT_FULL], &http_refusals[HTTP_REFUSAL_OUTPUT_FULL],
                   &api_refusals[API_REFUSAL_TOKENS_UNAVAILABLE]},
         .headers = {"Retry-After"},
@@ -169,7 +169,7 @@ static const struct openapi_answer {
 } openapi_answers[] = {
     {200, "As asked", false, false},
     {201, "Made; Location is its path", true, false},
-    {202, "Taken; Location is where to watch it", true, false},
+    {202, "Accepted; Location is the path to follow it", true, false},
     {204, "Done, and there is nothing left to show", false, true},
     {304, "The version is one that If-None-Match names", false, true},
     {503, "Not now; status says why", false, false},
@@ -181,19 +181,19 @@ static const struct openapi_header {
     const char *schema;
     bool required;
 } openapi_headers[] = {
-    {"X-Request-ID", "The request's own, where it sent one; else a new one",
+    {"X-Request-ID", "The request's own if it sent one, and a new one otherwise",
      "{\"type\":\"string\",\"pattern\":\"^[A-Za-z0-9._-]{1,128}$\"}", true},
-    {"ETag", "The version, for If-Match and If-None-Match", "{\"type\":\"string\",\"pattern\":\"^\\\"[!#-~]+\\\"$\"}",
-     true},
+    {"ETag", "The present version, for If-Match and If-None-Match",
+     "{\"type\":\"string\",\"pattern\":\"^\\\"[!#-~]+\\\"$\"}", true},
     {"Location", "Path of what was made", "{\"type\":\"string\",\"format\":\"uri-reference\"}", true},
     {"Link", "The next page (RFC 8288): <path>; rel=\"next\"; absent on the last one",
      "{\"type\":\"string\",\"pattern\":\"^</[^>]*>; rel=\\\"next\\\"$\"}", false},
-    {"Retry-After", "Seconds to wait before the request is worth sending again; absent where it should not be",
+    {"Retry-After", "Seconds to wait before sending the request again; absent if it should not be sent again",
      "{\"type\":\"integer\",\"minimum\":1}", false},
     {"Cache-Control", "RFC 9111", "{\"type\":\"string\"}", false},
     {"WWW-Authenticate", "RFC 6750", "{\"type\":\"string\",\"pattern\":\"^Bearer\"}", true},
     {"Accept", "The media types that are taken", "{\"type\":\"string\"}", false},
-    {"Accept-Patch", "The same, where the method is PATCH", "{\"type\":\"string\"}", false},
+    {"Accept-Patch", "The media types that PATCH takes", "{\"type\":\"string\"}", false},
     {"Accept-Encoding", "The content codings that are taken", "{\"type\":\"string\"}", false},
 };
 
@@ -315,7 +315,7 @@ static bool openapi_has_param(const struct api_endpoint *e, enum api_in in, cons
     return false;
 }
 
-/* Of a body; NULL where clients do not write such a member. */
+/* Of a body; NULL if clients do not write such a member. */
 static const struct json_field *openapi_member(const struct json_schema *schema, const char *name)
 {
     for (size_t i = 0; schema != NULL && i < schema->count; i++) {
@@ -331,7 +331,7 @@ static bool openapi_is_repeated(const struct json_field *field, const struct api
            (field->min_length > 0 || field->max_length > 0 || field->values != NULL || field->type == JSON_TYPE_OBJECT);
 }
 
-/* Constraints are declared for a resource; where one can be violated shows in the place that it names. */
+/* Constraints are declared for a resource; whether one can be violated shows in the place that it names. */
 static bool openapi_can_violate(const struct api_endpoint *e, const struct api_constraint *c)
 {
     static const char header[] = "header:";

@@ -40,7 +40,9 @@ static const struct openapi_use_row {
     [OPENAPI_ANSWER] = {"", NULL},
     [OPENAPI_LIST] = {"List", "One page, and the way to the next"},
     [OPENAPI_INPUT] = {"Input", "What a client writes"},
-    [OPENAPI_PATCH] = {"Patch", "A merge patch (RFC 7396): what is left out stays, null takes back to the default"},
+    [OPENAPI_PATCH] =
+        {"Patch",
+         "A merge patch (RFC 7396): what is left out stays as it is, and null sets a member back to its default"},
 };
 
 /* ---- Fields ---- */
@@ -261,7 +263,8 @@ void openapi_write_problem_schemas(struct json_writer *w)
         "\"type\":{\"description\":\"Always about:blank: the code says more than a page could\",\"type\":\"string\","
         "\"format\":\"uri-reference\",\"const\":\"about:blank\"},"
         "\"title\":{\"description\":\"The status in words\",\"type\":\"string\"},"
-        "\"status\":{\"description\":\"That of the answer\",\"type\":\"integer\",\"minimum\":400,\"maximum\":599},"
+        "\"status\":{\"description\":\"The status of the "
+        "answer\",\"type\":\"integer\",\"minimum\":400,\"maximum\":599},"
         "\"code\":{\"description\":\"For programs; does not "
         "change\",\"type\":\"string\",\"pattern\":\"^[a-z][a-z0-9_]*$\"},"
         "\"detail\":{\"description\":\"For people: what, where, what to do\",\"type\":\"string\"},"

@@ -13,7 +13,7 @@ struct api_operation {
     const struct api_endpoint *endpoint;
     char *path; /* whole */
     struct http_route route;
-    /* Statement k has clause i where bit i of k is set; clause i is there for parameter clause_param[i]. */
+    /* Statement k has clause i if bit i of k is set; clause i is there for parameter clause_param[i]. */
     struct db_statement *variants;
     unsigned clause_count;
     unsigned clause_param[API_CLAUSES_MAX];
@@ -52,7 +52,7 @@ static inline const struct api *api_of(const struct http_exchange *x)
     return op->api;
 }
 
-/* docs.c: the page, where it is served. */
+/* docs.c: the page, if it is served. */
 void api_docs_init(struct api *api, const struct api_options *options);
 
 /* service.c: the answer of "/". */

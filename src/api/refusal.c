@@ -7,7 +7,8 @@ const struct http_refusal api_refusals[API_REFUSAL_COUNT] = {
         {.status = 400, .code = "malformed_json", .detail = "The body is not well-formed JSON; errors says where."},
     [API_REFUSAL_NO_TOKEN] =
         {.status = 401,
-         .detail = "This needs an access token: Authorization: Bearer stl_…; see stratslabd token create."},
+         .detail = "An access token is needed: \"Authorization: Bearer stl_…\". \"stratslabd token create\" makes "
+                   "one."},
     [API_REFUSAL_TOKEN_EXPIRED] =
         {.status = 401, .code = "invalid_token", .detail = "The access token has expired."},
     [API_REFUSAL_TOKEN_UNKNOWN] =
@@ -17,7 +18,7 @@ const struct http_refusal api_refusals[API_REFUSAL_COUNT] = {
     [API_REFUSAL_SCOPE] =
         {.status = 403,
          .code = "insufficient_scope",
-         .detail = "The access token is good, but lacks the scope %s.",
+         .detail = "The access token does not have the scope \"%s\".",
          .sample = {"write"}},
     [API_REFUSAL_NO_ROW] =
         {.status = 404, .detail = "There is nothing at this path."},
@@ -32,11 +33,12 @@ const struct http_refusal api_refusals[API_REFUSAL_COUNT] = {
     [API_REFUSAL_STALE] =
         {.status = 412,
          .code = "stale",
-         .detail = "It has changed since the version that If-Match names; nothing was changed. Read it again."},
+         .detail = "The resource has changed since the version that If-Match names; nothing was changed. Read it "
+                   "again."},
     [API_REFUSAL_INVALID] =
         {.status = 422,
          .code = "validation_failed",
-         .detail = "The request is not as this endpoint takes it; errors names each place."},
+         .detail = "The request has values that this endpoint does not take; errors names each place."},
     [API_REFUSAL_CHECK] =
         {.status = 422,
          .code = "validation_failed",
@@ -44,17 +46,18 @@ const struct http_refusal api_refusals[API_REFUSAL_COUNT] = {
     [API_REFUSAL_VALUE] =
         {.status = 422, .code = "validation_failed", .detail = "The database cannot take a value of this request."},
     [API_REFUSAL_INTERNAL] =
-        {.status = 500, .detail = "The server failed on this request. Its log says more under the request_id."},
+        {.status = 500, .detail = "The server failed on this request. Its log says more under this request_id."},
     [API_REFUSAL_UNAVAILABLE] =
         {.status = 503,
          .retry_after_s = 1,
          .code = "database_unavailable",
-         .detail = "The database is out of reach; nothing was changed. Try again."},
+         .detail = "The database is out of reach; nothing was changed. Try again later."},
     [API_REFUSAL_TOKENS_UNAVAILABLE] =
         {.status = 503,
          .retry_after_s = 1,
          .code = "database_unavailable",
-         .detail = "The database has been out of reach since the start, so that no access token is known. Try again."},
+         .detail = "The database has been out of reach since the start, so that no access token is known. Try "
+                   "again later."},
     [API_REFUSAL_UNKNOWN] =
         {.status = 503,
          .code = "outcome_unknown",
@@ -64,22 +67,22 @@ const struct http_refusal api_refusals[API_REFUSAL_COUNT] = {
         {.status = 503,
          .retry_after_s = 1,
          .code = "overloaded",
-         .detail = "Too many requests are waiting for the database; nothing was changed. Try again."},
+         .detail = "Too many requests are waiting for the database; nothing was changed. Try again later."},
     [API_REFUSAL_TIMEOUT] =
         {.status = 503,
          .retry_after_s = 1,
          .code = "timeout",
-         .detail = "The database took too long; nothing was changed. Try again, or ask for less."},
+         .detail = "The database took too long; nothing was changed. Try again later, or ask for less."},
     [API_REFUSAL_RESOURCES] =
         {.status = 503,
          .retry_after_s = 5,
          .code = "database_resources",
-         .detail = "The database has run out of a resource; nothing was changed. Try later."},
+         .detail = "The database has run out of a resource; nothing was changed. Try again later."},
     [API_REFUSAL_READ_ONLY] =
         {.status = 503,
          .retry_after_s = 5,
          .code = "database_read_only",
-         .detail = "The database takes no changes now. Try later."},
+         .detail = "The database takes no changes now. Try again later."},
 };
 /* clang-format on */
 

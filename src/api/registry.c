@@ -25,7 +25,7 @@ static void api_route_init(struct api_operation *op, unsigned index)
     }
 }
 
-/* False where the settings switch it off. */
+/* False if the settings switch it off. */
 static bool api_path_make(const struct api_options *options, const struct api_endpoint *e, char **ret_path)
 {
     if (e->base == API_BASE_NONE) {

@@ -49,7 +49,7 @@ static const struct json_field service_health_fields[] = {
         .name = "status",
         .type = JSON_TYPE_STRING,
         .values = health_words,
-        .description = "ok with 200; the others, with 503, say what is in the way",
+        .description = "ok comes with 200; the others come with 503 and say what is in the way",
     },
     {.name = "version", .type = JSON_TYPE_STRING, .example = "\"" PACKAGE_VERSION "\""},
 };
@@ -108,7 +108,7 @@ static const struct api_endpoint api_service_endpoints[] = {
     },
     {
         .id = "getLive",
-        .summary = "Whether the process turns; never asks about the database",
+        .summary = "Whether the process runs; does not ask about the database",
         .link = "live",
         .method = HTTP_GET,
         .path = "/health/live",
@@ -129,7 +129,7 @@ static const struct api_endpoint api_service_endpoints[] = {
 
 const struct api_resource api_service = {
     .tag = "Service",
-    .tag_description = "What the service is, and how it does",
+    .tag_description = "What the service is, and how it is doing",
     .endpoints = api_service_endpoints,
     .count = countof(api_service_endpoints),
 };

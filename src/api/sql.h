@@ -49,12 +49,12 @@
             .has_maximum = true,                  \
             .maximum = 200,                       \
             .default_text = "50",                 \
-            .description = "Items a page",        \
+            .description = "Items per page",        \
         },                                        \
     }
 /* clang-format on */
 
-#define API_CURSOR_DESCRIPTION "Cursor: what the page before calls next"
+#define API_CURSOR_DESCRIPTION "Cursor: the value of next on the page before"
 
 /* The cursor of a list that is ordered by id. */
 /* clang-format off */

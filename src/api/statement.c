@@ -10,7 +10,7 @@
 static const char api_clause_open[] = "[?";
 static const char api_clause_close[] = "?]";
 
-/* The number behind the first "$" of the clause, from 0; -1 where there is none. */
+/* The number after the first "$" of the clause, from 0; -1 if there is none. */
 static int api_clause_find_param(struct slice clause)
 {
     const char *dollar = memchr(clause.data, '$', clause.len);

@@ -54,12 +54,12 @@ static const char *const strategy_statuses[] = {"draft", "active", "archived", N
             .type = JSON_TYPE_OBJECT,                                                                         \
             .max_bytes = 65536,                                                                               \
             .default_text = "{}",                                                                             \
-            .description = "What the rule needs; its members are the rule's own",                             \
+            .description = "What the rule needs; the rule decides which members these are",                   \
             .example = "{\"fast\":10,\"slow\":50}",                                                           \
         },                                                                                                    \
     {                                                                                                         \
         .name = "status", .type = JSON_TYPE_STRING, .values = strategy_statuses, .default_text = "\"draft\"", \
-        .description = "Archived strategies free their name",                                                 \
+        .description = "The name of an archived strategy can be used again",                                  \
     }
 
 /* clang-format off */
@@ -118,7 +118,7 @@ static const struct api_param strategies_list_params[] = {
         .field = {.name = "status",
                   .type = JSON_TYPE_STRING,
                   .values = strategy_statuses,
-                  .description = "Only strategies of this status"},
+                  .description = "Only strategies with this status"},
     },
     {.in = API_IN_QUERY, .type = DB_TYPE_TEXT, .field = {STRATEGY_KIND}},
     {
@@ -128,7 +128,7 @@ static const struct api_param strategies_list_params[] = {
                   .type = JSON_TYPE_STRING,
                   .min_length = 1,
                   .max_length = 100,
-                  .description = "Text in the name, in either case"},
+                  .description = "Only strategies with this text in their name, in upper or lower case"},
     },
 };
 
@@ -218,7 +218,7 @@ static const struct api_endpoint strategies_endpoints[] = {
     },
     {
         .id = "createStrategy",
-        .summary = "A new strategy",
+        .summary = "Make a strategy",
         .method = HTTP_POST,
         .path = STRATEGIES_PATH,
         .body = &strategy_schema,
@@ -247,9 +247,9 @@ static const struct api_endpoint strategies_endpoints[] = {
     },
     {
         .id = "replaceStrategy",
-        .summary = "A strategy's next version, whole",
+        .summary = "Replace a strategy: its next version, whole",
         .description =
-            "What is left out goes back to its default. A replacement that changes nothing makes no version.",
+            "A member that is left out goes back to its default. A replacement that changes nothing makes no version.",
         .method = HTTP_PUT,
         .path = STRATEGIES_PATH "/{id}",
         API_PARAMS(strategies_change_params),
@@ -261,8 +261,8 @@ static const struct api_endpoint strategies_endpoints[] = {
     },
     {
         .id = "patchStrategy",
-        .summary = "A strategy's next version, as a merge patch (RFC 7396)",
-        .description = "Members that are left out stay as they are, null takes them back to their default, and objects "
+        .summary = "Change a strategy: its next version, as a merge patch (RFC 7396)",
+        .description = "Members that are left out stay as they are. null sets a member back to its default. Objects "
                        "are merged. A patch that changes nothing makes no version.",
         .method = HTTP_PATCH,
         .path = STRATEGIES_PATH "/{id}",
@@ -276,9 +276,9 @@ static const struct api_endpoint strategies_endpoints[] = {
     },
     {
         .id = "deleteStrategy",
-        .summary = "Deletes a strategy, or archives it",
+        .summary = "Delete a strategy, or archive it",
         .description =
-            "204 where it is gone, with all its versions; 200 where a backtest refers to it: it is archived.",
+            "204 if it is deleted, with all its versions. 200 if a backtest refers to it: then it is archived instead.",
         .method = HTTP_DELETE,
         .path = STRATEGIES_PATH "/{id}",
         API_PARAMS(strategies_change_params),
@@ -356,7 +356,7 @@ static const struct api_constraint strategies_constraints[] = {
      "must match ^[a-z][a-z0-9_]*$ and have 1 to 64 characters"},
     {"strategies_parameters_object", 422, "validation_failed", "/parameters", "must be an object"},
     {"strategies_parameters_size", 422, "validation_failed", "/parameters",
-     "must be at most 65536 bytes of JSON, as PostgreSQL writes it (numbers in full, a space after each colon and "
+     "must have at most 65536 bytes of JSON, as PostgreSQL writes it (numbers in full, a space after each colon and "
      "comma)"},
     {"strategies_status_known", 422, "validation_failed", "/status", "must be one of draft, active, archived"},
 };

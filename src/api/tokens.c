@@ -63,7 +63,7 @@ void tokens_carry(struct tokens *to, const struct tokens *from)
     to->used = from->used;
 }
 
-/* Whether enough has passed since the database was last told. Also where the clock was set back. */
+/* Whether enough has passed since the database was last told. Also if the clock was set back. */
 static bool token_is_due(const struct token_entry *entry)
 {
     return entry->used_us - entry->noted_us >= TOKENS_NOTE_US;

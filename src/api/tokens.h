@@ -14,7 +14,7 @@ enum { TOKENS_ID_BYTES = 37, TOKENS_NAME_BYTES = 64 };
 
 struct token_entry {
     unsigned char sha256[DIGEST_SHA256_BYTES];
-    char id[TOKENS_ID_BYTES]; /* "" where the place is free */
+    char id[TOKENS_ID_BYTES]; /* "" if the place is free */
     char name[TOKENS_NAME_BYTES];
     bool can_read;
     bool can_write;
@@ -36,7 +36,7 @@ void tokens_init(struct tokens *tokens, size_t count);
 void tokens_clear(struct tokens *tokens);
 /* A copy, unless its hash is there already. */
 void tokens_add(struct tokens *tokens, const struct token_entry *entry);
-/* NULL where there is none. */
+/* NULL if there is none. */
 struct token_entry *tokens_find(const struct tokens *tokens, const unsigned char sha256[DIGEST_SHA256_BYTES]);
 /* What is known of the uses of those that are in both goes from one to the other. */
 void tokens_carry(struct tokens *to, const struct tokens *from);

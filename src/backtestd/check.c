@@ -89,7 +89,7 @@ static int check_main(const struct command_line *line, const struct command_cont
 
 const struct command_entry backtestd_check = {
     .name = "check",
-    .summary = "try whether the daemon would start: settings, database, schema",
+    .summary = "check whether the daemon would start: settings, database, schema",
     .about = "Tries settings, log file, migration files and the database, and whether its schema holds every\n"
              "migration that this build knows. Changes nothing: stratslabd migrates.\n",
     .options = check_command_options,

@@ -10,9 +10,9 @@
  *     static const struct command_program program = {.name = "backtestd", .version = "1", .commands = commands};
  *     int main(int argc, char **argv) { return command_main(&program, argc, argv); }
  *
- * A command has verbs (commands of its own), or runs. Options stand anywhere behind their command, as "--name VALUE" or
+ * A command has verbs (commands of its own), or runs. Options stand anywhere after their command, as "--name VALUE" or
  * "--name=VALUE"; those of the program also before it. "--" ends the options; "-" is an operand. Every command has
- * --help (-h), the program has --version, and "help" is --help where a command or a verb is expected.
+ * --help (-h), the program has --version, and "help" is --help if a command or a verb is expected.
  *
  * What the commands of a daemon have beyond that, its settings above all, is command/daemon.h.
  */
@@ -55,7 +55,7 @@ enum command_type {
 };
 
 struct command_option {
-    const char *name;  /* "--start"; NULL behind the last */
+    const char *name;  /* "--start"; NULL after the last */
     const char *value; /* its name in the help, in capital letters: "TIME", "NAME=VALUE"; NULL of a flag */
     const char *help;  /* one sentence without its full stop */
     enum command_type type;
@@ -66,7 +66,7 @@ struct command_option {
     bool hidden;           /* in no help: for another program of ours, not for people */
     bool without_settings; /* a command that has `settings` does without them if this is given */
     double minimum, maximum;
-    const char *const *words; /* NULL behind the last */
+    const char *const *words; /* NULL after the last */
 };
 
 struct command_line;
@@ -77,7 +77,7 @@ struct command_entry {
     const char *summary;                      /* for the list of commands */
     const char *about;                        /* lines for the command's own help, each with its end; may be NULL */
     const struct command_option *options;     /* may be NULL */
-    const struct command_entry *const *verbs; /* NULL behind the last; instead of all that follows */
+    const struct command_entry *const *verbs; /* NULL after the last; instead of all that follows */
     const char *operand;                      /* "FILE"; NULL: it takes none */
     size_t operands_min, operands_max;        /* SIZE_MAX: any number */
     bool settings;                            /* it runs with the program's settings */
@@ -87,7 +87,7 @@ struct command_entry {
 
 struct command_program {
     const char *name, *version, *summary;
-    const char *about; /* lines behind the lists of its help; may be NULL */
+    const char *about; /* lines after the lists of its help; may be NULL */
     const struct command_entry *const *commands;
     const struct command_option *options; /* of every command with `settings`; may be NULL */
     const char *fallback;                 /* the command if none is given; NULL: that is an error */
@@ -140,7 +140,7 @@ void command_path(const struct command_line *line, struct buf *out);
 /* Parses, runs, and checks that standard output took everything. Returns the exit status. */
 int command_main(const struct command_program *program, int argc, char **argv);
 
-/* For `run`. The next value of an option behind `previous` (NULL: its first); NULL behind the last. */
+/* For `run`. The next value of an option after `previous` (NULL: its first); NULL after the last. */
 const struct command_value *command_next(const struct command_line *line, const char *name,
                                          const struct command_value *previous);
 /* NULL if it is not given. */

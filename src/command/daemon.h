@@ -21,7 +21,7 @@ struct command_context {
 extern const struct command_option command_settings_options[];
 int command_run_with_settings(const struct command_line *line);
 
-/* The command line of a program with the same settings: `words` (NULL behind the last) are its command and options. */
+/* The command line of a program with the same settings: `words` (NULL after the last) are its command and options. */
 char **command_args_new(const struct command_context *context, const char *const *words);
 void command_args_free(char **args); /* takes NULL */
 
@@ -35,6 +35,6 @@ int command_health_main(const struct command_line *line, const struct command_co
 #define COMMAND_HEALTH_SUMMARY "ask the running service whether it is well; for container health checks"
 #define COMMAND_HEALTH_ABOUT \
     "Prints the service's answer. Exit status: 0 if it is well, 1 if it is not, or nobody answers.\n"
-#define COMMAND_HEALTH_LIVE_HELP "ask only whether it turns (/health/live), whatever the database does"
+#define COMMAND_HEALTH_LIVE_HELP "ask only whether it runs (/health/live), whatever the database does"
 
 #endif

@@ -1,4 +1,4 @@
-/* `health`: for health checks where there is no shell and no curl. */
+/* `health`: for health checks in a container without a shell or curl. */
 #include <stdio.h>
 
 #include "command/daemon.h"

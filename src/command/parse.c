@@ -18,7 +18,7 @@ struct parse {
     struct error *err;
 };
 
-/* Fills the error: who says it, the message, the name that was perhaps meant, and where to read on. */
+/* Fills the error: the program that says it, the message, the name that was perhaps meant, and where to read on. */
 static int parse_fail(struct parse *p, const char *meant, const char *fmt, ...) ATTR_PRINTF(3, 4);
 
 static int parse_fail(struct parse *p, const char *meant, const char *fmt, ...)
@@ -98,13 +98,13 @@ static const char *parse_value(struct command_value *value, struct buf *scratch)
     case COMMAND_WORD:
         return parse_word(option, text, &value->word, scratch) ? NULL : buf_cstr(scratch);
     default:
-        return text.len > 0 || option->may_be_empty ? NULL : "a text that is not empty";
+        return text.len > 0 || option->may_be_empty ? NULL : "text that is not empty";
     }
     if (bounded) buf_printf(scratch, " from %.15g to %.15g", option->minimum, option->maximum);
     return buf_cstr(scratch);
 }
 
-/* Where the option's value goes: behind the others, or, of one that counts once, in the place of its last. */
+/* Where the option's value goes: after the others, or, of one that counts once, in the place of its last. */
 static struct command_value *parse_place(struct parse *p, const struct command_option *option)
 {
     for (size_t i = 0; !option->repeatable && i < p->line->value_count; i++) {
@@ -258,7 +258,7 @@ static int parse_missing(struct parse *p)
     return 0;
 }
 
-/* Behind a word that is wrong: whether help is asked for all the same. */
+/* After a word that is wrong: whether help is asked for all the same. */
 static bool parse_wants_help(const struct parse *p)
 {
     if (p->line->wants_help) return true;

@@ -75,7 +75,7 @@ static int probe_read(int fd, struct buf *answer)
     }
 }
 
-/* "HTTP/1.1 200 OK" and so on; our own service closes behind it and never chunks what has a length. */
+/* "HTTP/1.1 200 OK" and so on; our own service closes after it and never chunks what has a length. */
 static int probe_parse(struct buf *answer, unsigned *ret_status, struct error *err)
 {
     const char *text = buf_cstr(answer);

@@ -1,4 +1,4 @@
-/* `reload`: tells the running master to become the executable that is now on disk, and waits for the verdict. */
+/* `reload`: makes the running master become the executable that is now on disk, and waits for the verdict. */
 #include <errno.h>
 #include <inttypes.h>
 #include <json-c/json.h>
@@ -97,7 +97,7 @@ static const struct command_option reload_options[] = {
 
 const struct command_entry command_reload = {
     .name = "reload",
-    .summary = "have the running service become the executable that is now on disk",
+    .summary = "make the running service become the executable that is now on disk",
     .about = "It takes the settings as they are now. No connection is lost, and if the new code does not start the\n"
              "old code serves on. The service is found on STRATSLAB_ADMIN_LISTEN.\n",
     .options = reload_options,

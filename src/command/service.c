@@ -97,8 +97,8 @@ int service_require_database(const struct command_line *line, const struct comma
     if (!command_has(line, "--require-database") || context->conf->database.given) return COMMAND_OK;
     fprintf(stderr,
             "%s: no database is configured; nothing was started\n"
-            "Say which, by DATABASE_URL or POSTGRES_HOST and its like, in %s, in the\n"
-            "environment, or in a credential of the unit; then try it with: %s check\n",
+            "Name one with DATABASE_URL, or with POSTGRES_HOST and the other POSTGRES_* settings, in %s,\n"
+            "in the environment, or in a credential of the unit. Then try it: %s check\n",
             context->program->name, context->conf->config_path, context->program->name);
     return COMMAND_SETTINGS;
 }

@@ -1,4 +1,4 @@
-/* `status`: what the running service tells of itself on its admin port. */
+/* `status`: what the running service says about itself on its admin port. */
 
 #include <inttypes.h>
 #include <json-c/json.h>

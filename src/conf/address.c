@@ -75,7 +75,7 @@ static bool conf_inet_parse(struct arena *arena, struct slice text, struct conf_
         return conf_refuse(text, "is not host:port (an IPv6 address stands in brackets: [::1]:8000)", why);
     }
     if (!number_parse_u64(digits, &port) || port < 1 || port > UINT16_MAX) {
-        return conf_refuse(text, "has no port from 1 to 65535 behind its last colon", why);
+        return conf_refuse(text, "has no port from 1 to 65535 after its last colon", why);
     }
     ret->port = (uint16_t)port;
     ret->path = NULL;
@@ -100,7 +100,7 @@ static bool conf_addresses_add(struct conf_addresses *addresses, const struct co
 {
     for (size_t i = 0; i < addresses->count; i++) {
         if (strcmp(addresses->items[i].text, address->text) == 0) {
-            return conf_refuse(slice_of(address->text), "is there twice", why);
+            return conf_refuse(slice_of(address->text), "is given twice", why);
         }
     }
     if (addresses->count == CONF_LISTEN_MAX) {

@@ -4,7 +4,7 @@
  * systemd's credentials (for those that allow NAME_FILE: a file called NAME in $CREDENTIALS_DIRECTORY), the
  * environment, the command line (--set). The result is a snapshot that nobody changes; a reload makes a new one.
  *
- * The settings file has lines NAME=VALUE, comments behind #, and values in single or double quotes where they need
+ * The settings file has lines NAME=VALUE, comments after #, and values in single or double quotes if they need
  * spaces or #; it is STRATSLAB_CONFIG, or sysconfdir/stratslab/PROGRAM.conf, which may be missing unless it was named.
  *
  * NAME_FILE in place of NAME, for those that allow it, names a file whose content (without the last line end) is the
@@ -140,7 +140,7 @@ bool conf_address_is_public(const struct conf_address *address);
 void conf_print_text(const struct conf *conf, struct buf *out);
 void conf_print_json(const struct conf *conf, struct buf *out);
 /*
- * Every setting in force as "NAME=VALUE" with a NUL behind each, secrets and all: an environment that conf_load reads
+ * Every setting in force as "NAME=VALUE" with a NUL after each, secrets and all: an environment that conf_load reads
  * back to the same snapshot, whatever stands in the settings file and the environment by then.
  */
 void conf_export(const struct conf *conf, struct buf *out);
@@ -155,9 +155,9 @@ enum { CONF_RANGE_TEXT_BYTES = 64 };
 struct conf_setting_info {
     const char *name;
     const char *type;         /* "duration", "size", "integer", "address list", "one of production, development" */
-    const char *default_text; /* "" where it is computed: see help; NULL: the program does not take it */
+    const char *default_text; /* "" if it is computed: see help; NULL: the program does not take it */
     const char *help;
-    char range[CONF_RANGE_TEXT_BYTES]; /* "from 1 to 256", "from 100ms to 1h"; "" where there is none */
+    char range[CONF_RANGE_TEXT_BYTES]; /* "from 1 to 256", "from 100ms to 1h"; "" if there is none */
     bool secret;
     bool file_variant; /* NAME_FILE is allowed */
     bool reloadable;

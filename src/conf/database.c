@@ -11,7 +11,7 @@
 /* The parts of a URI, as written. */
 struct conf_uri {
     struct slice scheme; /* without the driver */
-    struct slice user;   /* absent where there is none; so for the others */
+    struct slice user;   /* absent if there is none; so for the others */
     struct slice password;
     struct slice hosts; /* "a:5432,[::1]" */
     struct slice name;
@@ -29,7 +29,7 @@ static bool conf_is_secret_key(struct slice key)
     return memmem(key.data, key.len, "password", strlen("password")) != NULL;
 }
 
-/* False where a % is not followed by two hexadecimal digits, or stands for NUL. `out` may be NULL. */
+/* False if a % is not followed by two hexadecimal digits, or stands for NUL. `out` may be NULL. */
 static bool conf_percent_decode(struct slice text, struct buf *out)
 {
     while (text.len > 0) {
@@ -55,7 +55,7 @@ static void conf_percent_encode(struct slice text, const char *also, struct buf 
     }
 }
 
-/* A scheme and "://" at the beginning; absent where there is none. */
+/* A scheme and "://" at the beginning; absent if there is none. */
 static struct slice conf_uri_scheme(struct slice text)
 {
     const char *end = memmem(text.data, text.len, "://", 3);
@@ -128,7 +128,7 @@ static bool conf_uri_check(struct slice text, struct buf *why)
         return false;
     }
     if (driver.data != NULL && driver.len == 0) {
-        buf_add_str(why, "no driver behind the + of its scheme");
+        buf_add_str(why, "its scheme has no driver after the +");
         return false;
     }
 
@@ -138,7 +138,7 @@ static bool conf_uri_check(struct slice text, struct buf *why)
      * shown there. */
     if (!conf_hosts_are_valid(uri.hosts) ||
         (uri.user.data == NULL && memchr(uri.name.data, '@', uri.name.len) != NULL)) {
-        buf_add_str(why, "what stands behind its user is not host:port (in a user or password, characters such as "
+        buf_add_str(why, "what follows its user is not host:port (in a user or password, characters such as "
                          "/ ? # : @ are written %2F %3F %23 %3A %40)");
         return false;
     }
@@ -164,7 +164,7 @@ static void conf_skip_space(struct slice *rest)
     while (rest->len > 0 && conf_is_space(rest->data[0])) rest->data++, rest->len--;
 }
 
-/* Takes the next key = value off `rest`. False at the end and where it is malformed (then rest->len > 0). */
+/* Takes the next key = value off `rest`. False at the end and if it is malformed (then rest->len > 0). */
 static bool conf_word_next(struct slice *rest, struct buf *value, struct conf_word *ret_word)
 {
     struct slice at = *rest;
@@ -212,7 +212,8 @@ static bool conf_words_check(struct slice text, struct buf *why)
     }
     buf_clear(&value);
     if (ok && text.len == 0) return true;
-    buf_add_str(why, "neither a postgresql:// URL nor a string of keywords and values such as host=... dbname=...");
+    buf_add_str(why,
+                "it is neither a postgresql:// URL nor a string of keywords and values such as host=... dbname=...");
     return false;
 }
 

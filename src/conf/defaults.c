@@ -10,7 +10,7 @@ static unsigned conf_processors(void)
     cpu_set_t set;
     long count;
 
-    /* The call fails where the kernel knows more processors than the set holds. */
+    /* The call fails if the kernel knows more processors than the set holds. */
     if (sched_getaffinity(0, sizeof(set), &set) == 0) {
         count = CPU_COUNT(&set);
     } else {

@@ -26,7 +26,7 @@ static bool conf_is_blank(char c)
     return c == ' ' || c == '\t';
 }
 
-/* What may stand behind a value: blanks, and a comment. */
+/* What may stand after a value: blanks, and a comment. */
 static bool conf_is_tail(struct slice rest)
 {
     rest = slice_trim(rest);
@@ -51,7 +51,8 @@ static const char *conf_quoted_parse(struct arena *arena, struct slice text, str
         value[len++] = c;
     }
     if (at >= text.len || text.data[at] != quote) return "the quote is not closed on this line";
-    if (!conf_is_tail((struct slice){text.data + at + 1, text.len - at - 1})) return "text behind the closing quote";
+    if (!conf_is_tail((struct slice){text.data + at + 1, text.len - at - 1}))
+        return "there is text after the closing quote";
     value[len] = '\0';
     *ret_value = (struct slice){value, len};
     return NULL;
@@ -68,7 +69,7 @@ static const char *conf_bare_parse(struct arena *arena, struct slice text, struc
     if (len > 0 && rest.len > 0 && rest.data[0] == '#') return "a value that holds # needs quotes around it";
     if (!conf_is_tail(rest)) return "a value that holds spaces needs quotes around it";
     if (memchr(text.data, '"', len) != NULL || memchr(text.data, '\'', len) != NULL) {
-        return "a quote inside a value that does not begin with one";
+        return "the value has a quote inside, but does not begin with one";
     }
     *ret_value = arena_copy(arena, (struct slice){text.data, len});
     return NULL;
@@ -79,14 +80,14 @@ static const char *conf_line_parse(struct arena *arena, struct slice text, struc
     struct slice value = text;
     struct slice name = slice_trim(slice_cut(&value, '='));
 
-    if (memchr(text.data, '\0', text.len) != NULL) return "a NUL byte";
-    if (value.data == NULL) return "not NAME=VALUE";
-    if (name.len == 0) return "no name before the equals sign";
+    if (memchr(text.data, '\0', text.len) != NULL) return "the line has a NUL byte";
+    if (value.data == NULL) return "the line is not NAME=VALUE";
+    if (name.len == 0) return "there is no name before the equals sign";
     for (size_t i = 0; i < name.len; i++) {
         char c = name.data[i];
 
         if (!((c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_')) {
-            return "not NAME=VALUE: a name has letters, digits and underscores";
+            return "the line is not NAME=VALUE: a name has letters, digits and underscores";
         }
     }
     line->name = name;

@@ -30,13 +30,14 @@ struct conf_setting {
     size_t offset, width; /* in struct conf_state */
     enum conf_unit unit;  /* of numbers, and of their bounds */
     uint64_t min, max;
-    const char *choices;                 /* "production, development" */
-    const char *choices_info;            /* "one of production, development" */
-    const char *defaults[CONF_PROGRAMS]; /* NULL: that program does not take it; "" where it is computed, or is none */
-    /* The default where it depends on the machine or the build: a text; shown nowhere, so that `help` says it. */
+    const char *choices;      /* "production, development" */
+    const char *choices_info; /* "one of production, development" */
+    const char
+        *defaults[CONF_PROGRAMS]; /* NULL: that program does not take it; "" if it is computed, or if there is none */
+    /* The default if it depends on the machine or the build: a text; shown nowhere, so that `help` says it. */
     const char *(*computed)(struct arena *arena, const struct conf_setting *setting, enum conf_program program);
     const char *help;
-    const char *help_of[CONF_PROGRAMS]; /* where one program's differs; else NULL */
+    const char *help_of[CONF_PROGRAMS]; /* if one program's differs; else NULL */
     bool secret;
     bool file_variant;
     bool reloadable;
@@ -66,9 +67,9 @@ struct conf_origin {
     const char *file_path; /* where NAME_FILE gave it; else NULL */
 };
 
-/* The pieces that DATABASE_URL is made from where it is not given. */
+/* The pieces that DATABASE_URL is made from if it is not given. */
 struct conf_database_pieces {
-    const char *given_url; /* "" where there is none */
+    const char *given_url; /* "" if there is none */
     const char *host;
     unsigned port;
     const char *name;
@@ -88,11 +89,11 @@ const char *conf_help(const struct conf_setting *setting, enum conf_program prog
 
 /* table.c */
 extern const struct conf_setting conf_table[];
-/* -1 where there is none. */
+/* -1 if there is none. */
 int conf_find(struct slice name);
-/* The known name nearest to a misspelt one; NULL where none is near. */
+/* The known name nearest to a misspelt one; NULL if none is near. */
 const char *conf_suggest(struct slice name);
-/* The first row from `index` on that the program takes; conf_setting_count() behind the last. */
+/* The first row from `index` on that the program takes; conf_setting_count() after the last. */
 size_t conf_next(enum conf_program program, size_t index);
 
 /* defaults.c: for `computed` */
@@ -101,7 +102,7 @@ const char *conf_default_workers(struct arena *arena, const struct conf_setting 
 const char *conf_default_migrations_dir(struct arena *arena, const struct conf_setting *setting,
                                         enum conf_program program);
 const char *conf_default_docs_dir(struct arena *arena, const struct conf_setting *setting, enum conf_program program);
-/* What a setting is before any source: its default, or that of the other program where this one does not take it (then
+/* What a setting is before any source: its default, or that of the other program if this one does not take it (then
  * it listens nowhere). */
 void conf_default_set(struct conf_state *state, const struct conf_setting *setting);
 
@@ -132,7 +133,7 @@ bool conf_addresses_parse(struct arena *arena, struct slice text, struct conf_ad
 
 /* A name, or an IPv4 address: what looks like one has to be one. */
 bool conf_host_is_valid(const char *host);
-/* An IPv6 address in its one spelling; NULL where it is none. */
+/* An IPv6 address in its one spelling; NULL if it is not one. */
 const char *conf_v6_canonical(struct arena *arena, struct slice host);
 /* Cuts the next word off a list, whose separators are commas and spaces; false at its end. */
 bool conf_item_next(struct slice *list, struct slice *ret_word);
@@ -148,7 +149,7 @@ struct conf_line {
     unsigned number;
     struct slice name;
     struct slice value;
-    const char *problem; /* then there is neither name nor value; NULL where the line is fine */
+    const char *problem; /* then there is neither name nor value; NULL if the line is fine */
 };
 
 struct conf_lines {

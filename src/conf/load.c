@@ -90,7 +90,7 @@ static bool conf_is_foreign(struct slice name)
     return false;
 }
 
-/* A setting of the other program: nothing to us where it may be meant for it. Returns whether it is one. */
+/* A setting of the other program: nothing to us if it may be meant for it. Returns whether it is one. */
 static bool conf_loader_pass_over(struct conf_loader *l, const char *where, struct slice name, size_t index)
 {
     const enum conf_program program = l->state->conf.program;
@@ -105,8 +105,8 @@ static bool conf_loader_pass_over(struct conf_loader *l, const char *where, stru
     return true;
 }
 
-/* The setting that `name` means, and how it gives the value; -1, after saying so, where there is none, and without a
- * word where it is not meant for this program. */
+/* The setting that `name` means, and how it gives the value; -1, after saying so, if there is none, and without a
+ * word if it is not meant for this program. */
 static int conf_loader_find(struct conf_loader *l, const char *where, struct slice name, enum conf_variant *ret_variant)
 {
     size_t suffix = strlen(conf_file_suffix);
@@ -185,14 +185,14 @@ static void conf_loader_file(struct conf_loader *l, const char *path, struct sli
         if (line->problem != NULL) {
             conf_problem(l, where, SLICE_NONE, "%s", line->problem);
         } else if (slice_is(line->name, conf_table[CONF_CONFIG].name)) {
-            conf_problem(l, where, line->name, "cannot stand in the settings file, which it names");
+            conf_problem(l, where, line->name, "cannot be set in the settings file, because it names that file");
         } else {
             conf_loader_assign(l, where, line->name, line->value, CONF_AGAIN_IS_WRONG);
         }
     }
 }
 
-/* Other programs' variables are none of our business: only known names count, and all that begin with our prefix. */
+/* Other programs' variables are not our business: only known names count, and all that begin with our prefix. */
 static bool conf_is_ours(struct slice name)
 {
     size_t suffix = strlen(conf_file_suffix);

@@ -17,7 +17,7 @@ struct conf_reader {
 static bool conf_name_add(struct conf_reader *r, const char *name)
 {
     for (size_t i = 0; i < r->count; i++) {
-        if (strcmp(r->items[i], name) == 0) return conf_refuse(slice_of(name), "is there twice", r->why);
+        if (strcmp(r->items[i], name) == 0) return conf_refuse(slice_of(name), "is given twice", r->why);
     }
     if (r->count == CONF_NAMES_MAX) {
         buf_printf(r->why, "holds more than %d names", CONF_NAMES_MAX);
@@ -47,7 +47,7 @@ static const char *conf_lower(struct arena *arena, struct slice text)
     return copy;
 }
 
-/* A host as it stands in a URL, in lower case; NULL where it is none. */
+/* A host as it stands in a URL, in lower case; NULL if it is not one. */
 static const char *conf_url_host(struct arena *arena, struct slice text)
 {
     const bool bracketed = text.len > 2 && text.data[0] == '[' && text.data[text.len - 1] == ']';
@@ -61,7 +61,7 @@ static const char *conf_url_host(struct arena *arena, struct slice text)
     return host[0] != '\0' && conf_host_is_valid(host) ? host : NULL;
 }
 
-/* What is behind the host: nothing, or ":" and a number. */
+/* What is after the host: nothing, or ":" and a number. */
 static bool conf_port_cut(struct slice *text, uint64_t *ret_port)
 {
     const char *colon = memrchr(text->data, ':', text->len);
@@ -91,7 +91,8 @@ static bool conf_scheme_is_valid(struct slice scheme)
  */
 static bool conf_origin_add(struct conf_reader *r, struct slice word)
 {
-    static const char wanted[] = "is no origin: scheme://host or scheme://host:port, without a path or a slash behind";
+    static const char wanted[] =
+        "is not an origin: write scheme://host or scheme://host:port, without a path or a slash at the end";
     const char *mark = memmem(word.data, word.len, "://", 3);
     uint64_t port;
 
@@ -126,7 +127,7 @@ bool conf_origins_parse(struct arena *arena, struct slice text, struct conf_name
         all = all || slice_is(word, "*");
     }
     if (all && r.count > 1) {
-        buf_add_str(why, "has others beside *, which is all of them");
+        buf_add_str(why, "has others beside *, and * alone means all of them");
         return false;
     }
     conf_names_take(&r, ret_names);
@@ -140,12 +141,13 @@ static bool conf_host_add(struct conf_reader *r, struct slice word)
     uint64_t port;
 
     if (!conf_port_cut(&rest, &port) || port != 0) {
-        return conf_refuse(word, "has a port: a host is listed by its name alone", r->why);
+        return conf_refuse(word, "has a port: list a host by its name alone", r->why);
     }
     const char *host = conf_url_host(r->arena, rest);
 
     if (host == NULL || (below && host[0] == '[')) {
-        return conf_refuse(word, "is no host name: api.example.com, *.example.com, 192.0.2.1 or [2001:db8::1]", r->why);
+        return conf_refuse(word, "is not a host name: write api.example.com, *.example.com, 192.0.2.1 or [2001:db8::1]",
+                           r->why);
     }
     return conf_name_add(r, below ? arena_printf(r->arena, "*.%s", host) : host);
 }

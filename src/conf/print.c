@@ -29,7 +29,7 @@ static void conf_source_show(const struct conf_state *state, size_t index, struc
     const struct conf_origin *origin = &state->origins[index];
 
     if (index == CONF_DATABASE_URL && !conf_has_database_url(state)) {
-        buf_add_str(out, "made from POSTGRES_HOST and its like");
+        buf_add_str(out, "made from POSTGRES_HOST and the other POSTGRES_* settings");
         return;
     }
     buf_add_str(out, origin->where == NULL ? "default" : origin->where);

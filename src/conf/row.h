@@ -11,7 +11,7 @@
 /* Never evaluated: only its type is looked at. */
 #define CONF_MEMBER(member) ((struct conf_state *)0)->member
 
-/* Nothing where the condition holds; else an array of a negative size, which no compiler takes. */
+/* Nothing if the condition holds; else an array of a negative size, which no compiler takes. */
 #define CONF_MUST(condition) (0 * sizeof(char[1 - 2 * !(condition)]))
 
 /* clang-format off */

@@ -68,7 +68,7 @@ static bool conf_boolean_set(struct conf_state *state, const struct conf_setting
 {
     (void)state, (void)setting;
     if (conf_boolean_find(text, at)) return true;
-    return conf_refuse(text, "is not on or off (nor true, false, yes, no, 1, 0)", why);
+    return conf_refuse(text, "is not on or off (true, false, yes, no, 1 and 0 are accepted too)", why);
 }
 
 static void conf_boolean_print(const struct conf_setting *setting, const void *at, struct buf *out)
@@ -213,7 +213,7 @@ static bool conf_url_path_set(struct conf_state *state, const struct conf_settin
         *(const char **)at = NULL;
         return true;
     }
-    if (!conf_is_url_path(text)) return conf_refuse(text, "is not a path of a URL (/name), nor off", why);
+    if (!conf_is_url_path(text)) return conf_refuse(text, "is neither a path of a URL (/name) nor off", why);
     return conf_text_set(state, setting, text, at, why);
 }
 
@@ -225,7 +225,7 @@ static void conf_url_path_print(const struct conf_setting *setting, const void *
     buf_add_str(out, value == NULL ? "off" : value);
 }
 
-/* "0." and up to six digits, not all of them zero, in millionths; 0 where it is not that. */
+/* "0." and up to six digits, not all of them zero, in millionths; 0 if it is not that. */
 static unsigned conf_share_parse(struct slice text)
 {
     unsigned share = 0;

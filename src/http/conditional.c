@@ -9,7 +9,7 @@ static bool is_etag_text(struct slice text)
     return true;
 }
 
-/* Entity tags may hold commas, so this is no plain list. */
+/* Entity tags may hold commas, so this is not a plain list. */
 enum http_etag http_etag_next(struct slice *list, struct slice *ret_tag)
 {
     struct slice rest = *list;

@@ -14,7 +14,7 @@ enum {
     IN_FIRST_BYTES = 4096,
     IN_KEEP_BYTES = 16384, /* an idle connection holds no more than this */
     OUT_KEEP_BYTES = 65536,
-    ROOM_MIN_BYTES = 2048, /* behind a head, for a chunked body or what is pipelined */
+    ROOM_MIN_BYTES = 2048, /* after a head, for a chunked body or what is pipelined */
     BODY_READ_BYTES = 65536,
     EMPTY_LINES_MAX = 2, /* before a request line (RFC 9112 section 2.2) */
     LINGER_BYTES = 16 << 20,
@@ -94,7 +94,7 @@ static bool conn_is_above_mark(const struct http_conn *conn)
     return conn_unsent(conn) > conn->server->buffers.output_bytes;
 }
 
-/* True where the next request's first byte is there. */
+/* True if the next request's first byte is there. */
 static bool skip_empty_lines(struct http_conn *conn)
 {
     while (conn_unparsed(conn) > 0) {
@@ -175,7 +175,7 @@ static bool step_head(struct http_conn *conn)
     return conn->state != CONN_BODY;
 }
 
-/* Does the content of known length fit behind its head? Otherwise it is read into a buffer of its own. */
+/* Does the content of known length fit after its head? Otherwise it is read into a buffer of its own. */
 static bool is_body_in_place(const struct http_conn *conn)
 {
     return conn->x.head.content_length <= conn->in_cap - conn->in_start - conn->message_bytes;
@@ -226,7 +226,7 @@ static void conn_count_body(struct http_conn *conn)
     conn->body_counted = conn->body.cap;
 }
 
-/* Clients that send much and do not come to an end must not fill the memory. Ordinary bodies are small, lie behind
+/* Clients that send much and do not come to an end must not fill the memory. Ordinary bodies are small, lie after
  * their head, and are not counted. */
 static bool is_input_full(const struct http_conn *conn)
 {

@@ -127,7 +127,7 @@ void conn_probe(struct http_conn *conn);
 
 /* decide.c: everything that the head can decide. True: go on and read the body; false: answered. */
 bool conn_decide(struct http_conn *conn);
-/* The body is there: false where it was answered instead of handed on. */
+/* The body is there: false if it was answered instead of handed on. */
 bool conn_decide_body(struct http_conn *conn);
 
 /* respond.c */

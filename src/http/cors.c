@@ -12,7 +12,7 @@ static bool cors_is_open(const struct http_cors *cors)
     return strcmp(cors->origins[0], "*") == 0;
 }
 
-/* The value for Access-Control-Allow-Origin; NULL where the origin is not listed. */
+/* The value for Access-Control-Allow-Origin; NULL if the origin is not listed. */
 static const char *cors_allowed(const struct http_cors *cors, struct http_exchange *x)
 {
     const struct slice origin = http_exchange_header(x, "Origin");
@@ -52,7 +52,7 @@ bool http_cors_preflight(const struct http_cors *cors, struct http_exchange *x)
     return true;
 }
 
-/* Where the list decides, caches must know that the answer depends on who asks, also if nobody was told anything. */
+/* If the list decides, caches must know that the answer depends on who asks, also if nobody was told anything. */
 void http_cors_answering(const struct http_cors *cors, struct http_exchange *x)
 {
     const char *allowed = cors_allowed(cors, x);

@@ -1,6 +1,6 @@
 /*
  * Requests of web pages from elsewhere (WHATWG Fetch, section 3.2, "CORS protocol"): a browser shows answers to a
- * page's script only where they name the page's origin. Credentials in its sense (cookies) are never allowed: nothing
+ * page's script only if they name the page's origin. Credentials in its sense (cookies) are never allowed: nothing
  * here looks at any, and a token is set by the script itself.
  */
 #ifndef HTTP_CORS_H

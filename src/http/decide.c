@@ -29,7 +29,7 @@ static void decide_connection(struct http_exchange *x)
                                                (is_kept_by_default || http_list_has(options, "keep-alive"));
 }
 
-/* Every exchange has an id from its start; the client's takes its place where it is sane. */
+/* Every exchange has an id from its start; the client's takes its place if it is sane. */
 static void decide_request_id(struct http_exchange *x)
 {
     const struct slice id = x->head.known[KNOWN_REQUEST_ID].value;
@@ -213,7 +213,7 @@ static bool check_accept(struct http_conn *conn)
     return false;
 }
 
-/* Only once nothing speaks against the content, and where it has not already begun to come. */
+/* Only once nothing speaks against the content, and if it has not already begun to come. */
 static void invite_content(struct http_conn *conn)
 {
     struct http_exchange *x = &conn->x;

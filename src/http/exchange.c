@@ -63,7 +63,7 @@ void http_exchange_on_cancel(struct http_exchange *x, void (*cancel)(void *arg),
     x->cancel_arg = arg;
 }
 
-/* The next field line of that name at or behind *at. */
+/* The next field line of that name at or after *at. */
 static const struct http_field *field_next(const struct http_head *head, struct slice name, size_t *at)
 {
     while (*at < head->field_count) {

@@ -52,7 +52,7 @@ struct http_buffers {
 };
 
 /*
- * One route. The table belongs to the caller and outlives the router. Where a path has GET, HEAD comes with it;
+ * One route. The table belongs to the caller and outlives the router. If a path has GET, HEAD comes with it;
  * OPTIONS is answered for every path (204 with Allow) unless a route claims it.
  */
 typedef void http_handler_fn(struct http_exchange *x);
@@ -63,7 +63,7 @@ struct http_route {
     http_handler_fn *handle;
     const void *data; /* the handler's own: http_route_of(x)->data */
     /* NULL-terminated media types that a body may have ("application/json"), or NULL: the route takes no body.
-     * A request with content of another type is 415; a body where none is taken is 413 with a word that says so.
+     * A request with content of another type is 415; a body that is not taken is 413 with a word that says so.
      * A media type's parameters are ignored but for charset, which must be utf-8. */
     const char *const *body_types;
     bool body_required; /* an absent or empty body is 400 */
@@ -89,8 +89,8 @@ void http_router_free(struct http_router *router); /* takes NULL */
 struct http_record {
     enum http_method method;
     bool method_known;
-    const struct http_route *route; /* NULL where none matched */
-    struct slice target;            /* as received, cut at 1 KiB; empty where no request line was read */
+    const struct http_route *route; /* NULL if none matched */
+    struct slice target;            /* as received, cut at 1 KiB; empty if no request line was read */
     struct slice request_id;
     struct slice peer;   /* "127.0.0.1:51234", "[::1]:5", or "unix" */
     struct slice client; /* as http_exchange_set_client says; absent without it */
@@ -110,7 +110,7 @@ struct http_hooks {
     /* The answer is queued, or the client left. Exactly once for each request of which a byte was read. May be NULL. */
     void (*ended)(void *ctx, const struct http_exchange *x, const struct http_record *record);
     /* Decided on the head, before the body is read: return true to go on, false after http_respond or
-     * http_respond_problem (401, 403, 503). Not asked where no route matched. May be NULL. */
+     * http_respond_problem (401, 403, 503). Not asked if no route matched. May be NULL. */
     bool (*admit)(void *ctx, struct http_exchange *x);
     /* An answer of whatever kind is about to be made (a 404 or an automatic OPTIONS too; the route may then be NULL):
      * may add response fields that all answers carry, such as those of CORS. May be NULL. */
@@ -139,8 +139,8 @@ int http_server_listen(struct http_server *server, int fd, struct error *err) AT
 void http_server_drain(struct http_server *server, unsigned idle_grace_ms, void (*drained)(void *arg), void *arg);
 /*
  * For a drain that ends the service, called before it: nobody else will accept what waits in the kernel's queues. It is
- * accepted and served, for `within_ms` at most, and each socket is then shut, in every process that has it: who comes
- * later is refused by the kernel, instead of waiting there until a reset.
+ * accepted and served, for `within_ms` at most, and each socket is then shut, in every process that has it: whoever
+ * comes later is refused by the kernel, instead of waiting there until a reset.
  */
 void http_server_last_call(struct http_server *server, unsigned within_ms);
 unsigned http_server_connections(const struct http_server *server);
@@ -158,13 +158,13 @@ void *http_exchange_context(const struct http_exchange *x); /* hooks.ctx */
 struct arena *http_exchange_arena(struct http_exchange *x);
 /* Percent-decoded value of the path parameter, in the order of the path; valid UTF-8 without NUL. */
 struct slice http_exchange_path_param(const struct http_exchange *x, unsigned index);
-struct slice http_exchange_query(const struct http_exchange *x); /* raw, without "?"; absent where there is none */
-/* The field's value, without space at its ends; absent where there is none. Several field lines of one name come
+struct slice http_exchange_query(const struct http_exchange *x); /* raw, without "?"; absent if there is none */
+/* The field's value, without space at its ends; absent if there is none. Several field lines of one name come
  * joined by ", " (RFC 9110 section 5.3). Names are compared without case. */
 struct slice http_exchange_header(struct http_exchange *x, const char *name);
 struct slice http_exchange_body(const struct http_exchange *x);
 struct slice http_exchange_request_id(const struct http_exchange *x);
-/* The media type of the body without parameters, as received; absent where there is none. */
+/* The media type of the body without parameters, as received; absent if there is none. */
 struct slice http_exchange_media_type(const struct http_exchange *x);
 uint64_t http_exchange_started_ns(const struct http_exchange *x); /* monotonic */
 /* Whether the request's Accept gives `type` more weight than `other`. */
@@ -173,7 +173,7 @@ bool http_exchange_prefers(struct http_exchange *x, const char *type, const char
 /* Who asks, for the record. The text lives as long as the exchange. */
 void http_exchange_set_client(struct http_exchange *x, struct slice name);
 
-/* Walks a query string: false at its end. Decodes "+" and percent-encoding into the arena. *ret_valid is false where
+/* Walks a query string: false at its end. Decodes "+" and percent-encoding into the arena. *ret_valid is false if
  * the pair is malformed (bad escape, NUL, not UTF-8); name and value are then as received. A name without "=" has an
  * empty value, not an absent one. */
 bool http_query_next(struct arena *arena, struct slice *query, struct slice *ret_name, struct slice *ret_value,
@@ -245,7 +245,7 @@ struct http_content {
 };
 
 void http_content_init(struct http_content *content, const char *type, struct slice plain, struct slice gzip);
-/* Answers with the form that the client's Accept-Encoding asks for, or 304 where If-None-Match says that it has it.
+/* Answers with the form that the client's Accept-Encoding asks for, or 304 if If-None-Match says that it has it.
  * `cache_control` is the field's value. */
 void http_respond_content(struct http_exchange *x, const struct http_content *content, const char *cache_control);
 

@@ -28,7 +28,7 @@ static bool split_type(struct slice text, struct slice *ret_type, struct slice *
     return http_is_token(*ret_type) && http_is_token(*ret_subtype);
 }
 
-/* "0.5" to 500 (RFC 9110 section 12.4.2); -1 where it is no weight. */
+/* "0.5" to 500 (RFC 9110 section 12.4.2); -1 if it is not a weight. */
 static int parse_weight(struct slice text)
 {
     int thousandths = 0;
@@ -57,7 +57,7 @@ static int range_weight(struct slice params)
 }
 
 /* How closely the range names the type: 3 exactly, 2 by its main type alone, 1 by taking everything, 0 not at all, -1
- * where it is no range. */
+ * if it is not a range. */
 static int range_specificity(struct slice range_type, struct slice range_subtype, struct slice type,
                              struct slice subtype)
 {

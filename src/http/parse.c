@@ -51,7 +51,7 @@ static int parser_stop(struct http_parser *p, enum http_refusal_id why)
     return -1;
 }
 
-/* A span may come in pieces, which lie one behind the other. */
+/* A span may come in pieces, which lie one after the other. */
 static void span_extend(struct span *span, const struct http_parser *p, const char *at, size_t len)
 {
     if (span->len == 0) span->at = (size_t)(at - p->base);
@@ -229,7 +229,7 @@ static size_t fields_at(const struct http_parser *p)
     return p->version.at + p->version.len + CRLF_BYTES;
 }
 
-/* The bounds hold whether the bytes came at once or one by one, and go before any other fault behind them. */
+/* The bounds hold whether the bytes came at once or one by one, and go before any other fault after them. */
 static bool scan_bounds(const struct http_parser *p, const char *data, size_t at, size_t slack,
                         enum http_refusal_id *ret)
 {
@@ -287,7 +287,7 @@ enum http_parse http_parser_scan(struct http_parser *p, const char *data, size_t
 
     p->seen = code == HPE_OK ? len : (size_t)(llhttp_get_error_pos(&p->llhttp) - data);
     if (!scan_bounds(p, data, p->seen, is_fault ? 0 : CRLF_BYTES, ret)) return PARSE_FAILED;
-    /* HTTP/0.9: to llhttp the head may go on, and in pieces it is not asked about what comes behind this line. */
+    /* HTTP/0.9: to llhttp the head may go on, and in pieces it is not asked about what comes after this line. */
     if (p->phase == PHASE_LINE && memchr(data, '\n', p->seen) != NULL) {
         return parser_fail(ret, HTTP_REFUSAL_NO_VERSION);
     }

@@ -23,7 +23,8 @@ const struct http_refusal http_refusals[HTTP_REFUSAL_COUNT] = {
     [HTTP_REFUSAL_SPACE] =
         {.status = 400, .detail = "There is a space where a line begins, or around a colon."},
     [HTTP_REFUSAL_FIELD_LINE] =
-        {.status = 400, .detail = "A field line is not \"name: value\" in characters that these may have, CR and LF."},
+        {.status = 400,
+         .detail = "A field line is not \"name: value\" in allowed characters, with CR and LF at its end."},
     [HTTP_REFUSAL_NOT_HTTP] =
         {.status = 400, .detail = "The request is not HTTP/1.1."},
     [HTTP_REFUSAL_TRUNCATED] =
@@ -48,49 +49,51 @@ const struct http_refusal http_refusals[HTTP_REFUSAL_COUNT] = {
     [HTTP_REFUSAL_PATH_TEXT] =
         {.status = 400, .detail = "The path does not decode to UTF-8 text without NUL."},
     [HTTP_REFUSAL_FRAMING_TWICE] =
-        {.status = 400, .detail = "Content-Length comes more than once, or beside Transfer-Encoding."},
+        {.status = 400, .detail = "Content-Length is given more than once, or together with Transfer-Encoding."},
     [HTTP_REFUSAL_FRAMING_BOTH] =
         {.status = 400, .detail = "Transfer-Encoding and Content-Length exclude each other."},
     [HTTP_REFUSAL_LENGTH_TWICE] =
-        {.status = 400, .detail = "Content-Length comes more than once."},
+        {.status = 400, .detail = "Content-Length is given more than once."},
     [HTTP_REFUSAL_LENGTH_NUMBER] =
         {.status = 400, .detail = "Content-Length is not a number."},
     [HTTP_REFUSAL_CODING_TWICE] =
-        {.status = 400, .detail = "Transfer-Encoding comes more than once."},
+        {.status = 400, .detail = "Transfer-Encoding is given more than once."},
     [HTTP_REFUSAL_CODING_HTTP10] =
         {.status = 400, .detail = "Transfer-Encoding is not part of HTTP/1.0."},
     [HTTP_REFUSAL_CODING_EMPTY] =
         {.status = 400, .detail = "Transfer-Encoding is empty."},
     [HTTP_REFUSAL_CODING_SYNTAX] =
-        {.status = 400, .detail = "Transfer-Encoding is not chunked, or comes beside Content-Length."},
+        {.status = 400, .detail = "Transfer-Encoding is not chunked, or is given together with Content-Length."},
     [HTTP_REFUSAL_CHUNK_SIZE] =
         {.status = 400, .detail = "A chunk's size is not a hexadecimal number."},
     [HTTP_REFUSAL_NO_HOST] =
         {.status = 400, .detail = "An HTTP/1.1 request must have a Host field."},
     [HTTP_REFUSAL_HOST_TWICE] =
-        {.status = 400, .detail = "Host comes more than once."},
+        {.status = 400, .detail = "Host is given more than once."},
     [HTTP_REFUSAL_HOST_SYNTAX] =
         {.status = 400, .detail = "Host is not valid."},
     [HTTP_REFUSAL_TYPE_TWICE] =
-        {.status = 400, .detail = "Content-Type comes more than once."},
+        {.status = 400, .detail = "Content-Type is given more than once."},
     [HTTP_REFUSAL_NO_CONTENT] =
-        {.status = 400, .detail = "%s needs content here, and the request has none.", .sample = {"POST"}},
+        {.status = 400, .detail = "%s needs a body here, and the request has none.", .sample = {"POST"}},
     [HTTP_REFUSAL_NOT_FOUND] =
         {.status = 404, .detail = "There is nothing at %s.", .sample = {"/api/v2"}},
     [HTTP_REFUSAL_METHOD] =
-        {.status = 405, .detail = "%s does not take %s, but %s.", .sample = {"/", "POST", "GET, HEAD, OPTIONS"}},
+        {.status = 405,
+         .detail = "%s does not take %s. It takes these: %s.",
+         .sample = {"/", "POST", "GET, HEAD, OPTIONS"}},
     [HTTP_REFUSAL_ACCEPT] =
         {.status = 406, .detail = "The answer is %s, which the Accept field excludes.", .sample = {"application/json"}},
     [HTTP_REFUSAL_HEAD_LATE] =
-        {.status = 408, .detail = "The request's header did not come in time."},
+        {.status = 408, .detail = "The request's header section did not come in time."},
     [HTTP_REFUSAL_CONTENT_LATE] =
-        {.status = 408, .detail = "The request's content did not come in time."},
+        {.status = 408, .detail = "The request's body did not come in time."},
     [HTTP_REFUSAL_CONTENT_UNWANTED] =
-        {.status = 413, .detail = "%s takes no content here.", .sample = {"GET"}},
+        {.status = 413, .detail = "%s takes no body here.", .sample = {"GET"}},
     [HTTP_REFUSAL_CONTENT_LARGE] =
-        {.status = 413, .detail = "The content is larger than %s bytes.", .sample = {"1048576"}},
+        {.status = 413, .detail = "The body is larger than %s bytes.", .sample = {"1048576"}},
     [HTTP_REFUSAL_CHUNK_LARGE] =
-        {.status = 413, .detail = "The request's content is larger than this server takes."},
+        {.status = 413, .detail = "The request's body is larger than this server takes."},
     [HTTP_REFUSAL_FRAMING_LARGE] =
         {.status = 413, .detail = "The chunks' framing is larger than this server takes."},
     [HTTP_REFUSAL_LINE_LONG] =
@@ -100,7 +103,7 @@ const struct http_refusal http_refusals[HTTP_REFUSAL_COUNT] = {
     [HTTP_REFUSAL_CONTENT_TYPE] =
         {.status = 415, .detail = "Content-Type must be %s, in UTF-8.", .sample = {"application/json"}},
     [HTTP_REFUSAL_EXPECT] =
-        {.status = 417, .detail = "This server meets no expectation but 100-continue."},
+        {.status = 417, .detail = "The only expectation that this server meets is 100-continue."},
     [HTTP_REFUSAL_HOST] =
         {.status = 421, .detail = "This service does not answer for the host \"%s\".", .sample = {"example.net"}},
     [HTTP_REFUSAL_FIELDS_MANY] =
@@ -110,18 +113,18 @@ const struct http_refusal http_refusals[HTTP_REFUSAL_COUNT] = {
     [HTTP_REFUSAL_METHOD_UNKNOWN] =
         {.status = 501, .detail = "This server does not know the request's method."},
     [HTTP_REFUSAL_CODING_UNKNOWN] =
-        {.status = 501, .detail = "This server knows no transfer coding but chunked."},
+        {.status = 501, .detail = "The only transfer coding that this server knows is chunked."},
     [HTTP_REFUSAL_INPUT_FULL] =
         {.status = 503,
          .retry_after_s = 1,
          .code = "overloaded",
-         .detail = "The service is receiving too much at once; nothing was changed. Try again."},
+         .detail = "The service is receiving too much at once; nothing was changed. Try again later."},
     [HTTP_REFUSAL_OUTPUT_FULL] =
         {.status = 503,
          .retry_after_s = 1,
          .code = "overloaded",
-         .detail = "Clients have not yet read too much of what they asked for; nothing was changed. Try again, or ask "
-                   "for less."},
+         .detail = "The clients of this service read their answers too slowly; nothing was changed. Try again "
+                   "later, or ask for less."},
     [HTTP_REFUSAL_VERSION] =
         {.status = 505, .detail = "This server speaks HTTP/1.1 and HTTP/1.0."},
     [HTTP_REFUSAL_HTTP2] =

@@ -10,7 +10,7 @@ enum { ROUTER_DEPTH_MAX = 16 };
 
 /*
  * A tree of segments: "/a/{id}" is root → "a" → parameter, and "/" is root → "". A literal goes before a parameter;
- * where it leads nowhere the parameter is tried, so that "/a/b/c" and "/a/{id}/d" live together.
+ * if it leads nowhere the parameter is tried, so that "/a/b/c" and "/a/{id}/d" live together.
  */
 struct router_node {
     struct slice literal;

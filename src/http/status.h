@@ -9,7 +9,7 @@
 
 /* "HTTP/1.1 404 Not Found\r\n"; absent for a code that is not in the table. */
 struct slice http_status_line(unsigned status);
-/* "not_found": the problem's code where http/ itself answers. */
+/* "not_found": the problem's code if http/ itself answers. */
 const char *http_status_code(unsigned status);
 /* False for a method that is not one of ours; they are case-sensitive (RFC 9110 section 9.1). */
 bool http_method_parse(struct slice text, enum http_method *ret_method);

@@ -65,7 +65,7 @@ bool http_is_token(struct slice text)
     return text.len > 0;
 }
 
-/* Only characters of the class, and "%" before two hexadecimal digits (any "%" where `loose`). */
+/* Only characters of the class, and "%" before two hexadecimal digits (any "%" if `loose`). */
 static bool is_encoded(struct slice text, unsigned class, bool loose)
 {
     for (size_t i = 0; i < text.len; i++) {

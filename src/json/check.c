@@ -95,7 +95,7 @@ static size_t json_compact_bytes(struct slice text)
     return bytes;
 }
 
-/* False, with a fault, where the value's type is not the field's. */
+/* False, with a fault, if the value's type is not the field's. */
 static bool json_check_type(const struct json_place *place, enum json_kind found)
 {
     static const enum json_kind kinds[] = {
@@ -112,7 +112,7 @@ static bool json_check_type(const struct json_place *place, enum json_kind found
 }
 
 /* The scanner has judged the string, and json-c only decodes it, without flags: what JSON_TOKENER_STRICT refuses
- * differs between versions (0.18 takes every byte above 0x7f for a control character where char is signed). */
+ * differs between versions (0.18 takes every byte above 0x7f for a control character if char is signed). */
 static void json_check_string(const struct json_place *place, struct slice written)
 {
     struct json_tokener *tokener = json_tokener_new();
@@ -141,7 +141,7 @@ static void json_check_value(const struct json_place *place, struct slice writte
     if (kind == JSON_KIND_STRING) json_check_string(place, written);
     if (kind == JSON_KIND_NUMBER) (void)json_field_number(place, written);
     if (bytes > field->max_bytes) {
-        (void)json_field_fault(place, "must be at most %zu bytes of JSON without white space, but has %zu",
+        (void)json_field_fault(place, "must have at most %zu bytes of JSON without white space, but has %zu",
                                field->max_bytes, bytes);
     }
 }

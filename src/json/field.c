@@ -113,11 +113,11 @@ static bool json_field_length(const struct json_place *place, struct slice text)
     size_t count = utf8_count(text.data, text.len);
 
     if (count < field->min_length) {
-        return json_field_fault(place, "must be at least %zu character%s, but has %zu", field->min_length,
+        return json_field_fault(place, "must have at least %zu character%s, but has %zu", field->min_length,
                                 field->min_length == 1 ? "" : "s", count);
     }
     if (field->max_length > 0 && count > field->max_length) {
-        return json_field_fault(place, "must be at most %zu character%s, but has %zu", field->max_length,
+        return json_field_fault(place, "must have at most %zu character%s, but has %zu", field->max_length,
                                 field->max_length == 1 ? "" : "s", count);
     }
     return true;

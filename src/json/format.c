@@ -101,8 +101,8 @@ const char *json_format_date_time(struct slice text)
 
         rest.data++, rest.len--;
         while (rest.len > 0 && json_is_decimal_digit(rest.data[0])) rest.data++, rest.len--, digits++;
-        if (digits == 0) return "has no digits behind the point";
-        if (digits > JSON_FRACTION_DIGITS_MAX) return "has more than nine digits behind the point";
+        if (digits == 0) return "has no digits after the point";
+        if (digits > JSON_FRACTION_DIGITS_MAX) return "has more than nine digits after the point";
     }
     return json_offset_check(rest);
 }

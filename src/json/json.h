@@ -4,7 +4,7 @@
  * A body is checked whole before the database sees it, and every place that is wrong is named, not only the first. The
  * scanner here judges every byte, and json-c only decodes what has passed, as its versions differ in what they refuse.
  * Refused are, beside what breaks the grammar of RFC 8259: duplicate keys, control characters, lone surrogates, NUL,
- * numbers beyond the range of an IEEE 754 double or of more than 1,000 characters, text behind the value.
+ * numbers beyond the range of an IEEE 754 double or of more than 1,000 characters, text after the value.
  */
 #ifndef JSON_JSON_H
 #define JSON_JSON_H
@@ -34,7 +34,7 @@ void json_faults_add(struct json_faults *faults, struct arena *arena, struct sli
 
 enum json_mode {
     JSON_MODE_WHOLE, /* required members must be there */
-    JSON_MODE_MERGE, /* RFC 7396: any member may be missing; null removes, where the field is not required */
+    JSON_MODE_MERGE, /* RFC 7396: any member may be missing; null removes, if the field is not required */
 };
 
 enum json_verdict {
@@ -54,7 +54,7 @@ enum json_verdict json_check(struct json_validator *v, struct arena *arena, stru
                              struct json_faults *faults) ATTR_CHECKED;
 
 /* A parameter's text (query, path, header) against a field: integers, numbers, booleans and strings. `pointer` names
- * the place ("query:limit"). True where it is as the field says; else a fault is added. */
+ * the place ("query:limit"). True if it is as the field says; else a fault is added. */
 bool json_check_text(struct json_validator *v, struct arena *arena, struct slice text, const struct json_field *field,
                      struct slice pointer, struct json_faults *faults) ATTR_CHECKED;
 

@@ -182,12 +182,12 @@ static enum json_next json_scan_number(struct json_scanner *s)
     size_t len = json_number_length(rest);
     size_t start = s->at;
 
-    if (len == 0) return json_fault_at(s, start, "expected a digit behind \"-\"");
+    if (len == 0) return json_fault_at(s, start, "expected a digit after \"-\"");
     s->at += len;
     if (s->at < s->text.len && strchr("0123456789.eE+-", s->text.data[s->at]) != NULL && s->text.data[s->at] != '\0') {
         return json_fault_at(s, start,
-                             "not a number as JSON writes them: no leading zero, and digits behind a point or an "
-                             "exponent");
+                             "this is not a number as JSON writes it: without a leading zero, and with digits after a "
+                             "point or an exponent");
     }
     if (len > JSON_NUMBER_BYTES_MAX) {
         return json_fault_at(s, start, "the number has more than %d characters", JSON_NUMBER_BYTES_MAX);
@@ -213,7 +213,7 @@ static enum json_next json_scan_literal(struct json_scanner *s)
     return json_fault_expected(s, "a value");
 }
 
-/* The four digits of a \u escape at offset `at`; -1 where they are not. */
+/* The four digits of a \u escape at offset `at`; -1 if they are not. */
 static int json_hex4(struct slice text, size_t at)
 {
     int code = 0;
@@ -227,7 +227,7 @@ static int json_hex4(struct slice text, size_t at)
     return code;
 }
 
-/* At the backslash. `*out`, where it is not NULL, takes what it stands for and moves on. */
+/* At the backslash. `*out`, if it is not NULL, takes what it stands for and moves on. */
 static enum json_next json_scan_escape(struct json_scanner *s, char **out)
 {
     static const char letters[] = "\"\\/bfnrt", meant[] = "\"\\/\b\f\n\r\t";
@@ -240,16 +240,16 @@ static enum json_next json_scan_escape(struct json_scanner *s, char **out)
         s->at += 2;
         return JSON_NEXT_AFTER;
     }
-    if (letter != 'u') return json_fault_at(s, s->at, "an escape that does not exist");
+    if (letter != 'u') return json_fault_at(s, s->at, "this escape does not exist");
     code = json_hex4(s->text, s->at + 2);
     if (code < 0) return json_fault_at(s, s->at, "\\u must be followed by four hexadecimal digits");
     if (code == 0) return json_fault_at(s, s->at, "the character NUL is not allowed");
-    if (code >= 0xdc00 && code <= 0xdfff) return json_fault_at(s, s->at, "a low surrogate without its high one");
+    if (code >= 0xdc00 && code <= 0xdfff) return json_fault_at(s, s->at, "the low surrogate has no high one before it");
     if (code >= 0xd800 && code <= 0xdbff) {
         bool escaped = s->at + 7 < s->text.len && s->text.data[s->at + 6] == '\\' && s->text.data[s->at + 7] == 'u';
 
         low = escaped ? json_hex4(s->text, s->at + 8) : -1;
-        if (low < 0xdc00 || low > 0xdfff) return json_fault_at(s, s->at, "a high surrogate without its low one");
+        if (low < 0xdc00 || low > 0xdfff) return json_fault_at(s, s->at, "the high surrogate has no low one after it");
         code = 0x10000 + ((code - 0xd800) << 10) + (low - 0xdc00);
         s->at += 6;
     }
@@ -258,7 +258,7 @@ static enum json_next json_scan_escape(struct json_scanner *s, char **out)
     return JSON_NEXT_AFTER;
 }
 
-/* At the opening quote. `out`, where it is not NULL, has room for as many bytes as the string is long. */
+/* At the opening quote. `out`, if it is not NULL, has room for as many bytes as the string is long. */
 static enum json_next json_scan_string(struct json_scanner *s, char *out, size_t *ret_len)
 {
     char *begin = out;
@@ -278,9 +278,9 @@ static enum json_next json_scan_string(struct json_scanner *s, char *out, size_t
             if (json_scan_escape(s, &out) == JSON_NEXT_FAULT) return JSON_NEXT_FAULT;
             continue;
         }
-        if (c < 0x20) return json_fault_at(s, s->at, "a control character (0x%02x) in a string must be escaped", c);
+        if (c < 0x20) return json_fault_at(s, s->at, "the control character 0x%02x must be escaped in a string", c);
         if (c >= 0x80) wide = utf8_length(at, s->text.len - s->at);
-        if (wide == 0) return json_fault_at(s, s->at, "a byte (0x%02x) that is not UTF-8", c);
+        if (wide == 0) return json_fault_at(s, s->at, "the byte 0x%02x is not UTF-8", c);
         if (out != NULL) {
             memcpy(out, at, wide);
             out += wide;
@@ -290,7 +290,7 @@ static enum json_next json_scan_string(struct json_scanner *s, char *out, size_t
     return json_fault_at(s, start, "the string is not closed");
 }
 
-/* A member's name and the colon behind it. */
+/* A member's name and the colon after it. */
 static enum json_next json_scan_key(struct json_scanner *s)
 {
     struct json_key key = {.at = s->at};
@@ -351,7 +351,7 @@ static enum json_next json_close_object(struct json_scanner *s, size_t first)
         if (same && (twin == NULL || keys[i].at < twin->at)) twin = &keys[i];
     }
     if (twin != NULL) {
-        return json_fault_at(s, twin->at, "the member %s is there twice", json_quote(s->arena, twin->text));
+        return json_fault_at(s, twin->at, "the member %s is given twice", json_quote(s->arena, twin->text));
     }
     if (s->depth == 1 && s->members != NULL) {
         s->members->items = arena_alloc(s->arena, count * sizeof(*s->members->items));
@@ -378,7 +378,8 @@ static enum json_next json_close(struct json_scanner *s)
 
 static enum json_next json_open(struct json_scanner *s, bool is_object)
 {
-    if (s->depth == s->depth_max) return json_fault_at(s, s->at, "nested deeper than %u levels", s->depth_max);
+    if (s->depth == s->depth_max)
+        return json_fault_at(s, s->at, "the text is nested deeper than %u levels", s->depth_max);
     if (s->depth == s->frame_cap) {
         s->frame_cap = s->frame_cap == 0 ? JSON_DEPTH_MAX : s->frame_cap * 2;
         s->frames = mem_realloc(s->frames, s->frame_cap * sizeof(*s->frames));
@@ -417,7 +418,7 @@ static enum json_next json_scan_value(struct json_scanner *s)
     }
 }
 
-/* Behind a value: the end of the text, a comma, or the end of what holds it. */
+/* After a value: the end of the text, a comma, or the end of what holds it. */
 static enum json_next json_scan_after(struct json_scanner *s)
 {
     const struct json_frame *frame = s->depth == 0 ? NULL : &s->frames[s->depth - 1];
@@ -428,7 +429,7 @@ static enum json_next json_scan_after(struct json_scanner *s)
     json_skip_space(s);
     if (frame == NULL) {
         if (s->at == s->text.len) return JSON_NEXT_END;
-        return json_fault_at(s, s->at, "text behind the end of the value");
+        return json_fault_at(s, s->at, "there is text after the end of the value");
     }
     if (json_is_next(s, frame->is_object ? '}' : ']')) return json_close(s);
     if (!json_is_next(s, ',')) return json_fault_expected(s, frame->is_object ? json_after_member : json_after_element);

@@ -16,13 +16,13 @@ struct json_members {
     size_t count;
 };
 
-/* As json_scan. Where the text is an object its members go to `*ret_members`, which may be NULL. */
+/* As json_scan. If the text is an object, its members go to `*ret_members`, which may be NULL. */
 bool json_scan_members(struct arena *arena, struct slice text, unsigned depth_max, struct json_members *ret_members,
                        struct slice *ret_detail) ATTR_CHECKED;
-/* The value as written; absent where there is no such member. */
+/* The value as written; absent if there is no such member. */
 struct slice json_members_find(const struct json_members *members, struct slice key);
 
-/* Bytes of the number (RFC 8259 section 6) that `text` begins with; 0 where there is none. */
+/* Bytes of the number (RFC 8259 section 6) that `text` begins with; 0 if there is none. */
 size_t json_number_length(struct slice text);
 /* At most some 40 characters of the client's text in quotes, with control characters escaped. */
 const char *json_quote(struct arena *arena, struct slice text);

@@ -19,7 +19,7 @@ enum json_format {
     JSON_FORMAT_DECIMAL,   /* a number kept exactly: JSON number or string of digits with an optional point */
 };
 
-/* One value: a member of an object, or a parameter. Zero means "no such rule", except where said. */
+/* One value: a member of an object, or a parameter. Zero means "no such rule", unless a comment says otherwise. */
 struct json_field {
     const char *name;
     enum json_field_type type;

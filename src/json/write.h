@@ -15,7 +15,7 @@ struct json_writer {
 void json_open(struct json_writer *w, char bracket);
 void json_close(struct json_writer *w, char bracket);
 void json_key(struct json_writer *w, const char *name);
-/* Values: elements of an array, or behind a key. */
+/* Values: elements of an array, or after a key. */
 void json_text(struct json_writer *w, const char *text);
 void json_slice(struct json_writer *w, struct slice text);
 void json_raw(struct json_writer *w, const char *json); /* JSON text as it is */

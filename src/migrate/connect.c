@@ -124,7 +124,7 @@ static int connect_check(const struct migrate_options *options, struct error *er
     if (parsed == NULL) {
         return error_set(
             err, ERROR_SETTINGS,
-            "DATABASE_URL is no connection URI: postgresql://user:password@host:5432/database, with special "
+            "DATABASE_URL is not a connection URI: postgresql://user:password@host:5432/database, with special "
             "characters in user and password percent-encoded");
     }
     PQconninfoFree(parsed);

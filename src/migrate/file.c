@@ -57,7 +57,7 @@ static int file_check_text(const struct migrate_file *file, struct error *err)
 }
 
 /*
- * The rest of the line behind `-- migrate:up` or `-- migrate:down`; absent where it is neither. dbmate's expression is
+ * The rest of the line after `-- migrate:up` or `-- migrate:down`; absent if it is neither. dbmate's expression is
  * ^--\s*migrate:up(\s*$|\s+\S+), so an indented one is a comment, and so is `-- migrate:upwards`.
  */
 static struct slice file_directive(struct slice line, enum migrate_direction *ret_direction)
@@ -106,7 +106,8 @@ static int file_option(struct migrate_file *file, struct migrate_block *block, s
     bool ok = false;
 
     if (value.data == NULL) {
-        snprintf(what, sizeof(what), "\"%.*s\" is no option (key:value): there are %s", SLICE_FMT(option), known);
+        snprintf(what, sizeof(what), "\"%.*s\" is not an option. Options are key:value, and these exist: %s",
+                 SLICE_FMT(option), known);
         return file_fail(file, offset, err, what);
     }
     if (slice_is(key, "transaction")) {
@@ -118,12 +119,12 @@ static int file_option(struct migrate_file *file, struct migrate_block *block, s
     } else if (slice_is(key, "statement_timeout")) {
         ok = file_timeout(value, &block->statement_timeout_ms);
     } else {
-        snprintf(what, sizeof(what), "unknown option \"%.*s\": there are %s", SLICE_FMT(key), known);
+        snprintf(what, sizeof(what), "the option \"%.*s\" is unknown; these exist: %s", SLICE_FMT(key), known);
         return file_fail(file, offset, err, what);
     }
     if (ok) return 0;
-    snprintf(what, sizeof(what), "\"%.*s\" is no value of %.*s: for example %s", SLICE_FMT(value), SLICE_FMT(key),
-             known);
+    snprintf(what, sizeof(what), "\"%.*s\" is not a value of %.*s. Examples of options: %s", SLICE_FMT(value),
+             SLICE_FMT(key), known);
     return file_fail(file, offset, err, what);
 }
 
@@ -157,7 +158,7 @@ static int file_begin_block(struct migrate_file *file, struct migrate_block **op
     size_t offset = (size_t)(line.data - file->text);
 
     if (*open == NULL && direction == MIGRATE_DIRECTION_DOWN)
-        return file_fail(file, offset, err, "-- migrate:down stands before -- migrate:up");
+        return file_fail(file, offset, err, "-- migrate:down comes before -- migrate:up");
     if (block->sql.data != NULL) {
         return file_fail(file, offset, err,
                          direction == MIGRATE_DIRECTION_UP
@@ -187,7 +188,7 @@ static int file_blocks(struct migrate_file *file, struct error *err)
             if (file_begin_block(file, &open, direction, line, options, err) != 0) return -1;
         } else if (open == NULL && !file_is_comment(line)) {
             return file_fail(file, (size_t)(line.data - file->text), err,
-                             "only comments that begin with -- may stand before -- migrate:up");
+                             "only comments that begin with -- may come before -- migrate:up");
         }
     }
     if (file->up.sql.data == NULL) return file_fail(file, 0, err, "has no line -- migrate:up");

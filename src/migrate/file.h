@@ -15,7 +15,7 @@
 
 enum migrate_direction { MIGRATE_DIRECTION_UP, MIGRATE_DIRECTION_DOWN };
 
-/* A block's SQL, behind the line of its directive, and what that line said. */
+/* A block's SQL, after the line of its directive, and what that line said. */
 struct migrate_block {
     enum migrate_direction direction;
     struct slice sql; /* in the file's text */
@@ -48,7 +48,7 @@ bool migrate_file_name_is_valid(const char *base);
 int migrate_file_parse(const char *dir, const char *base, struct slice content, struct migrate_file *ret_file,
                        struct error *err) ATTR_CHECKED;
 void migrate_file_clear(struct migrate_file *file);
-/* The statements of a block; ERROR_INVALID where it cannot be split or holds what a migration may not. */
+/* The statements of a block; ERROR_INVALID if it cannot be split or holds what a migration may not. */
 int migrate_file_split(const struct migrate_file *file, const struct migrate_block *block,
                        struct lexer_script *ret_script, struct error *err) ATTR_CHECKED;
 /* Where the byte `offset` of a block stands in its file. */

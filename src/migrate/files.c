@@ -37,7 +37,8 @@ static int files_scan(const char *dir, struct dirent ***ret_entries, int *ret_co
         return 0;
     }
     if (errno == ENOENT || errno == ENOTDIR) {
-        return error_set(err, ERROR_SETTINGS, "no directory of migrations at %s (STRATSLAB_MIGRATIONS_DIR)", dir);
+        return error_set(err, ERROR_SETTINGS, "there is no directory of migrations at %s (STRATSLAB_MIGRATIONS_DIR)",
+                         dir);
     }
     return error_set_errno(err, "cannot read the directory of migrations %s", dir);
 }
@@ -62,17 +63,17 @@ static int files_add(struct migrate_files *files, const char *base, struct error
     int outcome;
 
     if (!migrate_file_name_is_valid(base)) {
-        return error_set(
-            err, ERROR_INVALID,
-            "%s/%s: not the name of a migration: YYYYMMDDHHMMSS_name.sql, the name of letters, digits, _ and -",
-            files->dir, base);
+        return error_set(err, ERROR_INVALID,
+                         "%s/%s: is not the name of a migration: write YYYYMMDDHHMMSS_name.sql, with letters, digits, "
+                         "_ and - in the name",
+                         files->dir, base);
     }
     outcome = files_read(files->dir, base, &content, err);
     if (outcome == 0) outcome = migrate_file_parse(files->dir, base, buf_slice(&content), file, err);
     buf_clear(&content);
     if (outcome != 0) return -1;
     if (files->count++ > 0 && strcmp(file[-1].version, file->version) == 0) {
-        return error_set(err, ERROR_INVALID, "%s: has the version of %s: give one of them another", file->path,
+        return error_set(err, ERROR_INVALID, "%s: has the same version as %s: give one of them another", file->path,
                          file[-1].path);
     }
     return 0;
@@ -144,7 +145,7 @@ void migrate_files_array(const struct migrate_files *files, struct buf *out)
     buf_add_char(out, '}');
 }
 
-/* The version of the newest file in the directory, whatever the files hold; "" where there is none. */
+/* The version of the newest file in the directory, whatever the files hold; "" if there is none. */
 static int files_newest(const char *dir, char out[MIGRATE_VERSION_BYTES], struct error *err)
 {
     struct dirent **entries = NULL;
@@ -171,7 +172,7 @@ static void files_version_of(time_t when, char out[MIGRATE_VERSION_BYTES])
     strftime(out, MIGRATE_VERSION_BYTES, "%Y%m%d%H%M%S", &tm);
 }
 
-/* One second behind `version`, where that is a time. */
+/* One second after `version`, if that is a time. */
 static time_t files_time_after(const char *version)
 {
     struct tm tm = {0};
@@ -203,18 +204,18 @@ int migrate_files_new(const char *dir, const char *name, uint64_t wall_us, struc
 
     if (name[0] == '\0' || strlen(name) > 100 ||
         strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789_") != strlen(name)) {
-        return error_set(err, ERROR_USAGE,
-                         "\"%s\" is no name for a migration: small letters, digits and _, for example "
-                         "add_strategy_tags",
-                         name);
+        return error_set(
+            err, ERROR_USAGE,
+            "\"%s\" is not a name for a migration: write small letters, digits and _, for example add_strategy_tags",
+            name);
     }
     if (files_newest(dir, newest, err) != 0) return -1;
     files_version_of((time_t)(wall_us / 1000000), version);
     /* A clock that runs behind, or two in one second, must not make a file that comes before its predecessor. */
     if (strcmp(version, newest) <= 0) files_version_of(files_time_after(newest), version);
     if (strcmp(version, newest) <= 0) {
-        return error_set(err, ERROR_INVALID, "%s: the newest version, %s, is no time, so none can come behind it", dir,
-                         newest);
+        return error_set(err, ERROR_INVALID,
+                         "%s: the newest version, %s, is not a time, so that no later one can be made", dir, newest);
     }
     char *path = mem_printf("%s/%s_%s.sql", dir, version, name);
     int outcome = files_write_new(path, err);

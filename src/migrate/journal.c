@@ -1,5 +1,5 @@
 /*
- * transaction:false blocks. Each statement is on its own, so what ran is journalled, and a later run goes on behind it.
+ * transaction:false blocks. Each statement is on its own, so what ran is journalled, and a later run goes on after it.
  * The window between a statement's end and its mark is closed for INSERT, UPDATE, DELETE and MERGE, which share a
  * transaction with it; for what cannot (CREATE INDEX CONCURRENTLY), a mark without an end says that the outcome is not
  * known.
@@ -19,7 +19,7 @@ struct journal {
     const struct migrate_block *block;
     struct lexer_script script;
     size_t done; /* statements that ran before this run */
-    size_t open; /* first statement without its end in the journal; behind `at` but inside a transaction of the file */
+    size_t open; /* first statement without its end in the journal; after `at` but inside a transaction of the file */
     char *invalid_before; /* oids of indexes that were invalid before, as an array literal */
 };
 
@@ -72,7 +72,7 @@ static int journal_resume(struct migrate_session *s, struct journal *j, struct e
         }
         if (!same) {
             outcome = error_set(err, ERROR_FAILED,
-                                "%s: its statement %zu ran at %s, and was another one then.\n"
+                                "%s: its statement %zu ran at %s, and has been changed since.\n"
                                 "Put the statements that ran back as they were; or undo them by hand, then run: "
                                 "DELETE FROM %s WHERE version = '%s'",
                                 j->file->path, number, PQgetvalue(rows, row, 3), s->journal, j->file->version);
@@ -139,8 +139,8 @@ static int journal_invalid_left(struct migrate_session *s, const struct journal 
 
 static void journal_append_invalid(struct error *err, struct buf *names)
 {
-    run_append(err, "An index was left behind that is invalid: %s. Take it away first: DROP INDEX CONCURRENTLY %s",
-               buf_cstr(names), buf_cstr(names));
+    run_append(err, "An invalid index was left behind: %s. Drop it first: DROP INDEX CONCURRENTLY %s", buf_cstr(names),
+               buf_cstr(names));
 }
 
 /* What stays of the file, and what to do. The statement at `index` failed. */
@@ -152,8 +152,7 @@ static void journal_explain(struct migrate_session *s, const struct journal *j, 
     if (index == 0) {
         run_append(err, "None of its %zu statements took effect as a whole.", j->script.count);
     } else {
-        run_append(err,
-                   "Statements 1 to %zu of %zu ran and stay (transaction:false); the next run goes on behind them.",
+        run_append(err, "Statements 1 to %zu of %zu ran and stay (transaction:false); the next run goes on after them.",
                    index, j->script.count);
     }
     if (!session_is_lost(s) && journal_invalid_left(s, j, j->block->sql, &names, &ignored) == 0 && names.len > 0)

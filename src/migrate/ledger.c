@@ -53,9 +53,10 @@ int ledger_find(struct migrate_session *s, struct error *err)
                             "the search path of %s names no schema that exists, so there is no place for the ledger",
                             s->options.label);
     } else if (s->ledger_exists && strcmp(type, "character varying") != 0 && strcmp(type, "text") != 0) {
-        outcome = error_set(err, ERROR_FAILED,
-                            "the table %s is another tool's: its version is %s, where dbmate and stratslabd keep text",
-                            s->ledger, type);
+        outcome =
+            error_set(err, ERROR_FAILED,
+                      "the table %s belongs to another tool: its version is %s, but dbmate and stratslabd keep text",
+                      s->ledger, type);
     }
     PQclear(result);
     return outcome;

@@ -9,7 +9,7 @@
 #include "migrate/file.h"
 #include "migrate/session.h"
 
-/* Where the ledger is, or would be made. ERROR_FAILED where a table of that name is another tool's. */
+/* Where the ledger is, or would be made. ERROR_FAILED if a table of that name is another tool's. */
 int ledger_find(struct migrate_session *s, struct error *err) ATTR_CHECKED;
 /* Makes the ledger, or takes over dbmate's; to be called under the lock. */
 int ledger_ensure(struct migrate_session *s, struct error *err) ATTR_CHECKED;
@@ -30,14 +30,14 @@ struct journal_mark {
 
 int journal_ensure(struct migrate_session *s, struct error *err) ATTR_CHECKED;
 int journal_exists(struct migrate_session *s, bool *ret_exists, struct error *err) ATTR_CHECKED;
-/* Columns statement, checksum, started_at, finished_at (NULL where it did not), error; in order. */
+/* Columns statement, checksum, started_at, finished_at (NULL if it did not), error; in order. */
 int journal_read(struct migrate_session *s, const struct migrate_file *file, const struct migrate_block *block,
                  PGresult **ret_result, struct error *err) ATTR_CHECKED;
 int journal_begin(struct migrate_session *s, const struct journal_mark *mark, struct error *err) ATTR_CHECKED;
 int journal_finish(struct migrate_session *s, const struct journal_mark *mark, struct error *err) ATTR_CHECKED;
 /* As far as that works: the statement's own error is what is told. */
 void journal_fail(struct migrate_session *s, const struct journal_mark *mark, const char *message);
-/* Where there is a journal. */
+/* Does nothing if there is no journal. */
 int journal_forget(struct migrate_session *s, const struct migrate_file *file, struct error *err) ATTR_CHECKED;
 
 #endif

@@ -15,7 +15,7 @@ struct lexer {
     unsigned parens;             /* semicolons inside belong to a rule's list of actions */
     unsigned body;               /* depth of BEGIN ATOMIC and of the CASEs inside it */
     char previous;               /* last character of the token before, 0 at the start of a statement */
-    char word[LEXER_WORD_BYTES]; /* the token before where it was a word, in capitals; else "" */
+    char word[LEXER_WORD_BYTES]; /* the token before, if it was a word, in capitals; else "" */
     struct lexer_script script;
     size_t capacity;
     struct lexer_problem problem;
@@ -71,7 +71,7 @@ static int lexer_skip_comment(struct lexer *lx)
     return lexer_fail(lx, start, "a comment /* has no end */");
 }
 
-/* From the opening quote to behind the closing one. */
+/* From the opening quote to after the closing one. */
 static int lexer_skip_quote(struct lexer *lx, bool escapes)
 {
     size_t start = lx->at;
@@ -209,7 +209,7 @@ static void lexer_finish(struct lexer *lx)
     lexer_begin(lx);
 }
 
-/* What is neither space, comment nor word. */
+/* What is not space, a comment or a word. */
 static int lexer_other(struct lexer *lx)
 {
     char c = lexer_peek(lx, 0);
@@ -307,11 +307,10 @@ const char *lexer_refusal(const struct lexer_statement *statement, bool transact
         if (refused[i].second != NULL &&
             (statement->word_count < 2 || strcmp(statement->words[1], refused[i].second) != 0))
             continue;
-        if (refused[i].always) return "DISCARD ALL would give back the lock that keeps other migrations away";
+        if (refused[i].always) return "DISCARD ALL would release the lock that keeps other migrations away";
         if (!transaction || lexer_rolls_back_to(statement)) return NULL;
-        return "each file is one transaction of its own: begin and end none inside (or say transaction:false behind "
-               "the "
-               "directive)";
+        return "each file is one transaction: do not begin or end one inside it, or write transaction:false after the "
+               "directive";
     }
     return NULL;
 }

@@ -15,8 +15,8 @@
 enum { LEXER_WORDS = 3, LEXER_WORD_BYTES = 16 };
 
 struct lexer_statement {
-    size_t start; /* bytes into the text: its first token, behind comments */
-    size_t end;   /* behind its last token, before the semicolon */
+    size_t start; /* bytes into the text: its first token, after comments */
+    size_t end;   /* after its last token, before the semicolon */
     unsigned word_count;
     char words[LEXER_WORDS][LEXER_WORD_BYTES]; /* those it begins with, in capitals; longer ones are cut */
 };
@@ -39,7 +39,7 @@ struct lexer_place {
 /* 0, or -1 with the problem filled: a quote or comment without its end, a meta-command of psql. */
 int lexer_split(struct slice text, struct lexer_script *ret_script, struct lexer_problem *ret_problem) ATTR_CHECKED;
 void lexer_script_clear(struct lexer_script *script);
-/* Why the statement may not stand in a migration that is (or is not) one transaction; NULL where it may. */
+/* Why the statement may not stand in a migration that is (or is not) one transaction; NULL if it may. */
 const char *lexer_refusal(const struct lexer_statement *statement, bool transaction);
 struct lexer_place lexer_place(struct slice text, size_t offset);
 

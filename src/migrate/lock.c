@@ -60,7 +60,7 @@ static int lock_give_up(struct migrate_session *s, struct error *err)
     number_format_duration_ms(s->options.lock_timeout_ms, waited);
     return error_set(err, ERROR_TIMEOUT,
                      "the migration lock of %s is held by %s; waited %s (STRATSLAB_MIGRATE_LOCK_TIMEOUT).\n"
-                     "Wait for it to end, or where it hangs: SELECT pg_terminate_backend(its number)",
+                     "Wait for it to end. If it hangs: SELECT pg_terminate_backend(its number)",
                      s->options.label, holder, waited);
 }
 

@@ -30,7 +30,7 @@ struct migrate_files;
 
 /*
  * Reads every *.sql of the directory, oldest first; other files and those that begin with a dot are ignored. A name
- * that is no migration's, a version twice, or a file that does not parse is ERROR_INVALID; no such directory
+ * that is not a migration's, a version twice, or a file that does not parse is ERROR_INVALID; no such directory
  * ERROR_SETTINGS.
  */
 int migrate_files_load(const char *dir, struct migrate_files **ret_files, struct error *err) ATTR_CHECKED;
@@ -38,11 +38,11 @@ void migrate_files_free(struct migrate_files *files); /* takes NULL */
 size_t migrate_files_count(const struct migrate_files *files);
 const char *migrate_files_version(const struct migrate_files *files, size_t index);
 const char *migrate_files_path(const struct migrate_files *files, size_t index);
-/* Every version as a PostgreSQL text array: "{20261123140000,20261124090000}", "{}" where there is none. */
+/* Every version as a PostgreSQL text array: "{20261123140000,20261124090000}", "{}" if there is none. */
 void migrate_files_array(const struct migrate_files *files, struct buf *out);
 /*
  * Writes an empty migration called `name` ([a-z0-9_]+) with the version of `wall_us`, or one second after the newest
- * file where that is later, and puts its path into `ret_path`.
+ * file if that is later, and puts its path into `ret_path`.
  */
 int migrate_files_new(const char *dir, const char *name, uint64_t wall_us, struct buf *ret_path,
                       struct error *err) ATTR_CHECKED;
@@ -74,7 +74,7 @@ struct migrate_options {
 
 struct migrate_session;
 
-/* Waits for a database that is starting or out of reach; not where it says no (password, no such database). */
+/* Waits for a database that is starting or out of reach; not if it says no (password, no such database). */
 int migrate_session_open(const struct migrate_options *options, struct migrate_session **ret_session,
                          struct error *err) ATTR_CHECKED;
 void migrate_session_close(struct migrate_session *s); /* takes NULL; releases the lock */
@@ -96,7 +96,7 @@ enum migrate_state {
 struct migrate_entry {
     const char *version;
     const char *name;
-    const char *path; /* NULL where MISSING */
+    const char *path; /* NULL if MISSING */
     enum migrate_state state;
     bool out_of_order;        /* pending, and older than the newest applied */
     bool transaction;         /* its up block is one transaction */
@@ -104,8 +104,8 @@ struct migrate_entry {
     const char *applied_at;   /* RFC 3339, UTC */
     const char *app_version;
     const char *applied_by;
-    int64_t duration_ms; /* -1 where not known */
-    size_t file;         /* index in the files; SIZE_MAX where MISSING */
+    int64_t duration_ms; /* -1 if not known */
+    size_t file;         /* index in the files; SIZE_MAX if MISSING */
 };
 
 struct migrate_report {
@@ -136,7 +136,7 @@ int migrate_report_check(struct migrate_session *s, const struct migrate_report 
  */
 
 /*
- * Applies what is pending, up to the version `to` (NULL: all). The first look takes no lock; where something is pending
+ * Applies what is pending, up to the version `to` (NULL: all). The first look takes no lock; if something is pending
  * the state is read again under the lock. `ret_applied` (may be NULL) is how many files were applied.
  */
 int migrate_up(struct migrate_session *s, const struct migrate_files *files, const char *to, bool dry_run,
@@ -145,14 +145,14 @@ int migrate_up(struct migrate_session *s, const struct migrate_files *files, con
 /* Asked before anything is undone, and before the lock; 0 goes on, -1 with an error does not. */
 typedef int migrate_confirm_fn(void *arg, const char *const *paths, size_t count, struct error *err);
 
-/* Undoes the newest `steps` migrations, newest first; refused where one of them cannot be undone. */
+/* Undoes the newest `steps` migrations, newest first; refused if one of them cannot be undone. */
 int migrate_down(struct migrate_session *s, const struct migrate_files *files, unsigned steps,
                  migrate_confirm_fn *confirm, void *arg, struct error *err) ATTR_CHECKED;
-/* Undoes the newest migration and applies it again; in one transaction where both its blocks allow that. */
+/* Undoes the newest migration and applies it again; in one transaction if both its blocks allow that. */
 int migrate_redo(struct migrate_session *s, const struct migrate_files *files, migrate_confirm_fn *confirm, void *arg,
                  struct error *err) ATTR_CHECKED;
 /*
- * Records `version` and every pending file before it as applied, running nothing. Where it is applied already, its row
+ * Records `version` and every pending file before it as applied, running nothing. If it is applied already, its row
  * takes the file's checksum.
  */
 int migrate_stamp(struct migrate_session *s, const struct migrate_files *files, const char *version,
@@ -169,7 +169,7 @@ struct migrate_lock {
 struct migrate_plan_step {
     const char *version;
     const char *path;
-    bool rehearsed;     /* false: a transaction:false file, and what comes behind it */
+    bool rehearsed;     /* false: a transaction:false file, and what comes after it */
     const char *reason; /* why it was not */
     int64_t duration_ms;
     struct migrate_lock *locks; /* on relations that others can see, beyond those of the steps before */
@@ -185,7 +185,7 @@ struct migrate_plan {
 /* What else is tried, on the session's connection, with the schema as it would be. */
 typedef int migrate_trial_fn(void *arg, struct pg_conn *conn, struct error *err);
 
-/* As migrate_plan_make, then `trial`, where everything pending could be rehearsed; *ret_pending (all of it) and
+/* As migrate_plan_make, then `trial`, if everything pending could be rehearsed; *ret_pending (all of it) and
  * *ret_rehearsed say how much that was. Without anything pending there is no lock and no transaction but the trial's
  * own. */
 int migrate_rehearse(struct migrate_session *s, const struct migrate_files *files, migrate_trial_fn *trial, void *arg,

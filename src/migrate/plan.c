@@ -108,7 +108,7 @@ static int plan_steps(struct migrate_session *s, const struct migrate_files *fil
             step->reason = "transaction:false";
             if (blocker == NULL) blocker = file->version;
         } else if (blocker != NULL) {
-            step->reason = arena_printf(plan->arena, "it comes behind %s, which is transaction:false", blocker);
+            step->reason = arena_printf(plan->arena, "it comes after %s, which is transaction:false", blocker);
         } else if (plan_rehearse(s, file, plan, plan->count - 1, relations, err) != 0) {
             return -1;
         }

@@ -216,10 +216,10 @@ int migrate_report_check(struct migrate_session *s, const struct migrate_report 
         if (entry->state == MIGRATE_STATE_CHANGED) {
             outcome =
                 report_object(s, entry, "was changed after it was applied: its up block has another checksum",
-                              "Put it back and write a new migration; or, where the database is as the file says", err);
+                              "Put it back and write a new migration; or, if the database is as the file says", err);
         } else if (entry->out_of_order) {
             outcome = report_object(s, entry, "is older than the newest applied migration",
-                                    "Give it a newer version; or, where the database has it already", err);
+                                    "Give it a newer version; or, if the database has it already", err);
         }
         if (outcome != 0) return -1;
     }

@@ -67,8 +67,8 @@ static const char *run_hint(const char *sqlstate)
     static const char *const hints[][2] = {
         {"55P03",
          "another session holds the lock: run it when the database is quieter, or give lock_timeout:… more time"},
-        {"57014", "give it more time: statement_timeout:10min behind the directive"},
-        {"25001", "such a statement needs a file of its own, with transaction:false behind the directive"},
+        {"57014", "give it more time: write statement_timeout:10min after the directive"},
+        {"25001", "such a statement needs a file of its own, with transaction:false after the directive"},
         {"25P01", "a file is one transaction unless its directive says transaction:false"},
         {"55P04", "a new value of an enum can be used only in a later file"},
         {"42501", "the migrations' role lacks the privilege: grant it, or run them as the owner of the schema"},

@@ -26,7 +26,7 @@ int run_record(struct migrate_session *s, const struct migrate_file *file, const
 int run_block_journalled(struct migrate_session *s, const struct migrate_file *file, const struct migrate_block *block,
                          struct error *err) ATTR_CHECKED;
 
-/* One block after the other, each with its row in the ledger, in one transaction where all allow that. */
+/* One block after the other, each with its row in the ledger, in one transaction if all allow that. */
 int run_blocks(struct migrate_session *s, const struct migrate_file *file, const struct migrate_block *const *blocks,
                size_t count, struct error *err) ATTR_CHECKED;
 

@@ -26,12 +26,12 @@ int session_connect_once(const struct migrate_options *options, unsigned timeout
 /* Tries again with back-off until boot_timeout_ms have passed, saying what it waits for. */
 int session_connect(const struct migrate_options *options, PGconn **ret_conn, struct error *err) ATTR_CHECKED;
 
-/* One statement with text parameters; `ret_result` may be NULL where only success matters. */
+/* One statement with text parameters; `ret_result` may be NULL if only success matters. */
 int session_query(struct migrate_session *s, const char *sql, int count, const char *const *values,
                   PGresult **ret_result, struct error *err) ATTR_CHECKED;
 /* Statements of ours without parameters. */
 int session_run(struct migrate_session *s, const char *sql, struct error *err) ATTR_CHECKED;
-/* Fills `err` from a result that is no success, or from a connection that was lost. */
+/* Fills `err` from a result that is not a success, or from a connection that was lost. */
 int session_fail(struct migrate_session *s, const PGresult *result, struct error *err);
 bool session_is_lost(const struct migrate_session *s);
 /* Ends an open transaction, if any, and undoes what a file has SET, so that nothing of it reaches the next. */

@@ -47,7 +47,7 @@ static int undo_pick(const struct migrate_files *files, const struct migrate_rep
         if (entry->state == MIGRATE_STATE_PENDING) continue;
         if (entry->state == MIGRATE_STATE_MISSING) {
             return error_set(err, ERROR_FAILED,
-                             "%s cannot be undone: this build has no such file; use the build that made it",
+                             "%s cannot be undone: this build does not have its file; use the build that applied it",
                              entry->version);
         }
         const struct migrate_file *file = &files->items[entry->file];

@@ -153,7 +153,7 @@ static int check_main(const struct command_line *line, const struct command_cont
 
 const struct command_entry stratslabd_check = {
     .name = "check",
-    .summary = "try whether the service would start: settings, database, migrations, statements",
+    .summary = "check whether the service would start: settings, database, migrations, statements",
     .about = "Tries settings, migration files, the database, the checksums of what was applied, pending\n"
              "migrations in a transaction that is rolled back, and prepares every statement. Changes nothing.\n"
              "A service that is running with the same settings is not disturbed, but while something is\n"

@@ -67,7 +67,7 @@ struct migrate_options stratslabd_migrate_options(const struct conf *conf)
     };
 }
 
-/* Where the answer "no" costs nothing: a terminal is asked, everybody else has to have said --yes. */
+/* If the answer "no" costs nothing: a terminal is asked, everybody else has to have said --yes. */
 static int confirm(void *arg, const char *const *paths, size_t count, struct error *err)
 {
     const struct migrate_call *call = arg;
@@ -75,10 +75,10 @@ static int confirm(void *arg, const char *const *paths, size_t count, struct err
 
     if (command_has(call->line, "--yes")) return 0;
     if (call->conf->environment == CONF_ENVIRONMENT_PRODUCTION)
-        return error_set(err, ERROR_USAGE, "in production, %s needs --yes: it may take data with it",
+        return error_set(err, ERROR_USAGE, "in production, %s needs --yes: it may delete data",
                          command_of(call->line)->name);
     if (!isatty(STDIN_FILENO) || !isatty(STDERR_FILENO))
-        return error_set(err, ERROR_USAGE, "%s needs --yes where there is no terminal to ask",
+        return error_set(err, ERROR_USAGE, "%s needs --yes if there is no terminal to ask",
                          command_of(call->line)->name);
     fprintf(stderr, "This undoes, in %s:\n", call->conf->database.label);
     for (size_t i = 0; i < count; i++) fprintf(stderr, "  %s\n", paths[i]);
@@ -354,7 +354,7 @@ static const struct migrate_verb migrate_verb_status = {
     .entry.about = "States:\n"
                    "    pending    not applied yet\n"
                    "    applied    applied as the file is\n"
-                   "    changed    the file is another one than was applied\n"
+                   "    changed    the file is not the one that was applied\n"
                    "    unchecked  applied without a checksum, by dbmate\n"
                    "    missing    applied, and this build has no such file\n",
     .entry.options = json_options,
@@ -391,8 +391,8 @@ static const struct migrate_verb migrate_verb_plan = {
     .entry.summary = "rehearse what is pending",
     .entry.about = "Runs the pending files in a transaction that is rolled back, and says for each which locks it\n"
                    "takes on relations that are there now, beyond those of the files before it. It takes those\n"
-                   "locks while it runs. Files with transaction:false cannot be rehearsed, nor what comes behind\n"
-                   "them.\n",
+                   "locks while it runs. Neither files with transaction:false nor those after them can be\n"
+                   "rehearsed.\n",
     .entry.options = json_options,
     .entry.settings = true,
     .entry.run = migrate_main,
@@ -460,7 +460,7 @@ static const struct command_entry *const migrate_verbs[] = {
 
 const struct command_entry stratslabd_migrate = {
     .name = "migrate",
-    .summary = "change the database's schema, or say how it is",
+    .summary = "change the database's schema, or report its state",
     .about = "Migrations are files in STRATSLAB_MIGRATIONS_DIR, in dbmate's format.\n"
              "Exit status:\n"
              "   0  done\n"

@@ -75,13 +75,13 @@ static const char *print_remark(const struct migrate_entry *entry, char *out, si
     static const char *const remarks[] = {
         [MIGRATE_STATE_PENDING] = "",
         [MIGRATE_STATE_APPLIED] = "",
-        [MIGRATE_STATE_CHANGED] = "the file is another one than was applied",
+        [MIGRATE_STATE_CHANGED] = "the file is not the one that was applied",
         [MIGRATE_STATE_UNCHECKED] = "applied without a checksum (by dbmate)",
         [MIGRATE_STATE_MISSING] = "this build has no such file",
     };
 
     if (entry->statements_done > 0) {
-        snprintf(out, size, "broke off behind statement %u", entry->statements_done);
+        snprintf(out, size, "stopped after statement %u", entry->statements_done);
         return out;
     }
     if (entry->out_of_order) return "older than the newest applied";

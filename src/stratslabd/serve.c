@@ -25,7 +25,7 @@ struct serve {
     char **migrate_args;   /* argv of the next image's migration */
 };
 
-/* The admin process and the master do not know the api: its routes' names reach them from here. It fails where a path
+/* The admin process and the master do not know the api: its routes' names reach them from here. It fails if a path
  * of the settings is one that the api has already: better said here than by every worker. */
 static int serve_init_names(struct serve *serve, struct error *err)
 {

@@ -57,11 +57,11 @@ static const struct token_refusal {
     const char *message;
 } token_refusals[] = {
     {"23505", "access_tokens_name_key", ERROR_USAGE,
-     "there is a token of this name already: choose another name, or revoke that one first (stratslabd token list)"},
+     "a token with this name exists already: choose another name, or revoke that one first (stratslabd token list)"},
     {"23514", "access_tokens_name_pattern", ERROR_USAGE,
      "a name has 1 to 63 letters, digits and . _ @ -, and begins with a letter or a digit"},
     {"23514", "access_tokens_name_no_id", ERROR_USAGE, "a name may not look like an id"},
-    {"23514", "access_tokens_expires_at_year", ERROR_USAGE, "--expires: after the year 9999"},
+    {"23514", "access_tokens_expires_at_year", ERROR_USAGE, "--expires: the time is after the year 9999"},
     {"22008", "", ERROR_USAGE, "--expires: there is no such time"},
     {"42P01", "", ERROR_FAILED, "the database lacks migrations of this build: run stratslabd migrate up"},
     {"42883", "", ERROR_FAILED, "the database lacks migrations of this build: run stratslabd migrate up"},
@@ -117,8 +117,8 @@ static int token_read_expires(const char *text, const char **ret_time, char **re
     if (text == NULL) return 0;
     if (number_parse_duration_ms(slice_of(text), &ms)) {
         if (ms == 0 || ms > most) {
-            return error_set(err, ERROR_USAGE, "--expires %s: a duration is more than nothing and at most %dd", text,
-                             TOKEN_EXPIRES_DAYS_MAX);
+            return error_set(err, ERROR_USAGE, "--expires %s: a duration must be more than nothing and at most %dd",
+                             text, TOKEN_EXPIRES_DAYS_MAX);
         }
         *ret_ms = mem_printf("%llu", (unsigned long long)ms);
         return 0;
@@ -188,7 +188,7 @@ static int token_create(struct token_call *call, struct error *err)
         printf("{\"token\":\"%s\",%s\n", token, PQgetvalue(result, 0, COLUMN_JSON) + 1);
     } else {
         printf("%s\n", token);
-        fprintf(stderr, "This is the token %s (%s; expires: %s). It is shown this once only.\n",
+        fprintf(stderr, "This is the token %s (%s; expires: %s). It is shown only this once.\n",
                 call->line->operands[0], PQgetvalue(result, 0, COLUMN_SCOPES), PQgetvalue(result, 0, COLUMN_EXPIRES));
     }
     PQclear(result);
@@ -311,7 +311,7 @@ static const struct command_option create_options[] = {
      .type = COMMAND_WORD,
      .words = token_scopes,
      .repeatable = true,
-     .help = "read (GET) or write (everything else); both by giving it twice; read if it is not given"},
+     .help = "read (GET) or write (everything else); give it twice for both; read if it is not given"},
     {.name = "--expires",
      .value = "WHEN",
      .type = COMMAND_TEXT,

@@ -163,7 +163,7 @@ def remove_one(folder):
     os.unlink(folder / "docs.css.gz")
 
 
-@pytest.mark.parametrize("spoil, words", [(shutil.rmtree, "No such file"), (damage, "no whole gzip file"), (remove_one, "docs.css.gz")])
+@pytest.mark.parametrize("spoil, words", [(shutil.rmtree, "No such file"), (damage, "not a whole gzip file"), (remove_one, "docs.css.gz")])
 def test_without_swagger_ui(daemon, tmp_path, spoil, words, stratslabd):
     """A page of our own, which links the document; and the log says why. Needs no npm: the files may be anything."""
     folder = tmp_path / "docs"

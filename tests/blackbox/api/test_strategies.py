@@ -111,7 +111,7 @@ def test_a_name_s_length_is_in_characters(daemon, character, is_escaped):
     assert answer.status == 201, answer.text
     assert answer.json()["name"] == character * 100
     found = problem(d.request("POST", PATH, longer, {"Content-Type": "application/json"}), 422, "validation_failed")
-    assert [error["detail"] for error in found["errors"]] == ["must be at most 100 characters, but has 101"]
+    assert [error["detail"] for error in found["errors"]] == ["must have at most 100 characters, but has 101"]
 
 
 def test_head_is_get_without_the_body(daemon):

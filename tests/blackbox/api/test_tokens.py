@@ -118,7 +118,7 @@ def test_a_name_is_free_again_once_its_token_is_revoked(start, command, make):
     start()
     make("ci")
     again = command("token", "create", "ci")
-    assert again.returncode == 64 and "of this name already" in again.stderr and again.stdout == ""
+    assert again.returncode == 64 and "with this name exists already" in again.stderr and again.stdout == ""
     assert command("token", "revoke", "ci").returncode == 0
     make("ci")
     assert [t["state"] for t in tokens(command).values()] == ["valid"]

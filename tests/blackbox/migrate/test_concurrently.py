@@ -48,7 +48,7 @@ def test_a_run_that_broke_off_goes_on_behind_what_ran(project):
     assert status == 65 and ":5:8: 42703" in err
     assert "Statements 1 to 3 of 5 ran and stay" in err
     assert project.versions() == []
-    assert "broke off behind statement 3" in project.ok("status")
+    assert "stopped after statement 3" in project.ok("status")
     project.write(
         FIRST,
         "SET search_path = other;\nCREATE TABLE log (n integer);\nINSERT INTO log VALUES (1);\nSELECT 1;\n"

@@ -89,7 +89,7 @@ static void test_parse_wrong(void)
         {"cook", "sample cook: --file FILE is missing"},
         {"cook x", "sample cook: \"x\" is one word too many"},
         {"cook --file", "sample cook: --file needs a value, FILE"},
-        {"cook --file=", "sample cook: --file must be a text that is not empty, but is \"\""},
+        {"cook --file=", "sample cook: --file must be text that is not empty, but is \"\""},
         {"cook --file a --file b", "sample cook: --file is given twice"},
         {"cook --quiet=1", "sample cook: --quiet takes no value"},
         {"cook --quite", "sample cook: there is no option --quite; did you mean --quiet?"},

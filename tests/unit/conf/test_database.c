@@ -97,14 +97,14 @@ void test_database_urls(void)
 void test_database_refused(void)
 {
     static const char scheme[] = "environment: DATABASE_URL: its scheme is neither postgresql:// nor postgres://";
-    static const char hosts[] = "environment: DATABASE_URL: what stands behind its user is not host:port (in a user or "
+    static const char hosts[] = "environment: DATABASE_URL: what follows its user is not host:port (in a user or "
                                 "password, characters such as / ? # : @ are written %2F %3F %23 %3A %40)";
     static const char percent[] = "environment: DATABASE_URL: a % in it is not followed by two hexadecimal digits, or "
                                   "makes a NUL (% itself is %25)";
     static const char space[] = "environment: DATABASE_URL: it holds a space or a control character (write it as % and "
                                 "two hexadecimal digits)";
-    static const char words[] = "environment: DATABASE_URL: neither a postgresql:// URL nor a string of keywords and "
-                                "values such as host=... dbname=...";
+    static const char words[] = "environment: DATABASE_URL: it is neither a postgresql:// URL nor a string of keywords "
+                                "and values such as host=... dbname=...";
     static const struct {
         const char *variable, *message;
     } cases[] = {
@@ -112,7 +112,7 @@ void test_database_refused(void)
         {"DATABASE_URL=sqlite:///d", scheme},
         {"DATABASE_URL=POSTGRES://h/d", scheme},
         {"DATABASE_URL=postgresqlx://h/d", scheme},
-        {"DATABASE_URL=postgresql+://h/d", "environment: DATABASE_URL: no driver behind the + of its scheme"},
+        {"DATABASE_URL=postgresql+://h/d", "environment: DATABASE_URL: its scheme has no driver after the +"},
         {"DATABASE_URL=postgresql://u:a/b@h/d", hosts},
         {"DATABASE_URL=postgresql://u:1/b@h/d", hosts},
         {"DATABASE_URL=postgresql://u:a@b@h/d", hosts},

@@ -48,7 +48,7 @@ void test_print_sources(void)
         mem_printf("%-64s # --set\n", "STRATSLAB_STOP_TIMEOUT=1min"),
         mem_printf("%-64s # default\n", "STRATSLAB_HTTP_BODY=1MiB"),
         mem_printf("%-64s # --set\n", "STRATSLAB_ADMIN_LISTEN=off"),
-        mem_printf("%-64s # made from POSTGRES_HOST and its like\n",
+        mem_printf("%-64s # made from POSTGRES_HOST and the other POSTGRES_* settings\n",
                    "DATABASE_URL=postgresql://u@127.0.0.1:5432/stratslab"),
     };
 

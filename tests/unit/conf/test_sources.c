@@ -119,7 +119,7 @@ void test_sources_all_at_once(void)
     char *variable = config_variable(path);
     char *message = mem_printf(
         "%s:2: STRATSLAB_WORKERS: \"0\" is not an integer from 1 to 256\n"
-        "%s:3: not NAME=VALUE\n"
+        "%s:3: the line is not NAME=VALUE\n"
         "%s:5: STRATSLAB_LOG_LEVEL: \"loud\" is not one of error, warning, info, debug\n"
         "%s:6: \"PGHOST\" is not a setting\n"
         "environment: \"STRATSLAB_LISTENS\" is not a setting; did you mean STRATSLAB_LISTEN?\n"
@@ -206,20 +206,21 @@ void test_file_problems(void)
         size_t len; /* 0: of the string */
         const char *problem;
     } cases[] = {
-        {"\n\nPOSTGRES_USER\n", 0, "3: not NAME=VALUE"},
-        {"=x\n", 0, "1: no name before the equals sign"},
-        {"export POSTGRES_USER=x\n", 0, "1: not NAME=VALUE: a name has letters, digits and underscores"},
+        {"\n\nPOSTGRES_USER\n", 0, "3: the line is not NAME=VALUE"},
+        {"=x\n", 0, "1: there is no name before the equals sign"},
+        {"export POSTGRES_USER=x\n", 0, "1: the line is not NAME=VALUE: a name has letters, digits and underscores"},
         {"POSTGRES_USER=a b\n", 0, "1: a value that holds spaces needs quotes around it"},
         {"POSTGRES_USER=a#b\n", 0, "1: a value that holds # needs quotes around it"},
         {"POSTGRES_USER=#b\n", 0, "1: a value that holds # needs quotes around it"},
-        {"POSTGRES_USER=a'b\n", 0, "1: a quote inside a value that does not begin with one"},
-        {"POSTGRES_USER='a\n'", 0, "1: the quote is not closed on this line\nPATH:2: not NAME=VALUE"},
+        {"POSTGRES_USER=a'b\n", 0, "1: the value has a quote inside, but does not begin with one"},
+        {"POSTGRES_USER='a\n'", 0, "1: the quote is not closed on this line\nPATH:2: the line is not NAME=VALUE"},
         {"POSTGRES_USER=\"a\\\n", 0, "1: the quote is not closed on this line"},
         {"POSTGRES_USER=\"a\\n\"\n", 0, "1: only \\\\ and \\\" are escapes in double quotes; single quotes have none"},
-        {"POSTGRES_USER='a' b\n", 0, "1: text behind the closing quote"},
+        {"POSTGRES_USER='a' b\n", 0, "1: there is text after the closing quote"},
         {"POSTGRES_USER=a\nPOSTGRES_USER=b", 0, "2: POSTGRES_USER: is set already, at PATH:1"},
-        {"POSTGRES_USER=a\0b\n", 18, "1: a NUL byte"},
-        {"STRATSLAB_CONFIG=/x\n", 0, "1: STRATSLAB_CONFIG: cannot stand in the settings file, which it names"},
+        {"POSTGRES_USER=a\0b\n", 18, "1: the line has a NUL byte"},
+        {"STRATSLAB_CONFIG=/x\n", 0,
+         "1: STRATSLAB_CONFIG: cannot be set in the settings file, because it names that file"},
         {"UNHEARD_OF=1", 0, "1: \"UNHEARD_OF\" is not a setting"},
     };
 

@@ -63,13 +63,14 @@ void test_value_refused(void)
         const char *set, *message;
     } cases[] = {
         {"STRATSLAB_WORKERS=many", "--set: STRATSLAB_WORKERS: \"many\" is not an integer from 1 to 256"},
-        {"STRATSLAB_OPENAPI_URL=x", "--set: STRATSLAB_OPENAPI_URL: \"x\" is not a path of a URL (/name), nor off"},
-        {"STRATSLAB_OPENAPI_URL=/", "--set: STRATSLAB_OPENAPI_URL: \"/\" is not a path of a URL (/name), nor off"},
-        {"STRATSLAB_OPENAPI_URL=/a/", "--set: STRATSLAB_OPENAPI_URL: \"/a/\" is not a path of a URL (/name), nor off"},
+        {"STRATSLAB_OPENAPI_URL=x", "--set: STRATSLAB_OPENAPI_URL: \"x\" is neither a path of a URL (/name) nor off"},
+        {"STRATSLAB_OPENAPI_URL=/", "--set: STRATSLAB_OPENAPI_URL: \"/\" is neither a path of a URL (/name) nor off"},
+        {"STRATSLAB_OPENAPI_URL=/a/",
+         "--set: STRATSLAB_OPENAPI_URL: \"/a/\" is neither a path of a URL (/name) nor off"},
         {"STRATSLAB_OPENAPI_URL=/{a}",
-         "--set: STRATSLAB_OPENAPI_URL: \"/{a}\" is not a path of a URL (/name), nor off"},
+         "--set: STRATSLAB_OPENAPI_URL: \"/{a}\" is neither a path of a URL (/name) nor off"},
         {"STRATSLAB_OPENAPI_URL=/a/..",
-         "--set: STRATSLAB_OPENAPI_URL: \"/a/..\" is not a path of a URL (/name), nor off"},
+         "--set: STRATSLAB_OPENAPI_URL: \"/a/..\" is neither a path of a URL (/name) nor off"},
         {"STRATSLAB_WORKERS=0", "--set: STRATSLAB_WORKERS: \"0\" is not an integer from 1 to 256"},
         {"STRATSLAB_WORKERS=257", "--set: STRATSLAB_WORKERS: \"257\" is not an integer from 1 to 256"},
         {"STRATSLAB_WORKERS=4294967297", "--set: STRATSLAB_WORKERS: \"4294967297\" is not an integer from 1 to 256"},
@@ -86,10 +87,10 @@ void test_value_refused(void)
          "--set: STRATSLAB_HTTP_BODY: \"1MB\" is not a size (512, 16KiB, 1MiB) from 1KiB to 64MiB"},
         {"STRATSLAB_HTTP_BODY=1GiB",
          "--set: STRATSLAB_HTTP_BODY: \"1GiB\" is not a size (512, 16KiB, 1MiB) from 1KiB to 64MiB"},
-        {"STRATSLAB_MIGRATE_ON_START=maybe",
-         "--set: STRATSLAB_MIGRATE_ON_START: \"maybe\" is not on or off (nor true, false, yes, no, 1, 0)"},
+        {"STRATSLAB_MIGRATE_ON_START=maybe", "--set: STRATSLAB_MIGRATE_ON_START: \"maybe\" is not on or off (true, "
+                                             "false, yes, no, 1 and 0 are accepted too)"},
         {"STRATSLAB_MIGRATE_ON_START=",
-         "--set: STRATSLAB_MIGRATE_ON_START: \"\" is not on or off (nor true, false, yes, no, 1, 0)"},
+         "--set: STRATSLAB_MIGRATE_ON_START: \"\" is not on or off (true, false, yes, no, 1 and 0 are accepted too)"},
         {"STRATSLAB_LOG_ACCESS=",
          "--set: STRATSLAB_LOG_ACCESS: \"\" is not on, off, errors or a share of at most six digits such as 0.01"},
         {"STRATSLAB_LOG_ACCESS=0.",
@@ -235,7 +236,7 @@ void test_value_addresses(void)
 
 void test_value_addresses_refused(void)
 {
-    static const char port[] = " has no port from 1 to 65535 behind its last colon";
+    static const char port[] = " has no port from 1 to 65535 after its last colon";
     static const char name[] = " has neither a host name nor an IPv4 address before its port";
     static const struct {
         const char *text, *shown, *reason;
@@ -259,8 +260,8 @@ void test_value_addresses_refused(void)
         {"-a:80", "\"-a:80\"", name},
         {"unix:x.sock", "\"unix:x.sock\"", " is not unix: and an absolute path"},
         {"unix:", "\"unix:\"", " is not unix: and an absolute path"},
-        {"a:1,[::1]:2,a:1", "\"a:1\"", " is there twice"},
-        {"[::1]:2 [0::1]:2", "\"[::1]:2\"", " is there twice"},
+        {"a:1,[::1]:2,a:1", "\"a:1\"", " is given twice"},
+        {"[::1]:2 [0::1]:2", "\"[::1]:2\"", " is given twice"},
         {"off", "\"off\"", " has no port: write host:port, [v6]:port, *:port or unix:/path"},
         {"", "", "names no address"},
         {" , ", "", "names no address"},
@@ -358,8 +359,8 @@ void test_value_hosts(void)
 
 void test_value_names_refused(void)
 {
-#define NO_ORIGIN " is no origin: scheme://host or scheme://host:port, without a path or a slash behind"
-#define NO_HOST " is no host name: api.example.com, *.example.com, 192.0.2.1 or [2001:db8::1]"
+#define NO_ORIGIN " is not an origin: write scheme://host or scheme://host:port, without a path or a slash at the end"
+#define NO_HOST " is not a host name: write api.example.com, *.example.com, 192.0.2.1 or [2001:db8::1]"
     static const struct {
         const char *set, *message;
     } cases[] = {
@@ -376,16 +377,16 @@ void test_value_names_refused(void)
         {"STRATSLAB_CORS_ORIGINS=https://[::z]", "\"https://[::z]\"" NO_ORIGIN},
         {"STRATSLAB_CORS_ORIGINS=null",
          "\"null\" is what every local file and sandboxed page sends, and cannot be allowed"},
-        {"STRATSLAB_CORS_ORIGINS=* https://a", "has others beside *, which is all of them"},
-        {"STRATSLAB_CORS_ORIGINS=https://a https://A", "\"https://a\" is there twice"},
-        {"STRATSLAB_ALLOWED_HOSTS=a.example:80", "\"a.example:80\" has a port: a host is listed by its name alone"},
+        {"STRATSLAB_CORS_ORIGINS=* https://a", "has others beside *, and * alone means all of them"},
+        {"STRATSLAB_CORS_ORIGINS=https://a https://A", "\"https://a\" is given twice"},
+        {"STRATSLAB_ALLOWED_HOSTS=a.example:80", "\"a.example:80\" has a port: list a host by its name alone"},
         {"STRATSLAB_ALLOWED_HOSTS=*", "\"*\"" NO_HOST},
         {"STRATSLAB_ALLOWED_HOSTS=*.", "\"*.\"" NO_HOST},
         {"STRATSLAB_ALLOWED_HOSTS=*.[::1]", "\"*.[::1]\"" NO_HOST},
         {"STRATSLAB_ALLOWED_HOSTS=a/b", "\"a/b\"" NO_HOST},
         {"STRATSLAB_ALLOWED_HOSTS=192.0.2.256", "\"192.0.2.256\"" NO_HOST},
-        {"STRATSLAB_ALLOWED_HOSTS=[::1", "\"[::1\" has a port: a host is listed by its name alone"},
-        {"STRATSLAB_ALLOWED_HOSTS=a b A", "\"a\" is there twice"},
+        {"STRATSLAB_ALLOWED_HOSTS=[::1", "\"[::1\" has a port: list a host by its name alone"},
+        {"STRATSLAB_ALLOWED_HOSTS=a b A", "\"a\" is given twice"},
     };
 
     for (size_t i = 0; i < countof(cases); i++) {

@@ -136,11 +136,11 @@ void test_check_rules(void)
         {"\"parameters\":{ \"a\" :\t[ 1,\n 2.50, \" \" ] }", ""},
         {"\"parameters\":{\"a\":\"\\\"1234567890\"}", ""},
         {"\"parameters\":{\"a\":\"\\\"12345678901\"}",
-         "/parameters must be at most 20 bytes of JSON without white space, but has 21"},
+         "/parameters must have at most 20 bytes of JSON without white space, but has 21"},
         {"\"parameters\":{\"a\":12345678901234567890123}",
-         "/parameters must be at most 20 bytes of JSON without white space, but has 29"},
+         "/parameters must have at most 20 bytes of JSON without white space, but has 29"},
         {"\"parameters\":{\"a\":\"             \"}",
-         "/parameters must be at most 20 bytes of JSON without white space, but has 21"},
+         "/parameters must have at most 20 bytes of JSON without white space, but has 21"},
         {"\"parameters\":[]", "/parameters must be an object, but is an array"},
         {"\"parameters\":null", "/parameters must be an object, but is null"},
         {"\"broken\":\"(\"", "/broken cannot be checked: the pattern of this field is wrong"},
@@ -162,10 +162,10 @@ void test_check_rules(void)
         whole(body, cases[i].fault);
     }
     whole("{}", "/name is required");
-    whole("{\"name\":\"\"}", "/name must be at least 1 character, but has 0");
+    whole("{\"name\":\"\"}", "/name must have at least 1 character, but has 0");
     whole("{\"name\":null}", "/name must be a string, but is null");
     whole("{\"name\":\"\xf0\x9f\x98\x80\xf0\x9f\x98\x80\xf0\x9f\x98\x80\xf0\x9f\x98\x80\xf0\x9f\x98\x80\"}", "");
-    whole("{\"name\":\"abcdef\"}", "/name must be at most 5 characters, but has 6");
+    whole("{\"name\":\"abcdef\"}", "/name must have at most 5 characters, but has 6");
 }
 
 void test_check_many_faults(void)
@@ -211,7 +211,7 @@ void test_check_merge(void)
         {"{\"kind\":null,\"note\":null,\"parameters\":null,\"count\":null}", ""},
         {"{\"parameters\":{\"a\":null}}", ""},
         {"{\"name\":null}", "/name is required and cannot be removed"},
-        {"{\"name\":\"\"}", "/name must be at least 1 character, but has 0"},
+        {"{\"name\":\"\"}", "/name must have at least 1 character, but has 0"},
         {"{\"id\":null}", "/id is set by the server"},
         {"{\"nane\":null}", "/nane is not a field of Thing; did you mean \"name\"?"},
         {"{\"kind\":3,\"count\":0}", "/kind must be a string, but is a number\n/count must be at least 1, but is 0"},
@@ -232,11 +232,11 @@ void test_check_malformed(void)
         {"", " the body is empty"},
         {"{\n\"name\":\"a\",\n\"count\":1 \"x\"}",
          " line 3, column 11: expected \",\" or \"}\" after a member of an object"},
-        {"{\"name\":\"a\",\"name\":\"b\"}", " line 1, column 13: the member \"name\" is there twice"},
-        {"{\"parameters\":{\"a\":1,\"a\":2}}", " line 1, column 22: the member \"a\" is there twice"},
+        {"{\"name\":\"a\",\"name\":\"b\"}", " line 1, column 13: the member \"name\" is given twice"},
+        {"{\"parameters\":{\"a\":1,\"a\":2}}", " line 1, column 22: the member \"a\" is given twice"},
         {"{\"ratio\":1e400}", " line 1, column 10: the number is beyond the range of an IEEE 754 double"},
-        {"100% sure", " line 1, column 4: text behind the end of the value"},
-        {"\"%s%n\" x", " line 1, column 8: text behind the end of the value"},
+        {"100% sure", " line 1, column 4: there is text after the end of the value"},
+        {"\"%s%n\" x", " line 1, column 8: there is text after the end of the value"},
     };
 
     for (size_t i = 0; i < countof(cases); i++) {
@@ -251,7 +251,7 @@ void test_check_malformed(void)
     buf_add_str(&deep, "}");
     /* 32 levels are read, by json-c too: what is wrong is the length. */
     checked(buf_slice(&deep), &schema, JSON_MODE_WHOLE, JSON_INVALID,
-            "/parameters must be at most 20 bytes of JSON without white space, but has 66");
+            "/parameters must have at most 20 bytes of JSON without white space, but has 66");
     buf_clear(&deep);
 }
 
@@ -322,11 +322,11 @@ void test_check_text(void)
         {"flag", SLICE_LIT("1"), "must be true or false, but is \"1\""},
         {"flag", SLICE_LIT("TRUE"), "must be true or false, but is \"TRUE\""},
         {"name", SLICE_LIT("\xc3\xa9"), ""},
-        {"name", SLICE_LIT(""), "must be at least 1 character, but has 0"},
+        {"name", SLICE_LIT(""), "must have at least 1 character, but has 0"},
         {"name", SLICE_LIT("a\xff"), "is not UTF-8"},
         {"name", SLICE_LIT("\xed\xa0\x80"), "is not UTF-8"},
         {"name", SLICE_LIT("a\0b"), "holds a NUL"},
-        {"name", SLICE_LIT("abcdef"), "must be at most 5 characters, but has 6"},
+        {"name", SLICE_LIT("abcdef"), "must have at most 5 characters, but has 6"},
         {"status", SLICE_LIT("active"), ""},
         {"status", SLICE_LIT("gone\n"), "must be one of draft, active, but is \"gone\\n\""},
         {"kind", SLICE_LIT("a_1"), ""},

@@ -115,14 +115,15 @@ void test_scan_invalid(void)
     static const char name[] = "expected a member's name in double quotes";
     static const char member[] = "expected \",\" or \"}\" after a member of an object";
     static const char element[] = "expected \",\" or \"]\" after an element of an array";
-    static const char behind[] = "text behind the end of the value";
-    static const char number[] = "not a number as JSON writes them: no leading zero, and digits behind a point or an "
-                                 "exponent";
-    static const char minus[] = "expected a digit behind \"-\"";
+    static const char behind[] = "there is text after the end of the value";
+    static const char number[] =
+        "this is not a number as JSON writes it: without a leading zero, and with digits after a point or an exponent";
+    static const char minus[] = "expected a digit after \"-\"";
     static const char open[] = "the string is not closed";
-    static const char escape[] = "an escape that does not exist";
+    static const char escape[] = "this escape does not exist";
     static const char hex[] = "\\u must be followed by four hexadecimal digits";
-    static const char high[] = "a high surrogate without its low one", low[] = "a low surrogate without its high one";
+    static const char high[] = "the high surrogate has no low one after it",
+                      low[] = "the low surrogate has no high one before it";
     static const char range[] = "the number is beyond the range of an IEEE 754 double";
     static const struct {
         const char *text;
@@ -232,25 +233,25 @@ void test_scan_invalid(void)
         {"\"\\ud83d\\ude00\\ude00\"", 14, low},
         {"\"a\\u0000\"", 3, "the character NUL is not allowed"},
         {"{\"\\u0000\":1}", 3, "the character NUL is not allowed"},
-        {"\"\x01\"", 2, "a control character (0x01) in a string must be escaped"},
-        {"\"\t\"", 2, "a control character (0x09) in a string must be escaped"},
-        {"\"a\nb\"", 3, "a control character (0x0a) in a string must be escaped"},
-        {"\"\x1f\"", 2, "a control character (0x1f) in a string must be escaped"},
-        {"{\"a\n\":1}", 4, "a control character (0x0a) in a string must be escaped"},
-        {"\"\x80\"", 2, "a byte (0x80) that is not UTF-8"},
-        {"\"\xff\"", 2, "a byte (0xff) that is not UTF-8"},
-        {"\"\xc0\xaf\"", 2, "a byte (0xc0) that is not UTF-8"},
-        {"\"\xc1\xbf\"", 2, "a byte (0xc1) that is not UTF-8"},
-        {"\"\xc3\"", 2, "a byte (0xc3) that is not UTF-8"},
-        {"\"\xc3", 2, "a byte (0xc3) that is not UTF-8"},
-        {"\"\xe0\x80\xaf\"", 2, "a byte (0xe0) that is not UTF-8"},
-        {"\"\xed\xa0\x80\"", 2, "a byte (0xed) that is not UTF-8"},
-        {"\"\xed\xbf\xbf\"", 2, "a byte (0xed) that is not UTF-8"},
-        {"\"\xf0\x80\x80\xaf\"", 2, "a byte (0xf0) that is not UTF-8"},
-        {"\"\xf4\x90\x80\x80\"", 2, "a byte (0xf4) that is not UTF-8"},
-        {"\"\xf5\x80\x80\x80\"", 2, "a byte (0xf5) that is not UTF-8"},
-        {"\"\xe9t\xe9\"", 2, "a byte (0xe9) that is not UTF-8"},
-        {"{\"\xff\":1}", 3, "a byte (0xff) that is not UTF-8"},
+        {"\"\x01\"", 2, "the control character 0x01 must be escaped in a string"},
+        {"\"\t\"", 2, "the control character 0x09 must be escaped in a string"},
+        {"\"a\nb\"", 3, "the control character 0x0a must be escaped in a string"},
+        {"\"\x1f\"", 2, "the control character 0x1f must be escaped in a string"},
+        {"{\"a\n\":1}", 4, "the control character 0x0a must be escaped in a string"},
+        {"\"\x80\"", 2, "the byte 0x80 is not UTF-8"},
+        {"\"\xff\"", 2, "the byte 0xff is not UTF-8"},
+        {"\"\xc0\xaf\"", 2, "the byte 0xc0 is not UTF-8"},
+        {"\"\xc1\xbf\"", 2, "the byte 0xc1 is not UTF-8"},
+        {"\"\xc3\"", 2, "the byte 0xc3 is not UTF-8"},
+        {"\"\xc3", 2, "the byte 0xc3 is not UTF-8"},
+        {"\"\xe0\x80\xaf\"", 2, "the byte 0xe0 is not UTF-8"},
+        {"\"\xed\xa0\x80\"", 2, "the byte 0xed is not UTF-8"},
+        {"\"\xed\xbf\xbf\"", 2, "the byte 0xed is not UTF-8"},
+        {"\"\xf0\x80\x80\xaf\"", 2, "the byte 0xf0 is not UTF-8"},
+        {"\"\xf4\x90\x80\x80\"", 2, "the byte 0xf4 is not UTF-8"},
+        {"\"\xf5\x80\x80\x80\"", 2, "the byte 0xf5 is not UTF-8"},
+        {"\"\xe9t\xe9\"", 2, "the byte 0xe9 is not UTF-8"},
+        {"{\"\xff\":1}", 3, "the byte 0xff is not UTF-8"},
         {"\"\" \"\"", 4, behind},
         {"\"a\"b", 4, behind},
         /* arrays */
@@ -326,10 +327,10 @@ void test_scan_invalid(void)
     scanned(SLICE_NONE, "the body is empty");
     scanned(SLICE_LIT(" \n"), "the body is empty");
     scanned(SLICE_LIT("\0"), "line 1, column 1: expected a value");
-    scanned(SLICE_LIT("{}\0"), "line 1, column 3: text behind the end of the value");
+    scanned(SLICE_LIT("{}\0"), "line 1, column 3: there is text after the end of the value");
     scanned(SLICE_LIT("[1\0]"), "line 1, column 3: expected \",\" or \"]\" after an element of an array");
-    scanned(SLICE_LIT("\"a\0b\""), "line 1, column 3: a control character (0x00) in a string must be escaped");
-    scanned(SLICE_LIT("\"\\\0\""), "line 1, column 2: an escape that does not exist");
+    scanned(SLICE_LIT("\"a\0b\""), "line 1, column 3: the control character 0x00 must be escaped in a string");
+    scanned(SLICE_LIT("\"\\\0\""), "line 1, column 2: this escape does not exist");
     scanned((struct slice){"[1,2]", 4},
             "line 1, column 5: expected \",\" or \"]\" after an element of an array, but the "
             "text ends");
@@ -353,13 +354,13 @@ void test_scan_depth(void)
     nested(&text, '[', ']', 32);
     scanned(buf_slice(&text), "");
     nested(&text, '[', ']', 33);
-    scanned(buf_slice(&text), "line 1, column 33: nested deeper than 32 levels");
+    scanned(buf_slice(&text), "line 1, column 33: the text is nested deeper than 32 levels");
     nested(&text, '{', '}', 32);
     scanned(buf_slice(&text), "");
     nested(&text, '{', '}', 33);
-    scanned(buf_slice(&text), "line 1, column 161: nested deeper than 32 levels");
+    scanned(buf_slice(&text), "line 1, column 161: the text is nested deeper than 32 levels");
     nested(&text, '[', ']', 500000);
-    scanned(buf_slice(&text), "line 1, column 33: nested deeper than 32 levels");
+    scanned(buf_slice(&text), "line 1, column 33: the text is nested deeper than 32 levels");
     CU_ASSERT(json_scan(arena, buf_slice(&text), 500000, &detail));
     CU_ASSERT(json_scan(arena, SLICE_LIT("1"), 0, &detail));
     CU_ASSERT_FALSE(json_scan(arena, SLICE_LIT("[]"), 0, &detail));
@@ -377,23 +378,23 @@ void test_scan_positions(void)
 
 void test_scan_duplicates(void)
 {
-    scanned(SLICE_LIT("{\"a\":1,\"a\":1}"), "line 1, column 8: the member \"a\" is there twice");
-    scanned(SLICE_LIT("{\"a\":1,\"\\u0061\":1}"), "line 1, column 8: the member \"a\" is there twice");
-    scanned(SLICE_LIT("{\"\\u0061\":1,\"a\":1}"), "line 1, column 13: the member \"a\" is there twice");
-    scanned(SLICE_LIT("{\"\":1,\"\":1}"), "line 1, column 7: the member \"\" is there twice");
-    scanned(SLICE_LIT("{\"/\":1,\"\\/\":1}"), "line 1, column 8: the member \"/\" is there twice");
+    scanned(SLICE_LIT("{\"a\":1,\"a\":1}"), "line 1, column 8: the member \"a\" is given twice");
+    scanned(SLICE_LIT("{\"a\":1,\"\\u0061\":1}"), "line 1, column 8: the member \"a\" is given twice");
+    scanned(SLICE_LIT("{\"\\u0061\":1,\"a\":1}"), "line 1, column 13: the member \"a\" is given twice");
+    scanned(SLICE_LIT("{\"\":1,\"\":1}"), "line 1, column 7: the member \"\" is given twice");
+    scanned(SLICE_LIT("{\"/\":1,\"\\/\":1}"), "line 1, column 8: the member \"/\" is given twice");
     scanned(SLICE_LIT("{\"\\ud83d\\ude00\":1,\"\xf0\x9f\x98\x80\":1}"),
-            "line 1, column 19: the member \"\xf0\x9f\x98\x80\" is there twice");
-    scanned(SLICE_LIT("[{\"x\":{\"b\":[],\"a\":{},\n\"b\":1}}]"), "line 2, column 1: the member \"b\" is there twice");
+            "line 1, column 19: the member \"\xf0\x9f\x98\x80\" is given twice");
+    scanned(SLICE_LIT("[{\"x\":{\"b\":[],\"a\":{},\n\"b\":1}}]"), "line 2, column 1: the member \"b\" is given twice");
     scanned(SLICE_LIT("{\"o\":{\"o\":1},\"p\":{\"o\":1},\"o\":2}"),
-            "line 1, column 26: the member \"o\" is there twice");
+            "line 1, column 26: the member \"o\" is given twice");
     /* The first that repeats is named, not the first in the alphabet. */
-    scanned(SLICE_LIT("{\"z\":1,\"a\":1,\"z\":1,\"a\":1}"), "line 1, column 14: the member \"z\" is there twice");
-    scanned(SLICE_LIT("{\"a\":1,\"a\":1,\"a\":1}"), "line 1, column 8: the member \"a\" is there twice");
+    scanned(SLICE_LIT("{\"z\":1,\"a\":1,\"z\":1,\"a\":1}"), "line 1, column 14: the member \"z\" is given twice");
+    scanned(SLICE_LIT("{\"a\":1,\"a\":1,\"a\":1}"), "line 1, column 8: the member \"a\" is given twice");
     scanned(
         SLICE_LIT(
             "{\"\\n0123456789012345678901234567890123456789\":1,\"\\n0123456789012345678901234567890123456789\":1}"),
-        "line 1, column 49: the member \"\\n012345678901234567890123456789012345678\"... is there twice");
+        "line 1, column 49: the member \"\\n012345678901234567890123456789012345678\"... is given twice");
 }
 
 void test_scan_many_members(void)
@@ -408,7 +409,7 @@ void test_scan_many_members(void)
     text.len--;
     buf_add_str(&text, ",\"0c350\":1}");
     CU_ASSERT(text.len > 1000000);
-    scanned(buf_slice(&text), "line 1, column 1000002: the member \"0c350\" is there twice");
+    scanned(buf_slice(&text), "line 1, column 1000002: the member \"0c350\" is given twice");
     buf_clear(&text);
 }
 

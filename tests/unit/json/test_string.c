@@ -108,13 +108,13 @@ void test_string_lengths(void)
     for (size_t i = 0; i < countof(characters); i++) {
         struct buf written = {0};
 
-        string_is(&field, SLICE_LIT(""), "must be at least 1 character, but has 0");
+        string_is(&field, SLICE_LIT(""), "must have at least 1 character, but has 0");
         for (int count = NAME_MIN; count <= NAME_MAX; count++) {
             buf_add_str(&written, characters[i]);
             string_is(&field, buf_slice(&written), "");
         }
         buf_add_str(&written, characters[i]);
-        string_is(&field, buf_slice(&written), "must be at most 4 characters, but has 5");
+        string_is(&field, buf_slice(&written), "must have at most 4 characters, but has 5");
         buf_clear(&written);
     }
 }

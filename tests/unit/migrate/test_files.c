@@ -87,7 +87,7 @@ static void test_files_names_are_checked(void)
     unlink(d.files[1]);
     put(&d, "seed.sql", EMPTY);
     CU_ASSERT_EQUAL(migrate_files_load(d.path, &files, &err), -1);
-    CU_ASSERT_PTR_NOT_NULL(strstr(err.message, "/seed.sql: not the name"));
+    CU_ASSERT_PTR_NOT_NULL(strstr(err.message, "/seed.sql: is not the name"));
     end(&d);
 }
 
