@@ -72,24 +72,35 @@ static size_t glide_signal(const struct glide *g, size_t i, size_t end)
     return end;
 }
 
+/* The bar behind the first signal, of any kind, from bar `i` on; `i` if none is near. */
+static size_t glide_ahead(const struct sim *s, size_t i)
+{
+    const size_t first = i / RULES_WORD_BARS, end = (s->job->end - 1) / RULES_WORD_BARS;
+
+    for (size_t word = first; word < end && word < first + GLIDE_BARS / RULES_WORD_BARS; word++) {
+        uint64_t bits = 0;
+
+        for (int output = 0; output < ENGINE_CONDITIONS; output++) {
+            const uint64_t *column = s->signals->condition[output];
+
+            if (column != NULL) bits |= column[word];
+        }
+        if (word == first) bits &= UINT64_MAX << i % RULES_WORD_BARS;
+        if (bits != 0) return word * RULES_WORD_BARS + (size_t)__builtin_ctzll(bits) + 1;
+    }
+    return i;
+}
+
 /* Behind the bars that are gone over if no level is near. */
 static size_t glide_end(const struct sim *s, const struct glide *g, size_t i)
 {
     const size_t most = s->job->end - i > GLIDE_BARS ? i + GLIDE_BARS : s->job->end;
-    const size_t end = glide_signal(g, i, most);
 
-    if (end < most) {
-        /* What an order will need, while there is still something to do. */
-        __builtin_prefetch(&s->candles->open[end]);
-        __builtin_prefetch(&s->candles->time_ms[end]);
-    }
-    return end;
+    return glide_signal(g, i, most);
 }
 
-static size_t glide_flat(const struct sim *s, const struct glide *g, size_t i, double *equity)
+static size_t glide_flat(const struct sim *s, size_t i, size_t end, double *equity)
 {
-    const size_t end = glide_end(s, g, i);
-
     for (; i < end; i++) *equity++ = s->account.high;
     return end;
 }
@@ -110,29 +121,48 @@ static size_t glide_levels(const struct sim *s, const struct glide *g, size_t i,
                            double *ret_most)
 {
     const double *low = s->candles->low, *high = s->candles->high;
-    const double below = g->below, above = g->above;
     double least = low[i], most = high[i];
+    size_t k;
 
-    for (; i < end && !(low[i] <= below) && !(high[i] >= above); i++) {
-        least = low[i] < least ? low[i] : least;
-        most = high[i] > most ? high[i] : most;
+    for (k = i; k < end; k++) {
+        least = low[k] < least ? low[k] : least;
+        most = high[k] > most ? high[k] : most;
+    }
+    if (least <= g->below || most >= g->above) {
+        least = low[i], most = high[i];
+        for (k = i; k < end && !(low[k] <= g->below) && !(high[k] >= g->above); k++) {
+            least = low[k] < least ? low[k] : least;
+            most = high[k] > most ? high[k] : most;
+        }
     }
     *ret_least = least, *ret_most = most;
-    return i;
+    return k;
 }
 
-/* The deepest fall within the bars from `i` on, bar by bar; `equity` is at their closes. */
-static void glide_falls(struct sim *s, const struct glide_worth *w, const double *adverse, const double *equity,
-                        size_t count)
+/* A fall to a price of the position, if it is a new deepest one. */
+static void glide_fall(struct sim *s, double price)
 {
-    double limit = s->peak * (1 - s->intrabar_drawdown) * (1 + glide_margin);
+    const double worst = sim_equity(s, price);
+    const double fall = worst < s->peak ? 1 - worst / s->peak : 0;
 
+    if (fall > s->intrabar_drawdown) s->intrabar_drawdown = fall;
+}
+
+/* The deepest fall within bars of which some may close at a new peak: bar by bar, unless the worst of all prices is no
+ * new deepest below the last peak; then no bar's is. `equity` is at their closes. */
+static void glide_falls(struct sim *s, const struct glide_worth *w, const double *adverse, double worst,
+                        const double *equity, size_t count)
+{
+    double peak = s->peak, limit = s->peak * (1 - s->intrabar_drawdown) * (1 + glide_margin);
+
+    for (size_t k = 0; k < count; k++) peak = equity[k] > peak ? equity[k] : peak;
+    if (w->account.high + glide_worth_at(w, worst) > peak * (1 - s->intrabar_drawdown) * (1 + glide_margin)) {
+        s->peak = peak;
+        return;
+    }
     for (size_t k = 0; k < count; k++) {
         if (w->account.high + glide_worth_at(w, adverse[k]) <= limit) {
-            const double worst = sim_equity(s, adverse[k]);
-            const double fall = worst < s->peak ? 1 - worst / s->peak : 0;
-
-            if (fall > s->intrabar_drawdown) s->intrabar_drawdown = fall;
+            glide_fall(s, adverse[k]);
         } else if (equity[k] <= s->peak) {
             continue;
         }
@@ -149,26 +179,24 @@ static void glide_curve(const struct glide_worth *worth, const double *restrict 
     for (size_t k = 0; k < count; k++) equity[k] = exact_plus(w.account, glide_worth_at(&w, close[k]));
 }
 
-static size_t glide_held(struct sim *s, const struct glide *g, size_t i, double *equity)
+static size_t glide_held(struct sim *s, const struct glide *g, size_t i, size_t most_end, double *equity)
 {
     struct sim_position *p = &s->position;
     const bool is_long = p->side > 0;
     const struct glide_worth worth = {s->account, p->entry, is_long ? p->quantity : -p->quantity, p->entry_fee};
-    double least, most, peak = s->peak;
-    const size_t end = glide_levels(s, g, i, glide_end(s, g, i), &least, &most);
+    double least, most, worst;
+    const size_t end = glide_levels(s, g, i, most_end, &least, &most);
     const size_t count = end - i;
 
     if (count == 0) return i;
     glide_curve(&worth, s->candles->close + i, equity, count);
-    if (worth.account.high + glide_worth_at(&worth, is_long ? most : least) > peak * (1 - glide_margin)) {
-        for (size_t k = 0; k < count; k++) peak = equity[k] > peak ? equity[k] : peak;
+    worst = is_long ? least : most;
+    if (worth.account.high + glide_worth_at(&worth, is_long ? most : least) > s->peak * (1 - glide_margin)) {
+        glide_falls(s, &worth, (is_long ? s->candles->low : s->candles->high) + i, worst, equity, count);
+    } else {
+        /* Rounding keeps the order: below one peak, the worst of all prices is the deepest fall. */
+        glide_fall(s, worst);
     }
-    /* Rounding keeps the order: if the worst of all prices is no new deepest below the last peak, no bar's is. */
-    if (worth.account.high + glide_worth_at(&worth, is_long ? least : most) <=
-        peak * (1 - s->intrabar_drawdown) * (1 + glide_margin)) {
-        glide_falls(s, &worth, (is_long ? s->candles->low : s->candles->high) + i, equity, count);
-    }
-    s->peak = peak;
     s->exposed += count;
     if (is_long ? most > p->best : least < p->best) p->best = is_long ? most : least;
     if (is_long ? least < p->worst : most > p->worst) p->worst = is_long ? least : most;
@@ -179,7 +207,14 @@ size_t sim_glide(struct sim *s, size_t i)
 {
     double *equity = &s->result->equity[i - s->job->first + 1];
     struct glide g;
+    size_t end, ahead;
 
     if (!glide_prepare(s, &g)) return i;
-    return s->position.side == 0 ? glide_flat(s, &g, i, equity) : glide_held(s, &g, i, equity);
+    end = glide_end(s, &g, i);
+    /* What the order after the next one will need: it takes longer to come from memory than the bars in between take.
+     * (In a function of its own GCC would drop this, as one that does nothing.) */
+    ahead = end < s->job->end ? glide_ahead(s, end) : i;
+    __builtin_prefetch(&s->candles->open[ahead]);
+    __builtin_prefetch(&s->candles->time_ms[ahead]);
+    return s->position.side == 0 ? glide_flat(s, i, end, equity) : glide_held(s, &g, i, end, equity);
 }
