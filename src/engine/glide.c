@@ -4,6 +4,7 @@
  */
 #include <math.h>
 
+#include "base/attr.h"
 #include "engine/sim.h"
 
 /* Of one way: so few that it costs little to look for a signal behind a level. */
@@ -50,10 +51,8 @@ static bool glide_prepare(const struct sim *s, struct glide *g)
     if (!isnan(p->trail) || (p->has_levels && s->execution->intrabar == ENGINE_INTRABAR_DETAIL)) return false;
     adverse = glide_nearer(p->protect, p->liquidation, p->side);
     favourable = p->take_trigger;
-    g->below = p->side > 0 ? adverse : favourable;
-    g->above = p->side > 0 ? favourable : adverse;
-    if (isnan(g->below)) g->below = -INFINITY;
-    if (isnan(g->above)) g->above = INFINITY;
+    if (!isnan(adverse)) *(p->side > 0 ? &g->below : &g->above) = adverse;
+    if (!isnan(favourable)) *(p->side > 0 ? &g->above : &g->below) = favourable;
     return true;
 }
 
@@ -171,7 +170,7 @@ static void glide_falls(struct sim *s, const struct glide_worth *w, const double
     }
 }
 
-static void glide_curve(const struct glide_worth *worth, const double *restrict close, double *restrict equity,
+static ATTR_WIDE void glide_curve(const struct glide_worth *worth, const double *restrict close, double *restrict equity,
                         size_t count)
 {
     const struct glide_worth w = *worth;
@@ -206,7 +205,7 @@ static size_t glide_held(struct sim *s, const struct glide *g, size_t i, size_t 
 size_t sim_glide(struct sim *s, size_t i)
 {
     double *equity = &s->result->equity[i - s->job->first + 1];
-    struct glide g;
+    struct glide g = {.below = -INFINITY, .above = INFINITY};
     size_t end, ahead;
 
     if (!glide_prepare(s, &g)) return i;
