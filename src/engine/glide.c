@@ -170,8 +170,8 @@ static void glide_falls(struct sim *s, const struct glide_worth *w, const double
     }
 }
 
-static ATTR_WIDE void glide_curve(const struct glide_worth *worth, const double *restrict close, double *restrict equity,
-                        size_t count)
+static ATTR_WIDE void glide_curve(const struct glide_worth *worth, const double *restrict close,
+                                  double *restrict equity, size_t count)
 {
     const struct glide_worth w = *worth;
 
@@ -206,14 +206,22 @@ size_t sim_glide(struct sim *s, size_t i)
 {
     double *equity = &s->result->equity[i - s->job->first + 1];
     struct glide g = {.below = -INFINITY, .above = INFINITY};
-    size_t end, ahead;
+    size_t end;
 
     if (!glide_prepare(s, &g)) return i;
     end = glide_end(s, &g, i);
-    /* What the order after the next one will need: it takes longer to come from memory than the bars in between take.
-     * (In a function of its own GCC would drop this, as one that does nothing.) */
-    ahead = end < s->job->end ? glide_ahead(s, end) : i;
-    __builtin_prefetch(&s->candles->open[ahead]);
-    __builtin_prefetch(&s->candles->time_ms[ahead]);
+    /* What the next order will need, and the one after it: it takes longer to come from memory than the bars up to
+     * there take. (In a function of their own GCC would drop these lines, as ones that do nothing.) */
+    if (end < s->job->end) {
+        const size_t ahead = glide_ahead(s, end);
+
+        __builtin_prefetch(&s->candles->open[end]);
+        __builtin_prefetch(&s->candles->time_ms[end]);
+        __builtin_prefetch(&s->candles->open[ahead]);
+        __builtin_prefetch(&s->candles->time_ms[ahead]);
+        __builtin_prefetch(&s->candles->high[end]);
+        __builtin_prefetch(&s->candles->low[end]);
+        __builtin_prefetch(&s->candles->close[end]);
+    }
     return s->position.side == 0 ? glide_flat(s, i, end, equity) : glide_held(s, &g, i, end, equity);
 }

@@ -81,9 +81,10 @@ static double window_largest(const double *x, size_t count)
  *     2^m the bound of the magnitudes, 2^w more than twice the window's length,
  *     2^(m + w - 51) the coarse unit, 2^(m + 2 w - 103) the fine one,
  * sums of `high` over a window are below 2^53 coarse units, and sums of `low` below 2^53 fine ones if each value is a
- * whole number of fine units. Then no sum of either is rounded, however it is made, and high + low is rounded once. The
- * compensated sum (window_exact) has nothing but whole numbers of fine units in `lost` then, below 2^53 of them, and is
- * rounded once too: it is the same double. False where a value is too large, too fine or not known.
+ * whole number of fine units. Then no sum of either is rounded, however it is made, nor is the difference of two such
+ * sums, and high + low is rounded once. The compensated sum (window_exact) has nothing but whole numbers of fine
+ * units in `lost` then, below 2^53 of them, and is rounded once too: it is the same double. False where a value is
+ * too large, too fine or not known.
  */
 static ATTR_WIDE bool window_cut(const double *x, size_t count, size_t n, double *high, double *low)
 {
@@ -95,6 +96,7 @@ static ATTR_WIDE bool window_cut(const double *x, size_t count, size_t n, double
     (void)frexp((double)(2 * n), &w);
     if (m < -WINDOW_EXPONENT || m > WINDOW_EXPONENT) return false;
     const double most = ldexp(1, m), coarse = ldexp(1.5, m + w + 1), fine = ldexp(1.5, m + 2 * w - 51);
+
     for (size_t i = 0; i < count; i += WINDOW_WIDE) {
         const size_t k = i + WINDOW_WIDE > count ? count - WINDOW_WIDE : i; /* the last go with some before them */
         window_wide value, h, l;
