@@ -67,6 +67,11 @@ static void window_blocks(const struct window_piece *p, size_t n, double divisor
 enum { WINDOW_WIDE = 4 };
 typedef double window_wide __attribute__((vector_size(WINDOW_WIDE * sizeof(double))));
 typedef int64_t window_bits __attribute__((vector_size(WINDOW_WIDE * sizeof(double))));
+#if defined __clang__
+#define WINDOW_SHUFFLE(a, b, ...) __builtin_shufflevector(a, b, __VA_ARGS__)
+#else /* GCC has the other one only from 12 on */
+#define WINDOW_SHUFFLE(a, b, ...) __builtin_shuffle(a, b, (window_bits){__VA_ARGS__})
+#endif
 
 static double window_largest(const double *x, size_t count)
 {
@@ -121,11 +126,11 @@ static inline void window_step(const double *lost, const double *came, window_wi
     memcpy(&old, lost, sizeof(old));
     memcpy(&new, came, sizeof(new));
     change = new - old;
-    change += __builtin_shufflevector(none, change, 0, 4, 5, 6);
-    change += __builtin_shufflevector(none, change, 0, 1, 4, 5);
+    change += WINDOW_SHUFFLE(none, change, 0, 4, 5, 6);
+    change += WINDOW_SHUFFLE(none, change, 0, 1, 4, 5);
     *ret_sums = *sum + change;
     /* Sums are exact: this is the last of them, and does not wait for it. */
-    *sum += __builtin_shufflevector(change, change, 3, 3, 3, 3);
+    *sum += WINDOW_SHUFFLE(change, change, 3, 3, 3, 3);
 }
 
 /* The windows that begin at a value of `high` and `low`. */
