@@ -31,7 +31,8 @@ static struct fill fill_at(const struct sim *s, double price, int direction, enu
     if (reason == ENGINE_REASON_LIQUIDATION) return fill;
     /* A limit does not slip. */
     if (reason != ENGINE_REASON_TAKE) {
-        fill.slippage = price * x->slippage_percent / 100 + x->slippage_ticks * s->tick.step;
+        fill.slippage = x->slippage_ticks * s->tick.step;
+        if (x->slippage_percent > 0) fill.slippage += price * x->slippage_percent / 100;
     }
     fill.half_spread = s->half_spread;
     fill.price = fmax(price + direction * (fill.slippage + fill.half_spread), 0);

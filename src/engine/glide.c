@@ -5,6 +5,7 @@
  */
 #include <math.h>
 
+#include "base/attr.h"
 #include "engine/sim.h"
 
 /* Bars of one step: so few that it costs little to look for a signal after a level. */
@@ -51,10 +52,8 @@ static bool glide_prepare(const struct sim *s, struct glide *g)
     if (!isnan(p->trail) || (p->has_levels && s->execution->intrabar == ENGINE_INTRABAR_DETAIL)) return false;
     adverse = glide_nearer(p->protect, p->liquidation, p->side);
     favourable = p->take_trigger;
-    g->below = p->side > 0 ? adverse : favourable;
-    g->above = p->side > 0 ? favourable : adverse;
-    if (isnan(g->below)) g->below = -INFINITY;
-    if (isnan(g->above)) g->above = INFINITY;
+    if (!isnan(adverse)) *(p->side > 0 ? &g->below : &g->above) = adverse;
+    if (!isnan(favourable)) *(p->side > 0 ? &g->above : &g->below) = favourable;
     return true;
 }
 
@@ -73,24 +72,35 @@ static size_t glide_signal(const struct glide *g, size_t i, size_t end)
     return end;
 }
 
+/* The bar behind the first signal, of any kind, from bar `i` on; `i` if none is near. */
+static size_t glide_ahead(const struct sim *s, size_t i)
+{
+    const size_t first = i / RULES_WORD_BARS, end = (s->job->end - 1) / RULES_WORD_BARS;
+
+    for (size_t word = first; word < end && word < first + GLIDE_BARS / RULES_WORD_BARS; word++) {
+        uint64_t bits = 0;
+
+        for (int output = 0; output < ENGINE_CONDITIONS; output++) {
+            const uint64_t *column = s->signals->condition[output];
+
+            if (column != NULL) bits |= column[word];
+        }
+        if (word == first) bits &= UINT64_MAX << i % RULES_WORD_BARS;
+        if (bits != 0) return word * RULES_WORD_BARS + (size_t)__builtin_ctzll(bits) + 1;
+    }
+    return i;
+}
+
 /* Behind the bars that are gone over if no level is near. */
 static size_t glide_end(const struct sim *s, const struct glide *g, size_t i)
 {
     const size_t most = s->job->end - i > GLIDE_BARS ? i + GLIDE_BARS : s->job->end;
-    const size_t end = glide_signal(g, i, most);
 
-    if (end < most) {
-        /* What an order will need, while there is still something to do. */
-        __builtin_prefetch(&s->candles->open[end]);
-        __builtin_prefetch(&s->candles->time_ms[end]);
-    }
-    return end;
+    return glide_signal(g, i, most);
 }
 
-static size_t glide_flat(const struct sim *s, const struct glide *g, size_t i, double *equity)
+static size_t glide_flat(const struct sim *s, size_t i, size_t end, double *equity)
 {
-    const size_t end = glide_end(s, g, i);
-
     for (; i < end; i++) *equity++ = s->account.high;
     return end;
 }
@@ -111,29 +121,48 @@ static size_t glide_levels(const struct sim *s, const struct glide *g, size_t i,
                            double *ret_most)
 {
     const double *low = s->candles->low, *high = s->candles->high;
-    const double below = g->below, above = g->above;
     double least = low[i], most = high[i];
+    size_t k;
 
-    for (; i < end && !(low[i] <= below) && !(high[i] >= above); i++) {
-        least = low[i] < least ? low[i] : least;
-        most = high[i] > most ? high[i] : most;
+    for (k = i; k < end; k++) {
+        least = low[k] < least ? low[k] : least;
+        most = high[k] > most ? high[k] : most;
+    }
+    if (least <= g->below || most >= g->above) {
+        least = low[i], most = high[i];
+        for (k = i; k < end && !(low[k] <= g->below) && !(high[k] >= g->above); k++) {
+            least = low[k] < least ? low[k] : least;
+            most = high[k] > most ? high[k] : most;
+        }
     }
     *ret_least = least, *ret_most = most;
-    return i;
+    return k;
 }
 
-/* The deepest fall within the bars from `i` on, bar by bar; `equity` is at their closes. */
-static void glide_falls(struct sim *s, const struct glide_worth *w, const double *adverse, const double *equity,
-                        size_t count)
+/* A fall to a price of the position, if it is a new deepest one. */
+static void glide_fall(struct sim *s, double price)
 {
-    double limit = s->peak * (1 - s->intrabar_drawdown) * (1 + glide_margin);
+    const double worst = sim_equity(s, price);
+    const double fall = worst < s->peak ? 1 - worst / s->peak : 0;
 
+    if (fall > s->intrabar_drawdown) s->intrabar_drawdown = fall;
+}
+
+/* The deepest fall within bars of which some may close at a new peak: bar by bar, unless the worst of all prices is no
+ * new deepest below the last peak; then no bar's is. `equity` is at their closes. */
+static void glide_falls(struct sim *s, const struct glide_worth *w, const double *adverse, double worst,
+                        const double *equity, size_t count)
+{
+    double peak = s->peak, limit = s->peak * (1 - s->intrabar_drawdown) * (1 + glide_margin);
+
+    for (size_t k = 0; k < count; k++) peak = equity[k] > peak ? equity[k] : peak;
+    if (w->account.high + glide_worth_at(w, worst) > peak * (1 - s->intrabar_drawdown) * (1 + glide_margin)) {
+        s->peak = peak;
+        return;
+    }
     for (size_t k = 0; k < count; k++) {
         if (w->account.high + glide_worth_at(w, adverse[k]) <= limit) {
-            const double worst = sim_equity(s, adverse[k]);
-            const double fall = worst < s->peak ? 1 - worst / s->peak : 0;
-
-            if (fall > s->intrabar_drawdown) s->intrabar_drawdown = fall;
+            glide_fall(s, adverse[k]);
         } else if (equity[k] <= s->peak) {
             continue;
         }
@@ -142,34 +171,32 @@ static void glide_falls(struct sim *s, const struct glide_worth *w, const double
     }
 }
 
-static void glide_curve(const struct glide_worth *worth, const double *restrict close, double *restrict equity,
-                        size_t count)
+static ATTR_WIDE void glide_curve(const struct glide_worth *worth, const double *restrict close,
+                                  double *restrict equity, size_t count)
 {
     const struct glide_worth w = *worth;
 
     for (size_t k = 0; k < count; k++) equity[k] = exact_plus(w.account, glide_worth_at(&w, close[k]));
 }
 
-static size_t glide_held(struct sim *s, const struct glide *g, size_t i, double *equity)
+static size_t glide_held(struct sim *s, const struct glide *g, size_t i, size_t most_end, double *equity)
 {
     struct sim_position *p = &s->position;
     const bool is_long = p->side > 0;
     const struct glide_worth worth = {s->account, p->entry, is_long ? p->quantity : -p->quantity, p->entry_fee};
-    double least, most, peak = s->peak;
-    const size_t end = glide_levels(s, g, i, glide_end(s, g, i), &least, &most);
+    double least, most, worst;
+    const size_t end = glide_levels(s, g, i, most_end, &least, &most);
     const size_t count = end - i;
 
     if (count == 0) return i;
     glide_curve(&worth, s->candles->close + i, equity, count);
-    if (worth.account.high + glide_worth_at(&worth, is_long ? most : least) > peak * (1 - glide_margin)) {
-        for (size_t k = 0; k < count; k++) peak = equity[k] > peak ? equity[k] : peak;
+    worst = is_long ? least : most;
+    if (worth.account.high + glide_worth_at(&worth, is_long ? most : least) > s->peak * (1 - glide_margin)) {
+        glide_falls(s, &worth, (is_long ? s->candles->low : s->candles->high) + i, worst, equity, count);
+    } else {
+        /* Rounding keeps the order: below one peak, the worst of all prices is the deepest fall. */
+        glide_fall(s, worst);
     }
-    /* Rounding keeps the order: if the worst of all prices is not a new low below the last peak, that of no bar is. */
-    if (worth.account.high + glide_worth_at(&worth, is_long ? least : most) <=
-        peak * (1 - s->intrabar_drawdown) * (1 + glide_margin)) {
-        glide_falls(s, &worth, (is_long ? s->candles->low : s->candles->high) + i, equity, count);
-    }
-    s->peak = peak;
     s->exposed += count;
     if (is_long ? most > p->best : least < p->best) p->best = is_long ? most : least;
     if (is_long ? least < p->worst : most > p->worst) p->worst = is_long ? least : most;
@@ -179,8 +206,23 @@ static size_t glide_held(struct sim *s, const struct glide *g, size_t i, double 
 size_t sim_glide(struct sim *s, size_t i)
 {
     double *equity = &s->result->equity[i - s->job->first + 1];
-    struct glide g;
+    struct glide g = {.below = -INFINITY, .above = INFINITY};
+    size_t end;
 
     if (!glide_prepare(s, &g)) return i;
-    return s->position.side == 0 ? glide_flat(s, &g, i, equity) : glide_held(s, &g, i, equity);
+    end = glide_end(s, &g, i);
+    /* What the next order will need, and the one after it: it takes longer to come from memory than the bars up to
+     * there take. (In a function of their own GCC would drop these lines, as ones that do nothing.) */
+    if (end < s->job->end) {
+        const size_t ahead = glide_ahead(s, end);
+
+        __builtin_prefetch(&s->candles->open[end]);
+        __builtin_prefetch(&s->candles->time_ms[end]);
+        __builtin_prefetch(&s->candles->open[ahead]);
+        __builtin_prefetch(&s->candles->time_ms[ahead]);
+        __builtin_prefetch(&s->candles->high[end]);
+        __builtin_prefetch(&s->candles->low[end]);
+        __builtin_prefetch(&s->candles->close[end]);
+    }
+    return s->position.side == 0 ? glide_flat(s, i, end, equity) : glide_held(s, &g, i, end, equity);
 }

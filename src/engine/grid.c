@@ -1,6 +1,7 @@
 #include "engine/grid.h"
 
 #include <math.h>
+#include <stdbool.h>
 
 /* A number is a step if it is so near, in steps, plus what the rounding of a large number of steps amounts to. */
 static const double grid_near = 1e-6;
@@ -26,22 +27,30 @@ double grid_at(const struct grid *grid, double steps)
     return steps * grid->multiple / grid->divisor;
 }
 
-static double grid_round(const struct grid *grid, double value, double (*direction)(double))
+static double grid_steps(const struct grid *grid, double value)
 {
-    const double steps = value * grid->divisor / grid->multiple;
-    const double nearest = rint(steps);
+    const double steps = value * grid->divisor;
 
-    return fabs(steps - nearest) <= grid_near + fabs(steps) * grid_rounding ? nearest : direction(steps);
+    return grid->multiple == 1 ? steps : steps / grid->multiple; /* most often 1, and a division is slow */
+}
+
+static bool grid_is_near(double steps, double nearest)
+{
+    return fabs(steps - nearest) <= grid_near + fabs(steps) * grid_rounding;
 }
 
 double grid_steps_down(const struct grid *grid, double value)
 {
-    return grid_round(grid, value, floor);
+    const double steps = grid_steps(grid, value), nearest = rint(steps);
+
+    return grid_is_near(steps, nearest) ? nearest : floor(steps);
 }
 
 double grid_steps_up(const struct grid *grid, double value)
 {
-    return grid_round(grid, value, ceil);
+    const double steps = grid_steps(grid, value), nearest = rint(steps);
+
+    return grid_is_near(steps, nearest) ? nearest : ceil(steps);
 }
 
 double grid_down(const struct grid *grid, double value)

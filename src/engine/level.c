@@ -45,10 +45,10 @@ static double level_of_equity(const struct sim *s, double share)
     const struct sim_position *p = &s->position;
     const double free = (s->account.high - p->entry_fee) / p->quantity; /* a unit */
     const double price = p->side > 0 ? (p->entry - free) / (1 - share) : (p->entry + free) / (1 + share);
-
-    const double nearest = grid_down(&s->tick, price);
+    double nearest;
 
     if (!(price > 0)) return NAN;
+    nearest = grid_down(&s->tick, price);
     /* What is a tick but for rounding is met by the price of that tick. */
     return fabs(nearest - price) <= level_rounding * price ? nearest : price;
 }
@@ -77,7 +77,6 @@ void sim_levels_set(struct sim *s, size_t signal)
     if (has[RULES_TRAIL_PERCENT]) p->trail_percent = sim_value(s, RULES_TRAIL_PERCENT, signal, &known);
     if (has[RULES_TRAIL_DISTANCE] || has[RULES_TRAIL_PERCENT]) level_trail_set(s);
     p->liquidation = level_of_equity(s, s->execution->maintenance_margin);
-    p->bankruptcy = level_of_equity(s, 0);
     level_settle(p);
 }
 
@@ -109,9 +108,11 @@ static bool level_adverse_first(const struct sim *s, const struct sim_bar *bar)
 
 /* Where a liquidation within the bar is filled: at the worst price of the bar, but not beyond the price at which
  * nothing is left. */
-static double level_liquidated_at(const struct sim_position *p, double extreme)
+static double level_liquidated_at(const struct sim *s, double extreme)
 {
-    return p->side * (extreme - p->bankruptcy) < 0 ? p->bankruptcy : extreme;
+    const double bankruptcy = level_of_equity(s, 0);
+
+    return s->position.side * (extreme - bankruptcy) < 0 ? bankruptcy : extreme;
 }
 
 bool sim_levels_judge(struct sim *s, const struct sim_bar *bar, bool brackets)
@@ -141,7 +142,7 @@ bool sim_levels_judge(struct sim *s, const struct sim_bar *bar, bool brackets)
             if (adverse_first) s->low = fmin(s->low, sim_equity(s, adverse));
             sim_exit(s, bar, p->take, ENGINE_REASON_TAKE, false);
         } else if (liquidation_first && side * (adverse - p->liquidation) <= 0) {
-            sim_exit(s, bar, level_liquidated_at(p, adverse), ENGINE_REASON_LIQUIDATION, false);
+            sim_exit(s, bar, level_liquidated_at(s, adverse), ENGINE_REASON_LIQUIDATION, false);
         } else {
             sim_exit(s, bar, protect, p->protect_reason, false);
         }

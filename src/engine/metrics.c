@@ -128,6 +128,7 @@ static void metrics_trades(const struct engine_result *result, struct engine_met
         m->best = fmax(m->best, t->pnl), m->best_fraction = fmax(m->best_fraction, fraction);
         m->worst = fmin(m->worst, t->pnl), m->worst_fraction = fmin(m->worst_fraction, fraction);
     }
+    m->net_profit = m->open > 0 ? exact_plus(all.cash, result->trades[n].pnl) : all.cash.high;
     m->trades = (double)n;
     m->wins = (double)wins.count, m->losses = (double)losses.count, m->even = (double)(n - wins.count - losses.count);
     metrics_sum_mean(&all, &m->expectancy, &m->expectancy_fraction);
@@ -164,20 +165,17 @@ void engine_metrics_compute(struct sim *s)
     const double *equity = s->result->equity;
     const double first_price = metrics_first_price(s);
     struct engine_metrics *m = &s->result->metrics;
-    struct exact profit = {0};
     struct daily daily;
 
     metrics_undefine(m);
     m->bars = (double)(job->end - job->first);
     m->equity = equity[s->result->point_count - 1];
-    for (size_t i = 0; i < s->result->trade_count; i++) profit = exact_add(profit, s->result->trades[i].pnl);
-    m->net_profit = profit.high;
     m->total_return = m->equity / s->execution->capital - 1;
     m->buy_and_hold = s->candles->close[job->end - 1] / first_price - 1;
     m->exposure = (double)s->exposed / m->bars;
+    metrics_trades(s->result, m);
     metrics_growth(s, m);
     m->max_drawdown_intrabar = fmax(s->intrabar_drawdown, m->max_drawdown);
-    metrics_trades(s->result, m);
     m->fees = s->fees, m->slippage_cost = s->slippage, m->spread_cost = s->spread, m->funding = 0;
     m->ambiguous_bars = (double)s->ambiguous, m->gaps = (double)s->gaps;
     m->rejected_orders = (double)s->rejected, m->liquidations = (double)s->liquidations;

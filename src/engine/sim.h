@@ -25,7 +25,6 @@ struct sim_position {
     double protect; /* the nearer of stop and trail */
     enum engine_reason protect_reason;
     double liquidation; /* the price at which the margin is too small */
-    double bankruptcy;  /* the price at which nothing is left */
     bool has_levels;    /* any of the above */
     double best, worst; /* prices seen for certain, from the fill on */
 };

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#include "base/attr.h"
 #include "base/mem.h"
 #include "rules/internal.h"
 
@@ -196,7 +197,7 @@ static uint64_t run_pack_byte(const double *in)
 }
 
 /* The doubles of a condition as bits. */
-static void run_pack(const double *in, size_t count, uint64_t *out)
+static ATTR_WIDE void run_pack(const double *in, size_t count, uint64_t *out)
 {
     for (size_t i = 0; i < count; i += RULES_WORD_BARS) {
         const size_t bars = count - i < RULES_WORD_BARS ? count - i : RULES_WORD_BARS;

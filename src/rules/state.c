@@ -1,9 +1,10 @@
 /* Functions of events, and those that remember. */
+#include "base/attr.h"
 #include "rules/function.h"
 
 /* Where x has come above y. Only the bar before the piece is carried along; what is within it the compiler looks at
  * side by side. */
-static void state_cross(struct rules_call *call, const double *restrict x, const double *restrict y)
+static ATTR_WIDE void state_cross(struct rules_call *call, const double *restrict x, const double *restrict y)
 {
     double *restrict out = call->out;
 

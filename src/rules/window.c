@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "base/attr.h"
+
 /* Lengths of a window in a piece, bars in a piece, values that are looked at for a bound of all, how much above them it
  * lies, and how far exponents may go. */
 enum { WINDOW_PIECE_LENGTHS = 8, WINDOW_PIECE = 1024, WINDOW_SAMPLES = 8, WINDOW_SLACK = 4, WINDOW_EXPONENT = 700 };
@@ -61,9 +63,15 @@ static void window_blocks(const struct window_piece *p, size_t n, double divisor
 
 /* ---- the same if doubles can add without rounding ---- */
 
-/* Two values side by side: the compiler makes one instruction of both. */
-typedef double window_pair __attribute__((vector_size(2 * sizeof(double))));
-typedef int64_t window_bits __attribute__((vector_size(2 * sizeof(double))));
+/* Values side by side: the compiler makes one instruction of them, or two. */
+enum { WINDOW_WIDE = 4 };
+typedef double window_wide __attribute__((vector_size(WINDOW_WIDE * sizeof(double))));
+typedef int64_t window_bits __attribute__((vector_size(WINDOW_WIDE * sizeof(double))));
+#if defined __clang__
+#define WINDOW_SHUFFLE(a, b, ...) __builtin_shufflevector(a, b, __VA_ARGS__)
+#else /* GCC has the other one only from 12 on */
+#define WINDOW_SHUFFLE(a, b, ...) __builtin_shuffle(a, b, (window_bits){__VA_ARGS__})
+#endif
 
 static double window_largest(const double *x, size_t count)
 {
@@ -78,56 +86,73 @@ static double window_largest(const double *x, size_t count)
  *     2^m the bound of the magnitudes, 2^w more than twice the window's length,
  *     2^(m + w - 51) the coarse unit, 2^(m + 2 w - 103) the fine one,
  * sums of `high` over a window are below 2^53 coarse units, and sums of `low` below 2^53 fine ones if each value is a
- * whole number of fine units. Then no sum of either is rounded, however it is made, and high + low is rounded once. The
- * compensated sum (window_exact) has nothing but whole numbers of fine units in `lost` then, below 2^53 of them, and is
- * rounded once too: it is the same double. False if a value is too large, too fine or not known.
+ * whole number of fine units. Then no sum of either is rounded, however it is made, nor is the difference of two such
+ * sums, and high + low is rounded once. The compensated sum (window_exact) has nothing but whole numbers of fine
+ * units in `lost` then, below 2^53 of them, and is rounded once too: it is the same double. False if a value is too
+ * large, too fine or not known.
  */
-static bool window_cut(const double *x, size_t count, size_t n, double *high, double *low)
+static ATTR_WIDE bool window_cut(const double *x, size_t count, size_t n, double *high, double *low)
 {
     int m, w;
-    window_bits rest = {0, 0}, sign = {0, 0}; /* of what must be 0, and of what must not be below it */
+    window_bits rest = {0}, sign = {0}; /* of what must be 0, and of what must not be below it */
 
-    if (count < 2) return false;
+    if (count < WINDOW_WIDE) return false;
     (void)frexp(window_largest(x, count) * WINDOW_SLACK, &m);
     (void)frexp((double)(2 * n), &w);
     if (m < -WINDOW_EXPONENT || m > WINDOW_EXPONENT) return false;
     const double most = ldexp(1, m), coarse = ldexp(1.5, m + w + 1), fine = ldexp(1.5, m + 2 * w - 51);
-    const window_pair mosts = {most, most}, coarses = {coarse, coarse}, fines = {fine, fine};
-    const window_bits magnitude = {INT64_MAX, INT64_MAX};
 
-    for (size_t i = 0; i < count; i += 2) {
-        const size_t k = i + 2 > count ? count - 2 : i; /* the last of an odd number goes with the one before it */
-        const window_pair value = {x[k], x[k + 1]};
-        const window_pair h = (value + coarses) - coarses;
-        const window_pair l = value - h;
+    for (size_t i = 0; i < count; i += WINDOW_WIDE) {
+        const size_t k = i + WINDOW_WIDE > count ? count - WINDOW_WIDE : i; /* the last go with some before them */
+        window_wide value, h, l;
 
-        rest |= (window_bits)(l - ((l + fines) - fines));
-        sign |= (window_bits)(mosts - (window_pair)((window_bits)value & magnitude));
+        memcpy(&value, &x[k], sizeof(value));
+        h = (value + coarse) - coarse;
+        l = value - h;
+        rest |= (window_bits)(l - ((l + fine) - fine));
+        sign |= (window_bits)(most - (window_wide)((window_bits)value & INT64_MAX));
         memcpy(&high[k], &h, sizeof(h));
         memcpy(&low[k], &l, sizeof(l));
     }
-    return (rest[0] | rest[1]) == 0 && (sign[0] | sign[1]) >= 0;
+    return (rest[0] | rest[1] | rest[2] | rest[3]) == 0 && (sign[0] | sign[1] | sign[2] | sign[3]) >= 0;
 }
 
-/* The windows that begin at a value of `high` and `low`; the two halves side by side. */
-static void window_slide(const double *high, const double *low, size_t count, size_t n, double divisor, double *out)
+/* The sum of a window after each of the next steps, in which `lost` goes and `came` comes; the last in all of `sum`. */
+static inline void window_step(const double *lost, const double *came, window_wide *sum, window_wide *ret_sums)
 {
-    const size_t half = (count + 1) / 2, shift = count - half;
-    const window_pair by = {divisor, divisor};
-    window_pair h = {0, 0}, l = {0, 0};
+    const window_wide none = {0};
+    window_wide old, new, change;
 
-    for (size_t k = 0; k < n; k++) {
-        h += (window_pair){high[k], high[k + shift]};
-        l += (window_pair){low[k], low[k + shift]};
+    memcpy(&old, lost, sizeof(old));
+    memcpy(&new, came, sizeof(new));
+    change = new - old;
+    change += WINDOW_SHUFFLE(none, change, 0, 4, 5, 6);
+    change += WINDOW_SHUFFLE(none, change, 0, 1, 4, 5);
+    *ret_sums = *sum + change;
+    /* Sums are exact: this is the last of them, and does not wait for it. */
+    *sum += WINDOW_SHUFFLE(change, change, 3, 3, 3, 3);
+}
+
+/* The windows that begin at a value of `high` and `low`. */
+static ATTR_WIDE void window_slide(const double *high, const double *low, size_t count, size_t n, double divisor,
+                                   double *out)
+{
+    window_wide sum_high = {0}, sum_low = {0};
+    size_t j = 0;
+
+    for (size_t k = 0; k < n; k++) sum_high += high[k], sum_low += low[k];
+    out[0] = (sum_high[0] + sum_low[0]) / divisor;
+    for (; j + WINDOW_WIDE < count; j += WINDOW_WIDE) {
+        window_wide h, l;
+
+        window_step(high + j, high + j + n, &sum_high, &h);
+        window_step(low + j, low + j + n, &sum_low, &l);
+        h = (h + l) / divisor;
+        memcpy(out + j + 1, &h, sizeof(h));
     }
-    for (size_t j = 0;; j++) {
-        const window_pair value = (h + l) / by;
-        const double *more_high = high + j + n, *more_low = low + j + n;
-
-        out[j] = value[0], out[j + shift] = value[1];
-        if (j + 1 == half) return;
-        h += (window_pair){more_high[0], more_high[shift]} - (window_pair){high[j], high[j + shift]};
-        l += (window_pair){more_low[0], more_low[shift]} - (window_pair){low[j], low[j + shift]};
+    for (; j + 1 < count; j++) {
+        sum_high += high[j + n] - high[j], sum_low += low[j + n] - low[j];
+        out[j + 1] = (sum_high[0] + sum_low[0]) / divisor;
     }
 }
 

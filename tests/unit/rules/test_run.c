@@ -275,6 +275,30 @@ static void test_run_pieces(void)
     free(nested);
 }
 
+/* Windows are looked at some together: few of them, and a rest of any number, are the same means. */
+static void test_run_short(void)
+{
+    static struct long_series s;
+
+    long_make(&s);
+    for (size_t bars = 1; bars <= 24; bars++) {
+        for (size_t length = 1; length <= 9; length++) {
+            char expression[64];
+
+            snprintf(expression, sizeof(expression), "sma(close, %zu)", length);
+            s.candles.count = bars;
+            double *mean = rig_column(&s.candles, expression);
+
+            for (size_t i = 0; i < bars; i++) {
+                const double wanted = long_mean(s.close, i, length);
+
+                CU_ASSERT(mean[i] == wanted || (isnan(mean[i]) && isnan(wanted)));
+            }
+            free(mean);
+        }
+    }
+}
+
 /* A value that is too fine, too large or not known has its piece summed in another way: windows without it stay the
  * same doubles. */
 static void test_run_sums(void)
@@ -373,9 +397,9 @@ static void test_run_conditions(void)
 }
 
 static const struct unit_test tests[] = {
-    UNIT_TEST(test_run_higher), UNIT_TEST(test_run_higher_begins), UNIT_TEST(test_run_same_timeframe),
-    UNIT_TEST(test_run_fits),   UNIT_TEST(test_run_lookback),      UNIT_TEST(test_run_position),
-    UNIT_TEST(test_run_empty),  UNIT_TEST(test_run_pieces),        UNIT_TEST(test_run_conditions),
-    UNIT_TEST(test_run_sums),   UNIT_TEST(test_run_steps),
+    UNIT_TEST(test_run_higher),     UNIT_TEST(test_run_higher_begins), UNIT_TEST(test_run_same_timeframe),
+    UNIT_TEST(test_run_fits),       UNIT_TEST(test_run_lookback),      UNIT_TEST(test_run_position),
+    UNIT_TEST(test_run_empty),      UNIT_TEST(test_run_pieces),        UNIT_TEST(test_run_short),
+    UNIT_TEST(test_run_conditions), UNIT_TEST(test_run_sums),          UNIT_TEST(test_run_steps),
 };
 const struct unit_part run_part = UNIT_PART(tests);
