@@ -86,7 +86,7 @@ static void admin_drain(void *ctx, const char *why)
     struct admin *a = ctx;
 
     log_debug("draining", LOG_STR("why", why));
-    if (child_is_last(a->child)) http_server_last_call(a->server, ADMIN_LAST_CALL_MS);
+    if (child_is_last(a->child)) http_server_accept_queued(a->server, ADMIN_LAST_CALL_MS);
     http_server_drain(a->server, child_idle_grace_ms(a->child), admin_on_drained, a);
 }
 

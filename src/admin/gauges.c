@@ -32,7 +32,7 @@ static void gauge_labelled(struct exposition *e, const char *label, const char *
 
 static void gauge_build(struct exposition *e, const struct gauge_view *v)
 {
-    gauge_labelled(e, "version", v->story.version, 1);
+    gauge_labelled(e, "version", v->details.version, 1);
 }
 
 static void gauge_generation(struct exposition *e, const struct gauge_view *v)

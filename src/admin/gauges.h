@@ -8,7 +8,7 @@
 /* What one scrape sees. */
 struct gauge_view {
     const struct scoreboard *board;
-    struct scoreboard_story story;
+    struct scoreboard_details details;
     uint32_t places; /* workers' places in use, or once in use */
     uint64_t now_ms; /* monotonic */
 };

@@ -171,7 +171,7 @@ static bool scrape_is_named_later(const struct scrape *s, uint32_t number)
 }
 
 /* What this build does not count stays as it was counted, so that it does not fall; an old gauge says nothing. */
-static void scrape_earlier(const struct scrape *s)
+static void scrape_former(const struct scrape *s)
 {
     for (uint32_t i = 0; i < s->family_count; i++) {
         const struct metrics_family *family = &s->catalog->families[i];
@@ -189,7 +189,7 @@ static uint32_t scrape_count(const _Atomic uint32_t *count, uint32_t max)
     return now < max ? now : max;
 }
 
-static void scrape_look_for_counted(struct scrape *s)
+static void scrape_find_counted(struct scrape *s)
 {
     for (uint32_t i = METRICS_NOWHERE + 1; i < s->series_count; i++) {
         const struct metrics_series *series = &s->catalog->series[i];
@@ -215,9 +215,9 @@ void admin_metrics_text(const struct admin_metrics *metrics, const struct scoreb
         .series_count = scrape_count(&board->metrics.catalog.series_count, METRICS_SERIES_MAX),
     };
 
-    scoreboard_hear(board, &v.story);
+    scoreboard_read(board, &v.details);
     if (v.places > SCOREBOARD_WORKERS_MAX) v.places = SCOREBOARD_WORKERS_MAX;
-    scrape_look_for_counted(&s);
+    scrape_find_counted(&s);
     for (size_t i = 0; i < admin_gauge_count; i++) {
         const struct metrics_row *row = &admin_gauges[i].row;
 
@@ -227,5 +227,5 @@ void admin_metrics_text(const struct admin_metrics *metrics, const struct scoreb
     for (size_t t = 0; t < countof(s.tables); t++) {
         for (size_t i = 0; i < s.tables[t]->count; i++) scrape_row(&s, &s.tables[t]->rows[i]);
     }
-    scrape_earlier(&s);
+    scrape_former(&s);
 }

@@ -7,9 +7,9 @@
 
 static double status_seconds_since(uint64_t ms)
 {
-    uint64_t now = clock_monotonic_ms();
+    uint64_t now_ms = clock_monotonic_ms();
 
-    return now > ms ? (double)(now - ms) / 1000 : 0;
+    return now_ms > ms ? (double)(now_ms - ms) / 1000 : 0;
 }
 
 static void status_add_worker(struct buf *out, const struct scoreboard_worker *w)
@@ -54,13 +54,13 @@ static void status_add_totals(struct buf *out, const struct scoreboard *board)
 
 void admin_status_json(const struct scoreboard *board, struct buf *out)
 {
-    struct scoreboard_story story;
+    struct scoreboard_details details;
     bool first = true;
 
-    scoreboard_hear(board, &story);
+    scoreboard_read(board, &details);
     buf_printf(out, "{\"status\":\"%s\",\"version\":\"%s\",\"generation\":%u,\"executable\":",
-               health_words[scoreboard_health(board)], story.version, board->generation);
-    buf_add_json(out, slice_of(story.executable));
+               health_words[scoreboard_health(board)], details.version, board->generation);
+    buf_add_json(out, slice_of(details.executable));
     buf_printf(out, ",\"pid\":%d,\"uptime_s\":%.3f", board->master_pid, status_seconds_since(board->started_ms));
     status_add_totals(out, board);
     buf_add_str(out, ",\"workers\":[");
@@ -71,6 +71,6 @@ void admin_status_json(const struct scoreboard *board, struct buf *out)
         status_add_worker(out, &board->worker[i]);
     }
     buf_add_str(out, "],\"reload\":");
-    status_add_reload(out, &story.reload);
+    status_add_reload(out, &details.reload);
     buf_add_char(out, '}');
 }

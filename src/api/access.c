@@ -90,26 +90,26 @@ static struct slice access_column(const struct db_result *result, unsigned row, 
     return db_result_value(result, row, db_result_column(result, name));
 }
 
-static bool access_read_token(const struct db_result *result, unsigned row, struct token_entry *ret)
+static bool access_read_token(const struct db_result *result, unsigned row, struct token_entry *ret_token)
 {
     const struct slice id = access_column(result, row, "id");
     const struct slice name = access_column(result, row, "name");
     const struct slice sha256 = access_column(result, row, "sha256");
     const struct slice expires_us = access_column(result, row, "expires_us");
 
-    *ret = (struct token_entry){.can_read = slice_is(access_column(result, row, "can_read"), "t"),
-                                .can_write = slice_is(access_column(result, row, "can_write"), "t"),
-                                .expires_us = UINT64_MAX};
+    *ret_token = (struct token_entry){.can_read = slice_is(access_column(result, row, "can_read"), "t"),
+                                      .can_write = slice_is(access_column(result, row, "can_write"), "t"),
+                                      .expires_us = UINT64_MAX};
     if (id.len != TOKENS_ID_BYTES - 1 || sha256.len != 2 * (size_t)DIGEST_SHA256_BYTES) return false;
-    memcpy(ret->id, id.data, id.len);
-    if (name.len < sizeof(ret->name)) memcpy(ret->name, name.data, name.len);
+    memcpy(ret_token->id, id.data, id.len);
+    if (name.len < sizeof(ret_token->name)) memcpy(ret_token->name, name.data, name.len);
     for (size_t i = 0; i < DIGEST_SHA256_BYTES; i++) {
-        ret->sha256[i] = (unsigned char)(16 * hex_value(sha256.data[2 * i]) + hex_value(sha256.data[2 * i + 1]));
+        ret_token->sha256[i] = (unsigned char)(16 * hex_value(sha256.data[2 * i]) + hex_value(sha256.data[2 * i + 1]));
     }
-    return expires_us.data == NULL || number_parse_u64(expires_us, &ret->expires_us);
+    return expires_us.data == NULL || number_parse_u64(expires_us, &ret_token->expires_us);
 }
 
-static void access_take(struct api_access *access, const struct db_result *result)
+static void access_replace_tokens(struct api_access *access, const struct db_result *result)
 {
     const struct slice state = access_column(result, 0, "state");
     struct tokens fresh;
@@ -138,7 +138,7 @@ static void access_load_done(void *arg, const struct db_result *result)
     if (db_result_outcome(result) != DB_OK) {
         access_failed(access, access_load_statement.name, result);
     } else if (db_result_rows(result) > 0) {
-        access_take(access, result);
+        access_replace_tokens(access, result);
     }
 }
 

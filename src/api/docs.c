@@ -19,8 +19,8 @@ static const char docs_policy[] =
 
 /* A file's address holds its digest, so that it can be kept for ever; asked for in another way it is asked for again.
  */
-static const char docs_kept[] = "public, max-age=31536000, immutable";
-static const char docs_asked_again[] = "no-cache";
+static const char docs_immutable[] = "public, max-age=31536000, immutable";
+static const char docs_revalidated[] = "no-cache";
 
 /* What the page needs, in its order. In `dir` each has ".gz" after its name. */
 static const struct docs_file {
@@ -167,7 +167,7 @@ static void api_docs_page(struct http_exchange *x)
 {
     http_exchange_add_header(x, "Content-Security-Policy", slice_of(docs_policy));
     http_exchange_add_header(x, "Referrer-Policy", SLICE_LIT("no-referrer"));
-    http_respond_content(x, &api_of(x)->docs_page, docs_asked_again);
+    http_respond_content(x, &api_of(x)->docs_page, docs_revalidated);
 }
 
 static void api_docs_file(struct http_exchange *x)
@@ -181,7 +181,7 @@ static void api_docs_file(struct http_exchange *x)
         const bool is_this =
             slice_is(slice_cut(&query, '='), "v") && slice_eq(query, docs_file_version(&docs->content[i]));
 
-        http_respond_content(x, &docs->content[i], is_this ? docs_kept : docs_asked_again);
+        http_respond_content(x, &docs->content[i], is_this ? docs_immutable : docs_revalidated);
         return;
     }
     http_refuse(x, &api_refusals[API_REFUSAL_NO_FILE]);

@@ -24,12 +24,12 @@ static int check_ledger(struct check *c, struct migrate_session *session, const 
     int status = COMMAND_OK;
 
     if (report.pending == 0) {
-        check_say(c, "migrations", "ok", "the database holds all %zu", migrate_files_count(files));
+        check_report(c, "migrations", "ok", "the database holds all %zu", migrate_files_count(files));
     } else {
-        check_say(c, "migrations", "failed",
-                  "the database lacks %zu of the %zu migrations that this build knows, the first of them %s; "
-                  "apply them with: stratslabd migrate up",
-                  report.pending, migrate_files_count(files), check_first_pending(&report));
+        check_report(c, "migrations", "failed",
+                     "the database lacks %zu of the %zu migrations that this build knows, the first of them %s; "
+                     "apply them with: stratslabd migrate up",
+                     report.pending, migrate_files_count(files), check_first_pending(&report));
         status = COMMAND_WRONG;
     }
     migrate_report_clear(&report);
@@ -54,7 +54,7 @@ static int check_database(struct check *c, const struct migrate_files *files)
     struct error err;
 
     if (migrate_session_open(&options, &session, &err) != 0) return check_away(c, files, &err);
-    check_say(c, "database", "ok", "%s", c->context->conf->database.label);
+    check_report(c, "database", "ok", "%s", c->context->conf->database.label);
     const int status = check_ledger(c, session, files);
 
     migrate_session_close(session);
@@ -70,7 +70,7 @@ static int check_all(struct check *c)
 
     if (status != COMMAND_OK) return status;
     if (migrate_files_load(dir, &files, &err) != 0) return check_failed(c, "migration files", &err);
-    check_say(c, "migration files", "ok", "%zu in %s", migrate_files_count(files), dir);
+    check_report(c, "migration files", "ok", "%zu in %s", migrate_files_count(files), dir);
     status = check_database(c, files);
     migrate_files_free(files);
     return status;

@@ -312,7 +312,7 @@ bool log_write_soon(enum log_level level, const char *msg, const struct log_fiel
     return first;
 }
 
-uint64_t log_settle(void)
+uint64_t log_write_counts(void)
 {
     int saved = errno;
 

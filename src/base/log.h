@@ -79,7 +79,7 @@ bool log_write_soon(enum log_level level, const char *msg, const struct log_fiel
 void log_flush(void);
 /* Says the counts that are due; when the next one will be, in milliseconds of the monotonic clock (UINT64_MAX: none).
  */
-uint64_t log_settle(void);
+uint64_t log_write_counts(void);
 /* Says and writes everything: at a process's end. */
 void log_finish(void);
 

@@ -25,7 +25,7 @@ static void child_drain(struct child *child, const char *why)
         return;
     }
     log_debug("draining", LOG_STR("why", why));
-    child_retire(child);
+    child_draining(child);
     child_end(child);
 }
 
@@ -42,7 +42,7 @@ static void child_on_channel(evutil_socket_t fd, short what, void *arg)
     char ignored[16];
 
     (void)what;
-    if (channel_hear(fd, ignored, sizeof(ignored)) >= 0) return;
+    if (channel_receive(fd, ignored, sizeof(ignored)) >= 0) return;
     event_del(child->channel);
     child->orphaned = true;
     child_drain(child, "the master has gone");
@@ -57,7 +57,7 @@ static void child_on_reopen(evutil_socket_t signo, short what, void *arg)
     (void)log_reopen();
 }
 
-void child_beat(struct child *child)
+void child_update_cells(struct child *child)
 {
     *child->place.heartbeat_ms = clock_monotonic_ms();
     if (child->session != NULL) session_tick(child->session);
@@ -71,9 +71,9 @@ static void child_on_tick(evutil_socket_t fd, short what, void *arg)
 
     (void)fd;
     (void)what;
-    (void)log_settle();
-    child_beat(child);
-    if (most > 0 && process_resident_bytes(getpid()) > most) child_tire(child, "STRATSLAB_MAX_MEMORY");
+    (void)log_write_counts();
+    child_update_cells(child);
+    if (most > 0 && process_resident_bytes(getpid()) > most) child_recycle(child, "STRATSLAB_MAX_MEMORY");
 }
 
 static void child_init_cells(struct child *child)
@@ -102,7 +102,7 @@ int child_new(const struct child_options *options, struct child **ret_child, str
     child->place = *options->place;
     child_init_cells(child);
     log_set_role(options->role);
-    crash_tell(options->program);
+    crash_enable_backtrace(options->program);
     signal(SIGINT, SIG_IGN);
     signal(SIGHUP, SIG_IGN);
     signal(SIGPIPE, SIG_IGN);
@@ -149,24 +149,24 @@ void child_ready(struct child *child)
     if (child->state != CHILD_STARTING) return;
     child->state = CHILD_READY;
     if (child->place.cells != NULL) child->place.cells->accepting = 1;
-    channel_say(child->place.channel_fd, CHANNEL_READY);
+    channel_send(child->place.channel_fd, CHANNEL_READY);
 }
 
-void child_tire(struct child *child, const char *why)
+void child_recycle(struct child *child, const char *why)
 {
     const struct scoreboard_worker *cells = child->place.cells;
 
     if (child->state != CHILD_READY || cells == NULL) return;
-    child->state = CHILD_TIRED;
+    child->state = CHILD_RECYCLING;
     log_info("asking to be replaced", LOG_STR("why", why),
              LOG_UINT("requests", cells->requests - child->requests_before));
-    channel_say(child->place.channel_fd, CHANNEL_TIRED);
+    channel_send(child->place.channel_fd, CHANNEL_RECYCLE);
 }
 
-void child_retire(struct child *child)
+void child_draining(struct child *child)
 {
     if (child->place.cells != NULL) child->place.cells->accepting = 0;
-    channel_say(child->place.channel_fd, CHANNEL_RETIRING);
+    channel_send(child->place.channel_fd, CHANNEL_DRAINING);
 }
 
 unsigned child_idle_grace_ms(const struct child *child)
@@ -189,7 +189,7 @@ static void child_copy(char *out, size_t size, struct slice text)
     out[len] = '\0';
 }
 
-void child_note(struct child *child, const char *route, struct slice request_id, const char *statement)
+void child_set_last(struct child *child, const char *route, struct slice request_id, const char *statement)
 {
     struct scoreboard_last *last = &child->place.cells->last;
 

@@ -44,16 +44,16 @@ struct event_base *child_base(struct child *child);
 void child_ready(struct child *child);
 /* Tells the master: serves on, but wants to be replaced, and why: the name of a setting. Only the first call of one
  * that is ready counts. */
-void child_tire(struct child *child, const char *why);
+void child_recycle(struct child *child, const char *why);
 /* Tells the master: takes no more work. For a worker's drain. */
-void child_retire(struct child *child);
+void child_draining(struct child *child);
 /* In a drain: what an idle connection may still take for one more request, so that a client that is busy learns of the
  * end from an answer. If only this child ends, nobody is in a hurry. */
 unsigned child_idle_grace_ms(const struct child *child);
 /* In a drain: what waits in the kernel's queues of its sockets is for nobody else, because the whole service ends. */
 bool child_is_last(const struct child *child);
 /* Of a worker: what it works on now, so that a crash can be put down to it. Texts are cut. */
-void child_note(struct child *child, const char *route, struct slice request_id, const char *statement);
+void child_set_last(struct child *child, const char *route, struct slice request_id, const char *statement);
 void child_run(struct child *child); /* until child_end */
 void child_end(struct child *child);
 

@@ -24,11 +24,11 @@ static void crash_on_signal(int signo)
     raise(signo); /* SA_RESETHAND: to the default, which ends the process when this returns */
 }
 
-void crash_tell(const char *program)
+void crash_enable_backtrace(const char *program)
 {
     void *frame;
 
     snprintf(crash_head, sizeof(crash_head), "%s: a child crashed; its backtrace:\n", program);
     (void)backtrace(&frame, 1); /* loads libgcc now, not in the handler */
-    crash_take(crash_on_signal);
+    crash_set_handler(crash_on_signal);
 }

@@ -3,6 +3,6 @@
 #define CHILD_CRASH_H
 
 /* From now on; `program` is named in what it says. */
-void crash_tell(const char *program);
+void crash_enable_backtrace(const char *program);
 
 #endif

@@ -10,7 +10,7 @@ struct event;
 enum child_state {
     CHILD_STARTING,
     CHILD_READY,
-    CHILD_TIRED, /* serves on, and has asked to be replaced */
+    CHILD_RECYCLING, /* serves on, and has asked to be replaced */
     CHILD_DRAINING,
 };
 
@@ -29,7 +29,7 @@ struct child {
 };
 
 /* Brings the child's cells up to now. */
-void child_beat(struct child *child);
+void child_update_cells(struct child *child);
 
 /* session.c: every CHILD_TICK_MS. */
 void session_tick(struct child_session *session);

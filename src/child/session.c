@@ -23,7 +23,7 @@ enum { SESSION_CANCEL_EVERY_MS = 50, SESSION_CANCEL_MS = 600, SESSION_LAST_PAUSE
 
 enum session_end {
     SESSION_OPEN,       /* its time is not up */
-    SESSION_CANCELLING, /* until hang_up_ms */
+    SESSION_CANCELLING, /* until abort_ms */
     SESSION_HUNG_UP,
 };
 
@@ -36,7 +36,7 @@ struct child_session {
     uint64_t reconnects; /* as reported so far */
     struct event *deadline;
     enum session_end end;
-    uint64_t hang_up_ms; /* monotonic */
+    uint64_t abort_ms; /* monotonic */
 };
 
 static void session_set(struct child_session *s, enum scoreboard_database database)
@@ -162,26 +162,26 @@ static void session_on_deadline(evutil_socket_t fd, short what, void *arg)
     switch (s->end) {
     case SESSION_OPEN:
         s->end = SESSION_CANCELLING;
-        s->hang_up_ms = now_ms + SESSION_CANCEL_MS;
-        child_beat(s->child); /* so that the number is of now */
+        s->abort_ms = now_ms + SESSION_CANCEL_MS;
+        child_update_cells(s->child); /* so that the number is of now */
         log_warning("the time of a graceful stop is up: cancelling what is in flight",
                     LOG_UINT("in_flight", s->child->place.cells->in_flight));
-        db_wind_up(s->db);
+        db_drain(s->db);
         session_set_deadline(s, SESSION_CANCEL_EVERY_MS);
         break;
     case SESSION_CANCELLING:
-        if (now_ms < s->hang_up_ms) {
-            db_wind_up(s->db);
+        if (now_ms < s->abort_ms) {
+            db_drain(s->db);
             session_set_deadline(s, SESSION_CANCEL_EVERY_MS);
             break;
         }
         s->end = SESSION_HUNG_UP;
-        db_hang_up(s->db);
+        db_abort(s->db);
         session_set_deadline(s, SESSION_LAST_PAUSE_MS);
         break;
     case SESSION_HUNG_UP:
-        if (s->options.wound_up != NULL) {
-            s->options.wound_up(s->options.ctx);
+        if (s->options.drained != NULL) {
+            s->options.drained(s->options.ctx);
         } else {
             child_end(s->child);
         }
@@ -254,7 +254,7 @@ void child_session_check(struct child_session *session)
     schema_check_run(&session->schema);
 }
 
-void child_session_wind_up(struct child_session *session, unsigned ms)
+void child_session_drain(struct child_session *session, unsigned ms)
 {
     session_set_deadline(session, ms);
 }

@@ -33,8 +33,8 @@ struct child_session_options {
     /* As in struct db_options; they may be NULL. */
     void (*notified)(void *ctx, const char *channel, struct slice payload);
     void (*counted)(void *ctx, enum db_outcome outcome, uint64_t took_ns);
-    /* The time of child_session_wind_up is over; the worker calls child_end. NULL: child_end is called. */
-    void (*wound_up)(void *ctx);
+    /* The time of child_session_drain is over; the worker calls child_end. NULL: child_end is called. */
+    void (*drained)(void *ctx);
 };
 
 /* Starts connecting at once. The child has cells and outlives the session. Copies the options, and borrows the label,
@@ -45,7 +45,7 @@ struct db *child_session_db(struct child_session *session);
 /* Checks the schema: something happened that a changed schema would explain. */
 void child_session_check(struct child_session *session);
 /* For a drain: what is under way has `ms` to finish. What is left then is cancelled; what does not end by that fails,
- * whatever the database does; and when the answers have had a moment to go out, `wound_up` is called. */
-void child_session_wind_up(struct child_session *session, unsigned ms);
+ * whatever the database does; and when the answers have had a moment to go out, `drained` is called. */
+void child_session_drain(struct child_session *session, unsigned ms);
 
 #endif

@@ -36,7 +36,7 @@ void check_init(struct check *c, const struct command_line *line, const struct c
     };
 }
 
-void check_say(struct check *c, const char *what, const char *ok, const char *fmt, ...)
+void check_report(struct check *c, const char *what, const char *ok, const char *fmt, ...)
 {
     struct check_line *line = &c->lines[c->line_count++];
     va_list ap;
@@ -50,7 +50,7 @@ void check_say(struct check *c, const char *what, const char *ok, const char *fm
 
 int check_failed(struct check *c, const char *what, const struct error *err)
 {
-    check_say(c, what, "failed", "%s", err->message);
+    check_report(c, what, "failed", "%s", err->message);
     return command_exit_of(err);
 }
 
@@ -60,10 +60,10 @@ static int check_state_form(struct check *c)
 
     master_state_form(form);
     if (c->state_form == NULL || strcmp(c->state_form, form) == 0) return COMMAND_OK;
-    check_say(c, "state", "failed",
-              "the running master's state is of version %s, this executable's of %s: restart the service instead of "
-              "reloading it",
-              c->state_form, form);
+    check_report(c, "state", "failed",
+                 "the running master's state is of version %s, this executable's of %s: restart the service instead of "
+                 "reloading it",
+                 c->state_form, form);
     return COMMAND_SYSTEM;
 }
 
@@ -74,7 +74,7 @@ static int check_log_file(struct check *c)
 
     if (path[0] == '\0') return COMMAND_OK;
     if (sink_check(path, &err) != 0) return check_failed(c, "log file", &err);
-    check_say(c, "log file", "ok", "%s", path);
+    check_report(c, "log file", "ok", "%s", path);
     return COMMAND_OK;
 }
 
@@ -83,7 +83,8 @@ int check_common(struct check *c)
     const struct conf *conf = c->context->conf;
     int status;
 
-    check_say(c, "settings", "ok", "%s%s", conf->config_path, conf->config_missing ? " (there is no such file)" : "");
+    check_report(c, "settings", "ok", "%s%s", conf->config_path,
+                 conf->config_missing ? " (there is no such file)" : "");
     if ((status = check_state_form(c)) != COMMAND_OK) return status;
     return check_log_file(c);
 }
@@ -93,7 +94,7 @@ int check_without_database(struct check *c, struct slice versions, const struct 
     const bool same = c->preflight && err->code == ERROR_UNAVAILABLE && c->have != NULL && slice_is(versions, c->have);
 
     if (!same) return check_failed(c, "database", err);
-    check_say(c, "database", "skipped", "%s; this executable has the migrations of the running one", err->message);
+    check_report(c, "database", "skipped", "%s; this executable has the migrations of the running one", err->message);
     return COMMAND_NO_DATABASE;
 }
 

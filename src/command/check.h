@@ -27,7 +27,7 @@ extern const struct command_option check_command_options[];
 
 /* From the command line. Large: it belongs on the heap. */
 void check_init(struct check *c, const struct command_line *line, const struct command_context *context);
-void check_say(struct check *c, const char *what, const char *ok, const char *fmt, ...) ATTR_PRINTF(4, 5);
+void check_report(struct check *c, const char *what, const char *ok, const char *fmt, ...) ATTR_PRINTF(4, 5);
 /* Says so, and returns the exit status of the error. */
 int check_failed(struct check *c, const char *what, const struct error *err);
 /* Settings, the state of a running master, the log file. Returns an exit status. */

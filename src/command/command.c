@@ -61,7 +61,7 @@ void command_path(const struct command_line *line, struct buf *out)
     for (size_t i = 0; i < line->depth; i++) buf_printf(out, " %s", line->commands[i]->name);
 }
 
-void command_complain(const struct command_line *line, const char *fmt, ...)
+void command_print_error(const struct command_line *line, const char *fmt, ...)
 {
     struct buf path = {0};
     va_list ap;

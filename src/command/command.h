@@ -148,7 +148,7 @@ const struct command_value *command_get(const struct command_line *line, const c
 const char *command_text(const struct command_line *line, const char *name);
 bool command_has(const struct command_line *line, const char *name);
 /* Prints "backtestd candles check: ..." and the line's end on standard error. */
-void command_complain(const struct command_line *line, const char *fmt, ...) ATTR_PRINTF(2, 3);
+void command_print_error(const struct command_line *line, const char *fmt, ...) ATTR_PRINTF(2, 3);
 /* The exit status that says what kind of error it is. */
 int command_exit_of(const struct error *err);
 

@@ -24,7 +24,7 @@ static int config_main(const struct command_line *line, const struct command_con
     for (size_t i = 0; i < countof(config_forms); i++) {
         if (!command_has(line, config_forms[i].option)) continue;
         if (form != &text) {
-            command_complain(line, "%s and %s cannot be given together", form->option, config_forms[i].option);
+            command_print_error(line, "%s and %s cannot be given together", form->option, config_forms[i].option);
             return COMMAND_USAGE;
         }
         form = &config_forms[i];

@@ -44,12 +44,12 @@ void command_args_free(char **args)
     free(args);
 }
 
-void command_give_back(const struct command_context *context, const char *reason)
+void command_roll_back(const struct command_context *context, const char *reason)
 {
     const char *const again[] = {context->program->fallback, NULL};
     char **args = command_args_new(context, again);
 
-    master_give_back(context->program->name, context->resume_fd, reason, args);
+    master_roll_back(context->program->name, context->resume_fd, reason, args);
     command_args_free(args);
 }
 
@@ -91,7 +91,7 @@ static int settings_run(const struct command_line *line, struct command_context 
 
     /* What is printed of a table must not depend on settings that may be what is wrong. */
     if (settings_are_wanted(line) && settings_load(context, &conf, &err) != 0) {
-        if (context->resume_fd >= 0) command_give_back(context, err.message);
+        if (context->resume_fd >= 0) command_roll_back(context, err.message);
         fprintf(stderr, "%s: bad settings; nothing was started\n%s\n", line->program->name, err.message);
         return COMMAND_SETTINGS;
     }

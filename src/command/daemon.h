@@ -26,7 +26,7 @@ char **command_args_new(const struct command_context *context, const char *const
 void command_args_free(char **args); /* takes NULL */
 
 /* This image of a running master cannot go on: back to the one before it. Returns if that is impossible. */
-void command_give_back(const struct command_context *context, const char *reason);
+void command_roll_back(const struct command_context *context, const char *reason);
 
 extern const struct command_entry command_config, command_health, command_status, command_reload;
 

@@ -14,7 +14,7 @@ int command_health_main(const struct command_line *line, const struct command_co
     struct error err;
 
     if (probe_get(api ? &conf->listen : &conf->admin_listen, path, &status, &body, &err) != 0) {
-        command_complain(line, "%s", err.message);
+        command_print_error(line, "%s", err.message);
     } else {
         printf("%s\n", buf_cstr(&body));
     }

@@ -21,7 +21,7 @@ struct reload_view {
     char reason[ERROR_MESSAGE_MAX];
 };
 
-static int reload_look(const struct command_context *context, struct reload_view *ret_view, struct error *err)
+static int reload_fetch(const struct command_context *context, struct reload_view *ret_view, struct error *err)
 {
     struct json_object *status = NULL;
     struct buf body = {0};
@@ -53,15 +53,15 @@ static int reload_await(const struct command_line *line, const struct command_co
     struct error err = {.message = ""};
 
     for (;;) {
-        int rc = reload_look(context, &now, &err);
+        int rc = reload_fetch(context, &now, &err);
 
         if (rc == 0 && now.pid != before->pid) {
-            command_complain(line, "the master (pid %" PRId64 ") has gone", before->pid);
+            command_print_error(line, "the master (pid %" PRId64 ") has gone", before->pid);
             return COMMAND_UNHEALTHY;
         }
         if (rc == 0 && now.number > before->number && !now.running) break;
         if (!process_is_alive((pid_t)before->pid)) {
-            command_complain(line, "the master (pid %" PRId64 ") has ended; see its log", before->pid);
+            command_print_error(line, "the master (pid %" PRId64 ") has ended; see its log", before->pid);
             return COMMAND_UNHEALTHY;
         }
         nanosleep(&pause, NULL);
@@ -70,7 +70,7 @@ static int reload_await(const struct command_line *line, const struct command_co
         printf("reloaded in %" PRIu64 " ms\n", clock_monotonic_ms() - began_ms);
         return COMMAND_OK;
     }
-    command_complain(line, "failed in %s\nThe code that was running serves on.", now.reason);
+    command_print_error(line, "failed in %s\nThe code that was running serves on.", now.reason);
     return COMMAND_UNHEALTHY;
 }
 
@@ -79,12 +79,12 @@ static int reload_main(const struct command_line *line, const struct command_con
     struct reload_view before;
     struct error err;
 
-    if (reload_look(context, &before, &err) != 0) {
-        command_complain(line, "%s", err.message);
+    if (reload_fetch(context, &before, &err) != 0) {
+        command_print_error(line, "%s", err.message);
         return COMMAND_UNHEALTHY;
     }
     if (kill((pid_t)before.pid, SIGHUP) != 0) {
-        command_complain(line, "cannot signal the master (pid %" PRId64 "): %s", before.pid, strerror(errno));
+        command_print_error(line, "cannot signal the master (pid %" PRId64 "): %s", before.pid, strerror(errno));
         return COMMAND_SYSTEM;
     }
     return command_has(line, "--wait") ? reload_await(line, context, &before) : COMMAND_OK;

@@ -73,7 +73,7 @@ struct master_options service_options(const struct service *service)
 
 int service_fail(const struct service *service, const struct error *err)
 {
-    if (service->context->resume_fd >= 0) command_give_back(service->context, err->message);
+    if (service->context->resume_fd >= 0) command_roll_back(service->context, err->message);
     fprintf(stderr, "%s: %s\n", service->context->program->name, err->message);
     return command_exit_of(err);
 }

@@ -46,7 +46,7 @@ static int status_main(const struct command_line *line, const struct command_con
     int exit_status = COMMAND_OK;
 
     if (probe_status(context, &body, &status, &err) != 0) {
-        command_complain(line, "%s", err.message);
+        command_print_error(line, "%s", err.message);
         exit_status = COMMAND_UNHEALTHY;
     } else if (command_has(line, "--json")) {
         printf("%s\n", buf_cstr(&body));

@@ -9,7 +9,7 @@
 
 enum { CONF_HOST_MAX = 253, CONF_UNIX_PATH_MAX = sizeof(((struct sockaddr_un *)NULL)->sun_path) - 1 };
 
-static bool conf_unix_parse(struct arena *arena, struct slice text, struct conf_address *ret, struct buf *why)
+static bool conf_unix_parse(struct arena *arena, struct slice text, struct conf_address *ret_address, struct buf *why)
 {
     struct slice path = {text.data + strlen("unix:"), text.len - strlen("unix:")};
 
@@ -21,7 +21,7 @@ static bool conf_unix_parse(struct arena *arena, struct slice text, struct conf_
         buf_printf(why, " is longer than the %d bytes that a socket's path may have", CONF_UNIX_PATH_MAX);
         return false;
     }
-    *ret = (struct conf_address){.text = arena_copy(arena, text).data, .path = arena_copy(arena, path).data};
+    *ret_address = (struct conf_address){.text = arena_copy(arena, text).data, .path = arena_copy(arena, path).data};
     return true;
 }
 
@@ -59,7 +59,7 @@ bool conf_host_is_valid(const char *host)
     return !numeric || inet_pton(AF_INET, host, &binary) == 1;
 }
 
-static bool conf_inet_parse(struct arena *arena, struct slice text, struct conf_address *ret, struct buf *why)
+static bool conf_inet_parse(struct arena *arena, struct slice text, struct conf_address *ret_address, struct buf *why)
 {
     const char *colon = memrchr(text.data, ':', text.len);
     uint64_t port;
@@ -77,21 +77,21 @@ static bool conf_inet_parse(struct arena *arena, struct slice text, struct conf_
     if (!number_parse_u64(digits, &port) || port < 1 || port > UINT16_MAX) {
         return conf_refuse(text, "has no port from 1 to 65535 after its last colon", why);
     }
-    ret->port = (uint16_t)port;
-    ret->path = NULL;
+    ret_address->port = (uint16_t)port;
+    ret_address->path = NULL;
     if (bracketed) {
-        ret->host = conf_v6_canonical(arena, (struct slice){host.data + 1, host.len - 2});
-        if (ret->host == NULL) return conf_refuse(text, "has no IPv6 address in its brackets", why);
-        ret->text = arena_printf(arena, "[%s]:%u", ret->host, (unsigned)port);
+        ret_address->host = conf_v6_canonical(arena, (struct slice){host.data + 1, host.len - 2});
+        if (ret_address->host == NULL) return conf_refuse(text, "has no IPv6 address in its brackets", why);
+        ret_address->text = arena_printf(arena, "[%s]:%u", ret_address->host, (unsigned)port);
     } else if (slice_is(host, "*") || host.len == 0) {
-        ret->host = "";
-        ret->text = arena_printf(arena, "*:%u", (unsigned)port);
+        ret_address->host = "";
+        ret_address->text = arena_printf(arena, "*:%u", (unsigned)port);
     } else {
-        ret->host = arena_copy(arena, host).data;
-        if (!conf_host_is_valid(ret->host)) {
+        ret_address->host = arena_copy(arena, host).data;
+        if (!conf_host_is_valid(ret_address->host)) {
             return conf_refuse(text, "has neither a host name nor an IPv4 address before its port", why);
         }
-        ret->text = arena_printf(arena, "%s:%u", ret->host, (unsigned)port);
+        ret_address->text = arena_printf(arena, "%s:%u", ret_address->host, (unsigned)port);
     }
     return true;
 }

@@ -27,7 +27,7 @@ static bool conf_is_blank(char c)
 }
 
 /* What may stand after a value: blanks, and a comment. */
-static bool conf_is_tail(struct slice rest)
+static bool conf_is_blank_or_comment(struct slice rest)
 {
     rest = slice_trim(rest);
     return rest.len == 0 || rest.data[0] == '#';
@@ -51,7 +51,7 @@ static const char *conf_quoted_parse(struct arena *arena, struct slice text, str
         value[len++] = c;
     }
     if (at >= text.len || text.data[at] != quote) return "the quote is not closed on this line";
-    if (!conf_is_tail((struct slice){text.data + at + 1, text.len - at - 1}))
+    if (!conf_is_blank_or_comment((struct slice){text.data + at + 1, text.len - at - 1}))
         return "there is text after the closing quote";
     value[len] = '\0';
     *ret_value = (struct slice){value, len};
@@ -67,7 +67,7 @@ static const char *conf_bare_parse(struct arena *arena, struct slice text, struc
     struct slice rest = {text.data + len, text.len - len};
 
     if (len > 0 && rest.len > 0 && rest.data[0] == '#') return "a value that holds # needs quotes around it";
-    if (!conf_is_tail(rest)) return "a value that holds spaces needs quotes around it";
+    if (!conf_is_blank_or_comment(rest)) return "a value that holds spaces needs quotes around it";
     if (memchr(text.data, '"', len) != NULL || memchr(text.data, '\'', len) != NULL) {
         return "the value has a quote inside, but does not begin with one";
     }

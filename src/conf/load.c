@@ -21,7 +21,7 @@ struct conf_loader {
 static const char conf_prefix[] = "STRATSLAB_";
 static const char conf_file_suffix[] = "_FILE";
 /* Nobody's settings: variables of the tests, and of scripts/dev.sh. */
-static const char *const conf_foreign[] = {"STRATSLAB_TEST_", "STRATSLAB_DEV_"};
+static const char *const conf_foreign_prefixes[] = {"STRATSLAB_TEST_", "STRATSLAB_DEV_"};
 
 static void conf_problem(struct conf_loader *l, const char *where, struct slice name, const char *fmt, ...)
     ATTR_PRINTF(4, 5);
@@ -84,14 +84,14 @@ static bool conf_begins_with(struct slice name, const char *prefix)
 
 static bool conf_is_foreign(struct slice name)
 {
-    for (size_t i = 0; i < countof(conf_foreign); i++) {
-        if (conf_begins_with(name, conf_foreign[i])) return true;
+    for (size_t i = 0; i < countof(conf_foreign_prefixes); i++) {
+        if (conf_begins_with(name, conf_foreign_prefixes[i])) return true;
     }
     return false;
 }
 
 /* A setting of the other program: nothing to us if it may be meant for it. Returns whether it is one. */
-static bool conf_loader_pass_over(struct conf_loader *l, const char *where, struct slice name, size_t index)
+static bool conf_loader_skip(struct conf_loader *l, const char *where, struct slice name, size_t index)
 {
     const enum conf_program program = l->state->conf.program;
     unsigned other = 0;
@@ -118,7 +118,7 @@ static int conf_loader_find(struct conf_loader *l, const char *where, struct sli
 
     *ret_variant = index < 0 ? CONF_FROM_FILE : CONF_PLAIN;
     if (index < 0 && base < 0 && l->shared && conf_is_foreign(name)) return -1;
-    if ((index >= 0 || base >= 0) && conf_loader_pass_over(l, where, name, (size_t)(index >= 0 ? index : base))) {
+    if ((index >= 0 || base >= 0) && conf_loader_skip(l, where, name, (size_t)(index >= 0 ? index : base))) {
         return -1;
     }
     if (index >= 0) return index;
@@ -136,10 +136,10 @@ static int conf_loader_find(struct conf_loader *l, const char *where, struct sli
 }
 
 /* One NAME and VALUE of a source. `again` says what a second one in the same source is. */
-enum conf_again { CONF_AGAIN_IS_WRONG, CONF_AGAIN_IS_IGNORED, CONF_AGAIN_WINS };
+enum conf_repeat { CONF_REPEAT_IS_WRONG, CONF_REPEAT_IS_IGNORED, CONF_REPEAT_WINS };
 
 static void conf_loader_assign(struct conf_loader *l, const char *where, struct slice name, struct slice value,
-                               enum conf_again again)
+                               enum conf_repeat again)
 {
     enum conf_variant variant;
     int index = conf_loader_find(l, where, name, &variant);
@@ -147,8 +147,8 @@ static void conf_loader_assign(struct conf_loader *l, const char *where, struct 
 
     if (index < 0) return;
     if (value.len == 0 && (conf_table[index].empty_is_absent || variant == CONF_FROM_FILE)) return;
-    if (given[variant] != NULL && again == CONF_AGAIN_IS_IGNORED) return;
-    if (given[variant] != NULL && again == CONF_AGAIN_IS_WRONG) {
+    if (given[variant] != NULL && again == CONF_REPEAT_IS_IGNORED) return;
+    if (given[variant] != NULL && again == CONF_REPEAT_IS_WRONG) {
         conf_problem(l, where, name, "is set already, at %s", given[variant]);
         return;
     }
@@ -187,7 +187,7 @@ static void conf_loader_file(struct conf_loader *l, const char *path, struct sli
         } else if (slice_is(line->name, conf_table[CONF_CONFIG].name)) {
             conf_problem(l, where, line->name, "cannot be set in the settings file, because it names that file");
         } else {
-            conf_loader_assign(l, where, line->name, line->value, CONF_AGAIN_IS_WRONG);
+            conf_loader_assign(l, where, line->name, line->value, CONF_REPEAT_IS_WRONG);
         }
     }
 }
@@ -210,7 +210,7 @@ static void conf_loader_environment(struct conf_loader *l, const char *const *en
         struct slice name = slice_cut(&value, '=');
 
         if (value.data == NULL || !conf_is_ours(name)) continue;
-        conf_loader_assign(l, "environment", name, value, CONF_AGAIN_IS_IGNORED);
+        conf_loader_assign(l, "environment", name, value, CONF_REPEAT_IS_IGNORED);
     }
 }
 
@@ -239,7 +239,7 @@ static void conf_loader_credentials(struct conf_loader *l, const char *const *en
     }
 }
 
-static void conf_loader_sets(struct conf_loader *l, const char *const *sets, size_t count)
+static void conf_loader_command_line(struct conf_loader *l, const char *const *sets, size_t count)
 {
     conf_loader_next_source(l, false);
     for (size_t i = 0; i < count; i++) {
@@ -250,7 +250,7 @@ static void conf_loader_sets(struct conf_loader *l, const char *const *sets, siz
             /* Not shown: it may be a secret whose name was forgotten. */
             conf_problem(l, "--set", SLICE_NONE, "argument %zu is not NAME=VALUE", i + 1);
         } else {
-            conf_loader_assign(l, "--set", name, value, CONF_AGAIN_WINS);
+            conf_loader_assign(l, "--set", name, value, CONF_REPEAT_WINS);
         }
     }
 }
@@ -338,7 +338,7 @@ int conf_load(enum conf_program program, const char *const *environ_list, const 
     conf_loader_find_file(&loader, environ_list, sets, set_count);
     conf_loader_credentials(&loader, environ_list);
     conf_loader_environment(&loader, environ_list);
-    conf_loader_sets(&loader, sets, set_count);
+    conf_loader_command_line(&loader, sets, set_count);
     conf_loader_check_together(&loader);
     if (loader.problem_count > 0) {
         result = conf_loader_report(&loader, err);

@@ -27,7 +27,7 @@ static bool conf_name_add(struct conf_reader *r, const char *name)
     return true;
 }
 
-static void conf_names_take(const struct conf_reader *r, struct conf_names *ret_names)
+static void conf_names_fill(const struct conf_reader *r, struct conf_names *ret_names)
 {
     const char **items = arena_alloc(r->arena, (r->count + 1) * sizeof(*items));
 
@@ -130,7 +130,7 @@ bool conf_origins_parse(struct arena *arena, struct slice text, struct conf_name
         buf_add_str(why, "has others beside *, and * alone means all of them");
         return false;
     }
-    conf_names_take(&r, ret_names);
+    conf_names_fill(&r, ret_names);
     return true;
 }
 
@@ -160,6 +160,6 @@ bool conf_hosts_parse(struct arena *arena, struct slice text, struct conf_names 
     while (conf_item_next(&text, &word)) {
         if (!conf_host_add(&r, word)) return false;
     }
-    conf_names_take(&r, ret_names);
+    conf_names_fill(&r, ret_names);
     return true;
 }

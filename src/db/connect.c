@@ -15,7 +15,7 @@
 #include "base/random.h"
 #include "db/internal.h"
 
-static void state_set(struct db *db, enum db_state state, const char *reason)
+static void connect_set_state(struct db *db, enum db_state state, const char *reason)
 {
     if (db->state == state && strcmp(db->reason, reason) == 0) return;
     db->state = state;
@@ -30,19 +30,19 @@ static void state_set(struct db *db, enum db_state state, const char *reason)
 }
 
 /* Between half of it and all of it: workers that lost the database together come back apart. */
-static uint64_t jittered(uint64_t ms)
+static uint64_t connect_jitter(uint64_t ms)
 {
     return random_between(ms / 2, ms);
 }
 
-static uint64_t pause_ms(struct db *db, enum db_state state)
+static uint64_t connect_pause_ms(struct db *db, enum db_state state)
 {
     uint64_t longest = db->options.backoff_max_ms;
     unsigned doublings = db->failures < 20 ? db->failures : 20;
     uint64_t pause = (uint64_t)db->options.backoff_min_ms << doublings;
 
     db->failures++;
-    return jittered(state != DB_STATE_DOWN || pause > longest ? longest : pause);
+    return connect_jitter(state != DB_STATE_DOWN || pause > longest ? longest : pause);
 }
 
 void db_session_close(struct db *db)
@@ -57,7 +57,7 @@ void db_session_close(struct db *db)
     db->unpushed = 0;
 }
 
-static void query_fail(struct db_query *q, enum db_outcome outcome)
+static void connect_fail_query(struct db_query *q, enum db_outcome outcome)
 {
     list_remove(&q->link);
     q->outcome = outcome;
@@ -66,7 +66,7 @@ static void query_fail(struct db_query *q, enum db_outcome outcome)
 
 /* A query that libpq has had. Only an error of the server's own, and no other, says that a write did not happen: what
  * succeeded was still to be committed by its Sync. */
-static void query_lost(struct db_query *q, struct list *keep)
+static void connect_query_lost(struct db_query *q, struct list *keep)
 {
     struct db *db = q->db;
 
@@ -83,10 +83,10 @@ static void query_lost(struct db_query *q, struct list *keep)
             PQclear(q->result);
             q->result = NULL;
         }
-        query_fail(q, outcome);
+        connect_fail_query(q, outcome);
     } else if (q->was_lost) {
         /* Perhaps it is this very read that kills its server process. */
-        query_fail(q, DB_UNAVAILABLE);
+        connect_fail_query(q, DB_UNAVAILABLE);
     } else {
         q->was_lost = true;
         list_remove(&q->link);
@@ -95,7 +95,7 @@ static void query_lost(struct db_query *q, struct list *keep)
 }
 
 /* Sorts all queries into `waiting` (reads, those that were under way first) and `failing`. */
-static void queries_sort(struct db *db)
+static void connect_sort_queries(struct db *db)
 {
     struct list keep;
 
@@ -103,14 +103,14 @@ static void queries_sort(struct db *db)
     while (!list_is_empty(&db->flight)) {
         struct db_batch *batch = list_at(db->flight.next, struct db_batch, link);
 
-        list_each(it, &batch->queries) query_lost(list_at(it, struct db_query, link), &keep);
-        list_each(it, &batch->aborted) query_lost(list_at(it, struct db_query, link), &keep);
+        list_each(it, &batch->queries) connect_query_lost(list_at(it, struct db_query, link), &keep);
+        list_each(it, &batch->aborted) connect_query_lost(list_at(it, struct db_query, link), &keep);
         db_batch_free(batch);
     }
     list_each(it, &db->waiting) {
         struct db_query *q = list_at(it, struct db_query, link);
 
-        if (q->statement->access == DB_WRITE) query_fail(q, DB_UNAVAILABLE);
+        if (q->statement->access == DB_WRITE) connect_fail_query(q, DB_UNAVAILABLE);
     }
     while (!list_is_empty(&keep)) {
         struct list *last = keep.prev;
@@ -120,8 +120,8 @@ static void queries_sort(struct db *db)
     }
     /* For the next connection they are new. */
     list_each(it, &db->waiting) list_at(it, struct db_query, link)->since_ms = clock_monotonic_ms();
-    if (!list_is_empty(&db->waiting) && !evtimer_pending(db->patience, NULL))
-        db_timer_set(db->patience, db->options.retry_window_ms);
+    if (!list_is_empty(&db->waiting) && !evtimer_pending(db->retry_window, NULL))
+        db_timer_set(db->retry_window, db->options.retry_window_ms);
 }
 
 void db_session_end(struct db *db, enum db_state state, const char *reason)
@@ -134,29 +134,29 @@ void db_session_end(struct db *db, enum db_state state, const char *reason)
         db->failures = 0;
     db_session_close(db);
     event_del(db->turn);
-    event_del(db->watch);
-    queries_sort(db);
+    event_del(db->deadline);
+    connect_sort_queries(db);
     db->phase = DB_PHASE_PAUSE;
-    db->farewell[0] = '\0';
-    db_timer_set(db->timer, pause_ms(db, state));
-    state_set(db, state, clean);
-    if (!db->gone) db_fail_all(db, clean);
+    db->last_notice[0] = '\0';
+    db_timer_set(db->timer, connect_pause_ms(db, state));
+    connect_set_state(db, state, clean);
+    if (!db->freed) db_fail_all(db, clean);
 }
 
 void db_session_ready(struct db *db)
 {
     event_del(db->timer);
-    event_del(db->patience);
+    event_del(db->retry_window);
     db->phase = DB_PHASE_READY;
     db->ready_ms = clock_monotonic_ms();
     db->times_ready++;
-    db_watch_arm(db);
+    db_deadline_arm(db);
     db_pipeline_wake(db);
-    state_set(db, DB_STATE_READY, "");
+    connect_set_state(db, DB_STATE_READY, "");
 }
 
 /* An attempt failed before the session began. */
-static void attempt_failed(struct db *db)
+static void connect_attempt_failed(struct db *db)
 {
     const char *text = PQerrorMessage(db->conn);
     enum db_state state = DB_STATE_DOWN;
@@ -172,29 +172,29 @@ static void attempt_failed(struct db *db)
 
 /* With nothing under way libpq takes the server's last words for a notice; in a crash or an immediate shutdown they are
  * a warning. */
-static void notice_received(void *arg, const PGresult *pg)
+static void connect_on_notice(void *arg, const PGresult *pg)
 {
     struct db *db = arg;
 
     if (db_pg_is_fatal(pg) || strcmp(db_pg_sqlstate(pg), "57P02") == 0)
-        snprintf(db->farewell, sizeof(db->farewell), "%s", db_pg_message(pg));
+        snprintf(db->last_notice, sizeof(db->last_notice), "%s", db_pg_message(pg));
 }
 
-static void attempt_poll(int fd, short what, void *arg);
+static void connect_attempt_poll(int fd, short what, void *arg);
 
 /* The event is made anew each time: PQconnectPoll may have gone on to another socket, even under the same number. It
  * fires once, so that at that moment libevent no longer watches the old one. */
-static void attempt_wait(struct db *db, PostgresPollingStatusType want)
+static void connect_attempt_wait(struct db *db, PostgresPollingStatusType want)
 {
     short what = want == PGRES_POLLING_READING ? EV_READ : EV_WRITE;
 
     if (db->readable != NULL) event_free(db->readable);
-    db->readable = event_new(db->base, PQsocket(db->conn), what, attempt_poll, db);
+    db->readable = event_new(db->base, PQsocket(db->conn), what, connect_attempt_poll, db);
     if (db->readable == NULL || event_add(db->readable, NULL) != 0)
         db_session_end(db, DB_STATE_DOWN, "libevent cannot watch the database's socket");
 }
 
-static void attempt_poll(int fd, short what, void *arg)
+static void connect_attempt_poll(int fd, short what, void *arg)
 {
     struct db *db = arg;
     PostgresPollingStatusType want = PQconnectPoll(db->conn);
@@ -202,7 +202,7 @@ static void attempt_poll(int fd, short what, void *arg)
     (void)fd, (void)what;
     db_enter(db);
     if (want == PGRES_POLLING_FAILED) {
-        attempt_failed(db);
+        connect_attempt_failed(db);
     } else if (want == PGRES_POLLING_OK) {
         event_free(db->readable);
         db->readable = NULL;
@@ -211,12 +211,12 @@ static void attempt_poll(int fd, short what, void *arg)
                      (uint64_t)db->options.limits.connect_timeout_ms + db->options.limits.statement_timeout_ms);
         db_pipeline_open(db);
     } else {
-        attempt_wait(db, want);
+        connect_attempt_wait(db, want);
     }
     db_leave(db);
 }
 
-static void attempt_begin(struct db *db)
+static void connect_attempt_begin(struct db *db)
 {
     if (db->target.refusal != NULL) {
         db_session_end(db, DB_STATE_REFUSED, db->target.refusal);
@@ -225,14 +225,14 @@ static void attempt_begin(struct db *db)
     db->conn = PQconnectStartParams(db->target.keywords, (const char *const *)db->target.values, 1);
     if (db->conn == NULL) mem_die(0);
     if (PQstatus(db->conn) == CONNECTION_BAD) {
-        attempt_failed(db);
+        connect_attempt_failed(db);
         return;
     }
     PQsetErrorVerbosity(db->conn, PQERRORS_VERBOSE);
-    PQsetNoticeReceiver(db->conn, notice_received, db);
+    PQsetNoticeReceiver(db->conn, connect_on_notice, db);
     db->phase = DB_PHASE_POLLING;
     db_timer_set(db->timer, db->options.limits.connect_timeout_ms);
-    attempt_wait(db, PGRES_POLLING_WRITING);
+    connect_attempt_wait(db, PGRES_POLLING_WRITING);
 }
 
 void db_session_timer(struct db *db)
@@ -240,7 +240,7 @@ void db_session_timer(struct db *db)
     char reason[DB_REASON_BYTES];
 
     if (db->phase == DB_PHASE_PAUSE) {
-        attempt_begin(db);
+        connect_attempt_begin(db);
         return;
     }
     snprintf(reason, sizeof(reason), "connection to \"%s\", port %s: %s", PQhost(db->conn), PQport(db->conn),

@@ -9,7 +9,7 @@
 #include "base/mem.h"
 #include "db/internal.h"
 
-const char db_winding_up[] = "the service is stopping";
+const char db_draining_reason[] = "the service is stopping";
 
 void db_enter(struct db *db)
 {
@@ -18,7 +18,7 @@ void db_enter(struct db *db)
 
 void db_leave(struct db *db)
 {
-    if (--db->entered == 0 && db->gone) free(db);
+    if (--db->entered == 0 && db->freed) free(db);
 }
 
 void db_timer_set(struct event *timer, uint64_t ms)
@@ -29,7 +29,7 @@ void db_timer_set(struct event *timer, uint64_t ms)
 }
 
 /* Out of every list and count. */
-static void query_take_out(struct db_query *q)
+static void db_query_remove(struct db_query *q)
 {
     list_remove(&q->link);
     if (q->sent) q->db->flight_count--;
@@ -38,7 +38,7 @@ static void query_take_out(struct db_query *q)
 
 void db_query_free(struct db_query *q)
 {
-    query_take_out(q);
+    db_query_remove(q);
     PQclear(q->result);
     free(q);
 }
@@ -50,8 +50,8 @@ void db_query_finish(struct db_query *q, enum db_outcome outcome, PGresult *resu
 
     if (options->counted != NULL) options->counted(q->db->arg, outcome, clock_monotonic_ns() - q->submitted_ns);
     /* Before the callback: it may submit again, free the db, or abandon this very query. */
-    query_take_out(q);
-    q->calling = true;
+    db_query_remove(q);
+    q->in_callback = true;
     if (q->done != NULL) q->done(q->arg, &r);
     PQclear(q->result);
     free(q);
@@ -60,7 +60,7 @@ void db_query_finish(struct db_query *q, enum db_outcome outcome, PGresult *resu
 
 void db_fail_all(struct db *db, const char *message)
 {
-    while (!db->gone && !list_is_empty(&db->failing)) {
+    while (!db->freed && !list_is_empty(&db->failing)) {
         struct db_query *q = list_at(db->failing.next, struct db_query, link);
         PGresult *result = q->result; /* NOLINT(clang-analyzer-unix.Malloc): finishing takes it off the list */
 
@@ -69,7 +69,7 @@ void db_fail_all(struct db *db, const char *message)
     }
 }
 
-static void waiting_fail(struct db *db, enum db_outcome outcome, const char *message)
+static void db_fail_waiting(struct db *db, enum db_outcome outcome, const char *message)
 {
     list_each(it, &db->waiting) {
         list_at(it, struct db_query, link)->outcome = outcome;
@@ -80,35 +80,35 @@ static void waiting_fail(struct db *db, enum db_outcome outcome, const char *mes
 }
 
 /* Reads outlived a connection, and no other came in time. Nothing else waits: without a connection none is taken. */
-static void patience_over(int fd, short what, void *arg)
+static void db_on_retry_window(int fd, short what, void *arg)
 {
     struct db *db = arg;
 
     (void)fd, (void)what;
     db_enter(db);
-    waiting_fail(db, DB_UNAVAILABLE, "the database did not come back in time");
+    db_fail_waiting(db, DB_UNAVAILABLE, "the database did not come back in time");
     db_leave(db);
 }
 
-void db_wind_up(struct db *db)
+void db_drain(struct db *db)
 {
     db_enter(db);
-    db->winding_up = true;
-    waiting_fail(db, DB_TIMEOUT, db_winding_up);
-    if (!db->gone) db_cancel_running(db);
+    db->draining = true;
+    db_fail_waiting(db, DB_TIMEOUT, db_draining_reason);
+    if (!db->freed) db_cancel_running(db);
     db_leave(db);
 }
 
-void db_hang_up(struct db *db)
+void db_abort(struct db *db)
 {
     db_enter(db);
-    db->winding_up = true;
-    if (db->conn != NULL) db_session_end(db, DB_STATE_DOWN, db_winding_up);
-    if (!db->gone) waiting_fail(db, DB_UNAVAILABLE, db_winding_up);
+    db->draining = true;
+    if (db->conn != NULL) db_session_end(db, DB_STATE_DOWN, db_draining_reason);
+    if (!db->freed) db_fail_waiting(db, DB_UNAVAILABLE, db_draining_reason);
     db_leave(db);
 }
 
-static void timer_rang(int fd, short what, void *arg)
+static void db_on_timer(int fd, short what, void *arg)
 {
     struct db *db = arg;
 
@@ -118,7 +118,7 @@ static void timer_rang(int fd, short what, void *arg)
     db_leave(db);
 }
 
-static struct event *event_make(struct db *db, event_callback_fn call)
+static struct event *db_event_new(struct db *db, event_callback_fn call)
 {
     struct event *e = event_new(db->base, -1, 0, call, db);
 
@@ -141,15 +141,15 @@ struct db *db_new(struct event_base *base, const struct db_options *options, db_
     list_init(&db->flight);
     list_init(&db->failing);
     buf_init(&db->scratch);
-    db->timer = event_make(db, timer_rang);
-    db->turn = event_make(db, db_pipeline_turn);
-    db->watch = event_make(db, db_watch_ring);
-    db->patience = event_make(db, patience_over);
+    db->timer = db_event_new(db, db_on_timer);
+    db->turn = db_event_new(db, db_pipeline_turn);
+    db->deadline = db_event_new(db, db_on_deadline);
+    db->retry_window = db_event_new(db, db_on_retry_window);
     db_timer_set(db->timer, 0);
     return db;
 }
 
-static void drop_all(struct list *queries)
+static void db_free_queries(struct list *queries)
 {
     /* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): freeing takes it off the list, which the analyser does not see */
     while (!list_is_empty(queries)) db_query_free(list_at(queries->next, struct db_query, link));
@@ -161,20 +161,20 @@ void db_free(struct db *db)
     while (!list_is_empty(&db->flight)) {
         struct db_batch *batch = list_at(db->flight.next, struct db_batch, link);
 
-        drop_all(&batch->queries);
-        drop_all(&batch->aborted);
+        db_free_queries(&batch->queries);
+        db_free_queries(&batch->aborted);
         db_batch_free(batch);
     }
-    drop_all(&db->waiting);
-    drop_all(&db->failing);
+    db_free_queries(&db->waiting);
+    db_free_queries(&db->failing);
     db_session_close(db);
     event_free(db->timer);
     event_free(db->turn);
-    event_free(db->watch);
-    event_free(db->patience);
+    event_free(db->deadline);
+    event_free(db->retry_window);
     db_target_clear(&db->target);
     buf_clear(&db->scratch);
-    db->gone = true;
+    db->freed = true;
     if (db->entered == 0) free(db);
 }
 
@@ -194,7 +194,7 @@ uint64_t db_reconnects(const struct db *db)
 }
 
 /* What the protocol cannot carry: PostgreSQL's text has no NUL, and lengths are 32 bits. */
-static bool values_fit(const struct db_statement *s, const struct slice *values)
+static bool db_values_fit(const struct db_statement *s, const struct slice *values)
 {
     for (unsigned i = 0; i < s->param_count; i++) {
         if (values[i].len >= INT_MAX) return false;
@@ -203,18 +203,18 @@ static bool values_fit(const struct db_statement *s, const struct slice *values)
     return true;
 }
 
-static enum db_outcome submit_check(const struct db *db, const struct db_statement *s, const struct slice *values)
+static enum db_outcome db_check_submit(const struct db *db, const struct db_statement *s, const struct slice *values)
 {
-    if (db->gone || db->winding_up || db->state != DB_STATE_READY) return DB_UNAVAILABLE;
+    if (db->freed || db->draining || db->state != DB_STATE_READY) return DB_UNAVAILABLE;
     if (db->depth >= db->options.limits.queue_max) return DB_OVERLOADED;
     if (s->param_count > DB_PARAMS_MAX) return DB_FAULT;
-    return values_fit(s, values) ? DB_OK : DB_INVALID_VALUE;
+    return db_values_fit(s, values) ? DB_OK : DB_INVALID_VALUE;
 }
 
 struct db_query *db_submit(struct db *db, const struct db_statement *statement, const struct slice *values,
                            db_done_fn *done, void *arg, enum db_outcome *ret_outcome)
 {
-    enum db_outcome refused = submit_check(db, statement, values);
+    enum db_outcome refused = db_check_submit(db, statement, values);
 
     if (refused != DB_OK) {
         if (db->options.counted != NULL) db->options.counted(db->arg, refused, 0);
@@ -239,7 +239,7 @@ struct db_query *db_submit(struct db *db, const struct db_statement *statement, 
 
 void db_abandon(struct db_query *query)
 {
-    if (query->calling) return;
+    if (query->in_callback) return;
     query->done = NULL;
     if (!query->sent) db_query_free(query);
 }

@@ -171,9 +171,9 @@ void db_abandon(struct db_query *query);
 void db_cancel_running(struct db *db);
 /* The end of a graceful stop: takes no more queries, fails those that were not sent yet (DB_TIMEOUT), and cancels what
  * runs, one after the other. A cancel request may come too early for the next one: call again while there is depth. */
-void db_wind_up(struct db *db);
+void db_drain(struct db *db);
 /* After that: what is still under way will not be waited for. Writes fail with DB_UNKNOWN, reads with DB_UNAVAILABLE.
  */
-void db_hang_up(struct db *db);
+void db_abort(struct db *db);
 
 #endif

@@ -37,7 +37,7 @@ struct db_query {
     PGresult *result;        /* a write's own result, kept until its Sync; owned */
     enum db_outcome outcome; /* in db->failing: what to report where there is no result */
     bool sent;               /* handed to libpq; its values may go */
-    bool calling;            /* its callback runs now */
+    bool in_callback;        /* its callback runs now */
     bool renewed;            /* its statement was prepared again for it once */
     bool was_lost;           /* a connection died under it once; a second time is one too many */
     struct slice values[];
@@ -87,17 +87,17 @@ struct db {
     PGconn *conn;
     enum db_phase phase;
     enum db_state state;
-    char reason[DB_REASON_BYTES];   /* of the state */
-    char farewell[DB_REASON_BYTES]; /* the server's last words, where libpq passed them on as a notice */
-    unsigned failures;              /* attempts since the last connection that lasted */
+    char reason[DB_REASON_BYTES];      /* of the state */
+    char last_notice[DB_REASON_BYTES]; /* the server's last words, where libpq passed them on as a notice */
+    unsigned failures;                 /* attempts since the last connection that lasted */
     uint64_t ready_ms;
     uint64_t times_ready;
 
-    struct event *timer;    /* back-off or deadline, by phase */
-    struct event *turn;     /* sends what was submitted in this turn of the loop */
-    struct event *watch;    /* probes, and notices silence */
-    struct event *patience; /* reads that wait for a connection */
-    struct event *readable; /* these two belong to one socket */
+    struct event *timer;        /* back-off or deadline, by phase */
+    struct event *turn;         /* sends what was submitted in this turn of the loop */
+    struct event *deadline;     /* probes, and notices silence */
+    struct event *retry_window; /* reads that wait for a connection */
+    struct event *readable;     /* these two belong to one socket */
     struct event *writable;
 
     struct list waiting;
@@ -108,19 +108,19 @@ struct db {
     unsigned window;       /* how many there may be */
     bool slow;             /* the last input was long in coming */
     uint64_t input_ms;     /* when bytes last came, or the pipeline was last empty */
-    uint64_t watch_ms;     /* when the watch rings */
+    uint64_t deadline_ms;  /* when the watch rings */
     size_t unpushed;       /* bytes handed to libpq since it last wrote */
     bool output_blocked;   /* the socket takes no more for now */
-    bool winding_up;       /* db_wind_up: nothing new, nothing again */
+    bool draining;         /* db_drain: nothing new, nothing again */
     struct buf scratch;
 
     unsigned entered; /* how deep we are in our own event handlers */
-    bool gone;        /* db_free was called from a callback: touch nothing, unwind */
+    bool freed;       /* db_free was called from a callback: touch nothing, unwind */
 };
 
 /* db.c */
-/* Why queries fail after db_wind_up. */
-extern const char db_winding_up[];
+/* Why queries fail after db_drain. */
+extern const char db_draining_reason[];
 /* Around every event handler: a callback may free the db under it. */
 void db_enter(struct db *db);
 void db_leave(struct db *db);
@@ -175,9 +175,9 @@ void db_pipeline_probe(struct db *db);
 /* Whether a callback has left the db with this connection. */
 bool db_session_is(const struct db *db, const PGconn *conn);
 
-/* watch.c */
-void db_watch_arm(struct db *db);
-void db_watch_ring(int fd, short what, void *arg);
+/* deadline.c */
+void db_deadline_arm(struct db *db);
+void db_on_deadline(int fd, short what, void *arg);
 
 /* send.c */
 /* Hand over to libpq; false where the connection is broken. */

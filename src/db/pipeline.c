@@ -15,26 +15,26 @@
 
 bool db_session_is(const struct db *db, const PGconn *conn)
 {
-    return !db->gone && db->conn == conn;
+    return !db->freed && db->conn == conn;
 }
 
-static void broken(struct db *db)
+static void pipeline_fail(struct db *db)
 {
     char reason[2048];
 
-    snprintf(reason, sizeof(reason), "%s", db->farewell[0] != '\0' ? db->farewell : PQerrorMessage(db->conn));
+    snprintf(reason, sizeof(reason), "%s", db->last_notice[0] != '\0' ? db->last_notice : PQerrorMessage(db->conn));
     db_session_end(db, DB_STATE_DOWN, reason);
 }
 
 /* Callers look for results after it: libpq empties its input where the output is stuck, and those would lie there with
  * nothing left in the socket to wake us. */
-static void output_push(struct db *db)
+static void pipeline_flush(struct db *db)
 {
     int left = PQflush(db->conn);
 
     db->unpushed = 0;
     if (left < 0) {
-        broken(db);
+        pipeline_fail(db);
         return;
     }
     db->output_blocked = left > 0;
@@ -43,7 +43,7 @@ static void output_push(struct db *db)
 
 /* ---- batches ---- */
 
-static struct db_batch *batch_new(enum db_batch_kind kind)
+static struct db_batch *pipeline_batch_new(enum db_batch_kind kind)
 {
     struct db_batch *batch = mem_zalloc(sizeof(*batch));
 
@@ -62,19 +62,19 @@ void db_batch_free(struct db_batch *batch)
 
 /* While an answer is long in coming, what waits stays on our side: there it can still be refused, and what has not been
  * sent is certain not to have happened. */
-static bool flight_has_room(const struct db *db)
+static bool pipeline_has_room(const struct db *db)
 {
     if (db->flight_count >= db->window) return false;
     return list_is_empty(&db->flight) || clock_monotonic_ms() - db->input_ms < DB_HOLD_MS;
 }
 
-static void batch_fly(struct db *db, struct db_batch *batch)
+static void pipeline_batch_push(struct db *db, struct db_batch *batch)
 {
     if (list_is_empty(&db->flight)) db->input_ms = clock_monotonic_ms();
     list_push_back(&db->flight, &batch->link);
 }
 
-static bool batch_take(struct db *db, struct db_batch *batch, struct db_query *q)
+static bool pipeline_batch_take(struct db *db, struct db_batch *batch, struct db_query *q)
 {
     if (!db_send_query(db, q)) return false;
     q->since_ms = clock_monotonic_ms();
@@ -88,37 +88,37 @@ static bool batch_take(struct db *db, struct db_batch *batch, struct db_query *q
 
 /* Reads from the head of the queue up to the next write, or that write alone. Without its Sync nothing in a batch can
  * be committed, so a write of which the hand-over failed goes back to those that were never sent. */
-static bool batch_send(struct db *db)
+static bool pipeline_batch_send(struct db *db)
 {
     struct db_query *first = list_at(db->waiting.next, struct db_query, link);
     enum db_access access = first->statement->access;
     unsigned room = db->window - db->flight_count;
     unsigned most = access == DB_WRITE ? 1 : room < DB_BATCH_MAX ? room : DB_BATCH_MAX;
-    struct db_batch *batch = batch_new(access == DB_WRITE ? DB_BATCH_WRITE : DB_BATCH_READS);
+    struct db_batch *batch = pipeline_batch_new(access == DB_WRITE ? DB_BATCH_WRITE : DB_BATCH_READS);
     bool ok = true;
 
-    batch_fly(db, batch);
+    pipeline_batch_push(db, batch);
     while (ok && batch->count < most && !list_is_empty(&db->waiting)) {
         struct db_query *q = list_at(db->waiting.next, struct db_query, link);
 
         if (q->statement->access != access) break;
-        ok = batch_take(db, batch, q);
+        ok = pipeline_batch_take(db, batch, q);
     }
     return ok && db_send_sync(db);
 }
 
 /* Each step in a batch of its own, since either may fail: the statement may be gone already, or no longer fit the
  * schema. Then its queries say so, and the others go on. */
-static bool statement_renew(struct db *db, const struct db_statement *s)
+static bool pipeline_renew_statement(struct db *db, const struct db_statement *s)
 {
-    batch_fly(db, batch_new(DB_BATCH_SETTINGS));
+    pipeline_batch_push(db, pipeline_batch_new(DB_BATCH_SETTINGS));
     if (!db_send_deallocate(db, s) || !db_send_sync(db)) return false;
-    batch_fly(db, batch_new(DB_BATCH_SETTINGS));
+    pipeline_batch_push(db, pipeline_batch_new(DB_BATCH_SETTINGS));
     return db_send_statement(db, s) && db_send_sync(db);
 }
 
 /* Back to the head of the queue. */
-static void query_again(struct db_query *q)
+static void pipeline_retry_query(struct db_query *q)
 {
     struct db *db = q->db;
 
@@ -128,14 +128,14 @@ static void query_again(struct db_query *q)
     }
     list_remove(&q->link);
     q->outcome = DB_TIMEOUT;
-    list_push_front(db->winding_up ? &db->failing : &db->waiting, &q->link);
+    list_push_front(db->draining ? &db->failing : &db->waiting, &q->link);
     q->sent = false;
     db->flight_count--;
 }
 
 /* A migration may have passed under a statement. The server refused before it executed anything, so that even a write
  * may be sent again. Returns whether it will be. */
-static bool query_is_renewed(struct db_query *q, const PGresult *pg)
+static bool pipeline_is_renewed(struct db_query *q, const PGresult *pg)
 {
     if (q->renewed || !db_pg_is_stale(pg)) return false;
     q->renewed = true;
@@ -144,13 +144,13 @@ static bool query_is_renewed(struct db_query *q, const PGresult *pg)
 
 /* ---- results, by kind of batch ---- */
 
-static void settings_result(struct db *db, struct db_batch *batch, PGresult *pg)
+static void pipeline_settings_result(struct db *db, struct db_batch *batch, PGresult *pg)
 {
     (void)db, (void)batch;
     PQclear(pg); /* the server or its platform may not know the setting */
 }
 
-static void prepare_result(struct db *db, struct db_batch *batch, PGresult *pg)
+static void pipeline_prepare_result(struct db *db, struct db_batch *batch, PGresult *pg)
 {
     const char *sqlstate = db_pg_sqlstate(pg);
     char reason[DB_REASON_BYTES];
@@ -172,13 +172,13 @@ static void prepare_result(struct db *db, struct db_batch *batch, PGresult *pg)
     db_session_end(db, state, reason);
 }
 
-static void prepare_synced(struct db *db, struct db_batch *batch)
+static void pipeline_prepare_synced(struct db *db, struct db_batch *batch)
 {
     db_batch_free(batch);
     db_session_ready(db);
 }
 
-static void reads_result(struct db *db, struct db_batch *batch, PGresult *pg)
+static void pipeline_reads_result(struct db *db, struct db_batch *batch, PGresult *pg)
 {
     (void)db;
     if (list_is_empty(&batch->queries)) {
@@ -187,7 +187,7 @@ static void reads_result(struct db *db, struct db_batch *batch, PGresult *pg)
     }
     struct db_query *q = list_at(batch->queries.next, struct db_query, link);
 
-    bool renew = query_is_renewed(q, pg);
+    bool renew = pipeline_is_renewed(q, pg);
 
     if (!renew && PQresultStatus(pg) != PGRES_PIPELINE_ABORTED) {
         db_query_finish(q, db_pg_outcome(pg), pg, NULL);
@@ -201,23 +201,23 @@ static void reads_result(struct db *db, struct db_batch *batch, PGresult *pg)
 
 /* The skipped ones go to the head of the queue: there the first of them cannot be skipped again, so each round ends at
  * least one. */
-static void batch_synced(struct db *db, struct db_batch *batch)
+static void pipeline_batch_synced(struct db *db, struct db_batch *batch)
 {
     const struct db_statement *stale = batch->stale;
 
-    while (!list_is_empty(&batch->aborted)) query_again(list_at(batch->aborted.prev, struct db_query, link));
+    while (!list_is_empty(&batch->aborted)) pipeline_retry_query(list_at(batch->aborted.prev, struct db_query, link));
     db_batch_free(batch);
     if (stale == NULL) return;
-    if (statement_renew(db, stale)) {
-        output_push(db);
+    if (pipeline_renew_statement(db, stale)) {
+        pipeline_flush(db);
     } else {
-        broken(db);
+        pipeline_fail(db);
     }
 }
 
 /* The first is the write's own; a second one is an error at the Sync, such as a deferred constraint, and outranks it.
  */
-static void write_result(struct db *db, struct db_batch *batch, PGresult *pg)
+static void pipeline_write_result(struct db *db, struct db_batch *batch, PGresult *pg)
 {
     struct db_query *q = list_at(batch->queries.next, struct db_query, link);
 
@@ -226,19 +226,19 @@ static void write_result(struct db *db, struct db_batch *batch, PGresult *pg)
     q->result = pg;
 }
 
-static void write_synced(struct db *db, struct db_batch *batch)
+static void pipeline_write_synced(struct db *db, struct db_batch *batch)
 {
     struct db_query *q = list_at(batch->queries.next, struct db_query, link);
     PGresult *pg = q->result;
     enum db_outcome outcome = db_pg_outcome(pg);
 
     q->result = NULL;
-    if (query_is_renewed(q, pg)) {
+    if (pipeline_is_renewed(q, pg)) {
         PQclear(pg);
         batch->stale = q->statement;
         list_remove(&q->link);
         list_push_back(&batch->aborted, &q->link);
-        batch_synced(db, batch);
+        pipeline_batch_synced(db, batch);
         return;
     }
     /* libpq, not the server, made this error (out of memory, say), and the Sync has committed what there was. */
@@ -248,7 +248,7 @@ static void write_synced(struct db *db, struct db_batch *batch)
     db_query_finish(q, outcome, pg, NULL);
 }
 
-static void plain_synced(struct db *db, struct db_batch *batch)
+static void pipeline_plain_synced(struct db *db, struct db_batch *batch)
 {
     (void)db;
     db_batch_free(batch);
@@ -258,14 +258,16 @@ static const struct {
     void (*result)(struct db *db, struct db_batch *batch, PGresult *pg); /* owns pg */
     void (*synced)(struct db *db, struct db_batch *batch);               /* frees the batch */
 } kinds[] = {
-    [DB_BATCH_SETTINGS] = {settings_result, plain_synced}, [DB_BATCH_PREPARE] = {prepare_result, prepare_synced},
-    [DB_BATCH_READS] = {reads_result, batch_synced},       [DB_BATCH_WRITE] = {write_result, write_synced},
-    [DB_BATCH_PROBE] = {settings_result, plain_synced},
+    [DB_BATCH_SETTINGS] = {pipeline_settings_result, pipeline_plain_synced},
+    [DB_BATCH_PREPARE] = {pipeline_prepare_result, pipeline_prepare_synced},
+    [DB_BATCH_READS] = {pipeline_reads_result, pipeline_batch_synced},
+    [DB_BATCH_WRITE] = {pipeline_write_result, pipeline_write_synced},
+    [DB_BATCH_PROBE] = {pipeline_settings_result, pipeline_plain_synced},
 };
 
 /* The server says farewell in the place of a result. For a write that had none yet this is its result: it was aborted,
  * and certainly so, since the server keeps the order of its messages and only the Sync would have committed. */
-static void result_fatal(struct db *db, struct db_batch *batch, PGresult *pg)
+static void pipeline_end_by_fatal(struct db *db, struct db_batch *batch, PGresult *pg)
 {
     char reason[DB_REASON_BYTES];
 
@@ -283,13 +285,13 @@ static void result_fatal(struct db *db, struct db_batch *batch, PGresult *pg)
 }
 
 /* What the Sync set free runs now. */
-static void wind_on(struct db *db)
+static void pipeline_drain(struct db *db)
 {
-    db_fail_all(db, db_winding_up);
-    if (!db->gone) db_cancel_running(db);
+    db_fail_all(db, db_draining_reason);
+    if (!db->freed) db_cancel_running(db);
 }
 
-static void result_take(struct db *db, PGresult *pg)
+static void pipeline_take_result(struct db *db, PGresult *pg)
 {
     struct db_batch *batch = list_at(db->flight.next, struct db_batch, link);
 
@@ -297,19 +299,19 @@ static void result_take(struct db *db, PGresult *pg)
         PQclear(pg);
         if (batch->count > 0 && !db->slow && db->window < DB_FLIGHT_MAX) db->window *= 2;
         kinds[batch->kind].synced(db, batch);
-        if (!db->gone && db->winding_up) wind_on(db);
+        if (!db->freed && db->draining) pipeline_drain(db);
     } else if (db_pg_is_fatal(pg)) {
-        result_fatal(db, batch, pg);
+        pipeline_end_by_fatal(db, batch, pg);
     } else if (PQstatus(db->conn) == CONNECTION_BAD && db_pg_sqlstate(pg)[0] == '\0' && db_pg_outcome(pg) != DB_OK) {
         PQclear(pg); /* libpq's own words for the loss */
-        broken(db);
+        pipeline_fail(db);
     } else {
         kinds[batch->kind].result(db, batch, pg);
     }
 }
 
 /* Before the session is ready, whoever is told could not ask anything; and will look then. */
-static void notifications_take(struct db *db)
+static void pipeline_take_notifications(struct db *db)
 {
     PGconn *conn = db->conn;
     PGnotify *notification;
@@ -324,7 +326,7 @@ static void notifications_take(struct db *db)
 }
 
 /* Everything that libpq has whole. Between two results it returns one NULL. */
-static void results_drain(struct db *db)
+static void pipeline_take_results(struct db *db)
 {
     PGconn *conn = db->conn;
     unsigned nulls = 0;
@@ -337,74 +339,75 @@ static void results_drain(struct db *db)
             continue;
         }
         nulls = 0;
-        result_take(db, pg);
+        pipeline_take_result(db, pg);
         if (!db_session_is(db, conn)) return;
     }
     if (list_is_empty(&db->flight)) (void)PQisBusy(conn); /* lets libpq parse what comes unasked */
-    notifications_take(db);
+    pipeline_take_notifications(db);
     if (!db_session_is(db, conn)) return;
-    if (PQstatus(conn) == CONNECTION_BAD) broken(db);
+    if (PQstatus(conn) == CONNECTION_BAD) pipeline_fail(db);
 }
 
 /* ---- events ---- */
 
-static void queue_send(struct db *db)
+static void pipeline_send_waiting(struct db *db)
 {
     PGconn *conn = db->conn;
     bool was_idle = list_is_empty(&db->flight);
 
-    while (db->phase == DB_PHASE_READY && !db->output_blocked && !list_is_empty(&db->waiting) && flight_has_room(db)) {
-        if (!batch_send(db)) {
-            broken(db);
+    while (db->phase == DB_PHASE_READY && !db->output_blocked && !list_is_empty(&db->waiting) &&
+           pipeline_has_room(db)) {
+        if (!pipeline_batch_send(db)) {
+            pipeline_fail(db);
             return;
         }
         if (db->unpushed < DB_PUSH_BYTES) continue;
-        output_push(db);
+        pipeline_flush(db);
         if (!db_session_is(db, conn)) return;
     }
-    output_push(db);
+    pipeline_flush(db);
     if (!db_session_is(db, conn)) return;
-    if (was_idle && !list_is_empty(&db->flight)) db_watch_arm(db);
+    if (was_idle && !list_is_empty(&db->flight)) db_deadline_arm(db);
 }
 
 /* Results make room for more, and sending may bring results. */
-static void pump(struct db *db)
+static void pipeline_send_and_flush(struct db *db)
 {
     PGconn *conn = db->conn;
 
-    queue_send(db);
+    pipeline_send_waiting(db);
     if (!db_session_is(db, conn)) return;
-    results_drain(db);
+    pipeline_take_results(db);
     if (!db_session_is(db, conn)) return;
-    if (!list_is_empty(&db->waiting) && !db->output_blocked && flight_has_room(db)) db_pipeline_wake(db);
+    if (!list_is_empty(&db->waiting) && !db->output_blocked && pipeline_has_room(db)) db_pipeline_wake(db);
 }
 
 /* How many queries are under way at a time: few at first and after a slow answer, twice as many after each quick one.
  */
-static void input_came(struct db *db)
+static void pipeline_note_input(struct db *db)
 {
-    uint64_t now = clock_monotonic_ms();
+    uint64_t now_ms = clock_monotonic_ms();
 
-    db->slow = !list_is_empty(&db->flight) && now - db->input_ms >= DB_SLOW_MS;
+    db->slow = !list_is_empty(&db->flight) && now_ms - db->input_ms >= DB_SLOW_MS;
     if (db->slow) db->window = 1;
-    db->input_ms = now;
+    db->input_ms = now_ms;
 }
 
-static void input_ready(int fd, short what, void *arg)
+static void pipeline_on_readable(int fd, short what, void *arg)
 {
     struct db *db = arg;
     PGconn *conn = db->conn;
 
     (void)fd, (void)what;
     db_enter(db);
-    input_came(db);
+    pipeline_note_input(db);
     bool alive = PQconsumeInput(conn) == 1;
 
     /* Also after a loss: results that came before it count. */
-    results_drain(db);
+    pipeline_take_results(db);
     if (db_session_is(db, conn)) {
         if (!alive) {
-            broken(db);
+            pipeline_fail(db);
         } else if (!list_is_empty(&db->waiting)) {
             db_pipeline_wake(db);
         }
@@ -412,15 +415,15 @@ static void input_ready(int fd, short what, void *arg)
     db_leave(db);
 }
 
-static void output_ready(int fd, short what, void *arg)
+static void pipeline_on_writable(int fd, short what, void *arg)
 {
     struct db *db = arg;
     PGconn *conn = db->conn;
 
     (void)fd, (void)what;
     db_enter(db);
-    output_push(db);
-    if (db_session_is(db, conn)) pump(db);
+    pipeline_flush(db);
+    if (db_session_is(db, conn)) pipeline_send_and_flush(db);
     db_leave(db);
 }
 
@@ -437,33 +440,33 @@ void db_pipeline_turn(int fd, short what, void *arg)
 
     (void)fd, (void)what;
     db_enter(db);
-    if (db->phase == DB_PHASE_READY) pump(db);
+    if (db->phase == DB_PHASE_READY) pipeline_send_and_flush(db);
     db_leave(db);
 }
 
-static bool settings_send(struct db *db)
+static bool pipeline_send_settings(struct db *db)
 {
     char sql[128];
 
     if (db->options.client_check_interval_ms == 0) return true;
     snprintf(sql, sizeof(sql), "SELECT pg_catalog.set_config('client_connection_check_interval', '%u', false)",
              db->options.client_check_interval_ms);
-    batch_fly(db, batch_new(DB_BATCH_SETTINGS));
+    pipeline_batch_push(db, pipeline_batch_new(DB_BATCH_SETTINGS));
     return PQsendQueryParams(db->conn, sql, 0, NULL, NULL, NULL, NULL, 0) == 1 && db_send_sync(db);
 }
 
-static bool channels_send(struct db *db)
+static bool pipeline_send_channels(struct db *db)
 {
     for (size_t i = 0; i < db->options.channel_count; i++) {
-        batch_fly(db, batch_new(DB_BATCH_SETTINGS));
+        pipeline_batch_push(db, pipeline_batch_new(DB_BATCH_SETTINGS));
         if (!db_send_listen(db, db->options.channels[i]) || !db_send_sync(db)) return false;
     }
     return true;
 }
 
-static bool statements_send(struct db *db)
+static bool pipeline_send_statements(struct db *db)
 {
-    batch_fly(db, batch_new(DB_BATCH_PREPARE));
+    pipeline_batch_push(db, pipeline_batch_new(DB_BATCH_PREPARE));
     for (size_t i = 0; i < db->options.statement_count; i++) {
         if (!db_send_statement(db, db->options.statements[i])) return false;
     }
@@ -476,28 +479,28 @@ void db_pipeline_open(struct db *db)
 
     db->window = DB_FLIGHT_FIRST;
     db->slow = false;
-    db->readable = event_new(db->base, PQsocket(conn), EV_READ | EV_PERSIST, input_ready, db);
-    db->writable = event_new(db->base, PQsocket(conn), EV_WRITE, output_ready, db);
+    db->readable = event_new(db->base, PQsocket(conn), EV_READ | EV_PERSIST, pipeline_on_readable, db);
+    db->writable = event_new(db->base, PQsocket(conn), EV_WRITE, pipeline_on_writable, db);
     if (db->readable == NULL || db->writable == NULL || event_add(db->readable, NULL) != 0) mem_die(0);
 
-    if (PQsetnonblocking(conn, 1) != 0 || PQenterPipelineMode(conn) != 1 || !settings_send(db) || !channels_send(db) ||
-        !statements_send(db)) {
-        broken(db);
+    if (PQsetnonblocking(conn, 1) != 0 || PQenterPipelineMode(conn) != 1 || !pipeline_send_settings(db) ||
+        !pipeline_send_channels(db) || !pipeline_send_statements(db)) {
+        pipeline_fail(db);
         return;
     }
-    output_push(db);
-    if (db_session_is(db, conn)) results_drain(db);
+    pipeline_flush(db);
+    if (db_session_is(db, conn)) pipeline_take_results(db);
 }
 
 void db_pipeline_probe(struct db *db)
 {
     PGconn *conn = db->conn;
 
-    batch_fly(db, batch_new(DB_BATCH_PROBE));
+    pipeline_batch_push(db, pipeline_batch_new(DB_BATCH_PROBE));
     if (!db_send_sync(db)) {
-        broken(db);
+        pipeline_fail(db);
         return;
     }
-    output_push(db);
-    if (db_session_is(db, conn)) results_drain(db);
+    pipeline_flush(db);
+    if (db_session_is(db, conn)) pipeline_take_results(db);
 }

@@ -4,7 +4,7 @@
 #include "base/pgtext.h"
 #include "db/internal.h"
 
-static void append(char out[DB_REASON_BYTES], struct slice text)
+static void reason_append(char out[DB_REASON_BYTES], struct slice text)
 {
     size_t used = strlen(out);
     size_t room = DB_REASON_BYTES - 1 - used;
@@ -21,8 +21,8 @@ void db_reason_clean(char out[DB_REASON_BYTES], const char *text)
 
     out[0] = '\0';
     while (pgtext_next_line(&rest, &line)) {
-        if (out[0] != '\0') append(out, SLICE_LIT("; "));
-        append(out, line);
+        if (out[0] != '\0') reason_append(out, SLICE_LIT("; "));
+        reason_append(out, line);
     }
     for (char *p = out; *p != '\0'; p++) {
         if (iscntrl((unsigned char)*p)) *p = ' ';

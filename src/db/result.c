@@ -2,7 +2,7 @@
 
 #include "db/internal.h"
 
-static const char *field(const PGresult *pg, int code)
+static const char *result_field(const PGresult *pg, int code)
 {
     const char *text = pg == NULL ? NULL : PQresultErrorField(pg, code);
 
@@ -11,17 +11,17 @@ static const char *field(const PGresult *pg, int code)
 
 const char *db_pg_sqlstate(const PGresult *pg)
 {
-    return field(pg, PG_DIAG_SQLSTATE);
+    return result_field(pg, PG_DIAG_SQLSTATE);
 }
 
 const char *db_pg_message(const PGresult *pg)
 {
-    return field(pg, PG_DIAG_MESSAGE_PRIMARY);
+    return result_field(pg, PG_DIAG_MESSAGE_PRIMARY);
 }
 
 bool db_pg_is_fatal(const PGresult *pg)
 {
-    const char *severity = field(pg, PG_DIAG_SEVERITY_NONLOCALIZED);
+    const char *severity = result_field(pg, PG_DIAG_SEVERITY_NONLOCALIZED);
 
     return strcmp(severity, "FATAL") == 0 || strcmp(severity, "PANIC") == 0;
 }
@@ -32,7 +32,8 @@ bool db_pg_is_stale(const PGresult *pg)
 {
     const char *sqlstate = db_pg_sqlstate(pg);
 
-    if (strcmp(sqlstate, "0A000") == 0) return strcmp(field(pg, PG_DIAG_SOURCE_FUNCTION), "RevalidateCachedQuery") == 0;
+    if (strcmp(sqlstate, "0A000") == 0)
+        return strcmp(result_field(pg, PG_DIAG_SOURCE_FUNCTION), "RevalidateCachedQuery") == 0;
     return strcmp(sqlstate, "26000") == 0;
 }
 
@@ -90,5 +91,5 @@ const char *db_result_message(const struct db_result *r)
 
 const char *db_result_constraint(const struct db_result *r)
 {
-    return field(r->pg, PG_DIAG_CONSTRAINT_NAME);
+    return result_field(r->pg, PG_DIAG_CONSTRAINT_NAME);
 }

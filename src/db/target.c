@@ -4,13 +4,13 @@
 #include "base/mem.h"
 #include "db/internal.h"
 
-static void add(struct db_target *t, const char *keyword, char *value)
+static void target_add(struct db_target *t, const char *keyword, char *value)
 {
     t->keywords[t->count] = keyword;
     t->values[t->count++] = value;
 }
 
-static const char *given(const PQconninfoOption *info, const char *keyword)
+static const char *target_given(const PQconninfoOption *info, const char *keyword)
 {
     for (; info->keyword != NULL; info++) {
         if (strcmp(info->keyword, keyword) == 0) return info->val == NULL || info->val[0] == '\0' ? NULL : info->val;
@@ -22,10 +22,10 @@ static const char *given(const PQconninfoOption *info, const char *keyword)
  * Parts of a password end up in other fields when its "@", "/" or ":" were not percent-encoded, and libpq would quote
  * them in its messages. Hence these checks before libpq looks, and reasons that quote nothing.
  */
-static const char *refusal(const PQconninfoOption *info)
+static const char *target_refusal(const PQconninfoOption *info)
 {
-    const char *host = given(info, "host");
-    const char *port = given(info, "port");
+    const char *host = target_given(info, "host");
+    const char *port = target_given(info, "port");
 
     if (host != NULL && strchr(host, '@') != NULL && host[0] != '@')
         return "the connection string has an \"@\" in its host; in a password it is written %40";
@@ -35,7 +35,7 @@ static const char *refusal(const PQconninfoOption *info)
 }
 
 /* The server takes the last of two settings of one name: what we depend on stands behind the operator's own. */
-static char *session_options(const char *own, const struct db_options *o)
+static char *target_session_options(const char *own, const struct db_options *o)
 {
     if (own == NULL) own = getenv("PGOPTIONS");
     return mem_printf("%s -c statement_timeout=%u -c lock_timeout=%u -c idle_in_transaction_session_timeout=%u "
@@ -45,7 +45,7 @@ static char *session_options(const char *own, const struct db_options *o)
 }
 
 /* A dead host is noticed by TCP even while a long statement runs; the connection string may say otherwise. */
-static void add_keepalive(struct db_target *t, const PQconninfoOption *info, const struct db_options *o)
+static void target_add_keepalive(struct db_target *t, const PQconninfoOption *info, const struct db_options *o)
 {
     const struct {
         const char *keyword;
@@ -58,8 +58,8 @@ static void add_keepalive(struct db_target *t, const PQconninfoOption *info, con
     };
 
     for (size_t i = 0; i < countof(settings); i++) {
-        if (given(info, settings[i].keyword) == NULL && settings[i].value > 0)
-            add(t, settings[i].keyword, mem_printf("%u", settings[i].value));
+        if (target_given(info, settings[i].keyword) == NULL && settings[i].value > 0)
+            target_add(t, settings[i].keyword, mem_printf("%u", settings[i].value));
     }
 }
 
@@ -72,13 +72,13 @@ void db_target_init(struct db_target *t, const struct db_options *o)
         t->refusal = "the connection string cannot be parsed";
         return;
     }
-    t->refusal = refusal(info);
+    t->refusal = target_refusal(info);
     /* First, because it is expanded in place and later keywords win over what it says. */
-    add(t, "dbname", mem_strdup(o->conninfo));
-    add(t, "options", session_options(given(info, "options"), o));
-    add(t, "client_encoding", mem_strdup("UTF8"));
-    if (o->application_name != NULL) add(t, "fallback_application_name", mem_strdup(o->application_name));
-    add_keepalive(t, info, o);
+    target_add(t, "dbname", mem_strdup(o->conninfo));
+    target_add(t, "options", target_session_options(target_given(info, "options"), o));
+    target_add(t, "client_encoding", mem_strdup("UTF8"));
+    if (o->application_name != NULL) target_add(t, "fallback_application_name", mem_strdup(o->application_name));
+    target_add_keepalive(t, info, o);
     PQconninfoFree(info);
 }
 

@@ -1,7 +1,7 @@
 #include "http/http.h"
 
 /* etagc: visible, but no double quote (RFC 9110 section 8.8.3). */
-static bool is_etag_text(struct slice text)
+static bool conditional_is_etag_text(struct slice text)
 {
     for (size_t i = 0; i < text.len; i++) {
         if ((unsigned char)text.data[i] <= ' ' || text.data[i] == 0x7f) return false;
@@ -28,7 +28,7 @@ enum http_etag http_etag_next(struct slice *list, struct slice *ret_tag)
     const struct slice tag = {rest.data, (size_t)(end - rest.data) + 1};
 
     rest = slice_trim((struct slice){rest.data + tag.len, rest.len - tag.len});
-    if (!is_etag_text(tag) || (rest.len > 0 && rest.data[0] != ',')) return HTTP_ETAG_MALFORMED;
+    if (!conditional_is_etag_text(tag) || (rest.len > 0 && rest.data[0] != ',')) return HTTP_ETAG_MALFORMED;
     *ret_tag = tag;
     *list = rest;
     return kind;

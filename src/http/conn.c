@@ -20,8 +20,8 @@ enum {
     LINGER_BYTES = 16 << 20,
 };
 
-static void on_readable(evutil_socket_t fd, short what, void *arg);
-static void on_writable(evutil_socket_t fd, short what, void *arg);
+static void conn_on_readable(evutil_socket_t fd, short what, void *arg);
+static void conn_on_writable(evutil_socket_t fd, short what, void *arg);
 
 struct http_conn *conn_new(struct http_server *server, int fd, const char *peer)
 {
@@ -41,8 +41,8 @@ struct http_conn *conn_new(struct http_server *server, int fd, const char *peer)
     conn->arena = arena_new();
     conn->in_cap = IN_FIRST_BYTES;
     conn->in = mem_alloc(conn->in_cap);
-    conn->read_event = event_new(server->base, fd, EV_READ | EV_PERSIST, on_readable, conn);
-    conn->write_event = event_new(server->base, fd, EV_WRITE | EV_PERSIST, on_writable, conn);
+    conn->read_event = event_new(server->base, fd, EV_READ | EV_PERSIST, conn_on_readable, conn);
+    conn->write_event = event_new(server->base, fd, EV_WRITE | EV_PERSIST, conn_on_writable, conn);
     if (conn->read_event == NULL || conn->write_event == NULL) mem_die(sizeof(*conn));
     conn_run(conn);
     return conn;
@@ -95,7 +95,7 @@ static bool conn_is_above_mark(const struct http_conn *conn)
 }
 
 /* True if the next request's first byte is there. */
-static bool skip_empty_lines(struct http_conn *conn)
+static bool conn_skip_empty_lines(struct http_conn *conn)
 {
     while (conn_unparsed(conn) > 0) {
         const char *at = conn->in + conn->in_start;
@@ -109,11 +109,11 @@ static bool skip_empty_lines(struct http_conn *conn)
     return false;
 }
 
-static bool step_idle(struct http_conn *conn)
+static bool conn_step_idle(struct http_conn *conn)
 {
     struct http_server *server = conn->server;
 
-    if (!skip_empty_lines(conn)) {
+    if (!conn_skip_empty_lines(conn)) {
         if (!conn->eof && !(server->drain >= SERVER_DRAINING && server->idle_grace_ms == 0 && !conn->fresh))
             return false;
         conn->linger = conn_unsent(conn) > 0;
@@ -123,7 +123,7 @@ static bool step_idle(struct http_conn *conn)
     if (conn_is_above_mark(conn)) return false;
     conn->state = CONN_HEAD;
     /* A new connection's time for its head has been running since it was accepted. */
-    conn->waited = conn->fresh && conn->wait == WAIT_HEAD;
+    conn->wait_is_current = conn->fresh && conn->wait == WAIT_HEAD;
     conn->fresh = false;
     conn->x = (struct http_exchange){.conn = conn, .begun = true, .started_ns = server->now_ns};
     conn_make_request_id(conn);
@@ -132,7 +132,7 @@ static bool step_idle(struct http_conn *conn)
 }
 
 /* Room to read into; nothing may point into the input. */
-static void make_room(struct http_conn *conn, size_t room)
+static void conn_make_room(struct http_conn *conn, size_t room)
 {
     if (conn->in_cap - conn->in_end >= room) return;
     if (conn->in_start > 0) {
@@ -145,19 +145,19 @@ static void make_room(struct http_conn *conn, size_t room)
     conn->in = mem_realloc(conn->in, conn->in_cap);
 }
 
-static void fail_truncated(struct http_conn *conn)
+static void conn_fail_truncated(struct http_conn *conn)
 {
     conn_fail(conn, HTTP_REFUSAL_TRUNCATED);
 }
 
-static bool step_head(struct http_conn *conn)
+static bool conn_step_head(struct http_conn *conn)
 {
     enum http_refusal_id failure = HTTP_REFUSAL_NONE;
     const enum http_parse parse =
         http_parser_scan(conn->parser, conn->in + conn->in_start, conn_unparsed(conn), &failure);
 
     if (parse == PARSE_MORE) {
-        if (conn->eof) fail_truncated(conn);
+        if (conn->eof) conn_fail_truncated(conn);
         return conn->eof;
     }
     if (parse == PARSE_FAILED) {
@@ -165,7 +165,7 @@ static bool step_head(struct http_conn *conn)
         return true;
     }
     conn->message_bytes = http_parser_head_bytes(conn->parser);
-    make_room(conn, ROOM_MIN_BYTES);
+    conn_make_room(conn, ROOM_MIN_BYTES);
     if (!http_parser_head(conn->parser, conn->arena, conn->in + conn->in_start, &conn->x.head, &failure)) {
         conn_fail(conn, failure);
         return true;
@@ -176,19 +176,19 @@ static bool step_head(struct http_conn *conn)
 }
 
 /* Does the content of known length fit after its head? Otherwise it is read into a buffer of its own. */
-static bool is_body_in_place(const struct http_conn *conn)
+static bool conn_is_body_in_place(const struct http_conn *conn)
 {
     return conn->x.head.content_length <= conn->in_cap - conn->in_start - conn->message_bytes;
 }
 
-static bool take_length(struct http_conn *conn)
+static bool conn_take_length(struct http_conn *conn)
 {
     struct http_exchange *x = &conn->x;
     const size_t length = (size_t)x->head.content_length;
     const size_t at = conn->in_start + conn->message_bytes;
     const size_t have = conn->in_end - at;
 
-    if (is_body_in_place(conn)) {
+    if (conn_is_body_in_place(conn)) {
         x->body_in_bytes = have < length ? have : length;
         if (have < length) return false;
         x->body = (struct slice){conn->in + at, length};
@@ -202,7 +202,7 @@ static bool take_length(struct http_conn *conn)
     return conn->body.len == length;
 }
 
-static bool take_chunks(struct http_conn *conn, enum http_refusal_id *ret_failure)
+static bool conn_take_chunks(struct http_conn *conn, enum http_refusal_id *ret_failure)
 {
     struct http_exchange *x = &conn->x;
     const size_t at = conn->in_start + conn->message_bytes;
@@ -228,12 +228,12 @@ static void conn_count_body(struct http_conn *conn)
 
 /* Clients that send much and do not come to an end must not fill the memory. Ordinary bodies are small, lie after
  * their head, and are not counted. */
-static bool is_input_full(const struct http_conn *conn)
+static bool conn_is_input_full(const struct http_conn *conn)
 {
     return conn->body.cap > IN_KEEP_BYTES && conn->server->bodies > conn->server->buffers.input_total_bytes;
 }
 
-static void fail_crowded(struct http_conn *conn)
+static void conn_fail_input_full(struct http_conn *conn)
 {
     conn->x.complete = false;
     http_refuse(&conn->x, &http_refusals[HTTP_REFUSAL_INPUT_FULL]);
@@ -242,26 +242,26 @@ static void fail_crowded(struct http_conn *conn)
     conn_count_body(conn);
 }
 
-static bool step_body(struct http_conn *conn)
+static bool conn_step_body(struct http_conn *conn)
 {
     struct http_exchange *x = &conn->x;
     enum http_refusal_id failure = HTTP_REFUSAL_NONE;
     const struct http_hooks *hooks = conn->server->hooks;
     bool complete = true;
 
-    if (x->head.framing == FRAMING_LENGTH) complete = take_length(conn);
-    if (x->head.framing == FRAMING_CHUNKED) complete = take_chunks(conn, &failure);
+    if (x->head.framing == FRAMING_LENGTH) complete = conn_take_length(conn);
+    if (x->head.framing == FRAMING_CHUNKED) complete = conn_take_chunks(conn, &failure);
     if (failure != HTTP_REFUSAL_NONE) {
         conn_fail(conn, failure);
         return true;
     }
     conn_count_body(conn);
-    if (is_input_full(conn)) {
-        fail_crowded(conn);
+    if (conn_is_input_full(conn)) {
+        conn_fail_input_full(conn);
         return true;
     }
     if (!complete) {
-        if (conn->eof) fail_truncated(conn);
+        if (conn->eof) conn_fail_truncated(conn);
         return conn->eof;
     }
     x->complete = true;
@@ -277,7 +277,7 @@ static bool step_body(struct http_conn *conn)
     return conn->state != CONN_HANDLING;
 }
 
-static bool step_answered(struct http_conn *conn)
+static bool conn_step_answered(struct http_conn *conn)
 {
     const bool keep_alive = conn->x.keep_alive;
 
@@ -293,22 +293,22 @@ static bool step_answered(struct http_conn *conn)
     return true;
 }
 
-static bool step_closing(struct http_conn *conn)
+static bool conn_step_closing(struct http_conn *conn)
 {
     conn->in_start = conn->in_end = 0;
     return false;
 }
 
-static bool step_nothing(struct http_conn *conn)
+static bool conn_step_nothing(struct http_conn *conn)
 {
     (void)conn;
     return false;
 }
 
 static bool (*const steps[CONN_STATE_COUNT])(struct http_conn *conn) = {
-    [CONN_IDLE] = step_idle,         [CONN_HEAD] = step_head,         [CONN_BODY] = step_body,
-    [CONN_HANDLING] = step_nothing,  [CONN_ANSWERED] = step_answered, [CONN_CLOSING] = step_closing,
-    [CONN_LINGERING] = step_closing, [CONN_GONE] = step_nothing,
+    [CONN_IDLE] = conn_step_idle,         [CONN_HEAD] = conn_step_head,         [CONN_BODY] = conn_step_body,
+    [CONN_HANDLING] = conn_step_nothing,  [CONN_ANSWERED] = conn_step_answered, [CONN_CLOSING] = conn_step_closing,
+    [CONN_LINGERING] = conn_step_closing, [CONN_GONE] = conn_step_nothing,
 };
 
 /* ---- Output, and what to wait for. ---- */
@@ -383,9 +383,9 @@ static void conn_update_wait(struct http_conn *conn)
 {
     const enum conn_wait wait = conn_wanted_wait(conn);
 
-    if (wait == conn->wait && conn->waited) return;
+    if (wait == conn->wait && conn->wait_is_current) return;
     conn->wait = wait;
-    conn->waited = true;
+    conn->wait_is_current = true;
     list_remove(&conn->wait_link);
     if (wait == WAIT_NOTHING) return;
     conn->wait_until_ms = conn->server->now_ms + conn->server->wait_ms[wait];
@@ -400,7 +400,7 @@ static bool conn_wants_input(const struct http_conn *conn)
     return !conn_is_above_mark(conn);
 }
 
-static void event_turn(struct event *event, bool *on, bool wanted)
+static void conn_set_event(struct event *event, bool *on, bool wanted)
 {
     if (*on == wanted) return;
     *on = wanted;
@@ -413,8 +413,8 @@ static void event_turn(struct event *event, bool *on, bool wanted)
 
 static void conn_update_events(struct http_conn *conn)
 {
-    event_turn(conn->read_event, &conn->reading, conn_wants_input(conn));
-    event_turn(conn->write_event, &conn->writing, conn_unsent(conn) > 0);
+    conn_set_event(conn->read_event, &conn->reading, conn_wants_input(conn));
+    conn_set_event(conn->write_event, &conn->writing, conn_unsent(conn) > 0);
     const bool unread = conn->state == CONN_HANDLING && !conn->reading && !conn->writing;
 
     if (unread && list_is_empty(&conn->unread_link)) list_push_back(&conn->server->unread, &conn->unread_link);
@@ -459,7 +459,7 @@ void conn_run(struct http_conn *conn)
     conn_update_events(conn);
 }
 
-static bool is_client_gone(const struct http_conn *conn)
+static bool conn_is_client_gone(const struct http_conn *conn)
 {
     struct pollfd state = {.fd = conn->fd};
 
@@ -473,13 +473,13 @@ static char *conn_space(struct http_conn *conn, size_t *ret_room)
         *ret_room = sizeof(conn->server->scratch);
         return conn->server->scratch;
     }
-    if (conn->state == CONN_BODY && conn->x.head.framing == FRAMING_LENGTH && !is_body_in_place(conn)) {
+    if (conn->state == CONN_BODY && conn->x.head.framing == FRAMING_LENGTH && !conn_is_body_in_place(conn)) {
         const size_t missing = (size_t)conn->x.head.content_length - conn->body.len;
 
         *ret_room = missing < BODY_READ_BYTES ? missing : BODY_READ_BYTES;
         return buf_reserve(&conn->body, *ret_room);
     }
-    if (conn->state == CONN_IDLE || conn->state == CONN_HEAD) make_room(conn, 1);
+    if (conn->state == CONN_IDLE || conn->state == CONN_HEAD) conn_make_room(conn, 1);
     *ret_room = conn->in_cap - conn->in_end;
     return conn->in + conn->in_end;
 }
@@ -513,12 +513,12 @@ void conn_read(struct http_conn *conn)
     if (len < 0 && room > 0 && errno != EAGAIN && errno != EWOULDBLOCK) conn->state = CONN_GONE;
     if (len == 0) {
         conn->eof = true;
-        if (conn->state == CONN_HANDLING && is_client_gone(conn)) conn->state = CONN_GONE;
+        if (conn->state == CONN_HANDLING && conn_is_client_gone(conn)) conn->state = CONN_GONE;
     }
     conn_run(conn);
 }
 
-static void on_readable(evutil_socket_t fd, short what, void *arg)
+static void conn_on_readable(evutil_socket_t fd, short what, void *arg)
 {
     struct http_conn *conn = arg;
 
@@ -527,7 +527,7 @@ static void on_readable(evutil_socket_t fd, short what, void *arg)
     conn_read(conn);
 }
 
-static void on_writable(evutil_socket_t fd, short what, void *arg)
+static void conn_on_writable(evutil_socket_t fd, short what, void *arg)
 {
     struct http_conn *conn = arg;
 
@@ -557,7 +557,7 @@ void conn_expire_stall(struct http_conn *conn)
 
 void conn_probe(struct http_conn *conn)
 {
-    if (!is_client_gone(conn)) return;
+    if (!conn_is_client_gone(conn)) return;
     conn->state = CONN_GONE;
     conn_run(conn);
 }

@@ -80,10 +80,10 @@ struct http_conn {
     int fd;
     enum conn_state state;
     enum conn_wait wait;
-    bool waited;  /* `wait` belongs to this request, not the one before it */
-    bool fresh;   /* no byte has come since accept */
-    bool running; /* conn_run is on the stack */
-    bool reading; /* the read event is pending */
+    bool wait_is_current; /* `wait` belongs to this request, not the one before it */
+    bool fresh;           /* no byte has come since accept */
+    bool running;         /* conn_run is on the stack */
+    bool reading;         /* the read event is pending */
     bool writing;
     bool eof;    /* the client has shut its side */
     bool linger; /* the client may still be sending: close in stages */
@@ -134,7 +134,7 @@ bool conn_decide_body(struct http_conn *conn);
 /* Refuses what cannot be read to its end: the connection closes after it. */
 void conn_fail(struct http_conn *conn, enum http_refusal_id why);
 void conn_record(const struct http_conn *conn, unsigned status, size_t out_bytes, uint64_t now_ns,
-                 struct http_record *ret);
+                 struct http_record *ret_record);
 /* Unique among processes. */
 void conn_make_request_id(struct http_conn *conn);
 /* Ends the request's count and calls the hook. */

@@ -8,20 +8,20 @@
 #include "http/status.h"
 #include "http/syntax.h"
 
-static bool has_content(const struct http_head *head)
+static bool decide_has_content(const struct http_head *head)
 {
     return head->framing == FRAMING_CHUNKED || (head->framing == FRAMING_LENGTH && head->content_length > 0);
 }
 
 /* All lines of a field that http/ itself knows. */
-static struct slice known_field(struct http_exchange *x, enum http_known known, const char *name)
+static struct slice decide_field(struct http_exchange *x, enum http_known known, const char *name)
 {
     return x->head.known[known].count > 1 ? http_exchange_header(x, name) : x->head.known[known].value;
 }
 
 static void decide_connection(struct http_exchange *x)
 {
-    const struct slice options = known_field(x, KNOWN_CONNECTION, "Connection");
+    const struct slice options = decide_field(x, KNOWN_CONNECTION, "Connection");
     const bool is_kept_by_default = x->head.minor > 0;
 
     x->keep_alive = options.data == NULL ? is_kept_by_default
@@ -46,7 +46,7 @@ static void decide_request_id(struct http_exchange *x)
 
 /* Each check returns false after it has answered. */
 
-static bool check_target(struct http_conn *conn, struct http_target *ret_target)
+static bool decide_check_target(struct http_conn *conn, struct http_target *ret_target)
 {
     struct http_exchange *x = &conn->x;
     enum http_refusal_id fault = http_target_parse(x->head.target, ret_target);
@@ -67,38 +67,38 @@ static bool check_target(struct http_conn *conn, struct http_target *ret_target)
     return true;
 }
 
-static bool check_expect(struct http_conn *conn)
+static bool decide_check_expect(struct http_conn *conn)
 {
     struct http_exchange *x = &conn->x;
-    const struct slice expect = known_field(x, KNOWN_EXPECT, "Expect");
+    const struct slice expect = decide_field(x, KNOWN_EXPECT, "Expect");
 
     if (expect.data == NULL || x->head.minor == 0 || slice_is_nocase(expect, "100-continue")) return true;
     http_refuse(x, &http_refusals[HTTP_REFUSAL_EXPECT]);
     return false;
 }
 
-static void answer_options(struct http_exchange *x, const char *allow)
+static void decide_answer_options(struct http_exchange *x, const char *allow)
 {
     http_exchange_add_header(x, "Allow", slice_of(allow));
     http_respond(x, 204, NULL, SLICE_NONE);
 }
 
 /* Of the path, what an answer says again. */
-static struct slice said_path(const struct http_target *target)
+static struct slice decide_path_in_words(const struct http_target *target)
 {
     enum { SAID_BYTES = 256 };
 
     return (struct slice){target->path.data, target->path.len > SAID_BYTES ? SAID_BYTES : target->path.len};
 }
 
-static bool check_route(struct http_conn *conn, const struct http_target *target)
+static bool decide_check_route(struct http_conn *conn, const struct http_target *target)
 {
     struct http_exchange *x = &conn->x;
     const struct http_router *router = conn->server->router;
     struct http_match match;
 
     if (target->asterisk) {
-        answer_options(x, http_router_allow(router));
+        decide_answer_options(x, http_router_allow(router));
         return false;
     }
     http_router_find(router, conn->arena, x->method, target->path, &match);
@@ -107,17 +107,18 @@ static bool check_route(struct http_conn *conn, const struct http_target *target
         return false;
     }
     if (!match.path_found) {
-        http_refuse_with(x, &http_refusals[HTTP_REFUSAL_NOT_FOUND], HTTP_WORDS(said_path(target)));
+        http_refuse_with(x, &http_refusals[HTTP_REFUSAL_NOT_FOUND], HTTP_WORDS(decide_path_in_words(target)));
         return false;
     }
     if (match.route == NULL && x->method == HTTP_OPTIONS) {
-        answer_options(x, match.allow);
+        decide_answer_options(x, match.allow);
         return false;
     }
     if (match.route == NULL) {
         http_exchange_add_header(x, "Allow", slice_of(match.allow));
-        http_refuse_with(x, &http_refusals[HTTP_REFUSAL_METHOD],
-                         HTTP_WORDS(said_path(target), slice_of(http_method_name(x->method)), slice_of(match.allow)));
+        http_refuse_with(
+            x, &http_refusals[HTTP_REFUSAL_METHOD],
+            HTTP_WORDS(decide_path_in_words(target), slice_of(http_method_name(x->method)), slice_of(match.allow)));
         return false;
     }
     x->route = match.route;
@@ -127,34 +128,34 @@ static bool check_route(struct http_conn *conn, const struct http_target *target
 }
 
 /* A hook that refuses has answered; one that did neither would leave the client waiting for ever. */
-static bool check_refusal(const struct http_conn *conn)
+static bool decide_check_refusal(const struct http_conn *conn)
 {
     if (conn->state == CONN_BODY) abort();
     return false;
 }
 
-static bool check_screen(struct http_conn *conn, const struct http_target *target)
+static bool decide_check_screen(struct http_conn *conn, const struct http_target *target)
 {
     const struct http_hooks *hooks = conn->server->hooks;
     const struct slice path = target->asterisk ? SLICE_LIT("*") : target->path;
 
     if (hooks->screen == NULL || hooks->screen(hooks->ctx, &conn->x, path)) return true;
-    return check_refusal(conn);
+    return decide_check_refusal(conn);
 }
 
-static bool check_admission(struct http_conn *conn)
+static bool decide_check_admission(struct http_conn *conn)
 {
     const struct http_hooks *hooks = conn->server->hooks;
 
     if (hooks->admit == NULL || hooks->admit(hooks->ctx, &conn->x)) return true;
-    return check_refusal(conn);
+    return decide_check_refusal(conn);
 }
 
-static bool check_content_size(struct http_conn *conn)
+static bool decide_check_content_size(struct http_conn *conn)
 {
     struct http_exchange *x = &conn->x;
 
-    if (!has_content(&x->head)) return true;
+    if (!decide_has_content(&x->head)) return true;
     if (x->route->body_types == NULL) {
         http_refuse_with(x, &http_refusals[HTTP_REFUSAL_CONTENT_UNWANTED],
                          HTTP_WORDS(slice_of(http_method_name(x->method))));
@@ -168,7 +169,7 @@ static bool check_content_size(struct http_conn *conn)
     return true;
 }
 
-static bool is_type_taken(const struct http_route *route, struct slice media_type)
+static bool decide_is_type_taken(const struct http_route *route, struct slice media_type)
 {
     for (const char *const *type = route->body_types; *type != NULL; type++) {
         if (slice_is_nocase(media_type, *type)) return true;
@@ -176,21 +177,21 @@ static bool is_type_taken(const struct http_route *route, struct slice media_typ
     return false;
 }
 
-static bool check_content_type(struct http_conn *conn)
+static bool decide_check_content_type(struct http_conn *conn)
 {
     struct http_exchange *x = &conn->x;
-    const struct slice coding = known_field(x, KNOWN_CONTENT_ENCODING, "Content-Encoding");
+    const struct slice coding = decide_field(x, KNOWN_CONTENT_ENCODING, "Content-Encoding");
 
     if (x->head.known[KNOWN_CONTENT_TYPE].count > 0) {
         x->media_type = http_media_type(x->head.known[KNOWN_CONTENT_TYPE].value);
     }
-    if (!has_content(&x->head)) return true;
+    if (!decide_has_content(&x->head)) return true;
     if (coding.len > 0 && !slice_is_nocase(coding, "identity")) {
         http_exchange_add_header(x, "Accept-Encoding", SLICE_LIT("identity"));
         http_refuse(x, &http_refusals[HTTP_REFUSAL_CONTENT_CODING]);
         return false;
     }
-    if (x->media_type.data != NULL && is_type_taken(x->route, x->media_type)) return true;
+    if (x->media_type.data != NULL && decide_is_type_taken(x->route, x->media_type)) return true;
     struct buf types = {0};
 
     for (const char *const *type = x->route->body_types; *type != NULL; type++) {
@@ -203,24 +204,25 @@ static bool check_content_type(struct http_conn *conn)
     return false;
 }
 
-static bool check_accept(struct http_conn *conn)
+static bool decide_check_accept(struct http_conn *conn)
 {
     struct http_exchange *x = &conn->x;
     const char *type = x->route->produces == NULL ? "application/json" : x->route->produces;
 
-    if (http_accepts(known_field(x, KNOWN_ACCEPT, "Accept"), type)) return true;
+    if (http_accepts(decide_field(x, KNOWN_ACCEPT, "Accept"), type)) return true;
     http_refuse_with(x, &http_refusals[HTTP_REFUSAL_ACCEPT], HTTP_WORDS(slice_of(type)));
     return false;
 }
 
 /* Only once nothing speaks against the content, and if it has not already begun to come. */
-static void invite_content(struct http_conn *conn)
+static void decide_send_continue(struct http_conn *conn)
 {
     struct http_exchange *x = &conn->x;
     const bool is_asked = x->head.known[KNOWN_EXPECT].count > 0 && x->head.minor > 0;
     const bool has_begun = conn->in_end > conn->in_start + conn->message_bytes;
 
-    if (is_asked && has_content(&x->head) && !has_begun) buf_add_str(&conn->out, "HTTP/1.1 100 Continue\r\n\r\n");
+    if (is_asked && decide_has_content(&x->head) && !has_begun)
+        buf_add_str(&conn->out, "HTTP/1.1 100 Continue\r\n\r\n");
 }
 
 bool conn_decide(struct http_conn *conn)
@@ -230,14 +232,15 @@ bool conn_decide(struct http_conn *conn)
 
     x->method_known = http_method_parse(x->head.method, &x->method);
     decide_request_id(x);
-    if (!check_target(conn, &target)) return false;
+    if (!decide_check_target(conn, &target)) return false;
     decide_connection(x);
-    x->complete = !has_content(&x->head);
-    if (!check_expect(conn) || !check_screen(conn, &target) || !check_route(conn, &target) || !check_admission(conn) ||
-        !check_content_size(conn) || !check_content_type(conn) || !check_accept(conn)) {
+    x->complete = !decide_has_content(&x->head);
+    if (!decide_check_expect(conn) || !decide_check_screen(conn, &target) || !decide_check_route(conn, &target) ||
+        !decide_check_admission(conn) || !decide_check_content_size(conn) || !decide_check_content_type(conn) ||
+        !decide_check_accept(conn)) {
         return false;
     }
-    invite_content(conn);
+    decide_send_continue(conn);
     return true;
 }
 

@@ -64,7 +64,7 @@ void http_exchange_on_cancel(struct http_exchange *x, void (*cancel)(void *arg),
 }
 
 /* The next field line of that name at or after *at. */
-static const struct http_field *field_next(const struct http_head *head, struct slice name, size_t *at)
+static const struct http_field *exchange_next_field(const struct http_head *head, struct slice name, size_t *at)
 {
     while (*at < head->field_count) {
         const struct http_field *field = &head->fields[(*at)++];
@@ -79,19 +79,20 @@ struct slice http_exchange_header(struct http_exchange *x, const char *name)
 {
     const struct slice wanted = slice_of(name);
     size_t at = 0;
-    const struct http_field *first = field_next(&x->head, wanted, &at);
+    const struct http_field *first = exchange_next_field(&x->head, wanted, &at);
     size_t len = 0;
 
     if (first == NULL) return SLICE_NONE;
     const size_t second_at = at;
 
-    for (const struct http_field *more; (more = field_next(&x->head, wanted, &at)) != NULL;) len += 2 + more->value.len;
+    for (const struct http_field *more; (more = exchange_next_field(&x->head, wanted, &at)) != NULL;)
+        len += 2 + more->value.len;
     if (len == 0) return first->value;
     char *const joined = arena_alloc(x->conn->arena, first->value.len + len);
     char *end = mempcpy(joined, first->value.data, first->value.len);
 
     at = second_at;
-    for (const struct http_field *more; (more = field_next(&x->head, wanted, &at)) != NULL;) {
+    for (const struct http_field *more; (more = exchange_next_field(&x->head, wanted, &at)) != NULL;) {
         end = mempcpy(end, ", ", 2);
         end = mempcpy(end, more->value.data, more->value.len);
     }

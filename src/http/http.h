@@ -142,7 +142,7 @@ void http_server_drain(struct http_server *server, unsigned idle_grace_ms, void 
  * accepted and served, for `within_ms` at most, and each socket is then shut, in every process that has it: whoever
  * comes later is refused by the kernel, instead of waiting there until a reset.
  */
-void http_server_last_call(struct http_server *server, unsigned within_ms);
+void http_server_accept_queued(struct http_server *server, unsigned within_ms);
 unsigned http_server_connections(const struct http_server *server);
 unsigned http_server_in_flight(const struct http_server *server); /* requests begun and not yet answered */
 /* Closes what is open (each exchange's cancel function runs), and frees. Takes NULL. Not from within a handler, a hook

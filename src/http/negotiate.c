@@ -4,7 +4,7 @@
 #include "http/syntax.h"
 
 /* The next ";"-separated parameter, cut at "=". False at the end. */
-static bool next_param(struct slice *rest, struct slice *ret_name, struct slice *ret_value)
+static bool negotiate_next_param(struct slice *rest, struct slice *ret_name, struct slice *ret_value)
 {
     struct slice param = SLICE_NONE;
 
@@ -16,12 +16,12 @@ static bool next_param(struct slice *rest, struct slice *ret_name, struct slice 
     return true;
 }
 
-static bool is_same_word(struct slice a, struct slice b)
+static bool negotiate_is_same_word(struct slice a, struct slice b)
 {
     return a.len == b.len && (a.len == 0 || strncasecmp(a.data, b.data, a.len) == 0);
 }
 
-static bool split_type(struct slice text, struct slice *ret_type, struct slice *ret_subtype)
+static bool negotiate_split_type(struct slice text, struct slice *ret_type, struct slice *ret_subtype)
 {
     *ret_subtype = text;
     *ret_type = slice_cut(ret_subtype, '/');
@@ -29,7 +29,7 @@ static bool split_type(struct slice text, struct slice *ret_type, struct slice *
 }
 
 /* "0.5" to 500 (RFC 9110 section 12.4.2); -1 if it is not a weight. */
-static int parse_weight(struct slice text)
+static int negotiate_parse_weight(struct slice text)
 {
     int thousandths = 0;
     int scale = 1000;
@@ -45,28 +45,28 @@ static int parse_weight(struct slice text)
     return thousandths <= 1000 ? thousandths : -1;
 }
 
-static int range_weight(struct slice params)
+static int negotiate_range_weight(struct slice params)
 {
     struct slice name;
     struct slice value;
 
-    while (next_param(&params, &name, &value)) {
-        if (slice_is_nocase(name, "q")) return parse_weight(value);
+    while (negotiate_next_param(&params, &name, &value)) {
+        if (slice_is_nocase(name, "q")) return negotiate_parse_weight(value);
     }
     return ACCEPT_WEIGHT_MAX;
 }
 
 /* How closely the range names the type: 3 exactly, 2 by its main type alone, 1 by taking everything, 0 not at all, -1
  * if it is not a range. */
-static int range_specificity(struct slice range_type, struct slice range_subtype, struct slice type,
-                             struct slice subtype)
+static int negotiate_range_specificity(struct slice range_type, struct slice range_subtype, struct slice type,
+                                       struct slice subtype)
 {
     const bool any_subtype = slice_is(range_subtype, "*");
 
     if (slice_is(range_type, "*")) return any_subtype ? 1 : -1;
-    if (!is_same_word(range_type, type)) return 0;
+    if (!negotiate_is_same_word(range_type, type)) return 0;
     if (any_subtype) return 2;
-    return is_same_word(range_subtype, subtype) ? 3 : 0;
+    return negotiate_is_same_word(range_subtype, subtype) ? 3 : 0;
 }
 
 unsigned http_accept_weight(struct slice accept, const char *type)
@@ -79,7 +79,7 @@ unsigned http_accept_weight(struct slice accept, const char *type)
     int best_weight = 0;
 
     if (strcmp(type, HTTP_ANY_TYPE) == 0) return ACCEPT_WEIGHT_MAX;
-    if (accept.len == 0 || slice_is(accept, "*/*") || !split_type(slice_of(type), &main_type, &subtype)) {
+    if (accept.len == 0 || slice_is(accept, "*/*") || !negotiate_split_type(slice_of(type), &main_type, &subtype)) {
         return ACCEPT_WEIGHT_MAX;
     }
     while (http_list_next(&accept, &element)) {
@@ -87,10 +87,10 @@ unsigned http_accept_weight(struct slice accept, const char *type)
         struct slice range_subtype;
         struct slice params = element;
         const struct slice range = slice_trim(slice_cut(&params, ';'));
-        const int weight = range_weight(params);
+        const int weight = negotiate_range_weight(params);
 
-        if (weight < 0 || !split_type(range, &range_type, &range_subtype)) continue;
-        const int specificity = range_specificity(range_type, range_subtype, main_type, subtype);
+        if (weight < 0 || !negotiate_split_type(range, &range_type, &range_subtype)) continue;
+        const int specificity = negotiate_range_specificity(range_type, range_subtype, main_type, subtype);
 
         any = any || specificity >= 0;
         if (specificity > best || (specificity == best && weight > best_weight)) {
@@ -122,7 +122,7 @@ bool http_accepts_coding(struct slice accept, const char *coding)
     while (http_list_next(&accept, &element)) {
         struct slice params = element;
         const struct slice name = slice_trim(slice_cut(&params, ';'));
-        const bool is_taken = range_weight(params) > 0;
+        const bool is_taken = negotiate_range_weight(params) > 0;
 
         if (slice_is_nocase(name, coding)) return is_taken;
         if (slice_is(name, "*")) is_any_taken = is_taken;
@@ -139,8 +139,8 @@ struct slice http_media_type(struct slice content_type)
     struct slice name;
     struct slice value;
 
-    if (!split_type(media_type, &type, &subtype)) return SLICE_NONE;
-    while (next_param(&params, &name, &value)) {
+    if (!negotiate_split_type(media_type, &type, &subtype)) return SLICE_NONE;
+    while (negotiate_next_param(&params, &name, &value)) {
         if (!http_is_token(name)) return SLICE_NONE;
         if (!slice_is_nocase(name, "charset")) continue;
         if (value.len >= 2 && value.data[0] == '"' && value.data[value.len - 1] == '"') value.data++, value.len -= 2;

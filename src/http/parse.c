@@ -52,29 +52,29 @@ static int parser_stop(struct http_parser *p, enum http_refusal_id why)
 }
 
 /* A span may come in pieces, which lie one after the other. */
-static void span_extend(struct span *span, const struct http_parser *p, const char *at, size_t len)
+static void parse_span_extend(struct span *span, const struct http_parser *p, const char *at, size_t len)
 {
     if (span->len == 0) span->at = (size_t)(at - p->base);
     span->len += len;
 }
 
-static int on_url(llhttp_t *llhttp, const char *at, size_t len)
+static int parse_on_url(llhttp_t *llhttp, const char *at, size_t len)
 {
     struct http_parser *p = parser_of(llhttp);
 
-    span_extend(&p->target, p, at, len);
+    parse_span_extend(&p->target, p, at, len);
     return 0;
 }
 
-static int on_version(llhttp_t *llhttp, const char *at, size_t len)
+static int parse_on_version(llhttp_t *llhttp, const char *at, size_t len)
 {
     struct http_parser *p = parser_of(llhttp);
 
-    span_extend(&p->version, p, at, len);
+    parse_span_extend(&p->version, p, at, len);
     return 0;
 }
 
-static int on_version_complete(llhttp_t *llhttp)
+static int parse_on_version_complete(llhttp_t *llhttp)
 {
     struct http_parser *p = parser_of(llhttp);
 
@@ -85,7 +85,7 @@ static int on_version_complete(llhttp_t *llhttp)
     return 0;
 }
 
-static int on_header_field(llhttp_t *llhttp, const char *at, size_t len)
+static int parse_on_header_field(llhttp_t *llhttp, const char *at, size_t len)
 {
     struct http_parser *p = parser_of(llhttp);
 
@@ -98,13 +98,13 @@ static int on_header_field(llhttp_t *llhttp, const char *at, size_t len)
         p->fields[p->field_count++] = (struct field_span){0};
         p->field_open = true;
     }
-    span_extend(&p->fields[p->field_count - 1].name, p, at, len);
+    parse_span_extend(&p->fields[p->field_count - 1].name, p, at, len);
     return 0;
 }
 
 /* Here, and not with the name's first byte: of a name that is wrong llhttp shows only what came in earlier pieces, and
  * the answer must not depend on the pieces. */
-static int on_header_field_complete(llhttp_t *llhttp)
+static int parse_on_header_field_complete(llhttp_t *llhttp)
 {
     struct http_parser *p = parser_of(llhttp);
 
@@ -112,21 +112,21 @@ static int on_header_field_complete(llhttp_t *llhttp)
     return parser_stop(p, HTTP_REFUSAL_FIELDS_MANY);
 }
 
-static int on_header_value(llhttp_t *llhttp, const char *at, size_t len)
+static int parse_on_header_value(llhttp_t *llhttp, const char *at, size_t len)
 {
     struct http_parser *p = parser_of(llhttp);
 
-    if (p->phase != PHASE_BODY) span_extend(&p->fields[p->field_count - 1].value, p, at, len);
+    if (p->phase != PHASE_BODY) parse_span_extend(&p->fields[p->field_count - 1].value, p, at, len);
     return 0;
 }
 
-static int on_header_value_complete(llhttp_t *llhttp)
+static int parse_on_header_value_complete(llhttp_t *llhttp)
 {
     parser_of(llhttp)->field_open = false;
     return 0;
 }
 
-static int on_chunk_header(llhttp_t *llhttp)
+static int parse_on_chunk_header(llhttp_t *llhttp)
 {
     struct http_parser *p = parser_of(llhttp);
 
@@ -136,7 +136,7 @@ static int on_chunk_header(llhttp_t *llhttp)
     return 0;
 }
 
-static int on_body(llhttp_t *llhttp, const char *at, size_t len)
+static int parse_on_body(llhttp_t *llhttp, const char *at, size_t len)
 {
     buf_add(parser_of(llhttp)->body, at, len);
     return 0;
@@ -144,24 +144,24 @@ static int on_body(llhttp_t *llhttp, const char *at, size_t len)
 
 /* The head's end, and the message's: the caller decides what comes next. The stop at the message's end also comes
  * before llhttp's own for an upgrade, which we ignore. */
-static int on_end(llhttp_t *llhttp)
+static int parse_on_end(llhttp_t *llhttp)
 {
     (void)llhttp;
     return HPE_PAUSED;
 }
 
 static const llhttp_settings_t settings = {
-    .on_url = on_url,
-    .on_version = on_version,
-    .on_version_complete = on_version_complete,
-    .on_header_field = on_header_field,
-    .on_header_field_complete = on_header_field_complete,
-    .on_header_value = on_header_value,
-    .on_header_value_complete = on_header_value_complete,
-    .on_headers_complete = on_end,
-    .on_chunk_header = on_chunk_header,
-    .on_body = on_body,
-    .on_message_complete = on_end,
+    .on_url = parse_on_url,
+    .on_version = parse_on_version,
+    .on_version_complete = parse_on_version_complete,
+    .on_header_field = parse_on_header_field,
+    .on_header_field_complete = parse_on_header_field_complete,
+    .on_header_value = parse_on_header_value,
+    .on_header_value_complete = parse_on_header_value_complete,
+    .on_headers_complete = parse_on_end,
+    .on_chunk_header = parse_on_chunk_header,
+    .on_body = parse_on_body,
+    .on_message_complete = parse_on_end,
 };
 
 struct http_parser *http_parser_new(const struct http_limits *limits)
@@ -186,9 +186,9 @@ void http_parser_reset(struct http_parser *p)
     llhttp_reset(&p->llhttp);
 }
 
-static enum http_parse parser_fail(enum http_refusal_id *ret, enum http_refusal_id why)
+static enum http_parse parser_fail(enum http_refusal_id *ret_failure, enum http_refusal_id why)
 {
-    *ret = why;
+    *ret_failure = why;
     return PARSE_FAILED;
 }
 
@@ -196,52 +196,54 @@ static enum http_parse parser_fail(enum http_refusal_id *ret, enum http_refusal_
  * The method is looked at before llhttp sees it: llhttp knows methods that we do not serve, stops at the first letter
  * that begins none of its own, and skips empty lines without end.
  */
-static enum http_parse scan_method(struct http_parser *p, const char *data, size_t len, enum http_refusal_id *ret)
+static enum http_parse parse_scan_method(struct http_parser *p, const char *data, size_t len,
+                                         enum http_refusal_id *ret_failure)
 {
     static const char *const served[] = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"};
     size_t end = 0;
 
     while (end < len && end < METHOD_BYTES_MAX && http_is_token_char(data[end])) end++;
-    if (end == METHOD_BYTES_MAX) return parser_fail(ret, HTTP_REFUSAL_METHOD_UNKNOWN);
+    if (end == METHOD_BYTES_MAX) return parser_fail(ret_failure, HTTP_REFUSAL_METHOD_UNKNOWN);
     if (end == len) return PARSE_MORE;
     if (end == 0 && data[0] == 0x16) {
-        return parser_fail(ret, HTTP_REFUSAL_TLS);
+        return parser_fail(ret_failure, HTTP_REFUSAL_TLS);
     }
     if (end == 0 || data[end] != ' ') {
-        return parser_fail(ret, HTTP_REFUSAL_NO_METHOD);
+        return parser_fail(ret_failure, HTTP_REFUSAL_NO_METHOD);
     }
     const struct slice method = {data, end};
 
     p->method = (struct span){0, end};
-    if (slice_is(method, "PRI")) return parser_fail(ret, HTTP_REFUSAL_HTTP2);
+    if (slice_is(method, "PRI")) return parser_fail(ret_failure, HTTP_REFUSAL_HTTP2);
     for (size_t i = 0; i < countof(served); i++) {
         if (slice_is(method, served[i])) {
             p->phase = PHASE_LINE;
             return PARSE_DONE;
         }
     }
-    return parser_fail(ret, HTTP_REFUSAL_METHOD_UNKNOWN);
+    return parser_fail(ret_failure, HTTP_REFUSAL_METHOD_UNKNOWN);
 }
 
 /* Where the fields start. */
-static size_t fields_at(const struct http_parser *p)
+static size_t parse_fields_at(const struct http_parser *p)
 {
     return p->version.at + p->version.len + CRLF_BYTES;
 }
 
 /* The bounds hold whether the bytes came at once or one by one, and go before any other fault after them. */
-static bool scan_bounds(const struct http_parser *p, const char *data, size_t at, size_t slack,
-                        enum http_refusal_id *ret)
+static bool parse_scan_bounds(const struct http_parser *p, const char *data, size_t at, size_t slack,
+                              enum http_refusal_id *ret_failure)
 {
     const char *line_end = p->phase == PHASE_LINE ? memchr(data, '\n', at) : NULL;
     const size_t line_bytes = line_end == NULL ? at : (size_t)(line_end - data);
 
     if (p->phase == PHASE_LINE && line_bytes > p->limits->request_line_bytes) {
-        parser_fail(ret, HTTP_REFUSAL_LINE_LONG);
+        parser_fail(ret_failure, HTTP_REFUSAL_LINE_LONG);
         return false;
     }
-    if (p->phase == PHASE_FIELDS && at > fields_at(p) && at - fields_at(p) > p->limits->header_bytes + slack) {
-        parser_fail(ret, HTTP_REFUSAL_FIELDS_LARGE);
+    if (p->phase == PHASE_FIELDS && at > parse_fields_at(p) &&
+        at - parse_fields_at(p) > p->limits->header_bytes + slack) {
+        parser_fail(ret_failure, HTTP_REFUSAL_FIELDS_LARGE);
         return false;
     }
     return true;
@@ -262,21 +264,22 @@ static const enum http_refusal_id faults[] = {
     [HPE_INVALID_TRANSFER_ENCODING] = HTTP_REFUSAL_CODING_SYNTAX,
 };
 
-static enum http_parse parser_explain(const struct http_parser *p, llhttp_errno_t code, enum http_refusal_id *ret)
+static enum http_parse parser_explain(const struct http_parser *p, llhttp_errno_t code,
+                                      enum http_refusal_id *ret_failure)
 {
-    if (p->failure != HTTP_REFUSAL_NONE) return parser_fail(ret, p->failure);
+    if (p->failure != HTTP_REFUSAL_NONE) return parser_fail(ret_failure, p->failure);
     if (code == HPE_INVALID_VERSION && p->phase == PHASE_LINE && p->version.len == 3) {
-        return parser_fail(ret, HTTP_REFUSAL_VERSION);
+        return parser_fail(ret_failure, HTTP_REFUSAL_VERSION);
     }
     const bool is_known = (size_t)code < countof(faults) && faults[code] != HTTP_REFUSAL_NONE;
 
-    return parser_fail(ret, is_known ? faults[code] : HTTP_REFUSAL_NOT_HTTP);
+    return parser_fail(ret_failure, is_known ? faults[code] : HTTP_REFUSAL_NOT_HTTP);
 }
 
-enum http_parse http_parser_scan(struct http_parser *p, const char *data, size_t len, enum http_refusal_id *ret)
+enum http_parse http_parser_scan(struct http_parser *p, const char *data, size_t len, enum http_refusal_id *ret_failure)
 {
     if (p->phase == PHASE_METHOD) {
-        const enum http_parse method = scan_method(p, data, len, ret);
+        const enum http_parse method = parse_scan_method(p, data, len, ret_failure);
 
         if (method != PARSE_DONE) return method;
     }
@@ -286,12 +289,12 @@ enum http_parse http_parser_scan(struct http_parser *p, const char *data, size_t
     const bool is_fault = code != HPE_OK && code != HPE_PAUSED;
 
     p->seen = code == HPE_OK ? len : (size_t)(llhttp_get_error_pos(&p->llhttp) - data);
-    if (!scan_bounds(p, data, p->seen, is_fault ? 0 : CRLF_BYTES, ret)) return PARSE_FAILED;
+    if (!parse_scan_bounds(p, data, p->seen, is_fault ? 0 : CRLF_BYTES, ret_failure)) return PARSE_FAILED;
     /* HTTP/0.9: to llhttp the head may go on, and in pieces it is not asked about what comes after this line. */
     if (p->phase == PHASE_LINE && memchr(data, '\n', p->seen) != NULL) {
-        return parser_fail(ret, HTTP_REFUSAL_NO_VERSION);
+        return parser_fail(ret_failure, HTTP_REFUSAL_NO_VERSION);
     }
-    if (is_fault) return parser_explain(p, code, ret);
+    if (is_fault) return parser_explain(p, code, ret_failure);
     return code == HPE_OK ? PARSE_MORE : PARSE_DONE;
 }
 
@@ -300,22 +303,22 @@ size_t http_parser_head_bytes(const struct http_parser *p)
     return p->seen;
 }
 
-static struct slice span_slice(struct span span, const char *data)
+static struct slice parse_span_slice(struct span span, const char *data)
 {
     return (struct slice){data + span.at, span.len};
 }
 
 struct slice http_parser_target(const struct http_parser *p, const char *data)
 {
-    return p->target.len == 0 ? SLICE_NONE : span_slice(p->target, data);
+    return p->target.len == 0 ? SLICE_NONE : parse_span_slice(p->target, data);
 }
 
 struct slice http_parser_method(const struct http_parser *p, const char *data)
 {
-    return p->method.len == 0 ? SLICE_NONE : span_slice(p->method, data);
+    return p->method.len == 0 ? SLICE_NONE : parse_span_slice(p->method, data);
 }
 
-static void head_note_known(struct http_head *head, const struct http_field *field)
+static void parse_head_note_known(struct http_head *head, const struct http_field *field)
 {
     static const struct slice names[KNOWN_COUNT] = {
         [KNOWN_HOST] = SLICE_LIT("Host"),
@@ -339,25 +342,25 @@ static void head_note_known(struct http_head *head, const struct http_field *fie
 }
 
 /* llhttp takes several spaces, RTSP, and a line without a version. */
-static bool check_request_line(const struct http_parser *p, const char *data, enum http_refusal_id *ret)
+static bool parse_check_request_line(const struct http_parser *p, const char *data, enum http_refusal_id *ret_failure)
 {
     static const struct slice name = SLICE_LIT(" HTTP/");
     const size_t target_end = p->target.at + p->target.len;
 
     if (p->target.at != p->method.len + 1 || p->version.len != 3 || p->version.at != target_end + name.len ||
         memcmp(data + target_end, name.data, name.len) != 0) {
-        parser_fail(ret, HTTP_REFUSAL_REQUEST_LINE);
+        parser_fail(ret_failure, HTTP_REFUSAL_REQUEST_LINE);
         return false;
     }
     if (data[p->version.at] != '1') {
-        parser_fail(ret, HTTP_REFUSAL_VERSION);
+        parser_fail(ret_failure, HTTP_REFUSAL_VERSION);
         return false;
     }
     return true;
 }
 
 /* RFC 9112 sections 6.1 to 6.3: what is ambiguous is refused. */
-static enum http_refusal_id check_framing(struct http_head *head)
+static enum http_refusal_id parse_check_framing(struct http_head *head)
 {
     const struct slice codings = head->known[KNOWN_TRANSFER_ENCODING].value;
     const unsigned coding_count = head->known[KNOWN_TRANSFER_ENCODING].count;
@@ -380,7 +383,7 @@ static enum http_refusal_id check_framing(struct http_head *head)
     return HTTP_REFUSAL_NONE;
 }
 
-static enum http_refusal_id check_singletons(const struct http_head *head)
+static enum http_refusal_id parse_check_singletons(const struct http_head *head)
 {
     const unsigned hosts = head->known[KNOWN_HOST].count;
 
@@ -391,29 +394,29 @@ static enum http_refusal_id check_singletons(const struct http_head *head)
     return HTTP_REFUSAL_NONE;
 }
 
-bool http_parser_head(struct http_parser *p, struct arena *arena, const char *data, struct http_head *ret,
+bool http_parser_head(struct http_parser *p, struct arena *arena, const char *data, struct http_head *ret_head,
                       enum http_refusal_id *ret_failure)
 {
-    *ret = (struct http_head){
-        .method = span_slice(p->method, data),
-        .target = span_slice(p->target, data),
-        .fields = arena_alloc(arena, p->field_count * sizeof(*ret->fields)),
+    *ret_head = (struct http_head){
+        .method = parse_span_slice(p->method, data),
+        .target = parse_span_slice(p->target, data),
+        .fields = arena_alloc(arena, p->field_count * sizeof(*ret_head->fields)),
         .field_count = p->field_count,
     };
     for (size_t i = 0; i < p->field_count; i++) {
-        ret->fields[i].name = span_slice(p->fields[i].name, data);
-        ret->fields[i].value = slice_trim(span_slice(p->fields[i].value, data));
-        head_note_known(ret, &ret->fields[i]);
+        ret_head->fields[i].name = parse_span_slice(p->fields[i].name, data);
+        ret_head->fields[i].value = slice_trim(parse_span_slice(p->fields[i].value, data));
+        parse_head_note_known(ret_head, &ret_head->fields[i]);
     }
-    if (!check_request_line(p, data, ret_failure)) return false;
-    ret->minor = (unsigned)(data[p->version.at + 2] - '0');
-    *ret_failure = check_framing(ret);
-    if (*ret_failure == HTTP_REFUSAL_NONE) *ret_failure = check_singletons(ret);
+    if (!parse_check_request_line(p, data, ret_failure)) return false;
+    ret_head->minor = (unsigned)(data[p->version.at + 2] - '0');
+    *ret_failure = parse_check_framing(ret_head);
+    if (*ret_failure == HTTP_REFUSAL_NONE) *ret_failure = parse_check_singletons(ret_head);
     return *ret_failure == HTTP_REFUSAL_NONE;
 }
 
 enum http_parse http_parser_chunked(struct http_parser *p, const char *data, size_t len, struct buf *body,
-                                    size_t *ret_used, enum http_refusal_id *ret)
+                                    size_t *ret_used, enum http_refusal_id *ret_failure)
 {
     if (p->phase != PHASE_BODY) {
         p->phase = PHASE_BODY;
@@ -427,8 +430,8 @@ enum http_parse http_parser_chunked(struct http_parser *p, const char *data, siz
     p->raw_bytes += *ret_used;
     /* Chunk sizes, extensions and trailers: as much again as content, so that no one feeds us framing for ever. */
     if (p->raw_bytes - body->len > p->limits->body_bytes) {
-        return parser_fail(ret, HTTP_REFUSAL_FRAMING_LARGE);
+        return parser_fail(ret_failure, HTTP_REFUSAL_FRAMING_LARGE);
     }
     if (code == HPE_OK) return PARSE_MORE;
-    return code == HPE_PAUSED ? PARSE_DONE : parser_explain(p, code, ret);
+    return code == HPE_PAUSED ? PARSE_DONE : parser_explain(p, code, ret_failure);
 }

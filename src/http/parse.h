@@ -19,7 +19,7 @@
 
 struct http_parser;
 
-/* PARSE_FAILED: the request cannot be read; it is refused with *ret, and the connection closes. */
+/* PARSE_FAILED: the request cannot be read; it is refused with *ret_failure, and the connection closes. */
 enum http_parse { PARSE_MORE, PARSE_DONE, PARSE_FAILED };
 
 struct http_field {
@@ -63,20 +63,21 @@ void http_parser_reset(struct http_parser *parser);
 
 /* `data` is the request from its first byte on, all that has come so far; what an earlier call saw is not read again.
  * PARSE_DONE: the head is complete, http_parser_head_bytes long. */
-enum http_parse http_parser_scan(struct http_parser *parser, const char *data, size_t len, enum http_refusal_id *ret);
+enum http_parse http_parser_scan(struct http_parser *parser, const char *data, size_t len,
+                                 enum http_refusal_id *ret_failure);
 size_t http_parser_head_bytes(const struct http_parser *parser);
 
 /* What is known of the request line so far, for logs: absent until it has come. */
 struct slice http_parser_target(const struct http_parser *parser, const char *data);
 struct slice http_parser_method(const struct http_parser *parser, const char *data);
 
-/* After PARSE_DONE: fills *ret with slices of `data` (which must not move any more), and checks what RFC 9112 asks of
- * request line and framing. False: *ret_failure says why. */
-bool http_parser_head(struct http_parser *parser, struct arena *arena, const char *data, struct http_head *ret,
+/* After PARSE_DONE: fills *ret_head with slices of `data` (which must not move any more), and checks what RFC 9112 asks
+ * of request line and framing. False: *ret_failure says why. */
+bool http_parser_head(struct http_parser *parser, struct arena *arena, const char *data, struct http_head *ret_head,
                       enum http_refusal_id *ret_failure);
 
 /* The chunked body: takes raw bytes, adds content to `body`. *ret_used is how many bytes belong to this request. */
 enum http_parse http_parser_chunked(struct http_parser *parser, const char *data, size_t len, struct buf *body,
-                                    size_t *ret_used, enum http_refusal_id *ret);
+                                    size_t *ret_used, enum http_refusal_id *ret_failure);
 
 #endif

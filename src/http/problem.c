@@ -1,7 +1,7 @@
 /* RFC 9457: problems as JSON. */
 #include "http/problem.h"
 
-static void add_member(struct buf *out, const char *name, const char *text)
+static void problem_add_member(struct buf *out, const char *name, const char *text)
 {
     buf_add_str(out, ",\"");
     buf_add_str(out, name);
@@ -9,7 +9,7 @@ static void add_member(struct buf *out, const char *name, const char *text)
     buf_add_json(out, slice_of(text));
 }
 
-static void add_items(struct buf *out, const struct http_problem *problem)
+static void problem_add_items(struct buf *out, const struct http_problem *problem)
 {
     buf_add_str(out, ",\"errors\":[");
     for (size_t i = 0; i < problem->item_count; i++) {
@@ -25,13 +25,13 @@ static void add_items(struct buf *out, const struct http_problem *problem)
 void problem_write(const struct http_problem *problem, struct slice request_id, struct buf *out)
 {
     buf_add_str(out, "{\"type\":\"about:blank\"");
-    add_member(out, "title", http_status_phrase(problem->status));
+    problem_add_member(out, "title", http_status_phrase(problem->status));
     buf_add_str(out, ",\"status\":");
     buf_add_u64(out, problem->status);
-    add_member(out, "code", problem->code);
-    add_member(out, "detail", problem->detail);
+    problem_add_member(out, "code", problem->code);
+    problem_add_member(out, "detail", problem->detail);
     buf_add_str(out, ",\"request_id\":");
     buf_add_json(out, request_id);
-    if (problem->item_count > 0) add_items(out, problem);
+    if (problem->item_count > 0) problem_add_items(out, problem);
     buf_add_str(out, "}\n");
 }

@@ -13,13 +13,13 @@
 enum { TARGET_LOGGED_BYTES = 1024, SMALL_ANSWER_BYTES = 16384 };
 
 void conn_record(const struct http_conn *conn, unsigned status, size_t out_bytes, uint64_t now_ns,
-                 struct http_record *ret)
+                 struct http_record *ret_record)
 {
     const struct http_exchange *x = &conn->x;
     struct slice target = http_parser_target(conn->parser, conn->in + conn->in_start);
 
     if (target.len > TARGET_LOGGED_BYTES) target.len = TARGET_LOGGED_BYTES;
-    *ret = (struct http_record){
+    *ret_record = (struct http_record){
         .method = x->method,
         .method_known = x->method_known,
         .route = x->route,
@@ -76,7 +76,7 @@ void conn_make_request_id(struct http_conn *conn)
 }
 
 /* Will the connection take another request? If not, does it close at once, or in stages? */
-static void settle_connection(struct http_conn *conn)
+static void respond_settle_connection(struct http_conn *conn)
 {
     struct http_exchange *x = &conn->x;
     const bool is_client_closing = x->complete && !x->keep_alive;
@@ -87,14 +87,14 @@ static void settle_connection(struct http_conn *conn)
     x->keep_alive = x->complete && x->keep_alive && !server_is_ending(conn->server) && (is_more_input || !conn->eof);
 }
 
-static void write_field(struct buf *out, struct slice name, const char *value)
+static void respond_write_field(struct buf *out, struct slice name, const char *value)
 {
     buf_add_slice(out, name);
     buf_add_str(out, value);
     buf_add(out, "\r\n", 2);
 }
 
-static void write_head(struct http_conn *conn, unsigned status, const char *type, size_t length)
+static void respond_write_head(struct http_conn *conn, unsigned status, const char *type, size_t length)
 {
     const struct http_exchange *x = &conn->x;
     const struct slice line = http_status_line(status);
@@ -108,7 +108,7 @@ static void write_head(struct http_conn *conn, unsigned status, const char *type
     buf_add_slice(out, server_common(conn->server));
     buf_add_slice(out, x->request_id);
     buf_add(out, "\r\n", 2);
-    if (type != NULL) write_field(out, SLICE_LIT("Content-Type: "), type);
+    if (type != NULL) respond_write_field(out, SLICE_LIT("Content-Type: "), type);
     if (status != 204 && status != 304) {
         buf_add_slice(out, SLICE_LIT("Content-Length: "));
         buf_add_u64(out, length);
@@ -125,7 +125,7 @@ static void write_head(struct http_conn *conn, unsigned status, const char *type
 
 /* Clients that ask for much and take nothing must not fill the memory. Only answers of which nothing is lost when they
  * are not given: those to GET, and large ones. */
-static bool is_output_full(const struct http_exchange *x, size_t body_bytes)
+static bool respond_is_output_full(const struct http_exchange *x, size_t body_bytes)
 {
     const struct http_server *server = x->conn->server;
 
@@ -141,14 +141,14 @@ void http_respond(struct http_exchange *x, unsigned status, const char *type, st
     const size_t before = conn->out.len;
 
     if (!x->begun) abort(); /* answered twice */
-    if (!is_bare && is_output_full(x, body.len)) {
+    if (!is_bare && respond_is_output_full(x, body.len)) {
         buf_reset(&conn->fields);
         http_refuse(x, &http_refusals[HTTP_REFUSAL_OUTPUT_FULL]);
         return;
     }
     if (hooks->answering != NULL) hooks->answering(hooks->ctx, x, status);
-    settle_connection(conn);
-    write_head(conn, status, type, body.len);
+    respond_settle_connection(conn);
+    respond_write_head(conn, status, type, body.len);
     if (!is_bare) buf_add_slice(&conn->out, body);
     conn->state = CONN_ANSWERED;
     server_count_output(conn);

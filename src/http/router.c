@@ -59,7 +59,7 @@ static struct router_node *router_child(struct http_router *router, struct route
 }
 
 /* A literal of unreserved characters, "{name}", or nothing at the very end. */
-static bool segment_is_valid(struct slice segment, bool last)
+static bool router_segment_is_valid(struct slice segment, bool last)
 {
     const bool param = segment.len > 2 && segment.data[0] == '{' && segment.data[segment.len - 1] == '}';
 
@@ -90,7 +90,7 @@ static int router_add(struct http_router *router, const struct http_route *route
     do {
         const struct slice segment = slice_cut(&rest, '/');
 
-        if (!segment_is_valid(segment, rest.data == NULL)) {
+        if (!router_segment_is_valid(segment, rest.data == NULL)) {
             return error_set(err, ERROR_INVALID, "route path \"%s\": segment \"%.*s\" is malformed", route->path,
                              SLICE_FMT(segment));
         }
@@ -197,18 +197,18 @@ static const struct router_node *router_walk(const struct router_walk *walk, con
 }
 
 void http_router_find(const struct http_router *router, struct arena *arena, enum http_method method, struct slice path,
-                      struct http_match *ret)
+                      struct http_match *ret_match)
 {
     struct slice segments[ROUTER_DEPTH_MAX];
-    struct router_walk walk = {.segments = segments, .match = ret};
+    struct router_walk walk = {.segments = segments, .match = ret_match};
     struct slice rest = {path.data + 1, path.len - 1};
 
-    *ret = (struct http_match){.path_valid = true};
+    *ret_match = (struct http_match){.path_valid = true};
     do {
         struct slice segment = slice_cut(&rest, '/');
 
         if (!http_percent_decode(arena, segment, false, &segment)) {
-            ret->path_valid = false;
+            ret_match->path_valid = false;
             return;
         }
         /* Too long for any route: the rest is still looked at, so that what is malformed is called so. */
@@ -219,8 +219,8 @@ void http_router_find(const struct http_router *router, struct arena *arena, enu
     const struct router_node *node = router_walk(&walk, &router->root, 0, 0);
 
     if (node == NULL) return;
-    ret->path_found = true;
-    ret->allow = node->allow;
-    ret->route = node->routes[method];
-    if (ret->route == NULL && method == HTTP_HEAD) ret->route = node->routes[HTTP_GET];
+    ret_match->path_found = true;
+    ret_match->allow = node->allow;
+    ret_match->route = node->routes[method];
+    if (ret_match->route == NULL && method == HTTP_HEAD) ret_match->route = node->routes[HTTP_GET];
 }

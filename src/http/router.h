@@ -15,7 +15,7 @@ struct http_match {
 
 /* `path` is percent-encoded and starts with "/". Decoded segments go into the arena. */
 void http_router_find(const struct http_router *router, struct arena *arena, enum http_method method, struct slice path,
-                      struct http_match *ret);
+                      struct http_match *ret_match);
 /* For "OPTIONS *": every method that some path takes. */
 const char *http_router_allow(const struct http_router *router);
 

@@ -25,7 +25,7 @@ enum {
     GRACE_MS = 1000,
 };
 
-static void peer_format(const struct sockaddr_storage *address, char out[PEER_BYTES])
+static void server_format_peer(const struct sockaddr_storage *address, char out[PEER_BYTES])
 {
     char host[INET6_ADDRSTRLEN] = "";
 
@@ -44,12 +44,12 @@ static void peer_format(const struct sockaddr_storage *address, char out[PEER_BY
     }
 }
 
-static bool is_out_of_resources(int error)
+static bool server_is_out_of_resources(int error)
 {
     return error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM;
 }
 
-static void listener_shut(struct http_listener *listener)
+static void server_shut_listener(struct http_listener *listener)
 {
     if (listener->shut) return;
     listener->shut = true;
@@ -60,7 +60,7 @@ static void listener_shut(struct http_listener *listener)
 
 /* One per wake-up, so that a burst goes to all workers, not to the first that is awake. In a drain the queue is looked
  * at until it is empty, which no event would tell. */
-static void on_acceptable(evutil_socket_t fd, short what, void *arg)
+static void server_on_acceptable(evutil_socket_t fd, short what, void *arg)
 {
     struct http_listener *listener = arg;
     struct http_server *server = listener->server;
@@ -74,15 +74,15 @@ static void on_acceptable(evutil_socket_t fd, short what, void *arg)
     const int accepted = accept4(fd, (struct sockaddr *)&address, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
 
     if (accepted >= 0) {
-        peer_format(&address, peer);
+        server_format_peer(&address, peer);
         conn_new(server, accepted, peer);
         server_opened(server);
-    } else if (is_out_of_resources(errno)) {
+    } else if (server_is_out_of_resources(errno)) {
         server->accept_again_ms = server->now_ms + ACCEPT_PAUSE_MS;
         server_update(server);
         return;
     } else if (server_is_ending(server) && errno != EINTR && errno != ECONNABORTED) {
-        listener_shut(listener); /* its queue is empty, or another process has shut it */
+        server_shut_listener(listener); /* its queue is empty, or another process has shut it */
         return;
     }
     if (server_is_ending(server) && server->accepting) event_active(listener->event, EV_READ, 0);
@@ -131,7 +131,7 @@ static void server_begin_drain(struct http_server *server)
     }
 }
 
-static void on_wake(evutil_socket_t fd, short what, void *arg)
+static void server_on_wake(evutil_socket_t fd, short what, void *arg)
 {
     struct http_server *server = arg;
 
@@ -145,7 +145,7 @@ static void on_wake(evutil_socket_t fd, short what, void *arg)
     }
 }
 
-static void on_sweep(evutil_socket_t fd, short what, void *arg)
+static void server_on_sweep(evutil_socket_t fd, short what, void *arg)
 {
     struct http_server *server = arg;
 
@@ -165,8 +165,8 @@ static void on_sweep(evutil_socket_t fd, short what, void *arg)
         if (conn->stall_until_ms > server->now_ms) break;
         conn_expire_stall(conn);
     }
-    if (server_is_ending(server) && server->last_call_ms > 0 && server->last_call_ms <= server->now_ms) {
-        list_each(it, &server->listeners) listener_shut(list_at(it, struct http_listener, link));
+    if (server_is_ending(server) && server->accept_queued_ms > 0 && server->accept_queued_ms <= server->now_ms) {
+        list_each(it, &server->listeners) server_shut_listener(list_at(it, struct http_listener, link));
     }
     list_each(it, &server->unread) conn_probe(list_at(it, struct http_conn, unread_link));
     if (server->accept_again_ms > 0 && server->accept_again_ms <= server->now_ms) {
@@ -216,8 +216,8 @@ struct http_server *http_server_new(struct event_base *base, const struct http_r
     list_init(&server->unread);
     list_init(&server->stalled);
     for (unsigned i = 0; i < WAIT_COUNT; i++) list_init(&server->waiting[i]);
-    server->wake = event_new(base, -1, EV_PERSIST, on_wake, server);
-    server->sweep = event_new(base, -1, EV_PERSIST, on_sweep, server);
+    server->wake = event_new(base, -1, EV_PERSIST, server_on_wake, server);
+    server->sweep = event_new(base, -1, EV_PERSIST, server_on_sweep, server);
     if (server->wake == NULL || server->sweep == NULL) mem_die(sizeof(*server));
     server->accepting = true;
     server_set_times(server);
@@ -244,7 +244,7 @@ int http_server_listen(struct http_server *server, int fd, struct error *err)
     struct http_listener *listener = mem_zalloc(sizeof(*listener));
 
     listener->server = server;
-    listener->event = event_new(server->base, fd, EV_READ | EV_PERSIST, on_acceptable, listener);
+    listener->event = event_new(server->base, fd, EV_READ | EV_PERSIST, server_on_acceptable, listener);
     if (listener->event == NULL || (server->accepting && event_add(listener->event, NULL) != 0)) {
         if (listener->event != NULL) event_free(listener->event);
         free(listener);
@@ -265,10 +265,10 @@ void http_server_drain(struct http_server *server, unsigned idle_grace_ms, void 
     event_active(server->wake, 0, 0);
 }
 
-void http_server_last_call(struct http_server *server, unsigned within_ms)
+void http_server_accept_queued(struct http_server *server, unsigned within_ms)
 {
     server_now(server);
-    server->last_call_ms = server->now_ms + within_ms;
+    server->accept_queued_ms = server->now_ms + within_ms;
     list_each(it, &server->listeners) {
         if (server->accepting) event_active(list_at(it, struct http_listener, link)->event, EV_READ, 0);
     }

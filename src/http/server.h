@@ -46,8 +46,8 @@ struct http_server {
     unsigned open;
     unsigned in_flight;
     enum server_drain drain;
-    unsigned idle_grace_ms; /* what an idle connection has in a drain for one more request */
-    uint64_t last_call_ms;  /* until when the kernel's queues are emptied in a drain; 0: they are left alone */
+    unsigned idle_grace_ms;    /* what an idle connection has in a drain for one more request */
+    uint64_t accept_queued_ms; /* until when the kernel's queues are emptied in a drain; 0: they are left alone */
     void (*drained)(void *arg);
     void *drained_arg;
     time_t common_second;

@@ -39,7 +39,7 @@ static void server_accept_on(struct http_server *server, bool on)
         if (listener->shut) continue;
         if (on) {
             event_add(listener->event, NULL);
-            if (server->last_call_ms > 0) event_active(listener->event, EV_READ, 0);
+            if (server->accept_queued_ms > 0) event_active(listener->event, EV_READ, 0);
         } else {
             event_del(listener->event);
         }
@@ -56,15 +56,15 @@ static bool server_is_shut(const struct http_server *server)
 
 bool server_is_drained(const struct http_server *server)
 {
-    return server_is_ending(server) && server->open == 0 && (server->last_call_ms == 0 || server_is_shut(server));
+    return server_is_ending(server) && server->open == 0 && (server->accept_queued_ms == 0 || server_is_shut(server));
 }
 
 void server_update(struct http_server *server)
 {
     const bool wanted = server->open > 0 || server->accept_again_ms > 0;
 
-    server_accept_on(server, (!server_is_ending(server) || server->last_call_ms > 0) && server->accept_again_ms == 0 &&
-                                 server->open < server->limits->connections);
+    server_accept_on(server, (!server_is_ending(server) || server->accept_queued_ms > 0) &&
+                                 server->accept_again_ms == 0 && server->open < server->limits->connections);
     if (wanted != server->sweeping) {
         server->sweeping = wanted;
         if (wanted) {

@@ -47,14 +47,14 @@ static const unsigned char classes[256] = {
     ['|'] = CHAR_TOKEN,
 };
 
-static bool has_class(char c, unsigned wanted)
+static bool syntax_has_class(char c, unsigned wanted)
 {
     return (classes[(unsigned char)c] & wanted) != 0;
 }
 
 bool http_is_token_char(char c)
 {
-    return has_class(c, CHAR_TOKEN);
+    return syntax_has_class(c, CHAR_TOKEN);
 }
 
 bool http_is_token(struct slice text)
@@ -66,10 +66,10 @@ bool http_is_token(struct slice text)
 }
 
 /* Only characters of the class, and "%" before two hexadecimal digits (any "%" if `loose`). */
-static bool is_encoded(struct slice text, unsigned class, bool loose)
+static bool syntax_is_encoded(struct slice text, unsigned class, bool loose)
 {
     for (size_t i = 0; i < text.len; i++) {
-        if (has_class(text.data[i], class)) continue;
+        if (syntax_has_class(text.data[i], class)) continue;
         if (text.data[i] != '%') return false;
         if (loose) continue;
         if (text.len - i < 3 || hex_value(text.data[i + 1]) < 0 || hex_value(text.data[i + 2]) < 0) return false;
@@ -100,12 +100,12 @@ bool http_host_is_valid(struct slice host)
         if (port.len > 0) port.data++, port.len--;
     } else {
         name = slice_cut(&port, ':');
-        if (name.len == 0 || !is_encoded(name, CHAR_HOST, false)) return false;
+        if (name.len == 0 || !syntax_is_encoded(name, CHAR_HOST, false)) return false;
     }
     return port.len == 0 || (number_parse_u64(port, &number) && number <= UINT16_MAX);
 }
 
-static bool skip_scheme(struct slice *text)
+static bool syntax_skip_scheme(struct slice *text)
 {
     static const char *const schemes[] = {"http://", "https://"};
 
@@ -121,46 +121,47 @@ static bool skip_scheme(struct slice *text)
     return false;
 }
 
-enum http_refusal_id http_target_parse(struct slice text, struct http_target *ret)
+enum http_refusal_id http_target_parse(struct slice text, struct http_target *ret_target)
 {
-    *ret = (struct http_target){.asterisk = slice_is(text, "*")};
-    if (ret->asterisk) return HTTP_REFUSAL_NONE;
+    *ret_target = (struct http_target){.asterisk = slice_is(text, "*")};
+    if (ret_target->asterisk) return HTTP_REFUSAL_NONE;
     if (text.len == 0) return HTTP_REFUSAL_TARGET_EMPTY;
     if (text.data[0] != '/') {
-        if (!skip_scheme(&text)) return HTTP_REFUSAL_TARGET_FORM;
+        if (!syntax_skip_scheme(&text)) return HTTP_REFUSAL_TARGET_FORM;
         size_t end = 0;
 
         while (end < text.len && text.data[end] != '/' && text.data[end] != '?') end++;
-        ret->authority = (struct slice){text.data, end};
-        if (!http_host_is_valid(ret->authority)) return HTTP_REFUSAL_TARGET_HOST;
+        ret_target->authority = (struct slice){text.data, end};
+        if (!http_host_is_valid(ret_target->authority)) return HTTP_REFUSAL_TARGET_HOST;
         text.data += end;
         text.len -= end;
     }
     struct slice rest = text;
 
-    ret->path = slice_cut(&rest, '?');
-    ret->query = rest;
-    if (ret->path.len == 0) ret->path = SLICE_LIT("/");
+    ret_target->path = slice_cut(&rest, '?');
+    ret_target->query = rest;
+    if (ret_target->path.len == 0) ret_target->path = SLICE_LIT("/");
     if (memchr(text.data, '#', text.len) != NULL) return HTTP_REFUSAL_TARGET_FRAGMENT;
-    if (!is_encoded(ret->path, CHAR_PATH, true) || !is_encoded(ret->query, CHAR_QUERY, true)) {
+    if (!syntax_is_encoded(ret_target->path, CHAR_PATH, true) ||
+        !syntax_is_encoded(ret_target->query, CHAR_QUERY, true)) {
         return HTTP_REFUSAL_TARGET_CHARACTER;
     }
-    if (!is_encoded(ret->path, CHAR_PATH, false)) {
+    if (!syntax_is_encoded(ret_target->path, CHAR_PATH, false)) {
         return HTTP_REFUSAL_PATH_ESCAPE;
     }
     return HTTP_REFUSAL_NONE;
 }
 
-static bool is_text(struct slice text)
+static bool syntax_is_text(struct slice text)
 {
     return memchr(text.data, '\0', text.len) == NULL && utf8_is_valid(text.data, text.len);
 }
 
-bool http_percent_decode(struct arena *arena, struct slice text, bool plus, struct slice *ret)
+bool http_percent_decode(struct arena *arena, struct slice text, bool plus, struct slice *ret_text)
 {
     if (text.len == 0 || (memchr(text.data, '%', text.len) == NULL && !(plus && memchr(text.data, '+', text.len)))) {
-        *ret = text;
-        return text.len == 0 || is_text(text);
+        *ret_text = text;
+        return text.len == 0 || syntax_is_text(text);
     }
     char *out = arena_alloc(arena, text.len);
     size_t len = 0;
@@ -172,11 +173,11 @@ bool http_percent_decode(struct arena *arena, struct slice text, bool plus, stru
         if (is_space) out[len] = ' ';
         len++;
     }
-    *ret = (struct slice){out, len};
-    return is_text(*ret);
+    *ret_text = (struct slice){out, len};
+    return syntax_is_text(*ret_text);
 }
 
-static bool list_element(struct slice *list, struct slice *ret_element)
+static bool syntax_list_element(struct slice *list, struct slice *ret_element)
 {
     bool quoted = false;
     size_t end = 0;
@@ -193,7 +194,7 @@ static bool list_element(struct slice *list, struct slice *ret_element)
 
 bool http_list_next(struct slice *list, struct slice *ret_element)
 {
-    while (list_element(list, ret_element)) {
+    while (syntax_list_element(list, ret_element)) {
         if (ret_element->len > 0) return true;
     }
     return false;

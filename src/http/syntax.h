@@ -20,15 +20,15 @@ struct http_target {
     struct slice query;     /* without "?"; absent if there is none */
 };
 
-/* HTTP_REFUSAL_NONE, or what is wrong with it; *ret is then undefined. */
-enum http_refusal_id http_target_parse(struct slice text, struct http_target *ret);
+/* HTTP_REFUSAL_NONE, or what is wrong with it; *ret_target is then undefined. */
+enum http_refusal_id http_target_parse(struct slice text, struct http_target *ret_target);
 
 /* uri-host [":" port], not empty (RFC 9110 section 7.2, RFC 3986 section 3.2.2). */
 bool http_host_is_valid(struct slice host);
 
 /* Undoes percent-encoding, and "+" if `plus` is set. False on a bad escape, NUL, or what is not UTF-8. The result
  * is `text` itself if there is nothing to undo. */
-bool http_percent_decode(struct arena *arena, struct slice text, bool plus, struct slice *ret);
+bool http_percent_decode(struct arena *arena, struct slice text, bool plus, struct slice *ret_text);
 
 /* The next element of a comma-separated list (RFC 9110 section 5.6.1), trimmed, empty ones skipped; commas within
  * quoted strings do not count. False at the end. */

@@ -14,14 +14,14 @@ int channel_open(struct channel *ret_channel, struct error *err)
     return 0;
 }
 
-void channel_say(int fd, enum channel_message message)
+void channel_send(int fd, enum channel_message message)
 {
     char byte = (char)message;
 
     while (send(fd, &byte, 1, MSG_NOSIGNAL) < 0 && errno == EINTR) {}
 }
 
-int channel_hear(int fd, char *messages, int size)
+int channel_receive(int fd, char *messages, int size)
 {
     for (;;) {
         ssize_t got = recv(fd, messages, (size_t)size, 0);

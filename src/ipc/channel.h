@@ -19,15 +19,15 @@ struct channel {
 /* What a child says, one byte each. */
 enum channel_message {
     CHANNEL_READY = 'R',    /* serves from now on */
-    CHANNEL_RETIRING = 'T', /* has stopped accepting */
-    CHANNEL_TIRED = 'O',    /* serves on, but wants to be replaced */
+    CHANNEL_DRAINING = 'T', /* has stopped accepting */
+    CHANNEL_RECYCLE = 'O',  /* serves on, but wants to be replaced */
 };
 
 /* Both ends are close-on-exec and non-blocking. */
 int channel_open(struct channel *ret_channel, struct error *err) ATTR_CHECKED;
 /* Sends one message. A peer that has gone is no error: its end of file says so. */
-void channel_say(int fd, enum channel_message message);
+void channel_send(int fd, enum channel_message message);
 /* Reads up to `size` messages: their number, 0 where there is none now, -1 at end of file. */
-int channel_hear(int fd, char *messages, int size);
+int channel_receive(int fd, char *messages, int size);
 
 #endif

@@ -15,7 +15,7 @@ static bool crash_has(int signo, void (*handler)(int signo))
     return sigaction(signo, NULL, &now) == 0 && now.sa_handler == handler;
 }
 
-void crash_take(void (*handler)(int signo))
+void crash_set_handler(void (*handler)(int signo))
 {
     /* SA_RESETHAND: a handler that crashes is not called again. */
     struct sigaction action = {.sa_handler = handler, .sa_flags = (int)SA_RESETHAND | SA_ONSTACK};
@@ -25,7 +25,7 @@ void crash_take(void (*handler)(int signo))
     }
 }
 
-void crash_leave(void (*handler)(int signo))
+void crash_unset_handler(void (*handler)(int signo))
 {
     for (size_t i = 0; i < countof(crash_signals); i++) {
         if (crash_has(crash_signals[i], handler)) signal(crash_signals[i], SIG_DFL);

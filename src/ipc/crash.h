@@ -4,8 +4,8 @@
 
 /* `handler` is called at the first of them, on the alternate stack where there is one, and then never again. Those that
  * somebody else takes already, such as a sanitizer, stay theirs. */
-void crash_take(void (*handler)(int signo));
+void crash_set_handler(void (*handler)(int signo));
 /* Back to the default, for those that `handler` has. */
-void crash_leave(void (*handler)(int signo));
+void crash_unset_handler(void (*handler)(int signo));
 
 #endif

@@ -106,7 +106,7 @@ static uint32_t metrics_find_family(const struct metrics_catalog *catalog, const
 }
 
 /* METRICS_FAMILIES_MAX if there is no room. */
-static uint32_t metrics_learn_family(struct metrics_catalog *catalog, const struct metrics_row *row)
+static uint32_t metrics_register_family(struct metrics_catalog *catalog, const struct metrics_row *row)
 {
     const uint32_t count = catalog->family_count;
     const uint32_t found = metrics_find_family(catalog, row);
@@ -165,8 +165,8 @@ uint32_t metrics_find(const struct metrics *metrics, const struct metrics_row *r
     return metrics_find_series(catalog, family, metrics_labels_text(labels));
 }
 
-uint32_t metrics_learn(struct metrics *metrics, const struct metrics_row *row, const struct metrics_labels *labels,
-                       uint32_t shown_with)
+uint32_t metrics_register(struct metrics *metrics, const struct metrics_row *row, const struct metrics_labels *labels,
+                          uint32_t shown_with)
 {
     struct metrics_catalog *catalog = &metrics->catalog;
 
@@ -175,7 +175,7 @@ uint32_t metrics_learn(struct metrics *metrics, const struct metrics_row *row, c
         catalog->cell_count = METRICS_NOWHERE_CELLS;
         catalog->series_count = METRICS_NOWHERE + 1;
     }
-    const uint32_t family = metrics_learn_family(catalog, row);
+    const uint32_t family = metrics_register_family(catalog, row);
 
     if (family >= METRICS_FAMILIES_MAX) return METRICS_NOWHERE;
     const uint32_t found = metrics_find_series(catalog, family, metrics_labels_text(labels));
@@ -198,7 +198,7 @@ uint32_t metrics_learn(struct metrics *metrics, const struct metrics_row *row, c
     return at;
 }
 
-unsigned metrics_learn_table(struct metrics *metrics, const struct metrics_table *table)
+unsigned metrics_register_table(struct metrics *metrics, const struct metrics_table *table)
 {
     unsigned missed = 0;
 
@@ -206,7 +206,7 @@ unsigned metrics_learn_table(struct metrics *metrics, const struct metrics_table
         const struct metrics_row *row = &table->rows[i];
 
         if (row->labels != NULL || !metrics_has_cells(row)) continue;
-        missed += metrics_learn(metrics, row, NULL, METRICS_ALWAYS) == METRICS_NOWHERE;
+        missed += metrics_register(metrics, row, NULL, METRICS_ALWAYS) == METRICS_NOWHERE;
     }
     return missed;
 }

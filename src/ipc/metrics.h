@@ -141,10 +141,10 @@ enum { METRICS_ALWAYS = 0, METRICS_ONCE_COUNTED = METRICS_SERIES_MAX };
 
 /* The master's. The series' number, which is made if it is new; METRICS_NOWHERE if there is no room. `labels` may be
  * NULL. */
-uint32_t metrics_learn(struct metrics *metrics, const struct metrics_row *row, const struct metrics_labels *labels,
-                       uint32_t shown_with);
+uint32_t metrics_register(struct metrics *metrics, const struct metrics_row *row, const struct metrics_labels *labels,
+                          uint32_t shown_with);
 /* Learns every row of the table that is counted in cells and has no labels; returns how many found no room. */
-unsigned metrics_learn_table(struct metrics *metrics, const struct metrics_table *table);
+unsigned metrics_register_table(struct metrics *metrics, const struct metrics_table *table);
 /* METRICS_NOWHERE if it is not there. */
 uint32_t metrics_find(const struct metrics *metrics, const struct metrics_row *row,
                       const struct metrics_labels *labels);

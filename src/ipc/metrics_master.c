@@ -96,23 +96,23 @@ static const char *metrics_verdict(bool failed)
     return scoreboard_reload_name(failed ? SCOREBOARD_RELOAD_FAILED : SCOREBOARD_RELOAD_SUCCEEDED);
 }
 
-static unsigned metrics_master_learn_one(struct metrics *metrics, enum metrics_master_id id, const char *value)
+static unsigned metrics_master_register_one(struct metrics *metrics, enum metrics_master_id id, const char *value)
 {
     struct metrics_labels labels;
 
     metrics_master_label(&labels, id, value);
-    return metrics_learn(metrics, &metrics_master_rows[id], &labels, METRICS_ALWAYS) == METRICS_NOWHERE;
+    return metrics_register(metrics, &metrics_master_rows[id], &labels, METRICS_ALWAYS) == METRICS_NOWHERE;
 }
 
-unsigned metrics_master_learn(struct metrics *metrics)
+unsigned metrics_master_register(struct metrics *metrics)
 {
-    unsigned missed = metrics_learn_table(metrics, &metrics_master_table);
+    unsigned missed = metrics_register_table(metrics, &metrics_master_table);
 
     for (unsigned i = 0; i < METRICS_CAUSE_COUNT; i++) {
-        missed += metrics_master_learn_one(metrics, METRICS_MASTER_RESTARTS, metrics_causes[i].name);
+        missed += metrics_master_register_one(metrics, METRICS_MASTER_RESTARTS, metrics_causes[i].name);
     }
-    missed += metrics_master_learn_one(metrics, METRICS_MASTER_RELOADS, metrics_verdict(false));
-    missed += metrics_master_learn_one(metrics, METRICS_MASTER_RELOADS, metrics_verdict(true));
+    missed += metrics_master_register_one(metrics, METRICS_MASTER_RELOADS, metrics_verdict(false));
+    missed += metrics_master_register_one(metrics, METRICS_MASTER_RELOADS, metrics_verdict(true));
     return missed;
 }
 

@@ -27,7 +27,7 @@ enum metrics_cause metrics_cause_of_signal(int signo);
 extern const struct metrics_table metrics_master_table;
 
 /* Before anything is counted, in each image of the master. Returns how many series found no room. */
-unsigned metrics_master_learn(struct metrics *metrics);
+unsigned metrics_master_register(struct metrics *metrics);
 
 void metrics_count_restart(struct metrics *metrics, enum metrics_cause cause);
 void metrics_count_reload(struct metrics *metrics, bool failed, uint64_t wall_us);

@@ -10,7 +10,7 @@ FORM_ENUM_FUNCTION(scoreboard_reload_state, SCOREBOARD_RELOAD_STATE_NAMES)
 FORM_FUNCTION(scoreboard_last, SCOREBOARD_LAST_MEMBERS)
 FORM_FUNCTION(scoreboard_worker, SCOREBOARD_WORKER_MEMBERS)
 FORM_FUNCTION(scoreboard_reload, SCOREBOARD_RELOAD_MEMBERS)
-FORM_FUNCTION(scoreboard_story, SCOREBOARD_STORY_MEMBERS)
+FORM_FUNCTION(scoreboard_details, SCOREBOARD_DETAILS_MEMBERS)
 FORM_FUNCTION(scoreboard, SCOREBOARD_MEMBERS)
 
 uint64_t scoreboard_memory_form(uint64_t form)
@@ -22,7 +22,7 @@ uint64_t scoreboard_memory_form(uint64_t form)
     form = scoreboard_last_form(form);
     form = scoreboard_worker_form(form);
     form = scoreboard_reload_form(form);
-    form = scoreboard_story_form(form);
+    form = scoreboard_details_form(form);
     form = metrics_form(form);
     return scoreboard_form(form);
 }
@@ -53,26 +53,26 @@ int scoreboard_open(int *fd, struct scoreboard **ret_board, struct error *err)
 }
 
 /* A sequence lock with one writer. It is odd at the start where a master died in the middle of this. */
-void scoreboard_tell(struct scoreboard *board, const struct scoreboard_story *story)
+void scoreboard_publish(struct scoreboard *board, const struct scoreboard_details *details)
 {
-    uint32_t odd = atomic_load(&board->telling) | 1U;
+    uint32_t odd = atomic_load(&board->details_sequence) | 1U;
 
-    atomic_store(&board->telling, odd);
+    atomic_store(&board->details_sequence, odd);
     atomic_thread_fence(memory_order_release);
-    board->story = *story;
-    atomic_store(&board->telling, odd + 1);
+    board->details = *details;
+    atomic_store(&board->details_sequence, odd + 1);
 }
 
-void scoreboard_hear(const struct scoreboard *board, struct scoreboard_story *ret_story)
+void scoreboard_read(const struct scoreboard *board, struct scoreboard_details *ret_details)
 {
     enum { TRIES = 1000 }; /* a master that died in the middle must not hold a reader for ever */
 
     for (int i = 0; i < TRIES; i++) {
-        uint32_t before = atomic_load(&board->telling);
+        uint32_t before = atomic_load(&board->details_sequence);
 
-        *ret_story = board->story;
+        *ret_details = board->details;
         atomic_thread_fence(memory_order_acquire);
-        if (before % 2 == 0 && before == atomic_load(&board->telling)) break;
+        if (before % 2 == 0 && before == atomic_load(&board->details_sequence)) break;
     }
 }
 

@@ -96,11 +96,11 @@ FORM_ENUM(scoreboard_reload_state, SCOREBOARD_RELOAD_STATE_NAMES);
 FORM_STRUCT(scoreboard_reload, SCOREBOARD_RELOAD_MEMBERS);
 
 /* What the master tells of itself in more than one word. */
-#define SCOREBOARD_STORY_MEMBERS(M, owner)              \
+#define SCOREBOARD_DETAILS_MEMBERS(M, owner)            \
     M(owner, char, executable, [SCOREBOARD_TEXT_BYTES]) \
     M(owner, char, version, [32])                       \
     M(owner, struct scoreboard_reload, reload, )
-FORM_STRUCT(scoreboard_story, SCOREBOARD_STORY_MEMBERS);
+FORM_STRUCT(scoreboard_details, SCOREBOARD_DETAILS_MEMBERS);
 
 #define SCOREBOARD_MEMBERS(M, owner)                                                                                 \
     M(owner, _Atomic uint32_t, phase, )   /* enum scoreboard_phase */                                                \
@@ -109,8 +109,8 @@ FORM_STRUCT(scoreboard_story, SCOREBOARD_STORY_MEMBERS);
     M(owner, _Atomic uint32_t, generation, )                          /* of the code: 1, and one more a reload */    \
     M(owner, _Atomic uint64_t, started_ms, )                          /* CLOCK_MONOTONIC */                          \
     M(owner, _Atomic uint64_t, heartbeat_ms, [SCOREBOARD_OTHERS_MAX]) /* as a worker's, of children without cells */ \
-    M(owner, _Atomic uint32_t, telling, )                             /* odd while the master changes the story */   \
-    M(owner, struct scoreboard_story, story, )                                                                       \
+    M(owner, _Atomic uint32_t, details_sequence, )                    /* odd while the master changes the story */   \
+    M(owner, struct scoreboard_details, details, )                                                                   \
     M(owner, struct scoreboard_worker, worker, [SCOREBOARD_WORKERS_MAX])                                             \
     M(owner, struct metrics, metrics, )                                                                              \
     M(owner, struct metrics_worker, counted, [SCOREBOARD_WORKERS_MAX]) /* what nobody has touched takes no memory */
@@ -123,8 +123,8 @@ uint64_t scoreboard_memory_form(uint64_t form);
 int scoreboard_open(int *fd, struct scoreboard **ret_board, struct error *err) ATTR_CHECKED;
 
 /* The master's and the readers' sides of the story: what is heard is always one that was told whole. */
-void scoreboard_tell(struct scoreboard *board, const struct scoreboard_story *story);
-void scoreboard_hear(const struct scoreboard *board, struct scoreboard_story *ret_story);
+void scoreboard_publish(struct scoreboard *board, const struct scoreboard_details *details);
+void scoreboard_read(const struct scoreboard *board, struct scoreboard_details *ret_details);
 
 /* What /health says of the whole service: "ok" where at least one worker could answer a request that needs the
  * database. */

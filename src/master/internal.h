@@ -28,7 +28,7 @@ enum { RELOAD_OUTPUT_BYTES = SCOREBOARD_REASON_BYTES };
 
 struct reload {
     enum reload_step step;
-    bool again; /* a SIGHUP came meanwhile */
+    bool requested; /* a SIGHUP came meanwhile */
     uint64_t began_ms;
     uint64_t deadline_ms; /* of the step; UINT64_MAX: none */
     int exe_fd;           /* the new executable, held from its preflight to its start: the bytes that were checked are
@@ -40,11 +40,11 @@ struct reload {
 };
 
 struct master {
-    struct nursery nursery;
+    struct children children;
     struct notify notify;
     enum master_state state;
     uint64_t deadline_ms;           /* of MASTER_DELAYING and MASTER_STOPPING */
-    uint64_t born_ms;               /* of the first image */
+    uint64_t service_started_ms;    /* of the first image */
     bool was_ready;                 /* a child that serves once was */
     const struct master_role *task; /* what MASTER_STARTING waits for; NULL: nothing */
     struct supervise_crashes crashes;
@@ -55,10 +55,10 @@ struct master {
     int old_fd;  /* the executable before this one, while RELOAD_ROLL may have to go back to it; -1 */
     char executable[SCOREBOARD_TEXT_BYTES]; /* where the next one is looked for */
     struct buf old_settings;                /* of the executable behind old_fd */
-    struct scoreboard_story story;
+    struct scoreboard_details details;
     struct reload reload;
-    uint64_t roll_deadline_ms;           /* for the child that was started last, in RELOAD_ROLL */
-    unsigned desired[NURSERY_ROLES_MAX]; /* children of each role; TTIN and TTOU change them; of former roles 0 */
+    uint64_t roll_deadline_ms;            /* for the child that was started last, in RELOAD_ROLL */
+    unsigned desired[CHILDREN_ROLES_MAX]; /* children of each role; TTIN and TTOU change them; of former roles 0 */
 };
 
 /* options.c */
@@ -67,7 +67,7 @@ int options_check(const struct master_options *options, struct error *err) ATTR_
 /* The most children that a role may have at one time: in a reload as many new ones stand beside them. */
 unsigned options_count_max(const struct master_role *role);
 /* The first role whose children make the service ready. */
-const struct master_role *options_serving_role(const struct nursery *nursery);
+const struct master_role *options_serving_role(const struct children *children);
 
 /* state.c: what passes from one image to the next. */
 /* Writes the state and becomes the executable behind `exe_fd`. Returns only where that failed. */
@@ -87,29 +87,29 @@ void reload_fail(struct master *m, const char *reason);
 void reload_succeed(struct master *m);
 /* The service stops: so does the reload. */
 void reload_stop(struct master *m);
-void reload_tell(struct master *m, enum scoreboard_reload_state state, const char *step, const char *reason);
+void reload_publish(struct master *m, enum scoreboard_reload_state state, const char *step, const char *reason);
 
 /* roll.c */
 /* One move towards as many ready children of the role as there should be, none of them old or tired: a new one first,
  * and only when it is ready an old one ends. True where nothing is left to do. */
-bool roll_settle(struct master *m, const struct master_role *role);
+bool roll_reconcile(struct master *m, const struct master_role *role);
 void roll_begin(struct master *m);
 void roll_advance(struct master *m);
 /* A child of the new generation died. */
 void roll_on_crash(struct master *m, const char *role, const char *how);
-/* This image was given its service back: the next image's children end (its own are completed by roll_settle). */
-void roll_back(struct master *m);
+/* This image was given its service back: the next image's children end (its own are completed by roll_reconcile). */
+void roll_retire_newer(struct master *m);
 
-/* watch.c */
-void watch_children(struct master *m);    /* each turn of the loop: the hung are ended */
-uint64_t watch_next_ms(struct master *m); /* when that is next due; UINT64_MAX: never */
-void watch_log_state(struct master *m);   /* SIGUSR2 */
-void watch_log_death(struct master *m, const struct slot *slot, int status, uint64_t pause_ms);
+/* hang.c */
+void hang_check_children(struct master *m); /* each turn of the loop: the hung are ended */
+uint64_t hang_next_ms(struct master *m);    /* when that is next due; UINT64_MAX: never */
+void slot_log_state(struct master *m);      /* SIGUSR2 */
+void slot_log_death(struct master *m, const struct slot *slot, int status, uint64_t pause_ms);
 /* Counts the end of a child with cells that another one follows. */
-void watch_count_end(struct master *m, const struct slot *slot, int status);
+void slot_count_end(struct master *m, const struct slot *slot, int status);
 
-/* tell.c */
-void master_tell_manager(struct master *m); /* after each change of what is told there */
+/* manager.c */
+void manager_report(struct master *m); /* after each change of what is told there */
 
 /* reap.c */
 void master_reap(struct master *m); /* every child that has ended by now, and as PID 1 strangers */

@@ -19,21 +19,21 @@
 #include "base/title.h"
 #include "ipc/channel.h"
 #include "master/activate.h"
-#include "master/fallback.h"
 #include "master/internal.h"
+#include "master/rollback.h"
 
 /* ---- Starting ---- */
 
 static void master_set_phase(struct master *m, enum scoreboard_phase phase)
 {
-    m->nursery.board->phase = phase;
+    m->children.board->phase = phase;
 }
 
 static void master_start_slot(struct master *m, struct slot *slot)
 {
     struct error err;
 
-    if (process_start(&m->nursery, slot, &err) == 0) {
+    if (process_start(&m->children, slot, &err) == 0) {
         log_debug("started a child", LOG_STR("child", slot->role->name), LOG_UINT("slot", slot->index),
                   LOG_INT("child_pid", slot->pid));
         return;
@@ -50,7 +50,7 @@ void master_admit_roles(struct master *m)
 {
     struct slot *slot;
 
-    for (size_t at = 0; (slot = slot_next(&m->nursery, &at)) != NULL;) {
+    for (size_t at = 0; (slot = slot_next(&m->children, &at)) != NULL;) {
         if (slot->state == SLOT_EMPTY && slot->started_ms == 0) {
             if (slot->role->task) master_set_phase(m, slot->role->phase);
             if (slot->role->task) m->task = slot->role;
@@ -58,24 +58,24 @@ void master_admit_roles(struct master *m)
             slot->start_at_ms = 0;
         }
         if (slot->role->task && slot->state != SLOT_EMPTY) {
-            master_tell_manager(m);
+            manager_report(m);
             return;
         }
     }
     m->task = NULL;
     m->state = MASTER_SERVING;
     master_set_phase(m, SCOREBOARD_SERVING);
-    master_tell_manager(m);
+    manager_report(m);
 }
 
 static void master_start_due(struct master *m)
 {
-    uint64_t now = clock_monotonic_ms();
+    uint64_t now_ms = clock_monotonic_ms();
     struct slot *slot;
 
     if (m->state >= MASTER_STOPPING) return;
-    for (size_t at = 0; (slot = slot_next(&m->nursery, &at)) != NULL;) {
-        if (slot->state == SLOT_WAITING && slot->start_at_ms <= now) master_start_slot(m, slot);
+    for (size_t at = 0; (slot = slot_next(&m->children, &at)) != NULL;) {
+        if (slot->state == SLOT_WAITING && slot->start_at_ms <= now_ms) master_start_slot(m, slot);
     }
 }
 
@@ -83,7 +83,7 @@ static void master_start_due(struct master *m)
 
 uint64_t master_kill_at_ms(const struct master *m)
 {
-    const struct master_times *times = &m->nursery.options->times;
+    const struct master_times *times = &m->children.options->times;
 
     return clock_monotonic_ms() + times->stop_timeout_ms + times->kill_grace_ms;
 }
@@ -93,7 +93,7 @@ static bool master_signal_all(struct master *m, int signo, bool also_last)
     bool any = false;
     struct slot *slot;
 
-    for (size_t at = 0; (slot = slot_next(&m->nursery, &at)) != NULL;) {
+    for (size_t at = 0; (slot = slot_next(&m->children, &at)) != NULL;) {
         if (slot->pid == 0 || (slot->role->ends_last && !also_last)) continue;
         any = true;
         if (slot->state == SLOT_ENDING && signo == SIGTERM) continue;
@@ -116,13 +116,13 @@ static void master_kill_children(struct master *m)
     reload_stop(m);
     m->deadline_ms = UINT64_MAX;
     master_set_phase(m, SCOREBOARD_DRAINING);
-    master_tell_manager(m);
+    manager_report(m);
     master_signal_all(m, SIGKILL, true);
 }
 
 void master_stop(struct master *m, int exit_status)
 {
-    unsigned delay_ms = m->state == MASTER_SERVING ? m->nursery.options->times.stop_delay_ms : 0;
+    unsigned delay_ms = m->state == MASTER_SERVING ? m->children.options->times.stop_delay_ms : 0;
 
     m->exit_status = exit_status;
     reload_stop(m);
@@ -133,7 +133,7 @@ void master_stop(struct master *m, int exit_status)
         m->state = MASTER_DELAYING;
         m->deadline_ms = clock_monotonic_ms() + delay_ms;
     }
-    master_tell_manager(m);
+    manager_report(m);
 }
 
 static void master_advance_stop(struct master *m)
@@ -178,18 +178,18 @@ static void master_scale(struct master *m, int more)
 {
     char what[96];
 
-    for (size_t i = 0; i < m->nursery.role_count; i++) {
-        const struct master_role *role = &m->nursery.roles[i];
-        unsigned now = m->desired[i];
+    for (size_t i = 0; i < m->children.role_count; i++) {
+        const struct master_role *role = &m->children.roles[i];
+        unsigned count = m->desired[i];
 
         if (!role->is_scaled) continue;
-        if (more > 0 && now < options_count_max(role)) m->desired[i]++;
-        if (more < 0 && now > 1) m->desired[i]--;
-        if (role->has_cells) metrics_set_workers_desired(&m->nursery.board->metrics, m->desired[i]);
+        if (more > 0 && count < options_count_max(role)) m->desired[i]++;
+        if (more < 0 && count > 1) m->desired[i]--;
+        if (role->has_cells) metrics_set_workers_desired(&m->children.board->metrics, m->desired[i]);
         snprintf(what, sizeof(what), "another number of %s until the next reload", role->plural);
         log_info(what, LOG_UINT(role->plural, m->desired[i]));
     }
-    master_tell_manager(m);
+    manager_report(m);
 }
 
 static void master_on_ttin(struct master *m, const struct signalfd_siginfo *info)
@@ -207,7 +207,7 @@ static void master_on_ttou(struct master *m, const struct signalfd_siginfo *info
 static void master_on_usr2(struct master *m, const struct signalfd_siginfo *info)
 {
     (void)info;
-    watch_log_state(m);
+    slot_log_state(m);
 }
 
 /* Standard error is reopened by whoever opened it. */
@@ -220,7 +220,7 @@ static void master_on_usr1(struct master *m, const struct signalfd_siginfo *info
         return;
     }
     if (log_reopen()) log_info("log file reopened", LOG_UINT("from_pid", info->ssi_pid));
-    for (size_t at = 0; (slot = slot_next(&m->nursery, &at)) != NULL;) {
+    for (size_t at = 0; (slot = slot_next(&m->children, &at)) != NULL;) {
         if (!slot->role->task) process_signal(slot, SIGUSR1);
     }
 }
@@ -251,8 +251,8 @@ static int master_take_signals(struct master *m, struct error *err)
     sigemptyset(&set);
     for (size_t i = 0; i < countof(master_signals); i++) sigaddset(&set, master_signals[i].signo);
     if (sigprocmask(SIG_SETMASK, &set, NULL) != 0) return error_set_errno(err, "cannot block signals");
-    m->nursery.signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
-    if (m->nursery.signal_fd < 0) return error_set_errno(err, "cannot take signals");
+    m->children.signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+    if (m->children.signal_fd < 0) return error_set_errno(err, "cannot take signals");
     return 0;
 }
 
@@ -260,7 +260,7 @@ static void master_read_signals(struct master *m)
 {
     struct signalfd_siginfo info;
 
-    while (read(m->nursery.signal_fd, &info, sizeof(info)) == (ssize_t)sizeof(info)) {
+    while (read(m->children.signal_fd, &info, sizeof(info)) == (ssize_t)sizeof(info)) {
         for (size_t i = 0; i < countof(master_signals); i++) {
             if (master_signals[i].signo == (int)info.ssi_signo) master_signals[i].act(m, &info);
         }
@@ -272,10 +272,10 @@ static void master_read_signals(struct master *m)
 static void master_log_ready(struct master *m, const struct master_role *role)
 {
     const struct conf_addresses *listen = role->listen;
-    const size_t id = nursery_role_id(&m->nursery, role);
-    const struct sockets *sockets = &m->nursery.sockets[id];
+    const size_t id = children_role_id(&m->children, role);
+    const struct sockets *sockets = &m->children.sockets[id];
     const size_t count = sockets->passed ? sockets->count : listen != NULL ? listen->count : 0;
-    const uint64_t boot_ms = clock_monotonic_ms() - m->born_ms;
+    const uint64_t boot_ms = clock_monotonic_ms() - m->service_started_ms;
     char text[SOCKET_TEXT_BYTES];
 
     if (count == 0) log_info("serving", LOG_UINT(role->plural, m->desired[id]), LOG_UINT("boot_ms", boot_ms));
@@ -288,17 +288,17 @@ static void master_log_ready(struct master *m, const struct master_role *role)
 
 static void master_on_ready(struct master *m, struct slot *slot)
 {
-    process_is_ready(&m->nursery, slot);
+    process_set_ready(&m->children, slot);
     if (!slot->role->serves || m->was_ready) return;
     m->was_ready = true;
     master_log_ready(m, slot->role);
-    master_tell_manager(m);
+    manager_report(m);
 }
 
-static void master_hear(struct master *m, struct slot *slot)
+static void master_receive(struct master *m, struct slot *slot)
 {
     char messages[16];
-    int count = channel_hear(slot->channel_fd, messages, sizeof(messages));
+    int count = channel_receive(slot->channel_fd, messages, sizeof(messages));
 
     if (count < 0) {
         /* It is about to be reaped; until then its end of file must not wake us again. */
@@ -309,9 +309,9 @@ static void master_hear(struct master *m, struct slot *slot)
     for (int i = 0; i < count; i++) {
         if (messages[i] == CHANNEL_READY && slot->state == SLOT_STARTING) {
             master_on_ready(m, slot);
-        } else if (messages[i] == CHANNEL_TIRED) {
-            slot->tired = true;
-        } else if (messages[i] == CHANNEL_RETIRING) {
+        } else if (messages[i] == CHANNEL_RECYCLE) {
+            slot->recycle = true;
+        } else if (messages[i] == CHANNEL_DRAINING) {
             slot->state = SLOT_ENDING;
         }
     }
@@ -322,16 +322,16 @@ static void master_hear(struct master *m, struct slot *slot)
 static uint64_t master_next_deadline(struct master *m)
 {
     uint64_t next = m->reload.deadline_ms;
-    uint64_t watch = watch_next_ms(m);
-    uint64_t counts = log_settle();
+    uint64_t hang = hang_next_ms(m);
+    uint64_t counts = log_write_counts();
     struct slot *slot;
 
-    if (watch < next) next = watch;
+    if (hang < next) next = hang;
     if (notify_next_ms(&m->notify) < next) next = notify_next_ms(&m->notify);
     if (counts < next) next = counts;
     if (m->reload.step == RELOAD_ROLL && m->roll_deadline_ms < next) next = m->roll_deadline_ms;
     if ((m->state == MASTER_DELAYING || m->state == MASTER_STOPPING) && m->deadline_ms < next) next = m->deadline_ms;
-    for (size_t at = 0; (slot = slot_next(&m->nursery, &at)) != NULL;) {
+    for (size_t at = 0; (slot = slot_next(&m->children, &at)) != NULL;) {
         if (m->state < MASTER_STOPPING && slot->state == SLOT_WAITING && slot->start_at_ms < next) {
             next = slot->start_at_ms;
         }
@@ -342,11 +342,11 @@ static uint64_t master_next_deadline(struct master *m)
 
 static void master_kill_late(struct master *m)
 {
-    uint64_t now = clock_monotonic_ms();
+    uint64_t now_ms = clock_monotonic_ms();
     struct slot *slot;
 
-    for (size_t at = 0; (slot = slot_next(&m->nursery, &at)) != NULL;) {
-        if (slot->kill_at_ms == 0 || now < slot->kill_at_ms) continue;
+    for (size_t at = 0; (slot = slot_next(&m->children, &at)) != NULL;) {
+        if (slot->kill_at_ms == 0 || now_ms < slot->kill_at_ms) continue;
         log_warning("a child that was told to end has not; killing it", LOG_STR("child", slot->role->name),
                     LOG_INT("child_pid", slot->pid));
         slot->kill_at_ms = UINT64_MAX;
@@ -356,17 +356,17 @@ static void master_kill_late(struct master *m)
 
 static void master_wait(struct master *m)
 {
-    struct pollfd fds[SLOTS_MAX + 2] = {{.fd = m->nursery.signal_fd, .events = POLLIN},
+    struct pollfd fds[SLOTS_MAX + 2] = {{.fd = m->children.signal_fd, .events = POLLIN},
                                         {.fd = m->reload.output_fd, .events = POLLIN}};
     struct slot *owners[SLOTS_MAX + 2];
     uint64_t next = master_next_deadline(m);
-    uint64_t now = clock_monotonic_ms();
-    uint64_t pause = next > now ? next - now : 0;
+    uint64_t now_ms = clock_monotonic_ms();
+    uint64_t pause = next > now_ms ? next - now_ms : 0;
     struct timespec timeout = {.tv_sec = (time_t)(pause / 1000), .tv_nsec = (long)(pause % 1000) * 1000000};
     nfds_t count = 2;
     struct slot *slot;
 
-    for (size_t at = 0; (slot = slot_next(&m->nursery, &at)) != NULL;) {
+    for (size_t at = 0; (slot = slot_next(&m->children, &at)) != NULL;) {
         if (slot->channel_fd < 0) continue;
         owners[count] = slot;
         fds[count++] = (struct pollfd){.fd = slot->channel_fd, .events = POLLIN};
@@ -374,19 +374,19 @@ static void master_wait(struct master *m)
     if (ppoll(fds, count, next == UINT64_MAX ? NULL : &timeout, NULL) <= 0) return;
     /* What children said before the signals, which may tell of their end. */
     for (nfds_t i = 2; i < count; i++) {
-        if (fds[i].revents != 0) master_hear(m, owners[i]);
+        if (fds[i].revents != 0) master_receive(m, owners[i]);
     }
     if (fds[1].revents != 0) reload_read_output(m);
     if (fds[0].revents != 0) master_read_signals(m);
 }
 
-static void master_settle(struct master *m)
+static void master_reconcile(struct master *m)
 {
     if (m->state != MASTER_SERVING || m->reload.step == RELOAD_ROLL) return;
-    for (size_t i = 0; i < m->nursery.role_count; i++) {
-        const struct master_role *role = &m->nursery.roles[i];
+    for (size_t i = 0; i < m->children.role_count; i++) {
+        const struct master_role *role = &m->children.roles[i];
 
-        if (!role->task) roll_settle(m, role);
+        if (!role->task) roll_reconcile(m, role);
     }
 }
 
@@ -394,11 +394,11 @@ static void master_loop(struct master *m)
 {
     while (m->state != MASTER_STOPPED) {
         reload_advance(m);
-        master_settle(m);
+        master_reconcile(m);
         master_start_due(m);
         notify_advance(&m->notify, clock_monotonic_ms());
         master_wait(m);
-        watch_children(m);
+        hang_check_children(m);
         master_kill_late(m);
         master_advance_stop(m);
     }
@@ -410,10 +410,10 @@ static void master_add_children(struct master *m)
 {
     struct slot *slot;
 
-    for (size_t r = 0; r < m->nursery.role_count; r++) {
-        const struct master_role *role = &m->nursery.roles[r];
+    for (size_t r = 0; r < m->children.role_count; r++) {
+        const struct master_role *role = &m->children.roles[r];
 
-        for (unsigned i = 0; i < role->count && (slot = slot_add(&m->nursery, role)) != NULL; i++) {
+        for (unsigned i = 0; i < role->count && (slot = slot_add(&m->children, role)) != NULL; i++) {
             slot->state = SLOT_EMPTY; /* until its role is let in */
         }
     }
@@ -422,24 +422,24 @@ static void master_add_children(struct master *m)
 /* What is held already (passed, or taken over) stays. */
 static int master_bind(struct master *m, struct error *err)
 {
-    for (size_t r = 0; r < m->nursery.role_count; r++) {
-        const struct conf_addresses *listen = m->nursery.roles[r].listen;
+    for (size_t r = 0; r < m->children.role_count; r++) {
+        const struct conf_addresses *listen = m->children.roles[r].listen;
 
-        if (listen == NULL || m->nursery.sockets[r].count > 0) continue;
-        if (sockets_open(listen, &m->nursery.sockets[r], err) != 0) return -1;
+        if (listen == NULL || m->children.sockets[r].count > 0) continue;
+        if (sockets_open(listen, &m->children.sockets[r], err) != 0) return -1;
     }
     return 0;
 }
 
 /* The catalog has what an image before this one counted, too: its last workers may still be at it. */
-static void master_learn_names(struct master *m)
+static void master_register_metrics(struct master *m)
 {
-    const struct master_options *options = m->nursery.options;
-    struct metrics *metrics = &m->nursery.board->metrics;
+    const struct master_options *options = m->children.options;
+    struct metrics *metrics = &m->children.board->metrics;
 
-    unsigned missed = metrics_master_learn(metrics);
+    unsigned missed = metrics_master_register(metrics);
 
-    if (options->learn_metrics != NULL) missed += options->learn_metrics(options->ctx, metrics);
+    if (options->register_metrics != NULL) missed += options->register_metrics(options->ctx, metrics);
     if (missed > 0) {
         log_warning("there is no room for all counters until the next start", LOG_UINT("without_room", missed));
     }
@@ -448,14 +448,14 @@ static void master_learn_names(struct master *m)
     }
 }
 
-static void master_introduce(struct master *m)
+static void master_publish(struct master *m)
 {
-    master_learn_names(m);
-    m->nursery.board->master_pid = getpid();
-    m->nursery.board->generation = m->nursery.generation;
-    snprintf(m->story.executable, sizeof(m->story.executable), "%s", m->executable);
-    snprintf(m->story.version, sizeof(m->story.version), "%s", PACKAGE_VERSION);
-    scoreboard_tell(m->nursery.board, &m->story);
+    master_register_metrics(m);
+    m->children.board->master_pid = getpid();
+    m->children.board->generation = m->children.generation;
+    snprintf(m->details.executable, sizeof(m->details.executable), "%s", m->executable);
+    snprintf(m->details.version, sizeof(m->details.version), "%s", PACKAGE_VERSION);
+    scoreboard_publish(m->children.board, &m->details);
 }
 
 static int master_init(struct master *m, struct error *err)
@@ -464,14 +464,14 @@ static int master_init(struct master *m, struct error *err)
 
     if (len <= 0) return error_set_errno(err, "cannot read /proc/self/exe");
     m->executable[len] = '\0';
-    m->nursery.generation = 1;
-    if (scoreboard_open(&m->board_fd, &m->nursery.board, err) != 0) return -1;
-    if (activate_take(m->nursery.roles, m->nursery.role_count, m->nursery.sockets, err) != 0) return -1;
+    m->children.generation = 1;
+    if (scoreboard_open(&m->board_fd, &m->children.board, err) != 0) return -1;
+    if (activate_take(m->children.roles, m->children.role_count, m->children.sockets, err) != 0) return -1;
     if (master_bind(m, err) != 0) return -1;
-    m->nursery.board->started_ms = m->born_ms;
+    m->children.board->started_ms = m->service_started_ms;
     master_add_children(m);
-    master_introduce(m);
-    metrics_set_started(&m->nursery.board->metrics, clock_wall_us());
+    master_publish(m);
+    metrics_set_started(&m->children.board->metrics, clock_wall_us());
     master_admit_roles(m);
     return 0;
 }
@@ -481,20 +481,20 @@ static int master_resume(struct master *m, struct error *err)
 {
     char rollback_reason[SCOREBOARD_REASON_BYTES];
 
-    if (state_resume(m, m->nursery.options->resume_fd, rollback_reason, err) != 0) return -1;
+    if (state_resume(m, m->children.options->resume_fd, rollback_reason, err) != 0) return -1;
     if (rollback_reason[0] == '\0') {
-        fallback_resumed();
+        rollback_resumed();
         if (master_bind(m, err) != 0) return -1; /* for roles that the image before this one had not */
     }
     m->state = MASTER_SERVING;
-    scoreboard_hear(m->nursery.board, &m->story);
-    master_introduce(m);
+    scoreboard_read(m->children.board, &m->details);
+    master_publish(m);
     if (rollback_reason[0] == '\0') {
         roll_begin(m);
     } else {
         m->reload.step = RELOAD_ROLL;
         reload_fail(m, rollback_reason);
-        roll_back(m);
+        roll_retire_newer(m);
     }
     master_reap(m); /* who ended while the images changed */
     return 0;
@@ -503,25 +503,25 @@ static int master_resume(struct master *m, struct error *err)
 static int master_begin(struct master *m, struct error *err)
 {
     /* An image that execveat(2) started would be called by its descriptor's number. */
-    prctl(PR_SET_NAME, m->nursery.options->name);
-    title_set("%s: master", m->nursery.options->name);
-    if (m->nursery.options->resume_fd >= 0) fallback_arm(m);
+    prctl(PR_SET_NAME, m->children.options->name);
+    title_set("%s: master", m->children.options->name);
+    if (m->children.options->resume_fd >= 0) rollback_arm(m);
     notify_init(&m->notify, clock_monotonic_ms());
     m->self_fd = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
     if (m->self_fd < 0) return error_set_errno(err, "cannot open /proc/self/exe");
-    if (options_check(m->nursery.options, err) != 0) return -1;
-    nursery_init(&m->nursery, m->nursery.options);
-    for (size_t i = 0; i < m->nursery.role_count; i++) m->desired[i] = m->nursery.roles[i].count;
+    if (options_check(m->children.options, err) != 0) return -1;
+    children_init(&m->children, m->children.options);
+    for (size_t i = 0; i < m->children.role_count; i++) m->desired[i] = m->children.roles[i].count;
     /* First, so that a signal to a master that is starting is kept; PID 1 would not even be ended by it. */
     if (master_take_signals(m, err) != 0) return -1;
-    return m->nursery.options->resume_fd < 0 ? master_init(m, err) : master_resume(m, err);
+    return m->children.options->resume_fd < 0 ? master_init(m, err) : master_resume(m, err);
 }
 
 int master_run(const struct master_options *options)
 {
     struct master m = {
-        .nursery = {.options = options, .signal_fd = -1},
-        .born_ms = clock_monotonic_ms(),
+        .children = {.options = options, .signal_fd = -1},
+        .service_started_ms = clock_monotonic_ms(),
         .board_fd = -1,
         .self_fd = -1,
         .old_fd = -1,
@@ -535,15 +535,15 @@ int master_run(const struct master_options *options)
         log_finish();
         log_info("stopped", LOG_INT("status", m.exit_status));
     } else {
-        fallback_take(err.message);
+        rollback_now(err.message);
         log_error("cannot start", LOG_STR("error", err.message));
-        notify_tell(&m.notify, NOTIFY_STOPPING, 0, "Cannot start: %s", err.message);
+        notify_update(&m.notify, NOTIFY_STOPPING, 0, "Cannot start: %s", err.message);
         m.exit_status = MASTER_EXIT_SYSTEM;
     }
-    for (size_t r = 0; r < m.nursery.role_count; r++) {
-        sockets_remove(&m.nursery.sockets[r]);
-        sockets_close(&m.nursery.sockets[r]);
+    for (size_t r = 0; r < m.children.role_count; r++) {
+        sockets_remove(&m.children.sockets[r]);
+        sockets_close(&m.children.sockets[r]);
     }
-    if (m.nursery.signal_fd >= 0) close(m.nursery.signal_fd);
+    if (m.children.signal_fd >= 0) close(m.children.signal_fd);
     return m.exit_status;
 }

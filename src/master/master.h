@@ -103,7 +103,7 @@ struct master_options {
     int resume_fd; /* of master_resume_fd */
     /* Makes the series of what this image's workers count, before one is started; returns how many found no room. May
      * be NULL. */
-    unsigned (*learn_metrics)(void *ctx, struct metrics *metrics);
+    unsigned (*register_metrics)(void *ctx, struct metrics *metrics);
 };
 
 enum { MASTER_SETTINGS_BYTES = 65536 };
@@ -115,7 +115,7 @@ int master_resume_fd(const char *program);
  * environment and the file are the next image's by now, and may mean nothing to this one. */
 void master_resume_settings(int resume_fd, struct buf *out);
 /* This image cannot go on (its settings are bad): becomes the one before it again. Returns if that is impossible. */
-void master_give_back(const char *program, int resume_fd, const char *reason, char *const *args);
+void master_roll_back(const char *program, int resume_fd, const char *reason, char *const *args);
 
 /* Runs until it is told to stop; returns the process's exit status. Children end inside it (exit(3)). */
 int master_run(const struct master_options *options);

@@ -14,7 +14,7 @@
 
 static const char *const notify_variables[] = {"NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID"};
 
-void notify_forget(void)
+void notify_unset_environment(void)
 {
     for (size_t i = 0; i < countof(notify_variables); i++) unsetenv(notify_variables[i]);
 }
@@ -116,7 +116,7 @@ static void notify_set_status(struct notify *n, const char *fmt, va_list ap)
     }
 }
 
-void notify_tell(struct notify *n, enum notify_state state, uint64_t extend_ms, const char *fmt, ...)
+void notify_update(struct notify *n, enum notify_state state, uint64_t extend_ms, const char *fmt, ...)
 {
     uint64_t now_ns = clock_monotonic_ns();
     va_list ap;

@@ -48,10 +48,11 @@ struct notify {
 /* Reads NOTIFY_SOCKET, WATCHDOG_USEC and WATCHDOG_PID (sd_watchdog_enabled(3)), and leaves them for the next image. */
 void notify_init(struct notify *n, uint64_t now_ms);
 /* Takes them out of the environment: for children, who have nothing to tell. */
-void notify_forget(void);
+void notify_unset_environment(void);
 /* The state, the time that it may take where that is more than the manager's own (0: not), and a line for people; sent
  * at once if it can be. */
-void notify_tell(struct notify *n, enum notify_state state, uint64_t extend_ms, const char *fmt, ...) ATTR_PRINTF(4, 5);
+void notify_update(struct notify *n, enum notify_state state, uint64_t extend_ms, const char *fmt, ...)
+    ATTR_PRINTF(4, 5);
 /* From the loop, each turn: what is due. */
 void notify_advance(struct notify *n, uint64_t now_ms);
 /* When that is next due; UINT64_MAX: never. */

@@ -10,9 +10,9 @@ unsigned options_count_max(const struct master_role *role)
     return (role->has_cells ? SCOREBOARD_WORKERS_MAX : SCOREBOARD_OTHERS_MAX) / 2;
 }
 
-const struct master_role *options_serving_role(const struct nursery *nursery)
+const struct master_role *options_serving_role(const struct children *children)
 {
-    const struct master_role *role = nursery->roles;
+    const struct master_role *role = children->roles;
 
     while (!role->serves) role++; /* options_check has seen it */
     return role;

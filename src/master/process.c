@@ -11,115 +11,115 @@
 #include "base/clock.h"
 #include "base/title.h"
 #include "ipc/channel.h"
-#include "master/fallback.h"
 #include "master/notify.h"
+#include "master/rollback.h"
 
 /* What sh(1) answers for a program that is there and cannot be run. */
 enum { PROCESS_EXIT_NOT_RUN = 126 };
 
-void nursery_init(struct nursery *nursery, const struct master_options *options)
+void children_init(struct children *children, const struct master_options *options)
 {
-    nursery->options = options;
-    nursery->role_count = options->role_count;
-    memcpy(nursery->roles, options->roles, options->role_count * sizeof(options->roles[0]));
+    children->options = options;
+    children->role_count = options->role_count;
+    memcpy(children->roles, options->roles, options->role_count * sizeof(options->roles[0]));
 }
 
-size_t nursery_role_id(const struct nursery *nursery, const struct master_role *role)
+size_t children_role_id(const struct children *children, const struct master_role *role)
 {
-    return (size_t)(role - nursery->roles);
+    return (size_t)(role - children->roles);
 }
 
-const struct master_role *nursery_role(struct nursery *nursery, const char *name)
+const struct master_role *children_find_role(struct children *children, const char *name)
 {
-    size_t former = nursery->role_count - nursery->options->role_count;
-    struct master_role *role = &nursery->roles[nursery->role_count];
+    size_t former = children->role_count - children->options->role_count;
+    struct master_role *role = &children->roles[children->role_count];
 
-    for (size_t i = 0; i < nursery->role_count; i++) {
-        if (strcmp(nursery->roles[i].name, name) == 0) return &nursery->roles[i];
+    for (size_t i = 0; i < children->role_count; i++) {
+        if (strcmp(children->roles[i].name, name) == 0) return &children->roles[i];
     }
-    if (former == countof(nursery->former_names)) return NULL;
-    snprintf(nursery->former_names[former], MASTER_NAME_BYTES, "%s", name);
-    *role = (struct master_role){.name = nursery->former_names[former], .plural = nursery->former_names[former]};
-    nursery->role_count++;
+    if (former == countof(children->former_names)) return NULL;
+    snprintf(children->former_names[former], MASTER_NAME_BYTES, "%s", name);
+    *role = (struct master_role){.name = children->former_names[former], .plural = children->former_names[former]};
+    children->role_count++;
     return role;
 }
 
-void nursery_forget_sockets(struct nursery *nursery)
+void children_close_former_sockets(struct children *children)
 {
-    for (size_t i = nursery->options->role_count; i < nursery->role_count; i++) {
-        sockets_remove(&nursery->sockets[i]);
-        sockets_close(&nursery->sockets[i]);
+    for (size_t i = children->options->role_count; i < children->role_count; i++) {
+        sockets_remove(&children->sockets[i]);
+        sockets_close(&children->sockets[i]);
     }
 }
 
-struct slot *slot_next(struct nursery *nursery, size_t *at)
+struct slot *slot_next(struct children *children, size_t *at)
 {
-    while (*at < nursery->slot_count) {
-        struct slot *slot = &nursery->slots[(*at)++];
+    while (*at < children->slot_count) {
+        struct slot *slot = &children->slots[(*at)++];
 
         if (slot->role != NULL) return slot;
     }
     return NULL;
 }
 
-static bool slot_index_is_taken(struct nursery *nursery, const struct master_role *role, unsigned index)
+static bool slot_index_is_taken(struct children *children, const struct master_role *role, unsigned index)
 {
     struct slot *slot;
 
-    for (size_t at = 0; (slot = slot_next(nursery, &at)) != NULL;) {
+    for (size_t at = 0; (slot = slot_next(children, &at)) != NULL;) {
         if (slot->role == role && slot->index == index) return true;
     }
     return false;
 }
 
-static bool slot_cell_is_taken(struct nursery *nursery, bool has_cells, unsigned cell)
+static bool slot_cell_is_taken(struct children *children, bool has_cells, unsigned cell)
 {
     struct slot *slot;
 
-    for (size_t at = 0; (slot = slot_next(nursery, &at)) != NULL;) {
+    for (size_t at = 0; (slot = slot_next(children, &at)) != NULL;) {
         if (slot->has_cells == has_cells && slot->cell == cell) return true;
     }
     return false;
 }
 
-struct slot *slot_add(struct nursery *nursery, const struct master_role *role)
+struct slot *slot_add(struct children *children, const struct master_role *role)
 {
     const unsigned cells_max = role->has_cells ? SCOREBOARD_WORKERS_MAX : SCOREBOARD_OTHERS_MAX;
     size_t place = 0;
     unsigned index = 0;
     unsigned cell = 0;
 
-    while (place < nursery->slot_count && nursery->slots[place].role != NULL) place++;
-    while (slot_index_is_taken(nursery, role, index)) index++;
-    while (slot_cell_is_taken(nursery, role->has_cells, cell)) cell++;
+    while (place < children->slot_count && children->slots[place].role != NULL) place++;
+    while (slot_index_is_taken(children, role, index)) index++;
+    while (slot_cell_is_taken(children, role->has_cells, cell)) cell++;
     if (place == SLOTS_MAX || cell >= cells_max) return NULL;
-    if (place == nursery->slot_count) nursery->slot_count++;
-    nursery->slots[place] = (struct slot){
+    if (place == children->slot_count) children->slot_count++;
+    children->slots[place] = (struct slot){
         .role = role,
         .index = index,
         .has_cells = role->has_cells,
         .cell = cell,
-        .generation = nursery->generation,
+        .generation = children->generation,
         .state = SLOT_WAITING,
         .channel_fd = -1,
     };
-    if (role->has_cells && cell >= nursery->board->workers) nursery->board->workers = cell + 1;
-    return &nursery->slots[place];
+    if (role->has_cells && cell >= children->board->workers) children->board->workers = cell + 1;
+    return &children->slots[place];
 }
 
 /* Leaves the child with nothing of the master's but what its role is given: an end of a sibling's channel that stayed
  * open here would hide the master's death from that sibling. */
-static void process_shed(struct nursery *nursery, const struct slot *self, int master_fd)
+static void process_close_inherited(struct children *children, const struct slot *self, int master_fd)
 {
     struct slot *slot;
 
-    close(nursery->signal_fd);
+    close(children->signal_fd);
     close(master_fd);
-    for (size_t at = 0; (slot = slot_next(nursery, &at)) != NULL;) {
+    for (size_t at = 0; (slot = slot_next(children, &at)) != NULL;) {
         if (slot->channel_fd >= 0) close(slot->channel_fd);
     }
-    for (size_t i = 0; i < nursery->role_count; i++) {
-        if (&nursery->roles[i] != self->role) sockets_close(&nursery->sockets[i]);
+    for (size_t i = 0; i < children->role_count; i++) {
+        if (&children->roles[i] != self->role) sockets_close(&children->sockets[i]);
     }
 }
 
@@ -136,22 +136,22 @@ static void process_reset_signals(void)
     sigprocmask(SIG_SETMASK, &held, NULL);
 }
 
-struct scoreboard_worker *process_cells(struct nursery *nursery, const struct slot *slot)
+struct scoreboard_worker *process_cells(struct children *children, const struct slot *slot)
 {
-    return slot->has_cells ? &nursery->board->worker[slot->cell] : NULL;
+    return slot->has_cells ? &children->board->worker[slot->cell] : NULL;
 }
 
-_Atomic uint64_t *process_heartbeat(struct nursery *nursery, const struct slot *slot)
+_Atomic uint64_t *process_heartbeat(struct children *children, const struct slot *slot)
 {
-    struct scoreboard_worker *cells = process_cells(nursery, slot);
+    struct scoreboard_worker *cells = process_cells(children, slot);
 
-    return cells != NULL ? &cells->heartbeat_ms : &nursery->board->heartbeat_ms[slot->cell];
+    return cells != NULL ? &cells->heartbeat_ms : &children->board->heartbeat_ms[slot->cell];
 }
 
 /* The same number as the log's. */
-static void process_title(const struct nursery *nursery, const struct slot *slot)
+static void process_title(const struct children *children, const struct slot *slot)
 {
-    const char *program = nursery->options->name;
+    const char *program = children->options->name;
 
     if (slot->role->count > 1 || slot->role->is_scaled) {
         title_set("%s: %s %u", program, slot->role->name, slot->index);
@@ -160,9 +160,9 @@ static void process_title(const struct nursery *nursery, const struct slot *slot
     }
 }
 
-int process_start(struct nursery *nursery, struct slot *slot, struct error *err)
+int process_start(struct children *children, struct slot *slot, struct error *err)
 {
-    struct scoreboard_worker *cells = process_cells(nursery, slot);
+    struct scoreboard_worker *cells = process_cells(children, slot);
     struct channel channel;
 
     if (channel_open(&channel, err) != 0) return -1;
@@ -176,28 +176,28 @@ int process_start(struct nursery *nursery, struct slot *slot, struct error *err)
         return -1;
     }
     if (pid == 0) {
-        const struct sockets *sockets = &nursery->sockets[nursery_role_id(nursery, slot->role)];
+        const struct sockets *sockets = &children->sockets[children_role_id(children, slot->role)];
         struct master_child child = {
-            .ctx = nursery->options->ctx,
+            .ctx = children->options->ctx,
             .index = slot->index,
             .cell = slot->cell,
             .place =
                 {
                     .channel_fd = channel.child_fd,
-                    .board = nursery->board,
+                    .board = children->board,
                     .cells = cells,
-                    .heartbeat_ms = process_heartbeat(nursery, slot),
+                    .heartbeat_ms = process_heartbeat(children, slot),
                     .listen_fds = sockets->fds,
                     .listen_count = sockets->count,
                     .listen_passed = sockets->passed,
                 },
         };
 
-        process_shed(nursery, slot, channel.master_fd);
-        process_title(nursery, slot);
+        process_close_inherited(children, slot, channel.master_fd);
+        process_title(children, slot);
         process_reset_signals();
-        fallback_disarm();
-        notify_forget();
+        rollback_disarm();
+        notify_unset_environment();
         exit(slot->role->run(&child));
     }
     close(channel.child_fd);
@@ -205,7 +205,7 @@ int process_start(struct nursery *nursery, struct slot *slot, struct error *err)
     slot->channel_fd = channel.master_fd;
     slot->state = SLOT_STARTING;
     slot->started_ms = clock_monotonic_ms();
-    *process_heartbeat(nursery, slot) = slot->started_ms;
+    *process_heartbeat(children, slot) = slot->started_ms;
     if (cells == NULL) return 0;
     cells->state = SCOREBOARD_WORKER_STARTING;
     cells->generation = slot->generation;
@@ -219,15 +219,15 @@ void process_signal(const struct slot *slot, int signo)
     if (slot->pid > 0) kill(slot->pid, signo);
 }
 
-static void process_is_ending(struct nursery *nursery, struct slot *slot)
+static void process_set_ending(struct children *children, struct slot *slot)
 {
-    struct scoreboard_worker *cells = process_cells(nursery, slot);
+    struct scoreboard_worker *cells = process_cells(children, slot);
 
     slot->state = SLOT_ENDING;
     if (cells != NULL) cells->state = SCOREBOARD_WORKER_DRAINING;
 }
 
-void process_retire(struct nursery *nursery, struct slot *slot, uint64_t kill_at_ms)
+void process_retire(struct children *children, struct slot *slot, uint64_t kill_at_ms)
 {
     slot->retired = true;
     if (slot->pid == 0) {
@@ -235,29 +235,29 @@ void process_retire(struct nursery *nursery, struct slot *slot, uint64_t kill_at
         return;
     }
     if (slot->kill_at_ms == 0) slot->kill_at_ms = kill_at_ms;
-    process_is_ending(nursery, slot);
+    process_set_ending(children, slot);
     process_signal(slot, SIGTERM);
 }
 
-void process_is_ready(struct nursery *nursery, struct slot *slot)
+void process_set_ready(struct children *children, struct slot *slot)
 {
-    struct scoreboard_worker *cells = process_cells(nursery, slot);
+    struct scoreboard_worker *cells = process_cells(children, slot);
 
     slot->state = SLOT_READY;
     slot->ready_ms = clock_monotonic_ms();
     if (cells != NULL) cells->state = SCOREBOARD_WORKER_READY;
 }
 
-void process_gone(struct nursery *nursery, struct slot *slot)
+void process_set_ended(struct children *children, struct slot *slot)
 {
-    struct scoreboard_worker *cells = process_cells(nursery, slot);
+    struct scoreboard_worker *cells = process_cells(children, slot);
 
     if (slot->channel_fd >= 0) close(slot->channel_fd);
     slot->channel_fd = -1;
     slot->pid = 0;
     slot->kill_at_ms = 0;
     slot->suspect_ms = 0;
-    slot->tired = slot->hung = false;
+    slot->recycle = slot->hung = false;
     slot->state = SLOT_EMPTY;
     if (cells != NULL) {
         cells->pid = 0;
@@ -276,7 +276,7 @@ static void process_exec(int exe_fd, char *const *args, int output_fd)
     }
     dup2(output_fd, STDERR_FILENO);
     process_reset_signals();
-    notify_forget();
+    notify_unset_environment();
     execveat(exe_fd, "", args, environ, AT_EMPTY_PATH);
     dprintf(STDERR_FILENO, "it cannot be run: %s\n", strerror(errno));
     _exit(PROCESS_EXIT_NOT_RUN);

@@ -24,7 +24,7 @@ struct slot {
     unsigned cell;                  /* on the scoreboard: of a worker's cells, or of the others' heartbeats */
     unsigned generation;            /* of the code that it runs */
     enum slot_state state;
-    bool tired;           /* has asked to be replaced */
+    bool recycle;         /* has asked to be replaced */
     bool hung;            /* was sent SIGABRT for its silence */
     bool retired;         /* nobody follows when this child has ended */
     pid_t pid;            /* 0: nobody */
@@ -40,52 +40,52 @@ struct slot {
 
 enum {
     SLOTS_MAX = SCOREBOARD_WORKERS_MAX + SCOREBOARD_OTHERS_MAX,
-    NURSERY_ROLES_MAX = 2 * MASTER_ROLES_MAX,
+    CHILDREN_ROLES_MAX = 2 * MASTER_ROLES_MAX,
 };
 
 /* What children are started from. */
-struct nursery {
+struct children {
     const struct master_options *options;
     struct scoreboard *board;
     unsigned generation;
     /* The program's, and behind them those that only an image before this one had: their children and sockets are kept
      * while a reload may go back to it. None of them starts anybody. */
-    struct master_role roles[NURSERY_ROLES_MAX];
+    struct master_role roles[CHILDREN_ROLES_MAX];
     size_t role_count;
-    char former_names[NURSERY_ROLES_MAX - MASTER_ROLES_MAX][MASTER_NAME_BYTES];
-    struct sockets sockets[NURSERY_ROLES_MAX];
+    char former_names[CHILDREN_ROLES_MAX - MASTER_ROLES_MAX][MASTER_NAME_BYTES];
+    struct sockets sockets[CHILDREN_ROLES_MAX];
     struct slot slots[SLOTS_MAX];
     size_t slot_count; /* places up to the last that was ever used */
     int signal_fd;
 };
 
-void nursery_init(struct nursery *nursery, const struct master_options *options);
-size_t nursery_role_id(const struct nursery *nursery, const struct master_role *role);
+void children_init(struct children *children, const struct master_options *options);
+size_t children_role_id(const struct children *children, const struct master_role *role);
 /* The role of this name, which becomes a former one if the program has none such; NULL if there is no room for it. */
-const struct master_role *nursery_role(struct nursery *nursery, const char *name);
+const struct master_role *children_find_role(struct children *children, const char *name);
 /* The sockets of former roles are closed. */
-void nursery_forget_sockets(struct nursery *nursery);
+void children_close_former_sockets(struct children *children);
 
 /* The next place that is taken, from `*at` on, which is advanced past it; NULL at the end. */
-struct slot *slot_next(struct nursery *nursery, size_t *at);
+struct slot *slot_next(struct children *children, size_t *at);
 /* A place for one more child of the role, due now, with the lowest index that no other has. NULL where all are taken.
  */
-struct slot *slot_add(struct nursery *nursery, const struct master_role *role);
+struct slot *slot_add(struct children *children, const struct master_role *role);
 
 /* Forks; the slot is then SLOT_STARTING. Fails where the system refuses (EAGAIN, ENOMEM, EMFILE). */
-int process_start(struct nursery *nursery, struct slot *slot, struct error *err) ATTR_CHECKED;
+int process_start(struct children *children, struct slot *slot, struct error *err) ATTR_CHECKED;
 /* The child's cells on the scoreboard; NULL if it has none. */
-struct scoreboard_worker *process_cells(struct nursery *nursery, const struct slot *slot);
+struct scoreboard_worker *process_cells(struct children *children, const struct slot *slot);
 /* When the child's event loop last turned; of a task, which has none, when it was started. */
-_Atomic uint64_t *process_heartbeat(struct nursery *nursery, const struct slot *slot);
+_Atomic uint64_t *process_heartbeat(struct children *children, const struct slot *slot);
 /* Sends the signal if somebody is there. */
 void process_signal(const struct slot *slot, int signo);
 /* Tells the child to drain, and notes when it is to be killed. Nobody follows it. */
-void process_retire(struct nursery *nursery, struct slot *slot, uint64_t kill_at_ms);
+void process_retire(struct children *children, struct slot *slot, uint64_t kill_at_ms);
 /* The child has said that it serves, or that it has stopped accepting. */
-void process_is_ready(struct nursery *nursery, struct slot *slot);
+void process_set_ready(struct children *children, struct slot *slot);
 /* The child of the slot has been reaped; the slot is then SLOT_EMPTY, or free where it was retired. */
-void process_gone(struct nursery *nursery, struct slot *slot);
+void process_set_ended(struct children *children, struct slot *slot);
 
 /*
  * Runs the program behind `exe_fd` with `args` (NULL-terminated) as a child, standard output thrown away, standard

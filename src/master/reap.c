@@ -12,7 +12,7 @@
 /* In a roll nobody follows: what comes next is the roll's business. */
 static void reap_crash_in_roll(struct master *m, struct slot *slot, int status)
 {
-    bool is_new = slot->generation == m->nursery.generation;
+    bool is_new = slot->generation == m->children.generation;
     const char *role = slot->role->name;
     char how[64];
 
@@ -22,7 +22,7 @@ static void reap_crash_in_roll(struct master *m, struct slot *slot, int status)
         snprintf(how, sizeof(how), "exit status %d", WEXITSTATUS(status));
     }
     slot->retired = true;
-    process_gone(&m->nursery, slot);
+    process_set_ended(&m->children, slot);
     if (is_new) roll_on_crash(m, role, how);
 }
 
@@ -30,7 +30,7 @@ static bool reap_has_other_serving(struct master *m, const struct slot *than)
 {
     struct slot *slot;
 
-    for (size_t at = 0; (slot = slot_next(&m->nursery, &at)) != NULL;) {
+    for (size_t at = 0; (slot = slot_next(&m->children, &at)) != NULL;) {
         if (slot != than && slot->role->serves && slot->state == SLOT_READY) return true;
     }
     return false;
@@ -47,19 +47,19 @@ static uint64_t reap_pause_ms(struct master *m, const struct slot *slot)
 
 static void reap_crash(struct master *m, struct slot *slot, int status)
 {
-    struct scoreboard_worker *cells = process_cells(&m->nursery, slot);
-    uint64_t now = clock_monotonic_ms();
+    struct scoreboard_worker *cells = process_cells(&m->children, slot);
+    uint64_t now_ms = clock_monotonic_ms();
     uint64_t pause_ms;
 
-    if (slot->state == SLOT_READY && now - slot->ready_ms >= SUPERVISE_HEALTHY_MS) slot->failures = 0;
+    if (slot->state == SLOT_READY && now_ms - slot->ready_ms >= SUPERVISE_HEALTHY_MS) slot->failures = 0;
     slot->failures++;
     pause_ms = reap_pause_ms(m, slot);
-    watch_log_death(m, slot, status, pause_ms);
-    process_gone(&m->nursery, slot);
+    slot_log_death(m, slot, status, pause_ms);
+    process_set_ended(&m->children, slot);
     slot->state = SLOT_WAITING;
-    slot->start_at_ms = now + pause_ms;
+    slot->start_at_ms = now_ms + pause_ms;
     if (cells != NULL) cells->restarts++;
-    if (slot->role->counts_as_crash_loop && supervise_crashed(&m->crashes, now) && !m->was_ready) {
+    if (slot->role->counts_as_crash_loop && supervise_crashed(&m->crashes, now_ms) && !m->was_ready) {
         log_error("no child has ever become ready and they keep dying: giving up. The lines above say why they died.",
                   LOG_STR("child", slot->role->name), LOG_INT("crashes", SUPERVISE_LOOP_CRASHES),
                   LOG_INT("within_s", SUPERVISE_LOOP_MS / 1000));
@@ -69,7 +69,7 @@ static void reap_crash(struct master *m, struct slot *slot, int status)
 
 static void reap_task(struct master *m, struct slot *slot, int status)
 {
-    process_gone(&m->nursery, slot);
+    process_set_ended(&m->children, slot);
     if (m->state != MASTER_STARTING) return;
     if (WIFEXITED(status) && WEXITSTATUS(status) == 0) {
         master_admit_roles(m);
@@ -84,11 +84,11 @@ static void reap_task(struct master *m, struct slot *slot, int status)
 
 static void reap_one(struct master *m, struct slot *slot, int status)
 {
-    if (m->state < MASTER_STOPPING) watch_count_end(m, slot, status);
+    if (m->state < MASTER_STOPPING) slot_count_end(m, slot, status);
     if (slot->role->task) {
         reap_task(m, slot, status);
     } else if (m->state >= MASTER_STOPPING || slot->retired) {
-        process_gone(&m->nursery, slot);
+        process_set_ended(&m->children, slot);
     } else if (m->reload.step == RELOAD_ROLL) {
         reap_crash_in_roll(m, slot, status);
     } else {
@@ -105,7 +105,7 @@ void master_reap(struct master *m)
         struct slot *slot;
 
         if (reload_on_end(m, pid, status)) continue;
-        for (size_t at = 0; (slot = slot_next(&m->nursery, &at)) != NULL;) {
+        for (size_t at = 0; (slot = slot_next(&m->children, &at)) != NULL;) {
             if (slot->pid != pid) continue;
             reap_one(m, slot, status);
             break;

@@ -13,8 +13,8 @@
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "master/fallback.h"
 #include "master/internal.h"
+#include "master/rollback.h"
 
 static const char *reload_step_name(const struct master *m, enum reload_step step)
 {
@@ -23,20 +23,20 @@ static const char *reload_step_name(const struct master *m, enum reload_step ste
         [RELOAD_EXEC] = "exec", [RELOAD_ROLL] = "roll",
     };
 
-    return step == RELOAD_PREPARE ? m->nursery.options->reload.prepare_name : names[step];
+    return step == RELOAD_PREPARE ? m->children.options->reload.prepare_name : names[step];
 }
 
-void reload_tell(struct master *m, enum scoreboard_reload_state state, const char *step, const char *reason)
+void reload_publish(struct master *m, enum scoreboard_reload_state state, const char *step, const char *reason)
 {
-    struct scoreboard_reload *told = &m->story.reload;
+    struct scoreboard_reload *told = &m->details.reload;
 
     told->state = (uint32_t)state;
     told->duration_ms = clock_monotonic_ms() - m->reload.began_ms;
     snprintf(told->step, sizeof(told->step), "%s", step);
     snprintf(told->reason, sizeof(told->reason), "%s", reason);
     /* The manager first: who waits for the verdict on the scoreboard may ask the manager next. */
-    master_tell_manager(m);
-    scoreboard_tell(m->nursery.board, &m->story);
+    manager_report(m);
+    scoreboard_publish(m->children.board, &m->details);
 }
 
 static void reload_close(int *fd)
@@ -47,12 +47,12 @@ static void reload_close(int *fd)
 
 static void reload_end(struct master *m, bool failed)
 {
-    metrics_count_reload(&m->nursery.board->metrics, failed, clock_wall_us());
+    metrics_count_reload(&m->children.board->metrics, failed, clock_wall_us());
     reload_close(&m->reload.exe_fd);
     reload_close(&m->reload.output_fd);
     reload_close(&m->old_fd);
     buf_clear(&m->old_settings);
-    nursery_forget_sockets(&m->nursery);
+    children_close_former_sockets(&m->children);
     m->reload.step = RELOAD_IDLE;
     m->reload.deadline_ms = UINT64_MAX;
 }
@@ -62,9 +62,9 @@ void reload_fail(struct master *m, const char *reason)
     const char *step = reload_step_name(m, m->reload.step);
 
     reload_end(m, true);
-    reload_tell(m, SCOREBOARD_RELOAD_FAILED, step, reason);
+    reload_publish(m, SCOREBOARD_RELOAD_FAILED, step, reason);
     log_error("reload failed; the code that was running serves on", LOG_STR("step", step), LOG_STR("reason", reason),
-              LOG_UINT("duration_ms", m->story.reload.duration_ms));
+              LOG_UINT("duration_ms", m->details.reload.duration_ms));
 }
 
 void reload_succeed(struct master *m)
@@ -72,23 +72,23 @@ void reload_succeed(struct master *m)
     const char *step = reload_step_name(m, m->reload.step);
 
     reload_end(m, false);
-    reload_tell(m, SCOREBOARD_RELOAD_SUCCEEDED, step, "");
-    log_info("reload succeeded", LOG_UINT("generation", m->nursery.generation),
-             LOG_UINT("duration_ms", m->story.reload.duration_ms));
+    reload_publish(m, SCOREBOARD_RELOAD_SUCCEEDED, step, "");
+    log_info("reload succeeded", LOG_UINT("generation", m->children.generation),
+             LOG_UINT("duration_ms", m->details.reload.duration_ms));
 }
 
 /* ---- Steps that are children ---- */
 
 static void reload_run(struct master *m, enum reload_step step, char *const *args)
 {
-    unsigned timeout_ms = m->nursery.options->times.reload_timeout_ms;
+    unsigned timeout_ms = m->children.options->times.reload_timeout_ms;
     struct error err;
 
     m->reload.step = step;
     m->reload.output_len = 0;
     /* How long that may take is the program's own business. */
     m->reload.deadline_ms = step == RELOAD_PREPARE ? UINT64_MAX : clock_monotonic_ms() + timeout_ms;
-    reload_tell(m, SCOREBOARD_RELOAD_RUNNING, reload_step_name(m, step), "");
+    reload_publish(m, SCOREBOARD_RELOAD_RUNNING, reload_step_name(m, step), "");
     if (process_run(m->reload.exe_fd, args, &m->reload.pid, &m->reload.output_fd, &err) != 0) {
         reload_fail(m, err.message);
     }
@@ -98,10 +98,10 @@ static void reload_begin(struct master *m)
 {
     char reason[sizeof(m->executable) + 128];
 
-    m->reload.again = false;
+    m->reload.requested = false;
     m->reload.began_ms = clock_monotonic_ms();
-    m->story.reload.number++;
-    m->story.reload.wall_us = clock_wall_us();
+    m->details.reload.number++;
+    m->details.reload.wall_us = clock_wall_us();
     m->reload.step = RELOAD_PREFLIGHT;
     log_info("reload begins", LOG_STR("executable", m->executable));
     m->reload.exe_fd = open(m->executable, O_RDONLY | O_CLOEXEC);
@@ -110,7 +110,7 @@ static void reload_begin(struct master *m)
         reload_fail(m, reason);
         return;
     }
-    reload_run(m, RELOAD_PREFLIGHT, m->nursery.options->reload.preflight_args);
+    reload_run(m, RELOAD_PREFLIGHT, m->children.options->reload.preflight_args);
 }
 
 void reload_read_output(struct master *m)
@@ -154,7 +154,7 @@ static void reload_exec(struct master *m)
     struct error err;
 
     m->reload.step = RELOAD_EXEC;
-    reload_tell(m, SCOREBOARD_RELOAD_RUNNING, reload_step_name(m, RELOAD_EXEC), "");
+    reload_publish(m, SCOREBOARD_RELOAD_RUNNING, reload_step_name(m, RELOAD_EXEC), "");
     state_exec(m, m->reload.exe_fd, "", &err);
     reload_fail(m, err.message);
 }
@@ -163,12 +163,12 @@ static void reload_exec(struct master *m)
 static bool reload_is_unprepared(const struct master *m, int exit_status)
 {
     return m->reload.step == RELOAD_PREFLIGHT && exit_status != 0 &&
-           exit_status == m->nursery.options->reload.unprepared_status;
+           exit_status == m->children.options->reload.unprepared_status;
 }
 
 static void reload_next(struct master *m, int exit_status)
 {
-    const struct master_reload *options = &m->nursery.options->reload;
+    const struct master_reload *options = &m->children.options->reload;
 
     if (m->reload.step == RELOAD_PREFLIGHT && options->prepare_name != NULL && !reload_is_unprepared(m, exit_status)) {
         reload_run(m, RELOAD_PREPARE, options->prepare_args);
@@ -206,7 +206,7 @@ void reload_request(struct master *m)
         log_warning("SIGHUP while stopping: nothing is reloaded");
         return;
     }
-    m->reload.again = true;
+    m->reload.requested = true;
 }
 
 static void reload_check_deadline(struct master *m)
@@ -218,7 +218,7 @@ static void reload_check_deadline(struct master *m)
     reload_read_output(m);
     m->reload.output[m->reload.output_len] = '\0';
     snprintf(reason, sizeof(reason), "it had not ended after %u ms (%s)%s%s",
-             m->nursery.options->times.reload_timeout_ms, m->nursery.options->reload.timeout_setting,
+             m->children.options->times.reload_timeout_ms, m->children.options->reload.timeout_setting,
              m->reload.output_len > 0 ? ": " : "", m->reload.output);
     reload_fail(m, reason);
 }
@@ -228,7 +228,7 @@ void reload_advance(struct master *m)
     if (m->state != MASTER_SERVING) return;
     if (m->reload.step == RELOAD_ROLL) {
         roll_advance(m);
-    } else if (m->reload.step == RELOAD_IDLE && m->reload.again && m->reload.pid == 0) {
+    } else if (m->reload.step == RELOAD_IDLE && m->reload.requested && m->reload.pid == 0) {
         reload_begin(m);
     } else {
         reload_check_deadline(m);
@@ -237,7 +237,7 @@ void reload_advance(struct master *m)
 
 void reload_stop(struct master *m)
 {
-    m->reload.again = false;
+    m->reload.requested = false;
     if (m->reload.step == RELOAD_IDLE) return;
     if (m->reload.pid > 0) kill(m->reload.pid, SIGTERM);
     reload_fail(m, "the service was told to stop");

@@ -18,14 +18,14 @@ struct roll_count {
     struct slot *oldest;
 };
 
-static struct roll_count roll_look(struct master *m, const struct master_role *role)
+static struct roll_count roll_count_children(struct master *m, const struct master_role *role)
 {
     struct roll_count count = {0};
     struct slot *slot;
 
-    for (size_t at = 0; (slot = slot_next(&m->nursery, &at)) != NULL;) {
+    for (size_t at = 0; (slot = slot_next(&m->children, &at)) != NULL;) {
         if (slot->role != role || slot->retired) continue;
-        if (slot->generation != m->nursery.generation || (slot->tired && slot->state == SLOT_READY)) {
+        if (slot->generation != m->children.generation || (slot->recycle && slot->state == SLOT_READY)) {
             count.old++;
             if (count.oldest == NULL) count.oldest = slot;
         } else if (slot->state == SLOT_READY) {
@@ -38,7 +38,7 @@ static struct roll_count roll_look(struct master *m, const struct master_role *r
     return count;
 }
 
-static void roll_give_back(struct master *m, const char *reason)
+static void roll_fail(struct master *m, const char *reason)
 {
     struct error err;
 
@@ -48,23 +48,23 @@ static void roll_give_back(struct master *m, const char *reason)
     reload_fail(m, reason);
 }
 
-bool roll_settle(struct master *m, const struct master_role *role)
+bool roll_reconcile(struct master *m, const struct master_role *role)
 {
-    unsigned desired = m->desired[nursery_role_id(&m->nursery, role)];
-    struct roll_count count = roll_look(m, role);
+    unsigned desired = m->desired[children_role_id(&m->children, role)];
+    struct roll_count count = roll_count_children(m, role);
 
     /* As many old ones stay as new ones are still missing. */
     while (count.old > 0 && count.old + count.ready > desired) {
-        process_retire(&m->nursery, count.oldest, master_kill_at_ms(m));
-        count = roll_look(m, role);
+        process_retire(&m->children, count.oldest, master_kill_at_ms(m));
+        count = roll_count_children(m, role);
     }
     while (count.ready > desired) {
-        process_retire(&m->nursery, count.last_ready, master_kill_at_ms(m));
-        count = roll_look(m, role);
+        process_retire(&m->children, count.last_ready, master_kill_at_ms(m));
+        count = roll_count_children(m, role);
     }
     if (count.ready == desired && count.starting == NULL) return count.old == 0;
-    if (count.starting == NULL && slot_add(&m->nursery, role) != NULL) {
-        m->roll_deadline_ms = clock_monotonic_ms() + m->nursery.options->times.reload_timeout_ms;
+    if (count.starting == NULL && slot_add(&m->children, role) != NULL) {
+        m->roll_deadline_ms = clock_monotonic_ms() + m->children.options->times.reload_timeout_ms;
     }
     return false;
 }
@@ -72,32 +72,32 @@ bool roll_settle(struct master *m, const struct master_role *role)
 void roll_begin(struct master *m)
 {
     m->reload.step = RELOAD_ROLL;
-    reload_tell(m, SCOREBOARD_RELOAD_RUNNING, roll_step_name, "");
-    log_info("reload: the new code takes over", LOG_UINT("generation", m->nursery.generation),
+    reload_publish(m, SCOREBOARD_RELOAD_RUNNING, roll_step_name, "");
+    log_info("reload: the new code takes over", LOG_UINT("generation", m->children.generation),
              LOG_STR("version", PACKAGE_VERSION));
 }
 
 /* The i-th role to be rolled: the program's, from the end of its table, and then the former ones, which only end. */
-static const struct master_role *roll_turn(const struct master *m, size_t i)
+static const struct master_role *roll_role_at(const struct master *m, size_t i)
 {
-    size_t count = m->nursery.options->role_count;
+    size_t count = m->children.options->role_count;
 
-    return &m->nursery.roles[i < count ? count - 1 - i : i];
+    return &m->children.roles[i < count ? count - 1 - i : i];
 }
 
 void roll_advance(struct master *m)
 {
-    unsigned timeout_ms = m->nursery.options->times.reload_timeout_ms;
+    unsigned timeout_ms = m->children.options->times.reload_timeout_ms;
     char reason[160];
 
-    for (size_t i = 0; i < m->nursery.role_count; i++) {
-        const struct master_role *role = roll_turn(m, i);
+    for (size_t i = 0; i < m->children.role_count; i++) {
+        const struct master_role *role = roll_role_at(m, i);
 
-        if (role->task || roll_settle(m, role)) continue;
+        if (role->task || roll_reconcile(m, role)) continue;
         if (clock_monotonic_ms() < m->roll_deadline_ms) return;
         snprintf(reason, sizeof(reason), "a new %s was not ready within %u ms (%s)", role->name, timeout_ms,
-                 m->nursery.options->reload.timeout_setting);
-        roll_give_back(m, reason);
+                 m->children.options->reload.timeout_setting);
+        roll_fail(m, reason);
         return;
     }
     reload_succeed(m);
@@ -108,16 +108,16 @@ void roll_on_crash(struct master *m, const char *role, const char *how)
     char reason[200];
 
     snprintf(reason, sizeof(reason), "a new %s died: %s", role, how);
-    roll_give_back(m, reason);
+    roll_fail(m, reason);
 }
 
-void roll_back(struct master *m)
+void roll_retire_newer(struct master *m)
 {
     struct slot *slot;
 
-    for (size_t at = 0; (slot = slot_next(&m->nursery, &at)) != NULL;) {
-        if (slot->generation != m->nursery.generation && !slot->retired) {
-            process_retire(&m->nursery, slot, master_kill_at_ms(m));
+    for (size_t at = 0; (slot = slot_next(&m->children, &at)) != NULL;) {
+        if (slot->generation != m->children.generation && !slot->retired) {
+            process_retire(&m->children, slot, master_kill_at_ms(m));
         }
     }
 }

@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
-#include "master/holder.h"
+#include "master/port_owner.h"
 
 enum { SOCKET_BACKLOG = 4096 }; /* the kernel cuts it to net.core.somaxconn */
 
@@ -32,16 +32,16 @@ static bool socket_without_ipv6(void)
 static int socket_fail(struct error *err, const struct conf_address *address, int fd, const char *what)
 {
     int saved = errno;
-    char holder[HOLDER_TEXT_BYTES];
+    char owner[PORT_OWNER_TEXT_BYTES];
 
     if (fd >= 0) close(fd);
     errno = saved;
     error_set_errno(err, "%s %s", what, address->text);
     if (saved == EADDRINUSE) {
-        bool known = address->path == NULL && holder_find(address->port, holder);
+        bool known = address->path == NULL && port_owner_find(address->port, owner);
 
         (void)error_set(err, ERROR_SYSTEM, "%s %s: it is in use%s%s. Stop that process, or listen elsewhere.", what,
-                        address->text, known ? " by " : "", known ? holder : "");
+                        address->text, known ? " by " : "", known ? owner : "");
     } else if (saved == EACCES && address->path == NULL && address->port < 1024) {
         (void)error_set(err, ERROR_SYSTEM,
                         "%s %s: permission denied. Ports below 1024 need root or CAP_NET_BIND_SERVICE.", what,

@@ -29,7 +29,7 @@ enum { STATE_MAGIC = 0x6c736d73, STATE_VARIABLE_BYTES = 64 };
     M(owner, uint32_t, failures, )                    \
     M(owner, int32_t, pid, )                          \
     M(owner, int32_t, channel_fd, )                   \
-    M(owner, uint32_t, tired, )                       \
+    M(owner, uint32_t, recycle, )                     \
     M(owner, uint64_t, started_ms, )                  \
     M(owner, uint64_t, ready_ms, )                    \
     M(owner, uint64_t, kill_at_ms, )
@@ -46,8 +46,8 @@ FORM_STRUCT(state_sockets, STATE_SOCKETS_MEMBERS);
     M(owner, uint64_t, form, )                                                                    \
     M(owner, uint32_t, generation, )                                                              \
     M(owner, uint32_t, was_ready, )                                                               \
-    M(owner, uint32_t, reload_again, )                                                            \
-    M(owner, uint64_t, born_ms, )                                                                 \
+    M(owner, uint32_t, reload_requested, )                                                        \
+    M(owner, uint64_t, service_started_ms, )                                                      \
     M(owner, uint64_t, reload_began_ms, )                                                         \
     M(owner, int32_t, board_fd, )                                                                 \
     M(owner, int32_t, old_fd, ) /* the image that wrote this */                                   \
@@ -55,7 +55,7 @@ FORM_STRUCT(state_sockets, STATE_SOCKETS_MEMBERS);
     M(owner, char, executable, [SCOREBOARD_TEXT_BYTES])                                           \
     M(owner, uint32_t, settings_len, )                                                            \
     M(owner, char, settings, [MASTER_SETTINGS_BYTES]) /* of the image that may be gone back to */ \
-    M(owner, struct state_sockets, sockets, [NURSERY_ROLES_MAX])                                  \
+    M(owner, struct state_sockets, sockets, [CHILDREN_ROLES_MAX])                                 \
     M(owner, uint32_t, slot_count, )                                                              \
     M(owner, struct state_slot, slots, [SLOTS_MAX])
 FORM_STRUCT(state, STATE_MEMBERS);
@@ -87,7 +87,7 @@ static void state_fill_slots(struct master *m, struct state *state)
 {
     struct slot *slot;
 
-    for (size_t at = 0; (slot = slot_next(&m->nursery, &at)) != NULL;) {
+    for (size_t at = 0; (slot = slot_next(&m->children, &at)) != NULL;) {
         struct state_slot *out;
 
         if (slot->role->task) continue;
@@ -102,7 +102,7 @@ static void state_fill_slots(struct master *m, struct state *state)
             .failures = slot->failures,
             .pid = slot->pid,
             .channel_fd = slot->channel_fd,
-            .tired = slot->tired,
+            .recycle = slot->recycle,
             .started_ms = slot->started_ms,
             .ready_ms = slot->ready_ms,
             .kill_at_ms = slot->kill_at_ms,
@@ -113,7 +113,7 @@ static void state_fill_slots(struct master *m, struct state *state)
 
 static int state_fill(struct master *m, struct state *state, const char *rollback_reason, struct error *err)
 {
-    struct slice settings = rollback_reason[0] == '\0' ? m->nursery.options->settings : buf_slice(&m->old_settings);
+    struct slice settings = rollback_reason[0] == '\0' ? m->children.options->settings : buf_slice(&m->old_settings);
 
     if (settings.len > sizeof(state->settings)) {
         return error_set(err, ERROR_INVALID, "the settings are longer than the %zu bytes that a reload can keep",
@@ -123,10 +123,10 @@ static int state_fill(struct master *m, struct state *state, const char *rollbac
         .magic = STATE_MAGIC,
         .size = sizeof(*state),
         .form = state_all_form(),
-        .generation = m->nursery.generation,
+        .generation = m->children.generation,
         .was_ready = m->was_ready,
-        .reload_again = m->reload.again,
-        .born_ms = m->born_ms,
+        .reload_requested = m->reload.requested,
+        .service_started_ms = m->service_started_ms,
         .reload_began_ms = m->reload.began_ms,
         .board_fd = m->board_fd,
         .old_fd = m->self_fd,
@@ -135,24 +135,24 @@ static int state_fill(struct master *m, struct state *state, const char *rollbac
     state->settings_len = (uint32_t)settings.len;
     snprintf(state->rollback_reason, sizeof(state->rollback_reason), "%s", rollback_reason);
     snprintf(state->executable, sizeof(state->executable), "%s", m->executable);
-    for (size_t i = 0; i < m->nursery.role_count; i++) {
-        if (m->nursery.sockets[i].count == 0) continue;
-        snprintf(state->sockets[i].role, sizeof(state->sockets[i].role), "%s", m->nursery.roles[i].name);
-        state->sockets[i].sockets = m->nursery.sockets[i];
+    for (size_t i = 0; i < m->children.role_count; i++) {
+        if (m->children.sockets[i].count == 0) continue;
+        snprintf(state->sockets[i].role, sizeof(state->sockets[i].role), "%s", m->children.roles[i].name);
+        state->sockets[i].sockets = m->children.sockets[i];
     }
     state_fill_slots(m, state);
     return 0;
 }
 
 /* Every descriptor that the next image is to have loses close-on-exec, or gets it back. */
-static void state_keep(const struct state *state, int state_fd, bool keep)
+static void state_keep_open(const struct state *state, int state_fd, bool keep)
 {
     int flags = keep ? 0 : FD_CLOEXEC;
 
     fcntl(state_fd, F_SETFD, flags);
     fcntl(state->board_fd, F_SETFD, flags);
     fcntl(state->old_fd, F_SETFD, flags);
-    for (size_t i = 0; i < NURSERY_ROLES_MAX; i++) {
+    for (size_t i = 0; i < CHILDREN_ROLES_MAX; i++) {
         for (size_t s = 0; s < state->sockets[i].sockets.count; s++) {
             fcntl(state->sockets[i].sockets.fds[s], F_SETFD, flags);
         }
@@ -202,7 +202,7 @@ struct state_next {
     char *const *args;
 };
 
-static int state_become(const struct state *state, int state_fd, const struct state_next *next, struct error *err)
+static int state_execute(const struct state *state, int state_fd, const struct state_next *next, struct error *err)
 {
     char variable[STATE_VARIABLE_BYTES];
     char resume[64];
@@ -210,17 +210,17 @@ static int state_become(const struct state *state, int state_fd, const struct st
     state_variable(next->program, variable);
     snprintf(resume, sizeof(resume), "%d:%d", getpid(), state_fd);
     setenv(variable, resume, 1);
-    state_keep(state, state_fd, true);
+    state_keep_open(state, state_fd, true);
     execveat(next->exe_fd, "", next->args, environ, AT_EMPTY_PATH);
     error_set_errno(err, "cannot run the executable");
-    state_keep(state, state_fd, false);
+    state_keep_open(state, state_fd, false);
     unsetenv(variable);
     return -1;
 }
 
 int state_exec(struct master *m, int exe_fd, const char *rollback_reason, struct error *err)
 {
-    const struct master_options *options = m->nursery.options;
+    const struct master_options *options = m->children.options;
     const struct state_next next = {.program = options->name, .exe_fd = exe_fd, .args = options->reload.args};
     int fd = memfd_create("master-state", MFD_CLOEXEC);
     struct state *state = NULL;
@@ -229,7 +229,7 @@ int state_exec(struct master *m, int exe_fd, const char *rollback_reason, struct
     if (ftruncate(fd, (off_t)sizeof(*state)) != 0) {
         error_set_errno(err, "cannot size the master's state");
     } else if ((state = state_map(fd, err)) != NULL) {
-        if (state_fill(m, state, rollback_reason, err) == 0) state_become(state, fd, &next, err);
+        if (state_fill(m, state, rollback_reason, err) == 0) state_execute(state, fd, &next, err);
         munmap(state, sizeof(*state));
     }
     close(fd);
@@ -268,7 +268,7 @@ static bool state_is_valid(const struct state *state)
     if (!STATE_IS_TEXT(state->rollback_reason) || !STATE_IS_TEXT(state->executable)) return false;
     if (state->settings_len > sizeof(state->settings) || state->slot_count > SLOTS_MAX) return false;
     if (state->generation == 0 || state->board_fd < 0 || state->old_fd < 0) return false;
-    for (size_t i = 0; i < NURSERY_ROLES_MAX; i++) {
+    for (size_t i = 0; i < CHILDREN_ROLES_MAX; i++) {
         if (!state_is_sockets_valid(&state->sockets[i])) return false;
     }
     for (uint32_t i = 0; i < state->slot_count; i++) {
@@ -303,11 +303,11 @@ static int state_take_slots(struct master *m, const struct state *state, struct 
 {
     for (uint32_t i = 0; i < state->slot_count; i++) {
         const struct state_slot *in = &state->slots[i];
-        const struct master_role *role = nursery_role(&m->nursery, in->role);
+        const struct master_role *role = children_find_role(&m->children, in->role);
 
         if (role == NULL) return error_set(err, ERROR_INVALID, "the state has too many roles that this build has not");
         if (role->task) continue;
-        m->nursery.slots[m->nursery.slot_count++] = (struct slot){
+        m->children.slots[m->children.slot_count++] = (struct slot){
             .role = role,
             .index = in->index,
             .has_cells = in->has_cells != 0,
@@ -318,7 +318,7 @@ static int state_take_slots(struct master *m, const struct state *state, struct 
             .failures = in->failures,
             .pid = in->pid,
             .channel_fd = in->channel_fd,
-            .tired = in->tired != 0, /* it says so only once */
+            .recycle = in->recycle != 0, /* it says so only once */
             .started_ms = in->started_ms,
             .ready_ms = in->ready_ms,
             .kill_at_ms = in->kill_at_ms,
@@ -329,32 +329,32 @@ static int state_take_slots(struct master *m, const struct state *state, struct 
 
 static int state_take_sockets(struct master *m, const struct state *state, struct error *err)
 {
-    for (size_t i = 0; i < NURSERY_ROLES_MAX; i++) {
+    for (size_t i = 0; i < CHILDREN_ROLES_MAX; i++) {
         const struct state_sockets *in = &state->sockets[i];
-        const struct master_role *role = in->sockets.count == 0 ? NULL : nursery_role(&m->nursery, in->role);
+        const struct master_role *role = in->sockets.count == 0 ? NULL : children_find_role(&m->children, in->role);
 
         if (in->sockets.count == 0) continue;
         if (role == NULL) return error_set(err, ERROR_INVALID, "the state has too many roles that this build has not");
-        m->nursery.sockets[nursery_role_id(&m->nursery, role)] = in->sockets;
+        m->children.sockets[children_role_id(&m->children, role)] = in->sockets;
     }
     return 0;
 }
 
 static int state_take(struct master *m, const struct state *state, struct error *err)
 {
-    bool given_back = state->rollback_reason[0] != '\0';
+    bool rolled_back = state->rollback_reason[0] != '\0';
 
-    m->nursery.generation = given_back ? state->generation - 1 : state->generation + 1;
+    m->children.generation = rolled_back ? state->generation - 1 : state->generation + 1;
     m->was_ready = state->was_ready != 0;
-    m->reload.again = state->reload_again != 0;
+    m->reload.requested = state->reload_requested != 0;
     m->reload.began_ms = state->reload_began_ms;
-    m->born_ms = state->born_ms;
+    m->service_started_ms = state->service_started_ms;
     m->board_fd = state->board_fd;
     m->old_fd = state->old_fd;
     buf_add(&m->old_settings, state->settings, state->settings_len);
     snprintf(m->executable, sizeof(m->executable), "%s", state->executable);
     if (state_take_sockets(m, state, err) != 0 || state_take_slots(m, state, err) != 0) return -1;
-    return scoreboard_open(&m->board_fd, &m->nursery.board, err);
+    return scoreboard_open(&m->board_fd, &m->children.board, err);
 }
 
 int state_resume(struct master *m, int fd, char ret_rollback_reason[SCOREBOARD_REASON_BYTES], struct error *err)
@@ -365,7 +365,7 @@ int state_resume(struct master *m, int fd, char ret_rollback_reason[SCOREBOARD_R
     int rc = state_take(m, state, err);
 
     snprintf(ret_rollback_reason, SCOREBOARD_REASON_BYTES, "%s", state->rollback_reason);
-    state_keep(state, fd, false);
+    state_keep_open(state, fd, false);
     munmap(state, sizeof(*state));
     close(fd);
     return rc;
@@ -380,7 +380,7 @@ void master_resume_settings(int fd, struct buf *out)
     munmap(state, sizeof(*state));
 }
 
-void master_give_back(const char *program, int fd, const char *reason, char *const *args)
+void master_roll_back(const char *program, int fd, const char *reason, char *const *args)
 {
     struct error err = {.message = ""};
     struct state *state = state_open(fd, &err);
@@ -392,6 +392,6 @@ void master_give_back(const char *program, int fd, const char *reason, char *con
     snprintf(state->rollback_reason, sizeof(state->rollback_reason), "%s", reason);
     const struct state_next next = {.program = program, .exe_fd = state->old_fd, .args = args};
 
-    state_become(state, fd, &next, &err);
+    state_execute(state, fd, &next, &err);
     fprintf(stderr, "%s: cannot go back to the running executable: %s\n", program, err.message);
 }

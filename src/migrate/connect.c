@@ -46,10 +46,10 @@ static int connect_poll(PGconn *conn, uint64_t deadline_ms)
 
     while (want == PGRES_POLLING_READING || want == PGRES_POLLING_WRITING) {
         struct pollfd watch = {.fd = PQsocket(conn), .events = want == PGRES_POLLING_READING ? POLLIN : POLLOUT};
-        uint64_t now = clock_monotonic_ms();
+        uint64_t now_ms = clock_monotonic_ms();
 
-        if (now >= deadline_ms) return -1;
-        if (poll(&watch, 1, (int)(deadline_ms - now)) > 0) want = PQconnectPoll(conn);
+        if (now_ms >= deadline_ms) return -1;
+        if (poll(&watch, 1, (int)(deadline_ms - now_ms)) > 0) want = PQconnectPoll(conn);
     }
     return 0;
 }
@@ -143,8 +143,8 @@ static void connect_say(const struct migrate_options *options, const char *why, 
 
 int session_connect(const struct migrate_options *options, PGconn **ret_conn, struct error *err)
 {
-    uint64_t deadline = clock_monotonic_ms() + options->boot_timeout_ms;
-    uint64_t said = 0;
+    uint64_t deadline_ms = clock_monotonic_ms() + options->boot_timeout_ms;
+    uint64_t said_ms = 0;
     unsigned pause_ms = CONNECT_PAUSE_MS;
     struct error why;
     char waited[NUMBER_UNIT_TEXT_BYTES];
@@ -152,13 +152,13 @@ int session_connect(const struct migrate_options *options, PGconn **ret_conn, st
     if (connect_check(options, err) != 0) return -1;
     for (;;) {
         if (session_connect_once(options, options->connect_timeout_ms, ret_conn, &why) == 0) return 0;
-        uint64_t now = clock_monotonic_ms();
+        uint64_t now_ms = clock_monotonic_ms();
 
         if (why.code != ERROR_UNAVAILABLE) return error_set(err, why.code, "%s", why.message);
-        if (now >= deadline) break;
-        if (said == 0 || now - said >= CONNECT_SAY_MS) {
-            connect_say(options, why.message, deadline - now);
-            said = now;
+        if (now_ms >= deadline_ms) break;
+        if (said_ms == 0 || now_ms - said_ms >= CONNECT_SAY_MS) {
+            connect_say(options, why.message, deadline_ms - now_ms);
+            said_ms = now_ms;
         }
         session_pause(pause_ms);
         pause_ms = pause_ms >= CONNECT_PAUSE_MAX_MS / 2 ? CONNECT_PAUSE_MAX_MS : pause_ms * 2;

@@ -66,22 +66,22 @@ static int lock_give_up(struct migrate_session *s, struct error *err)
 
 int session_lock(struct migrate_session *s, struct error *err)
 {
-    uint64_t started = clock_monotonic_ms();
-    uint64_t said = 0;
+    uint64_t started_ms = clock_monotonic_ms();
+    uint64_t said_ms = 0;
     unsigned pause_ms = LOCK_PAUSE_MS;
     char holder[256];
 
     for (;;) {
         if (lock_try(s, err) != 0) return -1;
         if (s->locked) return 0;
-        uint64_t now = clock_monotonic_ms();
+        uint64_t now_ms = clock_monotonic_ms();
 
-        if (now - started >= s->options.lock_timeout_ms) return lock_give_up(s, err);
+        if (now_ms - started_ms >= s->options.lock_timeout_ms) return lock_give_up(s, err);
         /* Not at once: most are held for the blink of an eye. */
-        if (now - started >= 1000 && (said == 0 || now - said >= LOCK_SAY_MS)) {
+        if (now_ms - started_ms >= 1000 && (said_ms == 0 || now_ms - said_ms >= LOCK_SAY_MS)) {
             if (lock_holder(s, holder, sizeof(holder), err) != 0) return -1;
             session_say(s, MIGRATE_NOTE_WAIT, "waiting for the migration lock, held by %s", holder);
-            said = now;
+            said_ms = now_ms;
         }
         session_pause(pause_ms);
         pause_ms = pause_ms >= LOCK_PAUSE_MAX_MS / 2 ? LOCK_PAUSE_MAX_MS : pause_ms * 2;

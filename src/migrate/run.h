@@ -1,4 +1,4 @@
-/* Running the blocks of files, and telling what went wrong at which line. */
+/* Running the blocks of files, and details_sequence what went wrong at which line. */
 #ifndef MIGRATE_RUN_H
 #define MIGRATE_RUN_H
 

@@ -57,7 +57,7 @@ static int up_apply(struct migrate_session *s, const struct migrate_files *files
         if (!up_wants(entry, to)) continue;
         const struct migrate_file *file = &files->items[entry->file];
         const struct migrate_block *block = &file->up;
-        uint64_t started = clock_monotonic_ns();
+        uint64_t started_ns = clock_monotonic_ns();
 
         session_say(s, MIGRATE_NOTE_INFO, "applying %s", entry->path);
         if (run_blocks(s, file, &block, 1, err) != 0) {
@@ -65,7 +65,7 @@ static int up_apply(struct migrate_session *s, const struct migrate_files *files
             return -1;
         }
         session_say(s, MIGRATE_NOTE_INFO, "applied %s in %.1f ms", entry->path,
-                    (double)(clock_monotonic_ns() - started) / 1e6);
+                    (double)(clock_monotonic_ns() - started_ns) / 1e6);
         ++*applied;
     }
     return 0;
@@ -195,30 +195,30 @@ static void wait_say(const struct migrate_options *options, size_t pending)
 int migrate_wait(const struct migrate_options *options, const struct migrate_files *files, unsigned timeout_ms,
                  struct error *err)
 {
-    uint64_t started = clock_monotonic_ms();
-    uint64_t said = 0;
+    uint64_t started_ms = clock_monotonic_ms();
+    uint64_t said_ms = 0;
     unsigned pause_ms = WAIT_PAUSE_MS;
 
     for (;;) {
-        uint64_t now = clock_monotonic_ms();
-        uint64_t left = now - started >= timeout_ms ? 0 : timeout_ms - (now - started);
+        uint64_t now_ms = clock_monotonic_ms();
+        uint64_t left = now_ms - started_ms >= timeout_ms ? 0 : timeout_ms - (now_ms - started_ms);
         struct migrate_options look = *options;
         size_t pending = 0;
 
         look.boot_timeout_ms = (unsigned)left;
         if (wait_look(&look, files, &pending, err) != 0) return -1;
         if (pending == 0) return 0;
-        now = clock_monotonic_ms();
-        if (now - started >= timeout_ms) {
+        now_ms = clock_monotonic_ms();
+        if (now_ms - started_ms >= timeout_ms) {
             char waited[NUMBER_UNIT_TEXT_BYTES];
 
             number_format_duration_ms(timeout_ms, waited);
             return error_set(err, ERROR_TIMEOUT, "after %s, %zu migration%s of this build %s still pending on %s",
                              waited, pending, pending == 1 ? "" : "s", pending == 1 ? "is" : "are", options->label);
         }
-        if (said == 0 || now - said >= WAIT_SAY_MS) {
+        if (said_ms == 0 || now_ms - said_ms >= WAIT_SAY_MS) {
             wait_say(options, pending);
-            said = now;
+            said_ms = now_ms;
         }
         session_pause(pause_ms);
         pause_ms = pause_ms >= WAIT_PAUSE_MAX_MS / 2 ? WAIT_PAUSE_MAX_MS : pause_ms * 2;

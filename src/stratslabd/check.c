@@ -26,7 +26,7 @@ static int check_files(struct own_check *own)
     struct error err;
 
     if (migrate_files_load(dir, &own->files, &err) != 0) return check_failed(c, "migration files", &err);
-    check_say(c, "migration files", "ok", "%zu in %s", migrate_files_count(own->files), dir);
+    check_report(c, "migration files", "ok", "%zu in %s", migrate_files_count(own->files), dir);
     return COMMAND_OK;
 }
 
@@ -54,7 +54,7 @@ static int check_statements(void *arg, PGconn *conn, struct error *err)
     for (size_t i = 0; i < count; i++) {
         if (check_prepare(conn, statements[i], err) != 0) return -1;
     }
-    check_say(&own->check, "statements", "ok", "%zu prepared", count);
+    check_report(&own->check, "statements", "ok", "%zu prepared", count);
     return 0;
 }
 
@@ -69,12 +69,13 @@ static int check_rehearse(struct own_check *own, struct migrate_session *session
         return check_failed(c, "migrations", &err);
     }
     if (pending == 0) {
-        check_say(c, "migrations", "ok", "nothing is pending");
+        check_report(c, "migrations", "ok", "nothing is pending");
     } else {
-        check_say(c, "migrations", "ok", "%zu pending, of which %zu were rehearsed", pending, rehearsed);
+        check_report(c, "migrations", "ok", "%zu pending, of which %zu were rehearsed", pending, rehearsed);
     }
     if (rehearsed < pending) {
-        check_say(c, "statements", "skipped", "the schema they need is made by a migration that cannot be rehearsed");
+        check_report(c, "statements", "skipped",
+                     "the schema they need is made by a migration that cannot be rehearsed");
     }
     return COMMAND_OK;
 }
@@ -100,7 +101,7 @@ static int check_database(struct own_check *own)
     options.boot_timeout_ms = 0;
     options.application_name = "stratslabd check";
     if (migrate_session_open(&options, &session, &err) != 0) return check_away(own, &err);
-    check_say(c, "database", "ok", "%s", c->context->conf->database.label);
+    check_report(c, "database", "ok", "%s", c->context->conf->database.label);
     int status = check_rehearse(own, session);
 
     migrate_session_close(session);
@@ -113,14 +114,15 @@ static void check_access(struct check *c)
     const struct conf_address *open = stratslabd_open_address(conf);
 
     if (open != NULL) {
-        check_say(c, "access", "warning",
-                  "STRATSLAB_AUTH is off, and STRATSLAB_LISTEN has %s: whoever can connect there may read and change "
-                  "everything",
-                  open->text);
+        check_report(
+            c, "access", "warning",
+            "STRATSLAB_AUTH is off, and STRATSLAB_LISTEN has %s: whoever can connect there may read and change "
+            "everything",
+            open->text);
     } else {
-        check_say(c, "access", "ok", "%s",
-                  conf->auth == CONF_AUTH_TOKEN ? "tokens are asked for"
-                                                : "open to everybody on this machine: STRATSLAB_AUTH is off");
+        check_report(c, "access", "ok", "%s",
+                     conf->auth == CONF_AUTH_TOKEN ? "tokens are asked for"
+                                                   : "open to everybody on this machine: STRATSLAB_AUTH is off");
     }
 }
 

@@ -24,13 +24,13 @@ struct migrate_verb {
     int (*run)(struct migrate_call *call, struct error *err); /* an exit status, or -1 with the error */
 };
 
-static void print_out(struct buf *out)
+static void migrate_print_out(struct buf *out)
 {
     fwrite(out->data, 1, out->len, stdout);
     buf_clear(out);
 }
 
-static void say_on_terminal(void *arg, enum migrate_note kind, const char *line)
+static void migrate_say_on_terminal(void *arg, enum migrate_note kind, const char *line)
 {
     static const char *const marks[] = {[MIGRATE_NOTE_INFO] = "",
                                         [MIGRATE_NOTE_WAIT] = "",
@@ -43,7 +43,7 @@ static void say_on_terminal(void *arg, enum migrate_note kind, const char *line)
     fflush(stdout);
 }
 
-static void say_to_log(void *arg, enum migrate_note kind, const char *line)
+static void migrate_say_to_log(void *arg, enum migrate_note kind, const char *line)
 {
     (void)arg;
     if (kind == MIGRATE_NOTE_WARNING) {
@@ -68,7 +68,7 @@ struct migrate_options stratslabd_migrate_options(const struct conf *conf)
 }
 
 /* If the answer "no" costs nothing: a terminal is asked, everybody else has to have said --yes. */
-static int confirm(void *arg, const char *const *paths, size_t count, struct error *err)
+static int migrate_confirm(void *arg, const char *const *paths, size_t count, struct error *err)
 {
     const struct migrate_call *call = arg;
     char answer[16] = "";
@@ -87,7 +87,7 @@ static int confirm(void *arg, const char *const *paths, size_t count, struct err
     return error_set(err, ERROR_USAGE, "nothing was undone");
 }
 
-static int run_up(struct migrate_call *call, struct error *err)
+static int migrate_run_up(struct migrate_call *call, struct error *err)
 {
     bool dry_run = command_has(call->line, "--dry-run");
     size_t count = 0;
@@ -101,21 +101,22 @@ static int run_up(struct migrate_call *call, struct error *err)
     return COMMAND_OK;
 }
 
-static int run_down(struct migrate_call *call, struct error *err)
+static int migrate_run_down(struct migrate_call *call, struct error *err)
 {
     const struct command_value *steps = command_get(call->line, "--steps");
 
-    return migrate_down(call->session, call->files, steps == NULL ? 1 : (unsigned)steps->whole, confirm, call, err);
+    return migrate_down(call->session, call->files, steps == NULL ? 1 : (unsigned)steps->whole, migrate_confirm, call,
+                        err);
 }
 
-static int run_redo(struct migrate_call *call, struct error *err)
+static int migrate_run_redo(struct migrate_call *call, struct error *err)
 {
     bool ask = call->conf->environment == CONF_ENVIRONMENT_PRODUCTION;
 
-    return migrate_redo(call->session, call->files, ask ? confirm : NULL, call, err);
+    return migrate_redo(call->session, call->files, ask ? migrate_confirm : NULL, call, err);
 }
 
-static int run_status(struct migrate_call *call, struct error *err)
+static int migrate_run_status(struct migrate_call *call, struct error *err)
 {
     struct migrate_report report;
     struct buf out = {0};
@@ -126,12 +127,12 @@ static int run_status(struct migrate_call *call, struct error *err)
     } else {
         migrate_print_status(&out, &report);
     }
-    print_out(&out);
+    migrate_print_out(&out);
     migrate_report_clear(&report);
     return COMMAND_OK;
 }
 
-static int run_current(struct migrate_call *call, struct error *err)
+static int migrate_run_current(struct migrate_call *call, struct error *err)
 {
     struct migrate_report report;
     struct buf out = {0};
@@ -142,12 +143,12 @@ static int run_current(struct migrate_call *call, struct error *err)
     } else {
         buf_printf(&out, "%s\n", report.current == NULL ? "none" : report.current);
     }
-    print_out(&out);
+    migrate_print_out(&out);
     migrate_report_clear(&report);
     return COMMAND_OK;
 }
 
-static int run_history(struct migrate_call *call, struct error *err)
+static int migrate_run_history(struct migrate_call *call, struct error *err)
 {
     struct migrate_report report;
     struct buf out = {0};
@@ -158,12 +159,12 @@ static int run_history(struct migrate_call *call, struct error *err)
     } else {
         migrate_print_history(&out, &report);
     }
-    print_out(&out);
+    migrate_print_out(&out);
     migrate_report_clear(&report);
     return COMMAND_OK;
 }
 
-static int run_plan(struct migrate_call *call, struct error *err)
+static int migrate_run_plan(struct migrate_call *call, struct error *err)
 {
     struct migrate_plan plan;
     struct buf out = {0};
@@ -174,12 +175,12 @@ static int run_plan(struct migrate_call *call, struct error *err)
     } else {
         migrate_print_plan(&out, &plan);
     }
-    print_out(&out);
+    migrate_print_out(&out);
     migrate_plan_clear(&plan);
     return COMMAND_OK;
 }
 
-static int run_new(struct migrate_call *call, struct error *err)
+static int migrate_run_new(struct migrate_call *call, struct error *err)
 {
     struct buf path = {0};
 
@@ -190,12 +191,12 @@ static int run_new(struct migrate_call *call, struct error *err)
     return COMMAND_OK;
 }
 
-static int run_stamp(struct migrate_call *call, struct error *err)
+static int migrate_run_stamp(struct migrate_call *call, struct error *err)
 {
     return migrate_stamp(call->session, call->files, call->line->operands[0], err);
 }
 
-static int run_verify(struct migrate_call *call, struct error *err)
+static int migrate_run_verify(struct migrate_call *call, struct error *err)
 {
     struct migrate_report report;
     struct buf out = {0};
@@ -218,26 +219,26 @@ static int run_verify(struct migrate_call *call, struct error *err)
         buf_printf(&out, "%s: %zu applied, %zu changed, %zu without a checksum, %zu pending\n", ok ? "ok" : "not ok",
                    report.applied, report.changed, report.unchecked, report.pending);
     }
-    print_out(&out);
+    migrate_print_out(&out);
     migrate_report_clear(&report);
     return ok ? COMMAND_OK : COMMAND_WRONG;
 }
 
-static int run_wait(struct migrate_call *call, struct error *err)
+static int migrate_run_wait(struct migrate_call *call, struct error *err)
 {
     struct migrate_options options = stratslabd_migrate_options(call->conf);
     const struct command_value *timeout = command_get(call->line, "--timeout");
     const unsigned timeout_ms = timeout == NULL ? call->conf->database.boot_timeout_ms : (unsigned)timeout->duration_ms;
 
     options.application_name = "stratslabd migrate wait";
-    options.say = say_on_terminal;
+    options.say = migrate_say_on_terminal;
     options.say_arg = call;
     if (migrate_wait(&options, call->files, timeout_ms, err) != 0) return -1;
     printf("up to date\n");
     return COMMAND_OK;
 }
 
-static int perform(struct migrate_call *call, const struct migrate_verb *verb, struct error *err)
+static int migrate_perform(struct migrate_call *call, const struct migrate_verb *verb, struct error *err)
 {
     int outcome = 0;
 
@@ -246,7 +247,7 @@ static int perform(struct migrate_call *call, const struct migrate_verb *verb, s
         struct migrate_options options = stratslabd_migrate_options(call->conf);
 
         if (verb->need != NEED_PATIENT_SESSION) options.boot_timeout_ms = 0;
-        options.say = say_on_terminal;
+        options.say = migrate_say_on_terminal;
         options.say_arg = call;
         outcome = migrate_session_open(&options, &call->session, err);
     }
@@ -260,7 +261,7 @@ static int migrate_main(const struct command_line *line, const struct command_co
 {
     struct migrate_call call = {.line = line, .conf = context->conf};
     struct error err = {0};
-    int outcome = perform(&call, (const struct migrate_verb *)command_of(line), &err);
+    int outcome = migrate_perform(&call, (const struct migrate_verb *)command_of(line), &err);
 
     fflush(stdout);
     if (outcome >= 0) return outcome;
@@ -268,7 +269,7 @@ static int migrate_main(const struct command_line *line, const struct command_co
     if (err.code == ERROR_FAILED || err.code == ERROR_INVALID) {
         fprintf(stderr, "%s\n", err.message);
     } else {
-        command_complain(line, "%s", err.message);
+        command_print_error(line, "%s", err.message);
     }
     return command_exit_of(&err);
 }
@@ -320,7 +321,7 @@ static const struct migrate_verb migrate_verb_up = {
     .entry.settings = true,
     .entry.run = migrate_main,
     .need = NEED_PATIENT_SESSION,
-    .run = run_up,
+    .run = migrate_run_up,
 };
 
 static const struct migrate_verb migrate_verb_down = {
@@ -333,7 +334,7 @@ static const struct migrate_verb migrate_verb_down = {
     .entry.settings = true,
     .entry.run = migrate_main,
     .need = NEED_SESSION,
-    .run = run_down,
+    .run = migrate_run_down,
 };
 
 static const struct migrate_verb migrate_verb_redo = {
@@ -345,7 +346,7 @@ static const struct migrate_verb migrate_verb_redo = {
     .entry.settings = true,
     .entry.run = migrate_main,
     .need = NEED_SESSION,
-    .run = run_redo,
+    .run = migrate_run_redo,
 };
 
 static const struct migrate_verb migrate_verb_status = {
@@ -361,7 +362,7 @@ static const struct migrate_verb migrate_verb_status = {
     .entry.settings = true,
     .entry.run = migrate_main,
     .need = NEED_SESSION,
-    .run = run_status,
+    .run = migrate_run_status,
 };
 
 static const struct migrate_verb migrate_verb_current = {
@@ -372,7 +373,7 @@ static const struct migrate_verb migrate_verb_current = {
     .entry.settings = true,
     .entry.run = migrate_main,
     .need = NEED_SESSION,
-    .run = run_current,
+    .run = migrate_run_current,
 };
 
 static const struct migrate_verb migrate_verb_history = {
@@ -383,7 +384,7 @@ static const struct migrate_verb migrate_verb_history = {
     .entry.settings = true,
     .entry.run = migrate_main,
     .need = NEED_SESSION,
-    .run = run_history,
+    .run = migrate_run_history,
 };
 
 static const struct migrate_verb migrate_verb_plan = {
@@ -397,7 +398,7 @@ static const struct migrate_verb migrate_verb_plan = {
     .entry.settings = true,
     .entry.run = migrate_main,
     .need = NEED_SESSION,
-    .run = run_plan,
+    .run = migrate_run_plan,
 };
 
 static const struct migrate_verb migrate_verb_new = {
@@ -411,7 +412,7 @@ static const struct migrate_verb migrate_verb_new = {
     .entry.settings = true,
     .entry.run = migrate_main,
     .need = NEED_NOTHING,
-    .run = run_new,
+    .run = migrate_run_new,
 };
 
 static const struct migrate_verb migrate_verb_stamp = {
@@ -425,7 +426,7 @@ static const struct migrate_verb migrate_verb_stamp = {
     .entry.settings = true,
     .entry.run = migrate_main,
     .need = NEED_SESSION,
-    .run = run_stamp,
+    .run = migrate_run_stamp,
 };
 
 static const struct migrate_verb migrate_verb_verify = {
@@ -437,7 +438,7 @@ static const struct migrate_verb migrate_verb_verify = {
     .entry.settings = true,
     .entry.run = migrate_main,
     .need = NEED_SESSION,
-    .run = run_verify,
+    .run = migrate_run_verify,
 };
 
 static const struct migrate_verb migrate_verb_wait = {
@@ -449,7 +450,7 @@ static const struct migrate_verb migrate_verb_wait = {
     .entry.settings = true,
     .entry.run = migrate_main,
     .need = NEED_FILES,
-    .run = run_wait,
+    .run = migrate_run_wait,
 };
 
 static const struct command_entry *const migrate_verbs[] = {
@@ -474,7 +475,7 @@ const struct command_entry stratslabd_migrate = {
 };
 
 /* A line of the log each, so that the excerpt of the file stays readable. */
-static void log_lines(const struct error *err)
+static void migrate_log_lines(const struct error *err)
 {
     struct slice rest = slice_of(err->message);
     bool first = true;
@@ -493,13 +494,13 @@ int stratslabd_migrate_boot(const struct command_context *context)
     struct error err = {0};
     size_t applied = 0;
 
-    options.say = say_to_log;
+    options.say = migrate_say_to_log;
     int outcome = migrate_files_load(context->conf->migrations.dir, &files, &err);
 
     if (outcome == 0) outcome = migrate_session_open(&options, &session, &err);
     if (outcome == 0) outcome = migrate_up(session, files, NULL, false, &applied, &err);
     if (outcome == 0) log_info("schema is up to date", LOG_UINT("applied", applied));
-    if (outcome != 0) log_lines(&err);
+    if (outcome != 0) migrate_log_lines(&err);
     migrate_session_close(session);
     migrate_files_free(files);
     return outcome == 0 ? COMMAND_OK : command_exit_of(&err);

@@ -59,7 +59,7 @@ static void columns_print(struct columns *columns, struct buf *out)
     *columns = (struct columns){0};
 }
 
-static const char *print_duration(int64_t ms, char out[32])
+static const char *migrate_print_duration(int64_t ms, char out[32])
 {
     if (ms < 0) return NULL;
     if (ms < 10000) {
@@ -70,7 +70,7 @@ static const char *print_duration(int64_t ms, char out[32])
     return out;
 }
 
-static const char *print_remark(const struct migrate_entry *entry, char *out, size_t size)
+static const char *migrate_print_remark(const struct migrate_entry *entry, char *out, size_t size)
 {
     static const char *const remarks[] = {
         [MIGRATE_STATE_PENDING] = "",
@@ -102,8 +102,8 @@ void migrate_print_status(struct buf *out, const struct migrate_report *report)
                                      e->name,
                                      migrate_state_name(e->state),
                                      e->applied_at,
-                                     print_duration(e->duration_ms, took),
-                                     print_remark(e, remark, sizeof(remark))};
+                                     migrate_print_duration(e->duration_ms, took),
+                                     migrate_print_remark(e, remark, sizeof(remark))};
 
         columns_add(&columns, cells);
     }
@@ -115,7 +115,7 @@ void migrate_print_status(struct buf *out, const struct migrate_report *report)
 }
 
 /* Rows without a time, which dbmate wrote, come first. */
-static int print_order(const void *a, const void *b)
+static int migrate_print_order(const void *a, const void *b)
 {
     const struct migrate_entry *left = *(const struct migrate_entry *const *)a;
     const struct migrate_entry *right = *(const struct migrate_entry *const *)b;
@@ -125,7 +125,7 @@ static int print_order(const void *a, const void *b)
     return order != 0 ? order : strcmp(left->version, right->version);
 }
 
-static const struct migrate_entry **print_applied(const struct migrate_report *report)
+static const struct migrate_entry **migrate_print_applied(const struct migrate_report *report)
 {
     const struct migrate_entry **applied = mem_array(report->applied, sizeof(applied[0]));
     size_t count = 0;
@@ -133,21 +133,22 @@ static const struct migrate_entry **print_applied(const struct migrate_report *r
     for (size_t i = 0; i < report->count; i++) {
         if (report->entries[i].state != MIGRATE_STATE_PENDING) applied[count++] = &report->entries[i];
     }
-    qsort(applied, count, sizeof(applied[0]), print_order);
+    qsort(applied, count, sizeof(applied[0]), migrate_print_order);
     return applied;
 }
 
 void migrate_print_history(struct buf *out, const struct migrate_report *report)
 {
     static const char *const heads[] = {"APPLIED AT", "VERSION", "NAME", "TOOK", "BY", "BUILD"};
-    const struct migrate_entry **applied = print_applied(report);
+    const struct migrate_entry **applied = migrate_print_applied(report);
     struct columns columns = {.count = countof(heads)};
     char took[32];
 
     columns_add(&columns, heads);
     for (size_t i = 0; i < report->applied; i++) {
         const struct migrate_entry *e = applied[i];
-        const char *const cells[] = {e->applied_at, e->version,    e->name, print_duration(e->duration_ms, took),
+        const char *const cells[] = {e->applied_at, e->version,
+                                     e->name,       migrate_print_duration(e->duration_ms, took),
                                      e->applied_by, e->app_version};
 
         columns_add(&columns, cells);
@@ -168,7 +169,7 @@ void migrate_print_plan(struct buf *out, const struct migrate_plan *plan)
             buf_printf(out, "%s: not rehearsed: %s\n", step->path, step->reason);
             continue;
         }
-        buf_printf(out, "%s: works, %s%s\n", step->path, print_duration(step->duration_ms, took),
+        buf_printf(out, "%s: works, %s%s\n", step->path, migrate_print_duration(step->duration_ms, took),
                    step->lock_count == 0 ? "; takes no lock that anybody could wait for" : "; takes");
         for (size_t j = 0; j < step->lock_count; j++)
             buf_printf(out, "    %s on %s\n", step->locks[j].mode, step->locks[j].relation);
@@ -176,7 +177,7 @@ void migrate_print_plan(struct buf *out, const struct migrate_plan *plan)
     if (plan->count > 0) buf_add_str(out, "This was a rehearsal: everything was rolled back.\n");
 }
 
-static void json_text(struct buf *out, const char *key, const char *text)
+static void migrate_json_text(struct buf *out, const char *key, const char *text)
 {
     buf_printf(out, "\"%s\":", key);
     if (text == NULL) {
@@ -186,7 +187,7 @@ static void json_text(struct buf *out, const char *key, const char *text)
     }
 }
 
-static void json_duration(struct buf *out, int64_t ms)
+static void migrate_json_duration(struct buf *out, int64_t ms)
 {
     if (ms < 0) {
         buf_add_str(out, "\"duration_ms\":null");
@@ -195,32 +196,32 @@ static void json_duration(struct buf *out, int64_t ms)
     }
 }
 
-static void json_entry(struct buf *out, const struct migrate_entry *e)
+static void migrate_json_entry(struct buf *out, const struct migrate_entry *e)
 {
     buf_add_char(out, '{');
-    json_text(out, "version", e->version);
+    migrate_json_text(out, "version", e->version);
     buf_add_char(out, ',');
-    json_text(out, "name", e->name);
+    migrate_json_text(out, "name", e->name);
     buf_add_char(out, ',');
-    json_text(out, "path", e->path);
+    migrate_json_text(out, "path", e->path);
     buf_add_char(out, ',');
-    json_text(out, "state", migrate_state_name(e->state));
+    migrate_json_text(out, "state", migrate_state_name(e->state));
     buf_printf(out, ",\"out_of_order\":%s,\"transaction\":%s,\"statements_done\":%u,",
                e->out_of_order ? "true" : "false", e->transaction ? "true" : "false", e->statements_done);
-    json_text(out, "applied_at", e->applied_at);
+    migrate_json_text(out, "applied_at", e->applied_at);
     buf_add_char(out, ',');
-    json_duration(out, e->duration_ms);
+    migrate_json_duration(out, e->duration_ms);
     buf_add_char(out, ',');
-    json_text(out, "app_version", e->app_version);
+    migrate_json_text(out, "app_version", e->app_version);
     buf_add_char(out, ',');
-    json_text(out, "applied_by", e->applied_by);
+    migrate_json_text(out, "applied_by", e->applied_by);
     buf_add_char(out, '}');
 }
 
 void migrate_print_report_json(struct buf *out, const struct migrate_report *report, bool ok)
 {
     buf_printf(out, "{\"ok\":%s,", ok ? "true" : "false");
-    json_text(out, "current", report->current);
+    migrate_json_text(out, "current", report->current);
     buf_printf(
         out,
         ",\"applied\":%zu,\"pending\":%zu,\"changed\":%zu,\"unchecked\":%zu,\"missing\":%zu,\"out_of_order\":%zu,"
@@ -228,7 +229,7 @@ void migrate_print_report_json(struct buf *out, const struct migrate_report *rep
         report->applied, report->pending, report->changed, report->unchecked, report->missing, report->out_of_order);
     for (size_t i = 0; i < report->count; i++) {
         if (i > 0) buf_add_char(out, ',');
-        json_entry(out, &report->entries[i]);
+        migrate_json_entry(out, &report->entries[i]);
     }
     buf_add_str(out, "]}\n");
 }
@@ -236,18 +237,18 @@ void migrate_print_report_json(struct buf *out, const struct migrate_report *rep
 void migrate_print_current_json(struct buf *out, const struct migrate_report *report)
 {
     buf_add_char(out, '{');
-    json_text(out, "current", report->current);
+    migrate_json_text(out, "current", report->current);
     buf_printf(out, ",\"pending\":%zu}\n", report->pending);
 }
 
 void migrate_print_history_json(struct buf *out, const struct migrate_report *report)
 {
-    const struct migrate_entry **applied = print_applied(report);
+    const struct migrate_entry **applied = migrate_print_applied(report);
 
     buf_add_str(out, "{\"history\":[");
     for (size_t i = 0; i < report->applied; i++) {
         if (i > 0) buf_add_char(out, ',');
-        json_entry(out, applied[i]);
+        migrate_json_entry(out, applied[i]);
     }
     buf_add_str(out, "]}\n");
     free(applied);
@@ -260,19 +261,19 @@ void migrate_print_plan_json(struct buf *out, const struct migrate_plan *plan)
         const struct migrate_plan_step *step = &plan->steps[i];
 
         buf_add_str(out, i > 0 ? ",{" : "{");
-        json_text(out, "version", step->version);
+        migrate_json_text(out, "version", step->version);
         buf_add_char(out, ',');
-        json_text(out, "path", step->path);
+        migrate_json_text(out, "path", step->path);
         buf_printf(out, ",\"rehearsed\":%s,", step->rehearsed ? "true" : "false");
-        json_text(out, "reason", step->reason);
+        migrate_json_text(out, "reason", step->reason);
         buf_add_char(out, ',');
-        json_duration(out, step->duration_ms);
+        migrate_json_duration(out, step->duration_ms);
         buf_add_str(out, ",\"locks\":[");
         for (size_t j = 0; j < step->lock_count; j++) {
             buf_add_str(out, j > 0 ? ",{" : "{");
-            json_text(out, "relation", step->locks[j].relation);
+            migrate_json_text(out, "relation", step->locks[j].relation);
             buf_add_char(out, ',');
-            json_text(out, "mode", step->locks[j].mode);
+            migrate_json_text(out, "mode", step->locks[j].mode);
             buf_add_char(out, '}');
         }
         buf_add_str(out, "]}");

@@ -13,7 +13,7 @@ static int openapi_main(const struct command_line *line, const struct command_co
     struct error err;
 
     if (api_new(&options, &api, &err) != 0) {
-        command_complain(line, "%s", err.message);
+        command_print_error(line, "%s", err.message);
         return command_exit_of(&err);
     }
     const struct slice document = api_document(api);

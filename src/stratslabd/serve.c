@@ -41,11 +41,11 @@ static int serve_init_names(struct serve *serve, struct error *err)
     return 0;
 }
 
-static unsigned serve_learn_metrics(void *ctx, struct metrics *metrics)
+static unsigned serve_register_metrics(void *ctx, struct metrics *metrics)
 {
     const struct serve *serve = ctx;
 
-    return count_learn(metrics, serve->names, serve->name_count);
+    return count_register(metrics, serve->names, serve->name_count);
 }
 
 static int serve_migrate(const struct master_child *child)
@@ -117,7 +117,7 @@ static struct master_options serve_roles(struct serve *serve)
     memcpy(options.roles, roles, sizeof(roles));
     options.role_count = countof(roles);
     options.ctx = serve;
-    options.learn_metrics = serve_learn_metrics;
+    options.register_metrics = serve_register_metrics;
     options.reload.prepare_name = conf->migrations.on_start ? "migrate" : NULL;
     options.reload.prepare_args = serve->migrate_args;
     return options;

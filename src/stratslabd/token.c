@@ -301,7 +301,7 @@ static int token_main(const struct command_line *line, const struct command_cont
     if (rc == 0) rc = verb->run(&call, &err);
     PQfinish(call.conn);
     if (rc == 0) return COMMAND_OK;
-    command_complain(line, "%s", err.message);
+    command_print_error(line, "%s", err.message);
     return command_exit_of(&err);
 }
 

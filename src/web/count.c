@@ -82,33 +82,33 @@ struct count_name *count_names(const struct http_route *const *routes, size_t ro
 }
 
 /* All of a name's series are shown with the first. */
-static unsigned count_learn_name(struct metrics *metrics, const struct count_name *name)
+static unsigned count_register_name(struct metrics *metrics, const struct count_name *name)
 {
     uint32_t shown_with = name->is_quiet ? METRICS_ONCE_COUNTED : METRICS_ALWAYS;
     unsigned missed = 0;
 
     for (unsigned class = 0; class < COUNT_CLASSES; class ++) {
         const struct metrics_labels labels = count_class_labels(&name->labels, class);
-        const uint32_t series = metrics_learn(metrics, &count_rows[COUNT_REQUESTS], &labels, shown_with);
+        const uint32_t series = metrics_register(metrics, &count_rows[COUNT_REQUESTS], &labels, shown_with);
 
         missed += series == METRICS_NOWHERE;
         if (shown_with == METRICS_ONCE_COUNTED && series != METRICS_NOWHERE) shown_with = series;
     }
-    return missed +
-           (metrics_learn(metrics, &count_rows[COUNT_REQUEST_DURATION], &name->labels, shown_with) == METRICS_NOWHERE);
+    return missed + (metrics_register(metrics, &count_rows[COUNT_REQUEST_DURATION], &name->labels, shown_with) ==
+                     METRICS_NOWHERE);
 }
 
-unsigned count_learn(struct metrics *metrics, const struct count_name *names, size_t count)
+unsigned count_register(struct metrics *metrics, const struct count_name *names, size_t count)
 {
     struct metrics_labels labels = count_outcome_labels(count_other);
-    unsigned missed = metrics_learn_table(metrics, &count_table);
+    unsigned missed = metrics_register_table(metrics, &count_table);
 
-    missed += metrics_learn(metrics, &count_rows[COUNT_QUERIES], &labels, METRICS_ONCE_COUNTED) == METRICS_NOWHERE;
+    missed += metrics_register(metrics, &count_rows[COUNT_QUERIES], &labels, METRICS_ONCE_COUNTED) == METRICS_NOWHERE;
     for (unsigned i = 0; i < DB_OUTCOME_COUNT; i++) {
         labels = count_outcome_labels(db_outcome_name((enum db_outcome)i));
-        missed += metrics_learn(metrics, &count_rows[COUNT_QUERIES], &labels, METRICS_ALWAYS) == METRICS_NOWHERE;
+        missed += metrics_register(metrics, &count_rows[COUNT_QUERIES], &labels, METRICS_ALWAYS) == METRICS_NOWHERE;
     }
-    for (size_t i = 0; i < count; i++) missed += count_learn_name(metrics, &names[i]);
+    for (size_t i = 0; i < count; i++) missed += count_register_name(metrics, &names[i]);
     return missed;
 }
 

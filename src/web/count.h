@@ -49,7 +49,7 @@ struct count {
 /* What the routes' requests are counted under. An array of *ret_count, the caller's. */
 struct count_name *count_names(const struct http_route *const *routes, size_t route_count, size_t *ret_count);
 /* Learns all that a worker counts; returns how many series found no room. The master's. */
-unsigned count_learn(struct metrics *metrics, const struct count_name *names, size_t count);
+unsigned count_register(struct metrics *metrics, const struct count_name *names, size_t count);
 
 void count_init(struct count *count, struct scoreboard *board, unsigned slot, const struct http_route *const *routes,
                 size_t route_count);

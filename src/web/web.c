@@ -107,14 +107,14 @@ static void web_on_work(void *ctx, const struct http_exchange *x, const char *st
 {
     const struct web *w = ctx;
 
-    child_note(w->child, http_exchange_route(x)->path, http_exchange_request_id(x), statement);
+    child_set_last(w->child, http_exchange_route(x)->path, http_exchange_request_id(x), statement);
 }
 
 static void web_on_request(void *ctx, const struct http_exchange *x, const struct http_record *record)
 {
     struct web *w = ctx;
 
-    child_note(w->child, record->route->path, http_exchange_request_id(x), "");
+    child_set_last(w->child, record->route->path, http_exchange_request_id(x), "");
     web_count(w);
 }
 
@@ -126,7 +126,7 @@ static void web_on_answer(void *ctx, const struct http_exchange *x, const struct
     metrics_add(&w->cells->requests, 1);
     count_answer(&w->count, record);
     web_count(w);
-    if (++w->served == w->served_max) child_tire(w->child, "STRATSLAB_MAX_REQUESTS");
+    if (++w->served == w->served_max) child_recycle(w->child, "STRATSLAB_MAX_REQUESTS");
     access_log_add(w->access, record);
 }
 
@@ -161,7 +161,7 @@ static void web_on_drained(void *ctx)
     child_end(w->child);
 }
 
-static void web_on_wound_up(void *ctx)
+static void web_on_session_drained(void *ctx)
 {
     const struct web *w = ctx;
 
@@ -184,9 +184,9 @@ static void web_drain(void *ctx, const char *why)
     unsigned ms = w->options->conf->supervision.stop_timeout_ms;
 
     log_debug("draining", LOG_STR("why", why), LOG_UINT("in_flight", http_server_in_flight(w->server)));
-    child_retire(w->child);
-    child_session_wind_up(w->session, ms);
-    if (child_is_last(w->child)) http_server_last_call(w->server, ms / 2);
+    child_draining(w->child);
+    child_session_drain(w->session, ms);
+    if (child_is_last(w->child)) http_server_accept_queued(w->server, ms / 2);
     http_server_drain(w->server, web_idle_grace_ms(w), web_on_drained, w);
 }
 
@@ -213,7 +213,7 @@ static void web_init_database(struct web *w)
         .connected = web_on_connected,
         .known = web_start_accepting,
         .counted = web_on_counted,
-        .wound_up = web_on_wound_up,
+        .drained = web_on_session_drained,
     };
 
     options.statements = api_statements(w->api, &options.statement_count);

@@ -43,13 +43,13 @@ static void look_at(struct master *m)
 {
     struct slot *slot;
 
-    for (size_t at = 0; (slot = slot_next(&m->nursery, &at)) != NULL;) {
-        FUZZ_CHECK(nursery_role_id(&m->nursery, slot->role) < m->nursery.role_count, "no role");
+    for (size_t at = 0; (slot = slot_next(&m->children, &at)) != NULL;) {
+        FUZZ_CHECK(children_role_id(&m->children, slot->role) < m->children.role_count, "no role");
         FUZZ_CHECK(slot->cell < SCOREBOARD_WORKERS_MAX && slot->pid >= 0, "cell %u, pid %d", slot->cell, slot->pid);
-        *process_heartbeat(&m->nursery, slot) = 1;
+        *process_heartbeat(&m->children, slot) = 1;
     }
-    for (size_t i = 0; i < NURSERY_ROLES_MAX; i++) {
-        const struct sockets *sockets = &m->nursery.sockets[i];
+    for (size_t i = 0; i < CHILDREN_ROLES_MAX; i++) {
+        const struct sockets *sockets = &m->children.sockets[i];
 
         FUZZ_CHECK(sockets->count <= SOCKETS_MAX, "%zu sockets, passed: %d", sockets->count, sockets->passed);
         for (size_t s = 0; s < sockets->unlink_count; s++) {
@@ -79,19 +79,19 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     }
     /* The service's descriptors are this process's: only those may be touched that are known to be harmless. */
     state.old_fd = state.old_fd < 0 ? -1 : board_fd;
-    for (size_t i = 0; i < NURSERY_ROLES_MAX; i++) {
+    for (size_t i = 0; i < CHILDREN_ROLES_MAX; i++) {
         for (size_t s = 0; s < SOCKETS_MAX; s++) state.sockets[i].sockets.fds[s] = -1;
     }
     for (size_t i = 0; i < SLOTS_MAX; i++) state.slots[i].channel_fd = -1;
     const int fd = memfd_create("state", MFD_CLOEXEC);
 
     if (write(fd, &state, len) != (ssize_t)len) abort();
-    nursery_init(&m->nursery, &options);
+    children_init(&m->children, &options);
     master_resume_settings(fd, &settings);
     if (state_resume(m, fd, reason, &err) == 0) {
         FUZZ_CHECK(strlen(reason) < sizeof(reason), "a reason without an end");
         look_at(m);
-        munmap(m->nursery.board, sizeof(struct scoreboard));
+        munmap(m->children.board, sizeof(struct scoreboard));
     } else {
         FUZZ_CHECK(err.message[0] != '\0', "refused without a word");
         close(fd);

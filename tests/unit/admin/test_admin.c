@@ -98,8 +98,8 @@ static struct rig rig_new(void)
     rig.board->workers = 3;
     rig.board->worker[0].pid = getpid();
     rig.board->worker[2].pid = getpid();
-    metrics_master_learn(&rig.board->metrics);
-    metrics_learn_table(&rig.board->metrics, &table);
+    metrics_master_register(&rig.board->metrics);
+    metrics_register_table(&rig.board->metrics, &table);
     return rig;
 }
 
@@ -117,11 +117,11 @@ static struct metrics_labels rig_labels(const char *route)
     return labels;
 }
 
-static uint32_t rig_learn(struct rig *rig, const struct metrics_row *row, const char *route, uint32_t shown_with)
+static uint32_t rig_register(struct rig *rig, const struct metrics_row *row, const char *route, uint32_t shown_with)
 {
     const struct metrics_labels labels = rig_labels(route);
 
-    return metrics_learn(&rig->board->metrics, row, &labels, shown_with);
+    return metrics_register(&rig->board->metrics, row, &labels, shown_with);
 }
 
 static _Atomic uint64_t *rig_cells(struct rig *rig, unsigned place, uint32_t series)
@@ -150,8 +150,8 @@ static void assert_lacks(struct rig *rig, const char *text)
 static void test_cells_of_all_places_are_summed_also_of_those_without_a_worker(void)
 {
     struct rig rig = rig_new();
-    const uint32_t asked = rig_learn(&rig, &rows[ASKED], "/a", METRICS_ALWAYS);
-    const uint32_t took = rig_learn(&rig, &rows[TOOK], "/a", METRICS_ALWAYS);
+    const uint32_t asked = rig_register(&rig, &rows[ASKED], "/a", METRICS_ALWAYS);
+    const uint32_t took = rig_register(&rig, &rows[TOOK], "/a", METRICS_ALWAYS);
 
     for (unsigned place = 0; place < 3; place++) {
         metrics_add(rig_cells(&rig, place, asked), 10 + place);
@@ -192,10 +192,10 @@ static void test_a_gauge_is_that_of_each_worker_that_lives(void)
 static void test_what_only_clients_could_bring_about_is_shown_once_they_did(void)
 {
     struct rig rig = rig_new();
-    const uint32_t quiet = rig_learn(&rig, &rows[ASKED], "quiet", METRICS_ONCE_COUNTED);
-    const uint32_t beside = rig_learn(&rig, &rows[ASKED], "beside", quiet);
+    const uint32_t quiet = rig_register(&rig, &rows[ASKED], "quiet", METRICS_ONCE_COUNTED);
+    const uint32_t beside = rig_register(&rig, &rows[ASKED], "beside", quiet);
 
-    rig_learn(&rig, &rows[TOOK], "quiet", quiet);
+    rig_register(&rig, &rows[TOOK], "quiet", quiet);
     rig_scrape(&rig, &table);
     assert_lacks(&rig, "quiet");
     assert_lacks(&rig, "beside");
@@ -209,16 +209,16 @@ static void test_what_only_clients_could_bring_about_is_shown_once_they_did(void
 static void test_the_next_build_s_rows_show_what_the_earlier_ones_counted(void)
 {
     struct rig rig = rig_new();
-    const uint32_t asked = rig_learn(&rig, &rows[ASKED], "/a", METRICS_ALWAYS);
-    const uint32_t took = rig_learn(&rig, &rows[TOOK], "/a", METRICS_ALWAYS);
+    const uint32_t asked = rig_register(&rig, &rows[ASKED], "/a", METRICS_ALWAYS);
+    const uint32_t took = rig_register(&rig, &rows[TOOK], "/a", METRICS_ALWAYS);
     const uint32_t plain = metrics_find(&rig.board->metrics, &rows[PLAIN], NULL);
 
     metrics_add(rig_cells(&rig, 0, asked), 200);
     metrics_observe(rig_cells(&rig, 0, took), &bounds, 1);
     metrics_add(rig_cells(&rig, 0, plain), 7);
-    UNIT_INT(metrics_learn_table(&rig.board->metrics, &later_table), 0);
-    UNIT_INT(rig_learn(&rig, &later_rows[2], "/a", METRICS_ALWAYS), asked);
-    const uint32_t later_took = rig_learn(&rig, &later_rows[1], "/a", METRICS_ALWAYS);
+    UNIT_INT(metrics_register_table(&rig.board->metrics, &later_table), 0);
+    UNIT_INT(rig_register(&rig, &later_rows[2], "/a", METRICS_ALWAYS), asked);
+    const uint32_t later_took = rig_register(&rig, &later_rows[1], "/a", METRICS_ALWAYS);
 
     metrics_observe(rig_cells(&rig, 1, later_took), &other_bounds, 1);
     metrics_observe(rig_cells(&rig, 1, later_took), &other_bounds, 9000000);
@@ -245,7 +245,7 @@ static void test_the_next_build_s_rows_show_what_the_earlier_ones_counted(void)
 static void test_a_stray_write_into_the_catalog_leads_nowhere_else(void)
 {
     struct rig rig = rig_new();
-    const uint32_t asked = rig_learn(&rig, &rows[ASKED], "/a", METRICS_ALWAYS);
+    const uint32_t asked = rig_register(&rig, &rows[ASKED], "/a", METRICS_ALWAYS);
     struct metrics_catalog *catalog = &rig.board->metrics.catalog;
 
     memset(&catalog->series[asked], 0xee, sizeof(catalog->series[asked]) - METRICS_LABELS_BYTES);

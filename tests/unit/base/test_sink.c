@@ -298,9 +298,9 @@ static void test_log_says_a_repeated_error_ten_times_and_counts(void)
     for (unsigned i = 0; i < 1000; i++) log_error("no", LOG_STR("why", "down"), LOG_ID("id", SLICE_LIT("x")));
     log_error("no", LOG_STR("why", "up"));
     for (unsigned i = 0; i < 12; i++) log_info("told");
-    CU_ASSERT_TRUE(log_settle() != UINT64_MAX || clock_monotonic_ms() - began_ms >= REPEAT_WINDOW_MS);
+    CU_ASSERT_TRUE(log_write_counts() != UINT64_MAX || clock_monotonic_ms() - began_ms >= REPEAT_WINDOW_MS);
     log_finish();
-    CU_ASSERT_TRUE(log_settle() == UINT64_MAX);
+    CU_ASSERT_TRUE(log_write_counts() == UINT64_MAX);
 
     const char *text = said(ends[0], &out);
 

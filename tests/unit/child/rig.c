@@ -157,7 +157,7 @@ static void rig_listen(struct rig *rig)
 {
     char rest[256];
     size_t len = strlen(rig->heard);
-    int heard = channel_hear(rig->channel.master_fd, rig->heard + len, (int)(sizeof(rig->heard) - 1 - len));
+    int heard = channel_receive(rig->channel.master_fd, rig->heard + len, (int)(sizeof(rig->heard) - 1 - len));
 
     if (heard > 0) rig->heard[len + (size_t)heard] = '\0';
     len = strlen(rig->said);

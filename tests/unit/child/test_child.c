@@ -159,7 +159,7 @@ static void note_drain(void *ctx, const char *why)
 
     (void)why;
     child_ready(*child); /* too late */
-    child_tire(*child, "nothing");
+    child_recycle(*child, "nothing");
     child_end(*child);
 }
 
@@ -175,7 +175,7 @@ static int note_run(const struct child_place *place, void *arg)
     memset(long_text, 'x', sizeof(long_text) - 1);
     long_text[sizeof(long_text) - 1] = '\0';
     if (child_new(&options, &child, &err) != 0) return EXIT_FAILURE;
-    child_note(child, long_text, slice_of("id"), long_text);
+    child_set_last(child, long_text, slice_of("id"), long_text);
     raise(SIGTERM);
     child_run(child);
     child_free(child);

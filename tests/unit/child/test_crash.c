@@ -10,7 +10,7 @@ static int crash_run(const struct child_place *place, void *arg)
 {
     (void)place;
     (void)arg;
-    crash_tell("testd");
+    crash_enable_backtrace("testd");
     abort();
 }
 

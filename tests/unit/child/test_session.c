@@ -224,8 +224,8 @@ static void sleeper_drain(void *ctx, const char *why)
     struct sleeper *s = ctx;
 
     (void)why;
-    child_retire(s->child);
-    child_session_wind_up(s->session, s->drain_ms);
+    child_draining(s->child);
+    child_session_drain(s->session, s->drain_ms);
 }
 
 static int sleeper_run(const struct child_place *place, void *arg)

@@ -286,7 +286,7 @@ static void test_wind_up(void)
 
     rig_open(&rig);
     CU_ASSERT(rig_start_ready(&rig));
-    db_wind_up(rig.db);
+    db_drain(rig.db);
     UNIT_INT(rig_submit(&rig, &late, &st_int, "1", NULL), DB_UNAVAILABLE);
     rig_close(&rig);
 
@@ -302,7 +302,7 @@ static void test_wind_up(void)
     db_abandon(abandoned.query);
     UNIT_INT(rig_submit(&rig, &a[5], &st_sleep, "15000", NULL), DB_OK);
     for (unsigned i = 0; i < 1000 && db_queue_depth(rig.db) > 0; i++) {
-        db_wind_up(rig.db);
+        db_drain(rig.db);
         UNIT_INT(rig_submit(&rig, &late, &st_int, "1", NULL), DB_UNAVAILABLE);
         rig_turn(&rig, 20);
     }
@@ -328,7 +328,7 @@ static void test_hang_up(void)
     UNIT_INT(rig_submit(&rig, &read, &st_int, "1", NULL), DB_OK);
     UNIT_INT(rig_submit(&rig, &write, &st_insert, "1", "one"), DB_OK);
     rig_turn(&rig, 20);
-    db_hang_up(rig.db);
+    db_abort(rig.db);
     UNIT_INT(read.outcome, DB_UNAVAILABLE);
     UNIT_INT(write.outcome, DB_UNKNOWN);
     UNIT_INT(read.calls + write.calls, 2);

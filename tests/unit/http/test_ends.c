@@ -212,7 +212,7 @@ static void test_last_call(void)
         client_open(&queued[i], &rig);
         client_say(&queued[i], GET("/"));
     }
-    http_server_last_call(rig.server, 60000);
+    http_server_accept_queued(rig.server, 60000);
     http_server_drain(rig.server, 0, on_drained, &rig);
     for (size_t i = 0; i < countof(queued); i++) {
         UNIT_INT(client_status(&queued[i]), 200);
@@ -238,7 +238,7 @@ static void test_last_call_is_over(void)
     client_say(&busy, GET("/slow"));
     CU_ASSERT(rig_wait(&rig, &rig.pending_count, 1));
     client_open(&queued, &rig);
-    http_server_last_call(rig.server, 1);
+    http_server_accept_queued(rig.server, 1);
     http_server_drain(rig.server, 0, on_drained, &rig);
     CU_ASSERT(client_sees_end(&queued));
     CU_ASSERT(is_refused(&rig));

@@ -16,15 +16,15 @@ static void test_channel_carries_messages_and_its_end(void)
     char messages[4];
 
     CU_ASSERT_EQUAL_FATAL(channel_open(&channel, &err), 0);
-    UNIT_INT(channel_hear(channel.master_fd, messages, sizeof(messages)), 0);
-    channel_say(channel.child_fd, CHANNEL_READY);
-    channel_say(channel.child_fd, CHANNEL_RETIRING);
-    UNIT_INT(channel_hear(channel.master_fd, messages, sizeof(messages)), 2);
+    UNIT_INT(channel_receive(channel.master_fd, messages, sizeof(messages)), 0);
+    channel_send(channel.child_fd, CHANNEL_READY);
+    channel_send(channel.child_fd, CHANNEL_DRAINING);
+    UNIT_INT(channel_receive(channel.master_fd, messages, sizeof(messages)), 2);
     UNIT_INT(messages[0], CHANNEL_READY);
-    UNIT_INT(messages[1], CHANNEL_RETIRING);
+    UNIT_INT(messages[1], CHANNEL_DRAINING);
     close(channel.child_fd);
-    UNIT_INT(channel_hear(channel.master_fd, messages, sizeof(messages)), -1);
-    channel_say(channel.master_fd, CHANNEL_READY); /* to nobody: no signal, no error */
+    UNIT_INT(channel_receive(channel.master_fd, messages, sizeof(messages)), -1);
+    channel_send(channel.master_fd, CHANNEL_READY); /* to nobody: no signal, no error */
     close(channel.master_fd);
 }
 
@@ -59,12 +59,12 @@ static void test_scoreboard_is_shared_with_a_child(void)
 static void test_the_story_is_heard_as_it_was_told(void)
 {
     static struct scoreboard board;
-    static struct scoreboard_story told = {
+    static struct scoreboard_details told = {
         .executable = "/x", .version = "1", .reload = {.number = 7, .reason = "why"}};
-    static struct scoreboard_story heard;
+    static struct scoreboard_details heard;
 
-    scoreboard_tell(&board, &told);
-    scoreboard_hear(&board, &heard);
+    scoreboard_publish(&board, &told);
+    scoreboard_read(&board, &heard);
     UNIT_STR(heard.executable, "/x");
     UNIT_INT(heard.reload.number, 7);
     UNIT_STR(heard.reload.reason, "why");

@@ -24,9 +24,9 @@ static struct metrics_labels route(const char *name)
     return labels;
 }
 
-static uint32_t learn(struct metrics *metrics, const struct metrics_row *row)
+static uint32_t register_row(struct metrics *metrics, const struct metrics_row *row)
 {
-    return metrics_learn(metrics, row, NULL, METRICS_ALWAYS);
+    return metrics_register(metrics, row, NULL, METRICS_ALWAYS);
 }
 
 static uint32_t cell_of(const struct metrics *metrics, uint32_t series)
@@ -37,15 +37,15 @@ static uint32_t cell_of(const struct metrics *metrics, uint32_t series)
 static void test_a_series_keeps_its_cells_whatever_is_learned_later(void)
 {
     struct metrics *metrics = mem_zalloc(sizeof(*metrics));
-    const uint32_t one = learn(metrics, &first);
-    const uint32_t run = learn(metrics, &timed);
+    const uint32_t one = register_row(metrics, &first);
+    const uint32_t run = register_row(metrics, &timed);
     const uint32_t cell = cell_of(metrics, one);
 
     CU_ASSERT(one != METRICS_NOWHERE && run != METRICS_NOWHERE && one != run);
     /* The next build has another row before it, and lacks the histogram. */
-    const uint32_t two = learn(metrics, &second);
+    const uint32_t two = register_row(metrics, &second);
 
-    UNIT_INT(learn(metrics, &first), one);
+    UNIT_INT(register_row(metrics, &first), one);
     UNIT_INT(cell_of(metrics, one), cell);
     UNIT_INT(metrics_find(metrics, &timed, NULL), run);
     CU_ASSERT(cell_of(metrics, two) >= cell_of(metrics, run) + narrow.count + 2);
@@ -65,12 +65,12 @@ static void test_a_name_that_means_something_else_has_cells_of_its_own(void)
     static const struct metrics_row helped = {
         .name = "timed", .type = METRICS_HISTOGRAM, .bounds = &narrow, .help = "Other words."};
     struct metrics *metrics = mem_zalloc(sizeof(*metrics));
-    const uint32_t series = learn(metrics, &timed);
+    const uint32_t series = register_row(metrics, &timed);
     uint32_t end = cell_of(metrics, series) + narrow.count + 2;
 
-    UNIT_INT(learn(metrics, &helped), series); /* words are not what it means */
+    UNIT_INT(register_row(metrics, &helped), series); /* words are not what it means */
     for (size_t i = 0; i < countof(others); i++) {
-        const uint32_t other = learn(metrics, &others[i]);
+        const uint32_t other = register_row(metrics, &others[i]);
 
         UNIT_INT(cell_of(metrics, other), end);
         end += others[i].bounds == NULL ? 1 : others[i].bounds->count + 2;
@@ -87,7 +87,7 @@ static void test_what_is_not_in_the_catalog_is_counted_where_nobody_reads(void)
     const struct metrics_labels here = route("/here"), gone = route("/gone");
 
     UNIT_INT(metrics_find(metrics, &first, NULL), METRICS_NOWHERE); /* while it is empty, too */
-    const uint32_t series = metrics_learn(metrics, &routed, &here, METRICS_ALWAYS);
+    const uint32_t series = metrics_register(metrics, &routed, &here, METRICS_ALWAYS);
 
     UNIT_INT(metrics_find(metrics, &routed, &gone), METRICS_NOWHERE);
     UNIT_INT(metrics_find(metrics, &routed, NULL), METRICS_NOWHERE);
@@ -112,7 +112,7 @@ static void test_a_full_catalog_says_so_and_keeps_what_it_has(void)
     for (unsigned i = 0; i < METRICS_SERIES_MAX + 10; i++) {
         snprintf(name, sizeof(name), "/%u", i);
         const struct metrics_labels labels = route(name);
-        const uint32_t at = metrics_learn(metrics, &routed, &labels, METRICS_ALWAYS);
+        const uint32_t at = metrics_register(metrics, &routed, &labels, METRICS_ALWAYS);
 
         UNIT_INT(metrics_find(metrics, &routed, &labels), at);
         missed += at == METRICS_NOWHERE;
@@ -124,7 +124,7 @@ static void test_a_full_catalog_says_so_and_keeps_what_it_has(void)
     static const struct metrics_row rows[] = {{.name = "a", .help = "A."}, {.name = "b", .labels = "x", .help = "B."}};
     static const struct metrics_table table = {rows, countof(rows)};
 
-    UNIT_INT(metrics_learn_table(metrics, &table), 1); /* those with labels are their counters' matter */
+    UNIT_INT(metrics_register_table(metrics, &table), 1); /* those with labels are their counters' matter */
     free(metrics);
 }
 
@@ -139,7 +139,7 @@ static void test_cells_and_families_do_not_run_out_of_their_arrays(void)
     for (unsigned i = 0; i < 2 * METRICS_CELLS_MAX / METRICS_NOWHERE_CELLS; i++) {
         snprintf(name, sizeof(name), "/%u", i);
         const struct metrics_labels labels = route(name);
-        const uint32_t at = metrics_learn(metrics, &row, &labels, METRICS_ALWAYS);
+        const uint32_t at = metrics_register(metrics, &row, &labels, METRICS_ALWAYS);
 
         learned += at != METRICS_NOWHERE;
         CU_ASSERT(cell_of(metrics, at) + METRICS_NOWHERE_CELLS <= METRICS_CELLS_MAX);
@@ -149,7 +149,7 @@ static void test_cells_and_families_do_not_run_out_of_their_arrays(void)
         const struct metrics_row more = {.name = name, .help = "M."};
 
         snprintf(name, sizeof(name), "more_%u", i);
-        learn(metrics, &more);
+        register_row(metrics, &more);
     }
     UNIT_INT(metrics->catalog.family_count, METRICS_FAMILIES_MAX);
     free(metrics);
@@ -168,12 +168,12 @@ static void test_labels_are_written_as_prometheus_reads_them_and_never_cut(void)
     memset(text, 'x', sizeof(text));
     text[sizeof(text) - sizeof("route=\"\"")] = '\0';
     labels = route(text);
-    CU_ASSERT(metrics_learn(metrics, &routed, &labels, METRICS_ALWAYS) != METRICS_NOWHERE);
+    CU_ASSERT(metrics_register(metrics, &routed, &labels, METRICS_ALWAYS) != METRICS_NOWHERE);
     UNIT_INT(strlen(labels.text), METRICS_LABELS_BYTES - 1);
     text[strlen(text)] = 'y';
     text[sizeof(text) - sizeof("route=\"\"") + 1] = '\0';
     labels = route(text);
-    UNIT_INT(metrics_learn(metrics, &routed, &labels, METRICS_ALWAYS), METRICS_NOWHERE);
+    UNIT_INT(metrics_register(metrics, &routed, &labels, METRICS_ALWAYS), METRICS_NOWHERE);
     UNIT_INT(metrics_find(metrics, &routed, &labels), METRICS_NOWHERE);
     free(metrics);
 }

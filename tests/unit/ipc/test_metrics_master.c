@@ -37,7 +37,7 @@ static void test_restarts_and_reloads_are_counted_by_name(void)
 {
     struct metrics *metrics = mem_zalloc(sizeof(*metrics));
 
-    UNIT_INT(metrics_master_learn(metrics), 0);
+    UNIT_INT(metrics_master_register(metrics), 0);
     metrics_set_started(metrics, 5);
     UNIT_INT(value_of(metrics, "start_time_seconds", NULL, NULL), 5000);
     UNIT_INT(value_of(metrics, "last_reload_timestamp_seconds", NULL, NULL), 5000);
@@ -47,7 +47,7 @@ static void test_restarts_and_reloads_are_counted_by_name(void)
     metrics_count_restart(metrics, METRICS_CAUSE_RECYCLED);
     metrics_count_reload(metrics, false, 7);
     metrics_count_reload(metrics, true, 9);
-    UNIT_INT(metrics_master_learn(metrics), 0); /* as the next image does */
+    UNIT_INT(metrics_master_register(metrics), 0); /* as the next image does */
     metrics_set_workers_desired(metrics, 3);
     UNIT_INT(value_of(metrics, "worker_restarts_total", "cause", "hang"), 2);
     UNIT_INT(value_of(metrics, "worker_restarts_total", "cause", "recycled"), 1);

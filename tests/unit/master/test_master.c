@@ -6,7 +6,7 @@
 #include <unistd.h>
 
 #include "base/mem.h"
-#include "master/holder.h"
+#include "master/port_owner.h"
 #include "master/socket.h"
 #include "master/supervise.h"
 #include "test_master.h"
@@ -56,7 +56,7 @@ static void test_an_address_in_use_is_named_with_its_holder(void)
     struct sockaddr_in bound = {0};
     socklen_t len = sizeof(bound);
     struct error err;
-    char holder[HOLDER_TEXT_BYTES];
+    char owner[PORT_OWNER_TEXT_BYTES];
     char wanted[32];
 
     CU_ASSERT_EQUAL_FATAL(sockets_open(&any, &first, &err), 0);
@@ -69,9 +69,9 @@ static void test_an_address_in_use_is_named_with_its_holder(void)
     snprintf(wanted, sizeof(wanted), "(pid %d)", getpid());
     CU_ASSERT_PTR_NOT_NULL(strstr(err.message, "the same"));
     CU_ASSERT_PTR_NOT_NULL(strstr(err.message, wanted));
-    CU_ASSERT(holder_find(ntohs(bound.sin_port), holder));
+    CU_ASSERT(port_owner_find(ntohs(bound.sin_port), owner));
     sockets_close(&first);
-    CU_ASSERT_FALSE(holder_find(ntohs(bound.sin_port), holder));
+    CU_ASSERT_FALSE(port_owner_find(ntohs(bound.sin_port), owner));
 }
 
 static void test_a_stale_unix_socket_is_replaced_a_living_one_is_not(void)

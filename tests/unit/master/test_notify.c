@@ -39,9 +39,9 @@ static void test_nobody_to_tell(void)
 {
     struct notify n;
 
-    notify_forget();
+    notify_unset_environment();
     notify_init(&n, 5);
-    notify_tell(&n, NOTIFY_READY, 0, "x");
+    notify_update(&n, NOTIFY_READY, 0, "x");
     notify_advance(&n, 1000000);
     CU_ASSERT_EQUAL(notify_next_ms(&n), UINT64_MAX);
 }
@@ -53,7 +53,7 @@ static void test_more_time_is_asked_for_while_the_start_waits(void)
 
     setenv("NOTIFY_SOCKET", socket_name, 1);
     notify_init(&n, 0);
-    notify_tell(&n, NOTIFY_WAITING, NOTIFY_WAITING_MS, "for %s", "it");
+    notify_update(&n, NOTIFY_WAITING, NOTIFY_WAITING_MS, "for %s", "it");
     UNIT_STR(manager_hears(fd), "EXTEND_TIMEOUT_USEC=60000000\nSTATUS=for it");
     for (int i = 0; i < 3; i++) {
         uint64_t next = notify_next_ms(&n);
@@ -64,11 +64,11 @@ static void test_more_time_is_asked_for_while_the_start_waits(void)
         UNIT_STR(manager_hears(fd), "EXTEND_TIMEOUT_USEC=60000000\nSTATUS=for it");
         UNIT_INT(notify_next_ms(&n), next + NOTIFY_WAITING_EVERY_MS);
     }
-    notify_tell(&n, NOTIFY_READY, 0, "ready");
+    notify_update(&n, NOTIFY_READY, 0, "ready");
     UNIT_STR(manager_hears(fd), "READY=1\nSTATUS=ready");
     CU_ASSERT_EQUAL(notify_next_ms(&n), UINT64_MAX);
     close(fd);
-    notify_forget();
+    notify_unset_environment();
 }
 
 static void test_a_status_is_one_line_of_utf8(void)
@@ -80,17 +80,17 @@ static void test_a_status_is_one_line_of_utf8(void)
 
     setenv("NOTIFY_SOCKET", socket_name, 1);
     notify_init(&n, 0);
-    notify_tell(&n, NOTIFY_READY, 0, "a\nREADY=0\tb\xff\xc3");
+    notify_update(&n, NOTIFY_READY, 0, "a\nREADY=0\tb\xff\xc3");
     UNIT_STR(manager_hears(fd), "READY=1\nSTATUS=a READY=0 b??");
     for (size_t i = 0; i < sizeof(longer) - 2; i += 2) memcpy(longer + i, "\xc3\xa9", 2);
     longer[sizeof(longer) - 2] = '\0';
-    notify_tell(&n, NOTIFY_STOPPING, 7, "1%s", longer);
+    notify_update(&n, NOTIFY_STOPPING, 7, "1%s", longer);
     told = manager_hears(fd);
     CU_ASSERT(utf8_is_valid(told, strlen(told)));
     CU_ASSERT_PTR_NOT_NULL(strstr(told, "STOPPING=1\nEXTEND_TIMEOUT_USEC=7000\nSTATUS=1\xc3\xa9"));
     UNIT_INT(strlen(strstr(told, "STATUS=")), strlen("STATUS=") + NOTIFY_STATUS_BYTES - 1);
     close(fd);
-    notify_forget();
+    notify_unset_environment();
 }
 
 static void test_what_cannot_be_sent_is_sent_later_as_it_is_by_then(void)
@@ -100,8 +100,8 @@ static void test_what_cannot_be_sent_is_sent_later_as_it_is_by_then(void)
     close(manager_open());
     setenv("NOTIFY_SOCKET", socket_name, 1);
     notify_init(&n, 0);
-    notify_tell(&n, NOTIFY_RELOADING, 0, "first");
-    notify_tell(&n, NOTIFY_READY, 0, "second");
+    notify_update(&n, NOTIFY_RELOADING, 0, "first");
+    notify_update(&n, NOTIFY_READY, 0, "second");
     uint64_t next = notify_next_ms(&n);
 
     CU_ASSERT_NOT_EQUAL_FATAL(next, UINT64_MAX);
@@ -115,10 +115,10 @@ static void test_what_cannot_be_sent_is_sent_later_as_it_is_by_then(void)
     UNIT_STR(manager_hears(fd), "");
 
     /* A manager that does not read: nothing blocks. */
-    for (int i = 0; i < 1000; i++) notify_tell(&n, NOTIFY_READY, 0, "third");
+    for (int i = 0; i < 1000; i++) notify_update(&n, NOTIFY_READY, 0, "third");
     CU_ASSERT_NOT_EQUAL(notify_next_ms(&n), UINT64_MAX);
     close(fd);
-    notify_forget();
+    notify_unset_environment();
 }
 
 static void watchdog(const char *usec, const char *pid, uint64_t expected_ms)
@@ -131,7 +131,7 @@ static void watchdog(const char *usec, const char *pid, uint64_t expected_ms)
     notify_init(&n, 100);
     UNIT_INT(n.watchdog_ms, expected_ms);
     CU_ASSERT_EQUAL(notify_next_ms(&n), expected_ms == 0 ? UINT64_MAX : 100);
-    notify_forget();
+    notify_unset_environment();
 }
 
 static void test_the_watchdog_is_fed_at_half_its_time(void)
@@ -155,7 +155,7 @@ static void test_the_watchdog_is_fed_at_half_its_time(void)
     UNIT_STR(manager_hears(fd), "");
     notify_advance(&n, 1100);
     UNIT_STR(manager_hears(fd), "WATCHDOG=1");
-    notify_forget();
+    notify_unset_environment();
     CU_ASSERT_PTR_NULL(getenv("NOTIFY_SOCKET"));
     CU_ASSERT_PTR_NULL(getenv("WATCHDOG_USEC"));
     close(fd);

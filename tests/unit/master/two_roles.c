@@ -46,13 +46,13 @@ static int child_run(const struct master_child *child)
 {
     char ignored[16];
 
-    channel_say(child->place.channel_fd, CHANNEL_READY);
+    channel_send(child->place.channel_fd, CHANNEL_READY);
     for (;;) {
         struct pollfd fd = {.fd = child->place.channel_fd, .events = POLLIN};
 
         *child->place.heartbeat_ms = clock_monotonic_ms();
         poll(&fd, 1, 100);
-        if (channel_hear(child->place.channel_fd, ignored, sizeof(ignored)) < 0) _exit(EXIT_SUCCESS);
+        if (channel_receive(child->place.channel_fd, ignored, sizeof(ignored)) < 0) _exit(EXIT_SUCCESS);
     }
 }
 
@@ -132,7 +132,7 @@ static int serve(void)
     log_configure(
         &(struct log_options){.lines = {.level = LOG_LEVEL_DEBUG, .format = LOG_FORMAT_LOGFMT}, .fd = STDERR_FILENO});
     if (resume_fd >= 0 && mode_has("refuse-late")) {
-        master_give_back("two-roles", resume_fd, "the settings are bad", serve_args);
+        master_roll_back("two-roles", resume_fd, "the settings are bad", serve_args);
         return EXIT_FAILURE;
     }
     const struct master_options options = program(resume_fd);

@@ -15,11 +15,11 @@ struct rig {
     struct count count;
 };
 
-static unsigned rig_learn(struct scoreboard *board)
+static unsigned rig_register(struct scoreboard *board)
 {
     size_t count;
     struct count_name *names = count_names(routes, countof(routes), &count);
-    const unsigned missed = count_learn(&board->metrics, names, count);
+    const unsigned missed = count_register(&board->metrics, names, count);
 
     free(names);
     return missed;
@@ -29,7 +29,7 @@ static struct rig rig_new(void)
 {
     struct rig rig = {.board = mem_zalloc(sizeof(struct scoreboard))};
 
-    UNIT_INT(rig_learn(rig.board), 0);
+    UNIT_INT(rig_register(rig.board), 0);
     count_init(&rig.count, rig.board, 1, routes, countof(routes));
     return rig;
 }
@@ -113,7 +113,7 @@ static void test_the_next_worker_goes_on_in_the_same_cells(void)
     count_moved(&rig.count, 10, 20);
     count_connections(&rig.count, 3);
     count_query(&rig.count, DB_OK, 5);
-    UNIT_INT(rig_learn(rig.board), 0); /* the next image */
+    UNIT_INT(rig_register(rig.board), 0); /* the next image */
     count_clear(&rig.count);
     rig.count = (struct count){0};
     count_init(&rig.count, rig.board, 1, routes, countof(routes));
@@ -137,16 +137,16 @@ static void test_a_route_without_room_is_counted_as_other(void)
     char name[32];
     size_t count;
 
-    UNIT_INT(rig_learn(rig.board), 0);
+    UNIT_INT(rig_register(rig.board), 0);
     for (unsigned i = 0; i < METRICS_SERIES_MAX; i++) { /* a long day of other builds */
         snprintf(name, sizeof(name), "%u", i);
         labels = (struct metrics_labels){0};
         metrics_label(&labels, "outcome", name);
-        metrics_learn(&rig.board->metrics, &count_table.rows[COUNT_QUERIES], &labels, METRICS_ALWAYS);
+        metrics_register(&rig.board->metrics, &count_table.rows[COUNT_QUERIES], &labels, METRICS_ALWAYS);
     }
     struct count_name *names = count_names(late_routes, 1, &count);
 
-    UNIT_INT(count_learn(&rig.board->metrics, names, count), 2 * (COUNT_CLASSES + 1)); /* GET and HEAD */
+    UNIT_INT(count_register(&rig.board->metrics, names, count), 2 * (COUNT_CLASSES + 1)); /* GET and HEAD */
     free(names);
     count_init(&rig.count, rig.board, 1, late_routes, 1);
     answer(&rig, &late, HTTP_GET, true, 200);

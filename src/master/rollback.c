@@ -1,7 +1,7 @@
 /* The way back for a master that crashes: until a reload is over, the executable before this one is a descriptor away,
  * and can take the service with all its sockets and children. */
 
-#include "master/fallback.h"
+#include "master/rollback.h"
 
 #include <signal.h>
 #include <stdio.h>
@@ -12,8 +12,8 @@
 #include "master/internal.h"
 
 enum {
-    FALLBACK_SECONDS = 5,              /* a way back that hangs is ended: the service manager starts the service anew */
-    FALLBACK_STACK_BYTES = 512 * 1024, /* what crashed may have used its own up; the state is made on it */
+    ROLLBACK_SECONDS = 5,              /* a way back that hangs is ended: the service manager starts the service anew */
+    ROLLBACK_STACK_BYTES = 512 * 1024, /* what crashed may have used its own up; the state is made on it */
 };
 
 /* A signal's handler is told nothing but the signal. */
@@ -21,59 +21,59 @@ static struct {
     struct master *master; /* NULL: not armed */
     pid_t pid;
     bool resumed;
-} fallback;
+} rollback;
 
-void fallback_take(const char *reason)
+void rollback_now(const char *reason)
 {
-    struct master *m = fallback.master;
+    struct master *m = rollback.master;
     struct error err;
 
-    if (m == NULL || getpid() != fallback.pid) return;
-    const struct master_options *options = m->nursery.options;
+    if (m == NULL || getpid() != rollback.pid) return;
+    const struct master_options *options = m->children.options;
 
-    fallback.master = NULL; /* once */
+    rollback.master = NULL; /* once */
     dprintf(STDERR_FILENO, "%s: %s; going back to the executable before it\n", options->name, reason);
-    if (fallback.resumed) {
+    if (rollback.resumed) {
         state_exec(m, m->old_fd, reason, &err);
         dprintf(STDERR_FILENO, "%s: cannot go back: %s\n", options->name, err.message);
     } else {
-        master_give_back(options->name, options->resume_fd, reason, options->reload.args);
+        master_roll_back(options->name, options->resume_fd, reason, options->reload.args);
     }
 }
 
 /* What is called here is not async-signal-safe to the letter (memory is taken for the environment): what crashed may
  * hold a lock that it waits for. Hence the alarm. The alternative is to be dead already. */
-static void fallback_on_signal(int signo)
+static void rollback_on_signal(int signo)
 {
     char reason[64];
 
-    alarm(FALLBACK_SECONDS);
+    alarm(ROLLBACK_SECONDS);
     snprintf(reason, sizeof(reason), "the new master died: SIG%s", sigabbrev_np(signo));
-    fallback_take(reason);
+    rollback_now(reason);
     raise(signo);
 }
 
-void fallback_arm(struct master *m)
+void rollback_arm(struct master *m)
 {
-    static char bytes[FALLBACK_STACK_BYTES];
+    static char bytes[ROLLBACK_STACK_BYTES];
     const stack_t stack = {.ss_sp = bytes, .ss_size = sizeof(bytes)};
 
     alarm(0); /* of the image before this one, where it came here in that way */
-    fallback.master = m;
-    fallback.pid = getpid();
-    fallback.resumed = false;
+    rollback.master = m;
+    rollback.pid = getpid();
+    rollback.resumed = false;
     sigaltstack(&stack, NULL);
-    crash_take(fallback_on_signal);
+    crash_set_handler(rollback_on_signal);
 }
 
-void fallback_resumed(void)
+void rollback_resumed(void)
 {
-    fallback.resumed = true;
+    rollback.resumed = true;
 }
 
-void fallback_disarm(void)
+void rollback_disarm(void)
 {
-    if (fallback.master == NULL) return;
-    fallback.master = NULL;
-    crash_leave(fallback_on_signal);
+    if (rollback.master == NULL) return;
+    rollback.master = NULL;
+    crash_unset_handler(rollback_on_signal);
 }

@@ -1,4 +1,4 @@
-#include "master/holder.h"
+#include "master/port_owner.h"
 
 #include <dirent.h>
 #include <stdio.h>
@@ -9,7 +9,7 @@
 enum { HOLDER_STATE_LISTEN = 0x0a };
 
 /* The inode of a listening socket on the port; 0 where there is none. */
-static unsigned long holder_inode(const char *table, uint16_t port)
+static unsigned long port_owner_inode(const char *table, uint16_t port)
 {
     FILE *file = fopen(table, "re");
     char line[512];
@@ -30,7 +30,7 @@ static unsigned long holder_inode(const char *table, uint16_t port)
     return inode;
 }
 
-static bool holder_has(const char *pid, const char *wanted)
+static bool port_owner_has_socket(const char *pid, const char *wanted)
 {
     char path[300];
     char target[64];
@@ -51,7 +51,7 @@ static bool holder_has(const char *pid, const char *wanted)
     return found;
 }
 
-static void holder_describe(const char *pid, char out[HOLDER_TEXT_BYTES])
+static void port_owner_describe(const char *pid, char out[PORT_OWNER_TEXT_BYTES])
 {
     char path[300];
     char name[32] = "a process";
@@ -63,24 +63,24 @@ static void holder_describe(const char *pid, char out[HOLDER_TEXT_BYTES])
         if (fgets(name, sizeof(name), file) != NULL) name[strcspn(name, "\n")] = '\0';
         fclose(file);
     }
-    snprintf(out, HOLDER_TEXT_BYTES, "%s (pid %.20s)", name, pid);
+    snprintf(out, PORT_OWNER_TEXT_BYTES, "%s (pid %.20s)", name, pid);
 }
 
-bool holder_find(uint16_t port, char out[HOLDER_TEXT_BYTES])
+bool port_owner_find(uint16_t port, char out[PORT_OWNER_TEXT_BYTES])
 {
-    unsigned long inode = holder_inode("/proc/net/tcp", port);
+    unsigned long inode = port_owner_inode("/proc/net/tcp", port);
     char wanted[64];
     bool found = false;
     DIR *dir;
 
-    if (inode == 0) inode = holder_inode("/proc/net/tcp6", port);
+    if (inode == 0) inode = port_owner_inode("/proc/net/tcp6", port);
     if (inode == 0) return false;
     snprintf(wanted, sizeof(wanted), "socket:[%lu]", inode);
     dir = opendir("/proc");
     if (dir == NULL) return false;
     for (const struct dirent *entry = readdir(dir); entry != NULL && !found; entry = readdir(dir)) {
-        if (entry->d_name[0] < '1' || entry->d_name[0] > '9' || !holder_has(entry->d_name, wanted)) continue;
-        holder_describe(entry->d_name, out);
+        if (entry->d_name[0] < '1' || entry->d_name[0] > '9' || !port_owner_has_socket(entry->d_name, wanted)) continue;
+        port_owner_describe(entry->d_name, out);
         found = true;
     }
     closedir(dir);

@@ -8,24 +8,24 @@
 #include "base/clock.h"
 #include "db/internal.h"
 
-static struct db_batch *head(const struct db *db)
+static struct db_batch *deadline_head(const struct db *db)
 {
     return list_at(db->flight.next, struct db_batch, link);
 }
 
 /* Results of a batch may come only with its Sync. Without statement_timeout a statement may take for ever, and only
  * TCP's keepalive tells. */
-static uint64_t silence_ends(const struct db *db)
+static uint64_t deadline_of_silence(const struct db *db)
 {
-    if (head(db)->count == 0) return db->input_ms + db->options.probe_timeout_ms;
+    if (deadline_head(db)->count == 0) return db->input_ms + db->options.probe_timeout_ms;
     if (db->options.limits.statement_timeout_ms == 0) return UINT64_MAX;
     return db->input_ms + db->options.limits.statement_timeout_ms + db->options.probe_timeout_ms;
 }
 
 /* When what runs is cancelled: it is no single statement any more that takes this long, or nobody wants it. */
-static uint64_t patience_ends(const struct db *db)
+static uint64_t deadline_of_running(const struct db *db)
 {
-    const struct db_batch *batch = head(db);
+    const struct db_batch *batch = deadline_head(db);
 
     if (batch->cancelled || batch->kind != DB_BATCH_READS) return UINT64_MAX;
     if (batch->late) return 0;
@@ -33,45 +33,46 @@ static uint64_t patience_ends(const struct db *db)
     return db->input_ms + db->options.limits.statement_timeout_ms + db->options.probe_timeout_ms / 2;
 }
 
-static uint64_t waiting_ends(const struct db *db)
+static uint64_t deadline_of_waiting(const struct db *db)
 {
     if (db->options.wait_max_ms == 0 || list_is_empty(&db->waiting)) return UINT64_MAX;
     return list_at(db->waiting.next, struct db_query, link)->since_ms + db->options.wait_max_ms;
 }
 
-static uint64_t earlier(uint64_t a, uint64_t b)
+static uint64_t deadline_earlier(uint64_t a, uint64_t b)
 {
     return a < b ? a : b;
 }
 
 /* So often that no bound that begins after it is set can pass unseen. */
-static uint64_t watch_interval(const struct db *db)
+static uint64_t deadline_interval(const struct db *db)
 {
     uint64_t interval = db->options.probe_interval_ms;
 
-    if (db->options.wait_max_ms > 0) interval = earlier(interval, db->options.wait_max_ms);
-    return earlier(interval, (uint64_t)db->options.limits.statement_timeout_ms + db->options.probe_timeout_ms / 2);
+    if (db->options.wait_max_ms > 0) interval = deadline_earlier(interval, db->options.wait_max_ms);
+    return deadline_earlier(interval,
+                            (uint64_t)db->options.limits.statement_timeout_ms + db->options.probe_timeout_ms / 2);
 }
 
-void db_watch_arm(struct db *db)
+void db_deadline_arm(struct db *db)
 {
-    uint64_t now = clock_monotonic_ms();
-    uint64_t due = earlier(now + watch_interval(db), waiting_ends(db));
+    uint64_t now_ms = clock_monotonic_ms();
+    uint64_t due = deadline_earlier(now_ms + deadline_interval(db), deadline_of_waiting(db));
 
     if (list_is_empty(&db->flight)) {
-        due = earlier(due, db->input_ms + db->options.probe_interval_ms);
+        due = deadline_earlier(due, db->input_ms + db->options.probe_interval_ms);
     } else {
-        due = earlier(due, earlier(silence_ends(db), patience_ends(db)));
+        due = deadline_earlier(due, deadline_earlier(deadline_of_silence(db), deadline_of_running(db)));
     }
-    if (evtimer_pending(db->watch, NULL) && db->watch_ms <= due) return;
-    db->watch_ms = due;
-    db_timer_set(db->watch, due > now ? due - now : 1);
+    if (evtimer_pending(db->deadline, NULL) && db->deadline_ms <= due) return;
+    db->deadline_ms = due;
+    db_timer_set(db->deadline, due > now_ms ? due - now_ms : 1);
 }
 
 /* They stand in the order of their age. */
-static void refuse_waiting(struct db *db, uint64_t now)
+static void deadline_refuse_waiting(struct db *db, uint64_t now_ms)
 {
-    while (!list_is_empty(&db->waiting) && waiting_ends(db) <= now) {
+    while (!list_is_empty(&db->waiting) && deadline_of_waiting(db) <= now_ms) {
         struct db_query *q = list_at(db->waiting.next, struct db_query, link);
 
         q->outcome = DB_OVERLOADED;
@@ -82,7 +83,7 @@ static void refuse_waiting(struct db *db, uint64_t now)
 }
 
 /* Somebody who still waits for a query that was sent before `latest`. */
-static struct db_query *late_query(const struct db_batch *batch, uint64_t latest)
+static struct db_query *deadline_late_query(const struct db_batch *batch, uint64_t latest)
 {
     list_each(it, &batch->queries) {
         struct db_query *q = list_at(it, struct db_query, link);
@@ -93,7 +94,7 @@ static struct db_query *late_query(const struct db_batch *batch, uint64_t latest
 }
 
 /* The query stays where it is, as one that its client has left. */
-static void answer_late(struct db_query *q)
+static void deadline_answer_query(struct db_query *q)
 {
     struct db *db = q->db;
     bool wrote = q->statement->access == DB_WRITE;
@@ -101,52 +102,52 @@ static void answer_late(struct db_query *q)
     db_done_fn *done = q->done;
 
     q->done = NULL;
-    q->calling = true;
+    q->in_callback = true;
     done(q->arg, &r);
-    if (!db->gone) q->calling = false;
+    if (!db->freed) q->in_callback = false;
 }
 
-static void answer_flight(struct db *db, uint64_t now)
+static void deadline_answer_flight(struct db *db, uint64_t now_ms)
 {
     uint64_t most = (uint64_t)db->options.limits.statement_timeout_ms + db->options.probe_timeout_ms;
 
-    if (db->options.wait_max_ms == 0 || db->options.limits.statement_timeout_ms == 0 || now < most) return;
+    if (db->options.wait_max_ms == 0 || db->options.limits.statement_timeout_ms == 0 || now_ms < most) return;
     list_each(it, &db->flight) {
         struct db_batch *batch = list_at(it, struct db_batch, link);
         struct db_query *q;
 
-        while ((q = late_query(batch, now - most)) != NULL) {
-            answer_late(q);
-            if (db->gone) return;
-            batch->late = late_query(batch, UINT64_MAX) == NULL;
+        while ((q = deadline_late_query(batch, now_ms - most)) != NULL) {
+            deadline_answer_query(q);
+            if (db->freed) return;
+            batch->late = deadline_late_query(batch, UINT64_MAX) == NULL;
         }
     }
 }
 
-static void watch_flight(struct db *db, uint64_t now)
+static void deadline_check_flight(struct db *db, uint64_t now_ms)
 {
     if (list_is_empty(&db->flight)) {
-        if (db->input_ms + db->options.probe_interval_ms <= now) db_pipeline_probe(db);
-    } else if (silence_ends(db) <= now) {
+        if (db->input_ms + db->options.probe_interval_ms <= now_ms) db_pipeline_probe(db);
+    } else if (deadline_of_silence(db) <= now_ms) {
         db_session_end(db, DB_STATE_DOWN, "the database fell silent");
-    } else if (patience_ends(db) <= now) {
-        head(db)->cancelled = true;
+    } else if (deadline_of_running(db) <= now_ms) {
+        deadline_head(db)->cancelled = true;
         db_cancel_running(db);
     }
 }
 
-void db_watch_ring(int fd, short what, void *arg)
+void db_on_deadline(int fd, short what, void *arg)
 {
     struct db *db = arg;
     PGconn *conn = db->conn;
-    uint64_t now = clock_monotonic_ms();
+    uint64_t now_ms = clock_monotonic_ms();
 
     (void)fd, (void)what;
     db_enter(db);
     /* First: what the lost session leaves behind has another chance. */
-    watch_flight(db, now);
-    if (db_session_is(db, conn)) refuse_waiting(db, now);
-    if (db_session_is(db, conn)) answer_flight(db, now);
-    if (db_session_is(db, conn) && db->phase == DB_PHASE_READY) db_watch_arm(db);
+    deadline_check_flight(db, now_ms);
+    if (db_session_is(db, conn)) deadline_refuse_waiting(db, now_ms);
+    if (db_session_is(db, conn)) deadline_answer_flight(db, now_ms);
+    if (db_session_is(db, conn) && db->phase == DB_PHASE_READY) db_deadline_arm(db);
     db_leave(db);
 }
