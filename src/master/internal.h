@@ -103,10 +103,9 @@ void roll_retire_newer(struct master *m);
 /* hang.c */
 void hang_check_children(struct master *m); /* each turn of the loop: the hung are ended */
 uint64_t hang_next_ms(struct master *m);    /* when that is next due; UINT64_MAX: never */
-void slot_log_state(struct master *m);      /* SIGUSR2 */
-void slot_log_death(struct master *m, const struct slot *slot, int status, uint64_t pause_ms);
-/* Counts the end of a child with cells that another one follows. */
-void slot_count_end(struct master *m, const struct slot *slot, int status);
+
+/* status.c */
+void status_log(struct master *m); /* SIGUSR2 */
 
 /* manager.c */
 void manager_report(struct master *m); /* after each change of what is told there */

@@ -207,7 +207,7 @@ static void master_on_ttou(struct master *m, const struct signalfd_siginfo *info
 static void master_on_usr2(struct master *m, const struct signalfd_siginfo *info)
 {
     (void)info;
-    slot_log_state(m);
+    status_log(m);
 }
 
 /* Standard error is reopened by whoever opened it. */

@@ -6,8 +6,51 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/mem.h"
 #include "base/random.h"
 #include "master/internal.h"
+
+static const char *reap_cause(const struct slot *slot, int status)
+{
+    if (slot->hung) return "hung";
+    if (WIFSIGNALED(status)) return sigabbrev_np(WTERMSIG(status));
+    return WEXITSTATUS(status) == MEM_EXIT_STATUS ? "out of memory" : "exit";
+}
+
+static enum metrics_cause reap_restart_cause(const struct slot *slot, int status)
+{
+    if (slot->hung) return METRICS_CAUSE_HANG;
+    if (WIFSIGNALED(status)) return metrics_cause_of_signal(WTERMSIG(status));
+    return WEXITSTATUS(status) == MEM_EXIT_STATUS ? METRICS_CAUSE_OUT_OF_MEMORY : METRICS_CAUSE_EXIT;
+}
+
+/* Counts the end of a child with cells that another one follows. */
+static void reap_count(struct master *m, const struct slot *slot, int status)
+{
+    struct metrics *metrics = &m->children.board->metrics;
+
+    if (!slot->has_cells) return;
+    if (!slot->retired) {
+        metrics_count_restart(metrics, reap_restart_cause(slot, status));
+    } else if (slot->recycle) {
+        metrics_count_restart(metrics, METRICS_CAUSE_RECYCLED);
+    }
+}
+
+static void reap_log_death(struct master *m, const struct slot *slot, int status, uint64_t pause_ms)
+{
+    static const struct scoreboard_worker none;
+    struct scoreboard_worker *cells = process_cells(&m->children, slot);
+    const struct scoreboard_worker *last = cells == NULL ? &none : cells;
+    const char *cause = reap_cause(slot, status);
+
+    log_error("a child died; starting another", LOG_STR("child", slot->role->name), LOG_UINT("slot", slot->index),
+              LOG_INT("child_pid", slot->pid), LOG_STR("cause", cause == NULL ? "signal" : cause),
+              LOG_INT("status", WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status)),
+              LOG_UINT("in_flight", last->in_flight), LOG_STR("last_route", last->last.route),
+              LOG_STR("last_request_id", last->last.request_id), LOG_STR("last_statement", last->last.statement),
+              LOG_UINT("restarts", last->restarts + 1), LOG_UINT("pause_ms", pause_ms));
+}
 
 /* In a roll nobody follows: what comes next is the roll's business. */
 static void reap_crash_in_roll(struct master *m, struct slot *slot, int status)
@@ -54,7 +97,7 @@ static void reap_crash(struct master *m, struct slot *slot, int status)
     if (slot->state == SLOT_READY && now_ms - slot->ready_ms >= SUPERVISE_HEALTHY_MS) slot->failures = 0;
     slot->failures++;
     pause_ms = reap_pause_ms(m, slot);
-    slot_log_death(m, slot, status, pause_ms);
+    reap_log_death(m, slot, status, pause_ms);
     process_set_ended(&m->children, slot);
     slot->state = SLOT_WAITING;
     slot->start_at_ms = now_ms + pause_ms;
@@ -84,7 +127,7 @@ static void reap_task(struct master *m, struct slot *slot, int status)
 
 static void reap_one(struct master *m, struct slot *slot, int status)
 {
-    if (m->state < MASTER_STOPPING) slot_count_end(m, slot, status);
+    if (m->state < MASTER_STOPPING) reap_count(m, slot, status);
     if (slot->role->task) {
         reap_task(m, slot, status);
     } else if (m->state >= MASTER_STOPPING || slot->retired) {
