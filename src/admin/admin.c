@@ -33,7 +33,7 @@ static void admin_live(struct http_exchange *x)
     http_respond_health(x, HEALTH_OK);
 }
 
-/* JSON for programs, the page for a browser, which says that it would rather have HTML. */
+/* JSON for programs, and the page for a browser, which says in Accept that it prefers HTML. */
 static void admin_status(struct http_exchange *x)
 {
     const struct admin *a = http_exchange_context(x);

@@ -1,6 +1,6 @@
 /*
- * The admin process: health on a port of its own, from shared memory. It asks no database and no worker, so a hung
- * worker cannot hide and a busy one does not slow a probe.
+ * The admin process: health, metrics and status on a port of its own, from shared memory. It asks no database and no
+ * worker, so a worker that hangs cannot hide, and a busy one does not slow a probe.
  */
 #ifndef ADMIN_ADMIN_H
 #define ADMIN_ADMIN_H
@@ -10,7 +10,7 @@
 #include "http/http.h"
 
 struct admin_options {
-    const char *program; /* whose admin process it is */
+    const char *program; /* the program whose admin process it is */
     const struct http_limits *http_limits;
     const struct child_place *place;
     struct admin_metrics metrics;

@@ -16,9 +16,9 @@
 /* Embedded; set out and prefix. */
 struct exposition {
     struct buf *out;
-    const char *prefix; /* with an underscore behind it each name begins with this; NULL: with nothing */
+    const char *prefix; /* each name begins with this and an underscore; NULL: with neither */
     const char *name;   /* of the family */
-    bool labelled;      /* the sample under way has a label */
+    bool labelled;      /* the current sample has a label */
 };
 
 /* `help` is one sentence; its backslashes and newlines are escaped here. */
@@ -27,7 +27,7 @@ void exposition_family(struct exposition *e, const char *name, const char *type,
 void exposition_sample(struct exposition *e, const char *suffix);
 /* A value may be any UTF-8 text: it is escaped here. */
 void exposition_label(struct exposition *e, const char *name, const char *value);
-/* Labels as they stand in the text already; "" for none. */
+/* Labels that are in the text's form already; "" for none. */
 void exposition_labels(struct exposition *e, const char *labels);
 void exposition_u64(struct exposition *e, uint64_t value);
 void exposition_seconds(struct exposition *e, uint64_t ns); /* the value in seconds, exact to the nanosecond */

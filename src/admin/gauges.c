@@ -137,7 +137,7 @@ const struct admin_gauge admin_gauges[] = {
     {{.name = "build_info", GAUGE, .labels = "version", .help = "The running build; always 1."}, gauge_build},
     {{.name = "generation",
       GAUGE,
-      .help = "Generation of the running code: 1, and one more with each reload that got as far."},
+      .help = "Generation of the running code: 1, and one more for each reload that ran new code."},
      gauge_generation},
     {{.name = "health",
       GAUGE,

@@ -1,4 +1,4 @@
-/* What is not counted but looked up on the scoreboard at each scrape, of any program. */
+/* Gauges of any program that are not counted, but looked up on the scoreboard at each scrape. */
 #ifndef ADMIN_GAUGES_H
 #define ADMIN_GAUGES_H
 
@@ -15,7 +15,7 @@ struct gauge_view {
 
 struct admin_gauge {
     struct metrics_row row;
-    void (*add)(struct exposition *e, const struct gauge_view *v); /* its samples */
+    void (*add)(struct exposition *e, const struct gauge_view *v); /* writes its samples */
 };
 
 extern const struct admin_gauge admin_gauges[];

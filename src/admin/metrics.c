@@ -8,7 +8,7 @@
 #include "base/clock.h"
 #include "ipc/metrics_master.h"
 
-/* One scrape's way through the catalog. */
+/* One scrape of the catalog. */
 struct scrape {
     struct exposition *e;
     struct gauge_view *v;
@@ -16,7 +16,7 @@ struct scrape {
     const struct metrics_table *tables[2];
     uint32_t family_count;
     uint32_t series_count;
-    bool has_counted[METRICS_SERIES_MAX]; /* it, or one that is shown with it */
+    bool has_counted[METRICS_SERIES_MAX]; /* it, or a series that is shown with it */
 };
 
 /* ---- Cells ---- */
@@ -25,7 +25,7 @@ static uint64_t scrape_sum(const struct scrape *s, uint32_t cell)
 {
     uint64_t sum = 0;
 
-    if (cell >= METRICS_CELLS_MAX) return 0; /* a worker's stray write may be anywhere in this memory */
+    if (cell >= METRICS_CELLS_MAX) return 0; /* a faulty worker may have written anywhere in this memory */
     sum = metrics_get(&s->v->board->metrics.master.cells[cell]);
     for (uint32_t i = 0; i < s->v->places; i++) sum += metrics_get(&s->v->board->counted[i].cells[cell]);
     return sum;
@@ -94,7 +94,8 @@ static void scrape_series(const struct scrape *s, const struct metrics_family *f
     scrape_value(s, scrape_is_seconds(family), scrape_sum(s, series->cell));
 }
 
-/* A sample for each worker that lives; its value is a member of the scoreboard's, or in a cell of its place. */
+/* A sample for each worker that lives. Its value is a member of the worker's on the scoreboard, or in a cell of its
+ * place. */
 static void scrape_worker_gauge(const struct scrape *s, const struct metrics_row *row, uint32_t cell)
 {
     const struct scoreboard_worker *w;
@@ -161,7 +162,7 @@ static bool scrape_has_row(const struct scrape *s, const char *name)
     return false;
 }
 
-/* A name may be there more than once, of builds that meant different things by it. */
+/* A name may be there more than once, if builds meant different things by it. */
 static bool scrape_is_named_later(const struct scrape *s, uint32_t number)
 {
     for (uint32_t i = number + 1; i < s->family_count; i++) {
@@ -170,7 +171,8 @@ static bool scrape_is_named_later(const struct scrape *s, uint32_t number)
     return false;
 }
 
-/* What this build does not count stays as it was counted, so that it does not fall; an old gauge says nothing. */
+/* A counter that this build does not count is still shown, so that sums do not fall. A gauge that this build does not
+ * have means nothing any more, and is not shown. */
 static void scrape_former(const struct scrape *s)
 {
     for (uint32_t i = 0; i < s->family_count; i++) {

@@ -10,7 +10,7 @@
 #include "ipc/scoreboard.h"
 
 struct admin_metrics {
-    const char *program; /* with an underscore behind it each name begins with this */
+    const char *program; /* each name begins with this and an underscore */
     const struct metrics_table *counted;
 };
 

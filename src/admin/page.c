@@ -12,7 +12,7 @@ struct slice admin_page(void)
     return (struct slice){page_text, sizeof(page_text) - 1};
 }
 
-/* What stands between the first `open` and the next `close`: what a browser hashes of an element. */
+/* The text between the first `open` and the next `close`: this is the part of an element that a browser hashes. */
 static struct slice page_between(const char *open, const char *close)
 {
     const char *begin = strstr(page_text, open);

@@ -1,7 +1,7 @@
 /*
- * The page at /status for people: one file, page.html, built into the program. Its script and its style stand in it,
- * and the Content-Security-Policy that goes with it names their digests: no other script or style runs in it, and it
- * asks nobody but the address that it came from.
+ * The page at /status for people: one file, page.html, built into the program. Its script and its style are in the
+ * file, and its Content-Security-Policy names their digests: no other script or style works in it, and it sends
+ * requests only to the address that it came from.
  */
 #ifndef ADMIN_PAGE_H
 #define ADMIN_PAGE_H

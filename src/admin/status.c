@@ -39,7 +39,7 @@ static void status_add_reload(struct buf *out, const struct scoreboard_reload *r
     buf_add_char(out, '}');
 }
 
-/* Over all places, also those that nobody holds just now: they go on through restarts and reloads. */
+/* Sums over all places, also those without a worker just now: they go on through restarts and reloads. */
 static void status_add_totals(struct buf *out, const struct scoreboard *board)
 {
     uint64_t requests = 0;

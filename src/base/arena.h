@@ -1,6 +1,6 @@
 /*
- * An arena: memory that goes back all at once, at the end of a request. Out of memory ends the process.
- * arena_reset keeps one chunk, so that a kept-alive connection's next request allocates nothing.
+ * An arena: memory that is freed all at once, at the end of a request. Out of memory ends the process. arena_reset
+ * keeps one chunk, so that a kept-alive connection's next request allocates nothing.
  */
 #ifndef BASE_ARENA_H
 #define BASE_ARENA_H

@@ -1,6 +1,6 @@
 /*
- * The limits of a database session that are settings: conf/ reads them into this struct and db/ takes it as it is. One
- * more is a member here, a row in conf/table.c, and its use in db/.
+ * The limits of a database session that are settings: conf/ reads them into this struct and db/ takes it as it is. A
+ * new one takes a member here, a row in conf/table.c, and its use in db/.
  */
 #ifndef BASE_DB_LIMITS_H
 #define BASE_DB_LIMITS_H

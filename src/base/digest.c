@@ -7,7 +7,7 @@
 
 void digest_sha256(const void *data, size_t len, unsigned char out[DIGEST_SHA256_BYTES])
 {
-    if (EVP_Digest(data, len, out, NULL, EVP_sha256(), NULL) != 1) mem_die(0); /* fails for want of memory only */
+    if (EVP_Digest(data, len, out, NULL, EVP_sha256(), NULL) != 1) mem_die(0); /* fails only if memory runs out */
 }
 
 static void digest_hex(const unsigned char bytes[DIGEST_SHA256_BYTES], char out[DIGEST_SHA256_HEX_BYTES])

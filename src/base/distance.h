@@ -8,10 +8,10 @@
 
 enum { DISTANCE_NAME_MAX = 64 };
 
-/* The name that was perhaps meant. Begin with {.wanted = name} and offer all there are: `best` is the nearest, the
- * first of equally near ones; its data is NULL if none is near. Of 1 to 3 bytes one may be wrong, of 4 to 8 two, of
- * more three, and two neighbours that were exchanged, or letters of the other case, are one; a name of which nothing is
- * left is not near. */
+/* The name that was perhaps meant. Begin with {.wanted = name} and offer every name that exists. `best` is the nearest
+ * one, or the first of several that are equally near; its data is NULL if none is near. A name of 1 to 3 bytes may have
+ * one mistake, one of 4 to 8 bytes two, and a longer one three. Two neighbours that were exchanged are one mistake, and
+ * so is a letter of the other case. A name that would keep none of its letters is not near. */
 struct distance_guess {
     struct slice wanted, best;
     size_t distance;
@@ -19,7 +19,7 @@ struct distance_guess {
 
 void distance_offer(struct distance_guess *guess, struct slice name);
 
-/* Levenshtein's distance in bytes; SIZE_MAX where either is longer than DISTANCE_NAME_MAX. */
+/* Levenshtein's distance in bytes; SIZE_MAX if either is longer than DISTANCE_NAME_MAX. */
 size_t distance_edit(struct slice a, struct slice b);
 
 #endif

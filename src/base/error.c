@@ -6,7 +6,7 @@
 
 #include "base/mask.h"
 
-/* Texts of libpq and the like are passed on in errors. */
+/* Errors pass on texts from libpq and others. */
 static void error_mask(struct error *err)
 {
     struct buf scratch = {0};

@@ -1,9 +1,9 @@
 /*
  * An error value: what went wrong, in words that a user can act on.
  *
- * A function that can fail returns 0, or -1 after filling the `struct error` that its caller passed. The
- * caller owns the value and prints it. What base/mask.h takes for a secret is masked in it. On success the value is
- * left as it was.
+ * A function that can fail returns 0, or -1 after filling the `struct error` that its caller passed. The caller owns
+ * the value and prints it. What looks like a secret to base/mask.h is masked in it. On success the value is left as it
+ * was.
  */
 #ifndef BASE_ERROR_H
 #define BASE_ERROR_H
@@ -19,7 +19,7 @@ enum error_code {
     ERROR_INVALID,     /* input that does not parse or does not fit */
     ERROR_SYSTEM,      /* the operating system refused */
     ERROR_UNAVAILABLE, /* a service (the database) is out of reach: trying again may help */
-    ERROR_REFUSED,     /* a service answered, and said no: trying again will not help */
+    ERROR_REFUSED,     /* a service answered and refused: trying again will not help */
     ERROR_TIMEOUT,     /* a deadline passed */
     ERROR_FAILED,      /* the work itself failed (a migration, say) */
 };
@@ -28,7 +28,7 @@ enum { ERROR_MESSAGE_MAX = 4096 };
 
 struct error {
     enum error_code code;
-    char message[ERROR_MESSAGE_MAX]; /* UTF-8, no line end; may hold several lines; cut when longer */
+    char message[ERROR_MESSAGE_MAX]; /* UTF-8, no line end; may hold several lines; cut if it is longer */
 };
 
 /* Fills `err` (which may be NULL). Always returns -1, so that `return error_set(…)` reads well. */

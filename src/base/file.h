@@ -8,10 +8,10 @@
 #include "base/attr.h"
 #include "base/buf.h"
 
-/* Adds the file's bytes to `out`. False with errno where it cannot be read, EFBIG where it holds more than `max`; `out`
- * has then what was read so far. */
+/* Adds the file's bytes to `out`. Returns false and sets errno if the file cannot be read, EFBIG if it holds more than
+ * `max`; `out` then has what was read so far. */
 bool file_read(const char *path, size_t max, struct buf *out) ATTR_CHECKED;
-/* The same of a descriptor that is open, to its end: a pipe or a socket too. */
+/* The same for a descriptor that is open, which may be a pipe or a socket: reads to its end. */
 bool file_read_fd(int fd, size_t max, struct buf *out) ATTR_CHECKED;
 
 #endif

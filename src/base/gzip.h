@@ -9,8 +9,8 @@
 #include "base/buf.h"
 #include "base/slice.h"
 
-/* Adds the content of one whole gzip member to `out`. False where it is none, is cut short, is damaged, has something
- * behind it, or holds more than `max` bytes; `out` has then what was read so far. */
+/* Adds the content of one whole gzip member to `out`. Returns false if it is not a gzip member, is cut short, is
+ * damaged, has something behind it, or holds more than `max` bytes; `out` then has what was read so far. */
 bool gzip_read(struct slice packed, size_t max, struct buf *out) ATTR_CHECKED;
 
 #endif

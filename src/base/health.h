@@ -1,4 +1,4 @@
-/* What a process or a service says of its health: the words of /health, of the metrics and of the API's document. */
+/* The health of a process or a service: the words that /health, the metrics and the API's document have for it. */
 #ifndef BASE_HEALTH_H
 #define BASE_HEALTH_H
 

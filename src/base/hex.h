@@ -2,7 +2,7 @@
 #ifndef BASE_HEX_H
 #define BASE_HEX_H
 
-/* -1 where `c` is none. */
+/* -1 if `c` is not a digit. */
 static inline int hex_value(char c)
 {
     if (c >= '0' && c <= '9') return c - '0';

@@ -1,13 +1,13 @@
 /*
- * The limits of HTTP that are settings: conf/ reads them into this struct and http/ takes it as it is. One more is a
- * member here, a row in conf/table.c, and its use in http/.
+ * The limits of HTTP that are settings: conf/ reads them into this struct and http/ takes it as it is. A new one takes
+ * a member here, a row in conf/table.c, and its use in http/.
  */
 #ifndef BASE_HTTP_LIMITS_H
 #define BASE_HTTP_LIMITS_H
 
 #include <stddef.h>
 
-/* For each worker. Times are milliseconds; 0 is not "none". */
+/* For each worker. Times are milliseconds. 0 does not mean "no limit". */
 struct http_limits {
     size_t request_line_bytes;  /* 414; method, target and version (RFC 9112 section 3) */
     size_t header_bytes;        /* 431; the field lines together */
@@ -16,9 +16,9 @@ struct http_limits {
     unsigned header_timeout_ms; /* 408; from the first byte of a request (or from accept) to its head's end. A client
                                    that never sent a byte is closed in silence */
     unsigned body_timeout_ms;   /* 408; from the head's end to the body's end */
-    unsigned idle_timeout_ms;   /* silent close; between requests */
-    unsigned write_timeout_ms;  /* reset; without a byte of the answer taken by the client */
-    unsigned connections;       /* past it nothing is accepted: the kernel's queue holds the rest */
+    unsigned idle_timeout_ms;   /* closes in silence; between requests */
+    unsigned write_timeout_ms;  /* resets the connection; if the client takes no byte of the answer for so long */
+    unsigned connections;       /* past it nothing is accepted: the others wait in the kernel's queue */
 };
 
 #endif

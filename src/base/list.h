@@ -14,7 +14,7 @@ struct list {
     struct list *prev;
 };
 
-/* A head, or a link that is in no list (so that list_remove does no harm to it). */
+/* Makes a head, or a link that is not in a list (so that list_remove does no harm to it). */
 static inline void list_init(struct list *l)
 {
     l->next = l->prev = l;

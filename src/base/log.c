@@ -10,7 +10,7 @@
 #include "base/sink.h"
 #include "base/utf8.h"
 
-/* Values are cut to this, and where the line is too long then, to a quarter of it, and so on. */
+/* Values are cut to this; if the line is still too long, they are cut to a quarter of it, and so on. */
 enum { LOG_VALUE_BYTES = 2048, LOG_VALUE_LEAST_BYTES = 8 };
 
 static struct {
@@ -225,7 +225,7 @@ static const struct sink *log_sink(void)
     return log_state.path == NULL ? &log_state.given : &log_state.file;
 }
 
-/* A log that cannot be written must not stop the service: then lines are dropped, and counted. */
+/* A log that cannot be written must not stop the service: lines are dropped and counted. */
 void log_flush(void)
 {
     if (log_state.batch_lines == 0) return;
@@ -260,7 +260,7 @@ static bool log_add_line(enum log_level level, const char *msg, const struct log
     return log_state.batch_lines++ == 0;
 }
 
-/* What the line says, whoever it says it of (FNV-1a of the texts). */
+/* A hash (FNV-1a) of what the line says, without the values that say about whom. */
 static uint64_t log_content(const struct log_field *fields, size_t count)
 {
     uint64_t hash = UINT64_C(0xcbf29ce484222325);

@@ -1,17 +1,18 @@
 /*
- * The log: one line an event, to standard error or a file, whole in one write(2), so that lines of several processes do
- * not mix. A line is at most SINK_WHOLE_BYTES long: longer values are cut, and end in "…".
+ * The log: one line for each event, to standard error or a file. A line is written whole by one write(2), so that the
+ * lines of several processes do not mix. A line is at most SINK_WHOLE_BYTES long: longer values are cut, and end in
+ * "…".
  *
  *     log_info("worker started", LOG_INT("pid", pid), LOG_STR("listen", address));
  *     logfmt: ts=2026-11-23T14:03:52.123456Z level=info role=worker pid=41 msg="worker started" listen=127.0.0.1:8000
  *     json:   {"ts":"…","level":"info","role":"worker","pid":41,"msg":"worker started","listen":"127.0.0.1:8000"}
  *
- * Where nobody reads, lines are dropped: the next one that gets out says how many (lines_dropped=3). Where one warning
- * or error is said again and again, what base/repeat.h holds back is counted, and the count is said (repeated=523).
- * What base/mask.h takes for a secret is masked.
+ * If nobody reads, lines are dropped, and the next line that gets out says how many (lines_dropped=3). If one warning
+ * or error comes again and again, base/repeat.h holds lines back; they are counted, and the count is written
+ * (repeated=523). What looks like a secret to base/mask.h is masked.
  *
- * Only stratslabd/, child/, web/, admin/ and master/ log. The log is one of the two globals of the program. It keeps
- * errno.
+ * Only stratslabd/, child/, web/, admin/ and master/ log. The log is one of the two globals of the program. No function
+ * here changes errno.
  */
 #ifndef BASE_LOG_H
 #define BASE_LOG_H
@@ -26,7 +27,7 @@
 enum log_level { LOG_LEVEL_ERROR, LOG_LEVEL_WARNING, LOG_LEVEL_INFO, LOG_LEVEL_DEBUG };
 enum log_format { LOG_FORMAT_LOGFMT, LOG_FORMAT_JSON };
 
-/* What the settings say of it: conf/ reads them into this struct. */
+/* The log's settings: conf/ reads them into this struct. */
 struct log_lines {
     enum log_level level; /* those above it are dropped */
     enum log_format format;
@@ -52,7 +53,7 @@ struct log_field {
 
 #define LOG_STR(k, text) ((struct log_field){.key = (k), .kind = LOG_KIND_STR, .value.str = slice_of(text)})
 #define LOG_SLICE(k, slice) ((struct log_field){.key = (k), .kind = LOG_KIND_STR, .value.str = (slice)})
-/* As LOG_SLICE, of something that differs from line to line although all say the same: a request's id. */
+/* As LOG_SLICE, for a value that differs from line to line although the lines say the same: a request's id. */
 #define LOG_ID(k, slice) ((struct log_field){.key = (k), .kind = LOG_KIND_ID, .value.str = (slice)})
 #define LOG_INT(k, n) ((struct log_field){.key = (k), .kind = LOG_KIND_INT, .value.i = (n)})
 #define LOG_UINT(k, n) ((struct log_field){.key = (k), .kind = LOG_KIND_UINT, .value.u = (n)})
@@ -60,27 +61,27 @@ struct log_field {
 #define LOG_MS(k, ns) ((struct log_field){.key = (k), .kind = LOG_KIND_MS, .value.u = (ns)})
 
 void log_configure(const struct log_options *options);
-/* From now on the log goes to the file at `path` (which lives for ever), made where it is missing; errors go to
- * options.fd as well. On failure all stays as it was. */
+/* From now on the log goes to the file at `path` (a string that lives for ever), which is made if it is missing. Errors
+ * go to options.fd as well. On failure nothing changes. */
 int log_open(const char *path, struct error *err) ATTR_CHECKED;
-/* Opens that file again, under its name: whoever rotates logs has renamed it. True without a file. On failure, which it
- * says itself, the one that is open stays. */
+/* Opens that file again, under its name, after whoever rotates logs has renamed it. Returns true if there is no file.
+ * On failure, which it logs itself, the file that is open stays. */
 bool log_reopen(void);
 bool log_has_file(void);
-/* What each line says of its process: "master", "worker". A string that lives for ever. A process that was forked calls
- * it before it logs: what its parent has counted is the parent's. */
+/* The role that each line has: "master", "worker". A string that lives for ever. A process that was forked calls this
+ * before it logs: what its parent has counted is the parent's to write. */
 void log_set_role(const char *role);
 bool log_wants(enum log_level level);
 void log_write(enum log_level level, const char *msg, const struct log_field *fields, size_t count);
-/* As log_write, but the line may wait for log_flush, or for the next line that does not wait. Not held back. True for
- * the first that waits. */
+/* As log_write, but the line may wait for log_flush, or for the next line that does not wait. It is never held back.
+ * Returns true for the first line that waits. */
 bool log_write_soon(enum log_level level, const char *msg, const struct log_field *fields, size_t count);
 /* Writes what waits. May be called from the handler of a signal that ends the process. */
 void log_flush(void);
-/* Says the counts that are due; when the next one will be, in milliseconds of the monotonic clock (UINT64_MAX: none).
- */
+/* Writes the counts that are due. Returns when the next one will be due, in milliseconds of the monotonic clock
+ * (UINT64_MAX: none). */
 uint64_t log_write_counts(void);
-/* Says and writes everything: at a process's end. */
+/* Writes every count and every line that waits: at a process's end. */
 void log_finish(void);
 
 /* An empty list of fields is allowed, hence the leading element that is skipped. */

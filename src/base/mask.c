@@ -9,7 +9,7 @@
 /* A shorter word behind "Bearer" is a word. */
 enum { MASK_TOKEN_MIN = 8 };
 
-/* The bytes from `at` to `end` are secret; end == at where nothing is. */
+/* The bytes from `at` to `end` are secret; end == at if nothing is. */
 struct mask_span {
     size_t at, end;
 };
@@ -19,7 +19,7 @@ static bool mask_is_name(char c)
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '-';
 }
 
-/* The word that ends at `end`, spaces before that passed over. */
+/* The word that ends at `end`, or before spaces that end there. */
 static struct slice mask_word_before(struct slice text, size_t end)
 {
     size_t at;
@@ -47,7 +47,7 @@ static bool mask_is_secret_name(struct slice name)
     return false;
 }
 
-/* A value in quotes, which may hold a doubled or escaped quote; the whole rest where it does not end. */
+/* A value in quotes, which may hold a doubled or escaped quote; the whole rest if it does not end. */
 static struct mask_span mask_quoted(struct slice text, size_t at)
 {
     char quote = text.data[at++];

@@ -1,5 +1,6 @@
 #include "base/mem.h"
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,7 +10,8 @@
 void mem_die(size_t size)
 {
     char line[96];
-    int len = snprintf(line, sizeof(line), "stratslabd: out of memory (%zu bytes asked for)\n", size);
+    int len = snprintf(line, sizeof(line), "%.32s: out of memory (%zu bytes asked for)\n",
+                       program_invocation_short_name, size);
 
     if (len > 0 && write(STDERR_FILENO, line, (size_t)len) < 0) _exit(MEM_EXIT_STATUS);
     _exit(MEM_EXIT_STATUS);

@@ -1,6 +1,6 @@
 /*
- * Memory that is there or the process is not: a worker that runs out of memory says so, dies and is replaced.
- * Everything returned is the caller's, and goes back with free(3).
+ * Allocation that cannot fail: a worker that runs out of memory says so, exits and is replaced. Everything returned is
+ * the caller's, who frees it with free(3).
  */
 #ifndef BASE_MEM_H
 #define BASE_MEM_H
@@ -9,7 +9,8 @@
 
 #include "base/attr.h"
 
-/* The exit status of a process that ran out of memory; not one of sysexits.h, so a master can tell it. */
+/* The exit status of a process that ran out of memory. It is not one of sysexits.h, so a master can tell it from
+ * others. */
 enum { MEM_EXIT_STATUS = 86 };
 
 void *mem_alloc(size_t size);                             /* uninitialised */

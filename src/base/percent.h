@@ -7,8 +7,8 @@
 #include "base/attr.h"
 #include "base/slice.h"
 
-/* Takes the next byte, decoded, off `*rest`, which must not be empty. False where a % stands before anything but two
- * hexadecimal digits; then nothing is taken. */
+/* Takes the next byte, decoded, off `*rest`, which must not be empty. Returns false, and takes nothing, if a % is
+ * followed by anything but two hexadecimal digits. */
 bool percent_next(struct slice *rest, char *ret_byte) ATTR_CHECKED;
 
 #endif

@@ -30,7 +30,7 @@ bool process_is_alive(pid_t pid)
 
     snprintf(path, sizeof(path), "/proc/%d/stat", pid);
     file = fopen(path, "re");
-    /* /proc may hide others' processes (hidepid, a unit's ProtectProc=), and what runs in another user namespace. */
+    /* /proc may hide others' processes (hidepid, a unit's ProtectProc=), and processes in another user namespace. */
     if (file == NULL) return kill(pid, 0) == 0 || errno == EPERM;
     if (fgets(line, sizeof(line), file) == NULL) line[0] = '\0';
     fclose(file);

@@ -1,4 +1,4 @@
-/* What Linux tells of a process (proc(5)). */
+/* What Linux knows about a process (proc(5)). */
 #ifndef BASE_PROCESS_H
 #define BASE_PROCESS_H
 
@@ -6,7 +6,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-/* Resident memory; 0 where it cannot be known. */
+/* Resident memory; 0 if it cannot be known. */
 uint64_t process_resident_bytes(pid_t pid);
 
 /* False also for a zombie, which kill(2) still finds. */

@@ -1,4 +1,4 @@
-/* Numbers that other processes do not draw too: for jitter and identifiers, not for secrets. Never waits. */
+/* Random numbers that differ between processes: for jitter and identifiers, not for secrets. Never waits. */
 #ifndef BASE_RANDOM_H
 #define BASE_RANDOM_H
 

@@ -14,7 +14,7 @@ static void repeat_begin(struct repeat_message *row, unsigned level, const char 
     row->held = 0;
 }
 
-/* The message's row; where there is none, a free one or the one that has been quiet for longest. */
+/* The message's row. If it has none: a free row, or the row of the message that has been quiet for longest. */
 static struct repeat_message *repeat_find(struct repeat *repeat, unsigned level, const char *msg, uint64_t now_ms)
 {
     struct repeat_message *oldest = NULL;

@@ -1,9 +1,10 @@
 /*
- * How often one message may be said: a database that is away, or clients that all do the same wrong thing, would
+ * How often one message may be logged. A database that is away, or clients that all do the same wrong thing, would
  * otherwise fill the disk with one line.
  *
- * Of each message, in each second, the first ten lines are said; of those that follow, ones that say something that
- * none said in this second has said, up to twenty. The rest is counted, and the count is said when the second is over.
+ * Of each message, the first ten lines of each second are logged. Of the lines after those, up to twenty more are, if
+ * what they say has not been logged in this second. The rest is counted, and the count is logged when the second is
+ * over.
  */
 #ifndef BASE_REPEAT_H
 #define BASE_REPEAT_H
@@ -28,12 +29,12 @@ struct repeat {
     struct repeat_message rows[REPEAT_MESSAGES];
 };
 
-/* Whether a line may be said; otherwise it was counted. Rows that are due should have been taken before. */
+/* Returns whether a line may be logged; if not, it was counted. Take the rows that are due before this call. */
 bool repeat_may_say(struct repeat *repeat, unsigned level, const char *msg, uint64_t content, uint64_t now_ms);
-/* Takes the next message of which lines were held and whose window is over (with `all`: any), and begins its next
- * window. Call until false. */
+/* Takes the next message that has held lines and whose window is over (with `all`: whether it is over or not), and
+ * begins its next window. Call it until it returns false. */
 bool repeat_take(struct repeat *repeat, uint64_t now_ms, bool all, struct repeat_message *ret_row);
-/* When there will be one to take; UINT64_MAX: none. */
+/* When the next one can be taken; UINT64_MAX: never. */
 uint64_t repeat_due_ms(const struct repeat *repeat);
 
 #endif

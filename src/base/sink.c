@@ -11,7 +11,7 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-/* To a file; bounds what a worker that is killed takes along. */
+/* To a file. This bounds what is lost with a worker that is killed. */
 enum { SINK_FILE_BATCH_BYTES = 32768 };
 
 void sink_use(struct sink *sink, int fd)

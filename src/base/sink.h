@@ -1,11 +1,11 @@
 /*
- * Where the log goes: a descriptor that somebody gave us, or a file. Lines of several processes meet here, so each
- * write is whole: appended to a file, or no longer than what a pipe takes in one piece.
+ * Where the log goes: a descriptor that we were given, or a file. Several processes write there, so each write is
+ * whole: it is appended to a file, or is no longer than what a pipe takes in one piece.
  *
- * A write never waits for a reader. To a socket it is sent with MSG_DONTWAIT; a pipe or a terminal is opened once more,
- * because O_NONBLOCK on the given description would be seen by everybody who shares it. Where that is refused (a pipe
- * of another user's), the kernel is asked for a write that does not wait, and where it has none, poll(2) is asked
- * before.
+ * A write never waits for a reader. To a socket, lines are sent with MSG_DONTWAIT. A pipe or a terminal is opened once
+ * more, because O_NONBLOCK on the given description would affect everybody who shares it. If that is refused (the pipe
+ * is another user's), the kernel is asked for a write that does not wait; if the kernel has no such write, poll(2) is
+ * called first.
  */
 #ifndef BASE_SINK_H
 #define BASE_SINK_H
@@ -36,14 +36,14 @@ struct sink {
 
 /* `fd` stays the caller's, and must stay open. */
 void sink_use(struct sink *sink, int fd);
-/* Opens the file at `path`, made where it is missing, for appending. On failure `sink` is as it was. */
+/* Opens the file at `path` for appending, and makes it if it is missing. On failure `sink` does not change. */
 int sink_open(struct sink *sink, const char *path, struct error *err) ATTR_CHECKED;
-/* Whether sink_open would succeed; makes nothing. */
+/* Whether sink_open would succeed. Makes no file. */
 int sink_check(const char *path, struct error *err) ATTR_CHECKED;
 void sink_close(struct sink *sink);
-/* How many bytes may be written at once without being torn. */
+/* How many bytes one write may have and still be whole. */
 size_t sink_batch_bytes(const struct sink *sink);
-/* False where not all of it could be written, now and without waiting. */
+/* Returns false if not all of it could be written now, without waiting. */
 bool sink_write(const struct sink *sink, const char *data, size_t len);
 
 #endif

@@ -1,6 +1,6 @@
 /*
- * A slice: bytes that somebody else owns. Not NUL-terminated unless the maker says so.
- * {NULL, 0} is "absent" where a caller tells absent from empty.
+ * A slice: bytes that somebody else owns. Not NUL-terminated unless the maker says so. {NULL, 0} means "absent", for
+ * callers that tell absent from empty.
  */
 #ifndef BASE_SLICE_H
 #define BASE_SLICE_H
@@ -35,7 +35,7 @@ static inline bool slice_is(struct slice a, const char *text)
     return slice_eq(a, slice_of(text));
 }
 
-/* Equal but for the case of ASCII letters (RFC 9110 section 5.1: field names). */
+/* Equal, whatever the case of ASCII letters (RFC 9110 section 5.1: field names). */
 static inline bool slice_is_nocase(struct slice a, const char *text)
 {
     return a.len == strlen(text) && (a.len == 0 || strncasecmp(a.data, text, a.len) == 0);
@@ -49,8 +49,8 @@ static inline struct slice slice_trim(struct slice s)
     return s;
 }
 
-/* Cuts the part before the first `separator` off `*rest` and returns it; the whole rest where there is none,
- * which leaves `*rest` absent. A loop ends when rest->data is NULL. */
+/* Cuts the part before the first `separator` off `*rest` and returns it; if there is no separator, it returns the whole
+ * rest and leaves `*rest` absent. A loop ends when rest->data is NULL. */
 static inline struct slice slice_cut(struct slice *rest, char separator)
 {
     struct slice head = *rest;

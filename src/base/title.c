@@ -36,8 +36,8 @@ __attribute__((constructor)) static void title_find(int argc, char **argv, char 
     title.end = title_follow(strings, title.args_end);
 }
 
-/* The strings of the environment that lie in the room get other places. Whoever got one of them by getenv(3) before
- * keeps a pointer into the title: the callers of this do not. */
+/* The strings of the environment that lie in the room get other places. Code that got one of them by getenv(3) before
+ * would have a pointer into the title; no caller of this does. */
 static void title_move_environment(void)
 {
     size_t count = 0;

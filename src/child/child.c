@@ -33,7 +33,7 @@ static void child_on_term(evutil_socket_t signo, short what, void *arg)
 {
     (void)signo;
     (void)what;
-    child_drain(arg, "asked to by the master");
+    child_drain(arg, "the master asked for it");
 }
 
 static void child_on_channel(evutil_socket_t fd, short what, void *arg)
@@ -48,7 +48,7 @@ static void child_on_channel(evutil_socket_t fd, short what, void *arg)
     child_drain(child, "the master has gone");
 }
 
-/* The master passes on what whoever rotates the log's files told it. */
+/* The master passes on the signal of whoever rotates the log's files. */
 static void child_on_reopen(evutil_socket_t signo, short what, void *arg)
 {
     (void)signo;
@@ -115,7 +115,7 @@ int child_new(const struct child_options *options, struct child **ret_child, str
     if (child->term == NULL || child->reopen == NULL || child->channel == NULL || child->tick == NULL) goto fail;
     if (event_add(child->term, NULL) != 0 || event_add(child->reopen, NULL) != 0) goto fail;
     if (event_add(child->channel, NULL) != 0 || event_add(child->tick, &tick) != 0) goto fail;
-    /* The master's fork left it blocked, so that none that came since is lost. */
+    /* The master's fork left it blocked, so that a signal that came since is not lost. */
     sigemptyset(&held);
     sigaddset(&held, SIGUSR1);
     sigprocmask(SIG_UNBLOCK, &held, NULL);

@@ -11,7 +11,7 @@
 
 enum { CRASH_FRAMES_MAX = 64 };
 
-static char crash_head[96]; /* what the handler says first, made beforehand */
+static char crash_head[96]; /* what the handler writes first, made beforehand */
 
 /* Only what is async-signal-safe (signal-safety(7)); backtrace(3) is, once libgcc is loaded. */
 static void crash_on_signal(int signo)
@@ -20,8 +20,8 @@ static void crash_on_signal(int signo)
     int count = backtrace(frames, CRASH_FRAMES_MAX);
 
     if (write(STDERR_FILENO, crash_head, strlen(crash_head)) > 0) backtrace_symbols_fd(frames, count, STDERR_FILENO);
-    log_flush();  /* last: the crash may have been in there */
-    raise(signo); /* SA_RESETHAND: to the default, which ends the process when this returns */
+    log_flush();  /* this is last, because the crash may have been in there */
+    raise(signo); /* because of SA_RESETHAND, the default handler ends the process when this returns */
 }
 
 void crash_enable_backtrace(const char *program)

@@ -18,17 +18,17 @@ struct child {
     struct event_base *base;
     struct child_options options;
     struct child_place place;
-    struct child_session *session; /* NULL: none; it takes itself out */
+    struct child_session *session; /* NULL: none; session.c sets and clears it */
     struct event *term;
     struct event *reopen;
     struct event *channel;
     struct event *tick;
     enum child_state state;
     bool orphaned;
-    uint64_t requests_before; /* answered by those that had its cells before it */
+    uint64_t requests_before; /* answered by the workers that had its cells before it */
 };
 
-/* Brings the child's cells up to now. */
+/* Brings the child's cells up to date. */
 void child_update_cells(struct child *child);
 
 /* session.c: every CHILD_TICK_MS. */

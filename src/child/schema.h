@@ -1,4 +1,4 @@
-/* Whether the database's schema holds every migration that this build knows, asked through the session. */
+/* Asks the database whether its schema holds every migration that this build knows. */
 #ifndef CHILD_SCHEMA_H
 #define CHILD_SCHEMA_H
 
@@ -16,9 +16,9 @@ struct schema_check {
     bool running;
 };
 
-extern const struct db_statement schema_check_statement; /* to be prepared with the others */
+extern const struct db_statement schema_check_statement; /* must be prepared with the others */
 
-/* Asks, unless an answer is awaited already. */
+/* Asks, unless it waits for an answer already. */
 void schema_check_run(struct schema_check *check);
 
 #endif

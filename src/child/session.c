@@ -17,12 +17,12 @@ enum {
     SESSION_PROBE_MS = 5000,
 };
 
-/* After the time that a graceful stop has, what is left is cancelled, this often and for this long; then it is failed
- * whatever the database does, and the answers to that get the last pause to go out. */
+/* After the time of a graceful stop, what is left is cancelled, this often and for this long. Then it fails, whatever
+ * the database does, and the answers have the last pause to go out. */
 enum { SESSION_CANCEL_EVERY_MS = 50, SESSION_CANCEL_MS = 600, SESSION_LAST_PAUSE_MS = 200 };
 
 enum session_end {
-    SESSION_OPEN,       /* its time is not up */
+    SESSION_OPEN,       /* its time is not over */
     SESSION_CANCELLING, /* until abort_ms */
     SESSION_HUNG_UP,
 };
@@ -33,7 +33,7 @@ struct child_session {
     const struct db_statement **statements; /* the worker's, and the schema check's */
     struct db *db;
     struct schema_check schema;
-    uint64_t reconnects; /* as reported so far */
+    uint64_t reconnects; /* as reported to the worker so far */
     struct event *deadline;
     enum session_end end;
     uint64_t abort_ms; /* monotonic */
@@ -80,7 +80,7 @@ static void session_on_schema(void *ctx, enum schema_verdict verdict, const char
         session_set(s, SCOREBOARD_DATABASE_MISMATCH);
         break;
     case SCHEMA_UNKNOWN:
-        break; /* the connection was lost; its next state comes by itself */
+        break; /* the connection was lost: its next state comes without asking */
     }
 }
 
@@ -98,7 +98,7 @@ static void session_on_state(void *ctx, enum db_state state, const char *reason)
     struct child_session *s = ctx;
     const char *label = s->options.label;
 
-    if (s->end != SESSION_OPEN) return; /* our own doing, and the last */
+    if (s->end != SESSION_OPEN) return; /* we ended it ourselves, and it does not come back */
     switch (state) {
     case DB_STATE_CONNECTING:
         break;
@@ -163,7 +163,7 @@ static void session_on_deadline(evutil_socket_t fd, short what, void *arg)
     case SESSION_OPEN:
         s->end = SESSION_CANCELLING;
         s->abort_ms = now_ms + SESSION_CANCEL_MS;
-        child_update_cells(s->child); /* so that the number is of now */
+        child_update_cells(s->child); /* so that the number is up to date */
         log_warning("the time of a graceful stop is up: cancelling what is in flight",
                     LOG_UINT("in_flight", s->child->place.cells->in_flight));
         db_drain(s->db);
@@ -202,7 +202,7 @@ static void session_open(struct child_session *s)
         .retry_window_ms = SESSION_RETRY_WINDOW_MS,
         .probe_interval_ms = SESSION_PROBE_MS,
         .probe_timeout_ms = SESSION_PROBE_MS,
-        /* Longer than one statement that nobody can do anything about. */
+        /* This is longer than one statement that nobody can cancel. */
         .wait_max_ms = o->limits.statement_timeout_ms / 2 * 3,
         .statements = s->statements,
         .statement_count = o->statement_count + 1,

@@ -1,7 +1,7 @@
 /*
- * A worker's session with the database: one connection (db/db.h) for as long as the worker lives, lost and found again.
- * It shows on the scoreboard how the database is: out of reach, ready, or without migrations that this build knows. It
- * looks again while it waits for them.
+ * A worker's session with the database: one connection (db/db.h) for as long as the worker lives. If it is lost,
+ * another one takes its place. It shows on the scoreboard how the database is: out of reach, ready, or without
+ * migrations that this build knows. It looks again while it waits for them.
  */
 #ifndef CHILD_SESSION_H
 #define CHILD_SESSION_H
@@ -19,16 +19,16 @@ struct child_session_options {
     struct db_limits limits;
     const struct db_statement *const *statements;
     size_t statement_count;
-    const char *const *channels; /* which it LISTENs to, in each connection; as in struct db_options */
+    const char *const *channels; /* the channels that each connection LISTENs to; as in struct db_options */
     size_t channel_count;
     const char *schema_versions; /* every migration that this build knows, as a text[] literal */
     void *ctx;
-    /* There is a connection (again), and it was lost and found so many times since the last call. What the worker
-     * remembers of the database may be old, and notifications may have been lost. Before the schema is checked. May be
-     * NULL. */
+    /* There is a connection (again); `reconnects` says how many were made anew since the last call. What the worker
+     * remembers about the database may be old, and notifications may have been lost. Called before the schema is
+     * checked. May be NULL. */
     void (*connected)(void *ctx, uint64_t reconnects);
-    /* It is known how the database is, and the worker is still starting: it calls child_ready or child_end. NULL:
-     * child_ready is called. */
+    /* Called when the state of the database is known and the worker is still starting: it calls child_ready or
+     * child_end. NULL: child_ready is called. */
     void (*known)(void *ctx);
     /* As in struct db_options; they may be NULL. */
     void (*notified)(void *ctx, const char *channel, struct slice payload);
@@ -42,10 +42,10 @@ struct child_session_options {
 struct child_session *child_session_new(struct child *child, const struct child_session_options *options);
 void child_session_free(struct child_session *session); /* takes NULL */
 struct db *child_session_db(struct child_session *session);
-/* Checks the schema: something happened that a changed schema would explain. */
+/* Checks the schema. Call it if something happened that a changed schema would explain. */
 void child_session_check(struct child_session *session);
-/* For a drain: what is under way has `ms` to finish. What is left then is cancelled; what does not end by that fails,
- * whatever the database does; and when the answers have had a moment to go out, `drained` is called. */
+/* For a drain: what is under way has `ms` to finish. What is left then is cancelled. What does not end even then fails,
+ * whatever the database does. When the answers have had a moment to go out, `drained` is called. */
 void child_session_drain(struct child_session *session, unsigned ms);
 
 #endif

@@ -5,9 +5,9 @@
 #include "db/internal.h"
 
 /*
- * Before version 17 libpq can only cancel by connecting and blocking, and gives out neither the key nor a socket. So a
- * thread does it, with a PGcancel of its own, which is a copy and outlives the connection. It touches nothing else; its
- * end is the cancel's end, or that of the process.
+ * Before version 17, libpq can only cancel by connecting and blocking, and gives out neither the key nor a socket. So a
+ * thread does it, with its own PGcancel, which is a copy and outlives the connection. The thread touches nothing else.
+ * It ends when the cancel or the process ends.
  */
 static void *cancel_run(void *arg)
 {
@@ -32,7 +32,7 @@ void db_cancel_running(struct db *db)
     if (cancel == NULL) return;
     pthread_attr_init(&attr);
     pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
-    /* The thread inherits the mask: signals are the main thread's. */
+    /* The thread inherits the mask, so that signals go to the main thread. */
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before);
     if (pthread_create(&thread, &attr, cancel_run, cancel) != 0) PQfreeCancel(cancel);

@@ -1,7 +1,7 @@
 /*
- * The life of the connection: pause → polling → preparing → ready, and back to pause from anywhere.
+ * The life of the connection: pause → polling → preparing → ready, and from each of them back to pause.
  *
- * One timer serves all: the back-off in a pause, the deadline in the two that follow.
+ * There is one timer: it is the back-off in a pause, and the deadline in the two states that follow.
  */
 #include <event2/event.h>
 #include <event2/util.h>
@@ -29,7 +29,7 @@ static void connect_set_state(struct db *db, enum db_state state, const char *re
     db->on_state(db->arg, state, copy);
 }
 
-/* Between half of it and all of it: workers that lost the database together come back apart. */
+/* Between half of `ms` and all of it, so that workers that lost the database together do not come back together. */
 static uint64_t connect_jitter(uint64_t ms)
 {
     return random_between(ms / 2, ms);
@@ -47,7 +47,7 @@ static uint64_t connect_pause_ms(struct db *db, enum db_state state)
 
 void db_session_close(struct db *db)
 {
-    /* The events first: libevent must not watch a closed descriptor. */
+    /* The events are freed first: libevent must not watch a closed descriptor. */
     if (db->readable != NULL) event_free(db->readable);
     if (db->writable != NULL) event_free(db->writable);
     db->readable = db->writable = NULL;
@@ -64,8 +64,8 @@ static void connect_fail_query(struct db_query *q, enum db_outcome outcome)
     list_push_back(&q->db->failing, &q->link);
 }
 
-/* A query that libpq has had. Only an error of the server's own, and no other, says that a write did not happen: what
- * succeeded was still to be committed by its Sync. */
+/* A query that was handed to libpq. Only an error from the server itself says that a write did not happen: one that
+ * succeeded was not yet committed by its Sync. */
 static void connect_query_lost(struct db_query *q, struct list *keep)
 {
     struct db *db = q->db;
@@ -85,7 +85,7 @@ static void connect_query_lost(struct db_query *q, struct list *keep)
         }
         connect_fail_query(q, outcome);
     } else if (q->was_lost) {
-        /* Perhaps it is this very read that kills its server process. */
+        /* It may be this very read that kills its server process. */
         connect_fail_query(q, DB_UNAVAILABLE);
     } else {
         q->was_lost = true;
@@ -94,7 +94,7 @@ static void connect_query_lost(struct db_query *q, struct list *keep)
     }
 }
 
-/* Sorts all queries into `waiting` (reads, those that were under way first) and `failing`. */
+/* Sorts all queries into `waiting` (reads; those that were under way come first) and `failing`. */
 static void connect_sort_queries(struct db *db)
 {
     struct list keep;
@@ -118,7 +118,7 @@ static void connect_sort_queries(struct db *db)
         list_remove(last);
         list_push_front(&db->waiting, last);
     }
-    /* For the next connection they are new. */
+    /* For the next connection these queries are new. */
     list_each(it, &db->waiting) list_at(it, struct db_query, link)->since_ms = clock_monotonic_ms();
     if (!list_is_empty(&db->waiting) && !evtimer_pending(db->retry_window, NULL))
         db_timer_set(db->retry_window, db->options.retry_window_ms);
@@ -170,8 +170,8 @@ static void connect_attempt_failed(struct db *db)
     db_session_end(db, state, reason);
 }
 
-/* With nothing under way libpq takes the server's last words for a notice; in a crash or an immediate shutdown they are
- * a warning. */
+/* While nothing is under way, libpq treats the server's last message as a notice; in a crash or an immediate shutdown
+ * it is a warning. */
 static void connect_on_notice(void *arg, const PGresult *pg)
 {
     struct db *db = arg;
@@ -182,8 +182,8 @@ static void connect_on_notice(void *arg, const PGresult *pg)
 
 static void connect_attempt_poll(int fd, short what, void *arg);
 
-/* The event is made anew each time: PQconnectPoll may have gone on to another socket, even under the same number. It
- * fires once, so that at that moment libevent no longer watches the old one. */
+/* The event is made anew each time: PQconnectPoll may have changed to another socket, even one with the same number.
+ * The event fires once, so that libevent no longer watches the old socket at that moment. */
 static void connect_attempt_wait(struct db *db, PostgresPollingStatusType want)
 {
     short what = want == PGRES_POLLING_READING ? EV_READ : EV_WRITE;

@@ -28,7 +28,7 @@ void db_timer_set(struct event *timer, uint64_t ms)
     if (evtimer_add(timer, &tv) != 0) mem_die(0);
 }
 
-/* Out of every list and count. */
+/* Takes the query out of every list and count. */
 static void db_query_remove(struct db_query *q)
 {
     list_remove(&q->link);
@@ -49,7 +49,7 @@ void db_query_finish(struct db_query *q, enum db_outcome outcome, PGresult *resu
     const struct db_options *options = &q->db->options;
 
     if (options->counted != NULL) options->counted(q->db->arg, outcome, clock_monotonic_ns() - q->submitted_ns);
-    /* Before the callback: it may submit again, free the db, or abandon this very query. */
+    /* Before the callback, because the callback may submit again, free the db, or abandon this very query. */
     db_query_remove(q);
     q->in_callback = true;
     if (q->done != NULL) q->done(q->arg, &r);
@@ -79,7 +79,8 @@ static void db_fail_waiting(struct db *db, enum db_outcome outcome, const char *
     db_fail_all(db, message);
 }
 
-/* Reads outlived a connection, and no other came in time. Nothing else waits: without a connection none is taken. */
+/* Reads waited for the next connection, and none came in time. Nothing else waits: without a connection no query is
+ * taken. */
 static void db_on_retry_window(int fd, short what, void *arg)
 {
     struct db *db = arg;
@@ -193,7 +194,7 @@ uint64_t db_reconnects(const struct db *db)
     return db->times_ready == 0 ? 0 : db->times_ready - 1;
 }
 
-/* What the protocol cannot carry: PostgreSQL's text has no NUL, and lengths are 32 bits. */
+/* The protocol cannot carry every value: PostgreSQL's text has no NUL, and lengths have 32 bits. */
 static bool db_values_fit(const struct db_statement *s, const struct slice *values)
 {
     for (unsigned i = 0; i < s->param_count; i++) {

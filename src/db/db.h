@@ -1,23 +1,26 @@
 /*
  * One asynchronous PostgreSQL connection, on libevent and libpq in pipeline mode.
  *
- * It connects, prepares every statement it was given, and then takes queries. When the connection is lost it says so,
- * fails or keeps what was in flight (below), and reconnects with jittered back-off until it is freed. It knows neither
- * HTTP nor JSON. Everything runs in the event loop's thread; nothing blocks (host names excepted: libpq resolves them
- * with getaddrinfo).
+ * It connects, prepares every statement it was given, and then takes queries. When the connection is lost, it reports
+ * that, fails or keeps what was in flight (see below), and reconnects with jittered back-off until it is freed. It
+ * knows neither HTTP nor JSON. Everything runs in the event loop's thread. Nothing blocks, except the look-up of host
+ * names, which libpq does with getaddrinfo.
  *
- * Pipeline: reads that are submitted in one turn of the loop share one Sync; a write always has a Sync of its own, so a
- * write's failure or success touches nobody else. A read that was skipped because a neighbour failed
- * (PGRES_PIPELINE_ABORTED) is sent again. A statement that a migration made stale is prepared again where it met that.
+ * Pipeline: reads that are submitted in one turn of the loop share one Sync; a write always has a Sync of its own, so
+ * the failure or success of a write does not affect other queries. A read that was skipped because a neighbour failed
+ * (PGRES_PIPELINE_ABORTED) is sent again. If a migration made a statement stale, the statement is prepared again.
  * Source: libpq documentation, "Pipeline Mode".
  *
- * Nobody waits for ever: with wait_max_ms set, a query that is not sent by then fails with DB_OVERLOADED, and one that
- * was sent has its answer statement_timeout and probe_timeout later (a read DB_TIMEOUT, a write DB_UNKNOWN), whatever
- * is before it in the pipeline. While the head of the pipeline is slow, nothing is sent behind it.
+ * Nobody waits for ever. If wait_max_ms is set, a query that is not sent by then fails with DB_OVERLOADED. A query that
+ * was sent has an answer within statement_timeout and probe_timeout (in the worst case DB_TIMEOUT for a read,
+ * DB_UNKNOWN for a write), whatever is before it in the pipeline. While the head of the pipeline is slow, nothing is
+ * sent behind it.
  *
- * When the connection is lost: reads that may be sent again wait for at most `retry_window_ms` if the next connection
- * comes by then (once: a second loss ends them), else fail with DB_UNAVAILABLE; writes that were sent fail with
- * DB_UNKNOWN (never repeated), writes that were not yet sent with DB_UNAVAILABLE.
+ * When the connection is lost:
+ * - reads wait for the next connection for at most `retry_window_ms`, and are sent again. If it does not come by then,
+ *   or if the read was lost once before, they fail with DB_UNAVAILABLE;
+ * - writes that were sent fail with DB_UNKNOWN, and are never repeated;
+ * - writes that were not yet sent fail with DB_UNAVAILABLE.
  */
 #ifndef DB_DB_H
 #define DB_DB_H
@@ -39,7 +42,7 @@ enum db_access {
     DB_WRITE, /* a transaction of its own, sent once */
 };
 
-/* PostgreSQL's pg_type OIDs, of which the wire format is stable. */
+/* OIDs of PostgreSQL's pg_type. Their wire format is stable. */
 enum db_type {
     DB_TYPE_BOOL = 16,
     DB_TYPE_INT8 = 20,
@@ -64,24 +67,24 @@ struct db_statement {
     enum db_type params[DB_PARAMS_MAX];
 };
 
-/* What became of a query. From SQLSTATE by one table in db/outcome.c (PostgreSQL, appendix A). */
+/* What became of a query. One table in db/outcome.c makes it from SQLSTATE (PostgreSQL, appendix A). */
 enum db_outcome {
     DB_OK,
     DB_UNAVAILABLE,   /* no connection, the server shuts down or starts (08, 57P01-57P03, 53300): nothing happened; try
                          later */
     DB_UNKNOWN,       /* a write was sent, and the connection lost or silent before its result: it may or may not have
                          happened */
-    DB_OVERLOADED,    /* our own queue is full, or was too slow: nothing was sent */
+    DB_OVERLOADED,    /* our own queue is full, or the query waited in it for too long: it was not sent */
     DB_UNIQUE,        /* 23505, 23P01 */
     DB_FOREIGN_KEY,   /* 23503, 23001 */
     DB_CHECK,         /* 23514, 23502 */
     DB_INVALID_VALUE, /* class 22: a value that SQL cannot take (too long, out of range, malformed) */
-    DB_CONFLICT,      /* 40001, 40P01, 55P03: lost to somebody else's transaction; trying again may help */
+    DB_CONFLICT,      /* 40001, 40P01, 55P03: another transaction won; trying again may help */
     DB_TIMEOUT,       /* 57014: statement_timeout, or cancelled */
     DB_RESOURCES,     /* class 53 (disk full, memory), 54 */
     DB_READ_ONLY,     /* 25006: a standby, or default_transaction_read_only */
     DB_DENIED,        /* 42501: our role may not */
-    DB_FAULT,         /* anything else: our bug, or the schema is not ours */
+    DB_FAULT,         /* anything else: a bug of ours, or the schema is not ours */
     DB_OUTCOME_COUNT,
 };
 
@@ -93,14 +96,14 @@ struct db_result;
 
 enum db_outcome db_result_outcome(const struct db_result *r);
 unsigned db_result_rows(const struct db_result *r); /* 0 unless DB_OK */
-/* Column by name, -1 where there is none. */
+/* The column of this name; -1 if there is none. */
 int db_result_column(const struct db_result *r, const char *name);
-/* Text form. Absent (NULL data) for SQL NULL. NUL-terminated. */
+/* The value in text form, NUL-terminated. It is absent (its data is NULL) for SQL's NULL. */
 struct slice db_result_value(const struct db_result *r, unsigned row, int column);
-const char *db_result_sqlstate(const struct db_result *r); /* "" where there is none */
+const char *db_result_sqlstate(const struct db_result *r); /* "" if there is none */
 const char *
-db_result_message(const struct db_result *r); /* the server's primary message, or what we know; never NULL */
-const char *db_result_constraint(const struct db_result *r); /* "" where there is none */
+db_result_message(const struct db_result *r); /* the server's primary message, or our own words; never NULL */
+const char *db_result_constraint(const struct db_result *r); /* "" if there is none */
 
 typedef void db_done_fn(void *arg, const struct db_result *result);
 
@@ -109,10 +112,10 @@ enum db_state {
     DB_STATE_CONNECTING, /* the first attempt is under way */
     DB_STATE_READY,      /* connected, every statement prepared */
     DB_STATE_DOWN,       /* lost or not reached; trying again with back-off */
-    DB_STATE_UNFIT,   /* connected, but a statement cannot be prepared: the schema is not the one this build was written
-                       * for;   tried again, more slowly */
-    DB_STATE_REFUSED, /* the server answered and said no (password, database, role): tried again all the
-                       * same, more slowly, because somebody may mend it */
+    DB_STATE_UNFIT,      /* connected, but a statement cannot be prepared: the schema is not the one that this build was
+                            written for; tried again, more slowly */
+    DB_STATE_REFUSED,    /* the server answered and refused (password, database, role): tried again more slowly, because
+                            somebody may mend it */
 };
 
 /* Called when the state or its reason changes, always from the loop, never from within db_new; db_free may be called
@@ -123,32 +126,32 @@ struct db_options {
     const char *conninfo; /* libpq connection string or URI */
     const char *application_name;
     struct db_limits limits;
-    unsigned client_check_interval_ms; /* client_connection_check_interval; skipped where the server refuses it */
-    unsigned backoff_min_ms;           /* first pause after a loss, jittered; doubles up to … */
+    unsigned client_check_interval_ms; /* client_connection_check_interval; not set if the server refuses it */
+    unsigned backoff_min_ms;           /* the first pause after a loss, jittered; it doubles up to … */
     unsigned backoff_max_ms;
     unsigned retry_window_ms;   /* how long reads wait for the next connection */
     unsigned probe_interval_ms; /* an idle connection is probed this often by an empty Sync */
-    /* Silence for this long while something is due: the connection is lost. Where queries are due, statement_timeout
-     * comes on top, once: before reads that share a Sync may take it one after another, what runs is cancelled. */
+    /* If something is due and nothing comes for this long, the connection is lost. If queries are due,
+     * statement_timeout is added, once: reads that share a Sync do not have it one after another, because the one that
+     * runs is cancelled before that. */
     unsigned probe_timeout_ms;
-    /* A query that could not be sent for this long, because of others, fails with DB_OVERLOADED. 0: it waits. */
+    /* A query that other queries keep from being sent for this long fails with DB_OVERLOADED. 0: it waits. */
     unsigned wait_max_ms;
     const struct db_statement *const *statements;
     size_t statement_count;
-    /* Each session LISTENs to these, of which the array and the names live as long as the db. A server that refuses
-     * (a standby) tells nothing, so look now and then as well. */
+    /* Each session LISTENs to these channels. The array and the names live as long as the db. A server that refuses
+     * LISTEN (a standby) notifies nobody, so look now and then as well. */
     const char *const *channels;
     size_t channel_count;
-    /* Somebody notified one of them. With the arg of db_new; db_free may be called from it. What is notified while
-     * there is no session is lost: look at DB_STATE_READY. May be NULL. */
+    /* Called when one of them is notified, with the arg of db_new; it may call db_free. A notification is lost while
+     * there is no session, so look again at DB_STATE_READY. May be NULL. */
     void (*notified)(void *arg, const char *channel, struct slice payload);
-    /* A query has its outcome, so long after it was submitted; or it was not taken (0, from within db_submit). With the
-     * arg of db_new; must not touch the db. May be NULL. */
+    /* Called when a query has its outcome, with the time since it was submitted; or when it is not taken, with 0 and
+     * from within db_submit. With the arg of db_new; it must not touch the db. May be NULL. */
     void (*counted)(void *arg, enum db_outcome outcome, uint64_t took_ns);
 };
 
-/* Copies what the strings hold; borrows base and statements. Starts connecting at once. Out of memory ends the process.
- */
+/* Copies the strings; borrows base and statements. Starts connecting at once. Ends the process if memory runs out. */
 struct db *db_new(struct event_base *base, const struct db_options *options, db_state_fn *on_state, void *arg);
 /* Every query still under way is dropped without its callback. Takes NULL. */
 void db_free(struct db *db);
@@ -157,23 +160,24 @@ unsigned db_queue_depth(const struct db *db);
 uint64_t db_reconnects(const struct db *db); /* since db_new */
 
 /*
- * Submits one query. `values` has statement->param_count slices in text form, an absent one is NULL; the slices (not
- * the array) must live until `done` is called or the query is abandoned. `done` is called exactly once, never from
+ * Submits one query. `values` has statement->param_count slices in text form; an absent slice is SQL's NULL. The slices
+ * (not the array) must live until `done` is called or the query is abandoned. `done` is called exactly once, never from
  * within this call. Returns NULL with *ret_outcome DB_UNAVAILABLE, DB_OVERLOADED or (a value with a NUL byte)
- * DB_INVALID_VALUE where the query was not taken; `done` is then not called.
+ * DB_INVALID_VALUE if the query is not taken; `done` is then not called.
  */
 struct db_query *db_submit(struct db *db, const struct db_statement *statement, const struct slice *values,
                            db_done_fn *done, void *arg, enum db_outcome *ret_outcome) ATTR_CHECKED;
-/* The client has left: `done` will not be called. A query not yet sent is taken out; one that was sent runs on (others
- * share the connection). The slices may go. */
+/* The client has left: `done` will not be called. A query that was not sent is dropped. One that was sent runs on,
+ * because others share the connection. The slices need not live any longer. */
 void db_abandon(struct db_query *query);
 /* Sends a cancel request for what runs now. Does not block. */
 void db_cancel_running(struct db *db);
 /* The end of a graceful stop: takes no more queries, fails those that were not sent yet (DB_TIMEOUT), and cancels what
- * runs, one after the other. A cancel request may come too early for the next one: call again while there is depth. */
+ * runs, one after the other. A cancel request may come too early for the next query, so call this again until
+ * db_queue_depth is 0. */
 void db_drain(struct db *db);
-/* After that: what is still under way will not be waited for. Writes fail with DB_UNKNOWN, reads with DB_UNAVAILABLE.
- */
+/* The end of a drain: nothing that is still under way is waited for. Writes fail with DB_UNKNOWN, reads with
+ * DB_UNAVAILABLE. */
 void db_abort(struct db *db);
 
 #endif

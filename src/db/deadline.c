@@ -1,6 +1,6 @@
 /*
- * The watch: rings now and then while there is a session, probes an idle one, and lets nobody wait for what does not
- * come. The bounds are in db.h.
+ * Deadlines: a timer that fires now and then while there is a session. It probes an idle session, and ends the wait for
+ * what does not come. The bounds are in db.h.
  */
 #include <event2/event.h>
 #include <stdlib.h>
@@ -13,8 +13,8 @@ static struct db_batch *deadline_head(const struct db *db)
     return list_at(db->flight.next, struct db_batch, link);
 }
 
-/* Results of a batch may come only with its Sync. Without statement_timeout a statement may take for ever, and only
- * TCP's keepalive tells. */
+/* The results of a batch may come only with its Sync. Without statement_timeout a statement may take for ever, and only
+ * TCP's keepalive notices a dead server. */
 static uint64_t deadline_of_silence(const struct db *db)
 {
     if (deadline_head(db)->count == 0) return db->input_ms + db->options.probe_timeout_ms;
@@ -22,7 +22,7 @@ static uint64_t deadline_of_silence(const struct db *db)
     return db->input_ms + db->options.limits.statement_timeout_ms + db->options.probe_timeout_ms;
 }
 
-/* When what runs is cancelled: it is no single statement any more that takes this long, or nobody wants it. */
+/* When what runs is cancelled: a single statement cannot take this long, or nobody waits for it any more. */
 static uint64_t deadline_of_running(const struct db *db)
 {
     const struct db_batch *batch = deadline_head(db);
@@ -44,7 +44,7 @@ static uint64_t deadline_earlier(uint64_t a, uint64_t b)
     return a < b ? a : b;
 }
 
-/* So often that no bound that begins after it is set can pass unseen. */
+/* Short enough that no bound can pass unnoticed that begins after the timer was set. */
 static uint64_t deadline_interval(const struct db *db)
 {
     uint64_t interval = db->options.probe_interval_ms;
@@ -69,7 +69,7 @@ void db_deadline_arm(struct db *db)
     db_timer_set(db->deadline, due > now_ms ? due - now_ms : 1);
 }
 
-/* They stand in the order of their age. */
+/* The oldest come first. */
 static void deadline_refuse_waiting(struct db *db, uint64_t now_ms)
 {
     while (!list_is_empty(&db->waiting) && deadline_of_waiting(db) <= now_ms) {
@@ -79,10 +79,10 @@ static void deadline_refuse_waiting(struct db *db, uint64_t now_ms)
         list_remove(&q->link);
         list_push_back(&db->failing, &q->link);
     }
-    db_fail_all(db, "others kept it waiting for too long");
+    db_fail_all(db, "other queries kept it waiting for too long");
 }
 
-/* Somebody who still waits for a query that was sent before `latest`. */
+/* A query that was sent before `latest` and that somebody still waits for. */
 static struct db_query *deadline_late_query(const struct db_batch *batch, uint64_t latest)
 {
     list_each(it, &batch->queries) {
@@ -93,12 +93,12 @@ static struct db_query *deadline_late_query(const struct db_batch *batch, uint64
     return NULL;
 }
 
-/* The query stays where it is, as one that its client has left. */
+/* The query stays where it is, like a query whose client has left. */
 static void deadline_answer_query(struct db_query *q)
 {
     struct db *db = q->db;
     bool wrote = q->statement->access == DB_WRITE;
-    struct db_result r = {wrote ? DB_UNKNOWN : DB_TIMEOUT, NULL, "the database was silent on it for too long"};
+    struct db_result r = {wrote ? DB_UNKNOWN : DB_TIMEOUT, NULL, "the database did not answer it in time"};
     db_done_fn *done = q->done;
 
     q->done = NULL;
@@ -129,7 +129,7 @@ static void deadline_check_flight(struct db *db, uint64_t now_ms)
     if (list_is_empty(&db->flight)) {
         if (db->input_ms + db->options.probe_interval_ms <= now_ms) db_pipeline_probe(db);
     } else if (deadline_of_silence(db) <= now_ms) {
-        db_session_end(db, DB_STATE_DOWN, "the database fell silent");
+        db_session_end(db, DB_STATE_DOWN, "the database stopped answering");
     } else if (deadline_of_running(db) <= now_ms) {
         deadline_head(db)->cancelled = true;
         db_cancel_running(db);
@@ -144,7 +144,7 @@ void db_on_deadline(int fd, short what, void *arg)
 
     (void)fd, (void)what;
     db_enter(db);
-    /* First: what the lost session leaves behind has another chance. */
+    /* This is first, because the queries that a lost session leaves get another chance. */
     deadline_check_flight(db, now_ms);
     if (db_session_is(db, conn)) deadline_refuse_waiting(db, now_ms);
     if (db_session_is(db, conn)) deadline_answer_flight(db, now_ms);

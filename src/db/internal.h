@@ -14,15 +14,15 @@ enum {
     DB_REASON_BYTES = 512,
     /* One failure in a batch of reads makes those behind it run again: keep that cheap. */
     DB_BATCH_MAX = 32,
-    /* Queries handed to libpq at a time. What waits on our side can still be taken back, and is certain not to have
-     * happened when the connection is lost. */
+    /* Queries handed to libpq at a time. A query that waits on our side can still be taken back, and has certainly not
+     * happened if the connection is lost. */
     DB_FLIGHT_MAX = 128,
-    /* With a new connection it begins with fewer, for the sake of a database that has only just come back. */
+    /* A new connection begins with fewer, to spare a database that has only just come back. */
     DB_FLIGHT_FIRST = 8,
-    /* Silence from which on nothing more is handed over, and from which on an answer was slow. */
+    /* After this long without an answer nothing more is handed over; after this long an answer was slow. */
     DB_HOLD_MS = 50,
     DB_SLOW_MS = 200,
-    /* Handed over before we ask libpq to write, and so learn whether the socket takes it. */
+    /* Handed over before we ask libpq to write, which shows whether the socket takes it. */
     DB_PUSH_BYTES = 16384,
 };
 
@@ -35,8 +35,8 @@ struct db_query {
     uint64_t submitted_ns;
     uint64_t since_ms;       /* submitted; once it is sent, sent */
     PGresult *result;        /* a write's own result, kept until its Sync; owned */
-    enum db_outcome outcome; /* in db->failing: what to report where there is no result */
-    bool sent;               /* handed to libpq; its values may go */
+    enum db_outcome outcome; /* in db->failing: what to report if there is no result */
+    bool sent;               /* handed to libpq; its values are not needed any more */
     bool in_callback;        /* its callback runs now */
     bool renewed;            /* its statement was prepared again for it once */
     bool was_lost;           /* a connection died under it once; a second time is one too many */
@@ -45,7 +45,7 @@ struct db_query {
 
 /* What is sent with one Sync, in the order of the pipeline. */
 enum db_batch_kind {
-    DB_BATCH_SETTINGS, /* one query without an answer, which may fail */
+    DB_BATCH_SETTINGS, /* one query of our own, which may fail */
     DB_BATCH_PREPARE,  /* every statement */
     DB_BATCH_READS,
     DB_BATCH_WRITE, /* one query */
@@ -74,7 +74,7 @@ struct db_target {
     const char *keywords[DB_KEYWORDS_MAX + 1];
     char *values[DB_KEYWORDS_MAX + 1]; /* owned */
     size_t count;
-    const char *refusal; /* why the connection string cannot be used, without quoting it; NULL where it can */
+    const char *refusal; /* why the connection string cannot be used, without quoting it; NULL if it can */
 };
 
 struct db {
@@ -88,16 +88,16 @@ struct db {
     enum db_phase phase;
     enum db_state state;
     char reason[DB_REASON_BYTES];      /* of the state */
-    char last_notice[DB_REASON_BYTES]; /* the server's last words, where libpq passed them on as a notice */
+    char last_notice[DB_REASON_BYTES]; /* the server's last message, if libpq passed it on as a notice */
     unsigned failures;                 /* attempts since the last connection that lasted */
     uint64_t ready_ms;
     uint64_t times_ready;
 
     struct event *timer;        /* back-off or deadline, by phase */
     struct event *turn;         /* sends what was submitted in this turn of the loop */
-    struct event *deadline;     /* probes, and notices silence */
-    struct event *retry_window; /* reads that wait for a connection */
-    struct event *readable;     /* these two belong to one socket */
+    struct event *deadline;     /* see deadline.c */
+    struct event *retry_window; /* ends the wait of reads for a connection */
+    struct event *readable;     /* these two watch one socket */
     struct event *writable;
 
     struct list waiting;
@@ -106,33 +106,34 @@ struct db {
     unsigned depth;        /* queries anywhere */
     unsigned flight_count; /* queries handed to libpq and not answered */
     unsigned window;       /* how many there may be */
-    bool slow;             /* the last input was long in coming */
-    uint64_t input_ms;     /* when bytes last came, or the pipeline was last empty */
-    uint64_t deadline_ms;  /* when the watch rings */
+    bool slow;             /* the last input took long to come */
+    uint64_t input_ms;     /* when bytes last came, or when the pipeline was last empty */
+    uint64_t deadline_ms;  /* when the deadline's timer fires */
     size_t unpushed;       /* bytes handed to libpq since it last wrote */
     bool output_blocked;   /* the socket takes no more for now */
-    bool draining;         /* db_drain: nothing new, nothing again */
+    bool draining;         /* since db_drain: no new query is taken, and none is sent again */
     struct buf scratch;
 
-    unsigned entered; /* how deep we are in our own event handlers */
-    bool freed;       /* db_free was called from a callback: touch nothing, unwind */
+    unsigned entered; /* how many of our own event handlers are on the stack */
+    bool freed;       /* db_free was called from a callback: touch nothing, and return */
 };
 
 /* db.c */
 /* Why queries fail after db_drain. */
 extern const char db_draining_reason[];
-/* Around every event handler: a callback may free the db under it. */
+/* Every event handler calls both: a callback may free the db while the handler runs. */
 void db_enter(struct db *db);
 void db_leave(struct db *db);
-/* Takes the query out of its list, reports, frees it and the result. The db may be `gone` afterwards. */
+/* Takes the query out of its list, calls its callback, and frees it and the result. The db may be `freed` afterwards.
+ */
 void db_query_finish(struct db_query *q, enum db_outcome outcome, PGresult *result, const char *message);
 void db_query_free(struct db_query *q);
-/* Reports all of db->failing. */
+/* Finishes all of db->failing. */
 void db_fail_all(struct db *db, const char *message);
 void db_timer_set(struct event *timer, uint64_t ms);
 
 /* outcome.c */
-/* An error at connecting or preparing that will be there next time too, unless somebody mends something. */
+/* Whether this error of connecting or preparing will come next time too, unless somebody mends something. */
 bool db_sqlstate_is_refusal(const char *sqlstate);
 
 /* result.c */
@@ -142,11 +143,11 @@ struct db_result {
     const char *message;
 };
 enum db_outcome db_pg_outcome(const PGresult *pg);
-/* The server ends the session with this error. */
+/* Whether the server ends the session with this error. */
 bool db_pg_is_fatal(const PGresult *pg);
-/* The prepared statement is gone or no longer fits the schema; nothing was executed. */
+/* Whether the prepared statement is gone or no longer fits the schema; nothing was executed. */
 bool db_pg_is_stale(const PGresult *pg);
-const char *db_pg_sqlstate(const PGresult *pg); /* "" where there is none, as when libpq made the result itself */
+const char *db_pg_sqlstate(const PGresult *pg); /* "" if there is none: libpq made the result itself */
 const char *db_pg_message(const PGresult *pg);
 
 /* target.c */
@@ -158,21 +159,21 @@ void db_target_clear(struct db_target *t);
 void db_reason_clean(char out[DB_REASON_BYTES], const char *text);
 
 /* connect.c */
-void db_session_timer(struct db *db); /* rang: begins an attempt, or ends one that took too long */
-/* The session is over, or the attempt at one. Decides what becomes of every query and plans the next attempt.
- * `reason` is copied before anything it may point into is freed. */
+void db_session_timer(struct db *db); /* the timer fired: begins an attempt, or ends one that took too long */
+/* The session, or the attempt to begin one, is over. Decides what becomes of every query and plans the next attempt.
+ * `reason` is copied before the memory that it may point into is freed. */
 void db_session_end(struct db *db, enum db_state state, const char *reason);
 void db_session_ready(struct db *db);
 /* Frees connection and socket events. */
 void db_session_close(struct db *db);
 
 /* pipeline.c */
-void db_pipeline_open(struct db *db); /* the connection is up: settings and statements go out */
-void db_pipeline_wake(struct db *db); /* send at the end of this turn */
+void db_pipeline_open(struct db *db); /* the connection is up: sends settings and statements */
+void db_pipeline_wake(struct db *db); /* sends at the end of this turn of the loop */
 void db_pipeline_turn(int fd, short what, void *arg);
 void db_batch_free(struct db_batch *batch); /* its lists are empty */
 void db_pipeline_probe(struct db *db);
-/* Whether a callback has left the db with this connection. */
+/* Whether the db still has this connection after a callback. */
 bool db_session_is(const struct db *db, const PGconn *conn);
 
 /* deadline.c */
@@ -180,7 +181,7 @@ void db_deadline_arm(struct db *db);
 void db_on_deadline(int fd, short what, void *arg);
 
 /* send.c */
-/* Hand over to libpq; false where the connection is broken. */
+/* These hand over to libpq; false if the connection is broken. */
 bool db_send_query(struct db *db, struct db_query *q);
 bool db_send_statement(struct db *db, const struct db_statement *s);
 bool db_send_listen(struct db *db, const char *channel);

@@ -3,7 +3,7 @@
 #include "db/internal.h"
 
 /*
- * PostgreSQL, appendix A. A pattern is a whole SQLSTATE or its class; the first that fits counts, so a code stands
+ * PostgreSQL, appendix A. A pattern is a whole SQLSTATE or its class. The first one that fits counts, so a code stands
  * before its class.
  */
 static const struct {

@@ -1,9 +1,9 @@
 /*
- * The pipeline: what waits is handed to libpq in batches of one Sync each, and results are matched to them in order.
- * Source: libpq documentation, "Pipeline Mode"; protocol documentation, "Pipelining" under "Extended Query".
+ * The pipeline: queries that wait are handed to libpq in batches of one Sync each, and results are matched to them in
+ * order. Source: libpq documentation, "Pipeline Mode"; protocol documentation, "Pipelining" under "Extended Query".
  *
- * Callbacks are called from db_query_finish, db_session_end and notifications_take only, and each may leave the db
- * without this connection or free it: after them, callers look (db_session_is) before they go on.
+ * Callbacks are called only from db_query_finish, db_session_end and pipeline_take_notifications. Each callback may end
+ * this connection or free the db, so after these functions callers check (db_session_is) before they go on.
  */
 #include <event2/event.h>
 #include <stdio.h>
@@ -26,8 +26,8 @@ static void pipeline_fail(struct db *db)
     db_session_end(db, DB_STATE_DOWN, reason);
 }
 
-/* Callers look for results after it: libpq empties its input where the output is stuck, and those would lie there with
- * nothing left in the socket to wake us. */
+/* Callers look for results after it: if the output is stuck, libpq reads its input, and those results would lie there
+ * with nothing left in the socket to wake us. */
 static void pipeline_flush(struct db *db)
 {
     int left = PQflush(db->conn);
@@ -60,8 +60,8 @@ void db_batch_free(struct db_batch *batch)
     free(batch);
 }
 
-/* While an answer is long in coming, what waits stays on our side: there it can still be refused, and what has not been
- * sent is certain not to have happened. */
+/* While an answer takes long, the queries that wait stay on our side: there they can still be refused, and a query that
+ * was not sent has certainly not happened. */
 static bool pipeline_has_room(const struct db *db)
 {
     if (db->flight_count >= db->window) return false;
@@ -86,8 +86,8 @@ static bool pipeline_batch_take(struct db *db, struct db_batch *batch, struct db
     return true;
 }
 
-/* Reads from the head of the queue up to the next write, or that write alone. Without its Sync nothing in a batch can
- * be committed, so a write of which the hand-over failed goes back to those that were never sent. */
+/* Sends the reads from the head of the queue up to the next write, or that write alone. Nothing in a batch can be
+ * committed without its Sync, so a write that libpq did not take goes back to those that were never sent. */
 static bool pipeline_batch_send(struct db *db)
 {
     struct db_query *first = list_at(db->waiting.next, struct db_query, link);
@@ -107,8 +107,8 @@ static bool pipeline_batch_send(struct db *db)
     return ok && db_send_sync(db);
 }
 
-/* Each step in a batch of its own, since either may fail: the statement may be gone already, or no longer fit the
- * schema. Then its queries say so, and the others go on. */
+/* Each step has its own batch, since each may fail: the statement may be gone already, or no longer fit the schema.
+ * Then the queries of that statement fail, and the others go on. */
 static bool pipeline_renew_statement(struct db *db, const struct db_statement *s)
 {
     pipeline_batch_push(db, pipeline_batch_new(DB_BATCH_SETTINGS));
@@ -117,7 +117,7 @@ static bool pipeline_renew_statement(struct db *db, const struct db_statement *s
     return db_send_statement(db, s) && db_send_sync(db);
 }
 
-/* Back to the head of the queue. */
+/* Puts the query back at the head of the queue. */
 static void pipeline_retry_query(struct db_query *q)
 {
     struct db *db = q->db;
@@ -133,7 +133,7 @@ static void pipeline_retry_query(struct db_query *q)
     db->flight_count--;
 }
 
-/* A migration may have passed under a statement. The server refused before it executed anything, so that even a write
+/* A migration may have changed what a statement uses. The server refused before it executed anything, so even a write
  * may be sent again. Returns whether it will be. */
 static bool pipeline_is_renewed(struct db_query *q, const PGresult *pg)
 {
@@ -182,7 +182,7 @@ static void pipeline_reads_result(struct db *db, struct db_batch *batch, PGresul
 {
     (void)db;
     if (list_is_empty(&batch->queries)) {
-        PQclear(pg); /* an error at the Sync: all of them have their answers */
+        PQclear(pg); /* an error at the Sync: all queries have their answers */
         return;
     }
     struct db_query *q = list_at(batch->queries.next, struct db_query, link);
@@ -199,8 +199,8 @@ static void pipeline_reads_result(struct db *db, struct db_batch *batch, PGresul
     list_push_back(&batch->aborted, &q->link);
 }
 
-/* The skipped ones go to the head of the queue: there the first of them cannot be skipped again, so each round ends at
- * least one. */
+/* Queries that were skipped go to the head of the queue. The first of them cannot be skipped again there, so each round
+ * finishes at least one. */
 static void pipeline_batch_synced(struct db *db, struct db_batch *batch)
 {
     const struct db_statement *stale = batch->stale;
@@ -215,8 +215,8 @@ static void pipeline_batch_synced(struct db *db, struct db_batch *batch)
     }
 }
 
-/* The first is the write's own; a second one is an error at the Sync, such as a deferred constraint, and outranks it.
- */
+/* The first result is the write's own. A second one is an error at the Sync, such as a deferred constraint, and
+ * replaces the first. */
 static void pipeline_write_result(struct db *db, struct db_batch *batch, PGresult *pg)
 {
     struct db_query *q = list_at(batch->queries.next, struct db_query, link);
@@ -241,7 +241,7 @@ static void pipeline_write_synced(struct db *db, struct db_batch *batch)
         pipeline_batch_synced(db, batch);
         return;
     }
-    /* libpq, not the server, made this error (out of memory, say), and the Sync has committed what there was. */
+    /* libpq, not the server, made this error (out of memory, say), and the Sync has committed the write. */
     if (outcome != DB_OK && db_pg_sqlstate(pg)[0] == '\0') outcome = DB_UNKNOWN;
     list_remove(&q->link);
     db_batch_free(batch);
@@ -265,8 +265,8 @@ static const struct {
     [DB_BATCH_PROBE] = {pipeline_settings_result, pipeline_plain_synced},
 };
 
-/* The server says farewell in the place of a result. For a write that had none yet this is its result: it was aborted,
- * and certainly so, since the server keeps the order of its messages and only the Sync would have committed. */
+/* The server ends the session in the place of a result. For a write that had no result yet this is the result: it was
+ * certainly aborted, since the server keeps the order of its messages and only the Sync would have committed. */
 static void pipeline_end_by_fatal(struct db *db, struct db_batch *batch, PGresult *pg)
 {
     char reason[DB_REASON_BYTES];
@@ -284,7 +284,7 @@ static void pipeline_end_by_fatal(struct db *db, struct db_batch *batch, PGresul
     db_session_end(db, DB_STATE_DOWN, reason);
 }
 
-/* What the Sync set free runs now. */
+/* The Sync has finished one batch, so the next one runs now. */
 static void pipeline_drain(struct db *db)
 {
     db_fail_all(db, db_draining_reason);
@@ -310,7 +310,8 @@ static void pipeline_take_result(struct db *db, PGresult *pg)
     }
 }
 
-/* Before the session is ready, whoever is told could not ask anything; and will look then. */
+/* Before the session is ready, whoever is notified could not ask the database, and will look again at DB_STATE_READY.
+ */
 static void pipeline_take_notifications(struct db *db)
 {
     PGconn *conn = db->conn;
@@ -325,7 +326,7 @@ static void pipeline_take_notifications(struct db *db)
     }
 }
 
-/* Everything that libpq has whole. Between two results it returns one NULL. */
+/* Takes every result that libpq has whole. Between two results libpq returns one NULL. */
 static void pipeline_take_results(struct db *db)
 {
     PGconn *conn = db->conn;
@@ -342,7 +343,7 @@ static void pipeline_take_results(struct db *db)
         pipeline_take_result(db, pg);
         if (!db_session_is(db, conn)) return;
     }
-    if (list_is_empty(&db->flight)) (void)PQisBusy(conn); /* lets libpq parse what comes unasked */
+    if (list_is_empty(&db->flight)) (void)PQisBusy(conn); /* lets libpq parse messages that nobody asked for */
     pipeline_take_notifications(db);
     if (!db_session_is(db, conn)) return;
     if (PQstatus(conn) == CONNECTION_BAD) pipeline_fail(db);
@@ -370,7 +371,7 @@ static void pipeline_send_waiting(struct db *db)
     if (was_idle && !list_is_empty(&db->flight)) db_deadline_arm(db);
 }
 
-/* Results make room for more, and sending may bring results. */
+/* Results make room for more queries, and sending may bring results. */
 static void pipeline_send_and_flush(struct db *db)
 {
     PGconn *conn = db->conn;
@@ -403,7 +404,7 @@ static void pipeline_on_readable(int fd, short what, void *arg)
     pipeline_note_input(db);
     bool alive = PQconsumeInput(conn) == 1;
 
-    /* Also after a loss: results that came before it count. */
+    /* Also after a loss: results that came before the loss count. */
     pipeline_take_results(db);
     if (db_session_is(db, conn)) {
         if (!alive) {
@@ -427,8 +428,8 @@ static void pipeline_on_writable(int fd, short what, void *arg)
     db_leave(db);
 }
 
-/* libevent runs what is made active in the same turn, behind what was active already: behind every request that had
- * arrived, so their reads are all here. */
+/* An event that is made active runs in the same turn of the loop, after those that were active already. So every
+ * request that had arrived has submitted its reads by now. */
 void db_pipeline_wake(struct db *db)
 {
     if (db->phase == DB_PHASE_READY) event_active(db->turn, EV_TIMEOUT, 0);

@@ -26,8 +26,8 @@ bool db_pg_is_fatal(const PGresult *pg)
     return strcmp(severity, "FATAL") == 0 || strcmp(severity, "PANIC") == 0;
 }
 
-/* 0A000 has many causes: only the function that revalidates plans means ours ("cached plan must not change result
- * type", after a migration). */
+/* 0A000 has many causes. Ours ("cached plan must not change result type", after a migration) comes only from the
+ * function that revalidates plans. */
 bool db_pg_is_stale(const PGresult *pg)
 {
     const char *sqlstate = db_pg_sqlstate(pg);

@@ -2,8 +2,8 @@
 
 #include "db/internal.h"
 
-/* Text goes by length as it lies there (its binary form is its bytes); the other types go in text form, which libpq
- * wants NUL-terminated. */
+/* Text is sent as it is, with its length (its binary form is its bytes). The other types are sent in text form, which
+ * libpq wants NUL-terminated. */
 bool db_send_query(struct db *db, struct db_query *q)
 {
     const struct db_statement *s = q->statement;
@@ -39,7 +39,7 @@ bool db_send_statement(struct db *db, const struct db_statement *s)
     return PQsendPrepare(db->conn, s->name, s->sql, (int)s->param_count, types) == 1;
 }
 
-/* A command of one word and a name. */
+/* Sends a command of one word and a name. */
 static bool send_named(struct db *db, const char *command, const char *of)
 {
     char *name = PQescapeIdentifier(db->conn, of, strlen(of));

@@ -19,8 +19,8 @@ static const char *target_given(const PQconninfoOption *info, const char *keywor
 }
 
 /*
- * Parts of a password end up in other fields when its "@", "/" or ":" were not percent-encoded, and libpq would quote
- * them in its messages. Hence these checks before libpq looks, and reasons that quote nothing.
+ * If the "@", "/" or ":" of a password is not percent-encoded, parts of the password become other fields, and libpq
+ * would quote them in its messages. So these checks come before libpq looks, and their reasons quote nothing.
  */
 static const char *target_refusal(const PQconninfoOption *info)
 {
@@ -28,13 +28,13 @@ static const char *target_refusal(const PQconninfoOption *info)
     const char *port = target_given(info, "port");
 
     if (host != NULL && strchr(host, '@') != NULL && host[0] != '@')
-        return "the connection string has an \"@\" in its host; in a password it is written %40";
+        return "the connection string has an \"@\" in its host; in a password, write it as %40";
     if (port != NULL && port[strspn(port, "0123456789,")] != '\0')
-        return "the connection string has a port that is not a number; in a password \"/\" is written %2F";
+        return "the connection string has a port that is not a number; in a password, write \"/\" as %2F";
     return NULL;
 }
 
-/* The server takes the last of two settings of one name: what we depend on stands behind the operator's own. */
+/* If a setting is there twice, the server takes the last one: so what we depend on comes after the operator's own. */
 static char *target_session_options(const char *own, const struct db_options *o)
 {
     if (own == NULL) own = getenv("PGOPTIONS");
@@ -44,7 +44,7 @@ static char *target_session_options(const char *own, const struct db_options *o)
                       o->limits.idle_in_transaction_timeout_ms);
 }
 
-/* A dead host is noticed by TCP even while a long statement runs; the connection string may say otherwise. */
+/* TCP notices a dead host even while a long statement runs. The connection string may set other values. */
 static void target_add_keepalive(struct db_target *t, const PQconninfoOption *info, const struct db_options *o)
 {
     const struct {
@@ -73,7 +73,7 @@ void db_target_init(struct db_target *t, const struct db_options *o)
         return;
     }
     t->refusal = target_refusal(info);
-    /* First, because it is expanded in place and later keywords win over what it says. */
+    /* This is first, because libpq expands it in place, and later keywords win over it. */
     target_add(t, "dbname", mem_strdup(o->conninfo));
     target_add(t, "options", target_session_options(target_given(info, "options"), o));
     target_add(t, "client_encoding", mem_strdup("UTF8"));

@@ -28,7 +28,7 @@ struct slice server_common(struct http_server *server)
     return server->common;
 }
 
-/* With the last call the queue is looked at each time, as nothing would tell that it is empty. */
+/* While queued connections are accepted, each call looks at the queue, as no event says that it is empty. */
 static void server_accept_on(struct http_server *server, bool on)
 {
     if (server->accepting == on) return;

@@ -1,11 +1,11 @@
-/* What a process does at its crash: at SIGABRT, SIGSEGV, SIGBUS, SIGFPE or SIGILL. */
+/* What a process does if it crashes: at SIGABRT, SIGSEGV, SIGBUS, SIGFPE or SIGILL. */
 #ifndef IPC_CRASH_H
 #define IPC_CRASH_H
 
-/* `handler` is called at the first of them, on the alternate stack where there is one, and then never again. Those that
- * somebody else takes already, such as a sanitizer, stay theirs. */
+/* `handler` is called at the first of these signals, and then never again. It runs on the alternate stack if there is
+ * one. A signal that another handler takes already, such as a sanitizer's, keeps that handler. */
 void crash_set_handler(void (*handler)(int signo));
-/* Back to the default, for those that `handler` has. */
+/* Sets the signals that `handler` takes back to their default. */
 void crash_unset_handler(void (*handler)(int signo));
 
 #endif

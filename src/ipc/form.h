@@ -11,9 +11,9 @@
  *     FORM_FUNCTION(span, SPAN_FORM)
  *     number = span_form(number);
  *
- * What counts is each member's type, name, extent, place and size. A member that is a struct itself has a form of its
- * own, which is mixed in beside. So is the meaning of numbers: an enumeration whose numbers are handed over is declared
- * from a list of its names, in the order of their numbers.
+ * The number is made from each member's type, name, extent, place and size. A member that is a struct itself has a form
+ * of its own, which is mixed in separately. So is the meaning of numbers: an enumeration whose numbers are handed over
+ * is declared from a list of its names, in the order of their numbers.
  *
  *     #define COLOUR_NAMES(M) \
  *         M(COLOUR_RED)       \
@@ -55,7 +55,7 @@ static inline uint64_t form_mix_number(uint64_t form, uint64_t number)
     form = form_mix_number(form, offsetof(owner, name)); \
     form = form_mix_number(form, sizeof(((owner *)0)->name));
 
-/* Defines a function that goes on from a number with the form of the struct. */
+/* Defines a function that mixes the form of the struct into a number. */
 #define FORM_FUNCTION(name, members)                       \
     static uint64_t name##_form(uint64_t form)             \
     {                                                      \
@@ -70,7 +70,7 @@ static inline uint64_t form_mix_number(uint64_t form, uint64_t number)
     form = form_mix_text(form, #name); \
     form = form_mix_number(form, name);
 
-/* Defines a function that goes on from a number with the names and numbers of the enumeration. */
+/* Defines a function that mixes the names and numbers of the enumeration into a number. */
 #define FORM_ENUM_FUNCTION(tag, names)        \
     static uint64_t tag##_form(uint64_t form) \
     {                                         \

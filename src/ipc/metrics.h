@@ -10,7 +10,7 @@
  * The master writes a series into the catalog before it starts those who count it, and it stays there, unchanged: the
  * next executable may have other rows, in another order, and its workers and the old ones count side by side in a
  * reload. Two rows share cells only if their names, types, units and bounds are equal; a histogram with other bounds is
- * another one, and begins at zero.
+ * a new one, and begins at zero.
  */
 #ifndef IPC_METRICS_H
 #define IPC_METRICS_H
@@ -35,11 +35,11 @@ enum {
 /* ---- Labels: method="GET",route="/x", as Prometheus' text has them ---- */
 
 struct metrics_labels {
-    size_t len; /* may be more than there is room for; such labels are in no catalog */
+    size_t len; /* may be more than there is room for; such labels are never in the catalog */
     char text[METRICS_LABELS_BYTES];
 };
 
-/* Adds one; all zero at first. A value may be any text: it is escaped here. */
+/* Adds a label. All zero is no labels. A value may be any text: it is escaped here. */
 void metrics_label(struct metrics_labels *labels, const char *name, const char *value);
 
 /* ---- What a program says ---- */
@@ -61,7 +61,7 @@ enum metrics_unit {
 enum metrics_by {
     METRICS_BY_WORKER,
     METRICS_BY_MASTER,
-    METRICS_BY_ADMIN, /* nobody counts it: it is looked up at each scrape */
+    METRICS_BY_ADMIN, /* nobody counts it: the admin process looks it up at each scrape */
     METRICS_BY_COUNT,
 };
 
@@ -82,10 +82,10 @@ struct metrics_row {
     enum metrics_by by;
     const char *labels;                  /* names with spaces between them; NULL: none */
     const char *help;                    /* one sentence */
-    const char *more;                    /* what docs/metrics.md says besides; NULL: nothing */
+    const char *more;                    /* what docs/metrics.md says in addition; NULL: nothing */
     const struct metrics_bounds *bounds; /* of a histogram */
-    size_t worker_member; /* a worker's gauge that the scoreboard has: the offset of its uint32_t in struct
-                           * scoreboard_worker. 0: it has a cell */
+    size_t worker_member; /* for a worker's gauge that is on the scoreboard: the offset of its uint32_t in struct
+                             scoreboard_worker. 0: it has a cell */
 };
 
 struct metrics_table {
@@ -95,7 +95,7 @@ struct metrics_table {
 
 /* ---- The catalog ---- */
 
-/* Types and units are written as words: the next executable may number them in another way. */
+/* Types and units are stored as words: the next executable may number them in another way. */
 #define METRICS_FAMILY_FORM(M, owner)          \
     M(owner, char, name, [METRICS_NAME_BYTES]) \
     M(owner, char, type, [16])                 \
@@ -130,26 +130,26 @@ FORM_STRUCT(metrics_worker, METRICS_WORKER_FORM);
     M(owner, struct metrics_worker, master, )
 FORM_STRUCT(metrics, METRICS_FORM);
 
-/* Goes on from a number with the form of all that is in this file. */
+/* Mixes the form of all that is in this file into a number. */
 uint64_t metrics_form(uint64_t form);
 
-/* Its cells are there, in each place, and nobody reads them: for what found no room. */
+/* For what found no room. Its cells are in each place, and nobody reads them. */
 enum { METRICS_NOWHERE = 0, METRICS_NOWHERE_CELLS = METRICS_BOUNDS_MAX + 2 };
 
 /* When a series is shown: always, once it has counted something, or once another one has (by that one's number). */
 enum { METRICS_ALWAYS = 0, METRICS_ONCE_COUNTED = METRICS_SERIES_MAX };
 
-/* The master's. The series' number, which is made if it is new; METRICS_NOWHERE if there is no room. `labels` may be
- * NULL. */
+/* For the master. Returns the number of the series, which is added if it is new; METRICS_NOWHERE if there is no room.
+ * `labels` may be NULL. */
 uint32_t metrics_register(struct metrics *metrics, const struct metrics_row *row, const struct metrics_labels *labels,
                           uint32_t shown_with);
-/* Learns every row of the table that is counted in cells and has no labels; returns how many found no room. */
+/* Registers every row of the table that is counted in cells and has no labels. Returns how many found no room. */
 unsigned metrics_register_table(struct metrics *metrics, const struct metrics_table *table);
-/* METRICS_NOWHERE if it is not there. */
+/* The number of the series; METRICS_NOWHERE if it is not in the catalog. */
 uint32_t metrics_find(const struct metrics *metrics, const struct metrics_row *row,
                       const struct metrics_labels *labels);
 
-/* The series' first cell in a place: of METRICS_NOWHERE one that nobody reads. */
+/* The series' first cell in a place. For METRICS_NOWHERE it is one that nobody reads. */
 static inline _Atomic uint64_t *metrics_cells(const struct metrics *metrics, struct metrics_worker *place,
                                               uint32_t series)
 {

@@ -40,7 +40,7 @@ static const struct metrics_row metrics_master_rows[METRICS_MASTER_COUNT] = {
     [METRICS_MASTER_DESIRED] = {.name = "workers_desired",
                                 .type = METRICS_GAUGE,
                                 .by = METRICS_BY_MASTER,
-                                .help = "Workers that there should be.",
+                                .help = "How many workers there should be.",
                                 .more = "`STRATSLAB_WORKERS` sets the number, TTIN and TTOU change it."},
     [METRICS_MASTER_RESTARTS] =
         {.name = "worker_restarts_total",
@@ -116,7 +116,7 @@ unsigned metrics_master_register(struct metrics *metrics)
     return missed;
 }
 
-/* What the master counts is rare: it looks for its cell each time. */
+/* What the master counts happens rarely, so it looks for its cell each time. */
 static _Atomic uint64_t *metrics_master_cell(struct metrics *metrics, enum metrics_master_id id, const char *value)
 {
     struct metrics_labels labels = {0};

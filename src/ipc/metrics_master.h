@@ -1,10 +1,10 @@
-/* What the master of any program counts, in its own place's cells. */
+/* What the master of any program counts, in the cells of its own place. */
 #ifndef IPC_METRICS_MASTER_H
 #define IPC_METRICS_MASTER_H
 
 #include "ipc/metrics.h"
 
-/* How a worker ended that another one follows. */
+/* How a worker ended, if another one follows it. */
 enum metrics_cause {
     METRICS_CAUSE_SIGSEGV,
     METRICS_CAUSE_SIGABRT,

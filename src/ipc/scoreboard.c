@@ -52,7 +52,7 @@ int scoreboard_open(int *fd, struct scoreboard **ret_board, struct error *err)
     return -1;
 }
 
-/* A sequence lock with one writer. It is odd at the start where a master died in the middle of this. */
+/* A sequence lock with one writer. It is odd at the start if a master died in the middle of this. */
 void scoreboard_publish(struct scoreboard *board, const struct scoreboard_details *details)
 {
     uint32_t odd = atomic_load(&board->details_sequence) | 1U;

@@ -22,8 +22,8 @@ enum {
     SCOREBOARD_REASON_BYTES = 2048,
 };
 
-/* What stands in shared memory is declared from lists (ipc/form.h): a reload hands it from one executable to the next
- * as it lies there. Numbers that are stored are those of an enumeration declared in the same way. */
+/* What is in shared memory is declared from lists (ipc/form.h), because a reload hands it from one executable to the
+ * next as it lies there. Numbers that are stored belong to enumerations that are declared in the same way. */
 
 /* What the service as a whole is doing; written by the master. */
 #define SCOREBOARD_PHASE_NAMES(M) \
@@ -51,32 +51,33 @@ FORM_ENUM(scoreboard_database, SCOREBOARD_DATABASE_NAMES);
     M(SCOREBOARD_WORKER_STATE_COUNT)
 FORM_ENUM(scoreboard_worker_state, SCOREBOARD_WORKER_STATE_NAMES);
 
-/* What a worker was working on last, for the day it dies of it; texts are cut. */
+/* What a worker worked on last, so that its death can be put down to it. Texts are cut. */
 #define SCOREBOARD_LAST_MEMBERS(M, owner) \
     M(owner, char, route, [64])           \
     M(owner, char, request_id, [64])      \
     M(owner, char, statement, [32])
 FORM_STRUCT(scoreboard_last, SCOREBOARD_LAST_MEMBERS);
 
-/* One worker's cells. Those up to started_ms are the master's, the rest is the worker's that holds the place. */
-#define SCOREBOARD_WORKER_MEMBERS(M, owner)                                                                           \
-    M(owner, _Alignas(64) _Atomic int32_t, pid, ) /* 0: nobody */                                                     \
-    M(owner, _Atomic uint32_t, restarts, )        /* of this place since the master started */                        \
-    M(owner, _Atomic uint32_t, generation, )      /* of the code that it runs */                                      \
-    M(owner, _Atomic uint32_t, state, )           /* enum scoreboard_worker_state */                                  \
-    M(owner, _Atomic uint64_t, started_ms, )      /* CLOCK_MONOTONIC */                                               \
-    M(owner, _Atomic uint32_t, accepting, )       /* 1 between its "ready" and its drain */                           \
-    M(owner, _Atomic uint32_t, database, )        /* enum scoreboard_database */                                      \
-    M(owner, _Atomic uint64_t, heartbeat_ms, )    /* CLOCK_MONOTONIC, from its event loop */                          \
-    M(owner, _Atomic uint64_t, requests, )        /* answered; goes on through restarts */                            \
-    M(owner, _Atomic uint32_t, in_flight, )                                                                           \
-    M(owner, _Atomic uint32_t, connections, )                                                                         \
-    M(owner, _Atomic uint32_t, queue_depth, )                                                                         \
-    M(owner, _Atomic uint32_t, migrations_pending, ) /* that this build knows and the database lacks, as last seen */ \
-    M(owner, struct scoreboard_last, last, )         /* read by the master when the worker is dead */
+/* One worker's cells. The master writes those up to started_ms; the worker that has the place writes the rest. */
+#define SCOREBOARD_WORKER_MEMBERS(M, owner)                                                              \
+    M(owner, _Alignas(64) _Atomic int32_t, pid, ) /* 0: nobody */                                        \
+    M(owner, _Atomic uint32_t, restarts, )        /* of this place since the master started */           \
+    M(owner, _Atomic uint32_t, generation, )      /* of the code that it runs */                         \
+    M(owner, _Atomic uint32_t, state, )           /* enum scoreboard_worker_state */                     \
+    M(owner, _Atomic uint64_t, started_ms, )      /* CLOCK_MONOTONIC */                                  \
+    M(owner, _Atomic uint32_t, accepting, )       /* 1 between its "ready" and its drain */              \
+    M(owner, _Atomic uint32_t, database, )        /* enum scoreboard_database */                         \
+    M(owner, _Atomic uint64_t, heartbeat_ms, )    /* CLOCK_MONOTONIC, from its event loop */             \
+    M(owner, _Atomic uint64_t, requests, )        /* answered; a restart does not reset it */            \
+    M(owner, _Atomic uint32_t, in_flight, )                                                              \
+    M(owner, _Atomic uint32_t, connections, )                                                            \
+    M(owner, _Atomic uint32_t, queue_depth, )                                                            \
+    M(owner, _Atomic uint32_t,                                                                           \
+      migrations_pending, ) /* that this build knows and the database lacks, when it was last checked */ \
+    M(owner, struct scoreboard_last, last, ) /* read by the master when the worker is dead */
 FORM_STRUCT(scoreboard_worker, SCOREBOARD_WORKER_MEMBERS);
 
-/* How far a reload has come. NONE: there was none yet. */
+/* How far a reload has come. NONE: there has not been one. */
 #define SCOREBOARD_RELOAD_STATE_NAMES(M) \
     M(SCOREBOARD_RELOAD_NONE)            \
     M(SCOREBOARD_RELOAD_RUNNING)         \
@@ -84,18 +85,18 @@ FORM_STRUCT(scoreboard_worker, SCOREBOARD_WORKER_MEMBERS);
     M(SCOREBOARD_RELOAD_FAILED)
 FORM_ENUM(scoreboard_reload_state, SCOREBOARD_RELOAD_STATE_NAMES);
 
-/* The last reload, or the one under way. The step is where it is, or where it failed: "preflight", "exec", "roll", or
- * what the program calls its own. */
-#define SCOREBOARD_RELOAD_MEMBERS(M, owner)                         \
-    M(owner, uint32_t, state, )  /* enum scoreboard_reload_state */ \
-    M(owner, uint32_t, number, ) /* counts reloads begun */         \
-    M(owner, uint64_t, wall_us, )                                   \
-    M(owner, uint64_t, duration_ms, )                               \
-    M(owner, char, step, [16])                                      \
+/* The last reload, or the one under way. The step is where it is now, or where it failed: "preflight", "exec", "roll",
+ * or what the program calls its own. */
+#define SCOREBOARD_RELOAD_MEMBERS(M, owner)                               \
+    M(owner, uint32_t, state, )  /* enum scoreboard_reload_state */       \
+    M(owner, uint32_t, number, ) /* counts the reloads that have begun */ \
+    M(owner, uint64_t, wall_us, )                                         \
+    M(owner, uint64_t, duration_ms, )                                     \
+    M(owner, char, step, [16])                                            \
     M(owner, char, reason, [SCOREBOARD_REASON_BYTES]) /* of a failure; "" */
 FORM_STRUCT(scoreboard_reload, SCOREBOARD_RELOAD_MEMBERS);
 
-/* What the master tells of itself in more than one word. */
+/* What the master publishes and cannot write as one number. */
 #define SCOREBOARD_DETAILS_MEMBERS(M, owner)            \
     M(owner, char, executable, [SCOREBOARD_TEXT_BYTES]) \
     M(owner, char, version, [32])                       \
@@ -106,30 +107,31 @@ FORM_STRUCT(scoreboard_details, SCOREBOARD_DETAILS_MEMBERS);
     M(owner, _Atomic uint32_t, phase, )   /* enum scoreboard_phase */                                                \
     M(owner, _Atomic uint32_t, workers, ) /* places in use, or once in use */                                        \
     M(owner, _Atomic int32_t, master_pid, )                                                                          \
-    M(owner, _Atomic uint32_t, generation, )                          /* of the code: 1, and one more a reload */    \
-    M(owner, _Atomic uint64_t, started_ms, )                          /* CLOCK_MONOTONIC */                          \
+    M(owner, _Atomic uint32_t, generation, ) /* of the code: 1, and one more for each reload */                      \
+    M(owner, _Atomic uint64_t, started_ms, ) /* CLOCK_MONOTONIC */                                                   \
     M(owner, _Atomic uint64_t, heartbeat_ms, [SCOREBOARD_OTHERS_MAX]) /* as a worker's, of children without cells */ \
-    M(owner, _Atomic uint32_t, details_sequence, )                    /* odd while the master changes the story */   \
+    M(owner, _Atomic uint32_t, details_sequence, )                    /* odd while the master changes the details */ \
     M(owner, struct scoreboard_details, details, )                                                                   \
     M(owner, struct scoreboard_worker, worker, [SCOREBOARD_WORKERS_MAX])                                             \
     M(owner, struct metrics, metrics, )                                                                              \
     M(owner, struct metrics_worker, counted, [SCOREBOARD_WORKERS_MAX]) /* what nobody has touched takes no memory */
 FORM_STRUCT(scoreboard, SCOREBOARD_MEMBERS);
 
-/* Goes on from a number with the form of all that stands on a scoreboard (ipc/form.h). */
+/* Mixes the form of all that is on a scoreboard into a number (ipc/form.h). */
 uint64_t scoreboard_memory_form(uint64_t form);
 
-/* Makes one; or maps the one behind `*fd`, where that is not -1. The descriptor is close-on-exec and the caller's. */
+/* Makes a scoreboard, or maps the one behind `*fd` if that is not -1. The descriptor is close-on-exec and the
+ * caller's. */
 int scoreboard_open(int *fd, struct scoreboard **ret_board, struct error *err) ATTR_CHECKED;
 
-/* The master's and the readers' sides of the story: what is heard is always one that was told whole. */
+/* The details: the master publishes them, and everybody else reads them. A reader gets one whole publication. */
 void scoreboard_publish(struct scoreboard *board, const struct scoreboard_details *details);
 void scoreboard_read(const struct scoreboard *board, struct scoreboard_details *ret_details);
 
-/* What /health says of the whole service: "ok" where at least one worker could answer a request that needs the
+/* The health of the whole service, for /health: "ok" if at least one worker can answer a request that needs the
  * database. */
 enum health scoreboard_health(const struct scoreboard *board);
-/* One worker's answer for itself: the phase, then its own database. */
+/* The health of one worker: the phase decides first, then its own database. */
 enum health scoreboard_worker_health(const struct scoreboard *board, const struct scoreboard_worker *worker);
 const char *scoreboard_reload_name(enum scoreboard_reload_state state);  /* "none", "running", … */
 const char *scoreboard_worker_name(enum scoreboard_worker_state state);  /* "starting", … */

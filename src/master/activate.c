@@ -14,7 +14,8 @@
 
 enum { ACTIVATE_FIRST_FD = 3 };
 
-/* What systemd and its tools call a socket that nobody has named: "unknown", or as the unit, "NAME.socket". */
+/* The names that systemd and its tools give to a socket that nobody has named: "unknown", or that of the unit,
+ * "NAME.socket". */
 static bool activate_is_unnamed(struct slice name)
 {
     static const char suffix[] = ".socket";
@@ -24,14 +25,14 @@ static bool activate_is_unnamed(struct slice name)
            (name.len > len && memcmp(name.data + name.len - len, suffix, len) == 0);
 }
 
-/* What the manager passes goes to. */
+/* Where the passed sockets go. */
 struct activate {
     const struct master_role *roles;
     size_t role_count;
     struct sockets *sockets; /* one for each role */
 };
 
-/* role_count: there is none. */
+/* Returns role_count if there is none. */
 static size_t activate_role(const struct activate *a, struct slice name)
 {
     for (size_t i = 0; i < a->role_count; i++) {
@@ -102,7 +103,7 @@ static int activate_add(const struct activate *a, int fd, struct slice name, str
     sockets[role].passed = true;
     sockets[role].fds[sockets[role].count++] = fd;
     socket_text(fd, text);
-    log_info("taking a socket of the service manager's", LOG_STR("for", roles[role].socket_name),
+    log_info("taking a socket from the service manager", LOG_STR("for", roles[role].socket_name),
              LOG_STR("listen", text));
     return 0;
 }
@@ -115,7 +116,7 @@ static int activate_take_all(const struct activate *a, struct error *err)
     uint64_t pid;
     uint64_t count;
 
-    /* Meant for another process, which did not take them out of its environment. */
+    /* The sockets are meant for another process, which left the variables in its environment. */
     if (pid_text == NULL || count_text == NULL) return 0;
     if (!number_parse_u64(slice_of(pid_text), &pid) || pid != (uint64_t)getpid()) return 0;
     if (!number_parse_u64(slice_of(count_text), &count) || count > MASTER_ROLES_MAX * SOCKETS_MAX) {

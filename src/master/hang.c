@@ -9,9 +9,9 @@
 enum {
     /* Between the SIGABRT that a hung child gets for a backtrace and its SIGKILL. */
     HANG_ABORT_MS = 5000,
-    /* A silence must outlast a second look, this long after the first: where the service as a whole was frozen (a
-     * container's pause, a machine that slept) the master would wake to find everybody silent. Two heartbeats. A second
-     * look that comes much later than that comes from another such sleep, and is a first one again. */
+    /* A child must still be silent at a second look, this long (two heartbeats) after the first. If the whole service
+     * was frozen (a paused container, a machine that slept), the master wakes and finds every child silent. A second
+     * look that comes much later comes after another such sleep, and counts as a first look. */
     HANG_SECOND_LOOK_MS = 2000,
     HANG_SECOND_LOOK_LATEST_MS = 2 * HANG_SECOND_LOOK_MS,
 };
@@ -21,7 +21,7 @@ static bool hang_is_detectable(const struct slot *slot)
     return slot->pid != 0 && !slot->role->task && !slot->hung;
 }
 
-/* When the slot's child, if it stays silent, is silent for too long. */
+/* When the slot's child will have been silent for too long, if it stays silent. */
 static uint64_t hang_silent_at_ms(struct master *m, const struct slot *slot)
 {
     return *process_heartbeat(&m->children, slot) + m->children.options->times.hang_timeout_ms;

@@ -8,9 +8,9 @@
 #include "master/supervise.h"
 
 enum master_state {
-    MASTER_STARTING, /* tasks run, the roles behind them wait */
+    MASTER_STARTING, /* tasks run, and the roles behind them wait */
     MASTER_SERVING,
-    MASTER_DELAYING, /* readiness is 503, everything else goes on */
+    MASTER_DELAYING, /* readiness is 503, and everything else goes on */
     MASTER_STOPPING, /* children drain */
     MASTER_STOPPED,
 };
@@ -19,7 +19,7 @@ enum master_state {
 enum reload_step {
     RELOAD_IDLE,
     RELOAD_PREFLIGHT, /* the new executable runs check */
-    RELOAD_PREPARE,   /* the new executable makes ready what it needs, if the program has such a step */
+    RELOAD_PREPARE,   /* the new executable prepares what it needs, if the program has such a step */
     RELOAD_EXEC,      /* this process becomes the new executable */
     RELOAD_ROLL,      /* the new executable replaces children, one after the other */
 };
@@ -33,9 +33,9 @@ struct reload {
     uint64_t deadline_ms; /* of the step; UINT64_MAX: none */
     int exe_fd;           /* the new executable, held from its preflight to its start: the bytes that were checked are
                            * the bytes that run; -1 */
-    pid_t pid;            /* of the step's child; 0 */
+    pid_t pid;            /* of the step's child; 0: none */
     int output_fd;        /* its standard error; -1 */
-    char output[RELOAD_OUTPUT_BYTES]; /* the end of what it said */
+    char output[RELOAD_OUTPUT_BYTES]; /* the end of what it wrote */
     size_t output_len;
 };
 
@@ -45,7 +45,7 @@ struct master {
     enum master_state state;
     uint64_t deadline_ms;           /* of MASTER_DELAYING and MASTER_STOPPING */
     uint64_t service_started_ms;    /* of the first image */
-    bool was_ready;                 /* a child that serves once was */
+    bool was_ready;                 /* a child that serves has once been ready */
     const struct master_role *task; /* what MASTER_STARTING waits for; NULL: nothing */
     struct supervise_crashes crashes;
     int exit_status;
@@ -62,59 +62,61 @@ struct master {
 };
 
 /* options.c */
-/* Fails if the program's table is not one that the master can work with; says why, for whoever wrote it. */
+/* Fails if the master cannot work with the program's table. `err` says why, to whoever wrote the table. */
 int options_check(const struct master_options *options, struct error *err) ATTR_CHECKED;
-/* The most children that a role may have at one time: in a reload as many new ones stand beside them. */
+/* The most children that a role may have: in a reload there are as many new ones beside them. */
 unsigned options_count_max(const struct master_role *role);
 /* The first role whose children make the service ready. */
 const struct master_role *options_serving_role(const struct children *children);
 
 /* state.c: what passes from one image to the next. */
-/* Writes the state and becomes the executable behind `exe_fd`. Returns only where that failed. */
+/* Writes the state and becomes the executable behind `exe_fd`. Returns only if that fails. */
 int state_exec(struct master *m, int exe_fd, const char *rollback_reason, struct error *err);
-/* Takes the state over from `fd`, which is closed. On return *ret_rollback_reason is not "" where this image was given
- * back its service because the next one failed. */
+/* Takes the state over from `fd`, which is closed. *ret_rollback_reason is not "" if the next image failed and gave the
+ * service back to this one. */
 int state_resume(struct master *m, int fd, char ret_rollback_reason[SCOREBOARD_REASON_BYTES],
                  struct error *err) ATTR_CHECKED;
 
 /* reload.c */
 void reload_request(struct master *m); /* SIGHUP */
 void reload_advance(struct master *m); /* each turn of the loop */
-/* A child that is in no slot has ended: true where it was the reload's. */
+/* Call it if a child that is in no slot has ended. Returns true if it was the reload's. */
 bool reload_on_end(struct master *m, pid_t pid, int status);
 void reload_read_output(struct master *m);
 void reload_fail(struct master *m, const char *reason);
 void reload_succeed(struct master *m);
-/* The service stops: so does the reload. */
+/* The service stops, so the reload stops too. */
 void reload_stop(struct master *m);
 void reload_publish(struct master *m, enum scoreboard_reload_state state, const char *step, const char *reason);
 
 /* roll.c */
-/* One move towards as many ready children of the role as there should be, none of them old or tired: a new one first,
- * and only when it is ready an old one ends. True where nothing is left to do. */
+/* Makes one move towards the children that the role should have: as many as desired, all ready, none of them old or
+ * waiting to be replaced. A new child is started first; only when it is ready does an old one end. Returns true if
+ * nothing is left to do. */
 bool roll_reconcile(struct master *m, const struct master_role *role);
 void roll_begin(struct master *m);
 void roll_advance(struct master *m);
 /* A child of the new generation died. */
 void roll_on_crash(struct master *m, const char *role, const char *how);
-/* This image was given its service back: the next image's children end (its own are completed by roll_reconcile). */
+/* This image was given its service back: retires the children of the next image. roll_reconcile starts what is missing
+ * of its own. */
 void roll_retire_newer(struct master *m);
 
 /* hang.c */
-void hang_check_children(struct master *m); /* each turn of the loop: the hung are ended */
+void hang_check_children(struct master *m); /* each turn of the loop: ends children that hang */
 uint64_t hang_next_ms(struct master *m);    /* when that is next due; UINT64_MAX: never */
 
 /* status.c */
 void status_log(struct master *m); /* SIGUSR2 */
 
 /* manager.c */
-void manager_report(struct master *m); /* after each change of what is told there */
+void manager_report(struct master *m); /* call it after each change of what the manager is told */
 
 /* reap.c */
-void master_reap(struct master *m); /* every child that has ended by now, and as PID 1 strangers */
+void master_reap(struct master *m); /* reaps every child that has ended by now, and as PID 1 other processes too */
 
 /* master.c */
-/* Lets the roles' children in, in the table's order, up to the first task that has not ended. */
+/* Lets the children of the roles start, in the table's order, up to the first task that has not ended. */
 void master_admit_roles(struct master *m);
 void master_stop(struct master *m, int exit_status);
 uint64_t master_kill_at_ms(const struct master *m);

@@ -1,4 +1,4 @@
-/* What the service manager is told of the service, made from what is so. */
+/* What the service manager is told about the service, made from the master's state. */
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -6,7 +6,7 @@
 #include "base/clock.h"
 #include "master/internal.h"
 
-/* "; reload 3 failed in preflight: …", "" before the first. */
+/* "; reload 3 failed in preflight: …"; "" before the first reload. */
 static void manager_verdict(const struct scoreboard_reload *reload, char *out, size_t size)
 {
     out[0] = '\0';
@@ -39,7 +39,7 @@ static void manager_report_stopping(struct master *m)
     uint64_t ms = (uint64_t)times->stop_delay_ms + times->stop_timeout_ms + 2 * (uint64_t)times->kill_grace_ms;
 
     if (m->exit_status == EXIT_SUCCESS) {
-        notify_update(&m->notify, NOTIFY_STOPPING, ms, "Stopping: what is in flight is finished");
+        notify_update(&m->notify, NOTIFY_STOPPING, ms, "Stopping: work in flight is being finished");
     } else {
         notify_update(&m->notify, NOTIFY_STOPPING, ms, "Giving up with exit status %d; the log says why",
                       m->exit_status);

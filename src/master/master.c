@@ -40,12 +40,12 @@ static void master_start_slot(struct master *m, struct slot *slot)
     }
     slot->failures++;
     slot->state = SLOT_WAITING;
-    /* Not at once even the first time: what the system refused it will refuse again now. */
+    /* Not at once, not even the first time: the system would refuse again now. */
     slot->start_at_ms = clock_monotonic_ms() + supervise_backoff_ms(slot->failures + 1, (uint32_t)random_u64());
     log_error("cannot start a child; trying again", LOG_STR("child", slot->role->name), LOG_STR("error", err.message));
 }
 
-/* Lets the roles' children in, in the table's order, up to the first task that has not ended. */
+/* Lets the children of the roles start, in the table's order, up to the first task that has not ended. */
 void master_admit_roles(struct master *m)
 {
     struct slot *slot;
@@ -186,7 +186,7 @@ static void master_scale(struct master *m, int more)
         if (more > 0 && count < options_count_max(role)) m->desired[i]++;
         if (more < 0 && count > 1) m->desired[i]--;
         if (role->has_cells) metrics_set_workers_desired(&m->children.board->metrics, m->desired[i]);
-        snprintf(what, sizeof(what), "another number of %s until the next reload", role->plural);
+        snprintf(what, sizeof(what), "the number of %s changed until the next reload", role->plural);
         log_info(what, LOG_UINT(role->plural, m->desired[i]));
     }
     manager_report(m);
@@ -210,7 +210,7 @@ static void master_on_usr2(struct master *m, const struct signalfd_siginfo *info
     status_log(m);
 }
 
-/* Standard error is reopened by whoever opened it. */
+/* Whoever opened standard error reopens it. */
 static void master_on_usr1(struct master *m, const struct signalfd_siginfo *info)
 {
     struct slot *slot;
@@ -225,14 +225,14 @@ static void master_on_usr1(struct master *m, const struct signalfd_siginfo *info
     }
 }
 
-/* One signal may stand for several children; as PID 1, also for strangers. */
+/* One signal may stand for several children, and as PID 1 for other processes too. */
 static void master_on_child(struct master *m, const struct signalfd_siginfo *info)
 {
     (void)info;
     master_reap(m);
 }
 
-/* Every signal that the master takes; the rest keep their default. */
+/* Every signal that the master takes. The others keep their default. */
 static const struct master_signal {
     int signo;
     void (*act)(struct master *m, const struct signalfd_siginfo *info);
@@ -372,7 +372,7 @@ static void master_wait(struct master *m)
         fds[count++] = (struct pollfd){.fd = slot->channel_fd, .events = POLLIN};
     }
     if (ppoll(fds, count, next == UINT64_MAX ? NULL : &timeout, NULL) <= 0) return;
-    /* What children said before the signals, which may tell of their end. */
+    /* The children's messages come before the signals, which may report their end. */
     for (nfds_t i = 2; i < count; i++) {
         if (fds[i].revents != 0) master_receive(m, owners[i]);
     }
@@ -414,7 +414,7 @@ static void master_add_children(struct master *m)
         const struct master_role *role = &m->children.roles[r];
 
         for (unsigned i = 0; i < role->count && (slot = slot_add(&m->children, role)) != NULL; i++) {
-            slot->state = SLOT_EMPTY; /* until its role is let in */
+            slot->state = SLOT_EMPTY; /* until its role may start */
         }
     }
 }
@@ -431,7 +431,7 @@ static int master_bind(struct master *m, struct error *err)
     return 0;
 }
 
-/* The catalog has what an image before this one counted, too: its last workers may still be at it. */
+/* The catalog also has what an image before this one counted: its last workers may still count there. */
 static void master_register_metrics(struct master *m)
 {
     const struct master_options *options = m->children.options;
@@ -484,7 +484,7 @@ static int master_resume(struct master *m, struct error *err)
     if (state_resume(m, m->children.options->resume_fd, rollback_reason, err) != 0) return -1;
     if (rollback_reason[0] == '\0') {
         rollback_resumed();
-        if (master_bind(m, err) != 0) return -1; /* for roles that the image before this one had not */
+        if (master_bind(m, err) != 0) return -1; /* for roles that the image before this one did not have */
     }
     m->state = MASTER_SERVING;
     scoreboard_read(m->children.board, &m->details);
@@ -496,7 +496,7 @@ static int master_resume(struct master *m, struct error *err)
         reload_fail(m, rollback_reason);
         roll_retire_newer(m);
     }
-    master_reap(m); /* who ended while the images changed */
+    master_reap(m); /* children that ended while the images changed */
     return 0;
 }
 
@@ -512,7 +512,7 @@ static int master_begin(struct master *m, struct error *err)
     if (options_check(m->children.options, err) != 0) return -1;
     children_init(&m->children, m->children.options);
     for (size_t i = 0; i < m->children.role_count; i++) m->desired[i] = m->children.roles[i].count;
-    /* First, so that a signal to a master that is starting is kept; PID 1 would not even be ended by it. */
+    /* This is first, so that a signal to a master that is starting is kept. It would not even end PID 1. */
     if (master_take_signals(m, err) != 0) return -1;
     return m->children.options->resume_fd < 0 ? master_init(m, err) : master_resume(m, err);
 }

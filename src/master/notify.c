@@ -50,8 +50,8 @@ void notify_init(struct notify *n, uint64_t now_ms)
     if (n->watchdog_ms > 0) n->watchdog_next_ms = now_ms;
 }
 
-/* A socket for each message: what is not open cannot pass to a child, and needs no place in what a reload hands over.
- */
+/* Each message has its own socket: a socket that is not open cannot pass to a child, and needs no place in what a
+ * reload hands over. */
 static bool notify_send(struct notify *n, const char *message)
 {
     size_t len = strlen(message);
@@ -85,7 +85,7 @@ static void notify_compose(const struct notify *n, char out[NOTIFY_MESSAGE_BYTES
     if (n->extend_ms > 0) {
         snprintf(extend, sizeof(extend), "EXTEND_TIMEOUT_USEC=%llu\n", (unsigned long long)n->extend_ms * 1000);
     }
-    /* Without it, systemd before 253 does not mind, and later ones cannot tell this reload from the one before. */
+    /* systemd before 253 does not need this; later versions cannot tell this reload from the one before without it. */
     if (n->state == NOTIFY_RELOADING) {
         snprintf(since, sizeof(since), "MONOTONIC_USEC=%llu\n", (unsigned long long)n->reloading_us);
     }
@@ -101,13 +101,13 @@ static void notify_send_state(struct notify *n, uint64_t now_ms)
     n->send_ms = notify_send(n, message) ? next_ms : now_ms + NOTIFY_RETRY_MS;
 }
 
-/* One line of UTF-8: the manager drops a status that is anything else. */
+/* The status must be one line of UTF-8: the manager drops any other. */
 static void notify_set_status(struct notify *n, const char *fmt, va_list ap)
 {
     vsnprintf(n->status, sizeof(n->status), fmt, ap);
     for (size_t at = 0, wide; n->status[at] != '\0'; at += wide) {
         wide = utf8_length(n->status + at, strlen(n->status + at));
-        if (wide == 0) { /* also where the end was cut */
+        if (wide == 0) { /* also if the end was cut */
             n->status[at] = '?';
             wide = 1;
         } else if ((unsigned char)n->status[at] < ' ') {

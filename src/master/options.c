@@ -1,4 +1,4 @@
-/* The program's table, looked at once: a mistake in it is said in the first second, not met as a crash at the first
+/* Checks the program's table at the start: a mistake in it is an error in the first second, not a crash at the first
  * reload. */
 
 #include <string.h>
@@ -14,7 +14,7 @@ const struct master_role *options_serving_role(const struct children *children)
 {
     const struct master_role *role = children->roles;
 
-    while (!role->serves) role++; /* options_check has seen it */
+    while (!role->serves) role++; /* options_check has seen that there is one */
     return role;
 }
 
@@ -24,7 +24,7 @@ static const char *options_role_fault(const struct master_options *options, cons
     if (strlen(role->name) >= MASTER_NAME_BYTES) return "has a name that is too long";
     if (role->run == NULL) return "has no function to run";
     if (role->count > options_count_max(role)) return "has more children than the scoreboard has room for";
-    if (role->task && role->doing == NULL) return "is a task that says nothing of what it does";
+    if (role->task && role->doing == NULL) return "is a task that does not say what it does";
     if (role->task && (role->serves || role->is_scaled)) return "is a task, which cannot serve or be scaled";
     for (const struct master_role *other = options->roles; other < role; other++) {
         if (strcmp(other->name, role->name) == 0) return "has the name of another role";

@@ -8,7 +8,7 @@
 
 enum { HOLDER_STATE_LISTEN = 0x0a };
 
-/* The inode of a listening socket on the port; 0 where there is none. */
+/* The inode of a listening socket on the port; 0 if there is none. */
 static unsigned long port_owner_inode(const char *table, uint16_t port)
 {
     FILE *file = fopen(table, "re");

@@ -7,7 +7,7 @@
 
 enum { PORT_OWNER_TEXT_BYTES = 128 };
 
-/* "nginx (pid 812)". False where it cannot be known: another user's process, another namespace. */
+/* "nginx (pid 812)". Returns false if it cannot be known: the process is another user's, or in another namespace. */
 bool port_owner_find(uint16_t port, char out[PORT_OWNER_TEXT_BYTES]);
 
 #endif

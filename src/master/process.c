@@ -14,7 +14,7 @@
 #include "master/notify.h"
 #include "master/rollback.h"
 
-/* What sh(1) answers for a program that is there and cannot be run. */
+/* The status that sh(1) has for a program that exists and cannot be run. */
 enum { PROCESS_EXIT_NOT_RUN = 126 };
 
 void children_init(struct children *children, const struct master_options *options)
@@ -107,8 +107,8 @@ struct slot *slot_add(struct children *children, const struct master_role *role)
     return &children->slots[place];
 }
 
-/* Leaves the child with nothing of the master's but what its role is given: an end of a sibling's channel that stayed
- * open here would hide the master's death from that sibling. */
+/* Closes everything of the master's that the child's role does not need. If an end of a sibling's channel stayed open
+ * here, that sibling would not notice the master's death. */
 static void process_close_inherited(struct children *children, const struct slot *self, int master_fd)
 {
     struct slot *slot;
@@ -123,7 +123,7 @@ static void process_close_inherited(struct children *children, const struct slot
     }
 }
 
-/* The terminal's Ctrl-C and a hang-up reach the whole process group; what they mean is the master's business. */
+/* The terminal's Ctrl-C and a hang-up reach the whole process group, and only the master acts on them. */
 static void process_reset_signals(void)
 {
     sigset_t held;
@@ -132,7 +132,7 @@ static void process_reset_signals(void)
     signal(SIGHUP, SIG_IGN);
     signal(SIGPIPE, SIG_IGN);
     sigemptyset(&held);
-    sigaddset(&held, SIGUSR1); /* until the child takes it (child/child.c): the default would be to die of it */
+    sigaddset(&held, SIGUSR1); /* until the child takes it (child/child.c): by default the signal would end it */
     sigprocmask(SIG_SETMASK, &held, NULL);
 }
 
@@ -148,7 +148,7 @@ _Atomic uint64_t *process_heartbeat(struct children *children, const struct slot
     return cells != NULL ? &cells->heartbeat_ms : &children->board->heartbeat_ms[slot->cell];
 }
 
-/* The same number as the log's. */
+/* The same number as in the log. */
 static void process_title(const struct children *children, const struct slot *slot)
 {
     const char *program = children->options->name;

@@ -1,4 +1,4 @@
-/* How a child is started and ended; when, is the business of master.c, roll.c and reload.c. */
+/* How a child is started and ended. master.c, roll.c and reload.c decide when. */
 #ifndef MASTER_PROCESS_H
 #define MASTER_PROCESS_H
 
@@ -8,34 +8,34 @@
 #include "master/master.h"
 #include "master/socket.h"
 
-#define SLOT_STATE_NAMES(M)                                    \
-    M(SLOT_EMPTY)    /* nobody, and nobody is due */           \
-    M(SLOT_WAITING)  /* nobody until start_at_ms */            \
-    M(SLOT_STARTING) /* runs, has not said that it is ready */ \
-    M(SLOT_READY)                                              \
-    M(SLOT_ENDING) /* was told to end, or has said that it does */
+#define SLOT_STATE_NAMES(M)                                        \
+    M(SLOT_EMPTY)    /* no child, and none is due */               \
+    M(SLOT_WAITING)  /* no child until start_at_ms */              \
+    M(SLOT_STARTING) /* runs, and has not said that it is ready */ \
+    M(SLOT_READY)                                                  \
+    M(SLOT_ENDING) /* was told to end, or has said that it ends */
 FORM_ENUM(slot_state, SLOT_STATE_NAMES);
 
 /* A place for one child. */
 struct slot {
     const struct master_role *role; /* NULL: the place is free */
     unsigned index;                 /* among those of its role */
-    bool has_cells;                 /* as its role had it when the child's place was made */
-    unsigned cell;                  /* on the scoreboard: of a worker's cells, or of the others' heartbeats */
-    unsigned generation;            /* of the code that it runs */
+    bool has_cells;                 /* as its role had it when the slot was made */
+    unsigned cell; /* its place on the scoreboard: among the workers' cells, or among the heartbeats of the others */
+    unsigned generation; /* of the code that it runs */
     enum slot_state state;
     bool recycle;         /* has asked to be replaced */
-    bool hung;            /* was sent SIGABRT for its silence */
-    bool retired;         /* nobody follows when this child has ended */
+    bool hung;            /* was sent SIGABRT because it was silent */
+    bool retired;         /* when this child has ended, no other follows it */
     pid_t pid;            /* 0: nobody */
     int channel_fd;       /* the master's end; -1 */
     uint64_t start_at_ms; /* CLOCK_MONOTONIC, as all of these */
     uint64_t started_ms;
     uint64_t ready_ms;
     uint64_t kill_at_ms;      /* of a child that was told to end; 0: none */
-    uint64_t suspect_ms;      /* since when it has been seen that its heartbeat is missing; 0: it is not */
+    uint64_t suspect_ms;      /* when the master first saw that its heartbeat is missing; 0: it is not missing */
     uint64_t suspect_beat_ms; /* the last heartbeat at that time */
-    unsigned failures;        /* in a row; forgotten after a minute of health */
+    unsigned failures;        /* in a row; reset after a minute of health */
 };
 
 enum {
@@ -43,53 +43,53 @@ enum {
     CHILDREN_ROLES_MAX = 2 * MASTER_ROLES_MAX,
 };
 
-/* What children are started from. */
+/* The children, and what they are started from. */
 struct children {
     const struct master_options *options;
     struct scoreboard *board;
     unsigned generation;
-    /* The program's, and behind them those that only an image before this one had: their children and sockets are kept
-     * while a reload may go back to it. None of them starts anybody. */
+    /* The program's roles, and behind them former ones, which only an image before this one had: their children and
+     * sockets are kept while a reload may go back to that image. A former role starts no child. */
     struct master_role roles[CHILDREN_ROLES_MAX];
     size_t role_count;
     char former_names[CHILDREN_ROLES_MAX - MASTER_ROLES_MAX][MASTER_NAME_BYTES];
     struct sockets sockets[CHILDREN_ROLES_MAX];
     struct slot slots[SLOTS_MAX];
-    size_t slot_count; /* places up to the last that was ever used */
+    size_t slot_count; /* slots up to the last one that was ever used */
     int signal_fd;
 };
 
 void children_init(struct children *children, const struct master_options *options);
 size_t children_role_id(const struct children *children, const struct master_role *role);
-/* The role of this name, which becomes a former one if the program has none such; NULL if there is no room for it. */
+/* The role of this name. If the program does not have it, it is added as a former role; NULL if there is no room for
+ * it. */
 const struct master_role *children_find_role(struct children *children, const char *name);
-/* The sockets of former roles are closed. */
+/* Closes the sockets of former roles. */
 void children_close_former_sockets(struct children *children);
 
-/* The next place that is taken, from `*at` on, which is advanced past it; NULL at the end. */
+/* The next slot that is taken, from `*at` on, which is advanced past it; NULL at the end. */
 struct slot *slot_next(struct children *children, size_t *at);
-/* A place for one more child of the role, due now, with the lowest index that no other has. NULL where all are taken.
- */
+/* A slot for one more child of the role, due now, with the lowest index that no other has. NULL if all are taken. */
 struct slot *slot_add(struct children *children, const struct master_role *role);
 
-/* Forks; the slot is then SLOT_STARTING. Fails where the system refuses (EAGAIN, ENOMEM, EMFILE). */
+/* Forks; the slot is then SLOT_STARTING. Fails if the system refuses (EAGAIN, ENOMEM, EMFILE). */
 int process_start(struct children *children, struct slot *slot, struct error *err) ATTR_CHECKED;
 /* The child's cells on the scoreboard; NULL if it has none. */
 struct scoreboard_worker *process_cells(struct children *children, const struct slot *slot);
-/* When the child's event loop last turned; of a task, which has none, when it was started. */
+/* When the child's event loop last turned; for a task, which has no loop, when it was started. */
 _Atomic uint64_t *process_heartbeat(struct children *children, const struct slot *slot);
-/* Sends the signal if somebody is there. */
+/* Sends the signal if the slot has a child. */
 void process_signal(const struct slot *slot, int signo);
-/* Tells the child to drain, and notes when it is to be killed. Nobody follows it. */
+/* Tells the child to drain, and sets when it will be killed. No other child follows it. */
 void process_retire(struct children *children, struct slot *slot, uint64_t kill_at_ms);
 /* The child has said that it serves, or that it has stopped accepting. */
 void process_set_ready(struct children *children, struct slot *slot);
-/* The child of the slot has been reaped; the slot is then SLOT_EMPTY, or free where it was retired. */
+/* The child of the slot has been reaped. The slot is then SLOT_EMPTY, or free if the child was retired. */
 void process_set_ended(struct children *children, struct slot *slot);
 
 /*
- * Runs the program behind `exe_fd` with `args` (NULL-terminated) as a child, standard output thrown away, standard
- * error on a pipe of which *ret_output_fd is the reading, non-blocking end.
+ * Runs the program behind `exe_fd` with `args` (NULL-terminated) as a child, with its standard output thrown away, and
+ * its standard error on a pipe: *ret_output_fd is the reading end, non-blocking.
  */
 int process_run(int exe_fd, char *const *args, pid_t *ret_pid, int *ret_output_fd, struct error *err) ATTR_CHECKED;
 

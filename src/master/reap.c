@@ -1,4 +1,4 @@
-/* What follows when a child has ended: nothing, another one after a pause, a way back, or the end of the service. */
+/* What follows when a child has ended: nothing, another child after a pause, a rollback, or the end of the service. */
 
 #include <stdio.h>
 #include <string.h>
@@ -24,7 +24,7 @@ static enum metrics_cause reap_restart_cause(const struct slot *slot, int status
     return WEXITSTATUS(status) == MEM_EXIT_STATUS ? METRICS_CAUSE_OUT_OF_MEMORY : METRICS_CAUSE_EXIT;
 }
 
-/* Counts the end of a child with cells that another one follows. */
+/* Counts the end of a child that has cells, if another child follows it. */
 static void reap_count(struct master *m, const struct slot *slot, int status)
 {
     struct metrics *metrics = &m->children.board->metrics;
@@ -52,7 +52,7 @@ static void reap_log_death(struct master *m, const struct slot *slot, int status
               LOG_UINT("restarts", last->restarts + 1), LOG_UINT("pause_ms", pause_ms));
 }
 
-/* In a roll nobody follows: what comes next is the roll's business. */
+/* In a roll no child follows here: the roll decides what comes next. */
 static void reap_crash_in_roll(struct master *m, struct slot *slot, int status)
 {
     bool is_new = slot->generation == m->children.generation;
@@ -79,7 +79,7 @@ static bool reap_has_other_serving(struct master *m, const struct slot *than)
     return false;
 }
 
-/* A service that has been up is not left without anybody who serves for the sake of the back-off. */
+/* If no other child serves, a service that has been up does not wait for a long back-off. */
 static uint64_t reap_pause_ms(struct master *m, const struct slot *slot)
 {
     uint64_t pause_ms = supervise_backoff_ms(slot->failures, (uint32_t)random_u64());

@@ -1,6 +1,6 @@
 /*
- * Reload: PREFLIGHT, PREPARE and EXEC here, by the old image; ROLL in roll.c, by the new one. Until EXEC nothing of the
- * service has changed but what was prepared, and any failure leaves the old code serving.
+ * Reload: PREFLIGHT, PREPARE and EXEC here, by the old image; ROLL in roll.c, by the new one. Until EXEC nothing but
+ * the preparation has changed the service, and after any failure the old code serves on.
  */
 
 #include <errno.h>
@@ -34,7 +34,7 @@ void reload_publish(struct master *m, enum scoreboard_reload_state state, const 
     told->duration_ms = clock_monotonic_ms() - m->reload.began_ms;
     snprintf(told->step, sizeof(told->step), "%s", step);
     snprintf(told->reason, sizeof(told->reason), "%s", reason);
-    /* The manager first: who waits for the verdict on the scoreboard may ask the manager next. */
+    /* The manager is told first: whoever waits for the verdict on the scoreboard may ask the manager next. */
     manager_report(m);
     scoreboard_publish(m->children.board, &m->details);
 }
@@ -86,7 +86,7 @@ static void reload_run(struct master *m, enum reload_step step, char *const *arg
 
     m->reload.step = step;
     m->reload.output_len = 0;
-    /* How long that may take is the program's own business. */
+    /* The program itself limits how long it takes to prepare. */
     m->reload.deadline_ms = step == RELOAD_PREPARE ? UINT64_MAX : clock_monotonic_ms() + timeout_ms;
     reload_publish(m, SCOREBOARD_RELOAD_RUNNING, reload_step_name(m, step), "");
     if (process_run(m->reload.exe_fd, args, &m->reload.pid, &m->reload.output_fd, &err) != 0) {
@@ -123,7 +123,7 @@ void reload_read_output(struct master *m)
         size_t len = (size_t)got;
         size_t room = sizeof(r->output) - 1 - r->output_len;
 
-        if (len > room) { /* the end says most: the beginning goes */
+        if (len > room) { /* the end says most, so the beginning is dropped */
             memmove(r->output, r->output + (len - room), r->output_len - (len - room));
             r->output_len -= len - room;
         }
@@ -159,7 +159,7 @@ static void reload_exec(struct master *m)
     reload_fail(m, err.message);
 }
 
-/* Of a preflight, that all is well but what it cannot prepare now, and need not. */
+/* Whether a preflight found nothing wrong, but cannot prepare now and need not. */
 static bool reload_is_unprepared(const struct master *m, int exit_status)
 {
     return m->reload.step == RELOAD_PREFLIGHT && exit_status != 0 &&
@@ -186,7 +186,7 @@ bool reload_on_end(struct master *m, pid_t pid, int status)
     r->pid = 0;
     reload_read_output(m);
     reload_close(&r->output_fd);
-    if (r->step == RELOAD_IDLE) return true; /* given up before */
+    if (r->step == RELOAD_IDLE) return true; /* it was given up before */
     bool ok = WIFEXITED(status) && (WEXITSTATUS(status) == 0 || reload_is_unprepared(m, WEXITSTATUS(status)));
 
     if (ok) {

@@ -9,12 +9,12 @@
 
 static const char *const roll_step_name = "roll";
 
-/* A role's children by what they are to the next move. */
+/* A role's children, counted for the next move. */
 struct roll_count {
     unsigned ready;
     struct slot *last_ready;
     struct slot *starting; /* of this generation, not ready yet */
-    unsigned old;          /* of another generation, or tired; not told to end */
+    unsigned old;          /* of another generation, or to be recycled; not told to end */
     struct slot *oldest;
 };
 
@@ -53,7 +53,7 @@ bool roll_reconcile(struct master *m, const struct master_role *role)
     unsigned desired = m->desired[children_role_id(&m->children, role)];
     struct roll_count count = roll_count_children(m, role);
 
-    /* As many old ones stay as new ones are still missing. */
+    /* As many old children stay as new ones are still missing. */
     while (count.old > 0 && count.old + count.ready > desired) {
         process_retire(&m->children, count.oldest, master_kill_at_ms(m));
         count = roll_count_children(m, role);
@@ -77,7 +77,8 @@ void roll_begin(struct master *m)
              LOG_STR("version", PACKAGE_VERSION));
 }
 
-/* The i-th role to be rolled: the program's, from the end of its table, and then the former ones, which only end. */
+/* The i-th role to be rolled: first the program's roles, from the end of its table, and then the former ones, whose
+ * children only end. */
 static const struct master_role *roll_role_at(const struct master *m, size_t i)
 {
     size_t count = m->children.options->role_count;

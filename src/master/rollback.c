@@ -1,5 +1,5 @@
-/* The way back for a master that crashes: until a reload is over, the executable before this one is a descriptor away,
- * and can take the service with all its sockets and children. */
+/* The way back for a master that crashes: until a reload is over, this image holds a descriptor of the executable
+ * before it, which can take the service back with all its sockets and children. */
 
 #include "master/rollback.h"
 
@@ -12,11 +12,11 @@
 #include "master/internal.h"
 
 enum {
-    ROLLBACK_SECONDS = 5,              /* a way back that hangs is ended: the service manager starts the service anew */
-    ROLLBACK_STACK_BYTES = 512 * 1024, /* what crashed may have used its own up; the state is made on it */
+    ROLLBACK_SECONDS = 5, /* a rollback that hangs is ended, and the service manager starts the service anew */
+    ROLLBACK_STACK_BYTES = 512 * 1024, /* what crashed may have used up its own stack; the state is made on this one */
 };
 
-/* A signal's handler is told nothing but the signal. */
+/* A signal's handler gets nothing but the signal, so this is global. */
 static struct {
     struct master *master; /* NULL: not armed */
     pid_t pid;
@@ -41,8 +41,8 @@ void rollback_now(const char *reason)
     }
 }
 
-/* What is called here is not async-signal-safe to the letter (memory is taken for the environment): what crashed may
- * hold a lock that it waits for. Hence the alarm. The alternative is to be dead already. */
+/* The functions called here are not all async-signal-safe: the environment takes memory, and what crashed may hold the
+ * allocator's lock. Hence the alarm. The alternative is to be dead already. */
 static void rollback_on_signal(int signo)
 {
     char reason[64];
@@ -58,7 +58,7 @@ void rollback_arm(struct master *m)
     static char bytes[ROLLBACK_STACK_BYTES];
     const stack_t stack = {.ss_sp = bytes, .ss_size = sizeof(bytes)};
 
-    alarm(0); /* of the image before this one, where it came here in that way */
+    alarm(0); /* stops the alarm of the image before this one, if that image came here by a rollback */
     rollback.master = m;
     rollback.pid = getpid();
     rollback.resumed = false;

@@ -4,13 +4,13 @@
 
 struct master;
 
-/* From now on a crash of this process goes back to the executable before it, which takes the service over. */
+/* From now on, a crash of this process goes back to the executable before it, which takes the service over. */
 void rollback_arm(struct master *m);
-/* The state has been taken over: what is given back is what is true now, not what was handed in. */
+/* The state has been taken over: a rollback hands back the state of now, not the one that was handed in. */
 void rollback_resumed(void);
-/* The reload is over; or this is a child, who has nothing to give back. */
+/* The reload is over; or this process is a child, which has nothing to give back. */
 void rollback_disarm(void);
-/* Goes back at once. Returns where that is impossible, or nothing is armed. */
+/* Goes back at once. Returns if that is impossible, or if nothing is armed. */
 void rollback_now(const char *reason);
 
 #endif

@@ -15,7 +15,7 @@
 
 enum { SOCKET_BACKLOG = 4096 }; /* the kernel cuts it to net.core.somaxconn */
 
-/* Where IPv6 is off, nothing has such an address: the kernel's list of them is empty, or not there. */
+/* If IPv6 is off, nothing has such an address: the kernel's list of them is empty or missing. */
 static bool socket_without_ipv6(void)
 {
     FILE *file;
@@ -47,10 +47,11 @@ static int socket_fail(struct error *err, const struct conf_address *address, in
                         "%s %s: permission denied. Ports below 1024 need root or CAP_NET_BIND_SERVICE.", what,
                         address->text);
     } else if (address->path == NULL && (saved == EADDRNOTAVAIL || saved == EAFNOSUPPORT)) {
-        (void)error_set(
-            err, ERROR_SYSTEM, "%s %s: %s. Listen on an address that is here; * is all of them.", what, address->text,
-            strchr(address->host, ':') != NULL && socket_without_ipv6() ? "IPv6 is off on this machine"
-                                                                        : "this machine has no such address");
+        (void)error_set(err, ERROR_SYSTEM, "%s %s: %s. Listen on an address of this machine; * means all of them.",
+                        what, address->text,
+                        strchr(address->host, ':') != NULL && socket_without_ipv6()
+                            ? "IPv6 is off on this machine"
+                            : "this machine has no such address");
     }
     errno = saved;
     return -1;
@@ -94,7 +95,7 @@ static int socket_add_inet(struct sockets *sockets, const struct conf_address *a
             }
             continue;
         }
-        /* "localhost" and "*" have an IPv6 address also where the machine has no IPv6. */
+        /* "localhost" and "*" have an IPv6 address even if the machine has no IPv6. */
         if ((errno == EAFNOSUPPORT || errno == EADDRNOTAVAIL) && found->ai_next != NULL) continue;
         freeaddrinfo(found);
         return -1;
@@ -103,7 +104,7 @@ static int socket_add_inet(struct sockets *sockets, const struct conf_address *a
     return sockets->count > before ? 0 : -1;
 }
 
-/* A socket file that nobody answers on is left from a master that was killed: it may go. */
+/* A socket file that nobody answers on was left by a master that was killed: it may be removed. */
 static void socket_remove_stale(const struct sockaddr_un *sun)
 {
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);

@@ -1,4 +1,4 @@
-/* What passes from one image of the master to the next: in a memfd, of one form. Descriptors and children are the
+/* What passes from one image of the master to the next, in a memfd of one form. Descriptors and children are the
  * process's own, so their numbers are enough. */
 
 #include <ctype.h>
@@ -16,8 +16,8 @@
 
 enum { STATE_MAGIC = 0x6c736d73, STATE_VARIABLE_BYTES = 64 };
 
-/* What one image writes the next one reads as it lies there. So it is declared from lists, which make the number that
- * guards it (ipc/form.h). */
+/* The next image reads this as it lies in memory. So it is declared from lists, which make the number that guards it
+ * (ipc/form.h). */
 #define STATE_SLOT_MEMBERS(M, owner)                  \
     M(owner, char, role, [MASTER_NAME_BYTES])         \
     M(owner, uint32_t, index, )                       \
@@ -35,28 +35,28 @@ enum { STATE_MAGIC = 0x6c736d73, STATE_VARIABLE_BYTES = 64 };
     M(owner, uint64_t, kill_at_ms, )
 FORM_STRUCT(state_slot, STATE_SLOT_MEMBERS);
 
-#define STATE_SOCKETS_MEMBERS(M, owner)                          \
-    M(owner, char, role, [MASTER_NAME_BYTES]) /* "": nobody's */ \
+#define STATE_SOCKETS_MEMBERS(M, owner)                           \
+    M(owner, char, role, [MASTER_NAME_BYTES]) /* "": no role's */ \
     M(owner, struct sockets, sockets, )
 FORM_STRUCT(state_sockets, STATE_SOCKETS_MEMBERS);
 
-#define STATE_MEMBERS(M, owner)                                                                   \
-    M(owner, uint32_t, magic, )                                                                   \
-    M(owner, uint32_t, size, )                                                                    \
-    M(owner, uint64_t, form, )                                                                    \
-    M(owner, uint32_t, generation, )                                                              \
-    M(owner, uint32_t, was_ready, )                                                               \
-    M(owner, uint32_t, reload_requested, )                                                        \
-    M(owner, uint64_t, service_started_ms, )                                                      \
-    M(owner, uint64_t, reload_began_ms, )                                                         \
-    M(owner, int32_t, board_fd, )                                                                 \
-    M(owner, int32_t, old_fd, ) /* the image that wrote this */                                   \
-    M(owner, char, rollback_reason, [SCOREBOARD_REASON_BYTES])                                    \
-    M(owner, char, executable, [SCOREBOARD_TEXT_BYTES])                                           \
-    M(owner, uint32_t, settings_len, )                                                            \
-    M(owner, char, settings, [MASTER_SETTINGS_BYTES]) /* of the image that may be gone back to */ \
-    M(owner, struct state_sockets, sockets, [CHILDREN_ROLES_MAX])                                 \
-    M(owner, uint32_t, slot_count, )                                                              \
+#define STATE_MEMBERS(M, owner)                                                                       \
+    M(owner, uint32_t, magic, )                                                                       \
+    M(owner, uint32_t, size, )                                                                        \
+    M(owner, uint64_t, form, )                                                                        \
+    M(owner, uint32_t, generation, )                                                                  \
+    M(owner, uint32_t, was_ready, )                                                                   \
+    M(owner, uint32_t, reload_requested, )                                                            \
+    M(owner, uint64_t, service_started_ms, )                                                          \
+    M(owner, uint64_t, reload_began_ms, )                                                             \
+    M(owner, int32_t, board_fd, )                                                                     \
+    M(owner, int32_t, old_fd, ) /* the image that wrote this */                                       \
+    M(owner, char, rollback_reason, [SCOREBOARD_REASON_BYTES])                                        \
+    M(owner, char, executable, [SCOREBOARD_TEXT_BYTES])                                               \
+    M(owner, uint32_t, settings_len, )                                                                \
+    M(owner, char, settings, [MASTER_SETTINGS_BYTES]) /* of the image that a rollback goes back to */ \
+    M(owner, struct state_sockets, sockets, [CHILDREN_ROLES_MAX])                                     \
+    M(owner, uint32_t, slot_count, )                                                                  \
     M(owner, struct state_slot, slots, [SLOTS_MAX])
 FORM_STRUCT(state, STATE_MEMBERS);
 
@@ -144,7 +144,7 @@ static int state_fill(struct master *m, struct state *state, const char *rollbac
     return 0;
 }
 
-/* Every descriptor that the next image is to have loses close-on-exec, or gets it back. */
+/* Every descriptor that the next image needs loses close-on-exec, or gets it back. */
 static void state_keep_open(const struct state *state, int state_fd, bool keep)
 {
     int flags = keep ? 0 : FD_CLOEXEC;
@@ -162,7 +162,7 @@ static void state_keep_open(const struct state *state, int state_fd, bool keep)
     }
 }
 
-/* NULL, after filling `err`, where it failed. */
+/* NULL if it failed; then `err` is filled. */
 static struct state *state_map(int fd, struct error *err)
 {
     void *at = mmap(NULL, sizeof(struct state), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
@@ -195,7 +195,7 @@ int master_resume_fd(const char *program)
     return ours ? (int)fd : -1;
 }
 
-/* What is started, and how it learns of the state. */
+/* What is started, and how it finds the state. */
 struct state_next {
     const char *program;
     int exe_fd;
@@ -254,15 +254,15 @@ static bool state_is_sockets_valid(const struct state_sockets *in)
 
 static bool state_is_slot_valid(const struct state_slot *in)
 {
-    /* Signals go to these numbers: 0 would be this whole process group, and what is negative another. */
+    /* Signals go to these numbers: 0 would be this whole process group, and a negative number another group. */
     const uint32_t cells = in->has_cells != 0 ? SCOREBOARD_WORKERS_MAX : SCOREBOARD_OTHERS_MAX;
 
     return STATE_IS_TEXT(in->role) && in->cell < cells && in->index < SLOTS_MAX && in->state <= SLOT_ENDING &&
            in->pid >= 0;
 }
 
-/* Whoever wrote it had this build's form; that it is also what such a build would write is looked at all the same,
- * because what follows is done with the service's own processes and descriptors. */
+/* Whoever wrote it had this build's form. Whether such a build would write these values is checked all the same,
+ * because what follows is done to the service's own processes and descriptors. */
 static bool state_is_valid(const struct state *state)
 {
     if (!STATE_IS_TEXT(state->rollback_reason) || !STATE_IS_TEXT(state->executable)) return false;
@@ -277,7 +277,7 @@ static bool state_is_valid(const struct state *state)
     return true;
 }
 
-/* The file must be whole and ours before anything is believed; NULL, after filling `err`, where it is not. */
+/* The file must be whole and ours before anything in it is believed. NULL if it is not; then `err` is filled. */
 static struct state *state_open(int fd, struct error *err)
 {
     struct state *state;
@@ -289,7 +289,7 @@ static struct state *state_open(int fd, struct error *err)
     state = state_map(fd, err);
     if (state == NULL) return NULL;
     if (state->magic != STATE_MAGIC || state->form != state_all_form() || state->size != sizeof(*state)) {
-        error_set(err, ERROR_INVALID, "the master's state is of another form than this build's");
+        error_set(err, ERROR_INVALID, "the master's state has another form than this build's");
     } else if (state_is_valid(state)) {
         return state;
     } else {
@@ -305,7 +305,8 @@ static int state_take_slots(struct master *m, const struct state *state, struct 
         const struct state_slot *in = &state->slots[i];
         const struct master_role *role = children_find_role(&m->children, in->role);
 
-        if (role == NULL) return error_set(err, ERROR_INVALID, "the state has too many roles that this build has not");
+        if (role == NULL)
+            return error_set(err, ERROR_INVALID, "the master's state has too many roles that this build does not have");
         if (role->task) continue;
         m->children.slots[m->children.slot_count++] = (struct slot){
             .role = role,
@@ -334,7 +335,8 @@ static int state_take_sockets(struct master *m, const struct state *state, struc
         const struct master_role *role = in->sockets.count == 0 ? NULL : children_find_role(&m->children, in->role);
 
         if (in->sockets.count == 0) continue;
-        if (role == NULL) return error_set(err, ERROR_INVALID, "the state has too many roles that this build has not");
+        if (role == NULL)
+            return error_set(err, ERROR_INVALID, "the master's state has too many roles that this build does not have");
         m->children.sockets[children_role_id(&m->children, role)] = in->sockets;
     }
     return 0;
@@ -386,8 +388,9 @@ void master_roll_back(const char *program, int fd, const char *reason, char *con
     struct state *state = state_open(fd, &err);
 
     if (state == NULL) return;
-    if (state->rollback_reason[0] != '\0') return; /* two images that both refuse would hand it to and fro for ever */
-    /* As if this image had got as far as its own generation. */
+    if (state->rollback_reason[0] != '\0')
+        return; /* two images that both refuse would hand it back and forth for ever */
+    /* As if this image had reached its own generation. */
     state->generation++;
     snprintf(state->rollback_reason, sizeof(state->rollback_reason), "%s", reason);
     const struct state_next next = {.program = program, .exe_fd = state->old_fd, .args = args};

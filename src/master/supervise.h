@@ -8,8 +8,8 @@
 enum {
     SUPERVISE_BACKOFF_MIN_MS = 100,
     SUPERVISE_BACKOFF_MAX_MS = 30000,
-    SUPERVISE_BACKOFF_LAST_MS = 1000, /* the longest where no other worker serves meanwhile */
-    SUPERVISE_HEALTHY_MS = 60000,     /* of readiness, after which earlier failures are forgotten */
+    SUPERVISE_BACKOFF_LAST_MS = 1000, /* the longest, if no other worker serves meanwhile */
+    SUPERVISE_HEALTHY_MS = 60000,     /* of being ready, after which earlier failures are forgotten */
     SUPERVISE_LOOP_CRASHES = 5,       /* this many … */
     SUPERVISE_LOOP_MS = 60000,        /* … within this, and no worker ever ready: a crash loop */
 };
@@ -26,7 +26,7 @@ struct supervise_crashes {
     unsigned count;
 };
 
-/* Notes a crash; true where the last SUPERVISE_LOOP_CRASHES came within SUPERVISE_LOOP_MS. */
+/* Notes a crash. Returns true if the last SUPERVISE_LOOP_CRASHES came within SUPERVISE_LOOP_MS. */
 bool supervise_crashed(struct supervise_crashes *crashes, uint64_t now_ms);
 
 #endif

@@ -12,7 +12,7 @@
 #include "http/http.h"
 
 struct access_log {
-    struct event *flush; /* behind what the loop still has to do in this turn */
+    struct event *flush; /* after what the loop still has to do in this turn */
     unsigned share;      /* as struct conf's log_access */
     char share_text[sizeof("0.000001")];
     uint64_t slow_ns;
@@ -49,8 +49,8 @@ void access_log_free(struct access_log *log)
     free(log);
 }
 
-/* By chance, and not every n-th: clients that take turns would otherwise be seen never or always. The generator is
- * xorshift64. */
+/* By chance, and not every n-th request: of clients that take turns, some would never be logged, and others always. The
+ * generator is xorshift64. */
 static bool access_log_picks(struct access_log *log)
 {
     log->random ^= log->random << 13;
@@ -82,7 +82,7 @@ void access_log_add(struct access_log *log, const struct http_record *record)
     size_t count = COMMON_FIELDS;
 
     if (record->client.data != NULL) fields[count++] = LOG_SLICE("client", record->client);
-    /* Whoever counts lines divides by it. */
+    /* Whoever counts lines divides by this share. */
     if (!all) fields[count++] = LOG_STR("share", always ? "1" : log->share_text);
     if (log_write_soon(LOG_LEVEL_INFO, "request", fields, count)) {
         event_active(log->flush, EV_TIMEOUT, 0);

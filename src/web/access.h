@@ -1,5 +1,6 @@
 /*
- * The access log: a line a request, or a sample of them. Lines of the same turn of the event loop are written together.
+ * The access log: one line for each request, or for a sample of them. Lines from one turn of the event loop are written
+ * together.
  */
 #ifndef WEB_ACCESS_H
 #define WEB_ACCESS_H

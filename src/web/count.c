@@ -20,10 +20,10 @@ const char *count_class_name(unsigned class)
     return count_class_names[class];
 }
 
-/* Whatever a client sends falls under one of these names or a route's: their number is the tables', not the clients'.
- */
+/* Whatever a client sends is counted under one of these names or a route's, so the tables bound the number of names,
+ * not the clients. */
 static const char count_unmatched[] = "unmatched";
-static const char count_other[] = "other"; /* method; and what the catalog has no room for */
+static const char count_other[] = "other"; /* method; also everything that the catalog has no room for */
 
 static const char *count_method_name(unsigned method)
 {
@@ -71,7 +71,7 @@ struct count_name *count_names(const struct http_route *const *routes, size_t ro
         names[at++] =
             (struct count_name){count_request_labels(count_method_name(method), count_unmatched), .is_quiet = true};
     }
-    /* Last: if there is no room for all, these are missed least. */
+    /* These come last: if there is no room for all, they are missed least. */
     for (size_t i = 0; i < route_count; i++) {
         if (routes[i]->method != HTTP_GET) continue;
         names[at++] =
@@ -114,7 +114,7 @@ unsigned count_register(struct metrics *metrics, const struct count_name *names,
 
 /* ---- A worker's part: cells ---- */
 
-/* The series of these labels, or of `other` if the catalog had no room. */
+/* The series of these labels, or that of `other` if the catalog had no room. */
 static _Atomic uint64_t *count_cells(struct scoreboard *board, unsigned slot, enum count_id id,
                                      const struct metrics_labels *labels, const struct metrics_labels *other)
 {

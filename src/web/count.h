@@ -1,4 +1,4 @@
-/* What a worker counts, in its place's cells of the scoreboard. It costs a request some ten additions. */
+/* What a worker counts, in the cells of its place on the scoreboard. It costs about ten additions for each request. */
 #ifndef WEB_COUNT_H
 #define WEB_COUNT_H
 
@@ -34,21 +34,21 @@ struct count_requests {
 /* What requests are counted under. */
 struct count_name {
     struct metrics_labels labels;
-    bool is_quiet; /* it is only there because clients may ask anything, and is shown once they did */
+    bool is_quiet; /* it exists only because clients may ask for anything, and is shown once one did */
 };
 
 /* Embedded; count_init, then count_clear. */
 struct count {
     _Atomic uint64_t *cells[COUNT_ID_COUNT];                /* of what has no labels */
     struct count_requests (*routes)[2];                     /* by the route's index: its own method, and HEAD; owned */
-    struct count_requests unmatched[HTTP_METHOD_COUNT + 1]; /* by method; the last is for those that are not known */
+    struct count_requests unmatched[HTTP_METHOD_COUNT + 1]; /* by method; the last is for methods that are not known */
     _Atomic uint64_t *outcomes[DB_OUTCOME_COUNT];
-    unsigned connections; /* open at last */
+    unsigned connections; /* the number of open connections when it was last known */
 };
 
-/* What the routes' requests are counted under. An array of *ret_count, the caller's. */
+/* The names that the routes' requests are counted under: an array of *ret_count, which the caller frees. */
 struct count_name *count_names(const struct http_route *const *routes, size_t route_count, size_t *ret_count);
-/* Learns all that a worker counts; returns how many series found no room. The master's. */
+/* For the master: registers all that a worker counts. Returns how many series found no room. */
 unsigned count_register(struct metrics *metrics, const struct count_name *names, size_t count);
 
 void count_init(struct count *count, struct scoreboard *board, unsigned slot, const struct http_route *const *routes,

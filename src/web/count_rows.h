@@ -1,8 +1,8 @@
 /*
  * What stratslabd's workers count: a row for each. /metrics, the status page's list and docs/metrics.md are made from
- * it. Whatever has no labels is counted by metrics_add(count->cells[COUNT_ID], …) and no more.
+ * it. A row without labels needs nothing but a metrics_add(count->cells[COUNT_ID], …) to be counted.
  *
- * The rows' order and number are this build's alone: a reload finds each by its name.
+ * The order and number of rows may differ between builds: a reload finds each row by its name.
  */
 #ifndef WEB_COUNT_ROWS_H
 #define WEB_COUNT_ROWS_H
@@ -10,7 +10,7 @@
 #include "ipc/scoreboard.h"
 
 /* Upper bounds in nanoseconds: from an answer out of memory (under 100 µs) over a query (1 ms) to the time-outs
- * (seconds), two or three a decade. A histogram that gets other bounds begins at zero. */
+ * (seconds), two or three a decade. If a histogram gets other bounds, it begins at zero. */
 #define COUNT_US(n) (1000ULL * (n))
 #define COUNT_MS(n) (1000000ULL * (n))
 #define COUNT_DURATIONS                                                                                                \

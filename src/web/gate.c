@@ -5,13 +5,14 @@
 #include "base/log.h"
 #include "http/host.h"
 
-/* How long a browser may remember that a page may ask. */
+/* How long a browser may remember the answer to a preflight request. */
 enum { GATE_CORS_MAX_AGE_S = 600 };
 
-/* Of a host, what an answer says again. */
+/* How much of a host an answer repeats. */
 enum { GATE_SAID_BYTES = 256 };
 
-/* What answers say beyond what scripts can always read (WHATWG Fetch, "CORS-safelisted response-header name"). */
+/* Fields of answers that scripts may read, beyond those that they always can (WHATWG Fetch, "CORS-safelisted
+ * response-header name"). */
 static const char gate_exposed[] = "Allow, ETag, Link, Location, Retry-After, WWW-Authenticate, X-Request-ID";
 
 static void gate_on_tokens(void *ctx, size_t tokens)
@@ -26,7 +27,7 @@ static void gate_on_failure(void *ctx, const char *statement, const struct db_re
 {
     struct gate *gate = ctx;
 
-    if (gate->failing) return; /* each second again */
+    if (gate->failing) return; /* the worker tries again each second, and one line is enough */
     gate->failing = true;
     log_error("the access tokens cannot be read or marked as used", LOG_STR("statement", statement),
               LOG_STR("sqlstate", db_result_sqlstate(result)), LOG_STR("error", db_result_message(result)));
@@ -62,7 +63,7 @@ void gate_tick(struct gate *gate)
     if (gate->access != NULL) api_access_tick(gate->access);
 }
 
-/* Probes come with the address that they were given, not with a name. */
+/* Probes have the address that they were given in Host, not a name. */
 static bool gate_is_health(struct slice path)
 {
     static const char health[] = "/health";

@@ -1,6 +1,6 @@
 /*
- * Who may ask: the hosts that requests may be for, the web origins that may read answers, and access tokens, as the
- * settings have them. The functions are those of http_hooks.
+ * Who may send requests: the hosts that requests may be for, the web origins that may read answers, and access tokens,
+ * as the settings have them. The functions are those of http_hooks.
  */
 #ifndef WEB_GATE_H
 #define WEB_GATE_H
@@ -11,8 +11,8 @@
 
 struct gate {
     const struct conf *conf;
-    struct api_access *access; /* NULL where everybody may do everything */
-    bool failing;              /* the tokens cannot be read: it was said, and has not passed */
+    struct api_access *access; /* NULL if everybody may do everything */
+    bool failing;              /* the tokens cannot be read, and the log says so */
     struct http_cors cors;
 };
 

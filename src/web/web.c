@@ -25,7 +25,7 @@ struct web {
     struct http_server *server;
     struct access_log *access;
     uint64_t served;     /* requests, by this process */
-    uint64_t served_max; /* after which it is replaced; 0: never */
+    uint64_t served_max; /* after this many the worker is replaced; 0: never */
 };
 
 /* ---- Health ---- */
@@ -69,7 +69,7 @@ static void web_on_fault(void *ctx, const struct http_exchange *x, const char *s
     log_error("a statement failed", LOG_ID("request_id", http_exchange_request_id(x)), LOG_STR("statement", statement),
               LOG_STR("sqlstate", result == NULL ? "" : db_result_sqlstate(result)),
               LOG_STR("error", result == NULL ? "" : db_result_message(result)));
-    /* It may be that the schema was changed under us. */
+    /* Somebody may have changed the schema. */
     child_session_check(w->session);
 }
 

@@ -1,8 +1,9 @@
 /*
  * A worker: one event loop, one database connection, HTTP on the master's listening sockets.
  *
- * It connects first, and starts to accept when it knows how the database is: ready, or out of reach (degraded: requests
- * that need the database are answered 503 at once). It drains when asked to and when the master has gone.
+ * It connects to the database first, and starts to accept when it knows the database's state: ready, or out of reach
+ * (then requests that need the database are answered 503 at once). It drains when asked to and when the master has
+ * gone.
  */
 #ifndef WEB_WEB_H
 #define WEB_WEB_H
@@ -15,7 +16,7 @@
 struct web_options {
     const struct conf *conf;
     const struct child_place *place;
-    unsigned slot;               /* of the scoreboard, for what it counts */
+    unsigned slot;               /* on the scoreboard, for what it counts */
     const struct api_docs *docs; /* NULL: there is no Swagger UI */
     const char *schema_versions; /* every migration that this build knows, as a text[] literal */
 };

@@ -86,7 +86,7 @@ def test_systemd_socket_activate(start_daemon, database, stratslabd, ports):
     with client.Client(http) as waiting:
         assert waiting.request("GET", "/health/live").status == 200
     d.wait_ready()
-    assert d.log().count("taking a socket of the service manager's") == 2
+    assert d.log().count("taking a socket from the service manager") == 2
     assert f"listen=127.0.0.1:{http}" in d.log()
     with pytest.raises(ConnectionRefusedError):
         socket.create_connection(("127.0.0.1", own), timeout=5)

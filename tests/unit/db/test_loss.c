@@ -191,7 +191,7 @@ static void test_silence_in_query(void)
     UNIT_INT(rig_submit(&rig, &read, &st_int, "1", NULL), DB_OK);
     UNIT_INT(rig_submit(&rig, &write, &st_insert, "1", "one"), DB_OK);
     CU_ASSERT(rig_until_state(&rig, DB_STATE_DOWN));
-    UNIT_STR(rig.reason, "the database fell silent");
+    UNIT_STR(rig.reason, "the database stopped answering");
     UNIT_INT(write.outcome, DB_UNKNOWN);
     proxy_mute(&rig, false);
     CU_ASSERT(rig_until_answered(&rig, &read, 1));
@@ -287,7 +287,7 @@ static void test_silence_in_idleness(void)
     UNIT_INT(rig.states[DB_STATE_DOWN], 0);
     proxy_mute(&rig, true);
     CU_ASSERT(rig_until_state(&rig, DB_STATE_DOWN));
-    UNIT_STR(rig.reason, "the database fell silent");
+    UNIT_STR(rig.reason, "the database stopped answering");
     proxy_mute(&rig, false);
     CU_ASSERT(rig_until_state(&rig, DB_STATE_READY));
     rig_close(&rig);

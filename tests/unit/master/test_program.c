@@ -306,7 +306,7 @@ static void test_ttin_and_ttou_change_those_that_are_scaled(void)
 {
     program_starts("");
     kill(program.pid, SIGTTIN);
-    program_says("msg=\"another number of workers until the next reload\" workers=3", 1);
+    program_says("msg=\"the number of workers changed until the next reload\" workers=3", 1);
     program_has(3, "worker", 1);
     program_has(1, "keeper", 1);
     kill(program.pid, SIGTTOU);
