@@ -122,11 +122,11 @@ static void session_on_state(void *ctx, enum db_state state, const char *reason)
     }
 }
 
-static void session_on_counted(void *ctx, enum db_outcome outcome, uint64_t took_ns)
+static void session_on_finished(void *ctx, enum db_outcome outcome, uint64_t took_ns)
 {
     const struct child_session *s = ctx;
 
-    s->options.counted(s->options.ctx, outcome, took_ns);
+    s->options.finished(s->options.ctx, outcome, took_ns);
 }
 
 static void session_on_notified(void *ctx, const char *channel, struct slice payload)
@@ -209,7 +209,7 @@ static void session_open(struct child_session *s)
         .channels = o->channels,
         .channel_count = o->channel_count,
         .notified = o->notified != NULL ? session_on_notified : NULL,
-        .counted = o->counted != NULL ? session_on_counted : NULL,
+        .finished = o->finished != NULL ? session_on_finished : NULL,
     };
 
     s->db = db_new(child_base(s->child), &options, session_on_state, s);

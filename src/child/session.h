@@ -32,7 +32,7 @@ struct child_session_options {
     void (*known)(void *ctx);
     /* As in struct db_options; they may be NULL. */
     void (*notified)(void *ctx, const char *channel, struct slice payload);
-    void (*counted)(void *ctx, enum db_outcome outcome, uint64_t took_ns);
+    void (*finished)(void *ctx, enum db_outcome outcome, uint64_t took_ns);
     /* The time of child_session_drain is over; the worker calls child_end. NULL: child_end is called. */
     void (*drained)(void *ctx);
 };

@@ -90,7 +90,7 @@ struct command_program {
     const char *about; /* lines after the lists of its help; may be NULL */
     const struct command_entry *const *commands;
     const struct command_option *options; /* of every command with `settings`; may be NULL */
-    const char *fallback;                 /* the command if none is given; NULL: that is an error */
+    const char *default_command;          /* the command if none is given; NULL: that is an error */
     enum conf_program settings;           /* whose settings its commands run with */
     /* Reads the settings and runs the command of `line`; NULL if no command has `settings`. */
     int (*run_with_settings)(const struct command_line *line);

@@ -46,7 +46,7 @@ void command_args_free(char **args)
 
 void command_roll_back(const struct command_context *context, const char *reason)
 {
-    const char *const again[] = {context->program->fallback, NULL};
+    const char *const again[] = {context->program->default_command, NULL};
     char **args = command_args_new(context, again);
 
     master_roll_back(context->program->name, context->resume_fd, reason, args);

@@ -84,7 +84,7 @@ static void help_usage(const struct command_line *line, const struct command_ent
     command_path(line, &usage);
     indent = strlen("Usage: ") + usage.len + 1;
     buf_reset(&usage);
-    if (command == NULL && line->program->fallback != NULL) {
+    if (command == NULL && line->program->default_command != NULL) {
         buf_add_str(&usage, " [COMMAND] [OPTION]...");
     } else if (command == NULL || command->verbs != NULL) {
         buf_add_str(&usage, " COMMAND [OPTION]...");

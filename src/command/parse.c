@@ -285,7 +285,8 @@ int command_parse(const struct command_program *program, int argc, char **argv, 
         if (line->wants_version) return 0;
     }
     if (line->wants_help) return 0;
-    if (line->depth == 0 && program->fallback != NULL && parse_command(&p, program->commands, program->fallback) != 0) {
+    if (line->depth == 0 && program->default_command != NULL &&
+        parse_command(&p, program->commands, program->default_command) != 0) {
         return -1;
     }
     return parse_missing(&p);

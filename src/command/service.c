@@ -34,7 +34,7 @@ void service_knows(struct service *service, struct slice versions)
     /* The option's name is older than the form: a program that knows only versions refuses it, and says what to do. */
     char *version = mem_printf("--state-version=%s", form);
     char *have = mem_printf("--have=%s", service->schema_versions);
-    const char *const again[] = {service->context->program->fallback, NULL};
+    const char *const again[] = {service->context->program->default_command, NULL};
     const char *const preflight[] = {"check", "--preflight", version, have, NULL};
 
     service->args = command_args_new(service->context, again);

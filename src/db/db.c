@@ -48,7 +48,7 @@ void db_query_finish(struct db_query *q, enum db_outcome outcome, PGresult *resu
     struct db_result r = {outcome, result, message == NULL ? db_pg_message(result) : message};
     const struct db_options *options = &q->db->options;
 
-    if (options->counted != NULL) options->counted(q->db->arg, outcome, clock_monotonic_ns() - q->submitted_ns);
+    if (options->finished != NULL) options->finished(q->db->arg, outcome, clock_monotonic_ns() - q->submitted_ns);
     /* Before the callback, because the callback may submit again, free the db, or abandon this very query. */
     db_query_remove(q);
     q->in_callback = true;
@@ -218,7 +218,7 @@ struct db_query *db_submit(struct db *db, const struct db_statement *statement, 
     enum db_outcome refused = db_check_submit(db, statement, values);
 
     if (refused != DB_OK) {
-        if (db->options.counted != NULL) db->options.counted(db->arg, refused, 0);
+        if (db->options.finished != NULL) db->options.finished(db->arg, refused, 0);
         *ret_outcome = refused;
         return NULL;
     }

@@ -148,7 +148,7 @@ struct db_options {
     void (*notified)(void *arg, const char *channel, struct slice payload);
     /* Called when a query has its outcome, with the time since it was submitted; or when it is not taken, with 0 and
      * from within db_submit. With the arg of db_new; it must not touch the db. May be NULL. */
-    void (*counted)(void *arg, enum db_outcome outcome, uint64_t took_ns);
+    void (*finished)(void *arg, enum db_outcome outcome, uint64_t took_ns);
 };
 
 /* Copies the strings; borrows base and statements. Starts connecting at once. Ends the process if memory runs out. */

@@ -22,7 +22,7 @@ static const struct command_program program = {
     .about = "\"stratslabd config --sample\" prints every setting with its meaning.\n",
     .commands = commands,
     .options = command_settings_options,
-    .fallback = "serve",
+    .default_command = "serve",
     .settings = CONF_STRATSLABD,
     .run_with_settings = command_run_with_settings,
 };

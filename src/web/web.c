@@ -145,7 +145,7 @@ static void web_on_moved(void *ctx, size_t received, size_t sent)
     count_moved(&w->count, received, sent);
 }
 
-static void web_on_counted(void *ctx, enum db_outcome outcome, uint64_t took_ns)
+static void web_on_finished(void *ctx, enum db_outcome outcome, uint64_t took_ns)
 {
     struct web *w = ctx;
 
@@ -212,7 +212,7 @@ static void web_init_database(struct web *w)
         .ctx = w,
         .connected = web_on_connected,
         .known = web_start_accepting,
-        .counted = web_on_counted,
+        .finished = web_on_finished,
         .drained = web_on_session_drained,
     };
 

@@ -81,7 +81,7 @@ const struct command_program sample = {.name = "sample",
                                        .summary = "cooks things",
                                        .commands = commands,
                                        .options = all_options,
-                                       .fallback = "serve",
+                                       .default_command = "serve",
                                        .run_with_settings = sample_run_with_settings};
 
 /* command_main with standard output and error led elsewhere; returns the status. */

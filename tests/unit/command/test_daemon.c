@@ -60,7 +60,7 @@ static const struct command_program program = {
     .summary = "a daemon",
     .commands = commands,
     .options = command_settings_options,
-    .fallback = "probe",
+    .default_command = "probe",
     .run_with_settings = command_run_with_settings,
 };
 
