@@ -4,7 +4,7 @@
 
 #include "unit.h"
 
-extern const struct unit_part refusal_tests;
-extern const struct unit_part token_tests;
+extern const struct unit_part openapi_tests, operation_tests, refusal_tests, registry_tests, statement_tests,
+    tokens_tests;
 
 #endif

@@ -114,4 +114,4 @@ static const struct unit_test tests[] = {
     UNIT_TEST(test_uses_are_told_a_minute_apart),
     UNIT_TEST(test_uses_outlive_a_load),
 };
-const struct unit_part token_tests = UNIT_PART(tests);
+const struct unit_part tokens_tests = UNIT_PART(tests);

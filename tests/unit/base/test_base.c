@@ -2,8 +2,11 @@
 
 int main(void)
 {
-    const struct unit_part *const parts[] = {&memory_tests, &text_tests, &value_tests, &encoding_tests,
-                                             &system_tests, &log_tests,  &sink_tests};
+    static const struct unit_part *const parts[] = {
+        &arena_tests,  &buf_tests,    &clock_tests,  &digest_tests,  &distance_tests, &error_tests,
+        &file_tests,   &gzip_tests,   &hex_tests,    &inflate_tests, &list_tests,     &log_tests,
+        &mask_tests,   &mem_tests,    &number_tests, &percent_tests, &pgtext_tests,   &process_tests,
+        &random_tests, &repeat_tests, &sink_tests,   &slice_tests,   &token_tests,    &utf8_tests};
 
     return unit_main_parts("base", parts, countof(parts));
 }

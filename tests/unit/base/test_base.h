@@ -1,12 +1,12 @@
-/* The tests of base/, by file: memory (arena, buf, mem, list), text (slice, utf8, JSON strings), values (number, clock,
- * digest, error), encodings (hex, percent, pgtext, distance), system (file, process, random), the log, and the sinks
- * that it has. */
+/* The tests of base/, a part for each file. */
 #ifndef TEST_BASE_H
 #define TEST_BASE_H
 
 #include "unit.h"
 
-extern const struct unit_part memory_tests, text_tests, value_tests, encoding_tests, system_tests, log_tests,
-    sink_tests;
+extern const struct unit_part arena_tests, buf_tests, clock_tests, digest_tests, distance_tests, error_tests,
+    file_tests, gzip_tests, hex_tests, inflate_tests, list_tests, log_tests, mask_tests, mem_tests, number_tests,
+    percent_tests, pgtext_tests, process_tests, random_tests, repeat_tests, sink_tests, slice_tests, token_tests,
+    utf8_tests;
 
 #endif

@@ -1,11 +1,17 @@
 #include <errno.h>
 #include <fcntl.h>
-#include <inttypes.h>
 #include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/buf.h"
+#include "base/clock.h"
 #include "base/log.h"
+#include "base/mem.h"
+#include "base/repeat.h"
+#include "base/sink.h"
 #include "test_base.h"
 
 static int log_pipe[2];
@@ -240,6 +246,180 @@ static void test_log_keeps_errno_and_survives_a_closed_descriptor(void)
     buf_clear(&out);
 }
 
+/* ---- The log with all of it ---- */
+
+static int ends[2];
+
+static void open_plain_log(bool journal_prefix)
+{
+    if (pipe2(ends, O_CLOEXEC | O_NONBLOCK) != 0) CU_FAIL_FATAL("pipe2");
+    log_configure(
+        &(struct log_options){.lines.level = LOG_LEVEL_INFO, .journal_prefix = journal_prefix, .fd = ends[1]});
+    log_set_role("test");
+}
+
+static void close_log(void)
+{
+    log_configure(&(struct log_options){.lines.level = LOG_LEVEL_INFO, .fd = STDERR_FILENO});
+    close(ends[0]);
+    close(ends[1]);
+}
+
+/* What can be read now, behind "msg=" of each line. */
+static const char *said(int fd, struct buf *out)
+{
+    struct buf raw = {0};
+    struct slice rest;
+    ssize_t got;
+
+    buf_reset(out);
+    while ((got = read(fd, buf_reserve(&raw, 65536), 65536)) > 0) raw.len += (size_t)got;
+    for (rest = buf_slice(&raw); rest.len > 0;) {
+        struct slice line = slice_cut(&rest, '\n');
+        const char *msg = memmem(line.data, line.len, "msg=", 4);
+
+        if (line.data[0] == '<') buf_add(out, line.data, 3);
+        if (msg != NULL) buf_add(out, msg + 4, line.len - (size_t)(msg + 4 - line.data));
+        buf_add_char(out, '\n');
+    }
+    buf_clear(&raw);
+    return buf_cstr(out);
+}
+
+static uint64_t number_behind(const char *text, const char *key)
+{
+    uint64_t sum = 0;
+
+    while ((text = strstr(text, key)) != NULL) sum += strtoull(text += strlen(key), NULL, 10);
+    return sum;
+}
+
+static unsigned count_of(const char *text, const char *what)
+{
+    unsigned count = 0;
+
+    for (; (text = strstr(text, what)) != NULL; text++) count++;
+    return count;
+}
+
+static void test_log_says_a_repeated_error_ten_times_and_counts(void)
+{
+    struct buf out = {0};
+    uint64_t began_ms = clock_monotonic_ms();
+
+    open_plain_log(false);
+    for (unsigned i = 0; i < 1000; i++) log_error("no", LOG_STR("why", "down"), LOG_ID("id", SLICE_LIT("x")));
+    log_error("no", LOG_STR("why", "up"));
+    for (unsigned i = 0; i < 12; i++) log_info("told");
+    CU_ASSERT_TRUE(log_write_counts() != UINT64_MAX || clock_monotonic_ms() - began_ms >= REPEAT_WINDOW_MS);
+    log_finish();
+    CU_ASSERT_TRUE(log_write_counts() == UINT64_MAX);
+
+    const char *text = said(ends[0], &out);
+
+    UNIT_INT(count_of(text, "no why=down id=x\n") + number_behind(text, "no repeated="), 1000);
+    UNIT_INT(count_of(text, "no why=up\n"), 1); /* says something new */
+    UNIT_INT(count_of(text, "told\n"), 12);     /* only errors and warnings are held */
+    if (clock_monotonic_ms() - began_ms < REPEAT_WINDOW_MS) UNIT_INT(number_behind(text, "no repeated="), 990);
+    close_log();
+    buf_clear(&out);
+}
+
+static void test_log_cuts_long_values(void)
+{
+    struct buf out = {0};
+    char *text = mem_array(20001, 1);
+
+    for (size_t i = 0; i < 20000; i += 2) memcpy(text + i, "\xc3\xa9", 3);
+    open_plain_log(false);
+    log_info("m", LOG_STR("a", text), LOG_INT("n", 1));
+    log_info("m", LOG_STR("a", text), LOG_STR("b", text), LOG_STR("c", text), LOG_INT("n", 1));
+    CU_ASSERT_PTR_NOT_NULL(strstr(said(ends[0], &out), "\xc3\xa9\xe2\x80\xa6\" n=1\n"));
+    CU_ASSERT_TRUE(out.len < 2 * SINK_WHOLE_BYTES);
+    UNIT_INT(strstr(buf_cstr(&out), "\xc3\xc3") == NULL, 1); /* no half character */
+    close_log();
+    free(text);
+    buf_clear(&out);
+}
+
+static void test_log_lines_that_wait(void)
+{
+    const struct log_field field = LOG_INT("n", 1);
+    struct buf out = {0};
+
+    open_plain_log(false);
+    CU_ASSERT_TRUE(log_write_soon(LOG_LEVEL_INFO, "first", &field, 1));
+    CU_ASSERT_FALSE(log_write_soon(LOG_LEVEL_INFO, "second", &field, 1));
+    UNIT_STR(said(ends[0], &out), "");
+    log_info("third");
+    UNIT_STR(said(ends[0], &out), "first n=1\nsecond n=1\nthird\n"); /* in their order */
+    CU_ASSERT_TRUE(log_write_soon(LOG_LEVEL_INFO, "fourth", &field, 1));
+    log_flush();
+    UNIT_STR(said(ends[0], &out), "fourth n=1\n");
+    close_log();
+    buf_clear(&out);
+}
+
+static void test_log_counts_lines_that_waited_and_were_lost(void)
+{
+    struct buf out = {0};
+    unsigned lines = 0;
+    char expected[64];
+
+    open_plain_log(false);
+    for (unsigned i = 0; i < 5000; i++) (void)log_write_soon(LOG_LEVEL_INFO, "line", NULL, 0);
+    log_flush();
+    said(ends[0], &out);
+    for (size_t i = 0; i < out.len; i++) lines += out.data[i] == '\n';
+    CU_ASSERT(lines > 100 && lines < 5000);
+    log_info("again");
+    snprintf(expected, sizeof(expected), "again lines_dropped=%u\n", 5000 - lines);
+    UNIT_STR(said(ends[0], &out), expected);
+    close_log();
+    buf_clear(&out);
+}
+
+static void test_log_file(void)
+{
+    struct buf out = {0};
+    struct error err;
+    char template[] = "/tmp/stratslab-log.XXXXXX";
+    char *path = mem_printf("%s/log", mkdtemp(template));
+    char *old = mem_printf("%s.1", path);
+
+    open_plain_log(true);
+    CU_ASSERT_FALSE(log_has_file());
+    CU_ASSERT_EQUAL_FATAL(log_open(path, &err), 0);
+    CU_ASSERT_TRUE(log_has_file());
+    log_info("one");
+    log_error("two");
+    UNIT_STR(said(ends[0], &out), "<3>two\n"); /* errors go to both */
+    CU_ASSERT_EQUAL(rename(path, old), 0);
+    log_info("three");
+    CU_ASSERT_TRUE(log_reopen());
+    log_info("four");
+
+    int fd = open(old, O_RDONLY | O_CLOEXEC);
+
+    UNIT_STR(said(fd, &out), "one\ntwo\nthree\n");
+    close(fd);
+    fd = open(path, O_RDONLY | O_CLOEXEC);
+    UNIT_STR(said(fd, &out), "four\n");
+    /* Where it cannot be reopened, the one that is open stays, and says so. */
+    unlink(path);
+    CU_ASSERT_EQUAL(mkdir(path, 0700), 0);
+    CU_ASSERT_FALSE(log_reopen());
+    CU_ASSERT_PTR_NOT_NULL(strstr(said(fd, &out), "cannot reopen the log file; going on with the one that is open"));
+    close(fd);
+    rmdir(path);
+    unlink(old);
+    rmdir(template);
+    close_log();
+    free(old);
+    free(path);
+    buf_clear(&out);
+}
+
 static const struct unit_test tests[] = {
     UNIT_TEST(test_log_that_nobody_reads),
     UNIT_TEST(test_log_line_in_logfmt),
@@ -250,5 +430,10 @@ static const struct unit_test tests[] = {
     UNIT_TEST(test_log_level_drops_and_does_not_evaluate),
     UNIT_TEST(test_log_milliseconds),
     UNIT_TEST(test_log_keeps_errno_and_survives_a_closed_descriptor),
+    UNIT_TEST(test_log_says_a_repeated_error_ten_times_and_counts),
+    UNIT_TEST(test_log_cuts_long_values),
+    UNIT_TEST(test_log_lines_that_wait),
+    UNIT_TEST(test_log_counts_lines_that_waited_and_were_lost),
+    UNIT_TEST(test_log_file),
 };
 const struct unit_part log_tests = UNIT_PART(tests);

@@ -24,51 +24,10 @@ void test_refused_program(enum conf_program program, const char *const *environ_
 const char *test_file(const char *content, size_t len);
 void test_file_remove(const char *path);
 
-void test_value_types(void);
-void test_value_refused(void);
-void test_value_choices(void);
-void test_value_shares(void);
-void test_value_secret_is_not_shown(void);
-void test_value_workers_default(void);
-void test_value_addresses(void);
-void test_value_addresses_refused(void);
-void test_value_addresses_too_many(void);
-void test_value_admin_listen_none(void);
-void test_value_origins(void);
-void test_value_hosts(void);
-void test_value_names_refused(void);
-void test_address_is_public(void);
+/* "STRATSLAB_CONFIG=<path>"; free it. */
+char *config_variable(const char *path);
 
-void test_sources_precedence(void);
-void test_sources_credentials(void);
-void test_sources_set_twice(void);
-void test_sources_config_missing(void);
-void test_sources_empty_is_absent(void);
-void test_sources_unknown_names(void);
-void test_sources_all_at_once(void);
-void test_sources_many_problems_fit(void);
-void test_sources_set_malformed(void);
-void test_file_values(void);
-void test_file_problems(void);
-void test_file_variant(void);
-void test_file_variant_problems(void);
-
-void test_database_parts(void);
-void test_database_urls(void);
-void test_database_refused(void);
-void test_database_url_wins(void);
-
-void test_print_masks(void);
-void test_print_sources(void);
-void test_print_json(void);
-void test_print_sample_is_committed(void);
-void test_print_sample_loads(void);
-void test_print_man_is_committed(void);
-void test_table(void);
-
-void test_program_defaults(void);
-void test_program_pass_over(void);
-void test_program_refuse(void);
-void test_program_print(void);
+extern const struct unit_part address_tests, database_tests, defaults_tests, file_tests, load_tests, names_tests,
+    print_tests, program_tests, table_tests, value_tests;
 
 #endif

@@ -1,6 +1,6 @@
 #include "test_conf.h"
 
-void test_database_parts(void)
+static void test_database_parts(void)
 {
     static const struct {
         const char *variables[6];
@@ -49,7 +49,7 @@ static void printed(const struct conf *conf, const char *line)
     buf_clear(&out);
 }
 
-void test_database_urls(void)
+static void test_database_urls(void)
 {
     static const struct {
         const char *variable, *url, *label, *line;
@@ -94,7 +94,7 @@ void test_database_urls(void)
     }
 }
 
-void test_database_refused(void)
+static void test_database_refused(void)
 {
     static const char scheme[] = "environment: DATABASE_URL: its scheme is neither postgresql:// nor postgres://";
     static const char hosts[] = "environment: DATABASE_URL: what follows its user is not host:port (in a user or "
@@ -138,7 +138,7 @@ void test_database_refused(void)
     for (size_t i = 0; i < countof(cases); i++) test_refused(TEST_LIST(cases[i].variable), NULL, cases[i].message);
 }
 
-void test_database_url_wins(void)
+static void test_database_url_wins(void)
 {
     struct conf *conf = NULL;
     struct error err;
@@ -154,3 +154,11 @@ void test_database_url_wins(void)
     buf_clear(&out);
     conf_free(conf);
 }
+
+static const struct unit_test tests[] = {
+    UNIT_TEST(test_database_parts),
+    UNIT_TEST(test_database_urls),
+    UNIT_TEST(test_database_refused),
+    UNIT_TEST(test_database_url_wins),
+};
+const struct unit_part database_tests = UNIT_PART(tests);

@@ -4,7 +4,7 @@
 #include "base/mem.h"
 #include "test_conf.h"
 
-void test_print_masks(void)
+static void test_print_masks(void)
 {
     const char *file = test_file("hush\n", 5);
     char *file_variable = mem_printf("POSTGRES_PASSWORD_FILE=%s", file);
@@ -32,7 +32,7 @@ void test_print_masks(void)
     test_file_remove(file);
 }
 
-void test_print_sources(void)
+static void test_print_sources(void)
 {
     static const char content[] = "\nSTRATSLAB_DATABASE_QUEUE=7\nSTRATSLAB_MIGRATIONS_DIR='/a b'\n";
     const char *path = test_file(content, strlen(content)), *user = test_file("u", 1);
@@ -69,7 +69,7 @@ void test_print_sources(void)
     test_file_remove(user);
 }
 
-void test_print_json(void)
+static void test_print_json(void)
 {
     struct conf *conf = test_load_one("STRATSLAB_WORKERS=3", "POSTGRES_USER=a\"b");
     struct buf out = {0};
@@ -104,7 +104,7 @@ static struct slice read_committed(const char *name, char *out, size_t size)
 /* The programs that ship a sample file and a manual page of their settings. */
 static const enum conf_program shipping[] = {CONF_STRATSLABD, CONF_BACKTESTD};
 
-void test_print_sample_is_committed(void)
+static void test_print_sample_is_committed(void)
 {
     static char committed[65536];
 
@@ -121,7 +121,7 @@ void test_print_sample_is_committed(void)
     }
 }
 
-void test_print_man_is_committed(void)
+static void test_print_man_is_committed(void)
 {
     static char committed[65536];
 
@@ -139,7 +139,7 @@ void test_print_man_is_committed(void)
 }
 
 /* With every comment sign before a setting taken away it is a settings file, and says what the defaults say. */
-void test_print_sample_loads(void)
+static void test_print_sample_loads(void)
 {
     struct buf sample = {0}, bare = {0};
     size_t settings = 0;
@@ -174,23 +174,9 @@ void test_print_sample_loads(void)
     buf_clear(&bare);
 }
 
-void test_table(void)
-{
-    for (size_t i = 0; i < conf_setting_count(); i++) {
-        struct conf_setting_info info = conf_setting_info(CONF_STRATSLABD, i);
-
-        CU_ASSERT_PTR_NOT_NULL_FATAL(info.name);
-        CU_ASSERT(info.help != NULL && strlen(info.help) > 10);
-        CU_ASSERT(info.type != NULL && info.default_text != NULL);
-        for (size_t j = 0; j < i; j++)
-            CU_ASSERT_STRING_NOT_EQUAL(conf_setting_info(CONF_STRATSLABD, j).name, info.name);
-        if (strcmp(info.name, "STRATSLAB_WORKERS") == 0) {
-            UNIT_STR(info.type, "integer");
-            UNIT_STR(info.range, "from 1 to 256");
-            UNIT_STR(info.default_text, "");
-            CU_ASSERT(info.reloadable && !info.secret && !info.file_variant);
-        }
-        if (strcmp(info.name, "POSTGRES_PASSWORD") == 0) CU_ASSERT(info.secret && info.file_variant);
-        if (strcmp(info.name, "STRATSLAB_ENVIRONMENT") == 0) UNIT_STR(info.type, "one of production, development");
-    }
-}
+static const struct unit_test tests[] = {
+    UNIT_TEST(test_print_masks),        UNIT_TEST(test_print_sources),
+    UNIT_TEST(test_print_json),         UNIT_TEST(test_print_sample_is_committed),
+    UNIT_TEST(test_print_sample_loads), UNIT_TEST(test_print_man_is_committed),
+};
+const struct unit_part print_tests = UNIT_PART(tests);

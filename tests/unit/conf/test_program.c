@@ -20,7 +20,7 @@ static bool holds(const struct buf *text, const char *part)
     return memmem(text->data, text->len, part, strlen(part)) != NULL;
 }
 
-void test_program_defaults(void)
+static void test_program_defaults(void)
 {
     struct conf *api = load(CONF_STRATSLABD, TEST_LIST("PATH=/bin"));
     struct conf *lab = load(CONF_BACKTESTD, TEST_LIST("PATH=/bin"));
@@ -56,7 +56,7 @@ void test_program_defaults(void)
 }
 
 /* In an environment and a file that programs share. */
-void test_program_pass_over(void)
+static void test_program_pass_over(void)
 {
     static const char content[] = "STRATSLAB_LISTEN=nonsense\n"
                                   "STRATSLAB_HTTP_BODY=2MiB\n"
@@ -79,7 +79,7 @@ void test_program_pass_over(void)
     test_file_remove(path);
 }
 
-void test_program_refuse(void)
+static void test_program_refuse(void)
 {
     const char *path = test_file("STRATSLAB_LISTENS=x\n", strlen("STRATSLAB_LISTENS=x\n"));
     char *config = mem_printf("STRATSLAB_CONFIG=%s", path);
@@ -104,7 +104,7 @@ void test_program_refuse(void)
     test_file_remove(path);
 }
 
-void test_program_print(void)
+static void test_program_print(void)
 {
     struct conf *conf = load(CONF_BACKTESTD, TEST_LIST("STRATSLAB_LISTEN=*:80", "STRATSLAB_WORKERS=3"));
     struct buf text[5] = {0};
@@ -150,3 +150,11 @@ void test_program_print(void)
     }
     CU_ASSERT(taken[CONF_BACKTESTD] > 10 && taken[CONF_BACKTESTD] < taken[CONF_STRATSLABD]);
 }
+
+static const struct unit_test tests[] = {
+    UNIT_TEST(test_program_defaults),
+    UNIT_TEST(test_program_pass_over),
+    UNIT_TEST(test_program_refuse),
+    UNIT_TEST(test_program_print),
+};
+const struct unit_part program_tests = UNIT_PART(tests);

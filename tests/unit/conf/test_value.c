@@ -2,7 +2,7 @@
 
 #include "test_conf.h"
 
-void test_value_types(void)
+static void test_value_types(void)
 {
     struct conf *conf = NULL;
     struct error err;
@@ -57,7 +57,7 @@ void test_value_types(void)
     conf_free(conf);
 }
 
-void test_value_refused(void)
+static void test_value_refused(void)
 {
     static const struct {
         const char *set, *message;
@@ -124,7 +124,7 @@ void test_value_refused(void)
     for (size_t i = 0; i < countof(cases); i++) test_refused(NULL, TEST_LIST(cases[i].set), cases[i].message);
 }
 
-void test_value_choices(void)
+static void test_value_choices(void)
 {
     static const char *const words[] = {"on", "true", "yes", "1", "ON", "True"};
     static const struct {
@@ -151,7 +151,7 @@ void test_value_choices(void)
     }
 }
 
-void test_value_shares(void)
+static void test_value_shares(void)
 {
     static const struct {
         const char *text, *shown;
@@ -180,7 +180,7 @@ void test_value_shares(void)
     }
 }
 
-void test_value_secret_is_not_shown(void)
+static void test_value_secret_is_not_shown(void)
 {
     static const char *const urls[] = {"DATABASE_URL=mysql://u:hush@h/d", "DATABASE_URL=hush",
                                        "DATABASE_URL=postgres://u:hu/sh@h/d", "DATABASE_URL=host=h password='hush",
@@ -196,226 +196,11 @@ void test_value_secret_is_not_shown(void)
     }
 }
 
-void test_value_workers_default(void)
-{
-    struct conf *conf = test_load_one("STRATSLAB_WORKERS=", NULL);
-
-    CU_ASSERT(conf->supervision.workers >= 1 && conf->supervision.workers <= 256);
-    conf_free(conf);
-}
-
-void test_value_addresses(void)
-{
-    struct conf *conf = test_load_one("STRATSLAB_LISTEN=127.0.0.1:8000, [::1]:8000 *:1,unix:/run/x.sock  "
-                                      "example.org:65535 :2 [0:0::A]:3 [fe80::1%eth0]:4",
-                                      NULL);
-    static const struct conf_address expected[] = {
-        {"127.0.0.1:8000", "127.0.0.1", NULL, 8000},
-        {"[::1]:8000", "::1", NULL, 8000},
-        {"*:1", "", NULL, 1},
-        {"unix:/run/x.sock", NULL, "/run/x.sock", 0},
-        {"example.org:65535", "example.org", NULL, 65535},
-        {"*:2", "", NULL, 2},
-        {"[::a]:3", "::a", NULL, 3},
-        {"[fe80::1%eth0]:4", "fe80::1%eth0", NULL, 4},
-    };
-
-    CU_ASSERT_EQUAL_FATAL(conf->listen.count, countof(expected));
-    for (size_t i = 0; i < countof(expected); i++) {
-        const struct conf_address *found = &conf->listen.items[i];
-
-        UNIT_STR(found->text, expected[i].text);
-        UNIT_STR(found->host, expected[i].host);
-        UNIT_STR(found->path, expected[i].path);
-        CU_ASSERT_EQUAL(found->host == NULL, expected[i].host == NULL);
-        CU_ASSERT_EQUAL(found->path == NULL, expected[i].path == NULL);
-        UNIT_INT(found->port, expected[i].port);
-    }
-    conf_free(conf);
-}
-
-void test_value_addresses_refused(void)
-{
-    static const char port[] = " has no port from 1 to 65535 after its last colon";
-    static const char name[] = " has neither a host name nor an IPv4 address before its port";
-    static const struct {
-        const char *text, *shown, *reason;
-    } cases[] = {
-        {"127.0.0.1", "\"127.0.0.1\"", " has no port: write host:port, [v6]:port, *:port or unix:/path"},
-        {"8000", "\"8000\"", " has no port: write host:port, [v6]:port, *:port or unix:/path"},
-        {"127.0.0.1:", "\"127.0.0.1:\"", port},
-        {"127.0.0.1:0", "\"127.0.0.1:0\"", port},
-        {"127.0.0.1:65536", "\"127.0.0.1:65536\"", port},
-        {"127.0.0.1:+80", "\"127.0.0.1:+80\"", port},
-        {"127.0.0.1:80x", "\"127.0.0.1:80x\"", port},
-        {"[::1]", "\"[::1]\"", " is not host:port (an IPv6 address stands in brackets: [::1]:8000)"},
-        {"::1:8000", "\"::1:8000\"", " is not host:port (an IPv6 address stands in brackets: [::1]:8000)"},
-        {"[::g]:80", "\"[::g]:80\"", " has no IPv6 address in its brackets"},
-        {"[]:80", "\"[]:80\"", " has no IPv6 address in its brackets"},
-        {"[127.0.0.1]:80", "\"[127.0.0.1]:80\"", " has no IPv6 address in its brackets"},
-        {"[fe80::1%]:80", "\"[fe80::1%]:80\"", " has no IPv6 address in its brackets"},
-        {"256.0.0.1:80", "\"256.0.0.1:80\"", name},
-        {"1.2.3:80", "\"1.2.3:80\"", name},
-        {"a_b!:80", "\"a_b!:80\"", name},
-        {"-a:80", "\"-a:80\"", name},
-        {"unix:x.sock", "\"unix:x.sock\"", " is not unix: and an absolute path"},
-        {"unix:", "\"unix:\"", " is not unix: and an absolute path"},
-        {"a:1,[::1]:2,a:1", "\"a:1\"", " is given twice"},
-        {"[::1]:2 [0::1]:2", "\"[::1]:2\"", " is given twice"},
-        {"off", "\"off\"", " has no port: write host:port, [v6]:port, *:port or unix:/path"},
-        {"", "", "names no address"},
-        {" , ", "", "names no address"},
-    };
-
-    for (size_t i = 0; i < countof(cases); i++) {
-        char variable[256], message[512];
-
-        snprintf(variable, sizeof(variable), "STRATSLAB_LISTEN=%s", cases[i].text);
-        snprintf(message, sizeof(message), "environment: STRATSLAB_LISTEN: %s%s", cases[i].shown, cases[i].reason);
-        test_refused(TEST_LIST(variable), NULL, message);
-    }
-
-    char path[200] = "STRATSLAB_LISTEN=unix:/";
-
-    memset(path + strlen(path), 'x', 107);
-    test_refused(
-        TEST_LIST(path), NULL,
-        "environment: STRATSLAB_LISTEN: \"unix:/xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx\"... is "
-        "longer than the 107 bytes that a socket's path may have");
-    path[strlen(path) - 1] = '\0';
-    conf_free(test_load_one(path, NULL));
-    test_refused(TEST_LIST("STRATSLAB_LISTEN=*:8080 *:1", "STRATSLAB_ADMIN_LISTEN=*:1"), NULL,
-                 "environment: STRATSLAB_ADMIN_LISTEN: *:1 is also in STRATSLAB_LISTEN");
-    test_refused(TEST_LIST("STRATSLAB_LISTEN=127.0.0.1:8080"), NULL,
-                 "environment: STRATSLAB_ADMIN_LISTEN: 127.0.0.1:8080 is also in STRATSLAB_LISTEN");
-}
-
-void test_value_addresses_too_many(void)
-{
-    char variable[512] = "STRATSLAB_LISTEN=";
-
-    for (int i = 1; i <= CONF_LISTEN_MAX; i++) {
-        snprintf(variable + strlen(variable), sizeof(variable) - strlen(variable), "*:%d ", i);
-    }
-    struct conf *conf = test_load_one(variable, NULL);
-
-    UNIT_INT(conf->listen.count, CONF_LISTEN_MAX);
-    conf_free(conf);
-    snprintf(variable + strlen(variable), sizeof(variable) - strlen(variable), "*:99");
-    test_refused(TEST_LIST(variable), NULL, "environment: STRATSLAB_LISTEN: holds more than 16 addresses");
-}
-
-void test_value_admin_listen_none(void)
-{
-    static const char *const variables[] = {"STRATSLAB_ADMIN_LISTEN=off", "STRATSLAB_ADMIN_LISTEN="};
-
-    for (size_t i = 0; i < countof(variables); i++) {
-        struct conf *conf = test_load_one(variables[i], NULL);
-
-        UNIT_INT(conf->admin_listen.count, 0);
-        conf_free(conf);
-    }
-}
-
-static void check_names(const struct conf_names *names, const char *const *expected)
-{
-    size_t count = 0;
-
-    while (expected[count] != NULL) count++;
-    CU_ASSERT_EQUAL_FATAL(names->count, count);
-    for (size_t i = 0; i < count; i++) UNIT_STR(names->items[i], expected[i]);
-}
-
-/* As browsers write them. */
-void test_value_origins(void)
-{
-    struct conf *conf =
-        test_load_one("STRATSLAB_CORS_ORIGINS=https://App.Example, HTTP://localhost:3000 https://a.b:443 http://a.b:80,"
-                      "http://a.b:443  http://[0:0::1]:8000 app+x://h",
-                      NULL);
-
-    check_names(&conf->cors_origins, TEST_LIST("https://app.example", "http://localhost:3000", "https://a.b",
-                                               "http://a.b", "http://a.b:443", "http://[::1]:8000", "app+x://h"));
-    conf_free(conf);
-    conf = test_load_one("STRATSLAB_CORS_ORIGINS= * ", NULL);
-    check_names(&conf->cors_origins, TEST_LIST("*"));
-    conf_free(conf);
-    conf = test_load_one("STRATSLAB_CORS_ORIGINS=", NULL);
-    UNIT_INT(conf->cors_origins.count, 0);
-    UNIT_INT(conf->auth, CONF_AUTH_TOKEN);
-    conf_free(conf);
-}
-
-void test_value_hosts(void)
-{
-    struct conf *conf = test_load_one("STRATSLAB_ALLOWED_HOSTS=API.example *.Example.org,192.0.2.1 [0:0::1]", NULL);
-
-    check_names(&conf->allowed_hosts, TEST_LIST("api.example", "*.example.org", "192.0.2.1", "[::1]"));
-    conf_free(conf);
-    conf = test_load_one(NULL, "STRATSLAB_ALLOWED_HOSTS=");
-    UNIT_INT(conf->allowed_hosts.count, 0);
-    conf_free(conf);
-}
-
-void test_value_names_refused(void)
-{
-#define NO_ORIGIN " is not an origin: write scheme://host or scheme://host:port, without a path or a slash at the end"
-#define NO_HOST " is not a host name: write api.example.com, *.example.com, 192.0.2.1 or [2001:db8::1]"
-    static const struct {
-        const char *set, *message;
-    } cases[] = {
-        {"STRATSLAB_CORS_ORIGINS=app.example", "\"app.example\"" NO_ORIGIN},
-        {"STRATSLAB_CORS_ORIGINS=https://app.example/", "\"https://app.example/\"" NO_ORIGIN},
-        {"STRATSLAB_CORS_ORIGINS=https://", "\"https://\"" NO_ORIGIN},
-        {"STRATSLAB_CORS_ORIGINS=://a", "\"://a\"" NO_ORIGIN},
-        {"STRATSLAB_CORS_ORIGINS=1http://a", "\"1http://a\"" NO_ORIGIN},
-        {"STRATSLAB_CORS_ORIGINS=https://u@a", "\"https://u@a\"" NO_ORIGIN},
-        {"STRATSLAB_CORS_ORIGINS=https://a:0", "\"https://a:0\"" NO_ORIGIN},
-        {"STRATSLAB_CORS_ORIGINS=https://a:65536", "\"https://a:65536\"" NO_ORIGIN},
-        {"STRATSLAB_CORS_ORIGINS=https://:1", "\"https://:1\"" NO_ORIGIN},
-        {"STRATSLAB_CORS_ORIGINS=https://*.example", "\"https://*.example\"" NO_ORIGIN},
-        {"STRATSLAB_CORS_ORIGINS=https://[::z]", "\"https://[::z]\"" NO_ORIGIN},
-        {"STRATSLAB_CORS_ORIGINS=null",
-         "\"null\" is what every local file and sandboxed page sends, and cannot be allowed"},
-        {"STRATSLAB_CORS_ORIGINS=* https://a", "has others beside *, and * alone means all of them"},
-        {"STRATSLAB_CORS_ORIGINS=https://a https://A", "\"https://a\" is given twice"},
-        {"STRATSLAB_ALLOWED_HOSTS=a.example:80", "\"a.example:80\" has a port: list a host by its name alone"},
-        {"STRATSLAB_ALLOWED_HOSTS=*", "\"*\"" NO_HOST},
-        {"STRATSLAB_ALLOWED_HOSTS=*.", "\"*.\"" NO_HOST},
-        {"STRATSLAB_ALLOWED_HOSTS=*.[::1]", "\"*.[::1]\"" NO_HOST},
-        {"STRATSLAB_ALLOWED_HOSTS=a/b", "\"a/b\"" NO_HOST},
-        {"STRATSLAB_ALLOWED_HOSTS=192.0.2.256", "\"192.0.2.256\"" NO_HOST},
-        {"STRATSLAB_ALLOWED_HOSTS=[::1", "\"[::1\" has a port: list a host by its name alone"},
-        {"STRATSLAB_ALLOWED_HOSTS=a b A", "\"a\" is given twice"},
-    };
-
-    for (size_t i = 0; i < countof(cases); i++) {
-        char message[256];
-
-        snprintf(message, sizeof(message), "--set: %.*s: %s", (int)strcspn(cases[i].set, "="), cases[i].set,
-                 cases[i].message);
-        test_refused(NULL, TEST_LIST(cases[i].set), message);
-    }
-}
-
-void test_address_is_public(void)
-{
-    static const struct {
-        const char *text;
-        bool is_public;
-    } cases[] = {
-        {"127.0.0.1:1", false}, {"127.9.9.9:1", false},  {"[::1]:1", false},    {"localhost:1", false},
-        {"unix:/x", false},     {"*:1", true},           {"0.0.0.0:1", true},   {"[::]:1", true},
-        {"192.0.2.1:1", true},  {"api.example:1", true}, {"[fe80::1]:1", true},
-    };
-
-    for (size_t i = 0; i < countof(cases); i++) {
-        char set[64];
-
-        snprintf(set, sizeof(set), "STRATSLAB_LISTEN=%s", cases[i].text);
-        struct conf *conf = test_load_one(NULL, set);
-
-        CU_ASSERT_EQUAL(conf_address_is_public(&conf->listen.items[0]), cases[i].is_public);
-        conf_free(conf);
-    }
-}
+static const struct unit_test tests[] = {
+    UNIT_TEST(test_value_types),
+    UNIT_TEST(test_value_refused),
+    UNIT_TEST(test_value_choices),
+    UNIT_TEST(test_value_shares),
+    UNIT_TEST(test_value_secret_is_not_shown),
+};
+const struct unit_part value_tests = UNIT_PART(tests);

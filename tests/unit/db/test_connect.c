@@ -1,9 +1,9 @@
-/* Getting a connection, and being told why there is none. */
+/* Getting a connection, being told why there is none, and what becomes of queries when it is lost. */
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/mem.h"
 #include "rig.h"
 
@@ -157,68 +157,6 @@ static void test_bad_statement(void)
     rig_close(&rig);
 }
 
-static void test_bad_conninfo(void)
-{
-    static const char *const cases[] = {
-        "postgresql://user:s3cret@and@127.0.0.1:1/db",
-        "postgresql://user:s3cret/more@127.0.0.1:1/db",
-        "postgresql://user:s3cret%zz@127.0.0.1:1/db",
-        "user=x password='s3cret",
-        "s3cret",
-    };
-
-    for (size_t i = 0; i < countof(cases); i++) {
-        struct rig rig;
-
-        rig_open(&rig);
-        rig_use_conninfo(&rig, mem_strdup(cases[i]));
-        rig_start(&rig);
-        CU_ASSERT(rig_until_state(&rig, DB_STATE_REFUSED));
-        CU_ASSERT(strstr(rig.reason, "connection string") != NULL);
-        CU_ASSERT(strstr(rig.reason, "s3cret") == NULL);
-        CU_ASSERT(strstr(rig.reason, "and@") == NULL && strstr(rig.reason, "more") == NULL);
-        rig_close(&rig);
-    }
-}
-
-static const struct db_statement st_setting = {"setting", "SELECT current_setting($1)", DB_READ, 1, {DB_TYPE_TEXT}};
-
-/* Ours and the connection string's own stand side by side; ours win where both name one. */
-static void test_session_settings(void)
-{
-    static const struct db_statement *const only[] = {&st_setting};
-    static const char *const settings[][2] = {
-        {"TimeZone", "UTC"},
-        {"client_encoding", "UTF8"},
-        {"statement_timeout", "1234ms"},
-        {"lock_timeout", "321ms"},
-        {"idle_in_transaction_session_timeout", "777ms"},
-        {"client_connection_check_interval", "2s"},
-        {"work_mem", "5MB"},
-    };
-    struct answer a = {0};
-    struct rig rig;
-    char *conninfo;
-
-    rig_open(&rig);
-    conninfo = mem_printf("%s options='-c work_mem=5MB -c TimeZone=Asia/Tokyo -c statement_timeout=9s'", rig.conninfo);
-    rig_use_conninfo(&rig, conninfo);
-    rig.options.statements = only;
-    rig.options.statement_count = 1;
-    rig.options.limits.statement_timeout_ms = 1234;
-    rig.options.limits.lock_timeout_ms = 321;
-    rig.options.limits.idle_in_transaction_timeout_ms = 777;
-    rig.options.client_check_interval_ms = 2000;
-    CU_ASSERT(rig_start_ready(&rig));
-    for (size_t i = 0; i < countof(settings); i++) {
-        CU_ASSERT(rig_ask(&rig, &a, &st_setting, settings[i][0], NULL));
-        UNIT_STR(a.value, settings[i][1]);
-    }
-    CU_ASSERT(rig_ask(&rig, &a, &st_setting, "application_name", NULL));
-    UNIT_STR(a.value, rig.name);
-    rig_close(&rig);
-}
-
 /* A first host that refuses: libpq goes on to the second, with another socket. */
 static void test_second_host(void)
 {
@@ -242,11 +180,265 @@ static void test_second_host(void)
     rig_close(&other);
 }
 
+static void terminate(struct rig *rig, const char *pid)
+{
+    char sql[96];
+
+    snprintf(sql, sizeof(sql), "SELECT pg_terminate_backend(%.20s)", pid);
+    UNIT_STR(rig_sql(rig, sql), "t");
+}
+
+static void test_idle_terminated(void)
+{
+    struct answer pid = {0}, again = {0};
+    struct rig rig;
+
+    rig_open(&rig);
+    CU_ASSERT(rig_start_ready(&rig));
+    CU_ASSERT(rig_ask(&rig, &pid, &st_pid, NULL, NULL));
+    terminate(&rig, pid.value);
+    CU_ASSERT(rig_until_state(&rig, DB_STATE_DOWN));
+    UNIT_STR(rig.reason, "terminating connection due to administrator command");
+    UNIT_INT(rig_submit(&rig, &again, &st_int, "1", NULL), DB_UNAVAILABLE);
+    CU_ASSERT(rig_until_state(&rig, DB_STATE_READY));
+    CU_ASSERT(rig_ask(&rig, &again, &st_pid, NULL, NULL));
+    CU_ASSERT(strcmp(pid.value, again.value) != 0);
+    UNIT_INT(db_reconnects(rig.db), 1);
+    rig_close(&rig);
+}
+
+/* Reads run again on the next connection. The write behind them was sent, and nobody said what became of it. */
+static void test_terminated_in_flight(void)
+{
+    struct answer pid = {0}, reads[2] = {0}, write = {0};
+    struct rig rig;
+
+    rig_open(&rig);
+    CU_ASSERT(rig_start_ready(&rig));
+    CU_ASSERT(rig_ask(&rig, &pid, &st_pid, NULL, NULL));
+    UNIT_INT(rig_submit(&rig, &reads[0], &st_sleep, "300", NULL), DB_OK);
+    UNIT_INT(rig_submit(&rig, &reads[1], &st_int, "5", NULL), DB_OK);
+    UNIT_INT(rig_submit(&rig, &write, &st_insert, "1", "one"), DB_OK);
+    CU_ASSERT(rig_until_sleeping(&rig));
+    terminate(&rig, pid.value);
+    CU_ASSERT(rig_until_answered(&rig, &write, 1));
+    UNIT_INT(write.outcome, DB_UNKNOWN);
+    CU_ASSERT(rig_until_answered(&rig, reads, 2));
+    UNIT_INT(reads[0].outcome, DB_OK);
+    UNIT_STR(reads[1].value, "5");
+    UNIT_INT(reads[0].calls + reads[1].calls + write.calls, 3);
+    UNIT_STR(rig_sql(&rig, "SELECT count(*) FROM item"), "0");
+    UNIT_INT(db_queue_depth(rig.db), 0);
+    rig_close(&rig);
+}
+
+/* The server's farewell came in the place of the write's own result: it was rolled back, and that is certain. */
+static void test_write_terminated(void)
+{
+    struct answer pid = {0}, write = {0};
+    struct rig rig;
+
+    rig_open(&rig);
+    CU_ASSERT(rig_start_ready(&rig));
+    CU_ASSERT(rig_ask(&rig, &pid, &st_pid, NULL, NULL));
+    UNIT_INT(rig_submit(&rig, &write, &st_insert_slow, "1", "10000"), DB_OK);
+    CU_ASSERT(rig_until_sleeping(&rig));
+    terminate(&rig, pid.value);
+    CU_ASSERT(rig_until_answered(&rig, &write, 1));
+    UNIT_INT(write.outcome, DB_UNAVAILABLE);
+    UNIT_STR(write.sqlstate, "57P01");
+    UNIT_STR(rig_sql(&rig, "SELECT count(*) FROM item"), "0");
+    rig_close(&rig);
+}
+
+/* The other half of the truth: it was committed, and we never heard. It is not repeated. */
+static void test_write_answer_lost(void)
+{
+    struct answer write = {0}, read = {0};
+    struct rig rig;
+
+    rig_open(&rig);
+    rig_use_proxy(&rig);
+    CU_ASSERT(rig_start_ready(&rig));
+    proxy_mute(&rig, true);
+    UNIT_INT(rig_submit(&rig, &write, &st_insert, "1", "one"), DB_OK);
+    UNIT_INT(rig_submit(&rig, &read, &st_int, "2", NULL), DB_OK);
+    CU_ASSERT(rig_until_sql(&rig, "SELECT count(*) FROM item", "1"));
+    proxy_cut(&rig);
+    proxy_mute(&rig, false);
+    CU_ASSERT(rig_until_answered(&rig, &write, 1));
+    UNIT_INT(write.outcome, DB_UNKNOWN);
+    CU_ASSERT(strlen(write.message) > 0);
+    CU_ASSERT(rig_until_answered(&rig, &read, 1));
+    UNIT_STR(read.value, "2");
+    UNIT_STR(rig_sql(&rig, "SELECT count(*) FROM item"), "1");
+    rig_close(&rig);
+}
+
+/* Behind more than goes out at a time: this write never left, so it certainly did not happen. */
+static void test_write_not_sent(void)
+{
+    static struct answer reads[140];
+    struct answer write = {0};
+    struct rig rig;
+
+    rig_open(&rig);
+    rig_use_proxy(&rig);
+    CU_ASSERT(rig_start_ready(&rig));
+    for (size_t i = 0; i < countof(reads); i++) {
+        reads[i] = (struct answer){0};
+        UNIT_INT(rig_submit(&rig, &reads[i], &st_sleep, i == 0 ? "200" : "0", NULL), DB_OK);
+    }
+    UNIT_INT(rig_submit(&rig, &write, &st_insert, "1", "one"), DB_OK);
+    CU_ASSERT(rig_until_sleeping(&rig));
+    proxy_cut(&rig);
+    CU_ASSERT(rig_until_answered(&rig, &write, 1));
+    UNIT_INT(write.outcome, DB_UNAVAILABLE);
+    CU_ASSERT(rig_until_answered(&rig, reads, countof(reads)));
+    for (size_t i = 0; i < countof(reads); i++) {
+        UNIT_INT(reads[i].outcome, DB_OK);
+        UNIT_INT(reads[i].calls, 1);
+    }
+    UNIT_STR(rig_sql(&rig, "SELECT count(*) FROM item"), "0");
+    rig_close(&rig);
+}
+
+static void test_retry_window(void)
+{
+    struct answer reads[2] = {0};
+    struct rig rig;
+
+    rig_open(&rig);
+    rig_use_proxy(&rig);
+    rig.options.retry_window_ms = 300;
+    CU_ASSERT(rig_start_ready(&rig));
+    UNIT_INT(rig_submit(&rig, &reads[0], &st_sleep, "5000", NULL), DB_OK);
+    UNIT_INT(rig_submit(&rig, &reads[1], &st_int, "1", NULL), DB_OK);
+    CU_ASSERT(rig_until_sleeping(&rig));
+    proxy_close(&rig);
+    CU_ASSERT(rig_until_state(&rig, DB_STATE_DOWN));
+    uint64_t lost = clock_monotonic_ms();
+
+    UNIT_INT(reads[0].calls + reads[1].calls, 0);
+    db_abandon(reads[1].query);
+    CU_ASSERT(rig_until_answered(&rig, reads, 1));
+    CU_ASSERT(clock_monotonic_ms() - lost >= 250);
+    UNIT_INT(reads[0].outcome, DB_UNAVAILABLE);
+    UNIT_INT(reads[1].calls, 0);
+    UNIT_INT(db_queue_depth(rig.db), 0);
+    proxy_reopen(&rig);
+    CU_ASSERT(rig_until_state(&rig, DB_STATE_READY));
+    CU_ASSERT(rig_ask(&rig, &reads[0], &st_int, "3", NULL));
+    UNIT_STR(reads[0].value, "3");
+    rig_close(&rig);
+}
+
+/* A read that kills its own server process is not sent for ever. */
+static void test_poisonous_read(void)
+{
+    struct answer poison = {0}, neighbour = {0};
+    struct rig rig;
+
+    rig_open(&rig);
+    CU_ASSERT(rig_start_ready(&rig));
+    UNIT_INT(rig_submit(&rig, &neighbour, &st_int, "1", NULL), DB_OK);
+    UNIT_INT(rig_submit(&rig, &poison, &st_suicide, NULL, NULL), DB_OK);
+    CU_ASSERT(rig_until_answered(&rig, &poison, 1));
+    UNIT_INT(poison.outcome, DB_UNAVAILABLE);
+    CU_ASSERT(rig_until_answered(&rig, &neighbour, 1));
+    UNIT_INT(neighbour.calls, 1);
+    CU_ASSERT(rig_until_state(&rig, DB_STATE_READY));
+    UNIT_INT(db_reconnects(rig.db), 2);
+    rig_close(&rig);
+}
+
+static void free_when_down(struct rig *rig)
+{
+    if (rig->state != DB_STATE_DOWN) return;
+    db_free(rig->db);
+    rig->db = NULL;
+}
+
+static void test_free_in_state(void)
+{
+    struct answer a[2] = {0};
+    struct rig rig;
+
+    rig_open(&rig);
+    rig_use_proxy(&rig);
+    CU_ASSERT(rig_start_ready(&rig));
+    rig.on_state = free_when_down;
+    UNIT_INT(rig_submit(&rig, &a[0], &st_sleep, "5000", NULL), DB_OK);
+    UNIT_INT(rig_submit(&rig, &a[1], &st_insert, "1", "one"), DB_OK);
+    CU_ASSERT(rig_until_sleeping(&rig));
+    proxy_cut(&rig);
+    CU_ASSERT(rig_until_state(&rig, DB_STATE_DOWN));
+    rig_turn(&rig, 20);
+    UNIT_INT(a[0].calls + a[1].calls, 0);
+    rig_close(&rig);
+}
+
+static void free_on_loss(struct answer *a)
+{
+    struct rig *rig = a->arg;
+
+    db_free(rig->db);
+    rig->db = NULL;
+}
+
+static void test_free_while_failing(void)
+{
+    struct answer a[3] = {0};
+    struct rig rig;
+
+    rig_open(&rig);
+    rig_use_proxy(&rig);
+    CU_ASSERT(rig_start_ready(&rig));
+    UNIT_INT(rig_submit(&rig, &a[0], &st_insert_slow, "1", "5000"), DB_OK);
+    UNIT_INT(rig_submit(&rig, &a[1], &st_insert, "2", "two"), DB_OK);
+    UNIT_INT(rig_submit(&rig, &a[2], &st_insert, "3", "three"), DB_OK);
+    a[0].then = free_on_loss;
+    a[0].arg = &rig;
+    CU_ASSERT(rig_until_sleeping(&rig));
+    proxy_cut(&rig);
+    CU_ASSERT(rig_until_answered(&rig, a, 1));
+    UNIT_INT(a[0].outcome, DB_UNKNOWN);
+    UNIT_INT(a[1].calls + a[2].calls, 0);
+    rig_close(&rig);
+}
+
+/* Lost again and again, with work under way: every question has exactly one answer. */
+static void test_flapping(void)
+{
+    static struct answer a[200];
+    struct rig rig;
+
+    rig_open(&rig);
+    rig_use_proxy(&rig);
+    CU_ASSERT(rig_start_ready(&rig));
+    for (int round = 0; round < 10; round++) {
+        size_t taken = 0;
+
+        CU_ASSERT(rig_until_state(&rig, DB_STATE_READY));
+        for (size_t i = 0; i < countof(a); i++) {
+            a[taken] = (struct answer){0};
+            if (rig_submit(&rig, &a[taken], i % 4 == 0 ? &st_write_stamp : &st_stamp, NULL, NULL) == DB_OK) taken++;
+        }
+        rig_turn(&rig, (unsigned)round);
+        proxy_cut(&rig);
+        CU_ASSERT(rig_until_answered(&rig, a, taken));
+        for (size_t i = 0; i < taken; i++) UNIT_INT(a[i].calls, 1);
+        UNIT_INT(db_queue_depth(rig.db), 0);
+    }
+    rig_close(&rig);
+}
+
 static const struct unit_test tests[] = {
-    UNIT_TEST(test_missing_role),     UNIT_TEST(test_missing_database),
-    UNIT_TEST(test_answers_at_login), UNIT_TEST(test_unreachable_then_there),
-    UNIT_TEST(test_silent_peer),      UNIT_TEST(test_silent_while_preparing),
-    UNIT_TEST(test_bad_statement),    UNIT_TEST(test_bad_conninfo),
-    UNIT_TEST(test_session_settings), UNIT_TEST(test_second_host),
+    UNIT_TEST(test_missing_role),           UNIT_TEST(test_missing_database),   UNIT_TEST(test_answers_at_login),
+    UNIT_TEST(test_unreachable_then_there), UNIT_TEST(test_silent_peer),        UNIT_TEST(test_silent_while_preparing),
+    UNIT_TEST(test_bad_statement),          UNIT_TEST(test_second_host),        UNIT_TEST(test_idle_terminated),
+    UNIT_TEST(test_terminated_in_flight),   UNIT_TEST(test_write_terminated),   UNIT_TEST(test_write_answer_lost),
+    UNIT_TEST(test_write_not_sent),         UNIT_TEST(test_retry_window),       UNIT_TEST(test_poisonous_read),
+    UNIT_TEST(test_free_in_state),          UNIT_TEST(test_free_while_failing), UNIT_TEST(test_flapping),
 };
 const struct unit_part connect_tests = UNIT_PART(tests);

@@ -1,77 +1,200 @@
 #include <stdio.h>
-#include <string.h>
 
-#include "db/internal.h"
 #include "rig.h"
 
-static void test_outcome_table(void)
+static void test_overload(void)
 {
-    static const struct {
-        const char *sqlstate;
-        enum db_outcome outcome;
-    } cases[] = {
-        {"00000", DB_OK},
-        {"08006", DB_UNAVAILABLE},
-        {"22001", DB_INVALID_VALUE},
-        {"22P02", DB_INVALID_VALUE},
-        {"23505", DB_UNIQUE},
-        {"23503", DB_FOREIGN_KEY},
-        {"23001", DB_FOREIGN_KEY},
-        {"23514", DB_CHECK},
-        {"23502", DB_CHECK},
-        {"25006", DB_READ_ONLY},
-        {"40001", DB_CONFLICT},
-        {"40P01", DB_CONFLICT},
-        {"42501", DB_DENIED},
-        {"53300", DB_UNAVAILABLE},
-        {"53100", DB_RESOURCES},
-        {"54001", DB_RESOURCES},
-        {"55P03", DB_CONFLICT},
-        {"57014", DB_TIMEOUT},
-        {"57P01", DB_UNAVAILABLE},
-        {"57P03", DB_UNAVAILABLE},
-        {"57P04", DB_FAULT},
-        {"42P01", DB_FAULT},
-        {"XX000", DB_FAULT},
-        {"23", DB_FAULT},
-        {"235051", DB_FAULT},
-        {"", DB_FAULT},
-    };
+    struct answer a[4] = {0};
+    struct rig rig;
 
-    for (size_t i = 0; i < countof(cases); i++) UNIT_INT(db_outcome_of(cases[i].sqlstate), cases[i].outcome);
-    UNIT_INT(db_outcome_of(NULL), DB_FAULT);
-    for (int i = 0; i < DB_OUTCOME_COUNT; i++) {
-        for (int j = 0; j < i; j++)
-            CU_ASSERT(strcmp(db_outcome_name((enum db_outcome)i), db_outcome_name((enum db_outcome)j)) != 0);
+    rig_open(&rig);
+    rig.options.limits.queue_max = 3;
+    CU_ASSERT(rig_start_ready(&rig));
+    for (int i = 0; i < 3; i++) UNIT_INT(rig_submit(&rig, &a[i], &st_int, "1", NULL), DB_OK);
+    UNIT_INT(rig_submit(&rig, &a[3], &st_int, "1", NULL), DB_OVERLOADED);
+    CU_ASSERT(rig_until_answered(&rig, a, 3));
+    UNIT_INT(a[3].calls, 0);
+    CU_ASSERT(rig_ask(&rig, &a[3], &st_int, "1", NULL));
+    rig_close(&rig);
+}
+
+static void test_abandon(void)
+{
+    struct answer queued = {0}, sent = {0}, behind = {0};
+    struct rig rig;
+
+    rig_open(&rig);
+    CU_ASSERT(rig_start_ready(&rig));
+    UNIT_INT(rig_submit(&rig, &queued, &st_insert, "1", "one"), DB_OK);
+    db_abandon(queued.query);
+    UNIT_INT(db_queue_depth(rig.db), 0);
+
+    UNIT_INT(rig_submit(&rig, &sent, &st_insert_slow, "2", "300"), DB_OK);
+    CU_ASSERT(rig_until_sleeping(&rig));
+    db_abandon(sent.query);
+    CU_ASSERT(rig_ask(&rig, &behind, &st_int, "3", NULL));
+    UNIT_STR(behind.value, "3");
+    UNIT_INT(queued.calls, 0);
+    UNIT_INT(sent.calls, 0);
+    UNIT_STR(rig_sql(&rig, "SELECT string_agg(id::text, ',') FROM item"), "2");
+    UNIT_INT(db_queue_depth(rig.db), 0);
+    rig_close(&rig);
+}
+
+struct chain {
+    struct rig *rig;
+    struct answer *next;
+    struct answer *drop;
+};
+
+static void chain_on(struct answer *a)
+{
+    struct chain *c = a->arg;
+
+    db_abandon(a->query); /* too late, and harmless */
+    db_abandon(c->drop->query);
+    UNIT_INT(rig_submit(c->rig, c->next, &st_int, "8", NULL), DB_OK);
+    UNIT_INT(c->next->calls, 0);
+}
+
+/* Submitting and abandoning from within a callback, also what is in the same batch. */
+static void test_reentrance(void)
+{
+    struct answer first = {0}, dropped = {0}, next = {0};
+    struct rig rig;
+    struct chain chain = {&rig, &next, &dropped};
+
+    rig_open(&rig);
+    rig.options.limits.queue_max = 2;
+    CU_ASSERT(rig_start_ready(&rig));
+    first.then = chain_on;
+    first.arg = &chain;
+    UNIT_INT(rig_submit(&rig, &first, &st_int, "7", NULL), DB_OK);
+    UNIT_INT(rig_submit(&rig, &dropped, &st_int, "9", NULL), DB_OK);
+    CU_ASSERT(rig_until_answered(&rig, &next, 1));
+    UNIT_INT(first.calls, 1);
+    UNIT_INT(dropped.calls, 0);
+    UNIT_STR(next.value, "8");
+    rig_close(&rig);
+}
+
+static void free_db(struct answer *a)
+{
+    struct rig *rig = a->arg;
+
+    db_free(rig->db);
+    rig->db = NULL;
+}
+
+static void test_free_in_callback(void)
+{
+    const struct db_statement *const kinds[] = {&st_int, &st_insert, &st_divide};
+    const char *const values[] = {"1", "1", "0"};
+
+    for (size_t k = 0; k < countof(kinds); k++) {
+        struct answer a[3] = {0};
+        struct rig rig;
+
+        rig_open(&rig);
+        CU_ASSERT(rig_start_ready(&rig));
+        a[0].then = free_db;
+        a[0].arg = &rig;
+        UNIT_INT(rig_submit(&rig, &a[0], kinds[k], values[k], "x"), DB_OK);
+        UNIT_INT(rig_submit(&rig, &a[1], &st_int, "2", NULL), DB_OK);
+        UNIT_INT(rig_submit(&rig, &a[2], &st_insert, "3", "three"), DB_OK);
+        CU_ASSERT(rig_until_answered(&rig, a, 1));
+        rig_turn(&rig, 20);
+        UNIT_INT(a[1].calls + a[2].calls, 0);
+        rig_close(&rig);
     }
-    UNIT_STR(db_outcome_name(DB_UNIQUE), "unique");
 }
 
-static void test_reason_clean(void)
+static void test_free_with_work(void)
 {
-    char out[DB_REASON_BYTES];
-    char long_text[2 * DB_REASON_BYTES];
+    struct answer a[3] = {0};
+    struct rig rig;
 
-    db_reason_clean(out,
-                    "connection failed: refused\n\tIs the server running?\nLOCATION:  auth_failed, auth.c:326\n\n");
-    UNIT_STR(out, "connection failed: refused; Is the server running?");
-    db_reason_clean(out, "");
-    UNIT_STR(out, "");
-    db_reason_clean(out, "a\rb\x1b[0m");
-    UNIT_STR(out, "a b [0m");
-    memset(long_text, 'x', sizeof(long_text) - 1);
-    long_text[sizeof(long_text) - 1] = '\0';
-    db_reason_clean(out, long_text);
-    UNIT_INT(strlen(out), DB_REASON_BYTES - 1);
+    rig_open(&rig);
+    CU_ASSERT(rig_start_ready(&rig));
+    UNIT_INT(rig_submit(&rig, &a[0], &st_sleep, "5000", NULL), DB_OK);
+    rig_turn(&rig, 20);
+    UNIT_INT(rig_submit(&rig, &a[1], &st_insert, "1", "one"), DB_OK);
+    rig_turn(&rig, 20);
+    UNIT_INT(rig_submit(&rig, &a[2], &st_int, "1", NULL), DB_OK);
+    rig_close(&rig);
+    UNIT_INT(a[0].calls + a[1].calls + a[2].calls, 0);
 }
 
-static const struct unit_test tests[] = {UNIT_TEST(test_outcome_table), UNIT_TEST(test_reason_clean)};
-static const struct unit_part plain_tests = UNIT_PART(tests);
+/* All that is under way ends soon, whatever its kind and wherever it stands; nothing new is taken. */
+static void test_wind_up(void)
+{
+    struct answer a[6] = {0}, late = {0}, abandoned = {0};
+    struct rig rig;
+
+    rig_open(&rig);
+    CU_ASSERT(rig_start_ready(&rig));
+    db_drain(rig.db);
+    UNIT_INT(rig_submit(&rig, &late, &st_int, "1", NULL), DB_UNAVAILABLE);
+    rig_close(&rig);
+
+    rig_open(&rig);
+    CU_ASSERT(rig_start_ready(&rig));
+    UNIT_INT(rig_submit(&rig, &a[0], &st_sleep, "15000", NULL), DB_OK);
+    UNIT_INT(rig_submit(&rig, &a[1], &st_sleep, "15000", NULL), DB_OK);
+    UNIT_INT(rig_submit(&rig, &abandoned, &st_sleep, "15000", NULL), DB_OK);
+    UNIT_INT(rig_submit(&rig, &a[2], &st_insert_slow, "1", "15000"), DB_OK);
+    UNIT_INT(rig_submit(&rig, &a[3], &st_insert_slow, "2", "15000"), DB_OK);
+    UNIT_INT(rig_submit(&rig, &a[4], &st_sleep, "15000", NULL), DB_OK);
+    CU_ASSERT(rig_until_sleeping(&rig));
+    db_abandon(abandoned.query);
+    UNIT_INT(rig_submit(&rig, &a[5], &st_sleep, "15000", NULL), DB_OK);
+    for (unsigned i = 0; i < 1000 && db_queue_depth(rig.db) > 0; i++) {
+        db_drain(rig.db);
+        UNIT_INT(rig_submit(&rig, &late, &st_int, "1", NULL), DB_UNAVAILABLE);
+        rig_turn(&rig, 20);
+    }
+    for (unsigned i = 0; i < 6; i++) {
+        UNIT_INT(a[i].calls, 1);
+        UNIT_INT(a[i].outcome, DB_TIMEOUT);
+    }
+    UNIT_INT(db_queue_depth(rig.db), 0);
+    UNIT_STR(rig_sql(&rig, "SELECT count(*) FROM item"), "0");
+    rig_close(&rig);
+}
+
+/* A server that says nothing any more does not hold up the end. */
+static void test_hang_up(void)
+{
+    struct answer read = {0}, write = {0};
+    struct rig rig;
+
+    rig_open(&rig);
+    rig_use_proxy(&rig);
+    CU_ASSERT(rig_start_ready(&rig));
+    proxy_mute(&rig, true);
+    UNIT_INT(rig_submit(&rig, &read, &st_int, "1", NULL), DB_OK);
+    UNIT_INT(rig_submit(&rig, &write, &st_insert, "1", "one"), DB_OK);
+    rig_turn(&rig, 20);
+    db_abort(rig.db);
+    UNIT_INT(read.outcome, DB_UNAVAILABLE);
+    UNIT_INT(write.outcome, DB_UNKNOWN);
+    UNIT_INT(read.calls + write.calls, 2);
+    UNIT_INT(db_queue_depth(rig.db), 0);
+    rig_close(&rig);
+}
+
+static const struct unit_test tests[] = {
+    UNIT_TEST(test_overload),         UNIT_TEST(test_abandon),        UNIT_TEST(test_reentrance),
+    UNIT_TEST(test_free_in_callback), UNIT_TEST(test_free_with_work), UNIT_TEST(test_wind_up),
+    UNIT_TEST(test_hang_up),
+};
+static const struct unit_part db_tests = UNIT_PART(tests);
 
 int main(void)
 {
-    const struct unit_part *const parts[] = {&plain_tests, &pipeline_tests, &error_tests,
-                                             &loss_tests,  &connect_tests,  &listen_tests};
+    static const struct unit_part *const parts[] = {&db_tests,       &cancel_tests, &connect_tests, &outcome_tests,
+                                                    &pipeline_tests, &reason_tests, &result_tests,  &send_tests,
+                                                    &target_tests,   &watch_tests};
 
     setvbuf(stdout, NULL, _IOLBF, 0);
     if (!rig_setup()) return 1;

@@ -1,4 +1,5 @@
-/* The pipeline when nothing breaks. The first few are scenarios of PostgreSQL's own libpq_pipeline test. */
+/* The pipeline: when nothing breaks, when statements fail, and amid notifications. The first few are scenarios of
+ * PostgreSQL's own libpq_pipeline test. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -48,96 +49,6 @@ static void test_many(void)
         UNIT_STR(answers[i].value, numbers[i]);
     }
     UNIT_INT(db_queue_depth(rig.db), 0);
-    rig_close(&rig);
-}
-
-static void test_text_values(void)
-{
-    static const char *const texts[] = {"", "plain", "it's \"quoted\" \\ $1", "\xc3\xa4\xe2\x82\xac\xf0\x9f\x98\x80",
-                                        NULL};
-    struct rig rig;
-    struct answer a = {0};
-
-    rig_open(&rig);
-    CU_ASSERT(rig_start_ready(&rig));
-    for (size_t i = 0; i < countof(texts); i++) {
-        CU_ASSERT(rig_ask(&rig, &a, &st_text, texts[i], NULL));
-        UNIT_INT(a.outcome, DB_OK);
-        UNIT_STR(a.value, texts[i] == NULL ? "(null)" : texts[i]);
-    }
-    CU_ASSERT(rig_ask(&rig, &a, &st_text, "\xff", NULL));
-    UNIT_INT(a.outcome, DB_INVALID_VALUE);
-    CU_ASSERT(rig_ask(&rig, &a, &st_int, "no number", NULL));
-    UNIT_INT(a.outcome, DB_INVALID_VALUE);
-    rig_close(&rig);
-}
-
-static const struct db_statement st_types = {"types",
-                                             "SELECT concat_ws(' ', $1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
-                                             DB_READ,
-                                             10,
-                                             {DB_TYPE_BOOL, DB_TYPE_INT8, DB_TYPE_INT4, DB_TYPE_TEXT, DB_TYPE_UUID,
-                                              DB_TYPE_TIMESTAMPTZ, DB_TYPE_NUMERIC, DB_TYPE_JSONB, DB_TYPE_INT8_ARRAY,
-                                              DB_TYPE_TEXT_ARRAY}};
-
-static void keep_row(void *arg, const struct db_result *r)
-{
-    struct answer *a = arg;
-
-    a->calls++;
-    a->outcome = db_result_outcome(r);
-    snprintf(a->message, sizeof(a->message), "%s", db_result_message(r));
-    int column = db_result_column(r, "concat_ws");
-
-    UNIT_INT(db_result_column(r, "nothing"), -1);
-    CU_ASSERT(db_result_value(r, 0, -1).data == NULL);
-    CU_ASSERT(db_result_value(r, 1, 0).data == NULL);
-    snprintf(a->value, sizeof(a->value), "%.*s", SLICE_FMT(db_result_value(r, 0, column)));
-}
-
-/* Every type we send, from slices that no NUL follows. */
-static void test_types(void)
-{
-    static const struct db_statement *const only[] = {&st_types};
-    const struct slice values[] = {
-        {"true!", 4},
-        {"9007199254740993!", 16},
-        {"-7!", 2},
-        {"a b!", 3},
-        {"6f1b7c3e-2d5a-4b8f-9c1d-0e2f3a4b5c6d!", 36},
-        {"2026-11-23T14:03:52Z!", 20},
-        {"0.10!", 4},
-        {"{\"a\": [1, 2]}!", 13},
-        {"{1,2}!", 5},
-        {"{\"x y\",z}!", 9},
-    };
-    struct rig rig;
-    struct answer a = {0};
-    enum db_outcome refused;
-
-    rig_open(&rig);
-    rig.options.statements = only;
-    rig.options.statement_count = 1;
-    CU_ASSERT(rig_start_ready(&rig));
-    CU_ASSERT(db_submit(rig.db, &st_types, values, keep_row, &a, &refused) != NULL);
-    CU_ASSERT(rig_until_answered(&rig, &a, 1));
-    UNIT_STR(a.message, "");
-    UNIT_STR(a.value, "t 9007199254740993 -7 a b 6f1b7c3e-2d5a-4b8f-9c1d-0e2f3a4b5c6d 2026-11-23 14:03:52+00 0.10 "
-                      "{\"a\": [1, 2]} {1,2} {\"x y\",z}");
-    rig_close(&rig);
-}
-
-static void test_nul_is_refused(void)
-{
-    const struct slice value = {"a\0b", 3};
-    struct rig rig;
-    struct answer a = {0};
-    enum db_outcome refused = DB_OK;
-
-    rig_open(&rig);
-    CU_ASSERT(rig_start_ready(&rig));
-    CU_ASSERT(db_submit(rig.db, &st_text, &value, keep_row, &a, &refused) == NULL);
-    UNIT_INT(refused, DB_INVALID_VALUE);
     rig_close(&rig);
 }
 
@@ -227,143 +138,282 @@ static void test_large_out(void)
     free(text);
 }
 
-static void test_overload(void)
+/* One read fails: those before it have their answers, those behind it are skipped by the server and sent again. */
+static void test_failing_neighbour(void)
+{
+    static const char *const values[] = {"5", "0", "4", "2", "0", "1"};
+    static const char *const expected[] = {"20", "(null)", "25", "50", "(null)", "100"};
+    struct answer a[countof(values)] = {0};
+    struct rig rig;
+
+    rig_open(&rig);
+    CU_ASSERT(rig_start_ready(&rig));
+    for (size_t i = 0; i < countof(a); i++) UNIT_INT(rig_submit(&rig, &a[i], &st_divide, values[i], NULL), DB_OK);
+    CU_ASSERT(rig_until_answered(&rig, a, countof(a)));
+    for (size_t i = 0; i < countof(a); i++) {
+        UNIT_INT(a[i].calls, 1);
+        UNIT_INT(a[i].outcome, values[i][0] == '0' ? DB_INVALID_VALUE : DB_OK);
+        UNIT_STR(a[i].sqlstate, values[i][0] == '0' ? "22012" : "");
+        UNIT_STR(a[i].value, expected[i]);
+    }
+    UNIT_INT(db_queue_depth(rig.db), 0);
+    rig_close(&rig);
+}
+
+static void test_failure_storm(void)
+{
+    static struct answer a[300];
+    struct rig rig;
+
+    rig_open(&rig);
+    CU_ASSERT(rig_start_ready(&rig));
+    for (size_t i = 0; i < countof(a); i++)
+        UNIT_INT(rig_submit(&rig, &a[i], &st_divide, i % 3 == 1 ? "10" : "0", NULL), DB_OK);
+    CU_ASSERT(rig_until_answered(&rig, a, countof(a)));
+    for (size_t i = 0; i < countof(a); i++) {
+        UNIT_INT(a[i].calls, 1);
+        UNIT_INT(a[i].outcome, i % 3 == 1 ? DB_OK : DB_INVALID_VALUE);
+    }
+    UNIT_INT(db_queue_depth(rig.db), 0);
+    rig_close(&rig);
+}
+
+static void test_abandoned_among_aborted(void)
 {
     struct answer a[4] = {0};
     struct rig rig;
 
     rig_open(&rig);
-    rig.options.limits.queue_max = 3;
     CU_ASSERT(rig_start_ready(&rig));
-    for (int i = 0; i < 3; i++) UNIT_INT(rig_submit(&rig, &a[i], &st_int, "1", NULL), DB_OK);
-    UNIT_INT(rig_submit(&rig, &a[3], &st_int, "1", NULL), DB_OVERLOADED);
-    CU_ASSERT(rig_until_answered(&rig, a, 3));
-    UNIT_INT(a[3].calls, 0);
-    CU_ASSERT(rig_ask(&rig, &a[3], &st_int, "1", NULL));
-    rig_close(&rig);
-}
-
-static void test_abandon(void)
-{
-    struct answer queued = {0}, sent = {0}, behind = {0};
-    struct rig rig;
-
-    rig_open(&rig);
-    CU_ASSERT(rig_start_ready(&rig));
-    UNIT_INT(rig_submit(&rig, &queued, &st_insert, "1", "one"), DB_OK);
-    db_abandon(queued.query);
-    UNIT_INT(db_queue_depth(rig.db), 0);
-
-    UNIT_INT(rig_submit(&rig, &sent, &st_insert_slow, "2", "300"), DB_OK);
+    UNIT_INT(rig_submit(&rig, &a[0], &st_sleep, "200", NULL), DB_OK);
+    UNIT_INT(rig_submit(&rig, &a[1], &st_divide, "0", NULL), DB_OK);
+    UNIT_INT(rig_submit(&rig, &a[2], &st_int, "2", NULL), DB_OK);
+    UNIT_INT(rig_submit(&rig, &a[3], &st_int, "3", NULL), DB_OK);
     CU_ASSERT(rig_until_sleeping(&rig));
-    db_abandon(sent.query);
-    CU_ASSERT(rig_ask(&rig, &behind, &st_int, "3", NULL));
-    UNIT_STR(behind.value, "3");
-    UNIT_INT(queued.calls, 0);
-    UNIT_INT(sent.calls, 0);
-    UNIT_STR(rig_sql(&rig, "SELECT string_agg(id::text, ',') FROM item"), "2");
+    db_abandon(a[2].query);
+    CU_ASSERT(rig_until_answered(&rig, &a[3], 1));
+    UNIT_STR(a[3].value, "3");
+    UNIT_INT(a[2].calls, 0);
     UNIT_INT(db_queue_depth(rig.db), 0);
     rig_close(&rig);
 }
 
-struct chain {
-    struct rig *rig;
-    struct answer *next;
-    struct answer *drop;
-};
-
-static void chain_on(struct answer *a)
+/* Writes between failing reads and failing writes: each stands alone. */
+static void test_write_isolation(void)
 {
-    struct chain *c = a->arg;
-
-    db_abandon(a->query); /* too late, and harmless */
-    db_abandon(c->drop->query);
-    UNIT_INT(rig_submit(c->rig, c->next, &st_int, "8", NULL), DB_OK);
-    UNIT_INT(c->next->calls, 0);
-}
-
-/* Submitting and abandoning from within a callback, also what is in the same batch. */
-static void test_reentrance(void)
-{
-    struct answer first = {0}, dropped = {0}, next = {0};
+    struct answer a[7] = {0};
     struct rig rig;
-    struct chain chain = {&rig, &next, &dropped};
 
     rig_open(&rig);
-    rig.options.limits.queue_max = 2;
     CU_ASSERT(rig_start_ready(&rig));
-    first.then = chain_on;
-    first.arg = &chain;
-    UNIT_INT(rig_submit(&rig, &first, &st_int, "7", NULL), DB_OK);
-    UNIT_INT(rig_submit(&rig, &dropped, &st_int, "9", NULL), DB_OK);
-    CU_ASSERT(rig_until_answered(&rig, &next, 1));
-    UNIT_INT(first.calls, 1);
-    UNIT_INT(dropped.calls, 0);
-    UNIT_STR(next.value, "8");
+    UNIT_INT(rig_submit(&rig, &a[0], &st_divide, "0", NULL), DB_OK);
+    UNIT_INT(rig_submit(&rig, &a[1], &st_insert, "1", "one"), DB_OK);
+    UNIT_INT(rig_submit(&rig, &a[2], &st_divide, "0", NULL), DB_OK);
+    UNIT_INT(rig_submit(&rig, &a[3], &st_insert, "1", "again"), DB_OK);
+    UNIT_INT(rig_submit(&rig, &a[4], &st_insert, "2", "two"), DB_OK);
+    UNIT_INT(rig_submit(&rig, &a[5], &st_divide, "0", NULL), DB_OK);
+    UNIT_INT(rig_submit(&rig, &a[6], &st_int, "6", NULL), DB_OK);
+    CU_ASSERT(rig_until_answered(&rig, a, countof(a)));
+    UNIT_INT(a[1].outcome, DB_OK);
+    UNIT_STR(a[1].value, "1");
+    UNIT_INT(a[3].outcome, DB_UNIQUE);
+    UNIT_STR(a[3].constraint, "item_pkey");
+    UNIT_INT(a[4].outcome, DB_OK);
+    UNIT_INT(a[6].outcome, DB_OK);
+    UNIT_STR(rig_sql(&rig, "SELECT string_agg(name, ',' ORDER BY id) FROM item"), "one,two");
     rig_close(&rig);
 }
 
-static void free_db(struct answer *a)
-{
-    struct rig *rig = a->arg;
-
-    db_free(rig->db);
-    rig->db = NULL;
-}
-
-static void test_free_in_callback(void)
-{
-    const struct db_statement *const kinds[] = {&st_int, &st_insert, &st_divide};
-    const char *const values[] = {"1", "1", "0"};
-
-    for (size_t k = 0; k < countof(kinds); k++) {
-        struct answer a[3] = {0};
-        struct rig rig;
-
-        rig_open(&rig);
-        CU_ASSERT(rig_start_ready(&rig));
-        a[0].then = free_db;
-        a[0].arg = &rig;
-        UNIT_INT(rig_submit(&rig, &a[0], kinds[k], values[k], "x"), DB_OK);
-        UNIT_INT(rig_submit(&rig, &a[1], &st_int, "2", NULL), DB_OK);
-        UNIT_INT(rig_submit(&rig, &a[2], &st_insert, "3", "three"), DB_OK);
-        CU_ASSERT(rig_until_answered(&rig, a, 1));
-        rig_turn(&rig, 20);
-        UNIT_INT(a[1].calls + a[2].calls, 0);
-        rig_close(&rig);
-    }
-}
-
-static void test_free_with_work(void)
+/* The statement succeeds and its commit fails: the error comes at the Sync, and it is the write's. */
+static void test_deferred_constraint(void)
 {
     struct answer a[3] = {0};
     struct rig rig;
 
     rig_open(&rig);
     CU_ASSERT(rig_start_ready(&rig));
-    UNIT_INT(rig_submit(&rig, &a[0], &st_sleep, "5000", NULL), DB_OK);
-    rig_turn(&rig, 20);
-    UNIT_INT(rig_submit(&rig, &a[1], &st_insert, "1", "one"), DB_OK);
-    rig_turn(&rig, 20);
-    UNIT_INT(rig_submit(&rig, &a[2], &st_int, "1", NULL), DB_OK);
+    UNIT_INT(rig_submit(&rig, &a[0], &st_insert_late, "1", NULL), DB_OK);
+    UNIT_INT(rig_submit(&rig, &a[1], &st_insert_late, "1", NULL), DB_OK);
+    UNIT_INT(rig_submit(&rig, &a[2], &st_insert_late, "2", NULL), DB_OK);
+    CU_ASSERT(rig_until_answered(&rig, a, countof(a)));
+    UNIT_INT(a[0].outcome, DB_OK);
+    UNIT_INT(a[1].outcome, DB_UNIQUE);
+    UNIT_STR(a[1].constraint, "late_once");
+    UNIT_INT(a[2].outcome, DB_OK);
+    UNIT_STR(rig_sql(&rig, "SELECT string_agg(id::text, ',' ORDER BY id) FROM late"), "1,2");
     rig_close(&rig);
-    UNIT_INT(a[0].calls + a[1].calls + a[2].calls, 0);
+}
+
+static const struct db_statement st_star = {"star", "SELECT * FROM star", DB_READ, 0, {0}};
+static const struct db_statement st_star_add = {
+    "star_add", "INSERT INTO star VALUES ($1) RETURNING *", DB_WRITE, 1, {DB_TYPE_INT4}};
+static const struct db_statement st_star_b = {"star \"b\"", "SELECT b FROM star", DB_READ, 0, {0}};
+
+/* A migration changes what a prepared statement returns: it is prepared again, and nobody notices. */
+static void test_migration_under_statements(void)
+{
+    static const struct db_statement *const all[] = {&st_star, &st_star_add, &st_star_b, &st_int};
+    struct answer a[5] = {0};
+    struct rig rig;
+
+    rig_open(&rig);
+    rig_sql(&rig, "CREATE TABLE star (a int, b int); INSERT INTO star VALUES (1, 2)");
+    rig.options.statements = all;
+    rig.options.statement_count = countof(all);
+    CU_ASSERT(rig_start_ready(&rig));
+    CU_ASSERT(rig_ask(&rig, &a[0], &st_star, NULL, NULL));
+    CU_ASSERT(rig_ask(&rig, &a[1], &st_star_add, "2", NULL));
+    CU_ASSERT(rig_ask(&rig, &a[2], &st_star_b, NULL, NULL));
+    UNIT_STR(a[2].value, "2");
+
+    rig_sql(&rig, "ALTER TABLE star ADD COLUMN c int; ALTER TABLE star ALTER COLUMN b TYPE text USING 'two'");
+    UNIT_INT(rig_submit(&rig, &a[0], &st_star_b, NULL, NULL), DB_OK);
+    UNIT_INT(rig_submit(&rig, &a[1], &st_star, NULL, NULL), DB_OK);
+    UNIT_INT(rig_submit(&rig, &a[2], &st_star_add, "3", NULL), DB_OK);
+    UNIT_INT(rig_submit(&rig, &a[3], &st_star_add, "4", NULL), DB_OK);
+    UNIT_INT(rig_submit(&rig, &a[4], &st_int, "5", NULL), DB_OK);
+    CU_ASSERT(rig_until_answered(&rig, a, countof(a)));
+    for (size_t i = 0; i < countof(a); i++) {
+        UNIT_INT(a[i].outcome, DB_OK);
+        UNIT_INT(a[i].calls, 1);
+    }
+    UNIT_STR(a[0].value, "two");
+    UNIT_STR(rig_sql(&rig, "SELECT string_agg(a::text, ',' ORDER BY a) FROM star"), "1,2,3,4");
+
+    rig_sql(&rig, "ALTER TABLE star DROP COLUMN b");
+    CU_ASSERT(rig_ask(&rig, &a[0], &st_star_b, NULL, NULL));
+    UNIT_INT(a[0].outcome, DB_FAULT);
+    CU_ASSERT(rig_ask(&rig, &a[1], &st_star, NULL, NULL));
+    UNIT_INT(a[1].outcome, DB_OK);
+    rig_sql(&rig, "ALTER TABLE star ADD COLUMN b text DEFAULT 'back'");
+    CU_ASSERT(rig_ask(&rig, &a[0], &st_star_b, NULL, NULL));
+    UNIT_INT(a[0].outcome, DB_OK);
+    UNIT_STR(a[0].value, "back");
+    UNIT_INT(db_reconnects(rig.db), 0);
+    rig_sql(&rig, "DROP TABLE star");
+    rig_close(&rig);
+}
+
+static const char *const channels[] = {"plain", "Not \"plain\""};
+
+/* What came, as "channel=payload;". */
+static char told[RIG_TEXT_BYTES];
+static bool frees;
+
+static void notified(void *arg, const char *channel, struct slice payload)
+{
+    struct rig *rig = arg;
+    size_t len = strlen(told);
+
+    snprintf(told + len, sizeof(told) - len, "%s=%.*s;", channel, SLICE_FMT(payload));
+    if (!frees) return;
+    db_free(rig->db);
+    rig->db = NULL;
+}
+
+static bool told_is(void *arg)
+{
+    return strcmp(told, *(const char *const *)arg) == 0;
+}
+
+static bool until_told(struct rig *rig, const char *expected)
+{
+    return rig_until(rig, told_is, &expected);
+}
+
+static void listen_open(struct rig *rig)
+{
+    told[0] = '\0';
+    frees = false;
+    rig_open(rig);
+    rig->options.channels = channels;
+    rig->options.channel_count = countof(channels);
+    rig->options.notified = notified;
+}
+
+static void test_each_channel_is_heard(void)
+{
+    struct rig rig;
+
+    listen_open(&rig);
+    CU_ASSERT(rig_start_ready(&rig));
+    rig_sql(&rig, "NOTIFY plain, 'one'; NOTIFY elsewhere; NOTIFY \"Not \"\"plain\"\"\"");
+    CU_ASSERT(until_told(&rig, "plain=one;Not \"plain\"=;"));
+    rig_close(&rig);
+}
+
+static void test_the_next_session_hears_too(void)
+{
+    struct answer pid = {0};
+    struct rig rig;
+    char sql[96];
+
+    listen_open(&rig);
+    CU_ASSERT(rig_start_ready(&rig));
+    CU_ASSERT(rig_ask(&rig, &pid, &st_pid, NULL, NULL));
+    snprintf(sql, sizeof(sql), "SELECT pg_terminate_backend(%.20s)", pid.value);
+    UNIT_STR(rig_sql(&rig, sql), "t");
+    CU_ASSERT(rig_until_state(&rig, DB_STATE_DOWN));
+    CU_ASSERT(rig_until_state(&rig, DB_STATE_READY));
+    rig_sql(&rig, "NOTIFY plain, 'again'");
+    CU_ASSERT(until_told(&rig, "plain=again;"));
+    rig_close(&rig);
+}
+
+static void test_it_is_heard_amid_queries(void)
+{
+    struct answer slow = {0}, next = {0};
+    struct rig rig;
+
+    listen_open(&rig);
+    CU_ASSERT(rig_start_ready(&rig));
+    UNIT_INT(rig_submit(&rig, &slow, &st_sleep, "300", NULL), DB_OK);
+    CU_ASSERT(rig_until_sleeping(&rig));
+    rig_sql(&rig, "NOTIFY plain, 'amid'");
+    UNIT_INT(rig_submit(&rig, &next, &st_int, "5", NULL), DB_OK);
+    CU_ASSERT(rig_until_answered(&rig, &slow, 1));
+    CU_ASSERT(rig_until_answered(&rig, &next, 1));
+    UNIT_STR(next.value, "5");
+    CU_ASSERT(until_told(&rig, "plain=amid;"));
+    rig_close(&rig);
+}
+
+static bool is_freed(void *arg)
+{
+    const struct rig *rig = arg;
+
+    return rig->db == NULL;
+}
+
+static void test_the_db_may_be_freed_by_who_is_told(void)
+{
+    struct rig rig;
+
+    listen_open(&rig);
+    frees = true;
+    CU_ASSERT(rig_start_ready(&rig));
+    rig_sql(&rig, "NOTIFY plain, 'one'; NOTIFY plain, 'two'");
+    CU_ASSERT(rig_until(&rig, is_freed, &rig));
+    UNIT_STR(told, "plain=one;");
+    rig_close(&rig);
 }
 
 static const struct unit_test tests[] = {
     UNIT_TEST(test_simple),
     UNIT_TEST(test_many),
-    UNIT_TEST(test_text_values),
-    UNIT_TEST(test_types),
-    UNIT_TEST(test_nul_is_refused),
     UNIT_TEST(test_shared_sync),
     UNIT_TEST(test_batches_are_bounded),
     UNIT_TEST(test_large_both_ways),
     UNIT_TEST(test_large_out),
-    UNIT_TEST(test_overload),
-    UNIT_TEST(test_abandon),
-    UNIT_TEST(test_reentrance),
-    UNIT_TEST(test_free_in_callback),
-    UNIT_TEST(test_free_with_work),
+    UNIT_TEST(test_failing_neighbour),
+    UNIT_TEST(test_failure_storm),
+    UNIT_TEST(test_abandoned_among_aborted),
+    UNIT_TEST(test_write_isolation),
+    UNIT_TEST(test_deferred_constraint),
+    UNIT_TEST(test_migration_under_statements),
+    UNIT_TEST(test_each_channel_is_heard),
+    UNIT_TEST(test_the_next_session_hears_too),
+    UNIT_TEST(test_it_is_heard_amid_queries),
+    UNIT_TEST(test_the_db_may_be_freed_by_who_is_told),
 };
 const struct unit_part pipeline_tests = UNIT_PART(tests);

@@ -1,5 +1,3 @@
-#include <math.h>
-
 #include "scene.h"
 #include "test_engine.h"
 
@@ -13,7 +11,7 @@ static struct rules *rules_of(const char *parameters)
     return rules;
 }
 
-void test_backtest_of_rules(void)
+static void test_backtest_of_rules(void)
 {
     static const double bars[][4] = {{10, 10, 10, 10}, {10, 11, 10, 11}, {11, 12, 11, 12}, {12, 14, 12, 13},
                                      {13, 13, 11, 11}, {11, 11, 9, 9},   {9, 9, 9, 9},     {9, 9, 9, 9}};
@@ -37,3 +35,8 @@ void test_backtest_of_rules(void)
     rules_free(rules);
     scene_clear(&s);
 }
+
+static const struct unit_test tests[] = {
+    UNIT_TEST(test_backtest_of_rules),
+};
+const struct unit_part backtest_tests = UNIT_PART(tests);

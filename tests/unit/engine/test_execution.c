@@ -12,7 +12,7 @@ static void set(struct engine_execution *x, const char *name, const char *value,
     UNIT_STR(err.message, error);
 }
 
-void test_execution_defaults(void)
+static void test_execution_defaults(void)
 {
     struct engine_execution x;
     struct error err;
@@ -29,7 +29,7 @@ void test_execution_defaults(void)
     buf_clear(&out);
 }
 
-void test_execution_set(void)
+static void test_execution_set(void)
 {
     struct engine_execution x;
 
@@ -55,7 +55,7 @@ void test_execution_set(void)
     CU_ASSERT_EQUAL(x.leverage, 1);
 }
 
-void test_execution_check(void)
+static void test_execution_check(void)
 {
     struct engine_execution x;
     struct error err;
@@ -74,3 +74,10 @@ void test_execution_check(void)
     CU_ASSERT_EQUAL(engine_execution_check(&x, &err), -1);
     UNIT_STR(err.message, "execution.risk_free must be a number from -0.5 to 10, but is nan");
 }
+
+static const struct unit_test tests[] = {
+    UNIT_TEST(test_execution_defaults),
+    UNIT_TEST(test_execution_set),
+    UNIT_TEST(test_execution_check),
+};
+const struct unit_part execution_tests = UNIT_PART(tests);

@@ -1,5 +1,3 @@
-#include <math.h>
-
 #include "scene.h"
 #include "test_engine.h"
 
@@ -13,7 +11,7 @@ static void round_trip(struct scene *s)
     scene_put(s, RULES_LONG_EXIT, 1, 1);
 }
 
-void test_fill_fees(void)
+static void test_fill_fees(void)
 {
     struct scene s;
 
@@ -34,7 +32,7 @@ void test_fill_fees(void)
 }
 
 /* Commission fixed 10 and 1 %, size 100, from 1 to 4: 10 + 1 at the entry, 10 + 4 at the exit (lab-facts.md 7.2). */
-void test_fill_fees_each_on_its_own(void)
+static void test_fill_fees_each_on_its_own(void)
 {
     struct scene s;
 
@@ -49,7 +47,7 @@ void test_fill_fees_each_on_its_own(void)
     scene_clear(&s);
 }
 
-void test_fill_slippage_and_spread(void)
+static void test_fill_slippage_and_spread(void)
 {
     struct scene s;
 
@@ -80,7 +78,7 @@ void test_fill_slippage_and_spread(void)
     scene_clear(&s);
 }
 
-void test_fill_excursions(void)
+static void test_fill_excursions(void)
 {
     static const double bars[][4] = {
         {100, 100, 100, 100}, {100, 110, 95, 100}, {100, 120, 90, 100}, {100, 130, 80, 100}};
@@ -96,3 +94,11 @@ void test_fill_excursions(void)
     NEAR(scene_metric(&s, "max_drawdown"), 0);
     scene_clear(&s);
 }
+
+static const struct unit_test tests[] = {
+    UNIT_TEST(test_fill_fees),
+    UNIT_TEST(test_fill_fees_each_on_its_own),
+    UNIT_TEST(test_fill_slippage_and_spread),
+    UNIT_TEST(test_fill_excursions),
+};
+const struct unit_part fill_tests = UNIT_PART(tests);

@@ -1,11 +1,9 @@
 #include <math.h>
-#include <stdlib.h>
 
-#include "engine/exact.h"
 #include "engine/grid.h"
 #include "test_engine.h"
 
-void test_grid_is_decimal(void)
+static void test_grid_is_decimal(void)
 {
     static const struct {
         double step;
@@ -26,7 +24,7 @@ void test_grid_is_decimal(void)
     }
 }
 
-void test_grid_scales_with_powers_of_two(void)
+static void test_grid_scales_with_powers_of_two(void)
 {
     static const double steps[] = {0.01, 0.05, 0.03, 1, 0.25, 0.00001, 0.7};
 
@@ -41,15 +39,8 @@ void test_grid_scales_with_powers_of_two(void)
     }
 }
 
-void test_exact_sums(void)
-{
-    struct exact sum = exact_of(1e16);
-
-    for (int i = 0; i < 1000; i++) sum = exact_add(sum, 0.1);
-    sum = exact_add(sum, -1e16);
-    CU_ASSERT_DOUBLE_EQUAL(sum.high, 100, 1e-12);
-    /* One rounding in all. */
-    sum = exact_add(exact_of(1), 0x1p-60);
-    CU_ASSERT_EQUAL(exact_plus(sum, -1), 0x1p-60);
-    CU_ASSERT_EQUAL(sum.high, 1);
-}
+static const struct unit_test tests[] = {
+    UNIT_TEST(test_grid_is_decimal),
+    UNIT_TEST(test_grid_scales_with_powers_of_two),
+};
+const struct unit_part grid_tests = UNIT_PART(tests);

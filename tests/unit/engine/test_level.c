@@ -13,7 +13,7 @@ static void enter(struct scene *s, enum rules_output side)
     scene_put(s, side, 0, 1);
 }
 
-void test_level_stop(void)
+static void test_level_stop(void)
 {
     struct scene s;
 
@@ -33,7 +33,7 @@ void test_level_stop(void)
     scene_clear(&s);
 }
 
-void test_level_gap(void)
+static void test_level_gap(void)
 {
     struct scene s;
 
@@ -56,7 +56,7 @@ void test_level_gap(void)
     scene_clear(&s);
 }
 
-void test_level_both_in_a_bar(void)
+static void test_level_both_in_a_bar(void)
 {
     struct scene s;
 
@@ -87,7 +87,7 @@ void test_level_both_in_a_bar(void)
 }
 
 /* As far from the one as from the other, in decimals: 100.1 - 100 and 100 - 99.9 differ as doubles. */
-void test_level_tie(void)
+static void test_level_tie(void)
 {
     struct scene s;
 
@@ -105,7 +105,7 @@ void test_level_tie(void)
     scene_clear(&s);
 }
 
-void test_level_trail(void)
+static void test_level_trail(void)
 {
     static const double bars[][4] = {{100, 100, 100, 100}, {100, 106, 98, 104},  {104, 112, 104, 108},
                                      {108, 109, 103, 105}, {105, 106, 102, 102}, {102, 102, 102, 102}};
@@ -129,7 +129,7 @@ void test_level_trail(void)
     scene_clear(&s);
 }
 
-void test_level_rounds_to_the_tick(void)
+static void test_level_rounds_to_the_tick(void)
 {
     struct scene s;
 
@@ -149,7 +149,7 @@ void test_level_rounds_to_the_tick(void)
     scene_clear(&s);
 }
 
-void test_level_limit_through(void)
+static void test_level_limit_through(void)
 {
     struct scene s;
 
@@ -163,7 +163,7 @@ void test_level_limit_through(void)
     scene_clear(&s);
 }
 
-void test_level_that_is_none(void)
+static void test_level_that_is_none(void)
 {
     struct scene s;
 
@@ -179,7 +179,7 @@ void test_level_that_is_none(void)
 }
 
 /* The levels are those of the bar that decided, not of the bar that filled. */
-void test_level_of_the_signal(void)
+static void test_level_of_the_signal(void)
 {
     struct scene s;
 
@@ -190,7 +190,7 @@ void test_level_of_the_signal(void)
     scene_clear(&s);
 }
 
-void test_level_detail(void)
+static void test_level_detail(void)
 {
     /* Half hours: bar 2 goes up first. */
     static const double up[][4] = {{100, 100, 100, 100}, {100, 100, 100, 100}, {100, 101, 99, 100},
@@ -218,7 +218,7 @@ void test_level_detail(void)
     scene_clear(&s);
 }
 
-void test_level_liquidation(void)
+static void test_level_liquidation(void)
 {
     struct scene s;
 
@@ -255,3 +255,11 @@ void test_level_liquidation(void)
     SCENE_TRADES(&s, "short 100 at 1 100 signal, 6 100 open: 0");
     scene_clear(&s);
 }
+
+static const struct unit_test tests[] = {
+    UNIT_TEST(test_level_stop),          UNIT_TEST(test_level_gap),          UNIT_TEST(test_level_both_in_a_bar),
+    UNIT_TEST(test_level_tie),           UNIT_TEST(test_level_trail),        UNIT_TEST(test_level_rounds_to_the_tick),
+    UNIT_TEST(test_level_limit_through), UNIT_TEST(test_level_that_is_none), UNIT_TEST(test_level_of_the_signal),
+    UNIT_TEST(test_level_detail),        UNIT_TEST(test_level_liquidation),
+};
+const struct unit_part level_tests = UNIT_PART(tests);

@@ -24,7 +24,7 @@ static void hold(struct scene *s, const double *closes, size_t count, int64_t ti
 
 static const int64_t day = 86400000;
 
-void test_metrics_curve(void)
+static void test_metrics_curve(void)
 {
     static const double closes[] = {100, 110, 99, 104.5, 110, 121, 120};
     struct scene s;
@@ -50,7 +50,7 @@ void test_metrics_curve(void)
 }
 
 /* A loss in the first period, from which nothing recovers: measured from the capital, and to the end. */
-void test_metrics_drawdown_from_the_capital(void)
+static void test_metrics_drawdown_from_the_capital(void)
 {
     static const double closes[] = {100, 90, 95, 80};
     struct scene s;
@@ -63,7 +63,7 @@ void test_metrics_drawdown_from_the_capital(void)
     scene_clear(&s);
 }
 
-void test_metrics_daily(void)
+static void test_metrics_daily(void)
 {
     static const double closes[] = {100, 110, 99, 104.5, 110, 121, 120};
     const double r[] = {0, 0.1, -0.1, 104.5 / 99 - 1, 110 / 104.5 - 1, 0.1, 120.0 / 121 - 1};
@@ -105,7 +105,7 @@ void test_metrics_daily(void)
 }
 
 /* Hours: the last bar of each UTC day counts. */
-void test_metrics_daily_of_hours(void)
+static void test_metrics_daily_of_hours(void)
 {
     double closes[49];
     struct scene s;
@@ -122,7 +122,7 @@ void test_metrics_daily_of_hours(void)
 }
 
 /* Longer bars than days are periods of their own. */
-void test_metrics_weeks(void)
+static void test_metrics_weeks(void)
 {
     static const double closes[] = {100, 110, 99};
     struct scene s;
@@ -133,7 +133,7 @@ void test_metrics_weeks(void)
     scene_clear(&s);
 }
 
-void test_metrics_tail(void)
+static void test_metrics_tail(void)
 {
     double closes[41];
     struct scene s;
@@ -150,7 +150,7 @@ void test_metrics_tail(void)
     scene_clear(&s);
 }
 
-void test_metrics_trades(void)
+static void test_metrics_trades(void)
 {
     static const double bars[][4] = {{100, 100, 100, 100}, {100, 100, 100, 100}, {110, 110, 110, 110},
                                      {110, 110, 110, 110}, {104, 104, 104, 104}, {104, 104, 104, 104},
@@ -190,7 +190,7 @@ void test_metrics_trades(void)
 }
 
 /* What is not defined is null, never 0 and never NaN. */
-void test_metrics_null(void)
+static void test_metrics_null(void)
 {
     static const double bars[][4] = {{100, 100, 100, 100}, {100, 100, 100, 100}, {100, 100, 100, 100}};
     static const char *const undefined[] = {"cagr",
@@ -237,7 +237,7 @@ void test_metrics_null(void)
 }
 
 /* Every member of the struct is in the table once. */
-void test_metrics_table(void)
+static void test_metrics_table(void)
 {
     size_t count;
     const struct engine_metric *table = engine_metric_table(&count);
@@ -249,3 +249,12 @@ void test_metrics_table(void)
     }
     CU_ASSERT_PTR_NULL(engine_metric_find(slice_of("sharp")));
 }
+
+static const struct unit_test tests[] = {
+    UNIT_TEST(test_metrics_curve),  UNIT_TEST(test_metrics_drawdown_from_the_capital),
+    UNIT_TEST(test_metrics_daily),  UNIT_TEST(test_metrics_daily_of_hours),
+    UNIT_TEST(test_metrics_weeks),  UNIT_TEST(test_metrics_tail),
+    UNIT_TEST(test_metrics_trades), UNIT_TEST(test_metrics_null),
+    UNIT_TEST(test_metrics_table),
+};
+const struct unit_part metrics_tests = UNIT_PART(tests);

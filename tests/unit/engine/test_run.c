@@ -6,7 +6,7 @@
 static const double rising[][4] = {{100, 101, 99, 100},  {101, 103, 100, 102}, {103, 105, 102, 104},
                                    {105, 107, 104, 106}, {107, 109, 106, 108}, {109, 111, 108, 110}};
 
-void test_run_fills_at_the_next_open(void)
+static void test_run_fills_at_the_next_open(void)
 {
     struct scene s;
 
@@ -27,7 +27,7 @@ void test_run_fills_at_the_next_open(void)
     scene_clear(&s);
 }
 
-void test_run_reverses_at_one_fill(void)
+static void test_run_reverses_at_one_fill(void)
 {
     struct scene s;
 
@@ -47,7 +47,7 @@ void test_run_reverses_at_one_fill(void)
     scene_clear(&s);
 }
 
-void test_run_precedence(void)
+static void test_run_precedence(void)
 {
     struct scene s;
 
@@ -67,7 +67,7 @@ void test_run_precedence(void)
     scene_clear(&s);
 }
 
-void test_run_span(void)
+static void test_run_span(void)
 {
     struct scene s;
 
@@ -92,7 +92,7 @@ static double held(const void *arg, enum rules_output output, size_t bar, const 
     return position->entry_price - 4; /* the stop */
 }
 
-void test_run_asks_what_depends_on_the_position(void)
+static void test_run_asks_what_depends_on_the_position(void)
 {
     struct scene s;
 
@@ -106,7 +106,7 @@ void test_run_asks_what_depends_on_the_position(void)
     scene_clear(&s);
 }
 
-void test_run_without_volume(void)
+static void test_run_without_volume(void)
 {
     struct scene s;
 
@@ -126,7 +126,7 @@ void test_run_without_volume(void)
     scene_clear(&s);
 }
 
-void test_run_refuses(void)
+static void test_run_refuses(void)
 {
     struct scene s;
 
@@ -146,7 +146,7 @@ void test_run_refuses(void)
     scene_clear(&s);
 }
 
-void test_run_hash(void)
+static void test_run_hash(void)
 {
     /* The fills of a purchase of 1 at 101 and a sale at 105, as engine.h lays them out. */
     static const char expected[] = "6ab93b118e2f7abee79272a5b4e1b82860449c101ee99e921e9003c5f2d69e78";
@@ -167,3 +167,15 @@ void test_run_hash(void)
     CU_ASSERT_STRING_NOT_EQUAL(s.result.hash, expected);
     scene_clear(&s);
 }
+
+static const struct unit_test tests[] = {
+    UNIT_TEST(test_run_fills_at_the_next_open),
+    UNIT_TEST(test_run_reverses_at_one_fill),
+    UNIT_TEST(test_run_precedence),
+    UNIT_TEST(test_run_span),
+    UNIT_TEST(test_run_asks_what_depends_on_the_position),
+    UNIT_TEST(test_run_without_volume),
+    UNIT_TEST(test_run_refuses),
+    UNIT_TEST(test_run_hash),
+};
+const struct unit_part run_tests = UNIT_PART(tests);

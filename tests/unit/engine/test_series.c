@@ -1,5 +1,3 @@
-#include <math.h>
-
 #include "scene.h"
 #include "test_engine.h"
 
@@ -12,7 +10,7 @@ static void with_gap(struct scene *s, size_t index)
     for (size_t i = index; i < countof(bars); i++) s->time_ms[i] += 3 * s->candles.timeframe_ms;
 }
 
-void test_series_gaps(void)
+static void test_series_gaps(void)
 {
     struct engine_series series = {0};
     struct scene s;
@@ -32,7 +30,7 @@ void test_series_gaps(void)
 }
 
 /* Days of a market that rests at weekends: only the Wednesday that is not there is missing, of error and fill too. */
-void test_series_weekends(void)
+static void test_series_weekends(void)
 {
     const int64_t day_ms = 86400000;
     struct engine_series series = {0};
@@ -61,7 +59,7 @@ void test_series_weekends(void)
     scene_clear(&s);
 }
 
-void test_series_fill(void)
+static void test_series_fill(void)
 {
     struct engine_series series = {0};
     struct scene s;
@@ -92,3 +90,10 @@ void test_series_fill(void)
     CU_ASSERT_EQUAL(engine_series_prepare(&s.candles, ENGINE_MISSING_FILL, &series, &s.err), -1);
     scene_clear(&s);
 }
+
+static const struct unit_test tests[] = {
+    UNIT_TEST(test_series_gaps),
+    UNIT_TEST(test_series_weekends),
+    UNIT_TEST(test_series_fill),
+};
+const struct unit_part series_tests = UNIT_PART(tests);

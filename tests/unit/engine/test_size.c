@@ -13,7 +13,7 @@ static void sized(struct scene *s, enum rules_size kind, double value)
     scene_put_all(s, RULES_SIZE, value);
 }
 
-void test_size_kinds(void)
+static void test_size_kinds(void)
 {
     struct scene s;
 
@@ -31,7 +31,7 @@ void test_size_kinds(void)
     scene_clear(&s);
 }
 
-void test_size_at_close(void)
+static void test_size_at_close(void)
 {
     struct scene s;
 
@@ -44,7 +44,7 @@ void test_size_at_close(void)
     scene_clear(&s);
 }
 
-void test_size_is_what_the_cash_pays(void)
+static void test_size_is_what_the_cash_pays(void)
 {
     struct scene s;
 
@@ -65,7 +65,7 @@ void test_size_is_what_the_cash_pays(void)
     scene_clear(&s);
 }
 
-void test_size_lots(void)
+static void test_size_lots(void)
 {
     struct scene s;
 
@@ -90,3 +90,11 @@ void test_size_lots(void)
     NEAR(s.result.trades[0].quantity, 329304);
     scene_clear(&s);
 }
+
+static const struct unit_test tests[] = {
+    UNIT_TEST(test_size_kinds),
+    UNIT_TEST(test_size_at_close),
+    UNIT_TEST(test_size_is_what_the_cash_pays),
+    UNIT_TEST(test_size_lots),
+};
+const struct unit_part size_tests = UNIT_PART(tests);

@@ -4,7 +4,7 @@
 #include "scene.h"
 #include "test_engine.h"
 
-void test_text_numbers(void)
+static void test_text_numbers(void)
 {
     static const struct {
         double value;
@@ -24,7 +24,7 @@ void test_text_numbers(void)
     buf_clear(&out);
 }
 
-void test_text_csv(void)
+static void test_text_csv(void)
 {
     static const double bars[][4] = {
         {100, 101, 99, 100}, {101, 103, 100, 102}, {103, 105, 102, 104}, {105, 107, 104, 106}};
@@ -59,3 +59,9 @@ void test_text_csv(void)
     buf_clear(&out);
     scene_clear(&s);
 }
+
+static const struct unit_test tests[] = {
+    UNIT_TEST(test_text_numbers),
+    UNIT_TEST(test_text_csv),
+};
+const struct unit_part text_tests = UNIT_PART(tests);

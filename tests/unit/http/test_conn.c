@@ -1,241 +1,11 @@
-/* What a connection does over time: answers, order, deadlines, limits. Its ends are in test_ends.c. */
+/* What a connection does over time, and how it ends: order, deadlines, half-closed, cancelled. */
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/socket.h>
 
 #include "base/clock.h"
 #include "base/mem.h"
 #include "rig.h"
-
-static void assert_text(const struct answer *answer, const char *text)
-{
-    if (memmem(answer->head.data, answer->head.len, text, strlen(text)) == NULL) UNIT_SLICE(answer->head, text);
-}
-
-static void test_answer_fields(void)
-{
-    struct rig rig;
-    struct client client;
-    struct answer answer;
-    char first[64];
-
-    rig_start(&rig, &client, NULL);
-    client_say(&client, GET("/"));
-    CU_ASSERT_FATAL(client_answer(&client, false, &answer));
-    assert_text(&answer, "HTTP/1.1 200 OK\r\nDate: ");
-    assert_text(&answer, " GMT\r\n");
-    assert_text(&answer, "\r\nX-Content-Type-Options: nosniff\r\n");
-    assert_text(&answer, "\r\nContent-Type: text/plain\r\nContent-Length: 2\r\n");
-    assert_text(&answer, "\r\nVary: Origin\r\n");
-    UNIT_SLICE(answer.body, "ok");
-    UNIT_INT(answer_field(&answer, "Date").len, 29);
-    CU_ASSERT_PTR_NULL(answer_field(&answer, "Connection").data);
-    snprintf(first, sizeof(first), "%.*s", SLICE_FMT(answer_field(&answer, "X-Request-ID")));
-    UNIT_INT(strlen(first), 26);
-    UNIT_STR(rig.last_id, first);
-
-    client_say(&client, "GET / HTTP/1.1\r\nHost: a\r\nX-Request-ID: a.B_c-9\r\n\r\n");
-    CU_ASSERT_FATAL(client_answer(&client, false, &answer));
-    UNIT_SLICE(answer_field(&answer, "X-Request-ID"), "a.B_c-9");
-    client_say(&client, "GET / HTTP/1.1\r\nHost: a\r\nX-Request-ID: a b\r\n\r\n");
-    CU_ASSERT_FATAL(client_answer(&client, false, &answer));
-    UNIT_INT(answer_field(&answer, "X-Request-ID").len, 26);
-    CU_ASSERT_FALSE(slice_is(answer_field(&answer, "X-Request-ID"), first));
-    client_say(&client, "GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n");
-    CU_ASSERT_FATAL(client_answer(&client, false, &answer));
-    UNIT_SLICE(answer_field(&answer, "Connection"), "keep-alive");
-    client_say(&client, "GET / HTTP/1.0\r\n\r\n");
-    CU_ASSERT_FATAL(client_answer(&client, false, &answer));
-    UNIT_SLICE(answer_field(&answer, "Connection"), "close");
-    CU_ASSERT(client_sees_end(&client));
-    UNIT_INT(rig.ended, 5);
-    UNIT_INT(rig.started, 5);
-    rig_finish(&rig, &client);
-}
-
-static void test_answer_without_content(void)
-{
-    struct rig rig;
-    struct client client;
-    struct answer answer;
-
-    rig_start(&rig, &client, NULL);
-    client_say(&client, "HEAD /big?500 HTTP/1.1\r\nHost: a\r\n\r\n" GET("/"));
-    CU_ASSERT_FATAL(client_answer(&client, true, &answer));
-    UNIT_SLICE(answer_field(&answer, "Content-Length"), "500");
-    UNIT_INT(client_status(&client), 200);
-    client_say(&client, "HEAD /none HTTP/1.1\r\nHost: a\r\n\r\n" GET("/"));
-    CU_ASSERT_FATAL(client_answer(&client, true, &answer));
-    UNIT_INT(answer.status, 404);
-    UNIT_INT(client_status(&client), 200);
-    client_say(&client, "GET /tagged HTTP/1.1\r\nHost: a\r\nIf-None-Match: \"6\", W/\"7\"\r\n\r\n" GET("/"));
-    CU_ASSERT_FATAL(client_answer(&client, false, &answer));
-    UNIT_INT(answer.status, 304);
-    UNIT_SLICE(answer_field(&answer, "ETag"), "\"7\"");
-    CU_ASSERT_PTR_NULL(answer_field(&answer, "Content-Length").data);
-    UNIT_INT(client_status(&client), 200);
-    client_say(&client, "OPTIONS /echo HTTP/1.1\r\nHost: a\r\n\r\n" GET("/"));
-    CU_ASSERT_FATAL(client_answer(&client, false, &answer));
-    UNIT_INT(answer.status, 204);
-    UNIT_SLICE(answer_field(&answer, "Allow"), "POST, PUT, PATCH, OPTIONS");
-    UNIT_SLICE(answer_field(&answer, "Vary"), "Origin");
-    CU_ASSERT_PTR_NULL(answer_field(&answer, "Content-Length").data);
-    UNIT_INT(client_status(&client), 200);
-    rig_finish(&rig, &client);
-}
-
-static void test_if_none_match(void)
-{
-    static const struct {
-        const char *field;
-        unsigned status;
-    } cases[] = {
-        {"*", 304},
-        {"\"7\"", 304},
-        {"W/\"7\"", 304},
-        {"\"a,b\" , \"7\"", 304},
-        {"\"8\"", 200},
-        {"7", 200},
-        {"\"7", 200},
-        {"w/\"7\"", 200},
-        {"", 200},
-        {"\"77\"", 200},
-        {"\"*\"", 200},
-        {",,\"7\"", 304},
-        {"\"1\" \"7\"", 200},
-        {"\"1\",\"7\" 8", 200},
-        {"W/\"1\"\t,\t\"7\"", 304},
-        {"\"7 \"", 200},
-        {"\"", 200},
-    };
-    struct rig rig;
-    struct client client;
-
-    rig_start(&rig, &client, NULL);
-    for (size_t i = 0; i < countof(cases); i++) {
-        char request[128];
-
-        snprintf(request, sizeof(request), "GET /tagged HTTP/1.1\r\nHost: a\r\nIf-None-Match: %s\r\n\r\n",
-                 cases[i].field);
-        client_say(&client, request);
-        if (client_status(&client) != cases[i].status) UNIT_STR(cases[i].field, "answered otherwise");
-    }
-    rig_finish(&rig, &client);
-}
-
-static void ask_content(struct client *client, const char *query, const char *fields, struct answer *ret_answer)
-{
-    char request[256];
-
-    snprintf(request, sizeof(request), "GET /content%s HTTP/1.1\r\nHost: a\r\n%s\r\n", query, fields);
-    client_say(client, request);
-    CU_ASSERT_FATAL(client_answer(client, false, ret_answer));
-}
-
-static void test_content(void)
-{
-    struct rig rig;
-    struct client client;
-    struct answer answer;
-    char etag[2][64];
-    char fields[128];
-
-    rig_start(&rig, &client, NULL);
-    ask_content(&client, "?packed", "", &answer);
-    UNIT_INT(answer.status, 200);
-    UNIT_SLICE(answer.body, "plain bytes");
-    UNIT_SLICE(answer_field(&answer, "Content-Type"), "text/plain");
-    UNIT_SLICE(answer_field(&answer, "Cache-Control"), "no-cache");
-    UNIT_SLICE(answer_field(&answer, "Vary"), "Accept-Encoding");
-    CU_ASSERT_PTR_NULL(answer_field(&answer, "Content-Encoding").data);
-    snprintf(etag[0], sizeof(etag[0]), "%.*s", SLICE_FMT(answer_field(&answer, "ETag")));
-    ask_content(&client, "?packed", "Accept-Encoding: br, gzip\r\n", &answer);
-    UNIT_SLICE(answer.body, "packed");
-    UNIT_SLICE(answer_field(&answer, "Content-Encoding"), "gzip");
-    UNIT_SLICE(answer_field(&answer, "Vary"), "Accept-Encoding");
-    snprintf(etag[1], sizeof(etag[1]), "%.*s", SLICE_FMT(answer_field(&answer, "ETag")));
-    CU_ASSERT_STRING_NOT_EQUAL(etag[0], etag[1]);
-    /* Each tag is known for its own form only. */
-    for (unsigned i = 0; i < 4; i++) {
-        snprintf(fields, sizeof(fields), "If-None-Match: %s\r\n%s", etag[i / 2],
-                 i % 2 == 0 ? "" : "Accept-Encoding: gzip\r\n");
-        ask_content(&client, "?packed", fields, &answer);
-        UNIT_INT(answer.status, i / 2 == i % 2 ? 304 : 200);
-        UNIT_SLICE(answer_field(&answer, "ETag"), etag[i % 2]);
-    }
-    ask_content(&client, "", "Accept-Encoding: gzip\r\n", &answer);
-    UNIT_SLICE(answer.body, "plain bytes");
-    CU_ASSERT_PTR_NULL(answer_field(&answer, "Content-Encoding").data);
-    rig_finish(&rig, &client);
-}
-
-static void test_problem(void)
-{
-    struct rig rig;
-    struct client client;
-    struct answer answer;
-
-    rig_start(&rig, &client, NULL);
-    client_say(&client, "GET /problem HTTP/1.1\r\nHost: a\r\nX-Request-ID: r1\r\n\r\n");
-    CU_ASSERT_FATAL(client_answer(&client, false, &answer));
-    UNIT_INT(answer.status, 422);
-    UNIT_SLICE(answer_field(&answer, "Content-Type"), "application/problem+json");
-    UNIT_SLICE(answer_field(&answer, "Retry-After"), "3");
-    UNIT_SLICE(answer.body, "{\"type\":\"about:blank\",\"title\":\"Unprocessable Content\",\"status\":422,"
-                            "\"code\":\"validation_failed\",\"detail\":\"Two fields are wrong.\",\"request_id\":\"r1\","
-                            "\"errors\":[{\"pointer\":\"/a\\\"b\",\"detail\":\"too long\"},"
-                            "{\"pointer\":\"query:limit\",\"detail\":\"not a number\"}]}\n");
-    client_say(&client, "GET /no/where?q HTTP/1.1\r\nHost: a\r\nX-Request-ID: r2\r\nAccept: text/html\r\n\r\n");
-    CU_ASSERT_FATAL(client_answer(&client, false, &answer));
-    UNIT_SLICE(answer.body, "{\"type\":\"about:blank\",\"title\":\"Not Found\",\"status\":404,\"code\":\"not_found\","
-                            "\"detail\":\"There is nothing at /no/where.\",\"request_id\":\"r2\"}\n");
-    UNIT_STR(rig.last_target, "/no/where?q");
-    client_say(&client, "DELETE / HTTP/1.1\r\nHost: a\r\n\r\n");
-    CU_ASSERT_FATAL(client_answer(&client, false, &answer));
-    UNIT_SLICE(answer_field(&answer, "Allow"), "GET, HEAD, OPTIONS");
-    client_say(&client, "POST /guarded HTTP/1.1\r\nHost: a\r\n\r\n");
-    CU_ASSERT_FATAL(client_answer(&client, false, &answer));
-    UNIT_SLICE(answer_field(&answer, "WWW-Authenticate"), "Bearer");
-    client_say(&client, "PATCH /echo HTTP/1.1\r\n" TEXT "Content-Length: 2\r\n\r\nab");
-    CU_ASSERT_FATAL(client_answer(&client, false, &answer));
-    UNIT_INT(answer.status, 415);
-    UNIT_SLICE(answer_field(&answer, "Accept-Patch"), "application/merge-patch+json");
-    client_close(&client);
-    client_open(&client, &rig);
-    client_say(&client, "PUT /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\nab");
-    CU_ASSERT_FATAL(client_answer(&client, false, &answer));
-    UNIT_SLICE(answer_field(&answer, "Accept"), "text/plain, application/json");
-    rig_finish(&rig, &client);
-}
-
-static void test_request_parts(void)
-{
-    static const struct {
-        const char *request;
-        const char *body;
-    } cases[] = {
-        {GET("/items/a%20b%2Fc"), "[a b/c]"},
-        {GET("/items/%C3%A9/parts/2"), "[\xc3\xa9][2]"},
-        {"GET /field?X-A HTTP/1.1\r\nHost: a\r\nx-a: \t1 \r\nX-B: 2\r\nX-A: 3\r\nX-A:\r\n\r\n", "1, 3, "},
-        {"GET /field?X-C HTTP/1.1\r\nHost: a\r\nX-CC: 1\r\n\r\n", ""},
-        {"GET /field?Host HTTP/1.1\r\nHost: a:1\r\n\r\n", "a:1"},
-        {"GET http://b:2/field?Host HTTP/1.1\r\nHost: a:1\r\n\r\n", "b:2"},
-        {"POST /echo HTTP/1.1\r\n" TEXT "Transfer-Encoding: chunked\r\n\r\n1\r\na\r\n2;x\r\nbc\r\n0\r\nT: u\r\n\r\n",
-         "abc"},
-    };
-    struct rig rig;
-    struct client client;
-    struct answer answer;
-
-    rig_start(&rig, &client, NULL);
-    for (size_t i = 0; i < countof(cases); i++) {
-        client_say(&client, cases[i].request);
-        CU_ASSERT_FATAL(client_answer(&client, false, &answer));
-        UNIT_INT(answer.status, 200);
-        UNIT_SLICE(answer.body, cases[i].body);
-    }
-    CU_ASSERT(strncmp(rig.last_peer, "127.0.0.1:", 10) == 0);
-    rig_finish(&rig, &client);
-}
 
 static void test_pipeline_waits(void)
 {
@@ -330,48 +100,6 @@ static void test_large_content(void)
     UNIT_INT(client_status(&client), 200);
     buf_clear(&request);
     free(content);
-    rig_finish(&rig, &client);
-}
-
-static void test_continue(void)
-{
-    struct rig rig;
-    struct client client;
-    struct answer answer;
-
-    rig_start(&rig, &client, NULL);
-    client_say(&client, "POST /echo HTTP/1.1\r\n" TEXT "Expect: 100-Continue\r\nContent-Length: 3\r\n\r\n");
-    UNIT_INT(client_status(&client), 100);
-    client_say(&client, "abc");
-    CU_ASSERT_FATAL(client_answer(&client, false, &answer));
-    UNIT_SLICE(answer.body, "abc");
-    /* Nobody is invited who is already here, or who brings nothing. */
-    client_say(&client, "POST /echo HTTP/1.1\r\n" TEXT "Expect: 100-continue\r\nContent-Length: 3\r\n\r\nabc");
-    UNIT_INT(client_status(&client), 200);
-    client_say(&client, "GET / HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\n\r\n");
-    UNIT_INT(client_status(&client), 200);
-    client_close(&client);
-    static const struct {
-        const char *request;
-        unsigned status;
-    } refused[] = {
-        {"POST /none HTTP/1.1\r\n" TEXT "Expect: 100-continue\r\nContent-Length: 3\r\n\r\n", 404},
-        {"POST / HTTP/1.1\r\n" TEXT "Expect: 100-continue\r\nContent-Length: 3\r\n\r\n", 405},
-        {"POST /guarded HTTP/1.1\r\n" TEXT "Expect: 100-continue\r\nContent-Length: 3\r\n\r\n", 401},
-        {"POST /echo HTTP/1.1\r\n" TEXT "Expect: 100-continue\r\nContent-Length: 3000\r\n\r\n", 413},
-        {"POST /echo HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 3\r\n\r\n", 415},
-        {"POST /echo HTTP/1.1\r\n" TEXT "Accept: a/b\r\nExpect: 100-continue\r\nContent-Length: 3\r\n\r\n", 406},
-    };
-
-    for (size_t i = 0; i < countof(refused); i++) {
-        client_open(&client, &rig);
-        client_say(&client, refused[i].request);
-        UNIT_INT(client_status(&client), refused[i].status);
-        CU_ASSERT(client_sees_end(&client));
-        client_close(&client);
-    }
-    UNIT_INT(rig.handled, 3);
-    client.fd = -1;
     rig_finish(&rig, &client);
 }
 
@@ -577,14 +305,127 @@ static void test_input_total(void)
     free(body);
 }
 
+static void test_half_close(void)
+{
+    struct rig rig;
+    struct client client;
+    struct answer answer;
+
+    rig_start(&rig, &client, NULL);
+    client_say(&client, GET("/") GET("/slow") GET("/"));
+    client_shut(&client);
+    CU_ASSERT(rig_wait(&rig, &rig.pending_count, 1));
+    for (unsigned i = 0; i < 5; i++) rig_turn(&rig);
+    UNIT_INT(rig.cancelled, 0);
+    rig_answer(&rig, 0, "late");
+    UNIT_INT(client_status(&client), 200);
+    CU_ASSERT_FATAL(client_answer(&client, false, &answer));
+    UNIT_SLICE(answer.body, "late");
+    UNIT_SLICE(answer_field(&answer, "Connection"), "");
+    CU_ASSERT_FATAL(client_answer(&client, false, &answer)); /* what was asked before the half-close is answered */
+    UNIT_SLICE(answer_field(&answer, "Connection"), "close");
+    CU_ASSERT(client_sees_end(&client));
+    client_close(&client);
+
+    static const char *const truncated[] = {"G", "GET / HTTP/1.1\r\nHost", "\r\nGET",
+                                            "POST /echo HTTP/1.1\r\n" TEXT "Content-Length: 3\r\n\r\nab",
+                                            "POST /echo HTTP/1.1\r\n" TEXT "Transfer-Encoding: chunked\r\n\r\n3\r\na"};
+
+    for (size_t i = 0; i < countof(truncated); i++) {
+        client_open(&client, &rig);
+        client_say(&client, truncated[i]);
+        client_shut(&client);
+        UNIT_INT(client_status(&client), 400);
+        CU_ASSERT(client_sees_end(&client));
+        client_close(&client);
+    }
+    client_open(&client, &rig);
+    client_say(&client, "\r");
+    client_shut(&client);
+    UNIT_INT(client_status(&client), 0);
+    CU_ASSERT(client.eof);
+    rig_finish(&rig, &client);
+}
+
+static void reset(struct client *client)
+{
+    const struct linger at_once = {.l_onoff = 1, .l_linger = 0};
+
+    setsockopt(client->fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once));
+    client_close(client);
+}
+
+static void test_cancel(void)
+{
+    struct rig rig;
+    struct client client;
+
+    rig_start(&rig, &client, NULL);
+    client_say(&client, GET("/slow"));
+    CU_ASSERT(rig_wait(&rig, &rig.pending_count, 1));
+    reset(&client);
+    CU_ASSERT(rig_wait(&rig, &rig.cancelled, 1));
+    UNIT_INT(rig.ended, 1);
+    UNIT_INT(rig.last_status, 0);
+    CU_ASSERT(rig_wait_connections(&rig, 0));
+
+    /* First the one side, then all of it. */
+    client_open(&client, &rig);
+    client_say(&client, GET("/slow"));
+    client_shut(&client);
+    CU_ASSERT(rig_wait(&rig, &rig.pending_count, 2));
+    for (unsigned i = 0; i < 5; i++) rig_turn(&rig);
+    UNIT_INT(rig.cancelled, 1);
+    reset(&client);
+    CU_ASSERT(rig_wait(&rig, &rig.cancelled, 2));
+
+    /* With more input than the server reads while a request is being handled. */
+    client_open(&client, &rig);
+    client_say(&client, GET("/slow"));
+    for (unsigned i = 0; i < 1000; i++) client_say(&client, GET("/"));
+    CU_ASSERT(rig_wait(&rig, &rig.pending_count, 3));
+    reset(&client);
+    CU_ASSERT(rig_wait(&rig, &rig.cancelled, 3));
+    UNIT_INT(rig.handled, 3);
+
+    client_open(&client, &rig);
+    client_say(&client, "GET / HT");
+    reset(&client);
+    CU_ASSERT(rig_wait(&rig, &rig.ended, 4));
+    UNIT_INT(rig.last_status, 0);
+
+    client_open(&client, &rig);
+    client_say(&client, GET("/slow"));
+    CU_ASSERT(rig_wait(&rig, &rig.pending_count, 4));
+    rig_clear(&rig);
+    UNIT_INT(rig.cancelled, 4);
+    UNIT_INT(rig.ended, 5);
+    UNIT_INT(rig.open, 0);
+    client_close(&client);
+}
+
+/* The client goes on sending what was refused: it still gets to see why. */
+static void test_linger(void)
+{
+    enum { SIZE = 3000000 };
+    struct rig rig;
+    struct client client;
+    char *content = calloc(1, SIZE);
+
+    rig_start(&rig, &client, NULL);
+    client_say(&client, "POST /echo HTTP/1.1\r\n" TEXT "Content-Length: 3000000\r\n\r\n");
+    CU_ASSERT(client_send(&client, content, SIZE)); /* a reset would cut it short */
+    UNIT_INT(client_status(&client), 413);
+    CU_ASSERT(client_sees_end(&client));
+    CU_ASSERT_FALSE(client.reset);
+    free(content);
+    rig_finish(&rig, &client);
+}
+
 static const struct unit_test tests[] = {
-    UNIT_TEST(test_input_total),    UNIT_TEST(test_output_total),
-    UNIT_TEST(test_answer_fields),  UNIT_TEST(test_answer_without_content),
-    UNIT_TEST(test_if_none_match),  UNIT_TEST(test_content),
-    UNIT_TEST(test_problem),        UNIT_TEST(test_request_parts),
-    UNIT_TEST(test_pipeline_waits), UNIT_TEST(test_pipeline_flood),
-    UNIT_TEST(test_large_content),  UNIT_TEST(test_continue),
-    UNIT_TEST(test_deadlines),      UNIT_TEST(test_write_stall),
-    UNIT_TEST(test_output_mark),
+    UNIT_TEST(test_input_total),    UNIT_TEST(test_output_total),  UNIT_TEST(test_pipeline_waits),
+    UNIT_TEST(test_pipeline_flood), UNIT_TEST(test_large_content), UNIT_TEST(test_deadlines),
+    UNIT_TEST(test_write_stall),    UNIT_TEST(test_output_mark),   UNIT_TEST(test_half_close),
+    UNIT_TEST(test_cancel),         UNIT_TEST(test_linger),
 };
 const struct unit_part conn_tests = UNIT_PART(tests);

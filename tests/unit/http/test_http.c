@@ -1,9 +1,11 @@
 #include "rig.h"
-#include "unit.h"
 
 int main(void)
 {
-    const struct unit_part *const parts[] = {&piece_tests, &refusal_tests, &strict_tests, &conn_tests, &end_tests};
+    static const struct unit_part *const parts[] = {&conditional_tests, &conn_tests,   &content_tests,   &decide_tests,
+                                                    &exchange_tests,    &host_tests,   &negotiate_tests, &parse_tests,
+                                                    &problem_tests,     &query_tests,  &refusal_tests,   &respond_tests,
+                                                    &router_tests,      &server_tests, &status_tests,    &syntax_tests};
 
     return unit_main_parts("http", parts, countof(parts));
 }

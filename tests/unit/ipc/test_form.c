@@ -1,8 +1,6 @@
 /* The number of a form tells every change of it apart, also those that leave the size alone. */
-
 #include "ipc/form.h"
 #include "test_ipc.h"
-#include "unit.h"
 
 #define SPAN_MEMBERS(M, owner)      \
     M(owner, uint64_t, begin_ms, )  \
@@ -125,5 +123,4 @@ static const struct unit_test tests[] = {
     UNIT_TEST(test_order_type_name_and_extent_change_the_number),
     UNIT_TEST(test_the_names_of_numbers_change_the_number),
 };
-
-const struct unit_part test_form_part = UNIT_PART(tests);
+const struct unit_part form_tests = UNIT_PART(tests);

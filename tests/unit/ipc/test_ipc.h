@@ -4,6 +4,6 @@
 
 #include "unit.h"
 
-extern const struct unit_part test_form_part;
+extern const struct unit_part channel_tests, form_tests, metrics_tests, metrics_master_tests, scoreboard_tests;
 
 #endif

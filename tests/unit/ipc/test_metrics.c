@@ -1,11 +1,10 @@
-#include "ipc/metrics.h"
-
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/mem.h"
-#include "unit.h"
+#include "ipc/metrics.h"
+#include "test_ipc.h"
 
 static const struct metrics_bounds narrow = {2, {10, 20}};
 static const struct metrics_bounds wide = {3, {10, 20, 40}};
@@ -211,4 +210,4 @@ static const struct unit_test tests[] = {
     UNIT_TEST(test_a_value_falls_into_the_first_bucket_that_holds_it),
     UNIT_TEST(test_the_form_goes_on_from_another),
 };
-const struct unit_part metrics_part = UNIT_PART(tests);
+const struct unit_part metrics_tests = UNIT_PART(tests);

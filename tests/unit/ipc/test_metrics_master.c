@@ -1,11 +1,10 @@
-#include "ipc/metrics_master.h"
-
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/mem.h"
-#include "unit.h"
+#include "ipc/metrics_master.h"
+#include "test_ipc.h"
 
 static void test_each_death_has_a_cause(void)
 {
@@ -65,4 +64,4 @@ static const struct unit_test tests[] = {
     UNIT_TEST(test_each_death_has_a_cause),
     UNIT_TEST(test_restarts_and_reloads_are_counted_by_name),
 };
-const struct unit_part metrics_master_part = UNIT_PART(tests);
+const struct unit_part metrics_master_tests = UNIT_PART(tests);

@@ -61,7 +61,7 @@ static void whole(const char *body, const char *expected)
     checked(slice_of(body), &schema, JSON_MODE_WHOLE, expected[0] == '\0' ? JSON_VALID : JSON_INVALID, expected);
 }
 
-void test_check_whole_body(void)
+static void test_check_whole_body(void)
 {
     whole("{\"name\":\"a\"}", "");
     whole(" {\"name\" : \"\\u00e9\xc3\xa9"
@@ -73,7 +73,7 @@ void test_check_whole_body(void)
 }
 
 /* One member each, next to a good name. */
-void test_check_rules(void)
+static void test_check_rules(void)
 {
     static const struct {
         const char *member, *fault; /* "" where it passes */
@@ -168,7 +168,7 @@ void test_check_rules(void)
     whole("{\"name\":\"abcdef\"}", "/name must have at most 5 characters, but has 6");
 }
 
-void test_check_many_faults(void)
+static void test_check_many_faults(void)
 {
     whole("{\"kind\":7,\"count\":0,\"nane\":\"x\",\"flag\":\"no\",\"id\":1}",
           "/kind must be a string, but is a number\n"
@@ -179,7 +179,7 @@ void test_check_many_faults(void)
           "/name is required");
 }
 
-void test_check_faults_are_bounded(void)
+static void test_check_faults_are_bounded(void)
 {
     struct json_validator *validator = json_validator_new();
     struct arena *arena = arena_new();
@@ -201,7 +201,7 @@ void test_check_faults_are_bounded(void)
     json_validator_free(validator);
 }
 
-void test_check_merge(void)
+static void test_check_merge(void)
 {
     static const struct {
         const char *body, *fault;
@@ -224,7 +224,7 @@ void test_check_merge(void)
     }
 }
 
-void test_check_malformed(void)
+static void test_check_malformed(void)
 {
     static const struct {
         const char *body, *fault;
@@ -255,7 +255,7 @@ void test_check_malformed(void)
     buf_clear(&deep);
 }
 
-void test_check_top_level(void)
+static void test_check_top_level(void)
 {
     whole("[]", " must be an object (Thing), but is an array");
     whole(" \"x\"", " must be an object (Thing), but is a string");
@@ -265,7 +265,7 @@ void test_check_top_level(void)
     whole("\nnull\n", " must be an object (Thing), but is null");
 }
 
-void test_check_pointers(void)
+static void test_check_pointers(void)
 {
     whole("{\"name\":\"a\",\"a/b~c\":1,\"~/\":1}",
           "/a~1b~0c must be true or false, but is a number\n/~0~1 is not a field of Thing");
@@ -284,14 +284,14 @@ void test_check_pointers(void)
     buf_clear(&expected);
 }
 
-void test_check_no_schema(void)
+static void test_check_no_schema(void)
 {
     checked(SLICE_LIT("[1]"), NULL, JSON_MODE_WHOLE, JSON_VALID, "");
     checked(SLICE_LIT("[1"), NULL, JSON_MODE_WHOLE, JSON_MALFORMED,
             " line 1, column 3: expected \",\" or \"]\" after an element of an array, but the text ends");
 }
 
-void test_check_text(void)
+static void test_check_text(void)
 {
     static const struct {
         const char *field;
@@ -359,3 +359,12 @@ void test_check_text(void)
     arena_free(arena);
     json_validator_free(validator);
 }
+
+static const struct unit_test tests[] = {
+    UNIT_TEST(test_check_whole_body),  UNIT_TEST(test_check_rules),
+    UNIT_TEST(test_check_many_faults), UNIT_TEST(test_check_faults_are_bounded),
+    UNIT_TEST(test_check_merge),       UNIT_TEST(test_check_malformed),
+    UNIT_TEST(test_check_top_level),   UNIT_TEST(test_check_pointers),
+    UNIT_TEST(test_check_no_schema),   UNIT_TEST(test_check_text),
+};
+const struct unit_part check_tests = UNIT_PART(tests);

@@ -17,7 +17,7 @@ static void formats(const char *(*check)(struct slice), const struct format_case
     }
 }
 
-void test_format_uuid(void)
+static void test_format_uuid(void)
 {
     static const char wrong[] = "is not 8-4-4-4-12 hexadecimal digits";
     static const struct format_case cases[] = {
@@ -37,7 +37,7 @@ void test_format_uuid(void)
     formats(json_format_uuid, cases, countof(cases));
 }
 
-void test_format_date_time(void)
+static void test_format_date_time(void)
 {
     static const char shape[] = "is not like 2026-11-23T14:03:52Z";
     static const char date[] = "is a date that does not exist", time[] = "is a time that does not exist";
@@ -91,7 +91,7 @@ void test_format_date_time(void)
     formats(json_format_date_time, cases, countof(cases));
 }
 
-void test_format_decimal(void)
+static void test_format_decimal(void)
 {
     static const char wrong[] = "is not digits with an optional point";
     static const struct format_case cases[] = {
@@ -105,3 +105,10 @@ void test_format_decimal(void)
 
     formats(json_format_decimal, cases, countof(cases));
 }
+
+static const struct unit_test tests[] = {
+    UNIT_TEST(test_format_uuid),
+    UNIT_TEST(test_format_date_time),
+    UNIT_TEST(test_format_decimal),
+};
+const struct unit_part format_tests = UNIT_PART(tests);

@@ -1,7 +1,7 @@
 #include "test_json.h"
 #include "json/write.h"
 
-void test_write_commas(void)
+static void test_write_commas(void)
 {
     struct buf out = {0};
     struct json_writer w = {.out = &out};
@@ -25,7 +25,7 @@ void test_write_commas(void)
     buf_clear(&out);
 }
 
-void test_write_doubles(void)
+static void test_write_doubles(void)
 {
     static const struct {
         double number;
@@ -41,3 +41,9 @@ void test_write_doubles(void)
         buf_clear(&out);
     }
 }
+
+static const struct unit_test tests[] = {
+    UNIT_TEST(test_write_commas),
+    UNIT_TEST(test_write_doubles),
+};
+const struct unit_part write_tests = UNIT_PART(tests);

@@ -4,8 +4,6 @@
 
 #include "unit.h"
 
-extern const struct unit_part test_notify_part;
-extern const struct unit_part test_options_part;
-extern const struct unit_part test_program_part;
+extern const struct unit_part activate_tests, notify_tests, options_tests, socket_tests, supervise_tests;
 
 #endif

@@ -1,6 +1,5 @@
 #include "master/internal.h"
 #include "test_master.h"
-#include "unit.h"
 
 static int run(const struct master_child *child)
 {
@@ -75,5 +74,4 @@ static const struct unit_test tests[] = {
     UNIT_TEST(test_a_table_that_is_right_is_taken),
     UNIT_TEST(test_a_table_that_is_wrong_is_refused_with_what_is),
 };
-
-const struct unit_part test_options_part = UNIT_PART(tests);
+const struct unit_part options_tests = UNIT_PART(tests);

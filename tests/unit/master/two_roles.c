@@ -1,5 +1,5 @@
 /*
- * A program of two roles without sockets, for test_program.c: it is started, reloaded and stopped as a service is.
+ * A program of two roles without sockets, for test_master.c: it is started, reloaded and stopped as a service is.
  * Words in the file that TWO_ROLES_MODE names say how an image of it behaves. They are its settings: it reads them
  * once, and gets them back with its service.
  *

@@ -146,4 +146,4 @@ static void test_averages_known(void)
 }
 
 static const struct unit_test tests[] = {UNIT_TEST(test_averages_naive), UNIT_TEST(test_averages_known)};
-const struct unit_part averages_part = UNIT_PART(tests);
+const struct unit_part averages_tests = UNIT_PART(tests);

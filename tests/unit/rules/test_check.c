@@ -204,4 +204,4 @@ static const struct unit_test tests[] = {
     UNIT_TEST(test_check_types), UNIT_TEST(test_check_position), UNIT_TEST(test_check_timeframes),
     UNIT_TEST(test_check_lets),  UNIT_TEST(test_check_all),
 };
-const struct unit_part check_part = UNIT_PART(tests);
+const struct unit_part check_tests = UNIT_PART(tests);

@@ -92,4 +92,4 @@ static void test_compile_bounds(void)
 
 static const struct unit_test tests[] = {UNIT_TEST(test_compile_shares), UNIT_TEST(test_compile_constants),
                                          UNIT_TEST(test_compile_bounds)};
-const struct unit_part compile_part = UNIT_PART(tests);
+const struct unit_part compile_tests = UNIT_PART(tests);

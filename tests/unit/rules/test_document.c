@@ -102,4 +102,4 @@ static void test_document_overrides(void)
 
 static const struct unit_test tests[] = {UNIT_TEST(test_document_good), UNIT_TEST(test_document_faults),
                                          UNIT_TEST(test_document_overrides)};
-const struct unit_part document_part = UNIT_PART(tests);
+const struct unit_part document_tests = UNIT_PART(tests);

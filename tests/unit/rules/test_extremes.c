@@ -72,4 +72,4 @@ static void test_extremes_naive(void)
 }
 
 static const struct unit_test tests[] = {UNIT_TEST(test_extremes_naive)};
-const struct unit_part extremes_part = UNIT_PART(tests);
+const struct unit_part extremes_tests = UNIT_PART(tests);

@@ -35,4 +35,4 @@ static void test_fault_bound(void)
 }
 
 static const struct unit_test tests[] = {UNIT_TEST(test_fault_words), UNIT_TEST(test_fault_bound)};
-const struct unit_part fault_part = UNIT_PART(tests);
+const struct unit_part fault_tests = UNIT_PART(tests);

@@ -121,4 +121,4 @@ static void test_kinds_schema(void)
 static const struct unit_test tests[] = {UNIT_TEST(test_kinds_defaults), UNIT_TEST(test_kinds_same_as_rules),
                                          UNIT_TEST(test_kinds_faults), UNIT_TEST(test_kinds_overrides),
                                          UNIT_TEST(test_kinds_schema)};
-const struct unit_part kinds_part = UNIT_PART(tests);
+const struct unit_part kinds_tests = UNIT_PART(tests);

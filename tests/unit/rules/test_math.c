@@ -95,4 +95,4 @@ static void test_math_values(void)
 }
 
 static const struct unit_test tests[] = {UNIT_TEST(test_math_values)};
-const struct unit_part math_part = UNIT_PART(tests);
+const struct unit_part math_tests = UNIT_PART(tests);

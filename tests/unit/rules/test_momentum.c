@@ -187,4 +187,4 @@ static void test_momentum_only_up(void)
 }
 
 static const struct unit_test tests[] = {UNIT_TEST(test_momentum_naive), UNIT_TEST(test_momentum_only_up)};
-const struct unit_part momentum_part = UNIT_PART(tests);
+const struct unit_part momentum_tests = UNIT_PART(tests);

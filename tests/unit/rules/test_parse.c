@@ -152,4 +152,4 @@ static void test_parse_names(void)
 
 static const struct unit_test tests[] = {UNIT_TEST(test_parse_priorities), UNIT_TEST(test_parse_faults),
                                          UNIT_TEST(test_parse_depth), UNIT_TEST(test_parse_names)};
-const struct unit_part parse_part = UNIT_PART(tests);
+const struct unit_part parse_tests = UNIT_PART(tests);

@@ -55,4 +55,4 @@ static void test_pivots_equal(void)
 }
 
 static const struct unit_test tests[] = {UNIT_TEST(test_pivots_naive), UNIT_TEST(test_pivots_equal)};
-const struct unit_part pivots_part = UNIT_PART(tests);
+const struct unit_part pivots_tests = UNIT_PART(tests);

@@ -44,11 +44,8 @@ void rig_compare(const char *file, unsigned line, const struct rig_case *cases, 
 /* Definitions that several families use. */
 rig_naive rig_mean, rig_ema, rig_wilder, rig_highest, rig_lowest, rig_deviation;
 
-extern const struct unit_part parse_part, check_part, document_part, fault_part, kinds_part, table_part, averages_part,
-    statistics_part, extremes_part, momentum_part, volatility_part, volume_part, pivots_part, state_part, math_part,
-    time_part, window_part, sorted_part, run_part, compile_part, docs_part;
-
-/* The tables of docs/rules.md. */
-void docs_tables(struct buf *out);
+extern const struct unit_part averages_tests, check_tests, compile_tests, document_tests, extremes_tests, fault_tests,
+    kinds_tests, math_tests, momentum_tests, parse_tests, pivots_tests, run_tests, sorted_tests, state_tests,
+    statistics_tests, table_tests, time_tests, volatility_tests, volume_tests, window_tests;
 
 #endif

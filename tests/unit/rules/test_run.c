@@ -402,4 +402,4 @@ static const struct unit_test tests[] = {
     UNIT_TEST(test_run_empty),      UNIT_TEST(test_run_pieces),        UNIT_TEST(test_run_short),
     UNIT_TEST(test_run_conditions), UNIT_TEST(test_run_sums),          UNIT_TEST(test_run_steps),
 };
-const struct unit_part run_part = UNIT_PART(tests);
+const struct unit_part run_tests = UNIT_PART(tests);

@@ -23,4 +23,4 @@ static void test_sorted_window(void)
 }
 
 static const struct unit_test tests[] = {UNIT_TEST(test_sorted_window)};
-const struct unit_part sorted_part = UNIT_PART(tests);
+const struct unit_part sorted_tests = UNIT_PART(tests);

@@ -90,4 +90,4 @@ static void test_state_constant_argument(void)
 }
 
 static const struct unit_test tests[] = {UNIT_TEST(test_state_naive), UNIT_TEST(test_state_constant_argument)};
-const struct unit_part state_part = UNIT_PART(tests);
+const struct unit_part state_tests = UNIT_PART(tests);

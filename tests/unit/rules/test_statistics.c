@@ -126,4 +126,4 @@ static void test_statistics_degenerate(void)
 }
 
 static const struct unit_test tests[] = {UNIT_TEST(test_statistics_naive), UNIT_TEST(test_statistics_degenerate)};
-const struct unit_part statistics_part = UNIT_PART(tests);
+const struct unit_part statistics_tests = UNIT_PART(tests);

@@ -168,4 +168,4 @@ static void test_table_complete(void)
 
 static const struct unit_test tests[] = {UNIT_TEST(test_table_no_look_ahead), UNIT_TEST(test_table_look_back),
                                          UNIT_TEST(test_table_rows), UNIT_TEST(test_table_complete)};
-const struct unit_part table_part = UNIT_PART(tests);
+const struct unit_part table_tests = UNIT_PART(tests);

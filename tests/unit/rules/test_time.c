@@ -87,4 +87,4 @@ static void test_time_faults(void)
 
 static const struct unit_test tests[] = {UNIT_TEST(test_time_parts), UNIT_TEST(test_time_zones),
                                          UNIT_TEST(test_time_faults)};
-const struct unit_part time_part = UNIT_PART(tests);
+const struct unit_part time_tests = UNIT_PART(tests);

@@ -145,4 +145,4 @@ static void test_volatility_sar(void)
 }
 
 static const struct unit_test tests[] = {UNIT_TEST(test_volatility_naive), UNIT_TEST(test_volatility_sar)};
-const struct unit_part volatility_part = UNIT_PART(tests);
+const struct unit_part volatility_tests = UNIT_PART(tests);

@@ -73,4 +73,4 @@ static void test_volume_naive(void)
 }
 
 static const struct unit_test tests[] = {UNIT_TEST(test_volume_naive)};
-const struct unit_part volume_part = UNIT_PART(tests);
+const struct unit_part volume_tests = UNIT_PART(tests);

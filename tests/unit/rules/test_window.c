@@ -134,4 +134,4 @@ static void test_window_flat(void)
 
 static const struct unit_test tests[] = {UNIT_TEST(test_window_drift), UNIT_TEST(test_window_scale),
                                          UNIT_TEST(test_window_flat)};
-const struct unit_part window_part = UNIT_PART(tests);
+const struct unit_part window_tests = UNIT_PART(tests);

@@ -1,10 +1,28 @@
-#include "web/count.h"
-
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
+#include "admin/metrics.h"
 #include "base/mem.h"
 #include "test_web.h"
+#include "web/count.h"
+
+/* What the catalog would cut, and what would break the table. */
+static void test_rows_are_fit_for_the_catalog_and_the_table(void)
+{
+    for (size_t i = 0; i < count_table.count; i++) {
+        const struct metrics_row *row = &count_table.rows[i];
+
+        CU_ASSERT(strlen(row->name) < METRICS_NAME_BYTES && strlen(row->help) < METRICS_HELP_BYTES);
+        CU_ASSERT(row->help[strlen(row->help) - 1] == '.' && strchr(row->help, '|') == NULL);
+        CU_ASSERT_EQUAL(row->type == METRICS_HISTOGRAM, row->bounds != NULL);
+        CU_ASSERT_EQUAL(row->type == METRICS_COUNTER, strstr(row->name, "_total") != NULL);
+        for (size_t j = 0; j < i; j++) CU_ASSERT(strcmp(count_table.rows[j].name, row->name) != 0);
+        for (unsigned b = 1; row->bounds != NULL && b < row->bounds->count; b++) {
+            CU_ASSERT(row->bounds->at[b] > row->bounds->at[b - 1]);
+        }
+    }
+}
 
 static const struct http_route list = {.method = HTTP_GET, .path = "/a", .index = 0};
 static const struct http_route make = {.method = HTTP_POST, .path = "/a", .index = 1};
@@ -158,9 +176,10 @@ static void test_a_route_without_room_is_counted_as_other(void)
 }
 
 static const struct unit_test tests[] = {
+    UNIT_TEST(test_rows_are_fit_for_the_catalog_and_the_table),
     UNIT_TEST(test_each_status_has_a_class),
     UNIT_TEST(test_an_answer_is_counted_under_its_route_and_class),
     UNIT_TEST(test_the_next_worker_goes_on_in_the_same_cells),
     UNIT_TEST(test_a_route_without_room_is_counted_as_other),
 };
-const struct unit_part count_part = UNIT_PART(tests);
+const struct unit_part count_tests = UNIT_PART(tests);

@@ -1,0 +1,56 @@
+#include <json-c/json.h>
+
+#include "api/operation.h"
+#include "test_api.h"
+
+static const struct api_param two_params[] = {
+    {.in = API_IN_QUERY, .type = DB_TYPE_TEXT, .field = {.name = "a"}},
+    {.in = API_IN_QUERY, .type = DB_TYPE_INT8, .field = {.name = "b"}},
+};
+
+static int expand(const char *sql, struct api_operation *op, struct api_endpoint *endpoint, struct error *err)
+{
+    *endpoint = (struct api_endpoint){.id = "x", API_PARAMS(two_params), .sql = sql};
+    *op = (struct api_operation){.endpoint = endpoint};
+    return api_statement_expand(op, err);
+}
+
+static void test_every_combination_of_clauses_is_a_statement(void)
+{
+    struct api_operation op;
+    struct api_endpoint endpoint;
+    struct error err;
+
+    CU_ASSERT_EQUAL_FATAL(expand("S[? A $2 ?]M[?B $1?]E", &op, &endpoint, &err), 0);
+    UNIT_INT(op.clause_count, 2);
+    UNIT_INT(op.clause_param[0], 1);
+    UNIT_INT(op.clause_param[1], 0);
+    UNIT_STR(op.variants[0].sql, "SME");
+    UNIT_STR(op.variants[1].sql, "S A $2 ME");
+    UNIT_STR(op.variants[2].sql, "SMB $1E");
+    UNIT_STR(op.variants[3].sql, "S A $2 MB $1E");
+    UNIT_STR(op.variants[0].name, "x");
+    UNIT_STR(op.variants[3].name, "x:3");
+    UNIT_INT(op.variants[3].param_count, 2);
+    UNIT_INT(op.variants[3].params[1], DB_TYPE_INT8);
+    api_statement_clear(&op);
+}
+
+static void test_a_clause_must_end_and_name_a_parameter(void)
+{
+    static const char *const wrong[] = {"a[? $1", "a[? b ?]", "a[? $3 ?]", "a[? $0 ?]", "a[? $ ?]"};
+    struct api_operation op;
+    struct api_endpoint endpoint;
+    struct error err;
+
+    for (size_t i = 0; i < countof(wrong); i++) {
+        UNIT_INT(expand(wrong[i], &op, &endpoint, &err), -1);
+        api_statement_clear(&op);
+    }
+}
+
+static const struct unit_test tests[] = {
+    UNIT_TEST(test_every_combination_of_clauses_is_a_statement),
+    UNIT_TEST(test_a_clause_must_end_and_name_a_parameter),
+};
+const struct unit_part statement_tests = UNIT_PART(tests);

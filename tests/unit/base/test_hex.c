@@ -1,0 +1,31 @@
+#include "base/hex.h"
+#include "test_base.h"
+
+static void test_hex_digits_round_trip(void)
+{
+    static const char lower[] = "0123456789abcdef";
+    static const char upper[] = "0123456789ABCDEF";
+
+    for (unsigned i = 0; i < 16; i++) {
+        UNIT_INT(hex_digit(i), lower[i]);
+        UNIT_INT(hex_value(lower[i]), i);
+        UNIT_INT(hex_value(upper[i]), i);
+    }
+    UNIT_INT(hex_digit(0x3fU), 'f');
+}
+
+static void test_hex_value_of_no_digit(void)
+{
+    unsigned digits = 0;
+
+    for (int c = -128; c < 128; c++) digits += hex_value((char)c) >= 0;
+    UNIT_INT(digits, 22);
+    for (const char *c = "/:@G`g"; *c != '\0'; c++) UNIT_INT(hex_value(*c), -1);
+    UNIT_INT(hex_value('\0'), -1);
+}
+
+static const struct unit_test tests[] = {
+    UNIT_TEST(test_hex_digits_round_trip),
+    UNIT_TEST(test_hex_value_of_no_digit),
+};
+const struct unit_part hex_tests = UNIT_PART(tests);
