@@ -18,7 +18,7 @@ struct decimal {
     bool is_negative;
     uint64_t mantissa; /* exact if is_exact */
     bool is_exact;     /* no digit was left out */
-    int decimals;      /* places behind the point, less the exponent; zeros at the end do not count */
+    int decimals;      /* places after the point, less the exponent; zeros at the end do not count */
 };
 
 /* Digits that are not zero, with the zeros before them. Zeros at the end wait, and count if another digit follows. */

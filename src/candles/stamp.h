@@ -29,8 +29,8 @@ struct candles_stamp {
     bool is_whole;   /* false if the text is finer than milliseconds, and that was cut off */
 };
 
-/* `clock` is the cell of the time of the day if the date has one of its own, else absent. False if the text is no such
- * time, is a date that does not exist, or lies outside of CANDLES_TIME_MIN_MS to _MAX_MS. */
+/* `clock` is the cell of the time of the day if the date has one of its own, else absent. False if the text is not
+ * such a time, is a date that does not exist, or lies outside of CANDLES_TIME_MIN_MS to _MAX_MS. */
 bool candles_stamp_parse(struct slice text, struct slice clock, struct candles_stamp *ret_stamp) ATTR_CHECKED;
 
 /* Days since 1970-01-01 of a date in the Gregorian calendar; month from 1, and the day may lie beyond its month. */

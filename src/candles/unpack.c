@@ -41,7 +41,7 @@ enum unpack_state {
     UNPACK_ZIP_DEFLATED,
     UNPACK_ZIP_BEHIND, /* the sizes behind a member */
     UNPACK_ZIP_SKIP,   /* `skip` bytes that say nothing */
-    UNPACK_ZIP_DONE,   /* behind the end record */
+    UNPACK_ZIP_DONE,   /* after the end record */
 };
 
 /* The member that is read. */

@@ -148,8 +148,8 @@ static void glide_fall(struct sim *s, double price)
     if (fall > s->intrabar_drawdown) s->intrabar_drawdown = fall;
 }
 
-/* The deepest fall within bars of which some may close at a new peak: bar by bar, unless the worst of all prices is no
- * new deepest below the last peak; then no bar's is. `equity` is at their closes. */
+/* The deepest fall within bars of which some may close at a new peak: bar by bar, unless the worst of all prices is not
+ * a new deepest fall below the last peak; then no bar's is. `equity` is at their closes. */
 static void glide_falls(struct sim *s, const struct glide_worth *w, const double *adverse, double worst,
                         const double *equity, size_t count)
 {

@@ -39,7 +39,7 @@ struct metrics_labels {
     char text[METRICS_LABELS_BYTES];
 };
 
-/* Adds a label. All zero is no labels. A value may be any text: it is escaped here. */
+/* Adds a label. All zero stands for no labels. A value may be any text: it is escaped here. */
 void metrics_label(struct metrics_labels *labels, const char *name, const char *value);
 
 /* ---- What a program says ---- */

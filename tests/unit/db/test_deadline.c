@@ -120,4 +120,4 @@ static const struct unit_test tests[] = {
     UNIT_TEST(test_silence_in_query),   UNIT_TEST(test_silence_in_idleness), UNIT_TEST(test_slow_batch),
     UNIT_TEST(test_waiting_is_bounded), UNIT_TEST(test_flight_is_bounded),
 };
-const struct unit_part watch_tests = UNIT_PART(tests);
+const struct unit_part deadline_tests = UNIT_PART(tests);
