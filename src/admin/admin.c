@@ -47,7 +47,7 @@ static void admin_status(struct http_exchange *x)
         http_respond(x, 200, "text/html; charset=utf-8", admin_page());
         return;
     }
-    admin_status_json(a->options->place->board, &body);
+    admin_status_json(a->options->program, a->options->place->board, &body);
     http_respond(x, 200, "application/json", buf_slice(&body));
     buf_clear(&body);
 }

@@ -52,13 +52,14 @@ static void status_add_totals(struct buf *out, const struct scoreboard *board)
     buf_printf(out, ",\"requests\":%" PRIu64 ",\"restarts\":%" PRIu64, requests, restarts);
 }
 
-void admin_status_json(const struct scoreboard *board, struct buf *out)
+void admin_status_json(const char *program, const struct scoreboard *board, struct buf *out)
 {
     struct scoreboard_details details;
     bool first = true;
 
     scoreboard_read(board, &details);
-    buf_printf(out, "{\"status\":\"%s\",\"version\":\"%s\",\"generation\":%u,\"executable\":",
+    buf_printf(out,
+               "{\"program\":\"%s\",\"status\":\"%s\",\"version\":\"%s\",\"generation\":%u,\"executable\":", program,
                health_words[scoreboard_health(board)], details.version, board->generation);
     buf_add_json(out, slice_of(details.executable));
     buf_printf(out, ",\"pid\":%d,\"uptime_s\":%.3f", board->master_pid, status_seconds_since(board->started_ms));

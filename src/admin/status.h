@@ -5,6 +5,6 @@
 #include "base/buf.h"
 #include "ipc/scoreboard.h"
 
-void admin_status_json(const struct scoreboard *board, struct buf *out);
+void admin_status_json(const char *program, const struct scoreboard *board, struct buf *out);
 
 #endif

@@ -2,6 +2,8 @@
 import os
 import signal
 
+import pytest
+from support.daemon import Backtestd
 from support.metrics import scrape
 from support.wait import wait_until
 
@@ -52,6 +54,19 @@ def test_it_draws_what_is_going_on(daemon, browser, keep):
     assert browser.console() == []
     own = f"http://127.0.0.1:{d.admin_port}/"
     assert {url.removeprefix(own) for url in browser.requests()} == {"status", "metrics"}
+
+
+@pytest.mark.parametrize("kind", [Backtestd], ids=["backtestd"], indirect=True)
+def test_it_draws_a_program_that_answers_no_requests(daemon, browser, keep):
+    d = daemon(workers=2)
+    browser.open(f"http://127.0.0.1:{d.admin_port}/status")
+    browser.wait_for("return document.querySelectorAll('.tile').length === 1", what="the figures")
+    browser.wait_for("return document.querySelector('.tile dd')?.firstChild.textContent === '2 of 2'", what="both workers")
+    assert browser.text("h1") == "backtestd" and browser.script("return document.title") == "backtestd"
+    assert browser.script("return [...document.querySelectorAll('#plots, #routes-card')].every(e => e.offsetHeight === 0)")
+    assert {row[0] for row in browser.script(TABLE, "#counters")} >= {"backtestd_reloads_total", "backtestd_worker_restarts_total"}
+    keep(browser, "status-backtestd.png")
+    assert browser.console() == []
 
 
 def test_it_says_what_is_wrong_and_when_nobody_answers(daemon, browser):

@@ -187,7 +187,6 @@ def test_usage(refuse, words, said):
 
 
 @pytest.mark.parametrize("words, said", [
-    ([], "a command is missing"),
     (["rnu"], 'there is no command "rnu"; did you mean run?'),
     (["candles"], "a command is missing"),
     (["candles", "check"], "FILE is missing"),

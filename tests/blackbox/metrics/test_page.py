@@ -65,8 +65,8 @@ def test_the_page_refers_to_nothing_outside(daemon):
 def test_what_the_page_reads_is_there(daemon):
     d = daemon(workers=1)
     text, metrics, status = page_of(d).text, d.admin("GET", "/metrics").text, d.admin("GET", "/status").json()
-    names = set(re.findall(r'"(stratslabd_\w+)"', text))
-    assert len(names) >= 7 and all(f"# TYPE {name} " in metrics for name in names)
+    names = set(re.findall(r'(?:sum\(samples, |[A-Z] = )"(\w+)"', text))
+    assert len(names) >= 8 and all(f"# TYPE {status['program']}_{name} " in metrics for name in names)
     for name in re.findall(r"\bstatus\.(\w+)", text):
         assert name in status or name == "status", name
     for name in re.findall(r"\bw\.(\w+)", text):
