@@ -305,12 +305,29 @@ def test_many_slow_statements_make_nobody_wait_for_the_sum_of_them(serving, own_
     assert max(load.slowest, slow.slowest) < (bound + 1) * SLOWNESS
 
 
+def stop_between_statements(database, stopped, pids):
+    """Where they hold nothing: one that is stopped in the middle of a commit may hold what every other write needs."""
+    with database.connect() as db:
+        for pid in pids:
+            for _ in range(2000):
+                stopped([pid])
+                with contextlib.suppress(psycopg.errors.QueryCanceled), db.transaction():
+                    db.execute("SET LOCAL statement_timeout = '1s'")
+                    if db.execute("SELECT state FROM pg_stat_activity WHERE pid = %s", (pid,)).fetchone() == ("idle",):
+                        break
+                os.kill(pid, signal.SIGCONT)
+                time.sleep(0.001)  # for the rest of the statement
+            else:
+                raise AssertionError(f"the server process {pid} was never idle")
+
+
 def test_connections_hang_without_closing(serving, own_database, stopped):
     """The server processes of all workers stop: nothing comes, nothing closes."""
     d = serving(database_statement_timeout="1s")
     workers, bound = workers_of(d), 1 + 5  # statement_timeout, and what the prober allows
     with both(d, timeout=30) as (reads, writes):
-        stopped(wait_until(lambda: len(backends(own_database)) == 2 and backends(own_database), 10, "two connections"))
+        pids = wait_until(lambda: len(backends(own_database)) == 2 and backends(own_database), 10, "two connections")
+        stop_between_statements(own_database, stopped, pids)
         start = time.monotonic()
         reads.wait_served()
         writes.wait_served()
