@@ -1,13 +1,11 @@
 #include "admin/admin.h"
 
-#include <event2/event.h>
 #include <stdlib.h>
 
 #include "admin/exposition.h"
 #include "admin/page.h"
 #include "admin/status.h"
 #include "base/log.h"
-#include "base/mem.h"
 #include "child/child.h"
 #include "http/health.h"
 
@@ -23,7 +21,6 @@ struct admin {
     struct http_router *router;
     struct http_hooks hooks;
     struct http_server *server;
-    struct event *deadline;
     struct buf page_policy;
 };
 
@@ -87,24 +84,12 @@ static void admin_on_drained(void *ctx)
     child_end(a->child);
 }
 
-static void admin_on_deadline(evutil_socket_t fd, short what, void *arg)
-{
-    const struct admin *a = arg;
-
-    (void)fd;
-    (void)what;
-    log_info("ending with connections open");
-    child_end(a->child);
-}
-
 static void admin_drain(void *ctx, const char *why)
 {
     struct admin *a = ctx;
-    const unsigned most_ms = child_idle_grace_ms(a->child) + ADMIN_FINISH_MS;
-    const struct timeval most = {.tv_sec = most_ms / 1000, .tv_usec = most_ms % 1000 * 1000};
 
     log_debug("draining", LOG_STR("why", why));
-    if (event_add(a->deadline, &most) != 0) mem_die(0);
+    child_end_within(a->child, child_idle_grace_ms(a->child) + ADMIN_FINISH_MS);
     if (child_is_last(a->child)) http_server_accept_queued(a->server, ADMIN_LAST_CALL_MS);
     http_server_drain(a->server, child_idle_grace_ms(a->child), admin_on_drained, a);
 }
@@ -117,8 +102,6 @@ static int admin_init(struct admin *a, struct error *err)
 
     if (child_new(&options, &a->child, err) != 0) return -1;
     if (http_router_new(admin_routes, countof(admin_routes), &a->router, err) != 0) return -1;
-    a->deadline = evtimer_new(child_base(a->child), admin_on_deadline, a);
-    if (a->deadline == NULL) mem_die(0);
     admin_page_policy(&a->page_policy);
     a->hooks = (struct http_hooks){.ctx = a};
     a->server = http_server_new(child_base(a->child), a->router, a->options->http_limits, &a->hooks);
@@ -144,7 +127,6 @@ int admin_run(const struct admin_options *options)
     http_server_free(a.server);
     http_router_free(a.router);
     buf_clear(&a.page_policy);
-    if (a.deadline != NULL) event_free(a.deadline);
     child_free(a.child);
     return status;
 }

@@ -33,7 +33,7 @@ struct child_session {
     const struct db_statement **statements; /* the worker's, and the schema check's */
     struct db *db;
     struct schema_check schema;
-    bool untold; /* the database did not tell what its schema holds: it is asked again */
+    bool untold;         /* the database did not tell what its schema holds: it is asked again */
     uint64_t reconnects; /* as reported to the worker so far */
     struct event *deadline;
     enum session_end end;
