@@ -12,6 +12,9 @@
 /* What waits in the kernel's queue when the service ends is answered within this. */
 enum { ADMIN_LAST_CALL_MS = 1000 };
 
+/* In a drain: past what idle connections have, half a request is not waited for, nor a client that does not read. */
+enum { ADMIN_FINISH_MS = 2000 };
+
 struct admin {
     const struct admin_options *options;
     struct child *child;
@@ -86,6 +89,7 @@ static void admin_drain(void *ctx, const char *why)
     struct admin *a = ctx;
 
     log_debug("draining", LOG_STR("why", why));
+    child_end_within(a->child, child_idle_grace_ms(a->child) + ADMIN_FINISH_MS);
     if (child_is_last(a->child)) http_server_accept_queued(a->server, ADMIN_LAST_CALL_MS);
     http_server_drain(a->server, child_idle_grace_ms(a->child), admin_on_drained, a);
 }

@@ -208,3 +208,10 @@ void child_end(struct child *child)
 {
     event_base_loopbreak(child->base);
 }
+
+void child_end_within(struct child *child, unsigned ms)
+{
+    const struct timeval in = {.tv_sec = ms / 1000, .tv_usec = ms % 1000 * 1000};
+
+    if (event_base_loopexit(child->base, &in) != 0) mem_die(0);
+}

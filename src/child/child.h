@@ -57,5 +57,6 @@ bool child_is_last(const struct child *child);
 void child_set_last(struct child *child, const char *route, struct slice request_id, const char *statement);
 void child_run(struct child *child); /* until child_end */
 void child_end(struct child *child);
+void child_end_within(struct child *child, unsigned ms); /* child_end at the latest then */
 
 #endif

@@ -13,13 +13,29 @@ const struct db_statement schema_check_statement = {
     .params = {DB_TYPE_TEXT_ARRAY},
 };
 
+static enum schema_verdict schema_failure(enum db_outcome outcome)
+{
+    switch (outcome) {
+    case DB_UNAVAILABLE:
+    case DB_UNKNOWN:
+        return SCHEMA_UNKNOWN;
+    case DB_OVERLOADED:
+    case DB_CONFLICT:
+    case DB_TIMEOUT:
+    case DB_RESOURCES:
+        return SCHEMA_BUSY;
+    default:
+        return SCHEMA_REFUSED;
+    }
+}
+
 static void schema_check_done(void *arg, const struct db_result *result)
 {
     struct schema_check *check = arg;
 
     check->running = false;
     if (db_result_outcome(result) != DB_OK) {
-        check->done(check->ctx, SCHEMA_UNKNOWN, "");
+        check->done(check->ctx, schema_failure(db_result_outcome(result)), db_result_message(result));
         return;
     }
 

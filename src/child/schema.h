@@ -4,14 +4,20 @@
 
 #include "db/db.h"
 
-enum schema_verdict { SCHEMA_MET, SCHEMA_MISSING, SCHEMA_UNKNOWN };
+enum schema_verdict {
+    SCHEMA_MET,
+    SCHEMA_MISSING,
+    SCHEMA_REFUSED, /* the database does not tell, and does not tell later either: a right is missing, for example */
+    SCHEMA_BUSY,    /* it did not tell in time */
+    SCHEMA_UNKNOWN, /* the connection was lost */
+};
 
 /* Embedded; set db, versions (a text[] literal), done and ctx. */
 struct schema_check {
     struct db *db;
     struct slice versions;
-    /* `missing` names the first few versions that are not there. */
-    void (*done)(void *ctx, enum schema_verdict verdict, const char *missing);
+    /* `text` is the versions that are missing, or why the database does not tell. */
+    void (*done)(void *ctx, enum schema_verdict verdict, const char *text);
     void *ctx;
     bool running;
 };

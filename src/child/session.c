@@ -33,6 +33,7 @@ struct child_session {
     const struct db_statement **statements; /* the worker's, and the schema check's */
     struct db *db;
     struct schema_check schema;
+    bool untold;         /* the database did not tell what its schema holds: it is asked again */
     uint64_t reconnects; /* as reported to the worker so far */
     struct event *deadline;
     enum session_end end;
@@ -59,12 +60,34 @@ static uint32_t session_count_words(const char *text)
     return count;
 }
 
-static void session_on_schema(void *ctx, enum schema_verdict verdict, const char *missing)
+/* What was found out before still holds. */
+static void session_on_untold(struct child_session *s, enum schema_verdict verdict, const char *reason)
+{
+    const bool known = s->untold;
+
+    if (s->child->place.cells->database == SCOREBOARD_DATABASE_READY) return;
+    s->untold = true;
+    if (verdict == SCHEMA_BUSY) {
+        if (!known) {
+            log_warning("the database does not tell which migrations it holds; trying again",
+                        LOG_STR("database", s->options.label), LOG_STR("reason", reason));
+        }
+        return;
+    }
+    if (!known) {
+        log_error("the database refuses to tell which migrations it holds; its role needs SELECT on schema_migrations",
+                  LOG_STR("database", s->options.label), LOG_STR("reason", reason));
+    }
+    session_set(s, SCOREBOARD_DATABASE_MISMATCH);
+}
+
+static void session_on_schema(void *ctx, enum schema_verdict verdict, const char *text)
 {
     struct child_session *s = ctx;
     struct scoreboard_worker *cells = s->child->place.cells;
     const uint32_t before = cells->database;
 
+    if (verdict == SCHEMA_MET || verdict == SCHEMA_MISSING) s->untold = false;
     switch (verdict) {
     case SCHEMA_MET:
         cells->migrations_pending = 0;
@@ -74,10 +97,14 @@ static void session_on_schema(void *ctx, enum schema_verdict verdict, const char
     case SCHEMA_MISSING:
         if (before != SCOREBOARD_DATABASE_MISMATCH) {
             log_error("the database lacks migrations of this build: run stratslabd migrate up",
-                      LOG_STR("missing", missing));
+                      LOG_STR("missing", text));
         }
-        cells->migrations_pending = session_count_words(missing);
+        cells->migrations_pending = session_count_words(text);
         session_set(s, SCOREBOARD_DATABASE_MISMATCH);
+        break;
+    case SCHEMA_REFUSED:
+    case SCHEMA_BUSY:
+        session_on_untold(s, verdict, text);
         break;
     case SCHEMA_UNKNOWN:
         break; /* the connection was lost: its next state comes without asking */
@@ -98,6 +125,7 @@ static void session_on_state(void *ctx, enum db_state state, const char *reason)
     struct child_session *s = ctx;
     const char *label = s->options.label;
 
+    s->untold = false;
     if (s->end != SESSION_OPEN) return; /* we ended it ourselves, and it does not come back */
     switch (state) {
     case DB_STATE_CONNECTING:
@@ -141,7 +169,7 @@ void session_tick(struct child_session *session)
     struct scoreboard_worker *cells = session->child->place.cells;
 
     cells->queue_depth = db_queue_depth(session->db);
-    if (cells->database == SCOREBOARD_DATABASE_MISMATCH) schema_check_run(&session->schema);
+    if (cells->database == SCOREBOARD_DATABASE_MISMATCH || session->untold) schema_check_run(&session->schema);
 }
 
 static void session_set_deadline(struct child_session *s, unsigned ms)

@@ -2,10 +2,11 @@
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/sink.h"
-#include "master/master.h"
+#include "command/service.h"
 
 const struct command_option check_command_options[] = {
     {.name = "--json", .help = "print JSON"},
@@ -56,14 +57,25 @@ int check_failed(struct check *c, const char *what, const struct error *err)
 
 static int check_state_form(struct check *c)
 {
-    char form[MASTER_FORM_BYTES];
+    if (c->state_form == NULL) return COMMAND_OK;
 
-    master_state_form(form);
-    if (c->state_form == NULL || strcmp(c->state_form, form) == 0) return COMMAND_OK;
-    check_report(c, "state", "failed",
-                 "the running master's state is of version %s, this executable's of %s: restart the service instead of "
-                 "reloading it",
-                 c->state_form, form);
+    const char *own_name = c->context->program->name;
+    const char *name_end = strchr(c->state_form, ':');
+    const struct slice name = {c->state_form, name_end == NULL ? 0 : (size_t)(name_end - c->state_form)};
+    char *form = service_state_form(c->context->program);
+    const bool same = strcmp(c->state_form, form) == 0;
+
+    if (name.len > 0 && !slice_is(name, own_name)) {
+        check_report(c, "state", "failed", "this executable is %s, but the running master is %.*s: install %.*s there",
+                     own_name, SLICE_FMT(name), SLICE_FMT(name));
+    } else if (!same) {
+        check_report(c, "state", "failed",
+                     "the running master's state is of version %s, this executable's of %s: restart the service "
+                     "instead of reloading it",
+                     c->state_form, form);
+    }
+    free(form);
+    if (same) return COMMAND_OK;
     return COMMAND_SYSTEM;
 }
 

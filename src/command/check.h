@@ -17,7 +17,7 @@ enum { CHECK_LINES_MAX = 8 };
 struct check {
     const struct command_context *context;
     bool preflight;
-    const char *state_form; /* of the running master (master_state_form); NULL: not asked */
+    const char *state_form; /* of the running master (service_state_form); NULL: not asked */
     const char *have;       /* the versions that the running master's schema holds; NULL: not asked */
     struct check_line lines[CHECK_LINES_MAX];
     size_t line_count;

@@ -24,13 +24,20 @@ int service_begin(struct service *service, const struct command_context *context
     return conf->log.file[0] == '\0' ? 0 : log_open(conf->log.file, err);
 }
 
-void service_knows(struct service *service, struct slice versions)
+char *service_state_form(const struct command_program *program)
 {
     char form[MASTER_FORM_BYTES];
 
+    master_state_form(form);
+    return mem_printf("%s:%s", program->name, form);
+}
+
+void service_knows(struct service *service, struct slice versions)
+{
+    char *form = service_state_form(service->context->program);
+
     buf_add_slice(&service->schema, versions);
     service->schema_versions = buf_cstr(&service->schema);
-    master_state_form(form);
     /* The option's name is older than the form: a program that knows only versions refuses it, and says what to do. */
     char *version = mem_printf("--state-version=%s", form);
     char *have = mem_printf("--have=%s", service->schema_versions);
@@ -40,6 +47,7 @@ void service_knows(struct service *service, struct slice versions)
     service->args = command_args_new(service->context, again);
     service->preflight_args = command_args_new(service->context, preflight);
     conf_export(service->context->conf, &service->settings);
+    free(form);
     free(version);
     free(have);
 }

@@ -19,6 +19,8 @@ struct service {
 
 /* The log goes where the settings say, from here on. */
 int service_begin(struct service *service, const struct command_context *context, struct error *err) ATTR_CHECKED;
+/* The form of the state that this executable hands over at a reload, with the program's name; the caller frees it. */
+char *service_state_form(const struct command_program *program);
 /* The migrations that this build knows; `versions` is a text[] literal. Once, before service_options. */
 void service_knows(struct service *service, struct slice versions);
 /* Everything but the roles, ctx, the metrics and what the program prepares at a reload. It borrows from `service`. */

@@ -140,6 +140,32 @@ def test_an_unknown_setting_is_an_error(program):
     assert done.returncode == 78 and "STRATSLAB_WORKERZ" in done.stderr and "STRATSLAB_WORKERS" in done.stderr
 
 
+@pytest.fixture
+def half_asked(daemon):
+    """A daemon with half a request on its admin port. Its master kills what has not ended before the admin process gives
+    the request up for being late."""
+    d = daemon(workers=1, stop_timeout="7s")
+    with socket.create_connection(("127.0.0.1", d.admin_port)) as s:
+        s.sendall(b"GET /status HT")
+        # What is answered later tells that the half was read before.
+        assert health(d) == "ok"
+        yield d
+
+
+def test_a_stop_does_not_wait_for_the_other_half_of_a_request(half_asked):
+    assert half_asked.stop() == 0
+    assert "killing" not in half_asked.log()
+
+
+def test_nor_does_an_admin_process_whose_code_was_replaced(half_asked, program):
+    d = half_asked
+    old = set(processes.children(d.pid))
+    done = run(program, "reload", "--wait", timeout=60, **ask(d))
+    assert done.returncode == 0, done
+    wait_until(lambda: not old & set(processes.children(d.pid)), 40, "the old processes to be gone")
+    assert "killing" not in d.log()
+
+
 # ---- the commands ----
 
 def test_config_names_its_own_settings(program):

@@ -207,6 +207,15 @@ def test_executable_reads_another_form_of_the_state(replaceable, executable, ver
 
 
 @BOTH
+def test_executable_is_the_other_program(replaceable, executable, stratslabd, backtestd):
+    d = replaceable()
+    name, path = ("backtestd", backtestd) if d.name == "stratslabd" else ("stratslabd", stratslabd)
+    executable.replace(f'int main(int argc, char **argv) {{ execv("{path}", argv); return argc; }}')
+    failed(d, executable, "preflight", f"this executable is {name}", f"install {d.name}")
+    mends(d, executable)
+
+
+@BOTH
 def test_workers_of_the_new_code_crash(replaceable, executable):
     d = replaceable()
     executable.replace_workers("abort();")
