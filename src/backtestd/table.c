@@ -8,7 +8,7 @@
 
 enum { TABLE_NAME_COLUMNS = 20, TABLE_VALUE_COLUMNS = 16 };
 
-static const double table_year_ms = 365.25 * CANDLES_DAY_MS;
+static const double table_year_ms = 365.25 * (double)CANDLES_DAY_MS;
 
 void table_money(double value, struct buf *out)
 {
@@ -46,7 +46,7 @@ static void table_value(enum engine_metric_kind kind, double value, struct buf *
         buf_printf(out, "%.0f", value);
         break;
     case ENGINE_METRIC_SECONDS:
-        buf_printf(out, "%.1f days", 1000 * value / CANDLES_DAY_MS);
+        buf_printf(out, "%.1f days", 1000 * value / (double)CANDLES_DAY_MS);
         break;
     default:
         if (isfinite(value)) {
@@ -85,7 +85,7 @@ static void table_holding(const struct table_subject *subject, double *ret_cagr,
     const double growth = 1 + subject->result->metrics.buy_and_hold;
     double peak = c->open[job->first];
 
-    *ret_cagr = elapsed_ms >= CANDLES_DAY_MS ? pow(growth, table_year_ms / elapsed_ms) - 1 : (double)NAN;
+    *ret_cagr = elapsed_ms >= (double)CANDLES_DAY_MS ? pow(growth, table_year_ms / elapsed_ms) - 1 : (double)NAN;
     *ret_drawdown = 0;
     for (size_t i = job->first; i <= last; i++) {
         peak = fmax(peak, c->close[i]);

@@ -257,7 +257,7 @@ static void run_hash(struct engine_result *result)
             at = hash_fill(at, t->exit_time, -t->side, t->quantity, t->exit_price);
         }
     }
-    digest_sha256_add(digest, bytes, (size_t)(at - bytes));
+    if (at != bytes) digest_sha256_add(digest, bytes, (size_t)(at - bytes));
     digest_sha256_end_hex(digest, result->hash);
 }
 

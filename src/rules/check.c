@@ -482,7 +482,7 @@ static void check_back(struct check *c, struct parse_node *node)
     } else if (k->number < 0) {
         check_fault(c, node, k, "%s: the number of bars in [ ] must be 0 or more: the future is not known",
                     check_text(c, node));
-    } else if (k->number > RULES_LENGTH_MAX) {
+    } else if (k->number > (double)RULES_LENGTH_MAX) {
         check_fault(c, node, k, "%s: the number of bars in [ ] must be at most %d, but is %.10g", check_text(c, node),
                     RULES_LENGTH_MAX, k->number);
     }

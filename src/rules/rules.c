@@ -157,7 +157,7 @@ bool rules_fits(const struct rules *r, int64_t timeframe_ms, struct error *err)
                   (long long)(r->clocks[i] / 60000), (long long)(timeframe_ms / 1000));
         return false;
     }
-    if (rules_bars(r, timeframe_ms) <= RULES_LOOKBACK_MAX) return true;
+    if (rules_bars(r, timeframe_ms) <= (double)RULES_LOOKBACK_MAX) return true;
     error_set(err, ERROR_INVALID,
               "the rules need a look-back of %.0f bars, and at most %d are allowed; use shorter lengths",
               rules_bars(r, timeframe_ms), RULES_LOOKBACK_MAX);

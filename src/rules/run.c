@@ -377,7 +377,7 @@ static size_t run_piece(const struct rules *r, int64_t timeframe_ms)
         const struct rules_node *n = &r->nodes[i];
 
         if (!run_is_group(n) || !n->function->looks_back) continue;
-        while ((double)piece < RUN_PIECE_LOOKS * n->function->bars(n->constants, timeframe_ms)) piece *= 2;
+        while ((double)piece < (double)RUN_PIECE_LOOKS * n->function->bars(n->constants, timeframe_ms)) piece *= 2;
     }
     return piece;
 }

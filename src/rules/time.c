@@ -47,7 +47,7 @@ bool rules_zone_code(struct slice name, double *ret_code)
 static struct candles_zone *time_zone(double code)
 {
     if (code == 0) return NULL;
-    if (code > TIME_ZONES_MAX) return candles_zone_fixed((int)code - TIME_OFFSET_ZERO);
+    if (code > (double)TIME_ZONES_MAX) return candles_zone_fixed((int)code - TIME_OFFSET_ZERO);
     return candles_zone_known((size_t)code - 1);
 }
 

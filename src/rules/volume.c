@@ -84,7 +84,7 @@ static void volume_vwap(struct rules_call *call)
 static double volume_vwap_bars(const double *constants, int64_t timeframe_ms)
 {
     (void)constants;
-    return timeframe_ms >= VOLUME_DAY_MS ? 0 : ceil(VOLUME_DAY_MS / (double)timeframe_ms) - 1;
+    return timeframe_ms >= VOLUME_DAY_MS ? 0 : ceil((double)VOLUME_DAY_MS / (double)timeframe_ms) - 1;
 }
 
 #define VOLUME_FIRST "0 at the first bar that is loaded"

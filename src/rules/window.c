@@ -97,7 +97,7 @@ static ATTR_WIDE bool window_cut(const double *x, size_t count, size_t n, double
     window_bits rest = {0}, sign = {0}; /* of what must be 0, and of what must not be below it */
 
     if (count < WINDOW_WIDE) return false;
-    (void)frexp(window_largest(x, count) * WINDOW_SLACK, &m);
+    (void)frexp(window_largest(x, count) * (double)WINDOW_SLACK, &m);
     (void)frexp((double)(2 * n), &w);
     if (m < -WINDOW_EXPONENT || m > WINDOW_EXPONENT) return false;
     const double most = ldexp(1, m), coarse = ldexp(1.5, m + w + 1), fine = ldexp(1.5, m + 2 * w - 51);

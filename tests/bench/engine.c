@@ -77,7 +77,7 @@ static double bare_loop(const struct candles *c, double *curve, size_t *ret_trad
         }
         fast += c->close[i] - (i >= FAST ? c->close[i - FAST] : 0);
         slow += c->close[i] - (i >= SLOW ? c->close[i - SLOW] : 0);
-        if (i + 1 >= SLOW) difference = fast / FAST - slow / SLOW;
+        if (i + 1 >= SLOW) difference = fast / (double)FAST - slow / (double)SLOW;
         if (i >= SLOW && difference > 0 && before <= 0) wish = 1;
         if (i >= SLOW && difference < 0 && before >= 0) wish = -1;
         before = difference;
