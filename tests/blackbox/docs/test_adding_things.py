@@ -179,5 +179,5 @@ def test_every_room_is_listed():
     rooms = {os.path.basename(room) for room in sources("src/*") if os.path.isdir(os.path.join(TOP, room))}
     assert set(re.findall(r"^include src/(\w+)/room\.am$", read("Makefile.am"), re.MULTILINE)) == rooms
     assert set(re.findall(r"^\| `(\w+)/` \|", read("docs/ARCHITECTURE.md").split("## Rooms")[1], re.MULTILINE)) == rooms
-    wired = {"web", "stratslabd", "backtestd"}  # which the black-box tests are for
+    wired = {"queue", "stratslabd", "backtestd"}  # which the black-box tests are for
     assert rooms - wired <= {os.path.basename(room) for room in sources("tests/unit/*")}
