@@ -164,9 +164,6 @@ struct slice http_exchange_query(const struct http_exchange *x); /* raw, without
 struct slice http_exchange_header(struct http_exchange *x, const char *name);
 struct slice http_exchange_body(const struct http_exchange *x);
 struct slice http_exchange_request_id(const struct http_exchange *x);
-/* The media type of the body without parameters, as received; absent if there is none. */
-struct slice http_exchange_media_type(const struct http_exchange *x);
-uint64_t http_exchange_started_ns(const struct http_exchange *x); /* monotonic */
 /* Whether the request's Accept gives `type` more weight than `other`. */
 bool http_exchange_prefers(struct http_exchange *x, const char *type, const char *other);
 
