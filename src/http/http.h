@@ -61,7 +61,7 @@ struct http_route {
     enum http_method method;
     const char *path; /* "/api/v1/strategies/{id}"; a parameter is one whole segment */
     http_handler_fn *handle;
-    const void *data; /* the handler's own: http_route_of(x)->data */
+    const void *data; /* the handler's own: http_exchange_route(x)->data */
     /* NULL-terminated media types that a body may have ("application/json"), or NULL: the route takes no body.
      * A request with content of another type is 415; a body that is not taken is 413 with a word that says so.
      * A media type's parameters are ignored but for charset, which must be utf-8. */
