@@ -10,7 +10,7 @@
 
 const struct command_option check_command_options[] = {
     {.name = "--json", .help = "print JSON"},
-    /* From the running master, at a reload. */
+    /* From the running master, at a reload. Masters of earlier builds pass these names too, so they stay. */
     {.name = "--preflight", .hidden = true},
     {.name = "--state-version",
      .value = "N",

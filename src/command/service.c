@@ -6,6 +6,10 @@
 #include "base/log.h"
 #include "base/mem.h"
 
+/* The master ends the program with its own statuses, which are among those that helps and man pages list. */
+_Static_assert((int)MASTER_EXIT_CRASH_LOOP == (int)COMMAND_CRASH_LOOP && (int)MASTER_EXIT_SYSTEM == (int)COMMAND_SYSTEM,
+               "the master's exit statuses are those of every command");
+
 /* Past the children's own time for a graceful stop, what is left is killed. */
 enum { SERVICE_KILL_GRACE_MS = 2000 };
 

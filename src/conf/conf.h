@@ -151,7 +151,7 @@ void conf_print_man(enum conf_program program, struct buf *out);
 
 enum { CONF_RANGE_TEXT_BYTES = 64 };
 
-/* The table, for lints and man pages. */
+/* The table, as tests look at it. */
 struct conf_setting_info {
     const char *name;
     const char *type;         /* "duration", "size", "integer", "address list", "one of production, development" */

@@ -42,16 +42,6 @@ struct slice http_exchange_request_id(const struct http_exchange *x)
     return x->request_id;
 }
 
-struct slice http_exchange_media_type(const struct http_exchange *x)
-{
-    return x->media_type;
-}
-
-uint64_t http_exchange_started_ns(const struct http_exchange *x)
-{
-    return x->started_ns;
-}
-
 void http_exchange_set_client(struct http_exchange *x, struct slice name)
 {
     x->client = name;

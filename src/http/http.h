@@ -61,7 +61,7 @@ struct http_route {
     enum http_method method;
     const char *path; /* "/api/v1/strategies/{id}"; a parameter is one whole segment */
     http_handler_fn *handle;
-    const void *data; /* the handler's own: http_route_of(x)->data */
+    const void *data; /* the handler's own: http_exchange_route(x)->data */
     /* NULL-terminated media types that a body may have ("application/json"), or NULL: the route takes no body.
      * A request with content of another type is 415; a body that is not taken is 413 with a word that says so.
      * A media type's parameters are ignored but for charset, which must be utf-8. */
@@ -164,9 +164,6 @@ struct slice http_exchange_query(const struct http_exchange *x); /* raw, without
 struct slice http_exchange_header(struct http_exchange *x, const char *name);
 struct slice http_exchange_body(const struct http_exchange *x);
 struct slice http_exchange_request_id(const struct http_exchange *x);
-/* The media type of the body without parameters, as received; absent if there is none. */
-struct slice http_exchange_media_type(const struct http_exchange *x);
-uint64_t http_exchange_started_ns(const struct http_exchange *x); /* monotonic */
 /* Whether the request's Accept gives `type` more weight than `other`. */
 bool http_exchange_prefers(struct http_exchange *x, const char *type, const char *other);
 

@@ -313,11 +313,6 @@ struct slice http_parser_target(const struct http_parser *p, const char *data)
     return p->target.len == 0 ? SLICE_NONE : parse_span_slice(p->target, data);
 }
 
-struct slice http_parser_method(const struct http_parser *p, const char *data)
-{
-    return p->method.len == 0 ? SLICE_NONE : parse_span_slice(p->method, data);
-}
-
 static void parse_head_note_known(struct http_head *head, const struct http_field *field)
 {
     static const struct slice names[KNOWN_COUNT] = {

@@ -67,9 +67,8 @@ enum http_parse http_parser_scan(struct http_parser *parser, const char *data, s
                                  enum http_refusal_id *ret_failure);
 size_t http_parser_head_bytes(const struct http_parser *parser);
 
-/* What is known of the request line so far, for logs: absent until it has come. */
+/* The target of the request, for logs: absent until it has come. */
 struct slice http_parser_target(const struct http_parser *parser, const char *data);
-struct slice http_parser_method(const struct http_parser *parser, const char *data);
 
 /* After PARSE_DONE: fills *ret_head with slices of `data` (which must not move any more), and checks what RFC 9112 asks
  * of request line and framing. False: *ret_failure says why. */

@@ -87,6 +87,7 @@ void reload_fail(struct master *m, const char *reason);
 void reload_succeed(struct master *m);
 /* The service stops, so the reload stops too. */
 void reload_stop(struct master *m);
+const char *reload_step_name(const struct master *m, enum reload_step step); /* "preflight", … */
 void reload_publish(struct master *m, enum scoreboard_reload_state state, const char *step, const char *reason);
 
 /* roll.c */

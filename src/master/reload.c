@@ -16,7 +16,7 @@
 #include "master/internal.h"
 #include "master/rollback.h"
 
-static const char *reload_step_name(const struct master *m, enum reload_step step)
+const char *reload_step_name(const struct master *m, enum reload_step step)
 {
     static const char *const names[] = {
         [RELOAD_IDLE] = "",     [RELOAD_PREFLIGHT] = "preflight", [RELOAD_PREPARE] = NULL,

@@ -7,8 +7,6 @@
 #include "base/log.h"
 #include "master/internal.h"
 
-static const char *const roll_step_name = "roll";
-
 /* A role's children, counted for the next move. */
 struct roll_count {
     unsigned ready;
@@ -72,7 +70,7 @@ bool roll_reconcile(struct master *m, const struct master_role *role)
 void roll_begin(struct master *m)
 {
     m->reload.step = RELOAD_ROLL;
-    reload_publish(m, SCOREBOARD_RELOAD_RUNNING, roll_step_name, "");
+    reload_publish(m, SCOREBOARD_RELOAD_RUNNING, reload_step_name(m, RELOAD_ROLL), "");
     log_info("reload: the new code takes over", LOG_UINT("generation", m->children.generation),
              LOG_STR("version", PACKAGE_VERSION));
 }

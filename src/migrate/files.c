@@ -122,11 +122,6 @@ const char *migrate_files_version(const struct migrate_files *files, size_t inde
     return files->items[index].version;
 }
 
-const char *migrate_files_path(const struct migrate_files *files, size_t index)
-{
-    return files->items[index].path;
-}
-
 size_t migrate_files_find(const struct migrate_files *files, const char *version)
 {
     for (size_t i = 0; i < files->count; i++) {

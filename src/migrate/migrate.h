@@ -37,7 +37,6 @@ int migrate_files_load(const char *dir, struct migrate_files **ret_files, struct
 void migrate_files_free(struct migrate_files *files); /* takes NULL */
 size_t migrate_files_count(const struct migrate_files *files);
 const char *migrate_files_version(const struct migrate_files *files, size_t index);
-const char *migrate_files_path(const struct migrate_files *files, size_t index);
 /* Every version as a PostgreSQL text array: "{20261123140000,20261124090000}", "{}" if there is none. */
 void migrate_files_array(const struct migrate_files *files, struct buf *out);
 /*

@@ -37,9 +37,13 @@ static const char sql[] = "WITH w AS (\n"
                           "        || 'y'\n"
                           "FROM w";
 static const char other[] = "ROLLBACK", *word = "Select one from a list.";
-static const char x_usage[] = "Usage: x\n"
-                              "\n"
-                              "  --help  this text\n";
+const struct command_entry x = {
+    .about = "Does x.\n"
+             "Does it twice.\n",
+    .settings = true,
+};
+#define Y_ABOUT \
+    "Does y.\n"
 '''
 
 
@@ -57,8 +61,9 @@ def test_what_is_set_well_passes(tmp_path):
     (r'"FROM w"', r'"from w"', 'SQL: the keyword "from" is not in upper case'),
     ('FROM t\\n"', 'FROM t \\n "', "SQL: has a line end within"),
     ('"    t.\\"end\\""', '"    t.a as x"', 'SQL: the keyword "as" is not in upper case'),
-    (r'"\n"' + "\n" + 30 * " " + '"  --help', r'"\n  --help', "help: the line is not one printed line"),
-    (r'"Usage: x\n"', '"Usage: "\n"x\\n"', "help: the line is not one printed line"),
+    (r'x.\n"' + "\n" + 13 * " " + '"Does', r'x.\nDoes', "help: the line is not one printed line"),
+    (r'"Does x.\n"', '"Does "\n"x.\\n"', "help: the line is not one printed line"),
+    (r'"Does y.\n"', '"Does y."', "help: the line is not one printed line"),
 ])
 def test_what_is_not_is_found(tmp_path, before, after, fault):
     number = GOOD.count("\n", 0, GOOD.index(before)) + 1
