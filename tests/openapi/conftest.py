@@ -8,4 +8,5 @@ sys.path.insert(0, BLACKBOX)
 spec = importlib.util.spec_from_file_location("blackbox_fixtures", os.path.join(BLACKBOX, "conftest.py"))
 fixtures = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(fixtures)
-stratslabd, database, start_daemon, daemon = fixtures.stratslabd, fixtures.database, fixtures.start_daemon, fixtures.daemon
+stratslabd, backtestd, kind, program = fixtures.stratslabd, fixtures.backtestd, fixtures.kind, fixtures.program
+database, start_daemon, daemon = fixtures.database, fixtures.start_daemon, fixtures.daemon
