@@ -17,7 +17,10 @@ static struct {
     char *begin; /* NULL: not known */
     char *args_end;
     char *end;
-    bool moved; /* it has been copied, so that all of the room is free */
+    /* The environment's other place, so that all of the room is free; NULL: it has none. Kept here, because the
+     * environment forgets what is taken out of it. */
+    char *strings;
+    char **list;
 } title;
 
 /* The end of the strings of a list that lie one behind the other from `at` on. */
@@ -40,18 +43,19 @@ __attribute__((constructor)) static void title_find(int argc, char **argv, char 
  * would have a pointer into the title; no caller of this does. */
 static void title_move_environment(void)
 {
+    const size_t bytes = (size_t)(title.end - title.args_end);
     size_t count = 0;
-    char **copy;
 
     while (environ != NULL && environ[count] != NULL) count++;
-    copy = mem_array(count + 1, sizeof(char *));
+    title.list = mem_array(count + 1, sizeof(char *));
+    title.strings = mem_alloc(bytes + 1);
+    memcpy(title.strings, title.args_end, bytes);
     for (size_t i = 0; i < count; i++) {
         const bool is_inside = environ[i] >= title.args_end && environ[i] < title.end;
 
-        copy[i] = is_inside ? mem_strdup(environ[i]) : environ[i];
+        title.list[i] = is_inside ? title.strings + (environ[i] - title.args_end) : environ[i];
     }
-    environ = copy;
-    title.moved = true;
+    environ = title.list;
 }
 
 /* These point to argv[0]. */
@@ -77,8 +81,8 @@ void title_set(const char *fmt, ...)
     va_end(ap);
     title_keep_name();
     len = strlen(text);
-    if (len >= (size_t)(title.args_end - title.begin) && !title.moved) title_move_environment();
-    room = (size_t)((title.moved ? title.end : title.args_end) - title.begin);
+    if (len >= (size_t)(title.args_end - title.begin) && title.strings == NULL) title_move_environment();
+    room = (size_t)((title.strings != NULL ? title.end : title.args_end) - title.begin);
     if (len >= room) len = room - 1;
     /* What is left of the room is zeros: without one at the arguments' end the kernel would read on. */
     memset(title.begin, 0, room);
