@@ -10,7 +10,7 @@
 #include "http/health.h"
 
 /* What waits in the kernel's queue when the service ends is answered within this. */
-enum { ADMIN_LAST_CALL_MS = 1000 };
+enum { ADMIN_ACCEPT_QUEUED_MS = 1000 };
 
 /* In a drain: past what idle connections have, half a request is not waited for, nor a client that does not read. */
 enum { ADMIN_FINISH_MS = 2000 };
@@ -50,7 +50,7 @@ static void admin_status(struct http_exchange *x)
         http_respond(x, 200, "text/html; charset=utf-8", admin_page());
         return;
     }
-    admin_status_json(a->options->program, a->options->place->board, &body);
+    admin_status_json(a->options->metrics.program, a->options->place->board, &body);
     http_respond(x, 200, "application/json", buf_slice(&body));
     buf_clear(&body);
 }
@@ -90,7 +90,7 @@ static void admin_drain(void *ctx, const char *why)
 
     log_debug("draining", LOG_STR("why", why));
     child_end_within(a->child, child_idle_grace_ms(a->child) + ADMIN_FINISH_MS);
-    if (child_is_last(a->child)) http_server_accept_queued(a->server, ADMIN_LAST_CALL_MS);
+    if (child_is_last(a->child)) http_server_accept_queued(a->server, ADMIN_ACCEPT_QUEUED_MS);
     http_server_drain(a->server, child_idle_grace_ms(a->child), admin_on_drained, a);
 }
 
@@ -98,7 +98,7 @@ static int admin_init(struct admin *a, struct error *err)
 {
     const struct child_place *place = a->options->place;
     const struct child_options options = {
-        .program = a->options->program, .role = "admin", .place = place, .ctx = a, .drain = admin_drain};
+        .program = a->options->metrics.program, .role = "admin", .place = place, .ctx = a, .drain = admin_drain};
 
     if (child_new(&options, &a->child, err) != 0) return -1;
     if (http_router_new(admin_routes, countof(admin_routes), &a->router, err) != 0) return -1;

@@ -10,10 +10,9 @@
 #include "http/http.h"
 
 struct admin_options {
-    const char *program; /* the program whose admin process it is */
     const struct http_limits *http_limits;
     const struct child_place *place;
-    struct admin_metrics metrics;
+    struct admin_metrics metrics; /* also names the program whose admin process it is */
 };
 
 /* Returns the process's exit status. Everything is borrowed. */

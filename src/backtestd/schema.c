@@ -2,16 +2,6 @@
 
 #include "base/log.h"
 
-int schema_versions(const struct conf *conf, struct buf *out, struct error *err)
-{
-    struct migrate_files *files = NULL;
-
-    if (migrate_files_load(conf->migrations.dir, &files, err) != 0) return -1;
-    migrate_files_array(files, out);
-    migrate_files_free(files);
-    return 0;
-}
-
 struct migrate_options schema_session_options(const struct conf *conf)
 {
     return (struct migrate_options){

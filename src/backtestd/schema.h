@@ -2,12 +2,9 @@
 #ifndef BACKTESTD_SCHEMA_H
 #define BACKTESTD_SCHEMA_H
 
-#include "base/buf.h"
 #include "command/daemon.h"
 #include "migrate/migrate.h"
 
-/* Adds the versions of the migrations that this build knows, as a text[] literal. */
-int schema_versions(const struct conf *conf, struct buf *out, struct error *err) ATTR_CHECKED;
 /* How the database is asked: once. */
 struct migrate_options schema_session_options(const struct conf *conf);
 /* Before the first worker: waits for the database, up to the boot deadline, and says so in the log. Returns an exit

@@ -16,7 +16,6 @@ static int serve_admin(const struct master_child *child)
     const struct service *service = child->ctx;
 
     return admin_run(&(struct admin_options){
-        .program = "backtestd",
         .http_limits = &service->context->conf->http,
         .place = &child->place,
         .metrics = {.program = "backtestd", .counted = &serve_counted},
@@ -48,13 +47,7 @@ static struct master_options serve_roles(struct service *service)
     const struct conf *conf = service->context->conf;
     struct master_options options = service_options(service);
     const struct master_role roles[] = {
-        {.name = "admin",
-         .plural = "admin processes",
-         .run = serve_admin,
-         .listen = &conf->admin_listen,
-         .socket_name = "admin",
-         .count = conf->admin_listen.count > 0 ? 1 : 0,
-         .ends_last = true},
+        service_admin_role(service, serve_admin),
         {.name = "database",
          .plural = "looks for the database",
          .run = serve_database,
@@ -86,7 +79,8 @@ static int serve_main(const struct command_line *line, const struct command_cont
     int status = service_require_database(line, context);
 
     if (status != COMMAND_OK) return status;
-    if (service_begin(&service, context, &err) != 0 || schema_versions(context->conf, &versions, &err) != 0) {
+    if (service_begin(&service, context, &err) != 0 ||
+        migrate_versions_load(context->conf->migrations.dir, &versions, &err) != 0) {
         status = service_fail(&service, &err);
     } else {
         service_knows(&service, buf_slice(&versions));

@@ -83,6 +83,21 @@ struct master_options service_options(const struct service *service)
     };
 }
 
+struct master_role service_admin_role(const struct service *service, int (*run)(const struct master_child *child))
+{
+    const struct conf_addresses *listen = &service->context->conf->admin_listen;
+
+    return (struct master_role){
+        .name = "admin",
+        .plural = "admin processes",
+        .run = run,
+        .listen = listen,
+        .socket_name = "admin",
+        .count = listen->count > 0 ? 1 : 0,
+        .ends_last = true,
+    };
+}
+
 int service_fail(const struct service *service, const struct error *err)
 {
     if (service->context->resume_fd >= 0) command_roll_back(service->context, err->message);

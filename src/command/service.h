@@ -25,6 +25,8 @@ char *service_state_form(const struct command_program *program);
 void service_knows(struct service *service, struct slice versions);
 /* Everything but the roles, ctx, the metrics and what the program prepares at a reload. It borrows from `service`. */
 struct master_options service_options(const struct service *service);
+/* The role of the admin process, whose life is `run`. */
+struct master_role service_admin_role(const struct service *service, int (*run)(const struct master_child *child));
 /* The service cannot start. An image that a reload started gives it back to the one before it; otherwise this says why
  * on standard error, and returns the exit status. */
 int service_fail(const struct service *service, const struct error *err);

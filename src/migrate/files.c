@@ -140,6 +140,16 @@ void migrate_files_array(const struct migrate_files *files, struct buf *out)
     buf_add_char(out, '}');
 }
 
+int migrate_versions_load(const char *dir, struct buf *out, struct error *err)
+{
+    struct migrate_files *files = NULL;
+
+    if (migrate_files_load(dir, &files, err) != 0) return -1;
+    migrate_files_array(files, out);
+    migrate_files_free(files);
+    return 0;
+}
+
 /* The version of the newest file in the directory, whatever the files hold; "" if there is none. */
 static int files_newest(const char *dir, char out[MIGRATE_VERSION_BYTES], struct error *err)
 {

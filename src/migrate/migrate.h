@@ -39,6 +39,8 @@ size_t migrate_files_count(const struct migrate_files *files);
 const char *migrate_files_version(const struct migrate_files *files, size_t index);
 /* Every version as a PostgreSQL text array: "{20261123140000,20261124090000}", "{}" if there is none. */
 void migrate_files_array(const struct migrate_files *files, struct buf *out);
+/* The same of a directory whose files are not needed further; errors as of migrate_files_load. */
+int migrate_versions_load(const char *dir, struct buf *out, struct error *err) ATTR_CHECKED;
 /*
  * Writes an empty migration called `name` ([a-z0-9_]+) with the version of `wall_us`, or one second after the newest
  * file if that is later, and puts its path into `ret_path`.

@@ -61,7 +61,6 @@ static int serve_admin(const struct master_child *child)
     const struct serve *serve = child->ctx;
 
     return admin_run(&(struct admin_options){
-        .program = "stratslabd",
         .http_limits = &serve->service.context->conf->http,
         .place = &child->place,
         .metrics = {.program = "stratslabd", .counted = &count_table},
@@ -87,13 +86,7 @@ static struct master_options serve_roles(struct serve *serve)
     const struct conf *conf = serve->service.context->conf;
     struct master_options options = service_options(&serve->service);
     const struct master_role roles[] = {
-        {.name = "admin",
-         .plural = "admin processes",
-         .run = serve_admin,
-         .listen = &conf->admin_listen,
-         .socket_name = "admin",
-         .count = conf->admin_listen.count > 0 ? 1 : 0,
-         .ends_last = true},
+        service_admin_role(&serve->service, serve_admin),
         {.name = "migrate",
          .plural = "migrations",
          .run = serve_migrate,
@@ -158,18 +151,15 @@ static void serve_warn_open(const struct conf *conf)
 static int serve_init(struct serve *serve, const struct command_context *context, struct error *err)
 {
     static const char *const migrate[] = {"migrate", "up", NULL};
-    struct migrate_files *files = NULL;
     struct buf versions = {0};
 
     if (service_begin(&serve->service, context, err) != 0 || serve_init_names(serve, err) != 0) return -1;
-    if (migrate_files_load(context->conf->migrations.dir, &files, err) != 0) return -1;
+    if (migrate_versions_load(context->conf->migrations.dir, &versions, err) != 0) return -1;
     serve_warn_open(context->conf);
-    migrate_files_array(files, &versions);
     service_knows(&serve->service, buf_slice(&versions));
     serve->migrate_args = command_args_new(context, migrate);
     serve->docs = serve_load_docs(context->conf);
     buf_clear(&versions);
-    migrate_files_free(files);
     return 0;
 }
 
