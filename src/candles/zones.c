@@ -1,5 +1,5 @@
 /*
- * Time zones of exchanges, from 1970 on, as the IANA database 2025b has them. Made by tests/lab/zones.py; not written
+ * Time zones of exchanges, from 1970 on, as the IANA database 2026f has them. Made by tests/lab/zones.py; not written
  * by hand. A change is its minute since 1970 and the minutes east of UTC from then on. Those that the tail, a rule as
  * in TZ of POSIX, tells by itself are left out.
  */
@@ -32,7 +32,7 @@ static const struct zones_change zone_buenos_aires[] = {
 };
 
 static const struct zones_change zone_bogota[] = {
-    {11747820, -240}, {12150960, -300},
+    {11746380, -240}, {12150960, -300},
 };
 
 static const struct zones_change zone_chicago[] = {
@@ -522,3 +522,4 @@ const struct zones_zone zones_table[] = {
 };
 /* clang-format on */
 const size_t zones_count = countof(zones_table);
+const char zones_version[] = "2026f";

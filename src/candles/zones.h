@@ -20,5 +20,6 @@ struct zones_zone {
 
 extern const struct zones_zone zones_table[];
 extern const size_t zones_count;
+extern const char zones_version[]; /* of the IANA database that the table was made from, as in its tzdata.zi */
 
 #endif

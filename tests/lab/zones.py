@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Prints src/candles/zones.c, made from the machine's IANA database. tests/unit/candles compares it with that one."""
+"""Prints src/candles/zones.c, made from the machine's IANA database. tests/unit/candles compares it with that one,
+if it is of the same version: laws of the past are found to have been otherwise now and then."""
 import struct
 import sys
 
@@ -17,9 +18,9 @@ Europe/Oslo Europe/Paris Europe/Prague Europe/Rome Europe/Stockholm Europe/Vienn
 Pacific/Auckland
 """.split()
 HEAD = """/*
- * Time zones of exchanges, from 1970 on, as the IANA database {version} has them. Made by tests/lab/zones.py; not written by
- * hand. A change is its minute since 1970 and the minutes east of UTC from then on. Those that the tail, a rule as in
- * TZ of POSIX, tells by itself are left out.
+ * Time zones of exchanges, from 1970 on, as the IANA database {version} has them. Made by tests/lab/zones.py; not written
+ * by hand. A change is its minute since 1970 and the minutes east of UTC from then on. Those that the tail, a rule as
+ * in TZ of POSIX, tells by itself are left out.
  */
 #include "candles/zones.h"
 
@@ -107,6 +108,7 @@ def main():
         count = f"countof({label})" if label != "NULL" else "0"
         print(f'    {{"{name}", "{tail}", {first}, {label}, {count}}},')
     print("};\n/* clang-format on */\nconst size_t zones_count = countof(zones_table);")
+    print(f'const char zones_version[] = "{version}";')
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@
 #include "base/mem.h"
 #include "candles/stamp.h"
 #include "candles/zone.h"
+#include "candles/zones.h"
 #include "test_candles.h"
 
 static int64_t moment(const char *text)
@@ -189,10 +190,26 @@ static void test_zone_damaged(void)
              "time zone x: its file is not in the format of the IANA database (TZif, without leap seconds)");
 }
 
+/* The table was made from the same version of the IANA database as the machine's files; another version may know better
+ * of the past. */
+static bool is_machines_version(void)
+{
+    const struct slice line = SLICE_LIT("# version ");
+    struct buf file = {0};
+    bool is_same = file_read("/usr/share/zoneinfo/tzdata.zi", 4 << 20, &file) && file.len > line.len &&
+                   memcmp(file.data, line.data, line.len) == 0 &&
+                   strncmp(file.data + line.len, zones_version, strlen(zones_version)) == 0 &&
+                   file.data[line.len + strlen(zones_version)] == '\n';
+
+    buf_clear(&file);
+    return is_same;
+}
+
 /* The zones that the program has itself are those of the machine's files, in the years of which laws are known. */
 static void test_zone_known(void)
 {
     const int64_t end_s = candles_days(2025, 1, 1) * 86400;
+    const bool is_same = is_machines_version();
     struct error err;
     size_t compared = 0;
 
@@ -205,7 +222,8 @@ static void test_zone_known(void)
 
         CU_ASSERT(candles_zone_is_name(slice_of(name)));
         CU_ASSERT(i == 0 || strcmp(candles_zone_known_name(i - 1), name) < 0);
-        if (file_read(path, 1 << 20, &file)) there = candles_zone_parse(slice_of(name), buf_slice(&file), &err);
+        if (is_same && file_read(path, 1 << 20, &file))
+            there = candles_zone_parse(slice_of(name), buf_slice(&file), &err);
         for (int64_t time_s = 0; there != NULL && time_s < end_s && wrong_s < 0; time_s += 3 * 3600) {
             if (candles_zone_at(known, time_s) != candles_zone_at(there, time_s)) wrong_s = time_s;
         }
@@ -217,7 +235,8 @@ static void test_zone_known(void)
         free(path);
     }
     CU_ASSERT_PTR_NULL(candles_zone_known(compared + 1000));
-    if (compared == 0) puts("unit candles: there is no /usr/share/zoneinfo to compare with");
+    if (compared == 0)
+        printf("unit candles: /usr/share/zoneinfo is not of version %s, nothing to compare with\n", zones_version);
 }
 
 /* Beyond those years the rule of the table goes on. */
