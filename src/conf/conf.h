@@ -79,7 +79,8 @@ struct conf_database {
 struct conf_migrations {
     const char *dir;
     bool on_start;
-    unsigned lock_timeout_ms; /* how long to wait for another master's migration */
+    unsigned lock_timeout_ms;      /* how long to wait for another master's migration */
+    unsigned rehearsal_timeout_ms; /* of what is pending; 0: no rehearsal */
 };
 
 struct conf_supervision {

@@ -139,7 +139,14 @@ const struct conf_setting conf_table[] = {
     {.name = "STRATSLAB_MIGRATE_LOCK_TIMEOUT",
      CONF_ROW_DURATION(conf.migrations.lock_timeout_ms, 0, CONF_DAY),
      .defaults = {[CONF_STRATSLABD] = "5min"},
-     .help = "How long to wait for another instance that is migrating.",
+     .help = "How long to wait for another instance that is migrating, and for a lock on the ledger.",
+     .reloadable = true},
+    {.name = "STRATSLAB_MIGRATE_REHEARSAL",
+     CONF_ROW_DURATION(conf.migrations.rehearsal_timeout_ms, 0, CONF_HOUR),
+     .defaults = {[CONF_STRATSLABD] = "2s"},
+     .help =
+         "How long check, plan and a reload may try pending migrations in a transaction that is rolled back. For so "
+         "long they may hold locks on tables. What takes longer is not tried, and stops no reload. 0 tries none.",
      .reloadable = true},
     {.name = "STRATSLAB_DATABASE_BOOT_TIMEOUT",
      CONF_ROW_DURATION(conf.database.boot_timeout_ms, 0, CONF_DAY),

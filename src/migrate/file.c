@@ -255,9 +255,12 @@ int migrate_file_split(const struct migrate_file *file, const struct migrate_blo
     size_t start = (size_t)(block->sql.data - file->text);
 
     if (lexer_split(block->sql, &script, &problem) != 0) return file_fail(file, start + problem.at, err, problem.what);
+    const unsigned before = migrate_file_place(file, block, 0).line - 1;
+
     for (size_t i = 0; i < script.count; i++) {
         const char *refusal = lexer_refusal(&script.items[i], block->transaction);
 
+        script.items[i].line += before;
         if (refusal == NULL) continue;
         file_fail(file, start + script.items[i].start, err, refusal);
         lexer_script_clear(&script);

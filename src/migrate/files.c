@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -15,11 +16,13 @@
 
 enum { FILES_BYTES_MAX = 16 << 20 }; /* a migration is text that somebody wrote */
 
+/* x.SQL and "x.sql " as well: they are refused later, instead of being passed over without a word. */
 static int files_wants(const struct dirent *entry)
 {
     size_t len = strlen(entry->d_name);
 
-    return entry->d_name[0] != '.' && len > 4 && strcmp(entry->d_name + len - 4, ".sql") == 0;
+    while (len > 0 && entry->d_name[len - 1] == ' ') len--;
+    return entry->d_name[0] != '.' && len >= 4 && strncasecmp(entry->d_name + len - 4, ".sql", 4) == 0;
 }
 
 /* By bytes, whatever the locale. */
@@ -65,7 +68,7 @@ static int files_add(struct migrate_files *files, const char *base, struct error
     if (!migrate_file_name_is_valid(base)) {
         return error_set(err, ERROR_INVALID,
                          "%s/%s: is not the name of a migration: write YYYYMMDDHHMMSS_name.sql, with letters, digits, "
-                         "_ and - in the name",
+                         "_ and - in the name, and .sql in small letters",
                          files->dir, base);
     }
     outcome = files_read(files->dir, base, &content, err);

@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "base/digest.h"
 #include "base/mem.h"
+#include "migrate/index.h"
 #include "migrate/ledger.h"
 #include "migrate/run.h"
 
@@ -33,7 +34,7 @@ static struct journal_mark journal_mark_of(const struct journal *j, size_t index
     return (struct journal_mark){.file = j->file,
                                  .block = j->block,
                                  .statement = (unsigned)index + 1,
-                                 .line = migrate_file_place(j->file, j->block, statement->start).line,
+                                 .line = statement->line,
                                  .checksum = checksum};
 }
 
@@ -81,10 +82,8 @@ static int journal_resume(struct migrate_session *s, struct journal *j, struct e
     }
     PQclear(rows);
     if (outcome == 0 && j->done > 0 && j->done < j->script.count) {
-        struct lexer_place place = migrate_file_place(j->file, j->block, j->script.items[j->done].start);
-
         session_say(s, MIGRATE_NOTE_INFO, "%s: %zu of its %zu statements ran before; going on at line %u",
-                    j->file->path, j->done, j->script.count, place.line);
+                    j->file->path, j->done, j->script.count, j->script.items[j->done].line);
     }
     return outcome;
 }
@@ -105,48 +104,64 @@ static int journal_invalid_before(struct migrate_session *s, struct journal *j, 
 }
 
 /*
- * Invalid indexes that `text` left: those that were not invalid before, and those from an earlier run, known by their
- * name in it. CREATE INDEX CONCURRENTLY IF NOT EXISTS passes over such a one in silence. Names go to `out`, a comma
- * between.
+ * Invalid indexes that the statement left. CREATE INDEX CONCURRENTLY IF NOT EXISTS passes over one of an earlier run in
+ * silence, so its name tells it; those whose names the server chose were not invalid before. One that another session
+ * is building is none of ours: such a build holds this lock on the table from its beginning to its end.
  */
-static int journal_invalid_left(struct migrate_session *s, const struct journal *j, struct slice text, struct buf *out,
-                                struct error *err)
+static int journal_invalid_left(struct migrate_session *s, const struct journal *j,
+                                const struct lexer_statement *statement, PGresult **ret_rows, struct error *err)
 {
-    static const char sql[] = "SELECT format('%I.%I', n.nspname, c.relname)\n"
-                              "  FROM pg_index AS i\n"
-                              "  JOIN pg_class AS c ON c.oid = i.indexrelid AND c.relkind = 'i'\n"
-                              "  JOIN pg_namespace AS n ON n.oid = c.relnamespace\n"
-                              " WHERE NOT i.indisvalid\n"
-                              "   AND (NOT c.oid = ANY ($1::oid[]) OR position(lower(c.relname) IN lower($2)) > 0)\n"
-                              "   AND NOT EXISTS (SELECT\n"
-                              "                     FROM pg_stat_progress_create_index AS p\n"
-                              "                    WHERE p.index_relid = c.oid)\n"
-                              " ORDER BY 1";
-    char *copy = mem_strndup(text.data, text.len);
-    const char *const values[] = {j->invalid_before, copy};
-    PGresult *result = NULL;
-    int outcome = session_query(s, sql, countof(values), values, &result, err);
+    static const char sql[] =
+        "SELECT format('%I.%I', n.nspname, c.relname)\n"
+        "  FROM pg_index AS i\n"
+        "  JOIN pg_class AS c ON c.oid = i.indexrelid AND c.relkind = 'i'\n"
+        "  JOIN pg_namespace AS n ON n.oid = c.relnamespace\n"
+        " WHERE NOT i.indisvalid\n"
+        "   AND NOT EXISTS (SELECT\n"
+        "                     FROM pg_locks AS l\n"
+        "                    WHERE l.locktype = 'relation' AND l.relation = i.indrelid AND l.granted\n"
+        "                      AND l.mode = 'ShareUpdateExclusiveLock' AND l.pid <> pg_backend_pid())\n"
+        "   AND CASE $1\n"
+        "       WHEN 'name' THEN i.indrelid = to_regclass($2) AND c.relname = $3::name\n"
+        "       WHEN 'index' THEN i.indrelid = (SELECT indrelid\n"
+        "                                         FROM pg_index\n"
+        "                                        WHERE indexrelid = to_regclass($2))\n"
+        "                         AND (c.oid = to_regclass($2) OR NOT c.oid = ANY ($4::oid[]))\n"
+        "       WHEN 'table' THEN i.indrelid = to_regclass($2) AND NOT c.oid = ANY ($4::oid[])\n"
+        "       ELSE NOT c.oid = ANY ($4::oid[])\n"
+        "       END\n"
+        " ORDER BY 1";
+    static const char *const ways[] = {
+        [INDEX_CREATE] = "name", [INDEX_REINDEX] = "index", [INDEX_TABLE] = "table", [INDEX_MANY] = "many"};
+    struct index_made made;
+    int outcome = 0;
 
-    free(copy);
-    if (outcome != 0) return -1;
-    for (int row = 0; row < PQntuples(result); row++) {
-        if (row > 0) buf_add_str(out, ", ");
-        buf_add_str(out, PQgetvalue(result, row, 0));
+    *ret_rows = NULL;
+    index_made_of((struct slice){j->block->sql.data + statement->start, statement->end - statement->start}, &made);
+    if (made.maker != INDEX_NONE) {
+        const bool is_unnamed = made.maker == INDEX_CREATE && made.name.len == 0;
+        const char *const values[] = {is_unnamed ? "table" : ways[made.maker], buf_cstr(&made.target),
+                                      buf_cstr(&made.name), j->invalid_before};
+
+        outcome = session_query(s, sql, countof(values), values, ret_rows, err);
     }
-    PQclear(result);
-    return 0;
+    index_made_clear(&made);
+    return outcome;
 }
 
-static void journal_append_invalid(struct error *err, struct buf *names)
+static void journal_append_invalid(struct error *err, const PGresult *rows)
 {
-    run_append(err, "An invalid index was left behind: %s. Drop it first: DROP INDEX CONCURRENTLY %s", buf_cstr(names),
-               buf_cstr(names));
+    for (int row = 0; row < PQntuples(rows); row++) {
+        const char *name = PQgetvalue(rows, row, 0);
+
+        run_append(err, "An invalid index was left behind: %s. Drop it first: DROP INDEX CONCURRENTLY %s", name, name);
+    }
 }
 
 /* What stays of the file, and what to do. The statement at `index` failed. */
 static void journal_explain(struct migrate_session *s, const struct journal *j, size_t index, struct error *err)
 {
-    struct buf names = {0};
+    PGresult *rows = NULL;
     struct error ignored;
 
     if (index == 0) {
@@ -155,9 +170,10 @@ static void journal_explain(struct migrate_session *s, const struct journal *j, 
         run_append(err, "Statements 1 to %zu of %zu ran and stay (transaction:false); the next run goes on after them.",
                    index, j->script.count);
     }
-    if (!session_is_lost(s) && journal_invalid_left(s, j, j->block->sql, &names, &ignored) == 0 && names.len > 0)
-        journal_append_invalid(err, &names);
-    buf_clear(&names);
+    if (!session_is_lost(s) && index < j->script.count &&
+        journal_invalid_left(s, j, &j->script.items[index], &rows, &ignored) == 0)
+        journal_append_invalid(err, rows);
+    PQclear(rows);
 }
 
 /* Marks everything from the first open statement to `index` as finished. */
@@ -177,20 +193,16 @@ static int journal_close(struct migrate_session *s, struct journal *j, size_t in
 static int journal_check_indexes(struct migrate_session *s, const struct journal *j, const struct run_statement *run,
                                  struct error *err)
 {
-    static const char *const makers[] = {"CREATE", "REINDEX"};
-    struct slice text = {j->block->sql.data + run->statement->start, run->statement->end - run->statement->start};
-    struct buf names = {0};
-    int outcome = 0;
+    PGresult *rows = NULL;
+    int outcome = journal_invalid_left(s, j, run->statement, &rows, err);
 
-    if (!journal_first_word_is(run->statement, makers, countof(makers))) return 0;
-    outcome = journal_invalid_left(s, j, text, &names, err);
-    if (outcome == 0 && names.len > 0) {
+    if (outcome == 0 && PQntuples(rows) > 0) {
         struct lexer_place place = migrate_file_place(j->file, j->block, run->statement->start);
 
         outcome = error_set(err, ERROR_FAILED, "%s:%u:%u: the server took this statement, but the index is invalid",
                             j->file->path, place.line, place.column);
     }
-    buf_clear(&names);
+    PQclear(rows);
     return outcome;
 }
 
@@ -205,15 +217,17 @@ static int journal_run_statement(struct migrate_session *s, struct journal *j, s
 
     if (idle && journal_begin(s, &mark, err) != 0) return -1;
     if (join && session_run(s, "BEGIN", err) != 0) return -1;
-    if (run_statement(s, &run, err) != 0 || (idle && !join && journal_check_indexes(s, j, &run, err) != 0)) {
+    /* What a joined statement deferred speaks before its mark is written. */
+    if (run_statement(s, &run, err) != 0 || (join && run_settle(s, err) != 0) ||
+        (idle && !join && journal_check_indexes(s, j, &run, err) != 0)) {
         if (PQtransactionStatus(s->conn) != PQTRANS_IDLE) PQclear(PQexec(s->conn, "ROLLBACK"));
         mark = journal_mark_of(j, j->open, checksum);
         journal_fail(s, &mark, err->message);
         journal_explain(s, j, j->open, err);
         return -1;
     }
-    if ((join || PQtransactionStatus(s->conn) == PQTRANS_IDLE) && journal_close(s, j, index, err) != 0) return -1;
-    return join ? session_run(s, "COMMIT", err) : 0;
+    if (!join && PQtransactionStatus(s->conn) != PQTRANS_IDLE) return 0;
+    return journal_close(s, j, index, err);
 }
 
 /* SET lasts for the session only, so a run that goes on has to say it again. */

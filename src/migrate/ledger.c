@@ -102,8 +102,13 @@ int ledger_ensure(struct migrate_session *s, struct error *err)
     int outcome = session_run(s, buf_cstr(&sql), err);
     s->quiet = false;
     buf_clear(&sql);
-    if (outcome == 0) s->ledger_exists = true;
-    return outcome == 0 ? 0 : error_prefix(err, "cannot make the ledger %s", s->ledger);
+    if (outcome == 0) {
+        s->ledger_exists = true;
+        return 0;
+    }
+    error_prefix(err, "cannot make the ledger %s", s->ledger);
+    session_advise(s, err);
+    return -1;
 }
 
 int ledger_insert(struct migrate_session *s, const struct migrate_file *file, int64_t duration_ms, struct error *err)
@@ -183,37 +188,46 @@ int journal_read(struct migrate_session *s, const struct migrate_file *file, con
                         s->journal, 2, values, ret_result, err);
 }
 
-static int journal_write(struct migrate_session *s, const char *sql, const struct journal_mark *mark, struct error *err)
+/* In one message, because a file may have thousands of statements. What is written into it are digits, a checksum and a
+ * direction, none of which needs quoting. */
+static int journal_write(struct migrate_session *s, const char *begin, const struct journal_mark *mark,
+                         const char *finished_at, const char *update, struct error *err)
 {
-    char statement[16];
-    char line[16];
-    const char *const values[] = {mark->file->version, ledger_directions[mark->block->direction], statement, line,
-                                  mark->checksum};
+    char *sql = mem_printf("%s" SESSION_AS_OURSELVES ";\n"
+                           "INSERT INTO %s (version, direction, statement, line, checksum, started_at, finished_at)\n"
+                           "VALUES ('%s', '%s', %u, %u, '%s', clock_timestamp(), %s)\n"
+                           "ON CONFLICT (version, direction, statement)\n"
+                           "DO UPDATE SET %s;\n"
+                           "COMMIT",
+                           begin, s->journal, mark->file->version, ledger_directions[mark->block->direction],
+                           mark->statement, mark->line, mark->checksum, finished_at, update);
+    const bool was_quiet = s->quiet;
 
-    snprintf(statement, sizeof(statement), "%u", mark->statement);
-    snprintf(line, sizeof(line), "%u", mark->line);
-    return ledger_query(s, sql, s->journal, countof(values), values, NULL, err);
+    s->quiet = true;
+    const int outcome = session_run(s, sql, err);
+
+    s->quiet = was_quiet;
+    free(sql);
+    return outcome;
 }
+
+/* Whatever the file has SET: the transaction may write. Its end brings back what was SET. */
+static const char journal_alone[] = "BEGIN READ WRITE;\n";
 
 int journal_begin(struct migrate_session *s, const struct journal_mark *mark, struct error *err)
 {
-    return journal_write(s,
-                         "INSERT INTO @ (version, direction, statement, line, checksum, started_at)\n"
-                         "VALUES ($1, $2, $3::integer, $4::integer, $5, clock_timestamp())\n"
-                         "ON CONFLICT (version, direction, statement)\n"
-                         "DO UPDATE SET line = excluded.line, checksum = excluded.checksum,\n"
+    return journal_write(s, journal_alone, mark, "NULL",
+                         "line = excluded.line, checksum = excluded.checksum,\n"
                          "    started_at = excluded.started_at, finished_at = NULL, error = NULL",
-                         mark, err);
+                         err);
 }
 
 int journal_finish(struct migrate_session *s, const struct journal_mark *mark, struct error *err)
 {
-    return journal_write(s,
-                         "INSERT INTO @ (version, direction, statement, line, checksum, started_at, finished_at)\n"
-                         "VALUES ($1, $2, $3::integer, $4::integer, $5, clock_timestamp(), clock_timestamp())\n"
-                         "ON CONFLICT (version, direction, statement)\n"
-                         "DO UPDATE SET finished_at = excluded.finished_at",
-                         mark, err);
+    const bool joins = PQtransactionStatus(s->conn) == PQTRANS_INTRANS;
+
+    return journal_write(s, joins ? "" : journal_alone, mark, "clock_timestamp()", "finished_at = excluded.finished_at",
+                         err);
 }
 
 void journal_fail(struct migrate_session *s, const struct journal_mark *mark, const char *message)
@@ -223,13 +237,15 @@ void journal_fail(struct migrate_session *s, const struct journal_mark *mark, co
     struct error ignored;
 
     snprintf(statement, sizeof(statement), "%u", mark->statement);
-    if (session_is_lost(s)) return;
-    if (ledger_query(s,
+    if (session_is_lost(s) || session_run(s, journal_alone, &ignored) != 0) return;
+    if (session_as_ourselves(s, &ignored) != 0 ||
+        ledger_query(s,
                      "UPDATE @\n"
                      "   SET error = $4\n"
                      " WHERE version = $1 AND direction = $2 AND statement = $3::integer",
                      s->journal, countof(values), values, NULL, &ignored) != 0)
         return;
+    if (session_run(s, "COMMIT", &ignored) != 0) return;
 }
 
 int journal_forget(struct migrate_session *s, const struct migrate_file *file, struct error *err)

@@ -33,7 +33,9 @@ int journal_exists(struct migrate_session *s, bool *ret_exists, struct error *er
 /* Columns statement, checksum, started_at, finished_at (NULL if it did not), error; in order. */
 int journal_read(struct migrate_session *s, const struct migrate_file *file, const struct migrate_block *block,
                  PGresult **ret_result, struct error *err) ATTR_CHECKED;
+/* Marks are written as who we are, in transactions of their own. */
 int journal_begin(struct migrate_session *s, const struct journal_mark *mark, struct error *err) ATTR_CHECKED;
+/* Inside a transaction it shares, and ends, that one. */
 int journal_finish(struct migrate_session *s, const struct journal_mark *mark, struct error *err) ATTR_CHECKED;
 /* As far as that works: the statement's own error is what is told. */
 void journal_fail(struct migrate_session *s, const struct journal_mark *mark, const char *message);

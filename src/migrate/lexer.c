@@ -10,6 +10,8 @@ struct lexer {
     struct slice text;
     size_t at;
     struct lexer_statement now;
+    unsigned line; /* of the byte `lined` */
+    size_t lined;
     bool open;                   /* `now` has its first token */
     bool leading;                /* nothing but words so far, so that they count as its first words */
     unsigned parens;             /* semicolons inside belong to a rule's list of actions */
@@ -246,8 +248,10 @@ static int lexer_token(struct lexer *lx)
         return 0;
     }
     if (!lx->open) {
+        for (; lx->lined < lx->at; lx->lined++) lx->line += lx->text.data[lx->lined] == '\n' ? 1 : 0;
         lx->open = true;
         lx->now.start = lx->at;
+        lx->now.line = lx->line;
     }
     int outcome = lexer_is_word_start(c) ? lexer_word(lx) : lexer_other(lx);
 
@@ -260,7 +264,7 @@ static int lexer_token(struct lexer *lx)
 
 int lexer_split(struct slice text, struct lexer_script *ret_script, struct lexer_problem *ret_problem)
 {
-    struct lexer lx = {.text = text};
+    struct lexer lx = {.text = text, .line = 1};
 
     lexer_begin(&lx);
     while (lx.at < text.len) {
@@ -273,6 +277,21 @@ int lexer_split(struct slice text, struct lexer_script *ret_script, struct lexer
     lexer_finish(&lx);
     *ret_script = lx.script;
     return 0;
+}
+
+bool lexer_next(struct slice *rest, struct slice *ret_token)
+{
+    struct lexer lx = {.text = *rest, .line = 1};
+
+    lexer_begin(&lx);
+    while (lx.at < rest->len && !lx.open) {
+        if (lexer_token(&lx) != 0) return false;
+    }
+    if (!lx.open) return false;
+    *ret_token = (struct slice){rest->data + lx.now.start, lx.at - lx.now.start};
+    rest->data += lx.at;
+    rest->len -= lx.at;
+    return true;
 }
 
 void lexer_script_clear(struct lexer_script *script)

@@ -15,8 +15,9 @@
 enum { LEXER_WORDS = 3, LEXER_WORD_BYTES = 16 };
 
 struct lexer_statement {
-    size_t start; /* bytes into the text: its first token, after comments */
-    size_t end;   /* after its last token, before the semicolon */
+    size_t start;  /* bytes into the text: its first token, after comments */
+    size_t end;    /* after its last token, before the semicolon */
+    unsigned line; /* of its start, from 1: in the text, or, if migrate_file_split made it, in the file */
     unsigned word_count;
     char words[LEXER_WORDS][LEXER_WORD_BYTES]; /* those it begins with, in capitals; longer ones are cut */
 };
@@ -41,6 +42,9 @@ int lexer_split(struct slice text, struct lexer_script *ret_script, struct lexer
 void lexer_script_clear(struct lexer_script *script);
 /* Why the statement may not stand in a migration that is (or is not) one transaction; NULL if it may. */
 const char *lexer_refusal(const struct lexer_statement *statement, bool transaction);
+/* Cuts the next token off: a word, a quoted name or string, or one character else. False at the end, or if a quote or
+ * comment has no end. */
+bool lexer_next(struct slice *rest, struct slice *ret_token);
 struct lexer_place lexer_place(struct slice text, size_t offset);
 
 #endif

@@ -30,8 +30,8 @@ struct migrate_files;
 
 /*
  * Reads every *.sql of the directory, oldest first; other files and those that begin with a dot are ignored. A name
- * that is not a migration's, a version twice, or a file that does not parse is ERROR_INVALID; no such directory
- * ERROR_SETTINGS.
+ * that is not a migration's (x.SQL too), a version twice, or a file that does not parse is ERROR_INVALID; no such
+ * directory ERROR_SETTINGS.
  */
 int migrate_files_load(const char *dir, struct migrate_files **ret_files, struct error *err) ATTR_CHECKED;
 void migrate_files_free(struct migrate_files *files); /* takes NULL */
@@ -64,9 +64,10 @@ struct migrate_options {
     const char *conninfo; /* a URI, or key=value pairs; secret */
     const char *label;    /* the database, for people: without the password */
     enum migrate_environment environment;
-    unsigned lock_timeout_ms;    /* for another master's migration; then ERROR_TIMEOUT */
-    unsigned boot_timeout_ms;    /* connecting is tried again for this long; 0: once */
-    unsigned connect_timeout_ms; /* one try */
+    unsigned lock_timeout_ms;      /* for another master's migration; then ERROR_TIMEOUT */
+    unsigned rehearsal_timeout_ms; /* how long all rehearsed files together may run, and so hold locks; 0: none is */
+    unsigned boot_timeout_ms;      /* connecting is tried again for this long; 0: once */
+    unsigned connect_timeout_ms;   /* one try */
     const char *application_name;
     const char *app_version;
     void (*say)(void *arg, enum migrate_note kind, const char *line); /* may be NULL */
@@ -170,7 +171,7 @@ struct migrate_lock {
 struct migrate_plan_step {
     const char *version;
     const char *path;
-    bool rehearsed;     /* false: a transaction:false file, and what comes after it */
+    bool rehearsed;     /* false: what works only after a commit, or took too long; and what comes after it */
     const char *reason; /* why it was not */
     int64_t duration_ms;
     struct migrate_lock *locks; /* on relations that others can see, beyond those of the steps before */
@@ -192,7 +193,8 @@ typedef int migrate_trial_fn(void *arg, struct pg_conn *conn, struct error *err)
 int migrate_rehearse(struct migrate_session *s, const struct migrate_files *files, migrate_trial_fn *trial, void *arg,
                      size_t *ret_pending, size_t *ret_rehearsed, struct error *err) ATTR_CHECKED;
 
-/* Runs what is pending in one transaction, under the lock, and rolls it back. */
+/* Runs what is pending in one transaction, under the lock, and rolls it back. Locks on tables that others use are held
+ * meanwhile, for rehearsal_timeout_ms at most. */
 int migrate_plan_make(struct migrate_session *s, const struct migrate_files *files, struct migrate_plan *ret_plan,
                       struct error *err) ATTR_CHECKED;
 void migrate_plan_clear(struct migrate_plan *plan);

@@ -4,6 +4,7 @@
 
 #include "base/arena.h"
 #include "base/clock.h"
+#include "base/number.h"
 #include "migrate/ledger.h"
 #include "migrate/run.h"
 
@@ -74,45 +75,118 @@ static int plan_take_locks(struct migrate_session *s, struct migrate_plan *plan,
     return 0;
 }
 
+/* Labels of enums that the steps before added: until they are committed, nothing may use them. */
+static int plan_count_labels(struct migrate_session *s, unsigned long *ret_count, struct error *err)
+{
+    PGresult *result = NULL;
+
+    if (session_query(s,
+                      "SELECT count(*)\n"
+                      "  FROM pg_catalog.pg_enum",
+                      0, NULL, &result, err) != 0)
+        return -1;
+    *ret_count = strtoul(PQgetvalue(result, 0, 0), NULL, 10);
+    PQclear(result);
+    return 0;
+}
+
+/*
+ * Why the failure of a rehearsal says nothing about the run; NULL if it does. `later`: steps before it were rehearsed
+ * in the same transaction. `labels`: one of them added to an enum.
+ */
+static const char *plan_excuse(const struct migrate_session *s, struct migrate_plan *plan, bool later, bool labels)
+{
+    char limit[NUMBER_UNIT_TEXT_BYTES];
+
+    number_format_duration_ms(s->options.rehearsal_timeout_ms, limit);
+    if (s->gave_up && s->blocker[0] != '\0') {
+        return arena_printf(plan->arena, "a lock that it needs was held by %s for %s (STRATSLAB_MIGRATE_REHEARSAL)",
+                            s->blocker, limit);
+    }
+    if (s->gave_up) {
+        return arena_printf(
+            plan->arena, "it takes longer than %s, for which a rehearsal may hold locks (STRATSLAB_MIGRATE_REHEARSAL)",
+            limit);
+    }
+    if (labels && strcmp(s->sqlstate, "55P04") == 0) {
+        return "it uses a value of an enum that a file before it adds, which works after that file's commit";
+    }
+    if (later && strcmp(s->sqlstate, "53200") == 0) return "all files in one transaction need more than the server has";
+    if (strcmp(s->sqlstate, "40P01") == 0 || strcmp(s->sqlstate, "55P03") == 0) {
+        return "another session held a lock that it needs";
+    }
+    return NULL;
+}
+
 static int plan_rehearse(struct migrate_session *s, const struct migrate_file *file, struct migrate_plan *plan,
                          size_t index, const char *relations, struct error *err)
 {
-    uint64_t started = clock_monotonic_ms();
+    struct migrate_plan_step *step = &plan->steps[index];
+    const uint64_t started = clock_monotonic_ms();
 
+    /* Between two files, nothing of the one reaches the next, as if there had been a commit. */
     if (run_block_inside(s, file, &file->up, err) != 0) return -1;
-    plan->steps[index].duration_ms = (int64_t)(clock_monotonic_ms() - started);
-    plan->steps[index].rehearsed = true;
-    /* As between two files, so that SET LOCAL and SET ROLE of the one do not reach the next. */
-    if (session_run(s, "RESET SESSION AUTHORIZATION; RESET ALL", err) != 0) return -1;
-    return plan_take_locks(s, plan, index, relations, err);
+    if (session_between(s, err) != 0) return error_prefix(err, "%s", file->path);
+    if (plan_take_locks(s, plan, index, relations, err) != 0) return -1;
+    step->duration_ms = (int64_t)(clock_monotonic_ms() - started);
+    step->rehearsed = true;
+    return 0;
+}
+
+/* Ends the rehearsal in front of what cannot be rehearsed. */
+struct plan_end {
+    const char *version; /* NULL: not yet */
+    const char *why;     /* in words for those after it */
+};
+
+static int plan_step(struct migrate_session *s, const struct migrate_file *file, struct migrate_plan *plan,
+                     unsigned long labels_before, const char *relations, struct plan_end *end, struct error *err)
+{
+    const size_t index = plan->count++;
+    struct migrate_plan_step *step = &plan->steps[index];
+    unsigned long labels = 0;
+
+    *step = (struct migrate_plan_step){.version = file->version, .path = file->path, .duration_ms = -1};
+    if (!file->up.transaction) {
+        struct lexer_script script;
+
+        if (migrate_file_split(file, &file->up, &script, err) != 0) return -1;
+        lexer_script_clear(&script);
+        step->reason = "transaction:false";
+        if (end->version == NULL) *end = (struct plan_end){file->version, "is transaction:false"};
+        return 0;
+    }
+    if (end->version == NULL && s->options.rehearsal_timeout_ms == 0) {
+        step->reason = "STRATSLAB_MIGRATE_REHEARSAL is 0";
+        return 0;
+    }
+    if (end->version != NULL) {
+        step->reason = arena_printf(plan->arena, "it comes after %s, which %s", end->version, end->why);
+        return 0;
+    }
+    if (plan_count_labels(s, &labels, err) != 0) return -1;
+    if (plan_rehearse(s, file, plan, index, relations, err) == 0) return 0;
+    step->reason = session_is_lost(s) ? NULL : plan_excuse(s, plan, index > 0, labels > labels_before);
+    if (step->reason == NULL) return -1;
+    *end = (struct plan_end){file->version, "could not be rehearsed"};
+    return 0;
 }
 
 static int plan_steps(struct migrate_session *s, const struct migrate_files *files, const struct migrate_report *report,
                       struct migrate_plan *plan, const char *relations, struct error *err)
 {
-    const char *blocker = NULL;
+    struct plan_end end = {0};
+    unsigned long labels = 0;
 
+    if (plan_count_labels(s, &labels, err) != 0) return -1;
+    s->deadline_ms = clock_monotonic_ms() + s->options.rehearsal_timeout_ms;
     for (size_t i = 0; i < report->count; i++) {
         const struct migrate_entry *entry = &report->entries[i];
 
         if (entry->state != MIGRATE_STATE_PENDING) continue;
-        const struct migrate_file *file = &files->items[entry->file];
-        struct migrate_plan_step *step = &plan->steps[plan->count++];
-
-        *step = (struct migrate_plan_step){.version = file->version, .path = file->path, .duration_ms = -1};
-        if (!file->up.transaction) {
-            struct lexer_script script;
-
-            if (migrate_file_split(file, &file->up, &script, err) != 0) return -1;
-            lexer_script_clear(&script);
-            step->reason = "transaction:false";
-            if (blocker == NULL) blocker = file->version;
-        } else if (blocker != NULL) {
-            step->reason = arena_printf(plan->arena, "it comes after %s, which is transaction:false", blocker);
-        } else if (plan_rehearse(s, file, plan, plan->count - 1, relations, err) != 0) {
-            return -1;
-        }
+        if (plan_step(s, &files->items[entry->file], plan, labels, relations, &end, err) != 0) return -1;
     }
+    s->deadline_ms = 0;
     return 0;
 }
 
@@ -136,6 +210,7 @@ static int plan_locked(struct migrate_session *s, const struct migrate_files *fi
     struct migrate_report report;
     PGresult *relations = NULL;
 
+    s->sqlstate[0] = '\0';
     if (migrate_report_make(s, files, &report, err) != 0) return -1;
     int outcome = migrate_report_check(s, &report, err);
 
@@ -148,6 +223,7 @@ static int plan_locked(struct migrate_session *s, const struct migrate_files *fi
     }
     PQclear(relations);
     session_reset(s);
+    if (outcome != 0) session_advise(s, err);
     migrate_report_clear(&report);
     return outcome;
 }

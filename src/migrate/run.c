@@ -71,7 +71,6 @@ static const char *run_hint(const char *sqlstate)
         {"25001", "such a statement needs a file of its own, with transaction:false after the directive"},
         {"25P01", "a file is one transaction unless its directive says transaction:false"},
         {"55P04", "a new value of an enum can be used only in a later file"},
-        {"42501", "the migrations' role lacks the privilege: grant it, or run them as the owner of the schema"},
     };
 
     for (size_t i = 0; i < countof(hints); i++) {
@@ -96,6 +95,7 @@ static int run_explain(struct migrate_session *s, const struct run_statement *ru
         session_fail(s, result, err);
         return error_prefix(err, "%s:%u:%u", run->file->path, place.line, place.column);
     }
+    snprintf(s->sqlstate, sizeof(s->sqlstate), "%s", sqlstate);
     error_set(err, ERROR_FAILED, "%s:%u:%u: %s: %s", run->file->path, place.line, place.column, sqlstate, message);
     run_append_excerpt(err, run, offset, place);
     for (size_t i = 0; i < countof(more); i++) {
@@ -123,11 +123,12 @@ int run_statement(struct migrate_session *s, const struct run_statement *run, st
 {
     size_t len = run->statement->end - run->statement->start;
     char *text = mem_strndup(run->block->sql.data + run->statement->start, len);
-    /* The extended protocol takes one statement only, so a mistake of the lexer cannot hide a COMMIT. */
-    PGresult *result = PQexecParams(s->conn, text, 0, NULL, NULL, NULL, NULL, 0);
+    char *name = mem_printf("%s:%u", run->file->path, run->statement->line);
+    PGresult *result = session_exec(s, text, 0, NULL, name);
     ExecStatusType status = PQresultStatus(result);
     int outcome = 0;
 
+    free(name);
     free(text);
     if (status == PGRES_COPY_IN || status == PGRES_COPY_OUT) {
         struct lexer_place place = migrate_file_place(run->file, run->block, run->statement->start);
@@ -183,6 +184,12 @@ int run_block_inside(struct migrate_session *s, const struct migrate_file *file,
     return outcome;
 }
 
+int run_settle(struct migrate_session *s, struct error *err)
+{
+    if (session_run(s, "SET CONSTRAINTS ALL IMMEDIATE", err) == 0) return 0;
+    return error_prefix(err, "at its COMMIT");
+}
+
 int run_record(struct migrate_session *s, const struct migrate_file *file, const struct migrate_block *block,
                int64_t duration_ms, struct error *err)
 {
@@ -201,12 +208,11 @@ static int run_transaction(struct migrate_session *s, const struct migrate_file 
         uint64_t started = clock_monotonic_ms();
 
         if (run_block_inside(s, file, blocks[i], err) != 0) return -1;
-        /* The ledger is written as who we are, whoever the file became. */
-        if (session_run(s, "RESET SESSION AUTHORIZATION", err) != 0 ||
+        /* Deferred constraints speak here, as whoever the file became; the ledger is written as who we are. */
+        if ((i + 1 < count ? session_between(s, err) : run_settle(s, err)) != 0 || session_as_ourselves(s, err) != 0 ||
             run_record(s, file, blocks[i], (int64_t)(clock_monotonic_ms() - started), err) != 0)
             return error_prefix(err, "%s", file->path);
     }
-    /* Deferred constraints speak here. */
     if (session_run(s, "COMMIT", err) != 0) return error_prefix(err, "%s: at its COMMIT", file->path);
     return 0;
 }
@@ -226,16 +232,17 @@ int run_blocks(struct migrate_session *s, const struct migrate_file *file, const
     bool together = count > 1;
     int outcome = 0;
 
+    s->sqlstate[0] = '\0';
     for (size_t i = 0; i < count; i++) together = together && blocks[i]->transaction;
     if (together) {
         outcome = run_transaction(s, file, blocks, count, err);
         if (outcome != 0) run_append(err, "Nothing was changed.");
         session_reset(s);
-        return outcome;
     }
-    for (size_t i = 0; i < count && outcome == 0; i++) {
+    for (size_t i = 0; i < count && outcome == 0 && !together; i++) {
         outcome = run_one(s, file, blocks[i], err);
         session_reset(s);
     }
+    if (outcome != 0) session_advise(s, err);
     return outcome;
 }

@@ -1,4 +1,4 @@
-/* Running the blocks of files, and details_sequence what went wrong at which line. */
+/* Running the blocks of files, and telling what went wrong at which line. */
 #ifndef MIGRATE_RUN_H
 #define MIGRATE_RUN_H
 
@@ -19,6 +19,8 @@ int run_set_timeouts(struct migrate_session *s, const struct migrate_block *bloc
 /* All statements of a block inside the transaction that the caller began, each of which must leave it open. */
 int run_block_inside(struct migrate_session *s, const struct migrate_file *file, const struct migrate_block *block,
                      struct error *err) ATTR_CHECKED;
+/* What was deferred to the COMMIT speaks now: the last thing but our own rows. */
+int run_settle(struct migrate_session *s, struct error *err) ATTR_CHECKED;
 /* The block's row in the ledger comes or goes, and with it what the journal holds of the file. */
 int run_record(struct migrate_session *s, const struct migrate_file *file, const struct migrate_block *block,
                int64_t duration_ms, struct error *err) ATTR_CHECKED;

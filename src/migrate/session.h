@@ -17,7 +17,12 @@ struct migrate_session {
     char *journal; /* "schema.schema_migrations_journal", likewise */
     bool ledger_exists;
     bool locked;
-    bool quiet; /* notices are our own statements', of no interest */
+    bool quiet;           /* notices are our own statements', of no interest */
+    bool checks_client;   /* the server takes client_connection_check_interval */
+    uint64_t deadline_ms; /* monotonic: what runs then is cancelled; 0: as session_exec says */
+    bool gave_up;         /* the last statement was cancelled by us … */
+    char sqlstate[6];     /* of the last failure */
+    char blocker[160];    /* … and waited for this session; "" if for none */
 };
 
 /* One connection, or one try at it: ERROR_UNAVAILABLE (trying again may help) or ERROR_REFUSED. */
@@ -25,6 +30,14 @@ int session_connect_once(const struct migrate_options *options, unsigned timeout
                          struct error *err) ATTR_CHECKED;
 /* Tries again with back-off until boot_timeout_ms have passed, saying what it waits for. */
 int session_connect(const struct migrate_options *options, PGconn **ret_conn, struct error *err) ATTR_CHECKED;
+
+/*
+ * Sends a statement and waits for its end; past some seconds it is said what it waits for. The last result is the
+ * caller's (PQclear); NULL if the connection is lost. `place` is the statement's "file:line", of which no rows are
+ * kept; NULL if it is one of ours: those are given up if a lock keeps them waiting for lock_timeout_ms (`gave_up`).
+ */
+PGresult *session_exec(struct migrate_session *s, const char *sql, int count, const char *const *values,
+                       const char *place) ATTR_CHECKED;
 
 /* One statement with text parameters; `ret_result` may be NULL if only success matters. */
 int session_query(struct migrate_session *s, const char *sql, int count, const char *const *values,
@@ -36,6 +49,19 @@ int session_fail(struct migrate_session *s, const PGresult *result, struct error
 bool session_is_lost(const struct migrate_session *s);
 /* Ends an open transaction, if any, and undoes what a file has SET, so that nothing of it reaches the next. */
 void session_reset(struct migrate_session *s);
+/*
+ * The same between two blocks of one transaction, where a commit would have been: what was deferred speaks, and nothing
+ * that belongs to a session reaches the next block.
+ */
+int session_between(struct migrate_session *s, struct error *err) ATTR_CHECKED;
+/* Inside a transaction: what follows runs as who we are, whatever the file has SET. Until the end of the transaction.
+ */
+#define SESSION_AS_OURSELVES                                         \
+    "SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = 0;\n" \
+    "SET LOCAL SESSION AUTHORIZATION DEFAULT; SET LOCAL ROLE NONE"
+int session_as_ourselves(struct migrate_session *s, struct error *err) ATTR_CHECKED;
+/* Adds to `err` what the server does not say of the last failure: privileges, extensions. After session_reset. */
+void session_advise(struct migrate_session *s, struct error *err);
 
 void session_say(const struct migrate_session *s, enum migrate_note kind, const char *fmt, ...) ATTR_PRINTF(3, 4);
 /* Sleeps between half of `ms` and all of it, so that masters that start together do not ask together. */

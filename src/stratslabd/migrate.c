@@ -60,6 +60,7 @@ struct migrate_options stratslabd_migrate_options(const struct conf *conf)
         .label = conf->database.label,
         .environment = conf->environment == CONF_ENVIRONMENT_DEVELOPMENT ? MIGRATE_DEVELOPMENT : MIGRATE_PRODUCTION,
         .lock_timeout_ms = conf->migrations.lock_timeout_ms,
+        .rehearsal_timeout_ms = conf->migrations.rehearsal_timeout_ms,
         .boot_timeout_ms = conf->database.boot_timeout_ms,
         .connect_timeout_ms = conf->database.limits.connect_timeout_ms,
         .application_name = "stratslabd migrate",

@@ -290,7 +290,7 @@ def test_a_migration_that_waits_for_a_lock_gives_up(replaceable, executable, mig
         "-- migrate:up lock_timeout:300ms\nALTER TABLE backtests ADD COLUMN note text;\n-- migrate:down\n")
     with database.connect() as db, db.transaction():
         db.execute("LOCK TABLE backtests IN SHARE MODE")
-        failed(d, executable, "preflight", "55P03")
+        failed(d, executable, "migrate", "55P03")
     mends(d, executable)
 
 

@@ -1,0 +1,148 @@
+/*
+ * One statement at the server, and what is said while it runs: that it waits for a lock, and whose, or that it is still
+ * running. Sources: libpq documentation, "Asynchronous Command Processing" and "Retrieving Query Results
+ * Row-by-Row"; PostgreSQL documentation, pg_blocking_pids.
+ */
+#include <poll.h>
+#include <stdio.h>
+
+#include "base/clock.h"
+#include "migrate/session.h"
+
+enum { EXEC_LOOK_MS = 2000, EXEC_LOOK_EVERY_MS = 10000 };
+
+enum exec_block { EXEC_NOT_BLOCKED, EXEC_BLOCKED, EXEC_UNKNOWN };
+
+/* Who keeps our session waiting, into s->blocker: "process 4711 (psql, from a local socket, idle in transaction)". A
+ * connection of its own asks, because ours is busy. */
+static enum exec_block exec_ask(struct migrate_session *s)
+{
+    static const char sql[] =
+        "SELECT b.pid, coalesce(nullif(a.application_name, ''), 'no application name'),\n"
+        "       coalesce(host(a.client_addr), 'a local socket'), coalesce(a.state, 'doing what we may not see')\n"
+        "  FROM unnest(pg_blocking_pids($1::integer)) AS b (pid)\n"
+        "  LEFT JOIN pg_stat_activity AS a ON a.pid = b.pid\n"
+        " ORDER BY a.xact_start NULLS LAST\n"
+        " LIMIT 1";
+    char pid[16];
+    const char *const values[] = {pid};
+    enum exec_block block = EXEC_UNKNOWN;
+    PGconn *conn = NULL;
+    struct error ignored;
+
+    snprintf(s->blocker, sizeof(s->blocker), "another session");
+    if (session_connect_once(&s->options, s->options.connect_timeout_ms, &conn, &ignored) != 0) return block;
+    snprintf(pid, sizeof(pid), "%d", PQbackendPID(s->conn));
+    PGresult *result = PQexecParams(conn, sql, countof(values), NULL, values, NULL, NULL, 0);
+
+    if (PQresultStatus(result) == PGRES_TUPLES_OK) {
+        block = PQntuples(result) > 0 ? EXEC_BLOCKED : EXEC_NOT_BLOCKED;
+    }
+    if (block == EXEC_BLOCKED) {
+        snprintf(s->blocker, sizeof(s->blocker), "process %s (%s, from %s, %s)", PQgetvalue(result, 0, 0),
+                 PQgetvalue(result, 0, 1), PQgetvalue(result, 0, 2), PQgetvalue(result, 0, 3));
+    }
+    PQclear(result);
+    PQfinish(conn);
+    return block;
+}
+
+/* Statements of ours do next to nothing, so that a lock is what they wait for. */
+static bool exec_is_blocked(struct migrate_session *s, const char *place)
+{
+    const enum exec_block block = exec_ask(s);
+
+    return block == EXEC_BLOCKED || (block == EXEC_UNKNOWN && place == NULL);
+}
+
+static void exec_look(struct migrate_session *s, const char *place, uint64_t running_ms)
+{
+    if (exec_is_blocked(s, place)) {
+        session_say(s, MIGRATE_NOTE_WAIT, "%s waits for a lock that %s holds", place == NULL ? "the ledger" : place,
+                    s->blocker);
+    } else if (place != NULL) {
+        session_say(s, MIGRATE_NOTE_WAIT, "%s has been running for %llu s", place,
+                    (unsigned long long)running_ms / 1000);
+    }
+}
+
+static void exec_cancel(const struct migrate_session *s)
+{
+    char why[256];
+    PGcancel *cancel = PQgetCancel(s->conn);
+
+    if (cancel == NULL) return;
+    if (PQcancel(cancel, why, sizeof(why)) == 0) session_say(s, MIGRATE_NOTE_WARNING, "cannot cancel: %s", why);
+    PQfreeCancel(cancel);
+}
+
+/* When a statement is given up. Those of a file that is applied have the time that the file gives them. */
+static uint64_t exec_deadline(const struct migrate_session *s, const char *place, uint64_t started_ms)
+{
+    if (s->deadline_ms > 0) return s->deadline_ms;
+    return place == NULL ? started_ms + s->options.lock_timeout_ms : UINT64_MAX;
+}
+
+/* Until a result can be taken without waiting. */
+static void exec_wait(struct migrate_session *s, const char *place)
+{
+    const uint64_t started_ms = clock_monotonic_ms();
+    uint64_t deadline_ms = exec_deadline(s, place, started_ms);
+    uint64_t look_ms = started_ms + EXEC_LOOK_MS;
+
+    while (PQisBusy(s->conn)) {
+        uint64_t now_ms = clock_monotonic_ms();
+
+        if (!s->gave_up && now_ms >= look_ms) {
+            exec_look(s, place, now_ms - started_ms);
+            look_ms = now_ms + EXEC_LOOK_EVERY_MS;
+        }
+        if (!s->gave_up && now_ms >= deadline_ms) {
+            const bool blocked = exec_is_blocked(s, place);
+
+            s->gave_up = blocked || s->deadline_ms > 0;
+            if (!blocked) s->blocker[0] = '\0';
+            if (s->gave_up) exec_cancel(s);
+            deadline_ms = now_ms + EXEC_LOOK_MS;
+        }
+        const uint64_t next_ms = look_ms < deadline_ms ? look_ms : deadline_ms;
+        struct pollfd watch = {.fd = PQsocket(s->conn), .events = POLLIN};
+
+        now_ms = clock_monotonic_ms();
+        const int wait_ms = s->gave_up ? -1 : next_ms <= now_ms ? 0 : (int)(next_ms - now_ms);
+
+        if (poll(&watch, 1, wait_ms) > 0 && PQconsumeInput(s->conn) == 0) return;
+    }
+}
+
+/* The last result, or the first that failed. Rows are kept for our own statements only. */
+static PGresult *exec_results(struct migrate_session *s, const char *place)
+{
+    PGresult *last = NULL;
+
+    for (;;) {
+        exec_wait(s, place);
+        PGresult *result = PQgetResult(s->conn);
+        const ExecStatusType status = PQresultStatus(result);
+
+        if (result == NULL) return last;
+        PQclear(last);
+        last = result;
+        if (status == PGRES_COPY_IN || status == PGRES_COPY_OUT || status == PGRES_COPY_BOTH) return last;
+    }
+}
+
+PGresult *session_exec(struct migrate_session *s, const char *sql, int count, const char *const *values,
+                       const char *place)
+{
+    s->gave_up = false;
+    s->blocker[0] = '\0';
+    /* The extended protocol takes one statement only, so a mistake of the lexer cannot hide a COMMIT. */
+    const int sent = values == NULL && place == NULL
+                         ? PQsendQuery(s->conn, sql)
+                         : PQsendQueryParams(s->conn, sql, count, NULL, values, NULL, NULL, 0);
+
+    if (sent == 0) return NULL;
+    if (place != NULL) PQsetSingleRowMode(s->conn);
+    return exec_results(s, place);
+}
