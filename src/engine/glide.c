@@ -217,9 +217,7 @@ size_t sim_glide(struct sim *s, size_t i)
         const size_t ahead = glide_ahead(s, end);
 
         __builtin_prefetch(&s->candles->open[end]);
-        __builtin_prefetch(&s->candles->time_ms[end]);
         __builtin_prefetch(&s->candles->open[ahead]);
-        __builtin_prefetch(&s->candles->time_ms[ahead]);
         __builtin_prefetch(&s->candles->high[end]);
         __builtin_prefetch(&s->candles->low[end]);
         __builtin_prefetch(&s->candles->close[end]);
