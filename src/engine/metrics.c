@@ -42,8 +42,8 @@ static void metrics_drawdown_ends(const struct sim *s, struct sim_curve *c, size
 /* The deepest fall below a peak counts when the peak goes, and at the end: until then it is but the largest. */
 static void metrics_fall_ends(struct sim_curve *c)
 {
-    c->deepest = fmax(c->deepest, c->fall * c->share);
-    c->deepest_cash = fmax(c->deepest_cash, c->fall);
+    c->deepest = sim_larger(c->deepest, c->fall * c->share);
+    c->deepest_cash = sim_larger(c->deepest_cash, c->fall);
     c->fall = 0;
 }
 
@@ -113,8 +113,10 @@ void sim_trades_feed(struct sim_trades *trades, const struct engine_trade *t)
     metrics_sum_add(&trades->all, t, fraction);
     if (fraction > metrics_rounding) metrics_sum_add(&trades->wins, t, fraction);
     if (fraction < -metrics_rounding) metrics_sum_add(&trades->losses, t, fraction);
-    trades->best = fmax(trades->best, t->pnl), trades->best_fraction = fmax(trades->best_fraction, fraction);
-    trades->worst = fmin(trades->worst, t->pnl), trades->worst_fraction = fmin(trades->worst_fraction, fraction);
+    trades->best = sim_larger(trades->best, t->pnl),
+    trades->best_fraction = sim_larger(trades->best_fraction, fraction);
+    trades->worst = sim_smaller(trades->worst, t->pnl),
+    trades->worst_fraction = sim_smaller(trades->worst_fraction, fraction);
 }
 
 static void metrics_sum_mean(const struct sim_sum *sum, double *ret_cash, double *ret_fraction)
@@ -132,7 +134,7 @@ static void metrics_quality(const struct engine_trade *trades, size_t n, struct 
     if (n < 2) return;
     for (size_t i = 0; i < n; i++) {
         squares = exact_add(squares, (trades[i].pnl - m->expectancy) * (trades[i].pnl - m->expectancy));
-        value = fmax(value, trades[i].entry_price * trades[i].quantity);
+        value = sim_larger(value, trades[i].entry_price * trades[i].quantity);
     }
     deviation = sqrt(squares.high / (double)(n - 1));
     if (deviation > metrics_rounding * value) m->sqn = sqrt((double)n) * m->expectancy / deviation;
@@ -196,7 +198,7 @@ void engine_metrics_compute(struct sim *s)
     m->exposure = (double)s->exposed / m->bars;
     metrics_trades(s, m);
     metrics_growth(s, m);
-    m->max_drawdown_intrabar = fmax(s->intrabar_drawdown, m->max_drawdown);
+    m->max_drawdown_intrabar = sim_larger(s->intrabar_drawdown, m->max_drawdown);
     m->fees = s->fees, m->slippage_cost = s->slippage, m->spread_cost = s->spread, m->funding = 0;
     m->ambiguous_bars = (double)s->ambiguous, m->gaps = (double)s->gaps;
     m->rejected_orders = (double)s->rejected, m->liquidations = (double)s->liquidations;

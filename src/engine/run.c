@@ -13,12 +13,8 @@ enum { CURVE_PIECE = 2048 };
 
 static struct sim_bar bar_of(const struct candles *c, size_t i, int64_t time_ms)
 {
-    return (struct sim_bar){.open = c->open[i],
-                            .high = c->high[i],
-                            .low = c->low[i],
-                            .close = c->close[i],
-                            .index = i,
-                            .time_ms = time_ms};
+    return (struct sim_bar){
+        .open = c->open[i], .high = c->high[i], .low = c->low[i], .close = c->close[i], .index = i, .time_ms = time_ms};
 }
 
 /* When a bar of the test opens. Without gaps arithmetic says it, and the times need not come from memory. */
@@ -61,7 +57,7 @@ static bool run_detail(struct sim *s, size_t i, bool *ret_found)
         bar.index = i;
         *ret_found = true;
         if (sim_levels_judge(s, &bar, true)) return true;
-        s->low = fmin(s->low, sim_equity(s, side > 0 ? bar.low : bar.high));
+        s->low = sim_smaller(s->low, sim_equity(s, side > 0 ? bar.low : bar.high));
     }
     return false;
 }
@@ -134,14 +130,14 @@ static void run_bar(struct sim *s, size_t i, double *ret_equity)
     }
     equity = sim_equity(s, bar.close);
     if (s->position.side != 0) {
-        s->low = fmin(s->low, sim_equity(s, s->position.side > 0 ? bar.low : bar.high));
+        s->low = sim_smaller(s->low, sim_equity(s, s->position.side > 0 ? bar.low : bar.high));
         sim_levels_trail(s, &bar);
     }
     if (exposed) {
-        const double low = fmin(s->low, equity);
+        const double low = sim_smaller(s->low, equity);
 
         s->exposed++;
-        if (low < s->peak) s->intrabar_drawdown = fmax(s->intrabar_drawdown, 1 - low / s->peak);
+        if (low < s->peak) s->intrabar_drawdown = sim_larger(s->intrabar_drawdown, 1 - low / s->peak);
         s->low = INFINITY;
     }
     if (equity > s->peak) s->peak = equity;
@@ -289,11 +285,8 @@ static void run_prepare(struct sim *s)
     s->account = exact_of(s->execution->capital);
     s->peak = s->execution->capital;
     s->curve = (struct sim_curve){.peak = s->peak, .share = 1 / s->peak};
-    s->trades = (struct sim_trades){.best = NAN,
-                                    .best_fraction = NAN,
-                                    .worst = NAN,
-                                    .worst_fraction = NAN,
-                                    .digest = digest_sha256_begin()};
+    s->trades = (struct sim_trades){
+        .best = NAN, .best_fraction = NAN, .worst = NAN, .worst_fraction = NAN, .digest = digest_sha256_begin()};
     s->low = INFINITY;
     s->is_even = run_is_even(job);
     s->start_ms = s->candles->time_ms[job->first];

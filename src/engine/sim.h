@@ -86,6 +86,17 @@ struct sim {
     size_t exposed, ambiguous, rejected, liquidations, gaps;
 };
 
+/* fmax and fmin, a NaN left out, without a call: the library's cost more than the arithmetic around them. */
+static inline double sim_larger(double a, double b)
+{
+    return a > b || b != b ? a : b;
+}
+
+static inline double sim_smaller(double a, double b)
+{
+    return a < b || b != b ? a : b;
+}
+
 /* How far a price is for the position, against its entry; 0 is never -0. */
 static inline double sim_distance(const struct sim_position *p, double price)
 {

@@ -42,8 +42,7 @@ struct rules_call {
     struct rules_pool *pool;       /* of columns; what is taken goes back after the call; NULL for pieces */
     double *taken[RULES_TAKEN_MAX];
     size_t taken_count;
-    struct window_sums
-        *sums; /* that calls of a group share (window.h); NULL for a kernel that goes over columns at once */
+    struct window_sums *sums;      /* of the group (window.h); NULL for a kernel that goes over columns at once */
     double state[RULES_STATE_MAX]; /* what a kernel of pieces carries from piece to piece; 0 at first */
     uint64_t steps;                /* a kernel that takes more than one a bar adds them */
 };
