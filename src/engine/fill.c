@@ -35,7 +35,7 @@ static struct fill fill_at(const struct sim *s, double price, int direction, enu
         if (x->slippage_percent > 0) fill.slippage += price * x->slippage_percent / 100;
     }
     fill.half_spread = s->half_spread;
-    fill.price = fmax(price + direction * (fill.slippage + fill.half_spread), 0);
+    fill.price = sim_larger(price + direction * (fill.slippage + fill.half_spread), 0);
     return fill;
 }
 
@@ -86,8 +86,8 @@ static void trade_record(struct sim *s, const struct sim_bar *bar, double price,
                          double exit_fee)
 {
     const struct sim_position *p = &s->position;
-    const double best = p->side > 0 ? fmax(p->best, price) : fmin(p->best, price);
-    const double worst = p->side > 0 ? fmin(p->worst, price) : fmax(p->worst, price);
+    const double best = p->side > 0 ? sim_larger(p->best, price) : sim_smaller(p->best, price);
+    const double worst = p->side > 0 ? sim_smaller(p->worst, price) : sim_larger(p->worst, price);
 
     *trade_add(s->result) = (struct engine_trade){
         .side = p->side,
@@ -118,7 +118,7 @@ void sim_exit(struct sim *s, const struct sim_bar *bar, double price, enum engin
         s->liquidations++;
         /* Whoever liquidates takes what is left, and not more, unless the market left no chance to. */
         if (!gap && exact_plus(s->account, pnl) < 0) {
-            fee = fmax(fee + (pnl + s->account.high), 0);
+            fee = sim_larger(fee + (pnl + s->account.high), 0);
             /* The account may hold less than its rounded value. */
             pnl = s->account.low < 0 ? nextafter(-s->account.high, 0) : -s->account.high;
         }

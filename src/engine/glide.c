@@ -211,18 +211,9 @@ size_t sim_glide(struct sim *s, size_t i)
 
     if (!glide_prepare(s, &g)) return i;
     end = glide_end(s, &g, i);
-    /* What the next order will need, and the one after it: it takes longer to come from memory than the bars up to
-     * there take. (In a function of their own GCC would drop these lines, as ones that do nothing.) */
-    if (end < s->job->end) {
-        const size_t ahead = glide_ahead(s, end);
-
-        __builtin_prefetch(&s->candles->open[end]);
-        __builtin_prefetch(&s->candles->time_ms[end]);
-        __builtin_prefetch(&s->candles->open[ahead]);
-        __builtin_prefetch(&s->candles->time_ms[ahead]);
-        __builtin_prefetch(&s->candles->high[end]);
-        __builtin_prefetch(&s->candles->low[end]);
-        __builtin_prefetch(&s->candles->close[end]);
-    }
+    /* What the order after the next one will need: it takes longer to come from memory than the bars up to there take.
+     * (In a function of their own GCC would drop this line, as one that does nothing. The other columns are read bar by
+     * bar, and the processor fetches them by itself; to ask for them costs more than it brings.) */
+    if (end < s->job->end) __builtin_prefetch(&s->candles->open[glide_ahead(s, end)]);
     return s->position.side == 0 ? glide_flat(s, i, end, equity) : glide_held(s, &g, i, end, equity);
 }

@@ -139,7 +139,7 @@ bool sim_levels_judge(struct sim *s, const struct sim_bar *bar, bool brackets)
         if (is_adverse && is_take) s->ambiguous++;
         if (is_take && !(is_adverse && adverse_first)) {
             /* Before the take, the price may have been as far down as the bar went. */
-            if (adverse_first) s->low = fmin(s->low, sim_equity(s, adverse));
+            if (adverse_first) s->low = sim_smaller(s->low, sim_equity(s, adverse));
             sim_exit(s, bar, p->take, ENGINE_REASON_TAKE, false);
         } else if (liquidation_first && side * (adverse - p->liquidation) <= 0) {
             sim_exit(s, bar, level_liquidated_at(s, adverse), ENGINE_REASON_LIQUIDATION, false);

@@ -39,28 +39,49 @@ static void metrics_drawdown_ends(const struct sim *s, struct sim_curve *c, size
     if (lasted > c->longest_ms) c->longest_ms = lasted, c->recovered = recovered;
 }
 
+/* The deepest fall below a peak counts when the peak goes, and at the end: until then it is but the largest. */
+static void metrics_fall_ends(struct sim_curve *c)
+{
+    c->deepest = sim_larger(c->deepest, c->fall * c->share);
+    c->deepest_cash = sim_larger(c->deepest_cash, c->fall);
+    c->fall = 0;
+}
+
+/* The points up to the first that is not below the peak. */
+static void metrics_fall(struct sim_curve *c, const double *equity, size_t points)
+{
+    const double peak = c->peak, share = c->share, least = c->peak * metrics_rounding;
+    double sum = c->sum, squares = c->squares, most = c->fall;
+    size_t k = c->next;
+
+    for (; k < points; k++) {
+        const double fall = peak - equity[k], depth = fall * share;
+
+        if (!(fall > least)) break;
+        sum += equity[k];
+        squares += depth * depth;
+        most = fall > most ? fall : most;
+    }
+    c->next = k, c->fall = most;
+    c->squares = squares, c->sum = sum;
+}
+
 void sim_curve_feed(struct sim *s, size_t points)
 {
-    struct sim_curve c = s->curve;
+    struct sim_curve *c = &s->curve;
     const double *equity = s->result->equity;
 
-    for (; c.next < points; c.next++) {
-        const double now = equity[c.next], fall = c.peak - now;
+    for (metrics_fall(c, equity, points); c->next < points; metrics_fall(c, equity, points)) {
+        const double now = equity[c->next];
 
-        c.sum += now;
-        if (fall > c.peak * metrics_rounding) {
-            const double depth = fall * c.share;
-
-            c.squares += depth * depth;
-            if (depth > c.deepest) c.deepest = depth;
-            if (fall > c.deepest_cash) c.deepest_cash = fall;
-            continue;
+        c->sum += now;
+        if (c->next - c->peak_at > 1) metrics_drawdown_ends(s, c, c->next, true);
+        if (now > c->peak) {
+            metrics_fall_ends(c);
+            c->peak = now, c->share = 1 / now;
         }
-        if (c.next - c.peak_at > 1) metrics_drawdown_ends(s, &c, c.next, true);
-        if (now > c.peak) c.peak = now, c.share = 1 / now;
-        c.peak_at = c.next;
+        c->peak_at = c->next++;
     }
-    s->curve = c;
 }
 
 static void metrics_curve(struct sim *s, struct engine_metrics *m)
@@ -70,6 +91,7 @@ static void metrics_curve(struct sim *s, struct engine_metrics *m)
 
     sim_curve_feed(s, last + 1);
     if (c->peak_at < last) metrics_drawdown_ends(s, c, last, false);
+    metrics_fall_ends(c);
     m->max_drawdown = c->deepest;
     m->max_drawdown_cash = c->deepest_cash;
     m->max_drawdown_duration_s = (double)c->longest_ms / 1000;
@@ -77,19 +99,27 @@ static void metrics_curve(struct sim *s, struct engine_metrics *m)
     m->ulcer_index = sqrt(c->squares / (double)(last + 1));
 }
 
-struct metrics_sum {
-    struct exact cash, fraction;
-    size_t count;
-};
-
-static void metrics_sum_add(struct metrics_sum *sum, const struct engine_trade *t, double fraction)
+static void metrics_sum_add(struct sim_sum *sum, const struct engine_trade *t, double fraction)
 {
     sum->cash = exact_add(sum->cash, t->pnl);
     sum->fraction = exact_add(sum->fraction, fraction);
     sum->count++;
 }
 
-static void metrics_sum_mean(const struct metrics_sum *sum, double *ret_cash, double *ret_fraction)
+void sim_trades_feed(struct sim_trades *trades, const struct engine_trade *t)
+{
+    const double fraction = t->pnl / (t->entry_price * t->quantity);
+
+    metrics_sum_add(&trades->all, t, fraction);
+    if (fraction > metrics_rounding) metrics_sum_add(&trades->wins, t, fraction);
+    if (fraction < -metrics_rounding) metrics_sum_add(&trades->losses, t, fraction);
+    trades->best = sim_larger(trades->best, t->pnl),
+    trades->best_fraction = sim_larger(trades->best_fraction, fraction);
+    trades->worst = sim_smaller(trades->worst, t->pnl),
+    trades->worst_fraction = sim_smaller(trades->worst_fraction, fraction);
+}
+
+static void metrics_sum_mean(const struct sim_sum *sum, double *ret_cash, double *ret_fraction)
 {
     if (sum->count == 0) return;
     *ret_cash = sum->cash.high / (double)sum->count;
@@ -104,38 +134,31 @@ static void metrics_quality(const struct engine_trade *trades, size_t n, struct 
     if (n < 2) return;
     for (size_t i = 0; i < n; i++) {
         squares = exact_add(squares, (trades[i].pnl - m->expectancy) * (trades[i].pnl - m->expectancy));
-        value = fmax(value, trades[i].entry_price * trades[i].quantity);
+        value = sim_larger(value, trades[i].entry_price * trades[i].quantity);
     }
     deviation = sqrt(squares.high / (double)(n - 1));
     if (deviation > metrics_rounding * value) m->sqn = sqrt((double)n) * m->expectancy / deviation;
     m->kelly = m->win_rate - (1 - m->win_rate) / m->payoff;
 }
 
-static void metrics_trades(const struct engine_result *result, struct engine_metrics *m)
+static void metrics_trades(const struct sim *s, struct engine_metrics *m)
 {
-    struct metrics_sum all = {0}, wins = {0}, losses = {0};
-    size_t n = result->trade_count;
+    const struct engine_result *result = s->result;
+    const struct sim_trades *t = &s->trades;
+    const size_t n = t->all.count;
 
-    m->open = n > 0 && result->trades[n - 1].exit_reason == ENGINE_REASON_NONE;
-    if (m->open > 0) n--;
-    for (size_t i = 0; i < n; i++) {
-        const struct engine_trade *t = &result->trades[i];
-        const double fraction = t->pnl / (t->entry_price * t->quantity);
-
-        metrics_sum_add(&all, t, fraction);
-        if (fraction > metrics_rounding) metrics_sum_add(&wins, t, fraction);
-        if (fraction < -metrics_rounding) metrics_sum_add(&losses, t, fraction);
-        m->best = fmax(m->best, t->pnl), m->best_fraction = fmax(m->best_fraction, fraction);
-        m->worst = fmin(m->worst, t->pnl), m->worst_fraction = fmin(m->worst_fraction, fraction);
-    }
-    m->net_profit = m->open > 0 ? exact_plus(all.cash, result->trades[n].pnl) : all.cash.high;
+    m->open = result->trade_count > n;
+    m->net_profit = m->open > 0 ? exact_plus(t->all.cash, result->trades[n].pnl) : t->all.cash.high;
     m->trades = (double)n;
-    m->wins = (double)wins.count, m->losses = (double)losses.count, m->even = (double)(n - wins.count - losses.count);
-    metrics_sum_mean(&all, &m->expectancy, &m->expectancy_fraction);
-    metrics_sum_mean(&wins, &m->avg_win, &m->avg_win_fraction);
-    metrics_sum_mean(&losses, &m->avg_loss, &m->avg_loss_fraction);
+    m->wins = (double)t->wins.count, m->losses = (double)t->losses.count;
+    m->even = (double)(n - t->wins.count - t->losses.count);
+    m->best = t->best, m->best_fraction = t->best_fraction;
+    m->worst = t->worst, m->worst_fraction = t->worst_fraction;
+    metrics_sum_mean(&t->all, &m->expectancy, &m->expectancy_fraction);
+    metrics_sum_mean(&t->wins, &m->avg_win, &m->avg_win_fraction);
+    metrics_sum_mean(&t->losses, &m->avg_loss, &m->avg_loss_fraction);
     if (n > 0) m->win_rate = m->wins / m->trades;
-    if (losses.count > 0) m->profit_factor = wins.cash.high / -losses.cash.high;
+    if (t->losses.count > 0) m->profit_factor = t->wins.cash.high / -t->losses.cash.high;
     m->payoff = m->avg_win / -m->avg_loss;
     metrics_quality(result->trades, n, m);
 }
@@ -173,9 +196,9 @@ void engine_metrics_compute(struct sim *s)
     m->total_return = m->equity / s->execution->capital - 1;
     m->buy_and_hold = s->candles->close[job->end - 1] / first_price - 1;
     m->exposure = (double)s->exposed / m->bars;
-    metrics_trades(s->result, m);
+    metrics_trades(s, m);
     metrics_growth(s, m);
-    m->max_drawdown_intrabar = fmax(s->intrabar_drawdown, m->max_drawdown);
+    m->max_drawdown_intrabar = sim_larger(s->intrabar_drawdown, m->max_drawdown);
     m->fees = s->fees, m->slippage_cost = s->slippage, m->spread_cost = s->spread, m->funding = 0;
     m->ambiguous_bars = (double)s->ambiguous, m->gaps = (double)s->gaps;
     m->rejected_orders = (double)s->rejected, m->liquidations = (double)s->liquidations;

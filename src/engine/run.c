@@ -11,14 +11,17 @@
 /* Points of the curve that are looked at together: 16 KiB. */
 enum { CURVE_PIECE = 2048 };
 
-static struct sim_bar bar_of(const struct candles *c, size_t i)
+static struct sim_bar bar_of(const struct candles *c, size_t i, int64_t time_ms)
 {
-    return (struct sim_bar){.open = c->open[i],
-                            .high = c->high[i],
-                            .low = c->low[i],
-                            .close = c->close[i],
-                            .index = i,
-                            .time_ms = c->time_ms[i]};
+    return (struct sim_bar){
+        .open = c->open[i], .high = c->high[i], .low = c->low[i], .close = c->close[i], .index = i, .time_ms = time_ms};
+}
+
+/* When a bar of the test opens. Without gaps arithmetic says it, and the times need not come from memory. */
+static int64_t bar_time(const struct sim *s, size_t i)
+{
+    if (!s->is_even) return s->candles->time_ms[i];
+    return s->start_ms + (int64_t)(i - s->job->first) * s->candles->timeframe_ms;
 }
 
 /* May anything fill in this bar? */
@@ -48,13 +51,13 @@ static bool run_detail(struct sim *s, size_t i, bool *ret_found)
     *ret_found = false;
     while (s->detail_at < fine->count && fine->time_ms[s->detail_at] < start) s->detail_at++;
     for (; s->detail_at < fine->count && fine->time_ms[s->detail_at] < end; s->detail_at++) {
-        struct sim_bar bar = bar_of(fine, s->detail_at);
+        struct sim_bar bar = bar_of(fine, s->detail_at, fine->time_ms[s->detail_at]);
         const int side = s->position.side;
 
         bar.index = i;
         *ret_found = true;
         if (sim_levels_judge(s, &bar, true)) return true;
-        s->low = fmin(s->low, sim_equity(s, side > 0 ? bar.low : bar.high));
+        s->low = sim_smaller(s->low, sim_equity(s, side > 0 ? bar.low : bar.high));
     }
     return false;
 }
@@ -114,7 +117,7 @@ static void run_decide(struct sim *s, size_t bar, double equity)
 
 static void run_bar(struct sim *s, size_t i, double *ret_equity)
 {
-    const struct sim_bar bar = bar_of(s->candles, i);
+    const struct sim_bar bar = bar_of(s->candles, i, bar_time(s, i));
     const bool trades = (s->position.side != 0 || s->order.action != SIM_NOTHING) && bar_trades(s, i);
     bool exposed = s->position.side != 0;
     double equity;
@@ -127,14 +130,14 @@ static void run_bar(struct sim *s, size_t i, double *ret_equity)
     }
     equity = sim_equity(s, bar.close);
     if (s->position.side != 0) {
-        s->low = fmin(s->low, sim_equity(s, s->position.side > 0 ? bar.low : bar.high));
+        s->low = sim_smaller(s->low, sim_equity(s, s->position.side > 0 ? bar.low : bar.high));
         sim_levels_trail(s, &bar);
     }
     if (exposed) {
-        const double low = fmin(s->low, equity);
+        const double low = sim_smaller(s->low, equity);
 
         s->exposed++;
-        if (low < s->peak) s->intrabar_drawdown = fmax(s->intrabar_drawdown, 1 - low / s->peak);
+        if (low < s->peak) s->intrabar_drawdown = sim_larger(s->intrabar_drawdown, 1 - low / s->peak);
         s->low = INFINITY;
     }
     if (equity > s->peak) s->peak = equity;
@@ -158,7 +161,8 @@ static size_t run_next(struct sim *s, size_t i)
 
 static void run_end(struct sim *s)
 {
-    const struct sim_bar bar = bar_of(s->candles, s->job->end - 1);
+    const size_t last = s->job->end - 1;
+    const struct sim_bar bar = bar_of(s->candles, last, bar_time(s, last));
 
     if (s->position.side == 0) return;
     if (!s->execution->close_at_end) {
@@ -169,15 +173,23 @@ static void run_end(struct sim *s)
     s->result->equity[s->result->point_count - 1] = s->account.high;
 }
 
+/* Does each bar of the test open when the one before it closes? */
+static bool run_is_even(const struct engine_job *job)
+{
+    const struct candles *c = job->candles;
+    const int64_t span = c->time_ms[job->end - 1] - c->time_ms[job->first];
+
+    return span == (int64_t)(job->end - job->first - 1) * c->timeframe_ms;
+}
+
 /* Gaps between the bars of the test. */
 static size_t run_gaps(const struct engine_job *job)
 {
     const struct candles *c = job->candles;
-    const int64_t span = c->time_ms[job->end - 1] - c->time_ms[job->first];
     bool rests;
     size_t gaps = 0;
 
-    if (job->invented == NULL && span == (int64_t)(job->end - job->first - 1) * c->timeframe_ms) return 0;
+    if (job->invented == NULL && run_is_even(job)) return 0;
     rests = candles_rests_at_weekends(c);
     for (size_t i = job->first + 1; i < job->end; i++) {
         gaps += candles_missing(c, i, rests) > 0;
@@ -240,25 +252,26 @@ static unsigned char *hash_fill(unsigned char *at, int64_t time_ms, int directio
     return at + HASH_FILL_BYTES;
 }
 
-static void run_hash(struct engine_result *result)
+/* Looks at the trades that have come since the last look: hash and metrics. */
+static void run_trades(struct sim *s)
 {
+    const struct engine_result *result = s->result;
     unsigned char bytes[HASH_FILLS * HASH_FILL_BYTES], *at = bytes;
-    struct digest *digest = digest_sha256_begin();
 
-    for (size_t i = 0; i < result->trade_count; i++) {
+    for (size_t i = s->trades.next; i < result->trade_count; i++) {
         const struct engine_trade *t = &result->trades[i];
 
         if ((size_t)(at - bytes) + 2 * HASH_FILL_BYTES > sizeof(bytes)) {
-            digest_sha256_add(digest, bytes, (size_t)(at - bytes));
+            digest_sha256_add(s->trades.digest, bytes, (size_t)(at - bytes));
             at = bytes;
         }
         at = hash_fill(at, t->entry_time, t->side, t->quantity, t->entry_price);
-        if (t->exit_reason != ENGINE_REASON_NONE) {
-            at = hash_fill(at, t->exit_time, -t->side, t->quantity, t->exit_price);
-        }
+        if (t->exit_reason == ENGINE_REASON_NONE) continue;
+        at = hash_fill(at, t->exit_time, -t->side, t->quantity, t->exit_price);
+        sim_trades_feed(&s->trades, t);
     }
-    if (at != bytes) digest_sha256_add(digest, bytes, (size_t)(at - bytes));
-    digest_sha256_end_hex(digest, result->hash);
+    s->trades.next = result->trade_count;
+    if (at != bytes) digest_sha256_add(s->trades.digest, bytes, (size_t)(at - bytes));
 }
 
 static void run_prepare(struct sim *s)
@@ -272,7 +285,11 @@ static void run_prepare(struct sim *s)
     s->account = exact_of(s->execution->capital);
     s->peak = s->execution->capital;
     s->curve = (struct sim_curve){.peak = s->peak, .share = 1 / s->peak};
+    s->trades = (struct sim_trades){
+        .best = NAN, .best_fraction = NAN, .worst = NAN, .worst_fraction = NAN, .digest = digest_sha256_begin()};
     s->low = INFINITY;
+    s->is_even = run_is_even(job);
+    s->start_ms = s->candles->time_ms[job->first];
     s->gaps = run_gaps(job);
     result->trade_count = 0;
     result->point_count = job->end - job->first + 1;
@@ -295,10 +312,13 @@ int engine_run(const struct engine_job *job, struct engine_result *result, struc
     for (size_t i = job->first; i < job->end;) {
         i = run_next(&s, i);
         /* Point i - first is the last that there is; the end may change it. */
-        if (i - job->first - s.curve.next > CURVE_PIECE) sim_curve_feed(&s, i - job->first);
+        if (i - job->first - s.curve.next <= CURVE_PIECE) continue;
+        sim_curve_feed(&s, i - job->first);
+        run_trades(&s);
     }
     run_end(&s);
-    run_hash(result);
+    run_trades(&s);
+    digest_sha256_end_hex(s.trades.digest, result->hash);
     engine_metrics_compute(&s);
     return 0;
 }

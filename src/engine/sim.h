@@ -42,10 +42,24 @@ struct sim_order {
 /* What is known of the curve so far. It is looked at while it is in the cache, a piece after the other. */
 struct sim_curve {
     size_t next; /* point that was not looked at yet */
-    double peak, share /* 1 / peak */, deepest, deepest_cash, squares, sum;
+    double sum, peak, share /* 1 / peak */, fall /* deepest below this peak */;
+    double deepest, deepest_cash, squares;
     size_t peak_at;
     int64_t longest_ms; /* drawdown */
     bool recovered;     /* that one */
+};
+
+struct sim_sum {
+    struct exact cash, fraction;
+    size_t count;
+};
+
+/* The same of the trades. */
+struct sim_trades {
+    size_t next; /* trade that was not looked at yet */
+    struct sim_sum all, wins, losses;
+    double best, best_fraction, worst, worst_fraction; /* NaN: there is none */
+    struct digest *digest;
 };
 
 struct sim {
@@ -56,6 +70,8 @@ struct sim {
     struct engine_result *result;
     struct grid tick, lot;
     double half_spread;
+    bool is_even;         /* no bar of the test is missing */
+    int64_t start_ms;     /* of its first bar */
     struct exact account; /* capital and the profits of all that has ended */
     struct sim_position position;
     struct sim_order order;
@@ -64,10 +80,22 @@ struct sim {
     double low;       /* least equity within this bar; infinity: not looked at */
 
     struct sim_curve curve;
+    struct sim_trades trades;
     double intrabar_drawdown;
     double notional, fees, slippage, spread;
     size_t exposed, ambiguous, rejected, liquidations, gaps;
 };
+
+/* fmax and fmin, a NaN left out, without a call: the library's cost more than the arithmetic around them. */
+static inline double sim_larger(double a, double b)
+{
+    return a > b || b != b ? a : b;
+}
+
+static inline double sim_smaller(double a, double b)
+{
+    return a < b || b != b ? a : b;
+}
 
 /* How far a price is for the position, against its entry; 0 is never -0. */
 static inline double sim_distance(const struct sim_position *p, double price)
@@ -118,6 +146,8 @@ size_t sim_glide(struct sim *s, size_t i);
 /* daily.c, metrics.c */
 /* Looks at the curve's points before `points`, which no longer change. */
 void sim_curve_feed(struct sim *s, size_t points);
+/* Adds a trade that has ended. */
+void sim_trades_feed(struct sim_trades *trades, const struct engine_trade *trade);
 void engine_metrics_compute(struct sim *s);
 
 #endif

@@ -19,7 +19,7 @@ static bool size_is_affordable(const struct sim *s, double quantity, double pric
 {
     const double notional = quantity * price;
 
-    return notional / s->execution->leverage + fmax(sim_fee(s->execution, notional), 0) <=
+    return notional / s->execution->leverage + sim_larger(sim_fee(s->execution, notional), 0) <=
            s->account.high * (1 + size_rounding);
 }
 
@@ -30,13 +30,13 @@ static double size_reduce(const struct sim *s, double lots, double price)
     const double unit = 1 / x->leverage + x->fee_percent / 100; /* what one of notional takes, but for a fixed fee */
     double notional = (s->account.high - x->fee_minimum) * x->leverage;
 
-    if (unit > 0) notional = fmin(notional, (s->account.high - x->fee_fixed) / unit);
+    if (unit > 0) notional = sim_smaller(notional, (s->account.high - x->fee_fixed) / unit);
     if (!(notional > 0)) return 0;
-    lots = fmin(lots, grid_steps_down(&s->lot, notional / price));
+    lots = sim_smaller(lots, grid_steps_down(&s->lot, notional / price));
     /* The quotient may be rounded up by a lot. */
     for (int i = 0; i < SIZE_STEPS_MAX && lots > 0; i++) {
         if (size_is_affordable(s, grid_at(&s->lot, lots), price)) return lots;
-        lots = fmin(lots - 1, nextafter(lots, 0));
+        lots = sim_smaller(lots - 1, nextafter(lots, 0));
         lots = floor(lots);
     }
     return 0;

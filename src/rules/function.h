@@ -27,6 +27,7 @@ enum rules_shape {
 };
 
 struct rules_pool;
+struct window_sums;
 enum { RULES_TAKEN_MAX = 8, RULES_STATE_MAX = 2 };
 
 struct rules_call {
@@ -35,11 +36,13 @@ struct rules_call {
     const double *in[RULES_ARGUMENTS_MAX]; /* columns, by argument; NULL for constants */
     double constant[RULES_ARGUMENTS_MAX];  /* by argument */
     double *out;                           /* count values, not those of an input */
-    const struct candles *candles;         /* of the expression's timeframe, count bars */
-    struct arena *scratch;                 /* emptied after the call */
-    struct rules_pool *pool;               /* of columns; what is taken goes back after the call; NULL for pieces */
+    uint64_t *bits; /* of a kernel that packs, for a condition that is asked for only as bits; else NULL */
+    const struct candles *candles; /* of the expression's timeframe, count bars */
+    struct arena *scratch;         /* emptied after the call */
+    struct rules_pool *pool;       /* of columns; what is taken goes back after the call; NULL for pieces */
     double *taken[RULES_TAKEN_MAX];
     size_t taken_count;
+    struct window_sums *sums;      /* of the group (window.h); NULL for a kernel that goes over columns at once */
     double state[RULES_STATE_MAX]; /* what a kernel of pieces carries from piece to piece; 0 at first */
     uint64_t steps;                /* a kernel that takes more than one a bar adds them */
 };

@@ -185,6 +185,7 @@ struct rules_function {
 
     /* For rules/ alone; see function.h. */
     int shape;
+    bool packs;      /* the kernel of a condition writes bits instead of doubles, if they are asked for */
     bool looks_back; /* a kernel of pieces reads its arguments before the piece */
     double (*point)(const double *values);
     void (*kernel)(struct rules_call *call);

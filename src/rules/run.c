@@ -3,7 +3,6 @@
  * over the bars together, a piece after the other, so that most of what they compute never leaves the cache; the others
  * go over whole columns. A column that nobody reads any more is the next one's memory.
  */
-#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -11,6 +10,8 @@
 #include "base/attr.h"
 #include "base/mem.h"
 #include "rules/internal.h"
+#include "rules/wide.h"
+#include "rules/window.h"
 
 /* A piece is whole words of bits. */
 enum { RUN_PIECE = 1024, RUN_PIECE_LOOKS = 8, RUN_HUGE_BYTES = 2 << 20 };
@@ -36,8 +37,9 @@ struct rules_run {
     double **owned;         /* the same if the run owns it */
     double **pieces;        /* by node: of a piece of the bars, while a group runs */
     struct rules_pool piece_pool;
-    size_t piece;       /* bars */
-    uint64_t **signals; /* by node: conditions that are asked for after the run */
+    size_t piece;            /* bars */
+    struct window_sums sums; /* of the group that runs */
+    uint64_t **signals;      /* by node: conditions that are asked for after the run */
     struct arena *scratch;
     uint64_t steps;
 };
@@ -189,25 +191,24 @@ static uint64_t *run_words(size_t count)
     return mem_alloc((count / RULES_WORD_BARS + 1) * sizeof(uint64_t));
 }
 
-/* Eight doubles that are 0 or 1 as the bits of a number: faster than to compare each. */
-static uint64_t run_pack_byte(const double *in)
-{
-    return (unsigned char)(((in[0] + 2 * in[1]) + (4 * in[2] + 8 * in[3])) +
-                           ((16 * in[4] + 32 * in[5]) + (64 * in[6] + 128 * in[7])));
-}
-
 /* The doubles of a condition as bits. */
 static ATTR_WIDE void run_pack(const double *in, size_t count, uint64_t *out)
 {
-    for (size_t i = 0; i < count; i += RULES_WORD_BARS) {
-        const size_t bars = count - i < RULES_WORD_BARS ? count - i : RULES_WORD_BARS;
-        uint64_t word = 0;
-        size_t k = 0;
+    size_t i = 0;
 
-        for (; k + CHAR_BIT <= bars; k += CHAR_BIT) word |= run_pack_byte(in + i + k) << k;
-        for (; k < bars; k++) word |= (uint64_t)(in[i + k] != 0) << k;
-        *out++ = word;
+    for (; i + RULES_WORD_BARS <= count; i += RULES_WORD_BARS) {
+        rules_wide_bits word = {0}, bit = {1, 2, 4, 8};
+
+        for (size_t k = 0; k < RULES_WORD_BARS; k += RULES_WIDE, bit <<= RULES_WIDE) {
+            rules_wide values;
+
+            memcpy(&values, in + i + k, sizeof(values));
+            word |= (values != 0) & bit;
+        }
+        *out++ = rules_wide_any(&word);
     }
+    if (i < count) *out = 0;
+    for (size_t k = i; k < count; k++) *out |= (uint64_t)(in[k] != 0) << (k - i);
 }
 
 /* A node that needs its arguments whole. */
@@ -236,7 +237,7 @@ struct run_step {
     uint32_t node;
     struct rules_call call;
     bool moves[RULES_ARGUMENTS_MAX], out_moves; /* whole columns, in which the next piece stands behind this one */
-    uint64_t *signal;
+    uint64_t *signal;                           /* of a condition whose doubles are packed */
 };
 
 static bool run_is_group(const struct rules_node *n)
@@ -269,6 +270,8 @@ static void run_step_fill(struct rules_run *run, uint32_t i)
         const uint32_t arg = n->args[a];
 
         if (!rules_is_column(n->function, a) || nodes[arg].kind != NODE_CONSTANT) continue;
+        /* Whoever looks back does it in a column, even of a constant. */
+        if (nodes[arg].is_whole) run_spread(run, arg);
         if (run->columns[arg] != NULL || run->pieces[arg] != NULL) continue;
         run->pieces[arg] = run_take(&run->piece_pool);
         for (size_t k = 0; k < run->piece; k++) run->pieces[arg][k] = nodes[arg].constants[0];
@@ -281,7 +284,8 @@ static void run_step_make(struct rules_run *run, uint32_t i, uint32_t end, struc
     const struct rules_node *n = &run->rules->nodes[i];
     const struct run_clock *clock = &run->clocks[n->clock];
 
-    *step = (struct run_step){.node = i, .call = {.candles = &clock->candles, .scratch = run->scratch}};
+    *step =
+        (struct run_step){.node = i, .call = {.candles = &clock->candles, .scratch = run->scratch, .sums = &run->sums}};
     for (size_t a = 0; n->function->arguments[a].name != NULL; a++) {
         const uint32_t arg = n->args[a];
 
@@ -291,7 +295,12 @@ static void run_step_make(struct rules_run *run, uint32_t i, uint32_t end, struc
         step->call.in[a] = step->moves[a] ? run->columns[arg] : run->pieces[arg];
     }
     step->out_moves = n->is_kept || n->is_whole || n->last_use >= end;
-    if (n->is_signal) step->signal = run->signals[i] = run_words(clock->candles.count);
+    if (n->is_signal) {
+        const bool only_bits = n->function->packs && n->last_use == i && !n->is_kept;
+
+        run->signals[i] = run_words(clock->candles.count);
+        *(only_bits ? &step->call.bits : &step->signal) = run->signals[i];
+    }
     if (step->out_moves) {
         step->call.out = run_make(run, i);
         return;
@@ -329,6 +338,7 @@ static void run_step_go(struct run_step *step, const struct rules_function *f, s
         run_point(f, arguments, call);
     }
     if (step->signal != NULL) run_pack(call->out, count, step->signal), step->signal += count / RULES_WORD_BARS;
+    if (call->bits != NULL) call->bits += count / RULES_WORD_BARS;
     for (size_t a = 0; a < arguments; a++) {
         if (step->moves[a]) call->in[a] += count;
     }
@@ -360,6 +370,7 @@ static void run_group(struct rules_run *run, uint32_t first, uint32_t end)
                         count - from < run->piece ? count - from : run->piece);
         }
     }
+    window_sums_clear(&run->sums); /* other values may come to stand in the same memory */
     for (size_t s = 0; s < step_count; s++) {
         run->steps += steps[s].call.steps > count ? steps[s].call.steps : count;
         run_step_release(run, steps[s].node, true);

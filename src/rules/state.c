@@ -1,16 +1,53 @@
 /* Functions of events, and those that remember. */
+#include <string.h>
+
 #include "base/attr.h"
 #include "rules/function.h"
+#include "rules/wide.h"
 
-/* Where x has come above y. Only the bar before the piece is carried along; what is within it the compiler looks at
- * side by side. */
-static ATTR_WIDE void state_cross(struct rules_call *call, const double *restrict x, const double *restrict y)
+/* A bit for each of the bars of a word: is x above y, is it at or below it? */
+static inline void state_compare(const double *x, const double *y, uint64_t *ret_above, uint64_t *ret_below)
 {
-    double *restrict out = call->out;
+    rules_wide_bits above = {0}, below = {0}, bit = {1, 2, 4, 8};
 
-    out[0] = ((x[0] > y[0]) & (call->state[0] != 0)) != 0 ? 1.0 : 0.0;
-    for (size_t i = 1; i < call->count; i++) out[i] = ((x[i] > y[i]) & (x[i - 1] <= y[i - 1])) != 0 ? 1.0 : 0.0;
-    call->state[0] = x[call->count - 1] <= y[call->count - 1];
+    for (size_t i = 0; i < RULES_WORD_BARS; i += RULES_WIDE, bit <<= RULES_WIDE) {
+        rules_wide a, b;
+
+        memcpy(&a, &x[i], sizeof(a));
+        memcpy(&b, &y[i], sizeof(b));
+        above |= (a > b) & bit;
+        below |= (a <= b) & bit;
+    }
+    *ret_above = rules_wide_any(&above);
+    *ret_below = rules_wide_any(&below);
+}
+
+/* Where x has come above y. Only the bar before the piece is carried along. */
+static ATTR_WIDE void state_cross(struct rules_call *call, const double *x, const double *y)
+{
+    double last_x[RULES_WORD_BARS] = {0}, last_y[RULES_WORD_BARS] = {0}; /* of a last word that is not full */
+    uint64_t was_below = call->state[0] != 0;
+
+    for (size_t i = 0; i < call->count; i += RULES_WORD_BARS) {
+        const size_t bars = call->count - i < RULES_WORD_BARS ? call->count - i : RULES_WORD_BARS;
+        uint64_t above, below, crosses;
+
+        if (bars == RULES_WORD_BARS) {
+            state_compare(x + i, y + i, &above, &below);
+        } else {
+            memcpy(last_x, x + i, bars * sizeof(double));
+            memcpy(last_y, y + i, bars * sizeof(double));
+            state_compare(last_x, last_y, &above, &below);
+        }
+        crosses = above & (below << 1 | was_below);
+        was_below = below >> (bars - 1) & 1;
+        if (call->bits != NULL) {
+            call->bits[i / RULES_WORD_BARS] = crosses;
+            continue;
+        }
+        for (size_t k = 0; k < bars; k++) call->out[i + k] = (crosses >> k & 1) != 0 ? 1.0 : 0.0;
+    }
+    call->state[0] = (double)was_below;
 }
 
 static void state_crosses_above(struct rules_call *call)
@@ -100,6 +137,7 @@ static const struct rules_function functions[] = {
      .result = RULES_CONDITION,
      .arguments = {RULES_X, RULES_Y},
      .kernel = state_crosses_above,
+     .packs = true,
      .bars = rules_bars_one},
     {.name = "crosses_below",
      .family = "state",
@@ -111,6 +149,7 @@ static const struct rules_function functions[] = {
      .result = RULES_CONDITION,
      .arguments = {RULES_X, RULES_Y},
      .kernel = state_crosses_below,
+     .packs = true,
      .bars = rules_bars_one},
     {.name = "crosses",
      .family = "state",

@@ -1,12 +1,18 @@
 #include "rules/window.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/attr.h"
+#include "base/mem.h"
+#include "rules/wide.h"
 
-/* Lengths of a window in a piece, bars in a piece, values that are looked at for a bound of all, how much above them it
- * lies, and how far exponents may go. */
-enum { WINDOW_PIECE_LENGTHS = 8, WINDOW_PIECE = 1024, WINDOW_SAMPLES = 8, WINDOW_SLACK = 4, WINDOW_EXPONENT = 700 };
+/* Lengths of a window in a piece, bars in a piece, and in one that calls share if the group's is not longer. */
+enum { WINDOW_PIECE_LENGTHS = 8, WINDOW_PIECE = 1024, WINDOW_PIECE_SHARED = 8192 };
+/* Values that are looked at for a bound of all, how much above them it lies, and how far exponents may go. */
+enum { WINDOW_SAMPLES = 8, WINDOW_SLACK = 4, WINDOW_EXPONENT = 700 };
+/* Values that come later are asked for while those before them are added up: memory is that slow. */
+enum { WINDOW_AHEAD_BYTES = 8192 };
 
 /* ---- sums that are rounded once ---- */
 
@@ -63,14 +69,10 @@ static void window_blocks(const struct window_piece *p, size_t n, double divisor
 
 /* ---- the same if doubles can add without rounding ---- */
 
-/* Values side by side: the compiler makes one instruction of them, or two. */
-enum { WINDOW_WIDE = 4 };
-typedef double window_wide __attribute__((vector_size(WINDOW_WIDE * sizeof(double))));
-typedef int64_t window_bits __attribute__((vector_size(WINDOW_WIDE * sizeof(double))));
 #if defined __clang__
 #define WINDOW_SHUFFLE(a, b, ...) __builtin_shufflevector(a, b, __VA_ARGS__)
 #else /* GCC has the other one only from 12 on */
-#define WINDOW_SHUFFLE(a, b, ...) __builtin_shuffle(a, b, (window_bits){__VA_ARGS__})
+#define WINDOW_SHUFFLE(a, b, ...) __builtin_shuffle(a, b, (rules_wide_bits){__VA_ARGS__})
 #endif
 
 static double window_largest(const double *x, size_t count)
@@ -81,79 +83,97 @@ static double window_largest(const double *x, size_t count)
     return most;
 }
 
+/* [k] of `out` becomes `sum` and the first k + 1 values; the last of them is all of `sum` then. */
+static inline void window_add(const rules_wide *x, rules_wide *sum, double *out)
+{
+    const rules_wide none = {0};
+    rules_wide values = *x, sums;
+
+    values += WINDOW_SHUFFLE(none, values, 0, 4, 5, 6);
+    values += WINDOW_SHUFFLE(none, values, 0, 1, 4, 5);
+    sums = *sum + values;
+    memcpy(out, &sums, sizeof(sums));
+    /* Sums are exact: this is the last of them, and does not wait for it. */
+    *sum += WINDOW_SHUFFLE(values, values, 3, 3, 3, 3);
+}
+
 /*
- * Cuts each value in two: `high`, a whole number of coarse units, and the rest, `low`. With
- *     2^m the bound of the magnitudes, 2^w more than twice the window's length,
+ * Cuts each value in two: `high`, a whole number of coarse units, and the rest, `low`, and adds them up: [k] of either
+ * is the sum of the first k values' parts. With
+ *     2^m the bound of the magnitudes, 2^w more than twice the number of values,
  *     2^(m + w - 51) the coarse unit, 2^(m + 2 w - 103) the fine one,
- * sums of `high` over a window are below 2^53 coarse units, and sums of `low` below 2^53 fine ones if each value is a
- * whole number of fine units. Then no sum of either is rounded, however it is made, nor is the difference of two such
- * sums, and high + low is rounded once. The compensated sum (window_exact) has nothing but whole numbers of fine
- * units in `lost` then, below 2^53 of them, and is rounded once too: it is the same double. False if a value is too
- * large, too fine or not known.
+ * sums of high parts are below 2^53 coarse units, and sums of low ones below 2^53 fine ones if each value is a whole
+ * number of fine units. Then no sum of either is rounded, however it is made, nor is the difference of two such sums,
+ * which is the sum of a window, and high + low is rounded once. The compensated sum (window_exact) has nothing but
+ * whole numbers of fine units in `lost` then, below 2^53 of them, and is rounded once too: it is the same double. False
+ * if a value is too large, too fine or not known.
  */
-static ATTR_WIDE bool window_cut(const double *x, size_t count, size_t n, double *high, double *low)
+static ATTR_WIDE bool window_cut(const double *x, size_t count, double *high, double *low)
 {
     int m, w;
-    window_bits rest = {0}, sign = {0}; /* of what must be 0, and of what must not be below it */
+    rules_wide_bits rest = {0}, sign = {0}; /* of what must be 0, and of what must not be below it */
+    rules_wide sum_high = {0}, sum_low = {0};
+    double last[RULES_WIDE] = {0};
 
-    if (count < WINDOW_WIDE) return false;
     (void)frexp(window_largest(x, count) * (double)WINDOW_SLACK, &m);
-    (void)frexp((double)(2 * n), &w);
+    (void)frexp((double)(2 * count), &w);
     if (m < -WINDOW_EXPONENT || m > WINDOW_EXPONENT) return false;
     const double most = ldexp(1, m), coarse = ldexp(1.5, m + w + 1), fine = ldexp(1.5, m + 2 * w - 51);
 
-    for (size_t i = 0; i < count; i += WINDOW_WIDE) {
-        const size_t k = i + WINDOW_WIDE > count ? count - WINDOW_WIDE : i; /* the last go with some before them */
-        window_wide value, h, l;
+    *high++ = *low++ = 0;
+    for (size_t i = 0; i < count; i += RULES_WIDE) {
+        const double *from = count - i >= RULES_WIDE ? &x[i] : memcpy(last, &x[i], (count - i) * sizeof(double));
+        rules_wide value, h, l;
 
-        memcpy(&value, &x[k], sizeof(value));
+        __builtin_prefetch((const void *)((uintptr_t)from + WINDOW_AHEAD_BYTES));
+        memcpy(&value, from, sizeof(value));
         h = (value + coarse) - coarse;
         l = value - h;
-        rest |= (window_bits)(l - ((l + fine) - fine));
-        sign |= (window_bits)(most - (window_wide)((window_bits)value & INT64_MAX));
-        memcpy(&high[k], &h, sizeof(h));
-        memcpy(&low[k], &l, sizeof(l));
+        rest |= (rules_wide_bits)(l - ((l + fine) - fine));
+        sign |= (rules_wide_bits)(most - (rules_wide)((rules_wide_bits)value & INT64_MAX));
+        window_add(&h, &sum_high, &high[i]);
+        window_add(&l, &sum_low, &low[i]);
     }
-    return (rest[0] | rest[1] | rest[2] | rest[3]) == 0 && (sign[0] | sign[1] | sign[2] | sign[3]) >= 0;
+    return rules_wide_any(&rest) == 0 && (int64_t)rules_wide_any(&sign) >= 0;
 }
 
-/* The sum of a window after each of the next steps, in which `lost` goes and `came` comes; the last in all of `sum`. */
-static inline void window_step(const double *lost, const double *came, window_wide *sum, window_wide *ret_sums)
+void window_sums_clear(struct window_sums *sums)
 {
-    const window_wide none = {0};
-    window_wide old, new, change;
-
-    memcpy(&old, lost, sizeof(old));
-    memcpy(&new, came, sizeof(new));
-    change = new - old;
-    change += WINDOW_SHUFFLE(none, change, 0, 4, 5, 6);
-    change += WINDOW_SHUFFLE(none, change, 0, 1, 4, 5);
-    *ret_sums = *sum + change;
-    /* Sums are exact: this is the last of them, and does not wait for it. */
-    *sum += WINDOW_SHUFFLE(change, change, 3, 3, 3, 3);
+    free(sums->high);
+    *sums = (struct window_sums){0};
 }
 
-/* The windows that begin at a value of `high` and `low`. */
-static ATTR_WIDE void window_slide(const double *high, const double *low, size_t count, size_t n, double divisor,
-                                   double *out)
+/* The sums of the values from `begin` on, up to the end of a piece. */
+static bool window_sums_make(struct window_sums *s, const double *begin, const double *end)
 {
-    window_wide sum_high = {0}, sum_low = {0};
-    size_t j = 0;
+    const size_t count = (size_t)(end - begin), room = count + RULES_WIDE;
 
-    for (size_t k = 0; k < n; k++) sum_high += high[k], sum_low += low[k];
-    out[0] = (sum_high[0] + sum_low[0]) / divisor;
-    for (; j + WINDOW_WIDE < count; j += WINDOW_WIDE) {
-        window_wide h, l;
+    if (s->room < room) {
+        free(s->high);
+        s->high = mem_alloc(2 * room * sizeof(double));
+        s->low = s->high + room;
+        s->room = room;
+    }
+    s->begin = begin, s->end = end;
+    s->is_exact = window_cut(begin, count, s->high, s->low);
+    return s->is_exact;
+}
 
-        window_step(high + j, high + j + n, &sum_high, &h);
-        window_step(low + j, low + j + n, &sum_low, &l);
-        h = (h + l) / divisor;
-        memcpy(out + j + 1, &h, sizeof(h));
-    }
-    for (; j + 1 < count; j++) {
-        sum_high += high[j + n] - high[j], sum_low += low[j + n] - low[j];
-        out[j + 1] = (sum_high[0] + sum_low[0]) / divisor;
-    }
+/* Are there sums of a piece and the `back` values before it? Whoever comes first makes those that the others need. */
+static bool window_sums_find(struct window_sums *s, const struct window_piece *p, size_t back)
+{
+    const double *end = p->x + p->count;
+
+    if (s->end == end && s->begin <= p->x - back) return s->is_exact;
+    if (back > s->back) s->back = back;
+    if (s->back <= p->before && s->back * WINDOW_PIECE_LENGTHS <= p->count) back = s->back;
+    return window_sums_make(s, p->x - back, end);
+}
+
+static ATTR_WIDE void window_slide(const double *restrict high, const double *restrict low, size_t count, size_t n,
+                                   double divisor, double *restrict out)
+{
+    for (size_t i = 0; i < count; i++) out[i] = ((high[i + n] - high[i]) + (low[i + n] - low[i])) / divisor;
 }
 
 /*
@@ -162,33 +182,31 @@ static ATTR_WIDE void window_slide(const double *high, const double *low, size_t
  */
 static void window_sum_by(struct rules_call *call, const double *x, size_t n, double divisor, double *out)
 {
-    const size_t piece = n < WINDOW_PIECE / WINDOW_PIECE_LENGTHS ? WINDOW_PIECE : WINDOW_PIECE_LENGTHS * n;
-    const size_t most = (call->count < piece ? call->count : piece) + n;
+    const size_t least = n < WINDOW_PIECE / WINDOW_PIECE_LENGTHS ? WINDOW_PIECE : WINDOW_PIECE_LENGTHS * n;
+    const size_t piece = call->count > WINDOW_PIECE_SHARED ? least : call->count;
     struct window_exact *end = arena_alloc(call->scratch, (n + 1) * sizeof(*end));
-    double *high = arena_alloc(call->scratch, most * sizeof(double));
-    double *low = arena_alloc(call->scratch, most * sizeof(double));
+    struct window_sums own = {0}, *sums = call->sums != NULL ? call->sums : &own;
 
     for (size_t from = 0; from < call->count; from += piece) {
         const struct window_piece p = {.x = x + from,
                                        .out = out + from,
                                        .before = call->before + from,
                                        .count = call->count - from < piece ? call->count - from : piece};
-        const size_t unknown = p.before < n - 1 ? n - 1 - p.before : 0;
+        const size_t back = p.before < n - 1 ? p.before : n - 1, unknown = n - 1 - back;
 
         rules_unknown(p.out, p.count, unknown);
         call->steps += 2 * p.count + (p.before > 0 ? 4 * n : 0);
         if (unknown >= p.count) continue;
-        /* The values of all windows; not the ones of bars that are not there. */
-        const double *first = p.x + unknown - (n - 1);
-        const size_t windows = p.count - unknown;
+        if (window_sums_find(sums, &p, back)) {
+            const size_t first = (size_t)(p.x - sums->begin) - back;
 
-        if (window_cut(first, windows + n - 1, n, high, low)) {
-            window_slide(high, low, windows, n, divisor, p.out + unknown);
+            window_slide(sums->high + first, sums->low + first, p.count - unknown, n, divisor, p.out + unknown);
         } else {
             window_blocks(&p, n, divisor, end);
             rules_unknown(p.out, p.count, unknown);
         }
     }
+    window_sums_clear(&own);
 }
 
 void window_sum(struct rules_call *call, const double *x, size_t n, double *out)

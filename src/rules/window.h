@@ -15,6 +15,17 @@
 
 #include "rules/function.h"
 
+/* Running sums of some values, each cut in two parts that add without rounding. Calls of one group share them, because
+ * averages of several lengths often are of the same values. All zero: there are none. */
+struct window_sums {
+    const double *begin, *end; /* of the values */
+    double *high, *low;        /* owned; within one memory. [k]: the sum of the parts of the first k values */
+    size_t room;               /* of each */
+    size_t back;               /* values before a piece that calls have asked for so far */
+    bool is_exact;
+};
+void window_sums_clear(struct window_sums *sums);
+
 /* Sums and means of the last `n` values; NaN for the first n - 1, and where the result is not finite. */
 void window_sum(struct rules_call *call, const double *x, size_t n, double *out);
 void window_mean(struct rules_call *call, const double *x, size_t n, double *out);

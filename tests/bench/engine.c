@@ -13,7 +13,7 @@
 #include "base/mem.h"
 #include "engine/engine.h"
 
-enum { BARS = 1000000, ROUNDS = 15, FAST = 10, SLOW = 50 };
+enum { BARS = 1000000, ROUNDS = 60, FAST = 10, SLOW = 50 };
 
 static uint64_t seed = 1;
 

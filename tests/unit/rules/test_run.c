@@ -362,6 +362,98 @@ static void test_run_steps(void)
     }
 }
 
+/* Averages of several lengths share sums of one column, those of another column do not; nor are they of those of a
+ * group before, whose memory another column may have. */
+static void test_run_shared(void)
+{
+    static struct long_series s;
+    static const char *const columns[] = {
+        "sma(close, 7) + 2 * sma(close, 64)",
+        "sma(close, 64) + 2 * sma(open, 7) + 4 * sma(close, 7)",
+        "sma(close, 7) + 2 * sma(close, 200) + 4 * sma(close, 1)",
+        "sma(close, 2) + 2 * sma(close, 2000)",
+        "sma(highest(close, 1), 7) + 2 * sma(highest(sma(lowest(open, 1), 7), 1), 1)",
+    };
+    static const struct {
+        size_t count;
+        struct {
+            bool is_open;
+            size_t n;
+        } means[3];
+    } wanted[] = {{2, {{false, 7}, {false, 64}}},
+                  {3, {{false, 64}, {true, 7}, {false, 7}}},
+                  {3, {{false, 7}, {false, 200}, {false, 1}}},
+                  {2, {{false, 2}, {false, 2000}}},
+                  {2, {{false, 7}, {true, 7}}}};
+
+    long_make(&s);
+    for (size_t bars = 900; bars <= LONG_BARS; bars += LONG_BARS - 900) {
+        s.candles.count = bars;
+        for (size_t c = 0; c < countof(columns); c++) {
+            double *found = rig_column(&s.candles, columns[c]);
+
+            for (size_t i = 0; i < bars; i++) {
+                double sum = 0;
+
+                for (size_t k = 0; k < wanted[c].count; k++) {
+                    const double *x = wanted[c].means[k].is_open ? s.open : s.close;
+
+                    sum += (double)(1 << k) * long_mean(x, i, wanted[c].means[k].n);
+                }
+                CU_ASSERT(found[i] == sum || (isnan(found[i]) && isnan(sum)));
+            }
+            free(found);
+        }
+    }
+}
+
+/* A constant is as good as a column, also for what looks back further than a piece of it. */
+static void test_run_constants(void)
+{
+    static struct long_series s;
+    static const char *const columns[] = {"sma(5, 100)", "sum(5, 100) / 100", "bb_middle(5, 100, 2)",
+                                          "sma(5, 100) + 0 * sma(close, 100)", "sma(5, 100) + 0 * highest(5, 2)"};
+
+    long_make(&s);
+    for (size_t c = 0; c < countof(columns); c++) {
+        double *found = rig_column(&s.candles, columns[c]);
+
+        for (size_t i = 0; i < LONG_BARS; i++) CU_ASSERT(i < 99 ? isnan(found[i]) : found[i] == 5);
+        free(found);
+    }
+}
+
+/* A condition that is asked for only as bits is what it is as doubles, whichever the number of bars. */
+static void test_run_bits(void)
+{
+    static struct long_series s;
+    static const char *const conditions[] = {"crosses_above(close, sma(close, 7))",
+                                             "crosses_below(close, sma(close, 7))", "crosses(close, sma(close, 7))",
+                                             "close > sma(close, 7)"};
+    struct error err;
+
+    long_make(&s);
+    for (size_t c = 0; c < countof(conditions); c++) {
+        char document[200];
+
+        snprintf(document, sizeof(document), "{\"long\":{\"enter\":\"%s\"}}", conditions[c]);
+        struct rules *r = rig_rules("rules", document);
+
+        for (size_t bars = 1; bars <= LONG_BARS; bars = bars < 200 ? bars + 1 : 5 * bars) {
+            s.candles.count = bars;
+            struct rules_run *run = rules_run_new(r, &s.candles, &err);
+            double *values = rig_column(&s.candles, conditions[c]);
+
+            for (size_t i = 0; i < bars; i++) {
+                CU_ASSERT_EQUAL(rules_bit(rules_condition(run, RULES_LONG_ENTER), i), values[i] != 0);
+            }
+            free(values);
+            rules_run_free(run);
+        }
+        rules_free(r);
+    }
+}
+
 /* All sorts of conditions, each as bits and as its value. */
 static void test_run_conditions(void)
 {
@@ -371,6 +463,7 @@ static void test_run_conditions(void)
                                              "rising(close, 2)",
                                              "tf('1h', close > open)",
                                              "crosses(close, 100) or (close > open)[1]",
+                                             "crosses_above(close, sma(close, 7))",
                                              "not known(close[5])"};
     struct error err;
 
@@ -401,5 +494,6 @@ static const struct unit_test tests[] = {
     UNIT_TEST(test_run_fits),       UNIT_TEST(test_run_lookback),      UNIT_TEST(test_run_position),
     UNIT_TEST(test_run_empty),      UNIT_TEST(test_run_pieces),        UNIT_TEST(test_run_short),
     UNIT_TEST(test_run_conditions), UNIT_TEST(test_run_sums),          UNIT_TEST(test_run_steps),
+    UNIT_TEST(test_run_shared),     UNIT_TEST(test_run_constants),     UNIT_TEST(test_run_bits),
 };
 const struct unit_part run_tests = UNIT_PART(tests);
