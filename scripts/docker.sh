@@ -176,21 +176,18 @@ check_scale() {
 # As whoever runs this, root too, in a checkout of whoever owns it.
 git_here() { git -c safe.directory="$top" -C "$top" "$@" 2>/dev/null; }
 
-# What the labels of images say. A time of its own for every build would make every image another one.
-export_labels() {
-    if [ "$(setting VERSION unknown)" = unknown ]; then
-        VERSION=$(sed -n 's/^AC_INIT(\[[^]]*\], *\[\([^]]*\)\].*/\1/p' "$top/configure.ac")
-        export VERSION
+# compose build, with what the labels of images say. Not by variables of the compose file: Compose 1.29 would make containers anew
+# whenever one changes.
+build_images() { # ARGUMENT…
+    version=$(setting VERSION unknown)
+    revision=$(setting REVISION unknown)
+    created=$(setting CREATED unknown)
+    if [ "$version" = unknown ]; then version=$(sed -n 's/^AC_INIT(\[[^]]*\], *\[\([^]]*\)\].*/\1/p' "$top/configure.ac"); fi
+    if [ "$revision" = unknown ] && [ "$(git_here rev-parse --show-toplevel)" = "$top" ] && head=$(git_here rev-parse --verify HEAD); then
+        revision=$head$(git_here diff --quiet HEAD || echo -modified)
     fi
-    if [ "$(setting REVISION unknown)" = unknown ] && [ "$(git_here rev-parse --show-toplevel)" = "$top" ] &&
-        revision=$(git_here rev-parse --verify HEAD); then
-        REVISION=$revision$(git_here diff --quiet HEAD || echo -modified)
-        export REVISION
-    fi
-    if [ "$(setting CREATED unknown)" = unknown ]; then
-        CREATED=$(date -u +%Y-%m-%dT%H:%M:%SZ)
-        export CREATED
-    fi
+    if [ "$created" = unknown ]; then created=$(date -u +%Y-%m-%dT%H:%M:%SZ); fi
+    compose build --build-arg "VERSION=$version" --build-arg "REVISION=$revision" --build-arg "CREATED=$created" "$@"
 }
 
 is_production() { case ${COMPOSE_FILE:-} in *prod*) true ;; *) false ;; esac }
@@ -224,6 +221,16 @@ do_up() {
     check_scale "$@"
     taken=$(taken_ports)
     if [ -n "$taken" ]; then die "$taken"; fi
+    if is_production; then image=$(setting API_IMAGE stratslab-api:latest); else image=stratslab-api:dev; fi
+    case " $* " in
+    *' --no-build '*) ;;
+    *' --build '*) build_images ;; # compose up finds all of it in the cache, but would label it anew
+    *) if ! image_is_here "$image"; then build_images; fi ;;
+    esac
+    for argument in "$@"; do
+        shift
+        if [ "$argument" != --build ]; then set -- "$@" "$argument"; fi
+    done
     compose up "$@"
 }
 
@@ -302,7 +309,6 @@ trap 'rm -f "$scratch"' EXIT
 find_compose
 COMPOSE_PROJECT_NAME=$(setting COMPOSE_PROJECT_NAME stratslab)
 export COMPOSE_PROJECT_NAME
-export_labels
 
 # Without a terminal, Compose must not be asked for one.
 tty=
@@ -350,7 +356,7 @@ test)
     ;;
 rebuild)
     need_engine
-    compose build "$@"
+    build_images "$@"
     drop_foreign_cache
     do_up_d
     ;;
