@@ -206,6 +206,16 @@ do_up() {
     exit "$status"
 }
 
+# The private PostgreSQL: the one that runs, or one for as long as this script.
+use_cluster() {
+    if find_cluster && cluster_runs; then
+        learn_address
+    else
+        trap stop_cluster EXIT
+        start_cluster
+    fi
+}
+
 do_run() { # [stratslabd | backtestd] ARGUMENT…
     program=stratslabd
     case ${1:-} in
@@ -214,11 +224,7 @@ do_run() { # [stratslabd | backtestd] ARGUMENT…
     if [ ! -x "$build/$program" ]; then die "build/$program is missing: $0 build makes it"; fi
     export_settings
     if [ -z "${DATABASE_URL:-}" ] && find_cluster; then
-        find_server
-        if ! cluster_runs; then
-            trap stop_cluster EXIT
-            start_cluster
-        fi
+        use_cluster
         DATABASE_URL=$(cat "$dev/url")
         export DATABASE_URL
     fi
@@ -232,11 +238,7 @@ do_psql() { # ARGUMENT…
     if [ -z "${DATABASE_URL:-}" ]; then
         check_version
         if [ -n "$(missing "$server_needs")" ]; then do_deps "$server_needs"; fi
-        find_server
-        if ! find_cluster || ! cluster_runs; then
-            trap stop_cluster EXIT
-            start_cluster
-        fi
+        use_cluster
         DATABASE_URL=$(cat "$dev/url")
     fi
     status=0

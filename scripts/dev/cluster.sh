@@ -191,6 +191,18 @@ ORDER BY step \gexec
 STATEMENTS
 }
 
+# Of the server that runs: one that an `up` left behind goes on at its own port. It may still be starting.
+learn_address() {
+    tenths=600
+    until as_postgres sed -n 8p "$cluster/data/postmaster.pid" 2>/dev/null | grep -q ready || [ $tenths = 0 ]; do
+        sleep 0.1
+        tenths=$((tenths - 1))
+    done
+    port=$(as_postgres sed -n 4p "$cluster/data/postmaster.pid")
+    echo "$port" >"$dev/port"
+    (umask 077 && echo "postgresql://stratslab:$(cat "$dev/password")@127.0.0.1:$port/stratslab" >"$dev/url")
+}
+
 start_cluster() {
     find_server
     find_cluster || make_cluster
@@ -210,10 +222,7 @@ start_cluster() {
         fi
         port=$(random_port)
     done
-    # A server that an `up` left behind goes on at its own port.
-    port=$(as_postgres sed -n 4p "$cluster/data/postmaster.pid")
-    echo "$port" >"$dev/port"
-    (umask 077 && echo "postgresql://stratslab:$(cat "$dev/password")@127.0.0.1:$port/stratslab" >"$dev/url")
+    learn_address
     make_roles
     say "    PostgreSQL is up on 127.0.0.1:$port: psql \"\$(cat .dev/url)\""
 }
