@@ -144,8 +144,8 @@ die_of_version() { # VERSION
 $again
 Or move the data to a new version. Dump them with PostgreSQL $1 (in a container, or on a machine that has it):
     docker run -d --rm --name stratslab-old --user $(stat -c %u:%g "$cluster") -v $cluster/data:/var/lib/postgresql/data \\
-        postgres:$1-alpine -c unix_socket_directories=/tmp
-    until docker exec stratslab-old pg_isready -q -h 127.0.0.1; do sleep 1; done
+        postgres:$1-alpine postgres -c unix_socket_directories=/tmp
+    for i in \$(seq 60); do docker exec stratslab-old pg_isready -q -h 127.0.0.1 && break; sleep 1; done
     docker exec -e PGPASSWORD=\"\$(cat $dev/password)\" stratslab-old pg_dump -h 127.0.0.1 -U stratslab stratslab >stratslab.sql
     docker stop stratslab-old
 and restore them:
