@@ -35,12 +35,13 @@ RUN if [ "$DOCS_UI" = no ]; then exit 0; fi \
     && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends ca-certificates npm \
     && rm -rf /var/lib/apt/lists/* /var/cache/debconf/*-old /var/log/*
 COPY docs-ui/package.json docs-ui/package-lock.json docs-ui/.npmrc /docs-ui/npm/
-RUN mkdir /docs-ui/files \
+RUN mkdir -m 755 /docs-ui/files \
     && if [ "$DOCS_UI" = no ]; then exit 0; fi \
     && cd /docs-ui/npm \
     && { npm ci || { echo 'npm could not bring in Swagger UI: --build-arg DOCS_UI=no builds without it' >&2; exit 1; }; }
 COPY docs-ui /docs-ui/source
-RUN if [ "$DOCS_UI" = no ]; then exit 0; fi && sh /docs-ui/source/make-files /docs-ui/source /docs-ui
+# The mode of a file of the checkout is that of the image (COPY), and a checkout of umask 077 is for its owner alone.
+RUN if [ "$DOCS_UI" = no ]; then exit 0; fi && sh /docs-ui/source/make-files /docs-ui/source /docs-ui && chmod -R a+rX /docs-ui/files
 
 # ---- build: the program, and a root file system with its closure. The dev image begins with the same objects.
 FROM toolchain AS build
@@ -61,6 +62,7 @@ RUN mkdir /cache && chown ${APP_UID}:${APP_GID} /cache
 COPY --from=build --chown=${APP_UID}:${APP_GID} /cache /usr/local/lib/stratslab-cache
 COPY --from=docs-ui /docs-ui/files /usr/share/stratslabd/docs
 COPY docker/dev /usr/local/lib/stratslab-dev
+RUN chmod -R a+rX /usr/local/lib/stratslab-dev
 COPY . /src
 ENV PATH=/cache/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \
     HOME=/tmp \
@@ -75,6 +77,13 @@ STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=5s --timeout=30s --start-period=60s --retries=5 CMD ["stratslabd", "health"]
 ENTRYPOINT ["sh", "/usr/local/lib/stratslab-dev/entrypoint"]
 CMD ["stratslabd", "serve"]
+ARG VERSION=unknown
+ARG REVISION=unknown
+ARG CREATED=unknown
+LABEL org.opencontainers.image.title="stratslabd, for development" \
+      org.opencontainers.image.version="${VERSION}" \
+      org.opencontainers.image.revision="${REVISION}" \
+      org.opencontainers.image.created="${CREATED}"
 
 # ---- runtime
 FROM scratch AS runtime

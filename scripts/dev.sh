@@ -2,7 +2,8 @@
 # From a bare Debian 12 or 13 to a running daemon: see usage below.
 set -eu
 
-top=$(cd "$(dirname "$0")/.." && pwd -P)
+top=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd -P && echo .)
+top=${top%??} # a line end at the end of a path is part of it
 build=$top/build
 dev=$top/.dev # git-ignored: the private cluster, and what `down` needs to know
 postgres_oldest=15
@@ -23,6 +24,8 @@ usage: scripts/dev.sh COMMAND
               run a built program (stratslabd if none is named) with the settings of `up`, on its
               database: `run migrate status`, for example. If the private PostgreSQL does not run,
               it is started for as long as the program takes
+  psql ARGUMENT...
+              psql on that database; with a PostgreSQL of its own, as `run` has it
   test        install what is missing, build, and run every suite that can run here (ten minutes
               and more)
   test quick  run the lints, the unit tests, and the black-box tests but those of faults, browsers
@@ -37,6 +40,10 @@ USAGE
 
 # shellcheck source=scripts/dev/say.sh
 . "$top/scripts/dev/say.sh"
+# shellcheck source=scripts/dev/process.sh
+. "$top/scripts/dev/process.sh"
+# shellcheck source=scripts/dev/place.sh
+. "$top/scripts/dev/place.sh"
 # shellcheck source=scripts/dev/packages.sh
 . "$top/scripts/dev/packages.sh"
 # shellcheck source=scripts/dev/cluster.sh
@@ -116,28 +123,19 @@ do_build() { # [up]
 
 # ---------------------------------------------------------------- the daemon
 
-# When a process started, in the kernel's count: with its number, that names it for ever.
-started_at() { sed 's/.*) //' "/proc/$1/stat" 2>/dev/null | cut -d ' ' -f 20; }
-
-is_corpse() { [ "$(sed 's/.*) //;s/ .*//' "/proc/$1/stat" 2>/dev/null)" = Z ]; }
-
-# Prints the number of the daemon that an `up` of this checkout started, if it runs.
+# Prints the number of the daemon that an `up` of this checkout started, if it runs. A copy of a checkout has the file too.
 our_daemon() {
-    [ -f "$dev/daemon" ] && read -r pid when <"$dev/daemon" && [ "$(started_at "$pid")" = "$when" ] && echo "$pid"
+    [ -f "$dev/daemon" ] && read -r pid when <"$dev/daemon" || return 1
+    [ -n "$when" ] && [ "$(started_at "$pid")" = "$when" ] && ! is_corpse "$pid" || return 1
+    [ "$(program_of "$pid")" = "$(readlink -f "$build")/stratslabd" ] && echo "$pid"
 }
 
 stop_daemon() {
     pid=$(our_daemon) || return 0
     say "stopping the service ($pid)"
-    kill -TERM "$pid" 2>/dev/null || :
-    tenths=$((stop_seconds * 10))
-    while [ $tenths -gt 0 ] && our_daemon >/dev/null && ! is_corpse "$pid"; do
-        sleep 0.1
-        tenths=$((tenths - 1))
-    done
-    if [ $tenths = 0 ]; then
+    if ! end_process "$pid" TERM $stop_seconds; then
         say "the service did not end within $stop_seconds s: killing it"
-        kill -KILL "$pid" 2>/dev/null || :
+        end_process "$pid" KILL 5 || :
     fi
     rm -f "$dev/daemon"
 }
@@ -160,7 +158,12 @@ export_settings() {
 do_up() {
     if pid=$(our_daemon); then die "the service is up already (process $pid); $0 down stops it"; fi
     steps=4
-    if [ -n "${DATABASE_URL:-}" ]; then do_deps "$build_needs"; else do_deps "$build_needs $server_needs"; fi
+    if [ -n "${DATABASE_URL:-}" ]; then
+        do_deps "$up_needs"
+    else
+        check_version
+        do_deps "$up_needs $server_needs"
+    fi
     do_build up
     mkdir -p "$dev"
     daemon=
@@ -203,6 +206,16 @@ do_up() {
     exit "$status"
 }
 
+# The private PostgreSQL: the one that runs, or one for as long as this script.
+use_cluster() {
+    if find_cluster && cluster_runs; then
+        learn_address
+    else
+        trap stop_cluster EXIT
+        start_cluster
+    fi
+}
+
 do_run() { # [stratslabd | backtestd] ARGUMENT…
     program=stratslabd
     case ${1:-} in
@@ -211,17 +224,25 @@ do_run() { # [stratslabd | backtestd] ARGUMENT…
     if [ ! -x "$build/$program" ]; then die "build/$program is missing: $0 build makes it"; fi
     export_settings
     if [ -z "${DATABASE_URL:-}" ] && find_cluster; then
-        find_server
-        if ! cluster_runs; then
-            trap stop_cluster EXIT
-            start_cluster
-        fi
+        use_cluster
         DATABASE_URL=$(cat "$dev/url")
         export DATABASE_URL
     fi
     status=0
     "$build/$program" "$@" || status=$?
     if [ $status = 69 ] && [ -z "${DATABASE_URL:-}" ]; then say "this checkout has no PostgreSQL yet: $0 up makes one"; fi
+    exit $status
+}
+
+do_psql() { # ARGUMENT…
+    if [ -z "${DATABASE_URL:-}" ]; then
+        check_version
+        if [ -n "$(missing "$server_needs")" ]; then do_deps "$server_needs"; fi
+        use_cluster
+        DATABASE_URL=$(cat "$dev/url")
+    fi
+    status=0
+    psql -d "$DATABASE_URL" "$@" || status=$?
     exit $status
 }
 
@@ -379,6 +400,13 @@ do_clean() {
     say "removed build/ and .dev/"
 }
 
+case ${1:-} in
+up | docs | build | run | psql | test | deps)
+    check_path
+    check_owner "$1"
+    ;;
+down | clean) check_owner "$1" ;;
+esac
 trap 'exit 130' INT TERM HUP # when what runs has ended: apt-get finishes what it installs
 case ${1:-} in
 up) do_up ;;
@@ -388,6 +416,10 @@ build) steps=1 && do_build ;;
 run)
     shift
     do_run "$@"
+    ;;
+psql)
+    shift
+    steps=1 && do_psql "$@"
     ;;
 test) do_test "${2:-}" ;;
 deps) steps=1 && do_deps "$test_needs" ;;

@@ -2,7 +2,8 @@
 # The stack in containers, with whichever Compose is there: see usage below.
 set -eu
 
-top=$(cd "$(dirname "$0")/.." && pwd -P)
+top=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd -P && echo .)
+top=${top%??} # a line end at the end of a path is part of it
 up_seconds=300
 
 usage() {
@@ -13,7 +14,8 @@ usage: scripts/docker.sh COMMAND [ARGUMENT…]
   up-d       start it in the background, and wait until both services are healthy
   down       stop and remove the containers; data stays (-v removes the volumes too)
   ps         print what runs
-  health     print how each service is; the exit status is 0 if all are well
+  health     print how each service is, and what is wrong with the last edit if it is not served;
+             the exit status is 0 if all services are well
   logs       print the log of all services (-f follows)
   logs-api   print the log of the API service
   logs-db    print the log of the database
@@ -25,9 +27,11 @@ usage: scripts/docker.sh COMMAND [ARGUMENT…]
   rebuild    build the images anew, and start what changed (--no-cache builds every layer)
   clean      remove the containers, the volumes with all DATA, and the images built here; asks
              first, -y does not ask
-  doctor     look for what could keep the stack from running: engine, Compose, ports, volume, .env
+  doctor     look for what could keep the stack from running: engine, Compose, ports, checkout,
+             volume, password, .env, the service's settings, the last edit
   help       print this
 
+Images that it builds have the version and the commit of the checkout in their labels.
 Further arguments go to Compose, or to the program that is run.
 
 Compose is `docker compose` if that works, else docker-compose; COMPOSE="docker-compose" picks one.
@@ -45,7 +49,9 @@ die() {
 # What .env says of a variable; the environment wins.
 setting() {
     value=$(printenv "$1" || :)
-    if [ -z "$value" ] && [ -f "$top/.env" ]; then value=$(sed -n "s/^$1=//p" "$top/.env" | tail -n 1 | tr -d '\r'); fi
+    if [ -z "$value" ] && [ -f "$top/.env" ]; then
+        value=$(sed -n "s/^$1=//p" "$top/.env" | tail -n 1 | tr -d '\r' | sed "s/^\"\(.*\)\"\$/\1/; s/^'\(.*\)'\$/\1/")
+    fi
     printf '%s\n' "${value:-$2}"
 }
 
@@ -78,9 +84,32 @@ need_engine() {
     die "no Docker engine answers: start it (sudo systemctl start docker, or Docker Desktop)"
 }
 
-# The container of a service, if it runs.
-container() { compose ps -q "$1" 2>/dev/null | head -n 1; }
-state() { docker inspect -f '{{.State.Status}}{{if .State.Health}} {{.State.Health.Status}}{{end}}' "$1" 2>/dev/null; }
+# The containers of a service, also those that have ended (Compose 2 does not list these); the newest first.
+containers() {
+    docker ps -aq --filter "label=com.docker.compose.project=$COMPOSE_PROJECT_NAME" --filter "label=com.docker.compose.service=$1" \
+        --filter label=com.docker.compose.oneoff=False 2>/dev/null
+}
+container() { containers "$1" | head -n 1; }
+state() { docker inspect -f '{{.State.Status}}{{if .State.Health}} {{.State.Health.Status}}{{end}}' "$1" 2>/dev/null || :; }
+
+# Compose 1.29 says nothing if it cannot exec.
+need_running() { # SERVICE WORDS
+    now=$(state "$(container "$1" | grep . || echo none)")
+    case $now in
+    running*) ;;
+    '') die "$2 is not there: scripts/docker.sh up-d starts the stack" ;;
+    *) die "$2 does not run (it is ${now%% *}): scripts/docker.sh logs shows why, scripts/docker.sh up-d starts it" ;;
+    esac
+}
+
+need_containers() {
+    if [ -z "$(containers api)$(containers postgres)" ]; then
+        die "project $COMPOSE_PROJECT_NAME has no containers, so there is nothing to show: scripts/docker.sh up-d starts the stack"
+    fi
+}
+
+# What the development container keeps of an edit that it could not build or load; nothing if there is no such.
+failed_build() { docker exec "$1" cat /tmp/stratslab-dev.failed 2>/dev/null || :; }
 
 # Who listens on a port of this machine; nothing if nobody does.
 port_holder() {
@@ -88,7 +117,10 @@ port_holder() {
     if [ -n "$holder" ]; then
         echo "container $holder"
     elif command -v ss >/dev/null; then
-        ss -Hltnp "sport = :$1" 2>/dev/null | head -n 1 | sed -n 's/.*users:((\([^,]*\),pid=\([0-9]*\).*/\1, process \2/p; t; s/.*/somebody else (root may see who: ss -ltnp)/p'
+        # Who listens on another address only is not in the way.
+        ss -Hltnp "sport = :$1" 2>/dev/null | awk -v bind="$(setting BIND_ADDRESS 127.0.0.1)" '
+            { address = $4; sub(/:[0-9]+$/, "", address) }
+            address == bind || bind == "0.0.0.0" || address ~ /^(0\.0\.0\.0|\*|\[::\])$/ { print; exit }' | sed -n 's/.*users:((\([^,]*\),pid=\([0-9]*\).*/\1, process \2/p; t; s/.*/somebody else (root may see who: ss -ltnp)/p'
     elif command -v lsof >/dev/null; then
         lsof -nP -iTCP:"$1" -sTCP:LISTEN -Fpc 2>/dev/null | sed -n 's/^p/process /p; s/^c//p' | tr '\n' ' '
     else
@@ -102,22 +134,60 @@ port_holder() {
 ports='API_PORT 8000 api
 DB_PORT 5432 postgres'
 
-# Says which ports others than this stack have taken; 1 if one is taken.
-check_ports() {
-    taken=0
+# A line for each port that others than this stack have taken.
+taken_ports() {
+    if is_production; then ports='API_PORT 8000 api'; fi
     while read -r variable default service; do
-        port=$(setting "$variable" "$default")
-        case $port in *[!0-9]* | '') continue ;; esac # a range: the engine says
-        if [ -n "$(container "$service")" ] && [ "$(state "$(container "$service")" | cut -d ' ' -f 1)" = running ]; then continue; fi
-        who=$(port_holder "$port")
-        if [ -n "$who" ]; then
-            say "port $port is in use by $who: stop that, or set $variable to another port in .env"
-            taken=1
-        fi
+        value=$(setting "$variable" "$default")
+        case $value in *[!0-9-]* | '' | -* | *-) continue ;; esac
+        port=${value%-*}
+        last=${value#*-}
+        if [ $((last - port)) -gt 100 ]; then last=$port; fi
+        case $(state "$(container "$service" | grep . || echo none)") in running*) continue ;; esac
+        while [ "$port" -le "$last" ]; do
+            who=$(port_holder "$port")
+            if [ -n "$who" ]; then
+                echo "port $port is in use by $who: stop that, or set $variable to another port in .env"
+            fi
+            port=$((port + 1))
+        done
     done <<PORTS
 $ports
 PORTS
-    return $taken
+}
+
+# Docker takes a path to a colon for two.
+bad_path() {
+    case $top in *:*) echo "the path of this checkout has a : in it, where Docker splits it: move it (mv): $top" ;; *) false ;; esac
+}
+
+# --scale api=N needs N ports of this machine.
+check_scale() {
+    count=$(printf '%s\n' "$@" | sed -n 's/^\(--scale=\)\{0,1\}api=\([0-9][0-9]*\)$/\2/p' | tail -n 1)
+    if [ "${count:-1}" -le 1 ]; then return; fi
+    range=$(setting API_PORT 8000)
+    case $range in *[!0-9-]*) return ;; esac
+    if [ $((${range#*-} - ${range%-*} + 1)) -lt "$count" ]; then
+        die "$count API services need $count ports, and API_PORT is $range: set it to a range," \
+            "API_PORT=${range%-*}-$((${range%-*} + count - 1)), or put a proxy in front (docs/containers.md, more than one)"
+    fi
+}
+
+# As whoever runs this, root too, in a checkout of whoever owns it.
+git_here() { git -c safe.directory="$top" -C "$top" "$@" 2>/dev/null; }
+
+# compose build, with what the labels of images say. Not by variables of the compose file: Compose 1.29 would make containers anew
+# whenever one changes.
+build_images() { # ARGUMENT…
+    version=$(setting VERSION unknown)
+    revision=$(setting REVISION unknown)
+    created=$(setting CREATED unknown)
+    if [ "$version" = unknown ]; then version=$(sed -n 's/^AC_INIT(\[[^]]*\], *\[\([^]]*\)\].*/\1/p' "$top/configure.ac"); fi
+    if [ "$revision" = unknown ] && [ "$(git_here rev-parse --show-toplevel)" = "$top" ] && head=$(git_here rev-parse --verify HEAD); then
+        revision=$head$(git_here diff --quiet HEAD || echo -modified)
+    fi
+    if [ "$created" = unknown ]; then created=$(date -u +%Y-%m-%dT%H:%M:%SZ); fi
+    compose build --build-arg "VERSION=$version" --build-arg "REVISION=$revision" --build-arg "CREATED=$created" "$@"
 }
 
 is_production() { case ${COMPOSE_FILE:-} in *prod*) true ;; *) false ;; esac }
@@ -125,44 +195,81 @@ is_production() { case ${COMPOSE_FILE:-} in *prod*) true ;; *) false ;; esac }
 wait_healthy() {
     left=$((up_seconds * 2))
     while [ $left -gt 0 ]; do
-        api=$(container api)
-        now=$(state "${api:-none}")
-        case $now in
-        'running healthy') return 0 ;;
-        exited* | dead* | '')
-            compose logs --tail=30 api >&2
-            die "the API service has ended; the end of its log is above"
-            ;;
-        esac
+        all=well
+        for id in $(containers api | grep . || echo none); do
+            now=$(state "$id")
+            case $now in
+            'running healthy') ;;
+            exited* | dead* | '')
+                compose logs --tail=30 api >&2
+                die "the API service has ended; the end of its log is above. scripts/docker.sh doctor may know why"
+                ;;
+            *) all="$now" ;;
+            esac
+        done
+        if [ "$all" = well ]; then return 0; fi
         sleep 0.5
         left=$((left - 1))
     done
     compose logs --tail=30 api >&2
-    die "the API service is not healthy after $up_seconds s ($now); the end of its log is above"
+    die "the API service is not healthy after $up_seconds s ($all); the end of its log is above"
 }
 
 do_up() {
     need_engine
-    if ! is_production; then check_ports || exit 1; fi
+    if ! is_production && problem=$(bad_path || closed_checkout); then die "$problem"; fi
+    check_scale "$@"
+    taken=$(taken_ports)
+    if [ -n "$taken" ]; then die "$taken"; fi
+    if is_production; then image=$(setting API_IMAGE stratslab-api:latest); else image=stratslab-api:dev; fi
+    case " $* " in
+    *' --no-build '*) ;;
+    *' --build '*) build_images ;; # compose up finds all of it in the cache, but would label it anew
+    *) if ! image_is_here "$image"; then build_images; fi ;;
+    esac
+    for argument in "$@"; do
+        shift
+        if [ "$argument" != --build ]; then set -- "$@" "$argument"; fi
+    done
     compose up "$@"
 }
 
 do_up_d() {
     do_up -d "$@"
     wait_healthy
-    say "up: http://127.0.0.1:$(setting API_PORT 8000)/health"
+    for id in $(containers api); do
+        say "up: http://127.0.0.1:$(docker port "$id" 8000/tcp | head -n 1 | sed 's/.*://')/health"
+    done
+}
+
+# Another APP_UID than before cannot write what the volume holds, which can all be made again.
+drop_foreign_cache() {
+    cache=${COMPOSE_PROJECT_NAME}_build_cache
+    if is_production || ! docker volume inspect "$cache" >/dev/null 2>&1; then return; fi
+    owner=$(docker run --rm --network none -v "$cache:/cache:ro" --entrypoint stat stratslab-api:dev -c %u /cache 2>/dev/null || :)
+    if [ "${owner:-$(setting APP_UID 10001)}" = "$(setting APP_UID 10001)" ]; then return; fi
+    say "removing the volume $cache: it belongs to user $owner, and the image is now for user $(setting APP_UID 10001)"
+    compose stop api && compose rm -f api
+    docker volume rm "$cache" >/dev/null
 }
 
 do_health() {
     need_engine
     status=0
     for service in api postgres; do
-        id=$(container "$service")
-        now=$(state "${id:-none}" || :)
-        printf '%-9s %s\n' "$service" "${now:-not there}"
-        if [ "$now" != 'running healthy' ]; then status=1; fi
+        ids=$(containers $service)
+        for id in ${ids:-none}; do
+            now=$(state "$id")
+            printf '%-9s %s\n' "$service" "${now:-not there}"
+            if [ "$now" != 'running healthy' ]; then status=1; fi
+        done
     done
-    if [ -n "$(container api)" ]; then compose exec -T api stratslabd health || status=1; fi
+    for id in $(containers api); do
+        case $(state "$id") in running*) ;; *) continue ;; esac
+        docker exec "$id" stratslabd health || status=1
+        failed_build "$id" # last, so that it is seen
+    done
+    if [ -z "$(containers api)$(containers postgres)" ]; then say "nothing of project $COMPOSE_PROJECT_NAME is there: scripts/docker.sh up-d starts the stack"; fi
     return $status
 }
 
@@ -181,89 +288,8 @@ do_clean() {
     docker image rm stratslab-api:dev >/dev/null 2>&1 || :
 }
 
-ok() { printf '  ok    %s\n' "$*"; }
-bad() {
-    printf '  BAD   %s\n' "$*"
-    problems=$((problems + 1))
-}
-note() { printf '  note  %s\n' "$*"; }
-
-doctor_volume() {
-    volume=${COMPOSE_PROJECT_NAME}_postgres_data
-    image=$(setting POSTGRES_IMAGE postgres:15-alpine)
-    docker volume inspect "$volume" >/dev/null 2>&1 || { ok "there is no volume $volume yet: the first start makes it" && return; }
-    docker image inspect "$image" >/dev/null 2>&1 || { note "volume $volume exists, but $image is not here yet, so their versions cannot be compared" && return; }
-    # Alpine and Debian keep the server's program at different places; both images have it on PATH.
-    found=$(docker run --rm --network none -v "$volume:/volume:ro" --entrypoint sh "$image" -c \
-        'cat /volume/PG_VERSION 2>/dev/null || echo none; postgres --version' 2>/dev/null) || found=
-    has=$(echo "$found" | sed -n 1p)
-    wants=$(echo "$found" | sed -n '2s/[^0-9]*\([0-9]*\).*/\1/p')
-    case $has in
-    '') note "volume $volume could not be looked into" ;;
-    none) ok "volume $volume is empty: the next start makes the database" ;;
-    "$wants") ok "volume $volume holds PostgreSQL $has data, as $image needs" ;;
-    *) bad "volume $volume holds data of PostgreSQL $has, but $image is PostgreSQL $wants and will not start on it (docs/containers.md, upgrading)" ;;
-    esac
-}
-
-doctor_env() {
-    if [ ! -f "$top/.env" ]; then
-        ok "there is no .env: the defaults hold"
-        return
-    fi
-    before=$problems
-    cr=$(printf '\r')
-    if grep -q "$cr" "$top/.env"; then bad ".env has Windows line ends, which become part of the values"; fi
-    names=$(sed -n 's/^#* *\([A-Z][A-Z0-9_]*\)=.*/\1/p' "$top/.env.docker.example")
-    number=0
-    while IFS= read -r line || [ -n "$line" ]; do
-        number=$((number + 1))
-        case $line in
-        '' | '#'*) continue ;;
-        *=*) ;;
-        *) bad ".env:$number is not a NAME=VALUE line" && continue ;;
-        esac
-        name=${line%%=*}
-        case $name in
-        *[!A-Za-z0-9_]*) bad ".env:$number: \"$name\" is not a name (put no spaces around the =)" && continue ;;
-        esac
-        if ! echo "$names" | grep -qx "$name"; then note ".env:$number: $name is not in .env.docker.example; is it misspelt?"; fi
-        case ${line#*=} in
-        *' #'*) bad ".env:$number: $name: a # after a value is part of it for docker-compose 1.29" ;;
-        esac
-    done <"$top/.env"
-    for name in API_PORT DB_PORT; do
-        case $(setting $name 1) in
-        *[!0-9-]*) bad "$name is not a port: $(setting $name 1)" ;;
-        esac
-    done
-    if command -v git >/dev/null && [ -n "$(cd "$top" && git ls-files .env 2>/dev/null)" ]; then bad ".env is in git, with its secrets: git rm --cached .env"; fi
-    if [ "$problems" = "$before" ]; then ok ".env can be read"; fi
-}
-
-do_doctor() {
-    problems=0
-    if version=$(engine_answers); then
-        ok "engine $version answers"
-    else
-        bad "no engine answers: $(docker version --format . 2>&1 | tail -n 1)"
-    fi
-    version=$(compose version --short 2>/dev/null | sed 's/^v//')
-    case $version in
-    1.29.* | [2-9].* | [1-9][0-9].*) ok "Compose is $COMPOSE, $version" ;;
-    *) bad "Compose is $COMPOSE, $version: 1.29 or newer is needed" ;;
-    esac
-    if problem=$(compose config -q 2>&1); then ok "the compose file is valid with these settings"; else bad "the compose file: $problem"; fi
-    if engine_answers >/dev/null; then
-        if check_ports; then ok "the ports are free, or held by this stack"; else problems=$((problems + 1)); fi
-        doctor_volume
-    fi
-    doctor_env
-    if [ "$(setting BIND_ADDRESS 127.0.0.1)" != 127.0.0.1 ] && [ "$(setting POSTGRES_PASSWORD stratslab)" = stratslab ]; then
-        bad "ports are open to the network (BIND_ADDRESS), and the password is the default: set POSTGRES_PASSWORD"
-    fi
-    if [ $problems = 0 ]; then say "nothing found that is in the way"; else die "problems found that could be in the way: $problems (BAD above)"; fi
-}
+# shellcheck source=scripts/docker/doctor.sh
+. "$top/scripts/docker/doctor.sh"
 
 command=${1:-help}
 if [ $# -gt 0 ]; then shift; fi
@@ -296,29 +322,42 @@ clean) do_clean "$@" ;;
 doctor) do_doctor ;;
 down | ps | logs)
     need_engine
+    if [ "$command" != down ]; then need_containers; fi
     compose "$command" "$@"
     ;;
-logs-api) need_engine && compose logs "$@" api ;;
-logs-db) need_engine && compose logs "$@" postgres ;;
+logs-api)
+    need_engine
+    need_containers
+    compose logs "$@" api
+    ;;
+logs-db)
+    need_engine
+    need_containers
+    compose logs "$@" postgres
+    ;;
 exec-api)
     need_engine
+    need_running api "the API service"
     if [ $# = 0 ]; then set -- bash; fi
     # shellcheck disable=SC2086 # no word, or one
     compose exec $tty api "$@"
     ;;
 exec-db)
     need_engine
+    need_running postgres "the database"
     # shellcheck disable=SC2086,SC2016 # no word, or one; the container's variables
     compose exec $tty postgres sh -c 'exec psql -U "$POSTGRES_USER" -d "$POSTGRES_DB" "$@"' psql "$@"
     ;;
 test)
     need_engine
     # shellcheck disable=SC2086 # no word, or one
-    if [ -n "$(container api)" ]; then compose exec $tty api make check "$@"; else compose run --rm $tty --no-deps api make check "$@"; fi
+    now=$(state "$(container api | grep . || echo none)")
+    if [ "${now%% *}" = running ]; then compose exec $tty api make check "$@"; else compose run --rm $tty --no-deps api make check "$@"; fi
     ;;
 rebuild)
     need_engine
-    compose build "$@"
+    build_images "$@"
+    drop_foreign_cache
     do_up_d
     ;;
 esac

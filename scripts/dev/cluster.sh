@@ -45,11 +45,17 @@ as_postgres() {
 random_port() { echo $((20000 + $(od -An -N2 -tu2 /dev/urandom) % 10000)); }
 random_word() { od -An -N16 -tx1 /dev/urandom | tr -d ' \n'; }
 
-# Sets `cluster`, the folder of data and log, and of the server where the system has none.
+# Sets `cluster`, the folder of data and log, and of the server where the system has none. A folder under /var/lib says whose
+# it is: a copy of a checkout (cp -a) has the name of the folder too, and must not work on the data of the other.
 find_cluster_folder() {
-    cluster=
-    if [ -f "$dev/cluster" ]; then cluster=$(cat "$dev/cluster"); fi
-    [ -n "$cluster" ] && [ -d "$cluster" ]
+    cluster=$dev/postgres
+    if [ -d "$cluster" ]; then return; fi
+    cluster=$(cat "$dev/cluster" 2>/dev/null || :)
+    if [ -z "$cluster" ] || [ ! -d "$cluster" ]; then return 1; fi
+    theirs=$(cat "$cluster/checkout" 2>/dev/null || :)
+    if [ "${theirs:-$top}" = "$top" ]; then return; fi
+    if [ "$(cat "$theirs/.dev/cluster" 2>/dev/null)" = "$cluster" ]; then return 1; fi
+    echo "$top" >"$cluster/checkout" # it was moved (mv)
 }
 
 find_cluster() { find_cluster_folder && [ -d "$cluster/data" ]; }
@@ -68,7 +74,10 @@ make_cluster_folder() {
     chmod 700 "$folder"
     if [ "$(id -u)" = 0 ]; then chown "$(as_postgres id -u):$(as_postgres id -g)" "$folder"; fi
     cluster=$folder
-    echo "$cluster" >"$dev/cluster"
+    if [ "$folder" != "$dev/postgres" ]; then
+        echo "$folder" >"$dev/cluster"
+        echo "$top" >"$folder/checkout"
+    fi
 }
 
 make_cluster() {
@@ -83,7 +92,7 @@ make_cluster() {
     echo "host all all 127.0.0.1/32 scram-sha-256" | as_postgres tee "$cluster/new/pg_hba.conf" >/dev/null
     (cd / && as_postgres "$bin/postgres" --single -D "$cluster/new" postgres >/dev/null 2>"$dev/made") <<STATEMENTS
 ALTER ROLE postgres PASSWORD '$password'
-CREATE ROLE stratslab LOGIN PASSWORD '$password'
+CREATE ROLE stratslab LOGIN CREATEROLE PASSWORD '$password'
 CREATE DATABASE stratslab OWNER stratslab
 STATEMENTS
     # Single-user mode ends with 0 whatever becomes of a statement.
@@ -94,16 +103,104 @@ STATEMENTS
     say "    a fresh PostgreSQL cluster is in $cluster"
 }
 
-cluster_runs() { as_postgres "$bin/pg_ctl" -D "$cluster/data" status >/dev/null 2>&1; }
+# Prints the number of the server that works on the private cluster's data, if one does. postmaster.pid may be of a server
+# that was killed, or of a machine that has been restarted: the process is ours only if it runs a postgres, in that folder.
+# (Line 3 of the file, the time of the start, is not compared: a clock that was set makes it wrong.)
+cluster_server() {
+    pid=$(as_postgres sed -n '1s/^-\{0,1\}//p' "$cluster/data/postmaster.pid" 2>/dev/null) || return 1
+    is_number "$pid" || return 1
+    case $(program_of "$pid" as_postgres) in */postgres) ;; *) return 1 ;; esac
+    [ "$(as_postgres readlink "/proc/$pid/cwd" 2>/dev/null)" = "$(as_postgres readlink -f "$cluster/data")" ] || return 1
+    ! is_corpse "$pid" && echo "$pid"
+}
+
+cluster_runs() { cluster_server >/dev/null; }
+
+# A postmaster.pid of nobody's. PostgreSQL itself would not start if its number is by now another process of the same user.
+drop_stale_pid_file() {
+    file=$cluster/data/postmaster.pid
+    if ! as_postgres test -e "$file" || cluster_runs; then return; fi
+    pid=$(as_postgres sed -n 1p "$file" 2>/dev/null || :)
+    if [ -n "$(started_at "$pid")" ]; then
+        say "    the last PostgreSQL here was not stopped, and its number ($pid) is another process by now: leaving that alone"
+    fi
+    as_postgres rm -f "$file"
+}
+
+# The version that the data was made by; nothing if there are none yet.
+data_version() { if find_cluster; then as_postgres cat "$cluster/data/PG_VERSION" || :; fi; }
+
+# Says how data of another version are kept. The commands are whole: they can be pasted.
+die_of_version() { # VERSION
+    here=$(system_server_programs || :)
+    if [ -n "$here" ]; then here="the server that is installed ($("$here/postgres" -V)) does not start on them"; else here="no server is installed"; fi
+    if apt_has "postgresql-$1"; then
+        again="Install the old server, and go on as before:
+    sudo apt install postgresql-$1"
+    else
+        again="This machine's apt has no postgresql-$1 to install."
+    fi
+    die "the data in $cluster are of PostgreSQL $1; $here.
+$again
+Or move the data to a new version. Dump them with PostgreSQL $1 (in a container, or on a machine that has it):
+    docker run -d --rm --name stratslab-old --user $(stat -c %u:%g "$cluster") -v $cluster/data:/var/lib/postgresql/data \\
+        postgres:$1-alpine postgres -c unix_socket_directories=/tmp
+    for i in \$(seq 60); do docker exec stratslab-old pg_isready -q -h 127.0.0.1 && break; sleep 1; done
+    docker exec -e PGPASSWORD=\"\$(cat $dev/password)\" stratslab-old pg_dump -h 127.0.0.1 -U stratslab stratslab >stratslab.sql
+    docker stop stratslab-old
+and restore them:
+    $0 clean -y
+    $0 psql -v ON_ERROR_STOP=1 -q -f stratslab.sql
+Or, if you do not need the data, make them anew:
+    $0 clean"
+}
 
 # The server that the data was made by.
 find_server() {
-    made_by=
-    if find_cluster; then made_by=$(as_postgres cat "$cluster/data/PG_VERSION"); fi
+    made_by=$(data_version)
     bin=$(server_programs "$made_by") && return
-    if [ -z "$made_by" ]; then die "no PostgreSQL server of version $postgres_oldest or newer is installed: $0 deps"; fi
-    die "the data in $cluster is of PostgreSQL $made_by, which is not installed. Install it (apt install postgresql-$made_by);" \
-        "or, if you do not need the data, make it anew: $0 clean"
+    if [ -n "$made_by" ]; then die_of_version "$made_by"; fi
+    die "no PostgreSQL server of version $postgres_oldest or newer is installed: $0 deps"
+}
+
+# The same before anything is installed, if it is certain by then: apt knows servers, and not this one.
+check_version() {
+    made_by=$(data_version)
+    if [ -z "$made_by" ] || server_programs "$made_by" >/dev/null; then return; fi
+    if ! command -v apt-cache >/dev/null || { apt_has postgresql && ! apt_has "postgresql-$made_by"; }; then die_of_version "$made_by"; fi
+}
+
+as_administrator() { # DATABASE ARGUMENT… of psql
+    database=$1
+    shift
+    PGPASSWORD=$(cat "$dev/password") PGOPTIONS='-c client_min_messages=warning' psql -XAtq -v ON_ERROR_STOP=1 -h 127.0.0.1 -p "$port" \
+        -U postgres -d "$database" "$@"
+}
+
+# The roles that the stack in containers has, and docs/backtests.md speaks of. stratslab may make more (CREATEROLE).
+make_roles() {
+    as_administrator stratslab >/dev/null <<'STATEMENTS' || say "    the role stratslab_service could not be made (above)"
+SELECT 'ALTER ROLE stratslab CREATEROLE' FROM pg_roles WHERE rolname = 'stratslab' AND NOT rolcreaterole \gexec
+SELECT statement
+FROM (VALUES (1, 'CREATE ROLE stratslab_service NOLOGIN'),
+             (2, 'GRANT stratslab_service TO stratslab WITH ADMIN OPTION'),
+             (3, 'SELECT backtest_grant(''stratslab_service'')')) AS s (step, statement)
+WHERE NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'stratslab_service')
+  AND (step < 3 OR to_regproc('backtest_grant') IS NOT NULL)
+ORDER BY step \gexec
+STATEMENTS
+}
+
+# Of the server that runs: one that an `up` left behind goes on at its own port. It may still be starting.
+learn_address() {
+    tenths=600
+    until as_postgres sed -n 8p "$cluster/data/postmaster.pid" 2>/dev/null | grep -q ready || [ $tenths = 0 ]; do
+        sleep 0.1
+        tenths=$((tenths - 1))
+    done
+    port=$(as_postgres sed -n 4p "$cluster/data/postmaster.pid")
+    echo "$port" >"$dev/port"
+    (umask 077 && echo "postgresql://stratslab:$(cat "$dev/password")@127.0.0.1:$port/stratslab" >"$dev/url")
 }
 
 start_cluster() {
@@ -112,6 +209,7 @@ start_cluster() {
     port=$(cat "$dev/port" 2>/dev/null || random_port)
     tries=5
     while ! cluster_runs; do
+        drop_stale_pid_file
         # jit=off: it would ask for the part that unpack_server leaves out.
         if (cd / && as_postgres "$bin/pg_ctl" -D "$cluster/data" -l "$cluster/log" -s -w -t 60 start \
             -o "-p $port -c listen_addresses=127.0.0.1 -c unix_socket_directories='' -c jit=off" 2>/dev/null); then
@@ -124,17 +222,14 @@ start_cluster() {
         fi
         port=$(random_port)
     done
-    # A server that an `up` left behind goes on at its own port.
-    port=$(as_postgres sed -n 4p "$cluster/data/postmaster.pid")
-    echo "$port" >"$dev/port"
-    (umask 077 && echo "postgresql://stratslab:$(cat "$dev/password")@127.0.0.1:$port/stratslab" >"$dev/url")
+    learn_address
+    make_roles
     say "    PostgreSQL is up on 127.0.0.1:$port: psql \"\$(cat .dev/url)\""
 }
 
+# By signals: the server's own programs may be gone by now (an upgrade of Debian), while it runs.
 stop_cluster() {
-    find_cluster && bin=$(server_programs "$(as_postgres cat "$cluster/data/PG_VERSION")") && cluster_runs || return 0
+    find_cluster && server=$(cluster_server) || return 0
     say "stopping PostgreSQL"
-    (cd / && as_postgres "$bin/pg_ctl" -D "$cluster/data" -s -m fast -w -t 60 stop) ||
-        (cd / && as_postgres "$bin/pg_ctl" -D "$cluster/data" -s -m immediate -w -t 60 stop) ||
-        say "PostgreSQL did not stop: see $cluster/log"
+    end_process "$server" INT 60 || end_process "$server" QUIT 60 || say "PostgreSQL ($server) did not stop: see $cluster/log"
 }

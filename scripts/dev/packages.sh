@@ -16,6 +16,10 @@ pc:libllhttp   libllhttp-dev
 pc:zlib        zlib1g-dev
 cmd:setpriv    util-linux
 '
+# curl is for the README's first request.
+up_needs="$build_needs
+cmd:curl       curl
+"
 # A server: the system's, else one of our own (unpack_server).
 server_needs='
 server:        a-server
@@ -67,7 +71,7 @@ has() {
     py:*) "$top/tests/python" has "${1#py:}" ;;
     cc:) compiles "${CC:-cc}" ;;
     asan:) command -v clang >/dev/null && compiles clang -fsanitize=address,undefined ;;
-    server:) server_programs >/dev/null ;;
+    server:) server_programs "$(data_version)" >/dev/null ;;
     debian-server:) system_server_programs >/dev/null ;;
     esac
 }
@@ -168,6 +172,11 @@ unpack_server() {
     make_cluster_folder
     enter_scratch
     package=$(LC_ALL=C apt-cache depends postgresql | sed -n 's/^ *Depends: \(postgresql-[0-9]*\)$/\1/p' | head -n 1)
+    made_by=$(data_version)
+    if [ -n "$made_by" ]; then # data that are there need theirs
+        package=postgresql-$made_by
+        apt_has "$package" || die_of_version "$made_by"
+    fi
     if [ -z "$package" ] || ! apt_fetch "$package"; then
         die "apt has no PostgreSQL server to fetch: install one of version $postgres_oldest or newer, or set DATABASE_URL"
     fi

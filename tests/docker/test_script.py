@@ -4,6 +4,7 @@ import socket
 import subprocess
 
 import pytest
+from runner.checkout import copy_checkout
 from support.stack import SLOWNESS, docker, wait_until
 
 
@@ -76,15 +77,132 @@ def test_up_follows_the_log_until_interrupted(stack, tmp_path_factory):
     assert stack.status() == 0
 
 
+def bad(done):
+    """doctor's BAD lines."""
+    return [line for line in done.stdout.splitlines() if line.startswith("  BAD   ")]
+
+
 def test_port_in_use_names_port_and_holder(stack, script):
     with socket.socket() as holder:
         holder.bind(("127.0.0.1", stack.port))
         holder.listen()
-        for verb in ("up-d", "doctor"):
-            done = script(verb, check=False)
-            assert done.returncode != 0
-            assert f"port {stack.port} is in use by" in done.stderr and "API_PORT" in done.stderr
-        assert f"process {os.getpid()}" in done.stderr
+        done = script("up-d", check=False)
+        assert done.returncode != 0 and f"port {stack.port} is in use by" in done.stderr and "API_PORT" in done.stderr
+        done = script("doctor", check=False)
+        (line,) = bad(done)
+        assert done.returncode == 1 and f"port {stack.port} is in use by" in line and "API_PORT" in line
+        assert f"process {os.getpid()}" in line
+        # One of a range.
+        (line,) = bad(script("doctor", check=False, API_PORT=f"{stack.port - 1}-{stack.port}"))
+        assert f"port {stack.port} is in use by" in line
+
+
+def test_doctor_tells_what_the_service_refuses(stack, script):
+    """The service's own words about each variable, and nothing is left of the asking."""
+    done = script("doctor", check=False, STRATSLAB_WORKERS="many", STRATSLAB_LOG_LEVEL="loud", DATABASE_URL="mysql://x/y")
+    said = "\n".join(bad(done))
+    assert done.returncode == 1
+    for words in ('STRATSLAB_WORKERS: "many" is not an integer', 'STRATSLAB_LOG_LEVEL: "loud" is not one of', "DATABASE_URL: its scheme"):
+        assert words in said, done.stdout
+    for kind in ("volume", "network"):
+        assert stack.project not in docker(kind, "ls").stdout
+    said = "\n".join(bad(script("doctor", check=False, DEV_WATCH="pol", DOCS_UI="maybe", APP_UID="me", DEBIAN_RELEASE="bookworm", API_PORT=0)))
+    for words in ("DEV_WATCH is pol", "DOCS_UI is maybe", "APP_UID is not a number: me", "DEBIAN_RELEASE is bookworm", "API_PORT is not a port"):
+        assert words in said, said
+
+
+def test_a_checkout_that_only_its_owner_reads(stack, script):
+    """umask 077: said before anything is started, by doctor, and by the container if plain Compose starts it."""
+    subprocess.run(["chmod", "-R", "go=", stack.folder], check=True)
+    subprocess.run(["chown", "-R", "1234:4321", stack.folder], check=True)
+    for verb in ("up-d", "doctor"):
+        done = script(verb, check=False)
+        said = done.stderr if verb == "up-d" else "\n".join(bad(done))
+        assert done.returncode == 1, verb
+        assert "user 10001 of the container cannot read" in said and "APP_UID=1234 and APP_GID=4321" in said and "chmod -R go+rX" in said, said
+    assert not stack.containers()
+    stack.up(check=False)
+    wait_until(lambda: "cannot be read by user 10001" in stack.logs() and "chmod -R go+rX" in stack.logs(), 120, "the container's own words")
+    # The image must be built for that user.
+    said = "\n".join(bad(script("doctor", check=False, APP_UID=1234, APP_GID=4321)))
+    assert "was built for user 10001:10001" in said and "rebuild" in said
+    # In a container of that user, whose files of the image came from a checkout like this one.
+    subprocess.run(["chmod", "-R", "go+rX", stack.folder], check=True)
+    assert "can read the checkout" in script("doctor", check=False).stdout
+
+
+def test_nothing_runs_is_said(stack, script):
+    for verb in ("exec-api", "exec-db", "logs", "logs-api", "logs-db", "ps"):
+        done = script(verb, check=False)
+        assert done.returncode == 1 and "up-d" in done.stderr, (verb, done.stderr)
+    assert "up-d" in script("health", check=False).stderr
+    stack.start()
+    stack.run("stop", "api")
+    done = script("exec-api", "true", check=False)
+    assert done.returncode == 1 and "the API service does not run (it is exited)" in done.stderr
+
+
+def test_doctor_on_a_service_that_has_ended(stack, script):
+    """Rows of the README's table that show only when the stack is up: another password than the volume's, a bad variable."""
+    stack.start()
+    assert "takes the user and the password" in script("doctor").stdout
+    stack.up(check=False, POSTGRES_PASSWORD="another", STRATSLAB_WORKERS="1")
+    wait_until(lambda: stack.state().startswith("exited"), 120, "the service to end")
+    said = "\n".join(bad(script("doctor", check=False, POSTGRES_PASSWORD="another")))
+    assert "does not take the settings' user and password" in said and "docs/containers.md" in said and "has ended with 69" in said, said
+    stack.up(check=False, STRATSLAB_WORKERS="none")
+    wait_until(lambda: stack.state().startswith("exited") and "not an integer" in stack.logs(), 120, "the service to end")
+    assert "has ended with 78: mend the variables" in "\n".join(bad(script("doctor", check=False)))
+
+
+def test_a_path_with_a_colon_is_refused(one_stack, tmp_path):
+    """Docker takes it for two; a space it can do with."""
+    for name, well in (("a:b", False), ("a b", True)):
+        folder = copy_checkout(str(tmp_path / name))
+        done = subprocess.run([os.path.join(folder, "scripts", "docker.sh"), "doctor"], env=one_stack.env(COMPOSE=one_stack.compose),
+                              capture_output=True, text=True, timeout=120 * SLOWNESS)
+        assert ("has a : in it" in done.stdout) is not well and (done.returncode == 0) is well, done.stdout
+
+
+def test_more_than_one(stack, script):
+    """--scale api=2 needs a range of ports, and says so."""
+    done = script("up-d", "--scale", "api=2", check=False)
+    assert done.returncode == 1 and f"API_PORT={stack.port}-{stack.port + 1}" in done.stderr
+    assert not stack.containers()
+    first = next(p for p in range(stack.port, stack.port + 50) if is_free(p) and is_free(p + 1))
+    done = script("up-d", "--scale", "api=2", API_PORT=f"{first}-{first + 1}")
+    for port in (first, first + 1):
+        assert f"http://127.0.0.1:{port}/health" in done.stderr
+        assert stack.get("/health", port=port).status == 200
+    assert script("health", API_PORT=f"{first}-{first + 1}").stdout.count('"status":"ok"') == 2
+
+
+def is_free(port):
+    with socket.socket() as s:
+        return s.connect_ex(("127.0.0.1", port)) != 0
+
+
+def test_a_commit_is_in_the_labels(one_stack):
+    """docker.sh builds with version, commit and time; --build-arg is all that is asked for here."""
+    folder = one_stack.folder
+    git = ["git", "-c", "user.name=x", "-c", "user.email=x@localhost", "-C", folder]
+    for arguments in (("init", "-q"), ("add", "-A"), ("commit", "-qm", "x")):
+        subprocess.run([*git, *arguments], check=True, capture_output=True)
+    commit = subprocess.run([*git, "rev-parse", "HEAD"], check=True, capture_output=True, text=True).stdout.strip()
+    seen = os.path.join(folder, "seen")
+    fake = os.path.join(folder, "compose")
+    with open(fake, "w") as f:
+        f.write(f'#!/bin/sh\nprintf "%s\\n" "$@" >>{seen}\nexit 1\n')
+    os.chmod(fake, 0o755)
+    for wanted in (commit, f"{commit}-modified"):
+        subprocess.run([os.path.join(folder, "scripts", "docker.sh"), "rebuild"], env=one_stack.env(COMPOSE=fake), capture_output=True,
+                       timeout=60 * SLOWNESS)
+        with open(seen) as f:
+            arguments = f.read().split("\n")
+        assert f"REVISION={wanted}" in arguments and "VERSION=0.1.0" in arguments, arguments
+        assert any(argument.startswith("CREATED=20") for argument in arguments)
+        with open(os.path.join(folder, "README.md"), "a") as f:
+            f.write("\n")
 
 
 def test_doctor_reads_env(stack, script):
