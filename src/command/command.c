@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/given.h"
+
 void command_clear(struct command_line *line)
 {
     free(line->values);
@@ -91,6 +93,7 @@ static int command_answer(const struct command_line *line)
     const struct command_entry *entry = command_of(line);
     struct buf text = {0};
 
+    if (entry == NULL || !entry->serves || line->wants_version || line->wants_help) given_run_once();
     if (line->wants_version) {
         printf("%s %s\n", line->program->name, line->program->version);
     } else if (line->wants_help) {

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/given.h"
 #include "base/mem.h"
 #include "master/master.h"
 
@@ -110,6 +111,7 @@ int command_run_with_settings(const struct command_line *line)
     struct command_context context = {
         .program = line->program, .sets = sets, .resume_fd = master_resume_fd(line->program->name)};
 
+    if (command_of(line)->serves) given_serve(line->program->name, context.resume_fd >= 0);
     for (const struct command_value *set = NULL; (set = command_next(line, "--set", set)) != NULL;) {
         sets[context.set_count++] = set->text;
     }

@@ -192,5 +192,6 @@ const struct command_entry stratslabd_serve = {
              "stratslabd config --sample.\n",
     .options = service_command_options,
     .settings = true,
+    .serves = true,
     .run = serve_main,
 };
