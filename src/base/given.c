@@ -173,6 +173,33 @@ void given_child(int held)
     sigprocmask(SIG_SETMASK, &set, NULL);
 }
 
+/* ---- The environment ---- */
+
+static bool given_is_unwanted(const char *variable)
+{
+    static const char *const names[] = {"PGHOSTADDR", "PGDATESTYLE", "PGTZ", "PGGEQO"};
+    const char *value = strchr(variable, '=');
+
+    if (value == NULL || strncmp(variable, "PG", 2) != 0) return false;
+    for (size_t i = 0; i < countof(names); i++) {
+        const size_t len = strlen(names[i]);
+
+        if ((size_t)(value - variable) == len && strncmp(variable, names[i], len) == 0) return true;
+    }
+    return value[1] == '\0';
+}
+
+/* Not unsetenv(3): that is for one name, and would have to copy it. */
+static void given_clean_environment(void)
+{
+    char **to = environ;
+
+    for (char **from = environ; from != NULL && *from != NULL; from++) {
+        if (!given_is_unwanted(*from)) *to++ = *from;
+    }
+    if (to != NULL) *to = NULL;
+}
+
 /* ---- Timers and limits ---- */
 
 static void given_stop_timers(void)
@@ -205,6 +232,7 @@ void given_begin(int exit_status)
     if (!given_hold_descriptors()) _exit(exit_status);
     given_set_signals();
     given_stop_timers();
+    given_clean_environment();
     given_raise(RLIMIT_NOFILE, GIVEN_DESCRIPTORS_MAX);
     given_raise(RLIMIT_STACK, GIVEN_STACK_BYTES);
 }

@@ -19,6 +19,11 @@
  * SIGPIPE and SIGXFSZ are ignored in every process: a write that fails says so. All others are set to their default,
  * but for handlers that are there already: those are of a sanitizer or a preloaded library.
  *
+ * The environment. Of libpq's variables, those with an empty value are taken out ("${PGSSLMODE:-}" of a Compose file means
+ * none, and libpq would refuse to connect), and those that would change what is said elsewhere or what the SQL relies on:
+ * PGHOSTADDR, which would be connected to whatever host is set, and PGDATESTYLE, PGTZ and PGGEQO, which libpq sends behind
+ * the session's own settings.
+ *
  * Timers of setitimer(2) and alarm(2) are stopped. The soft limit of descriptors is raised to the hard one, at most to
  * GIVEN_DESCRIPTORS_MAX: nothing here allocates by it or counts up to it. The soft limit of the stack is raised to 8
  * MiB. Other limits are somebody's decision, and are left (getrlimit(2)).

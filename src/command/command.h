@@ -81,7 +81,8 @@ struct command_entry {
     const char *operand;                      /* "FILE"; NULL: it takes none */
     size_t operands_min, operands_max;        /* SIZE_MAX: any number */
     bool settings;                            /* it runs with the program's settings */
-    bool serves; /* it becomes a master, which takes signals itself; needs `settings` (base/given.h) */
+    bool connects; /* to the database: what its library would find wrong is judged before; needs `settings` */
+    bool serves;   /* it becomes a master, which takes signals itself; needs `settings` (base/given.h) */
     /* Returns the exit status. `context` is NULL without `settings`. */
     int (*run)(const struct command_line *line, const struct command_context *context);
 };
