@@ -230,8 +230,8 @@ size_t given_descriptors(void)
 void given_begin(int exit_status)
 {
     if (!given_hold_descriptors()) _exit(exit_status);
+    given_stop_timers(); /* before the signals: what they have sent is thrown away with them */
     given_set_signals();
-    given_stop_timers();
     given_clean_environment();
     given_raise(RLIMIT_NOFILE, GIVEN_DESCRIPTORS_MAX);
     given_raise(RLIMIT_STACK, GIVEN_STACK_BYTES);

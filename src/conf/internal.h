@@ -138,6 +138,9 @@ static inline bool conf_refuse(struct slice text, const char *reason, struct buf
 bool conf_addresses_parse(struct arena *arena, struct slice text, struct conf_addresses *ret_addresses,
                           struct buf *why) ATTR_CHECKED;
 
+/* Whether both listen on the same address, as far as that is known without looking names up. */
+bool conf_addresses_meet(const struct conf_address *a, const struct conf_address *b);
+
 /* A name, or an IPv4 address: what looks like one has to be one. */
 bool conf_host_is_valid(const char *host);
 /* An IPv6 address in its one spelling; NULL if it is not one. */

@@ -341,9 +341,18 @@ static void conf_loader_check_together(struct conf_loader *l)
     if (where == NULL) where = l->state->origins[CONF_LISTEN].where;
     for (size_t i = 0; i < conf->admin_listen.count; i++) {
         for (size_t j = 0; j < conf->listen.count; j++) {
-            if (strcmp(conf->admin_listen.items[i].text, conf->listen.items[j].text) != 0) continue;
-            conf_problem(l, where, slice_of(conf_table[CONF_ADMIN_LISTEN].name), "%s is also in %s",
-                         conf->listen.items[j].text, conf_table[CONF_LISTEN].name);
+            const struct conf_address *one = &conf->admin_listen.items[i];
+            const struct conf_address *other = &conf->listen.items[j];
+
+            if (!conf_addresses_meet(one, other)) continue;
+            if (strcmp(one->text, other->text) == 0) {
+                conf_problem(l, where, slice_of(conf_table[CONF_ADMIN_LISTEN].name), "%s is also in %s", one->text,
+                             conf_table[CONF_LISTEN].name);
+            } else {
+                conf_problem(l, where, slice_of(conf_table[CONF_ADMIN_LISTEN].name),
+                             "%s is listened on already, by %s in %s: choose another port", one->text, other->text,
+                             conf_table[CONF_LISTEN].name);
+            }
         }
     }
 }
