@@ -6,7 +6,7 @@
  *     int main(int argc, char **argv) { given_begin("stratslabd"); return command_main(&program, argc, argv); }
  *
  * Descriptors 0, 1 and 2. /dev/null is opened for what is closed, because the next file that is opened would have the
- * number, and what is printed would go there. As in the GNU tools it is opened the wrong way round for 0 and 1: who
+ * number, and what is printed would go there. As in the GNU tools it is opened the wrong way round for 0 and 1: whoever
  * reads or prints gets an error (EBADF), where an empty input or a lost output would pass for success. 2 can be written
  * to, because nobody is left to be told.
  *
@@ -19,10 +19,10 @@
  * SIGPIPE and SIGXFSZ are ignored in every process: a write that fails says so. All others are set to their default,
  * but for handlers that are there already: those are of a sanitizer or a preloaded library.
  *
- * The environment. Of libpq's variables, those with an empty value are taken out ("${PGSSLMODE:-}" of a Compose file means
- * none, and libpq would refuse to connect), and those that would change what is said elsewhere or what the SQL relies on:
- * PGHOSTADDR, which would be connected to whatever host is set, and PGDATESTYLE, PGTZ and PGGEQO, which libpq sends behind
- * the session's own settings.
+ * The environment. Of libpq's variables, those with an empty value are taken out ("${PGSSLMODE:-}" of a Compose file
+ * means none, and libpq would refuse to connect), and those that would change what is said elsewhere or what the SQL
+ * relies on: PGHOSTADDR, which would be connected to whatever host is set, and PGDATESTYLE, PGTZ and PGGEQO, which
+ * libpq sends behind the session's own settings.
  *
  * Timers of setitimer(2) and alarm(2) are stopped. The soft limit of descriptors is raised to the hard one, at most to
  * GIVEN_DESCRIPTORS_MAX: nothing here allocates by it or counts up to it. The soft limit of the stack is raised to 8
