@@ -11,9 +11,6 @@
 _Static_assert((int)MASTER_EXIT_CRASH_LOOP == (int)COMMAND_CRASH_LOOP && (int)MASTER_EXIT_SYSTEM == (int)COMMAND_SYSTEM,
                "the master's exit statuses are those of every command");
 
-/* Past the children's own time for a graceful stop, what is left is killed. */
-enum { SERVICE_KILL_GRACE_MS = 2000 };
-
 static void service_warn_limits(const struct conf *conf)
 {
     for (size_t i = 0; i < LIMITS_COUNT; i++) {
@@ -37,6 +34,9 @@ static void service_tell_links(const struct conf *conf)
     }
     buf_clear(&names);
 }
+
+/* Past the children's own time for a graceful stop, what is left is killed. */
+enum { SERVICE_KILL_GRACE_MS = 2000 };
 
 int service_begin(struct service *service, const struct command_context *context, struct error *err)
 {

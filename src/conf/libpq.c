@@ -9,6 +9,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/distance.h"
@@ -337,6 +338,14 @@ static bool libpq_is_system(const struct libpq_row *row, struct slice value)
     return strcmp(row->name, "sslrootcert") == 0 && slice_is(value, "system");
 }
 
+/* As libpq has it: a key of root may be its group's to read. */
+static bool libpq_is_private(const struct stat *st)
+{
+    const mode_t others = st->st_uid == 0 ? S_IWGRP | S_IXGRP | S_IRWXO : S_IRWXG | S_IRWXO;
+
+    return (st->st_mode & others) == 0;
+}
+
 /* A key may be an engine's ("engine:name"), and sslrootcert=system is OpenSSL's own collection. */
 static void libpq_check_file(struct libpq_given *g, const struct libpq_row *row)
 {
@@ -347,10 +356,42 @@ static void libpq_check_file(struct libpq_given *g, const struct libpq_row *row)
     if (memchr(source.value.data, ':', source.value.len) != NULL || libpq_is_system(row, source.value)) return;
     const char *path = arena_copy(g->state->arena, source.value).data;
 
-    if (faccessat(AT_FDCWD, path, R_OK, AT_EACCESS) == 0) return;
-    buf_printf(&why, "cannot read %s: %s", path, strerror(errno));
-    libpq_problem(g, source.where, buf_cstr(&why));
+    struct stat st = {0};
+
+    if (faccessat(AT_FDCWD, path, R_OK, AT_EACCESS) != 0) {
+        buf_printf(&why, "cannot read %s: %s", path, strerror(errno));
+    } else if (strcmp(row->name, "sslkey") == 0 && stat(path, &st) == 0 && !libpq_is_private(&st)) {
+        buf_printf(&why, "others may read %s (mode %04o), and libpq takes no such key: chmod 600 %s", path,
+                   (unsigned)st.st_mode & 07777, path);
+    }
+    if (why.len > 0) libpq_problem(g, source.where, buf_cstr(&why));
     buf_clear(&why);
+}
+
+/* The place of a version in tls_words; 0 if it is none of them. */
+static size_t libpq_version(struct libpq_given *g, const char *name, struct libpq_source *ret_source)
+{
+    struct slice rest = slice_of(tls_words);
+
+    if (!libpq_source(g, name, ret_source)) return 0;
+    for (size_t place = 1; rest.data != NULL; place++) {
+        const struct slice one = slice_trim(slice_cut(&rest, ','));
+
+        if (one.len == ret_source->value.len && strncasecmp(one.data, ret_source->value.data, one.len) == 0)
+            return place;
+    }
+    return 0;
+}
+
+static void libpq_check_versions(struct libpq_given *g)
+{
+    struct libpq_source least = {.where = ""};
+    struct libpq_source most = {.where = ""};
+    const size_t from = libpq_version(g, "ssl_min_protocol_version", &least);
+    const size_t to = libpq_version(g, "ssl_max_protocol_version", &most);
+
+    if (from == 0 || to == 0 || from <= to) return;
+    libpq_problem(g, least.where, "is above ssl_max_protocol_version");
 }
 
 int conf_judge_database(const struct conf *conf, const char *const *environ_list, struct error *err)
@@ -367,6 +408,7 @@ int conf_judge_database(const struct conf *conf, const char *const *environ_list
         if (libpq_rows[i].variable != NULL) libpq_check_variable(&g, &libpq_rows[i]);
         if (libpq_rows[i].kind == LIBPQ_FILE && !slice_is(mode.value, "disable")) libpq_check_file(&g, &libpq_rows[i]);
     }
+    libpq_check_versions(&g);
     if (g.problems.len > 0) result = error_set(err, ERROR_SETTINGS, "%s", buf_cstr(&g.problems));
     buf_clear(&g.problems);
     return result;

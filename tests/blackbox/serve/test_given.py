@@ -377,3 +377,13 @@ def test_two_names_with_one_address_are_told(daemon, stratslabd, tmp_path, port)
                listen=f"one:{port} other:{port}", admin_listen="off")
     assert d.wait() == 71
     assert f"cannot bind other:{port}" in d.log() and "another of its addresses is the same" in d.log()
+
+
+def test_a_reader_that_has_read_enough_ends_a_command_quietly(stratslabd, backtestd):
+    """As SIGPIPE ends any program behind "| head", whatever the parent has left of that signal."""
+    for program, arguments in ((backtestd, ["functions"]), (stratslabd, ["openapi"])):
+        script = 'trap "" PIPE; { sleep 0; "$@"; echo $? >&3; } | true'
+        for _ in range(5):
+            done = subprocess.run(["bash", "-c", f"exec 3>&1; {script}", "bash", program, *arguments], env=daemons.environment({}), capture_output=True,
+                                  text=True, timeout=60 * SLOWNESS, check=False)
+            assert done.stderr == "" and done.stdout.strip() in ("0", str(128 + signal.SIGPIPE)), done

@@ -1,4 +1,5 @@
 #include <stdlib.h>
+#include <sys/stat.h>
 
 #include "base/mem.h"
 #include "test_conf.h"
@@ -119,6 +120,9 @@ static void test_variables_of_libpq(void)
            "environment: PGPORT: \"tcp://10.0.0.1:80\" is not a port from 1 to 65535, nor a list of them");
     judged(plain, "PGSSLMODE=require", NULL);
     judged(plain, "PGSSLMODE=", NULL); /* main has taken it out */
+    judged("DATABASE_URL=postgresql://u@h/d?ssl_min_protocol_version=TLSv1.3", "PGSSLMAXPROTOCOLVERSION=tlsv1.2",
+           "DATABASE_URL: its parameter ssl_min_protocol_version: is above ssl_max_protocol_version");
+    judged("DATABASE_URL=postgresql://u@h/d?ssl_min_protocol_version=TLSv1.2", "PGSSLMAXPROTOCOLVERSION=tlsv1.2", NULL);
     /* What is not used is not judged. */
     judged("DATABASE_URL=postgresql://u@h/d?sslmode=require", "PGSSLMODE=bogus", NULL);
     judged("DATABASE_URL=host=h sslmode=require", "PGSSLMODE=bogus", NULL);
@@ -141,6 +145,17 @@ static void test_files(void)
            "environment: PGSSLCERT: cannot read /nonexistent/a.pem: No such file or directory");
     judged("DATABASE_URL=postgresql://u@h/d?sslmode=disable&sslcert=/nonexistent/a.pem", "A=b", NULL);
     judged("DATABASE_URL=postgresql://u@h/d?sslrootcert=system&sslmode=verify-full", "A=b", NULL);
+    free(there);
+    there = mem_printf("DATABASE_URL=postgresql://u@h/d?sslkey=%s", path);
+    judged(there, "A=b", NULL);
+    if (chmod(path, 0644) != 0) CU_FAIL("chmod");
+    char *message =
+        mem_printf("DATABASE_URL: its parameter sslkey: others may read %s (mode 0644), and libpq takes no such "
+                   "key: chmod 600 %s",
+                   path, path);
+
+    judged(there, "A=b", message);
+    free(message);
     free(there);
     test_file_remove(path);
 }
