@@ -26,7 +26,7 @@ static const int given_of_groups[] = {SIGINT, SIGQUIT, SIGHUP, SIGTSTP, SIGTTIN,
 static const int given_stops[] = {SIGTERM, SIGINT, SIGQUIT};
 static const int given_ends[] = {SIGTERM, SIGINT, SIGQUIT, SIGHUP};
 
-static const char *given_program; /* for the handler */
+static char given_said[countof(given_stops)][96]; /* what the handler says, made beforehand */
 
 void given_signals(sigset_t *ret_set)
 {
@@ -96,18 +96,13 @@ static void given_set_signals(void)
     sigprocmask(SIG_SETMASK, &masters, NULL);
 }
 
-static void given_say(int signo, const char *what)
-{
-    char line[128];
-    int len = snprintf(line, sizeof(line), "%s: SIG%s: %s\n", given_program, sigabbrev_np(signo), what);
-
-    if (len > 0 && write(STDERR_FILENO, line, (size_t)len) < 0) return;
-}
-
 /* Nothing is bound and no child is there: there is nothing to be put in order. */
 static void given_on_stop(int signo)
 {
-    given_say(signo, "stopped before the start was complete");
+    for (size_t i = 0; i < countof(given_stops); i++) {
+        if (given_stops[i] != signo) continue;
+        if (write(STDERR_FILENO, given_said[i], strlen(given_said[i])) < 0) break;
+    }
     _exit(EXIT_SUCCESS);
 }
 
@@ -138,13 +133,16 @@ static void given_unblock(const int *list, size_t count)
 
 void given_serve(const char *program, bool resumed)
 {
-    given_program = program;
     umask(GIVEN_UMASK);
     for (size_t i = 0; i < countof(given_of_groups); i++) {
         if (given_action(given_of_groups[i]) == SIG_IGN) signal(given_of_groups[i], SIG_DFL);
     }
     if (resumed) return;
-    for (size_t i = 0; i < countof(given_stops); i++) signal(given_stops[i], given_on_stop);
+    for (size_t i = 0; i < countof(given_stops); i++) {
+        snprintf(given_said[i], sizeof(given_said[i]), "%s: SIG%s: stopped before the start was complete\n", program,
+                 sigabbrev_np(given_stops[i]));
+        signal(given_stops[i], given_on_stop);
+    }
     given_unblock(given_stops, countof(given_stops));
 }
 

@@ -44,7 +44,7 @@ void given_signals(sigset_t *ret_set);
 
 /* First thing in main. Ends the process with `exit_status` if a descriptor cannot be held. */
 void given_begin(int exit_status);
-/* Once, after given_begin. `program` (a string that lives for ever) is for what is said if a signal ends the start. A
+/* Once, after given_begin. `program` is for what is said if a signal ends the start. A
  * master that was another image a moment ago (`resumed`) has children: its signals wait for it, TERM, INT and QUIT too.
  */
 void given_run_once(void);

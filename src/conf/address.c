@@ -122,7 +122,7 @@ static bool conf_is_loopback(const char *host)
 /* Of IPv6 addresses only the IPv6 part is listened on, so "[::]:80" and "0.0.0.0:80" go together. */
 bool conf_addresses_meet(const struct conf_address *a, const struct conf_address *b)
 {
-    if (a->path != NULL || b->path != NULL) return a->path != NULL && b->path != NULL && strcmp(a->path, b->path) == 0;
+    if (a->host == NULL || b->host == NULL) return a->path != NULL && b->path != NULL && strcmp(a->path, b->path) == 0;
     if (a->port != b->port) return false;
     if (strcasecmp(a->host, b->host) == 0) return true;
 

@@ -58,7 +58,7 @@ static void conf_percent_encode(struct slice text, const char *also, struct buf 
 /* A scheme and "://" at the beginning; absent if there is none. */
 static struct slice conf_uri_scheme(struct slice text)
 {
-    const char *end = memmem(text.data, text.len, "://", 3);
+    const char *end = text.len == 0 ? NULL : memmem(text.data, text.len, "://", 3);
     struct slice scheme = {text.data, end == NULL ? 0 : (size_t)(end - text.data)};
 
     for (size_t i = 0; i < scheme.len; i++) {

@@ -1,7 +1,7 @@
 """Becomes a program after leaving it what a careless parent leaves: launch.py WORD... -- PROGRAM ARGUMENT...
 
 ignore=CHLD,HUP|all  block=TERM|all  close=0,1,2  limit=NOFILE:SOFT:HARD (SOFT alone: the hard one stays)  timer=REAL:SECONDS  umask=777  nocldwait
-cwd=gone|unreadable  argv=none  repeat=NAME=VALUE (once more, at the environment's end)  bare=WORD (an entry without =)"""
+cwd=gone  argv=none  repeat=NAME=VALUE (once more, at the environment's end)  bare=WORD (an entry without =)"""
 import ctypes
 import os
 import resource
@@ -20,13 +20,10 @@ def numbers(text):
     return set(signal.valid_signals()) - {signal.SIGKILL, signal.SIGSTOP} if text == "all" else [signal.Signals[f"SIG{name}"] for name in text.split(",")]
 
 
-def cwd(kind):
+def lose_cwd():
     folder = tempfile.mkdtemp(prefix="stratslab-cwd.")
     os.chdir(folder)
-    if kind == "gone":
-        os.rmdir(folder)
-    else:
-        os.chmod(folder, 0)
+    os.rmdir(folder)
 
 
 def limit(text):
@@ -58,7 +55,7 @@ def main(words, command):
         elif kind == "umask":
             os.umask(int(value, 8))
         elif kind == "cwd":
-            cwd(value)
+            lose_cwd()
         elif kind == "argv":
             argv = []
         elif kind in ("repeat", "bare"):
