@@ -48,6 +48,11 @@ def lives(d, program):
     assert d.admin("GET", "/health").status == 200
 
 
+def settled(d):
+    """Its children, when those before the reload have ended: two workers and the admin process."""
+    return wait_until(lambda: len(processes.children(d.pid)) == 3 and processes.children(d.pid), 20, "the old children to end")
+
+
 def masks(pid):
     """(blocked, ignored) signals of a process, but for the two that are the C library's own (32 and 33), which it lets nobody set."""
     with open(f"/proc/{pid}/status", encoding="ascii") as f:
@@ -84,7 +89,7 @@ def test_a_careless_parent(daemon, program, words):
     assert ignored == {signal.SIGPIPE, signal.SIGXFSZ}
     assert blocked == {signal.SIGTERM, signal.SIGINT, signal.SIGQUIT, signal.SIGCHLD, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2,
                        signal.SIGTTIN, signal.SIGTTOU}
-    for pid in processes.children(d.pid):
+    for pid in settled(d):
         blocked, ignored = masks(pid)
         assert not blocked
         assert ignored == {signal.SIGPIPE, signal.SIGXFSZ, signal.SIGINT, signal.SIGQUIT, signal.SIGHUP, signal.SIGTSTP, signal.SIGTTIN,
@@ -100,7 +105,7 @@ def test_closed_descriptors_are_nobody_elses(daemon, program, tmp_path, closed):
     log = tmp_path / "its.log"
     d = daemon(program=launch(program, f"close={closed}"), log_file=str(log), log_level="debug")
     lives(d, program)
-    for pid in [d.pid, *processes.children(d.pid)]:
+    for pid in [d.pid, *settled(d)]:
         for fd in closed.split(","):
             assert os.readlink(f"/proc/{pid}/fd/{fd}") == "/dev/null", (pid, fd)
     assert d.stop() == 0
