@@ -1,13 +1,10 @@
 #include "command/command.h"
 
 #include <errno.h>
-#include <poll.h>
-#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/given.h"
 
@@ -117,17 +114,6 @@ static int command_answer(const struct command_line *line)
     return COMMAND_OK;
 }
 
-/* "| head" has read enough: the process ends as any other does there, by SIGPIPE and without a word. But only now: what
- * the command does besides printing is done by then. */
-static void command_end_with_reader(void)
-{
-    struct pollfd out = {.fd = STDOUT_FILENO};
-
-    if (poll(&out, 1, 0) <= 0 || (out.revents & POLLERR) == 0) return;
-    signal(SIGPIPE, SIG_DFL);
-    raise(SIGPIPE);
-}
-
 int command_main(const struct command_program *program, int argc, char **argv)
 {
     struct command_line line;
@@ -137,10 +123,7 @@ int command_main(const struct command_program *program, int argc, char **argv)
     if (command_parse(program, argc, argv, &line, &err) == 0) {
         status = command_answer(&line);
         if ((fflush(stdout) != 0 || ferror(stdout)) && status == COMMAND_OK) {
-            const int problem = errno;
-
-            command_end_with_reader();
-            fprintf(stderr, "%s: standard output could not be written: %s\n", program->name, strerror(problem));
+            fprintf(stderr, "%s: standard output could not be written: %s\n", program->name, strerror(errno));
             status = COMMAND_SYSTEM;
         }
     } else {

@@ -121,7 +121,7 @@ def test_a_command_that_cannot_print_says_so(stratslabd, backtestd, arguments):
         done = subprocess.run([sys.executable, LAUNCH, "close=0,1", "--", program, *arguments], env=daemons.environment({}), capture_output=True,
                               text=True, timeout=60 * SLOWNESS, check=False)
         assert done.returncode == 71, (program, done)
-        assert "standard output could not be written: Bad file descriptor" in done.stderr
+        assert re.search(r"standard output could not be written.*: Bad file descriptor", done.stderr)
 
 
 def test_a_command_without_standard_error_still_says_by_its_status(stratslabd):
@@ -382,13 +382,3 @@ def test_two_names_with_one_address_are_told(daemon, stratslabd, tmp_path, port)
                listen=f"one:{port} other:{port}", admin_listen="off")
     assert d.wait() == 71
     assert f"cannot bind other:{port}" in d.log() and "another of its addresses is the same" in d.log()
-
-
-def test_a_reader_that_has_read_enough_ends_a_command_quietly(stratslabd, backtestd):
-    """As SIGPIPE ends any program behind "| head", whatever the parent has left of that signal."""
-    for program, arguments in ((backtestd, ["functions"]), (stratslabd, ["openapi"])):
-        script = 'trap "" PIPE; { sleep 0; "$@"; echo $? >&3; } | true'
-        for _ in range(5):
-            done = subprocess.run(["bash", "-c", f"exec 3>&1; {script}", "bash", program, *arguments], env=daemons.environment({}), capture_output=True,
-                                  text=True, timeout=60 * SLOWNESS, check=False)
-            assert done.stderr == "" and done.stdout.strip() in ("0", str(128 + signal.SIGPIPE)), done
