@@ -94,5 +94,6 @@ const struct command_entry backtestd_check = {
              "migration that this build knows. Changes nothing: stratslabd migrates.\n",
     .options = check_command_options,
     .settings = true,
+    .connects = true,
     .run = check_main,
 };

@@ -1,12 +1,9 @@
-#include <errno.h>
-#include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <unistd.h>
 
 #include "backtestd/backtestd.h"
 #include "base/distance.h"
+#include "base/given.h"
 #include "command/daemon.h"
 
 const char *const backtestd_stamps[] = {"open", "close", NULL};
@@ -75,16 +72,8 @@ const char *backtestd_nearest(struct slice wanted, const char *(*at)(size_t inde
     return guess.best.data;
 }
 
-/* A descriptor below 3 that whoever started us has closed would become the next file that is opened. */
-static void main_hold_descriptors(void)
-{
-    for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++) {
-        if (fcntl(fd, F_GETFD) < 0 && errno == EBADF && open("/dev/null", O_RDWR) < 0) exit(COMMAND_SYSTEM);
-    }
-}
-
 int main(int argc, char **argv)
 {
-    main_hold_descriptors();
+    given_begin(COMMAND_SYSTEM);
     return command_main(&program, argc, argv);
 }

@@ -101,5 +101,7 @@ const struct command_entry backtestd_serve = {
              "and --set; see backtestd config --sample.\n",
     .options = service_command_options,
     .settings = true,
+    .connects = true,
+    .serves = true,
     .run = serve_main,
 };

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/given.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/process.h"
@@ -103,9 +104,7 @@ int child_new(const struct child_options *options, struct child **ret_child, str
     child_init_cells(child);
     log_set_role(options->role);
     crash_enable_backtrace(options->program);
-    signal(SIGINT, SIG_IGN);
-    signal(SIGHUP, SIG_IGN);
-    signal(SIGPIPE, SIG_IGN);
+    given_child(SIGUSR1); /* as the master's fork has left it: a signal that came since is not lost */
     child->base = event_base_new();
     if (child->base == NULL) goto fail;
     child->term = evsignal_new(child->base, SIGTERM, child_on_term, child);
@@ -115,7 +114,6 @@ int child_new(const struct child_options *options, struct child **ret_child, str
     if (child->term == NULL || child->reopen == NULL || child->channel == NULL || child->tick == NULL) goto fail;
     if (event_add(child->term, NULL) != 0 || event_add(child->reopen, NULL) != 0) goto fail;
     if (event_add(child->channel, NULL) != 0 || event_add(child->tick, &tick) != 0) goto fail;
-    /* The master's fork left it blocked, so that a signal that came since is not lost. */
     sigemptyset(&held);
     sigaddset(&held, SIGUSR1);
     sigprocmask(SIG_UNBLOCK, &held, NULL);

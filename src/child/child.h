@@ -1,7 +1,7 @@
 /*
  * A child process of the master: its event base, and what every child does. TERM drains it, USR1 opens the log file
- * again, INT and HUP are ignored because they are the master's business, and the end of the master (end of file on the
- * channel) drains it too. Its event loop writes a heartbeat to show that it turns. A crash writes a backtrace to
+ * again, what is sent to the whole process group is ignored (base/given.h), and the end of the master (end of file on
+ * the channel) drains it too. Its event loop writes a heartbeat to show that it turns. A crash writes a backtrace to
  * standard error.
  *
  * A child with cells on the scoreboard is a worker. There it shows whether it takes work and what it worked on last,

@@ -5,7 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/given.h"
 #include "base/sink.h"
+#include "command/limits.h"
 #include "command/service.h"
 
 const struct command_option check_command_options[] = {
@@ -90,6 +92,22 @@ static int check_log_file(struct check *c)
     return COMMAND_OK;
 }
 
+/* A service that has less than its settings ask for is better than none. */
+static void check_limits(struct check *c)
+{
+    bool ok = true;
+
+    for (size_t i = 0; i < LIMITS_COUNT; i++) {
+        struct buf text = {0};
+
+        limits_judge(c->context->conf, i, &text);
+        if (text.len > 0) check_report(c, "limits", "warning", "%s", buf_cstr(&text));
+        ok = ok && text.len == 0;
+        buf_clear(&text);
+    }
+    if (ok) check_report(c, "limits", "ok", "a process may open %zu descriptors", given_descriptors());
+}
+
 int check_common(struct check *c)
 {
     const struct conf *conf = c->context->conf;
@@ -98,6 +116,7 @@ int check_common(struct check *c)
     check_report(c, "settings", "ok", "%s%s", conf->config_path,
                  conf->config_missing ? " (there is no such file)" : "");
     if ((status = check_state_form(c)) != COMMAND_OK) return status;
+    check_limits(c);
     return check_log_file(c);
 }
 

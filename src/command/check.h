@@ -12,7 +12,7 @@ struct check_line {
     char detail[ERROR_MESSAGE_MAX];
 };
 
-enum { CHECK_LINES_MAX = 8 };
+enum { CHECK_LINES_MAX = 16 };
 
 struct check {
     const struct command_context *context;

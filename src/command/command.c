@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/given.h"
+
 void command_clear(struct command_line *line)
 {
     free(line->values);
@@ -86,11 +88,20 @@ int command_exit_of(const struct error *err)
     return (int)exits[err->code];
 }
 
+/* Whether the process becomes a master. */
+static bool command_serves(const struct command_line *line)
+{
+    const struct command_entry *entry = command_of(line);
+
+    return entry != NULL && entry->serves && !line->wants_version && !line->wants_help;
+}
+
 static int command_answer(const struct command_line *line)
 {
     const struct command_entry *entry = command_of(line);
     struct buf text = {0};
 
+    if (!command_serves(line)) given_run_once();
     if (line->wants_version) {
         printf("%s %s\n", line->program->name, line->program->version);
     } else if (line->wants_help) {

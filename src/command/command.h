@@ -8,7 +8,7 @@
  *         .name = "run", .summary = "compute a backtest", .options = run_options, .run = run_main};
  *     static const struct command_entry *const commands[] = {&run, NULL};
  *     static const struct command_program program = {.name = "backtestd", .version = "1", .commands = commands};
- *     int main(int argc, char **argv) { return command_main(&program, argc, argv); }
+ *     int main(int argc, char **argv) { given_begin(COMMAND_SYSTEM); return command_main(&program, argc, argv); }
  *
  * A command has verbs (commands of its own), or runs. Options stand anywhere after their command, as "--name VALUE" or
  * "--name=VALUE"; those of the program also before it. "--" ends the options; "-" is an operand. Every command has
@@ -81,6 +81,8 @@ struct command_entry {
     const char *operand;                      /* "FILE"; NULL: it takes none */
     size_t operands_min, operands_max;        /* SIZE_MAX: any number */
     bool settings;                            /* it runs with the program's settings */
+    bool connects; /* to the database: what its library would find wrong is judged before; needs `settings` */
+    bool serves;   /* it becomes a master, which takes signals itself; needs `settings` (base/given.h) */
     /* Returns the exit status. `context` is NULL without `settings`. */
     int (*run)(const struct command_line *line, const struct command_context *context);
 };

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/given.h"
 #include "base/mem.h"
 #include "master/master.h"
 
@@ -53,9 +54,25 @@ void command_roll_back(const struct command_context *context, const char *reason
     command_args_free(args);
 }
 
+static int settings_load_now(const struct command_context *context, bool connects, struct conf **ret_conf,
+                             struct error *err)
+{
+    const char *const *variables = (const char *const *)environ;
+    struct conf *conf;
+
+    if (conf_load(context->program->settings, variables, context->sets, context->set_count, &conf, err) != 0) return -1;
+    if (connects && conf_judge_database(conf, variables, err) != 0) {
+        conf_free(conf);
+        return -1;
+    }
+    *ret_conf = conf;
+    return 0;
+}
+
 /* The settings of the command line, the environment and the file; or, in an image that takes its service back, its own.
  */
-static int settings_load(const struct command_context *context, struct conf **ret_conf, struct error *err)
+static int settings_load(const struct command_context *context, bool connects, struct conf **ret_conf,
+                         struct error *err)
 {
     const char *kept[CONF_EXPORT_MAX + 1] = {NULL};
     const enum conf_program settings = context->program->settings;
@@ -70,7 +87,7 @@ static int settings_load(const struct command_context *context, struct conf **re
     if (count > 0) {
         rc = conf_load(settings, kept, NULL, 0, ret_conf, err);
     } else {
-        rc = conf_load(settings, (const char *const *)environ, context->sets, context->set_count, ret_conf, err);
+        rc = settings_load_now(context, connects, ret_conf, err);
     }
     buf_clear(&handed);
     return rc;
@@ -88,9 +105,11 @@ static int settings_run(const struct command_line *line, struct command_context 
 {
     struct conf *conf = NULL;
     struct error err;
+    int rc = 0;
 
     /* What is printed of a table must not depend on settings that may be what is wrong. */
-    if (settings_are_wanted(line) && settings_load(context, &conf, &err) != 0) {
+    if (settings_are_wanted(line)) rc = settings_load(context, command_of(line)->connects, &conf, &err);
+    if (rc != 0) {
         if (context->resume_fd >= 0) command_roll_back(context, err.message);
         fprintf(stderr, "%s: bad settings; nothing was started\n%s\n", line->program->name, err.message);
         return COMMAND_SETTINGS;
@@ -110,6 +129,7 @@ int command_run_with_settings(const struct command_line *line)
     struct command_context context = {
         .program = line->program, .sets = sets, .resume_fd = master_resume_fd(line->program->name)};
 
+    if (command_of(line)->serves) given_serve(line->program->name, context.resume_fd >= 0);
     for (const struct command_value *set = NULL; (set = command_next(line, "--set", set)) != NULL;) {
         sets[context.set_count++] = set->text;
     }

@@ -5,10 +5,35 @@
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "command/limits.h"
 
 /* The master ends the program with its own statuses, which are among those that helps and man pages list. */
 _Static_assert((int)MASTER_EXIT_CRASH_LOOP == (int)COMMAND_CRASH_LOOP && (int)MASTER_EXIT_SYSTEM == (int)COMMAND_SYSTEM,
                "the master's exit statuses are those of every command");
+
+static void service_warn_limits(const struct conf *conf)
+{
+    for (size_t i = 0; i < LIMITS_COUNT; i++) {
+        struct buf text = {0};
+
+        limits_judge(conf, i, &text);
+        if (text.len > 0) log_warning("a limit of the system is low", LOG_STR("limit", buf_cstr(&text)));
+        buf_clear(&text);
+    }
+}
+
+static void service_tell_links(const struct conf *conf)
+{
+    struct buf names = {0};
+
+    for (size_t i = 0; i < conf->links.count; i++) {
+        buf_printf(&names, "%s%s", i == 0 ? "" : " ", conf->links.items[i]);
+    }
+    if (names.len > 0) {
+        log_debug("variables that an orchestrator sets by itself are passed over", LOG_STR("names", buf_cstr(&names)));
+    }
+    buf_clear(&names);
+}
 
 /* Past the children's own time for a graceful stop, what is left is killed. */
 enum { SERVICE_KILL_GRACE_MS = 2000 };
@@ -25,7 +50,10 @@ int service_begin(struct service *service, const struct command_context *context
         .fd = 2,
     });
     log_set_role("master"); /* which this process is going to be */
-    return conf->log.file[0] == '\0' ? 0 : log_open(conf->log.file, err);
+    if (conf->log.file[0] != '\0' && log_open(conf->log.file, err) != 0) return -1;
+    service_warn_limits(conf);
+    service_tell_links(conf);
+    return 0;
 }
 
 char *service_state_form(const struct command_program *program)

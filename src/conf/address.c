@@ -96,12 +96,53 @@ static bool conf_inet_parse(struct arena *arena, struct slice text, struct conf_
     return true;
 }
 
+/* The families in which a host is known to be listened on without asking anybody, and all or one of whose addresses. */
+struct conf_reach {
+    bool v4, v6;
+    bool all;
+};
+
+static struct conf_reach conf_host_reach(const char *host)
+{
+    struct in_addr v4;
+
+    if (host[0] == '\0') return (struct conf_reach){.v4 = true, .v6 = true, .all = true};
+    if (strcasecmp(host, "localhost") == 0)
+        return (struct conf_reach){.v4 = true, .v6 = true}; /* RFC 6761 section 6.3 */
+    if (inet_pton(AF_INET, host, &v4) == 1) return (struct conf_reach){.v4 = true, .all = v4.s_addr == INADDR_ANY};
+    if (strchr(host, ':') != NULL) return (struct conf_reach){.v6 = true, .all = strcmp(host, "::") == 0};
+    return (struct conf_reach){.all = false};
+}
+
+static bool conf_is_loopback(const char *host)
+{
+    return strcmp(host, "127.0.0.1") == 0 || strcmp(host, "::1") == 0 || strcasecmp(host, "localhost") == 0;
+}
+
+/* Of IPv6 addresses only the IPv6 part is listened on, so "[::]:80" and "0.0.0.0:80" go together. */
+bool conf_addresses_meet(const struct conf_address *a, const struct conf_address *b)
+{
+    if (a->host == NULL || b->host == NULL) return a->path != NULL && b->path != NULL && strcmp(a->path, b->path) == 0;
+    if (a->port != b->port) return false;
+    if (strcasecmp(a->host, b->host) == 0) return true;
+
+    const struct conf_reach of_a = conf_host_reach(a->host);
+    const struct conf_reach of_b = conf_host_reach(b->host);
+
+    if (!((of_a.v4 && of_b.v4) || (of_a.v6 && of_b.v6))) return false;
+    return of_a.all || of_b.all || (conf_is_loopback(a->host) && conf_is_loopback(b->host));
+}
+
 static bool conf_addresses_add(struct conf_addresses *addresses, const struct conf_address *address, struct buf *why)
 {
     for (size_t i = 0; i < addresses->count; i++) {
-        if (strcmp(addresses->items[i].text, address->text) == 0) {
-            return conf_refuse(slice_of(address->text), "is given twice", why);
-        }
+        const struct conf_address *other = &addresses->items[i];
+
+        if (strcmp(other->text, address->text) == 0) return conf_refuse(slice_of(address->text), "is given twice", why);
+        if (!conf_addresses_meet(other, address)) continue;
+        conf_quote(slice_of(address->text), why);
+        buf_printf(why, " is listened on already, by %s in the same list: leave one of them out", other->text);
+        return false;
     }
     if (addresses->count == CONF_LISTEN_MAX) {
         buf_printf(why, "holds more than %d addresses", CONF_LISTEN_MAX);

@@ -17,7 +17,10 @@
  *
  * Programs may share an environment and a settings file: there, what only another program takes is passed over, and so
  * is what begins with STRATSLAB_TEST_ or STRATSLAB_DEV_ (variables of the tests and of scripts/dev.sh). On the command
- * line it is an error. A name of STRATSLAB_ that is nobody's is an error everywhere.
+ * line it is an error. A name of STRATSLAB_ that is nobody's is an error everywhere, but for variables of the
+ * environment that an orchestrator sets by itself (conf/link.c): these are passed over, whatever their names.
+ *
+ * What is not used because DATABASE_URL is given is not judged: POSTGRES_* may then have any value.
  */
 #ifndef CONF_CONF_H
 #define CONF_CONF_H
@@ -120,6 +123,7 @@ struct conf {
     struct conf_migrations migrations;
     struct conf_supervision supervision;
     struct conf_log log;
+    struct conf_names links; /* variables that an orchestrator sets by itself, and that were passed over */
 
     struct conf_state *state; /* owner of the strings; where each setting came from */
 };
@@ -133,6 +137,13 @@ struct conf {
 int conf_load(enum conf_program program, const char *const *environ_list, const char *const *sets, size_t set_count,
               struct conf **ret_conf, struct error *err) ATTR_CHECKED;
 void conf_free(struct conf *conf); /* takes NULL */
+
+/*
+ * What libpq would find wrong only when it connects: its own variables (PGSSLMODE, ...) in `environ_list`, and the
+ * files of certificates and keys. For commands that connect. An image that is given its service back does not ask: it
+ * did connect. ERROR_SETTINGS, with a line for each.
+ */
+int conf_judge_database(const struct conf *conf, const char *const *environ_list, struct error *err) ATTR_CHECKED;
 
 /* Whether somebody on another machine may be able to connect there. */
 bool conf_address_is_public(const struct conf_address *address);

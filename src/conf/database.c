@@ -58,7 +58,7 @@ static void conf_percent_encode(struct slice text, const char *also, struct buf 
 /* A scheme and "://" at the beginning; absent if there is none. */
 static struct slice conf_uri_scheme(struct slice text)
 {
-    const char *end = memmem(text.data, text.len, "://", 3);
+    const char *end = text.len == 0 ? NULL : memmem(text.data, text.len, "://", 3);
     struct slice scheme = {text.data, end == NULL ? 0 : (size_t)(end - text.data)};
 
     for (size_t i = 0; i < scheme.len; i++) {
@@ -92,6 +92,11 @@ static struct conf_uri conf_uri_split(struct slice text)
     return uri;
 }
 
+static bool conf_has_at(struct slice text)
+{
+    return text.len > 0 && memchr(text.data, '@', text.len) != NULL;
+}
+
 static bool conf_port_is_valid(struct slice text)
 {
     uint64_t port;
@@ -117,6 +122,43 @@ static bool conf_hosts_are_valid(struct slice hosts)
     return true;
 }
 
+/* The next name and value of a URI's query, decoded into `name` and `value`. False at its end; *ret_is_pair is false if
+ * there is no "=". */
+static bool conf_query_next(struct slice *query, struct buf *name, struct buf *value, bool *ret_is_pair)
+{
+    if (query->data == NULL) return false;
+
+    struct slice raw_value = slice_cut(query, '&');
+    const struct slice raw_name = slice_cut(&raw_value, '=');
+
+    buf_reset(name);
+    buf_reset(value);
+    *ret_is_pair =
+        raw_value.data != NULL && conf_percent_decode(raw_name, name) && conf_percent_decode(raw_value, value);
+    return true;
+}
+
+/* "ssl=true", which libpq takes in a URI for the sake of JDBC. */
+static bool conf_is_jdbc_ssl(const struct buf *name, const struct buf *value)
+{
+    return slice_is(buf_slice(name), "ssl") && slice_is(buf_slice(value), "true");
+}
+
+static bool conf_query_check(struct slice query, struct buf *why)
+{
+    struct buf name = {0}, value = {0};
+    bool is_pair = true, ok = true;
+
+    while (ok && conf_query_next(&query, &name, &value, &is_pair)) {
+        ok = is_pair && (conf_is_jdbc_ssl(&name, &value) ||
+                         conf_libpq_check(buf_slice(&name), buf_slice(&value), "parameter", why));
+    }
+    if (!is_pair) buf_add_str(why, "what follows its ? is not name=value, with a & between two of them");
+    buf_clear(&name);
+    buf_clear(&value);
+    return ok;
+}
+
 static bool conf_uri_check(struct slice text, struct buf *why)
 {
     struct slice scheme = conf_uri_scheme(text);
@@ -136,8 +178,8 @@ static bool conf_uri_check(struct slice text, struct buf *why)
 
     /* A slash or an @ of a password that was not encoded would end up in the host's or the database's name, and be
      * shown there. */
-    if (!conf_hosts_are_valid(uri.hosts) ||
-        (uri.user.data == NULL && memchr(uri.name.data, '@', uri.name.len) != NULL)) {
+    if (!conf_hosts_are_valid(uri.hosts) || (uri.user.data == NULL && uri.hosts.len > 0 && conf_has_at(uri.query)) ||
+        (uri.user.data == NULL && conf_has_at(uri.name))) {
         buf_add_str(why, "what follows its user is not host:port (in a user or password, characters such as "
                          "/ ? # : @ are written %2F %3F %23 %3A %40)");
         return false;
@@ -151,7 +193,7 @@ static bool conf_uri_check(struct slice text, struct buf *why)
         buf_add_str(why, "it holds a space or a control character (write it as % and two hexadecimal digits)");
         return false;
     }
-    return true;
+    return conf_query_check(uri.query, why);
 }
 
 static bool conf_is_space(char c)
@@ -197,21 +239,46 @@ static bool conf_word_next(struct slice *rest, struct buf *value, struct conf_wo
     return true;
 }
 
+static bool conf_is_key(struct slice key)
+{
+    for (size_t i = 0; i < key.len; i++) {
+        const char c = key.data[i];
+
+        if (!((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_')) return false;
+    }
+    return true;
+}
+
+/* Behind a password, a keyword that nobody knows may be a part of it. */
+static bool conf_word_check(const struct conf_word *word, bool behind_secret, struct buf *why)
+{
+    struct buf reason = {0};
+    const bool ok = conf_libpq_check(word->key, word->value, "keyword", &reason);
+
+    if (!ok && behind_secret) {
+        buf_add_str(why,
+                    "a keyword behind its password is not one that PostgreSQL's client library takes, or its value "
+                    "is not (a password with spaces stands in single quotes)");
+    } else if (!ok) {
+        buf_add_slice(why, buf_slice(&reason));
+    }
+    buf_clear(&reason);
+    return ok;
+}
+
 static bool conf_words_check(struct slice text, struct buf *why)
 {
     struct buf value = {0};
     struct conf_word word;
-    bool ok = true;
+    bool is_words = true, is_known = true;
 
-    while (ok && conf_word_next(&text, &value, &word)) {
-        for (size_t i = 0; i < word.key.len; i++) {
-            char c = word.key.data[i];
-
-            ok = ok && ((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_');
-        }
+    for (bool secret = false; is_words && is_known && conf_word_next(&text, &value, &word);) {
+        is_words = conf_is_key(word.key);
+        is_known = !is_words || conf_word_check(&word, secret, why);
+        secret = secret || conf_is_secret_key(word.key);
     }
     buf_clear(&value);
-    if (ok && text.len == 0) return true;
+    if (!is_known || (is_words && text.len == 0)) return is_known;
     buf_add_str(why,
                 "it is neither a postgresql:// URL nor a string of keywords and values such as host=... dbname=...");
     return false;
@@ -412,4 +479,57 @@ void conf_database_resolve(struct conf_state *state)
     } else {
         conf_resolve_words(state, url);
     }
+}
+
+/* Whether each host has a port of its own. */
+static bool conf_hosts_have_ports(struct slice hosts)
+{
+    while (hosts.data != NULL) {
+        struct slice port = slice_cut(&hosts, ',');
+
+        if (port.len > 0 && port.data[0] == '[') (void)slice_cut(&port, ']');
+        (void)slice_cut(&port, ':');
+        if (port.len == 0) return false;
+    }
+    return true;
+}
+
+static bool conf_uri_parameter(struct arena *arena, struct slice url, const char *name, struct slice *ret_value)
+{
+    struct conf_uri uri = conf_uri_split(url);
+    struct buf key = {0}, value = {0};
+    bool found = false, is_pair;
+
+    if (strcmp(name, "port") == 0 && uri.hosts.len > 0 && conf_hosts_have_ports(uri.hosts)) {
+        *ret_value = SLICE_LIT("");
+        found = true;
+    }
+    while (conf_query_next(&uri.query, &key, &value, &is_pair)) { /* the last one counts */
+        const bool jdbc = conf_is_jdbc_ssl(&key, &value) && strcmp(name, "sslmode") == 0;
+
+        if (!jdbc && !slice_is(buf_slice(&key), name)) continue;
+        *ret_value =
+            jdbc ? SLICE_LIT("require") : arena_copy(arena, value.len == 0 ? SLICE_LIT("") : buf_slice(&value));
+        found = true;
+    }
+    buf_clear(&key);
+    buf_clear(&value);
+    return found;
+}
+
+bool conf_database_parameter(const struct conf_state *state, const char *name, struct slice *ret_value)
+{
+    struct slice url = slice_of(state->conf.database.url);
+    struct buf value = {0};
+    struct conf_word word;
+    bool found = false;
+
+    if (conf_uri_scheme(url).data != NULL) return conf_uri_parameter(state->arena, url, name, ret_value);
+    while (conf_word_next(&url, &value, &word)) {
+        if (!slice_is(word.key, name)) continue;
+        *ret_value = arena_copy(state->arena, word.value.len == 0 ? SLICE_LIT("") : word.value);
+        found = true;
+    }
+    buf_clear(&value);
+    return found;
 }

@@ -59,12 +59,19 @@ enum conf_index {
     CONF_ADMIN_LISTEN,
 };
 
+/* DATABASE_URL is used instead of these if it is given. */
+static inline bool conf_is_database_part(size_t index)
+{
+    return index >= CONF_POSTGRES_HOST && index <= CONF_POSTGRES_PASSWORD;
+}
+
 enum { CONF_SETTINGS_MAX = 64 };
 
 /* Where a setting's value came from. */
 struct conf_origin {
     const char *where;     /* "environment", "--set", "/etc/stratslab/stratslabd.conf:3"; NULL: the default */
     const char *file_path; /* where NAME_FILE gave it; else NULL */
+    bool link;             /* the environment's was an orchestrator's, and passed over */
 };
 
 /* The pieces that DATABASE_URL is made from if it is not given. */
@@ -131,6 +138,9 @@ static inline bool conf_refuse(struct slice text, const char *reason, struct buf
 bool conf_addresses_parse(struct arena *arena, struct slice text, struct conf_addresses *ret_addresses,
                           struct buf *why) ATTR_CHECKED;
 
+/* Whether both listen on the same address, as far as that is known without looking names up. */
+bool conf_addresses_meet(const struct conf_address *a, const struct conf_address *b);
+
 /* A name, or an IPv4 address: what looks like one has to be one. */
 bool conf_host_is_valid(const char *host);
 /* An IPv6 address in its one spelling; NULL if it is not one. */
@@ -143,6 +153,10 @@ bool conf_origins_parse(struct arena *arena, struct slice text, struct conf_name
                         struct buf *why) ATTR_CHECKED;
 bool conf_hosts_parse(struct arena *arena, struct slice text, struct conf_names *ret_names,
                       struct buf *why) ATTR_CHECKED;
+
+/* link.c */
+/* Whether it is a variable that an orchestrator sets by itself. `environ_list` is where it is from. */
+bool conf_is_link(struct slice name, struct slice value, const char *const *environ_list);
 
 /* file.c */
 struct conf_line {
@@ -160,9 +174,16 @@ struct conf_lines {
 bool conf_file_read(struct arena *arena, const char *path, struct slice *ret_text, int *ret_errno) ATTR_CHECKED;
 void conf_file_parse(struct arena *arena, struct slice text, struct conf_lines *ret_lines);
 
+/* libpq.c */
+/* A parameter of a connection string; `what` it is called: "parameter", "keyword". */
+bool conf_libpq_check(struct slice name, struct slice value, const char *what, struct buf *why) ATTR_CHECKED;
+
 /* database.c */
 bool conf_database_check(struct slice url, struct buf *why) ATTR_CHECKED;
 void conf_database_resolve(struct conf_state *state);
+/* A parameter of the connection string that conf_database_resolve has made: its value, decoded. False if it has none.
+ */
+bool conf_database_parameter(const struct conf_state *state, const char *name, struct slice *ret_value) ATTR_CHECKED;
 /* The URL or keyword string with passwords as "***". */
 void conf_database_mask(struct slice url, struct buf *out);
 

@@ -10,12 +10,17 @@
 /* Where a value stands: by itself, or in a file that NAME_FILE names. */
 enum conf_variant { CONF_PLAIN, CONF_FROM_FILE, CONF_VARIANTS };
 
+/* Whether a problem counts. */
+enum conf_judged { CONF_JUDGED = 'a', CONF_JUDGED_WITHOUT_URL = 'p' };
+
 struct conf_loader {
     struct conf_state *state;
-    struct buf problems; /* a line each */
-    size_t problem_count;
-    bool shared; /* the present source may be meant for other programs as well */
+    struct buf problems;     /* each an enum conf_judged, a line and a NUL */
+    enum conf_judged judged; /* what is read now */
+    bool url_given;          /* something gives DATABASE_URL, good or bad */
+    bool shared;             /* the present source may be meant for other programs as well */
     const char *given[CONF_SETTINGS_MAX][CONF_VARIANTS]; /* where the present source gave it; NULL: not yet */
+    const char **links;                                  /* for the snapshot, while it grows */
 };
 
 static const char conf_prefix[] = "STRATSLAB_";
@@ -34,10 +39,10 @@ static void conf_problem(struct conf_loader *l, const char *where, struct slice 
     va_start(ap, fmt);
     if (vasprintf(&what, fmt, ap) < 0) mem_die(0);
     va_end(ap);
-    if (l->problem_count++ > 0) buf_add_char(&l->problems, '\n');
-    buf_printf(&l->problems, "%s: ", where);
+    buf_printf(&l->problems, "%c%s: ", l->judged, where);
     if (name.len > 0) buf_printf(&l->problems, "%.*s: ", SLICE_FMT(name));
     buf_add_str(&l->problems, what);
+    buf_add_char(&l->problems, '\0');
     free(what);
 }
 
@@ -48,7 +53,7 @@ static void conf_loader_set(struct conf_loader *l, size_t index, const char *whe
     struct buf why = {0};
 
     if (conf_value_set(l->state, &conf_table[index], value, &why)) {
-        l->state->origins[index] = (struct conf_origin){where, path};
+        l->state->origins[index] = (struct conf_origin){.where = where, .file_path = path};
     } else {
         conf_problem(l, where, name, "%s%s%s", path == NULL ? "" : path, path == NULL ? "" : ": ", buf_cstr(&why));
     }
@@ -135,17 +140,25 @@ static int conf_loader_find(struct conf_loader *l, const char *where, struct sli
     return -1;
 }
 
+/* Call it before a value of the setting is judged. */
+static void conf_loader_judge(struct conf_loader *l, size_t index, struct slice value)
+{
+    if (index == CONF_DATABASE_URL && value.len > 0) l->url_given = true;
+    l->judged = conf_is_database_part(index) ? CONF_JUDGED_WITHOUT_URL : CONF_JUDGED;
+}
+
 /* One NAME and VALUE of a source. `again` says what a second one in the same source is. */
 enum conf_repeat { CONF_REPEAT_IS_WRONG, CONF_REPEAT_IS_IGNORED, CONF_REPEAT_WINS };
 
-static void conf_loader_assign(struct conf_loader *l, const char *where, struct slice name, struct slice value,
-                               enum conf_repeat again)
+static void conf_loader_take(struct conf_loader *l, const char *where, struct slice name, struct slice value,
+                             enum conf_repeat again)
 {
     enum conf_variant variant;
     int index = conf_loader_find(l, where, name, &variant);
     const char **given = index < 0 ? NULL : l->given[index];
 
     if (index < 0) return;
+    conf_loader_judge(l, (size_t)index, value);
     if (value.len == 0 && (conf_table[index].empty_is_absent || variant == CONF_FROM_FILE)) return;
     if (given[variant] != NULL && again == CONF_REPEAT_IS_IGNORED) return;
     if (given[variant] != NULL && again == CONF_REPEAT_IS_WRONG) {
@@ -163,6 +176,13 @@ static void conf_loader_assign(struct conf_loader *l, const char *where, struct 
     } else {
         conf_loader_set(l, (size_t)index, where, name, value, NULL);
     }
+}
+
+static void conf_loader_assign(struct conf_loader *l, const char *where, struct slice name, struct slice value,
+                               enum conf_repeat again)
+{
+    conf_loader_take(l, where, name, value, again);
+    l->judged = CONF_JUDGED;
 }
 
 static void conf_loader_next_source(struct conf_loader *l, bool shared)
@@ -202,15 +222,33 @@ static bool conf_is_ours(struct slice name)
     return conf_find(name) >= 0 || (is_file && conf_find((struct slice){name.data, name.len - suffix}) >= 0);
 }
 
+static void conf_loader_pass_over(struct conf_loader *l, struct slice name)
+{
+    struct conf_names *links = &l->state->conf.links;
+    const int index = conf_find(name);
+
+    if (index >= 0) l->state->origins[index].link = true;
+    l->links[links->count++] = arena_copy(l->state->arena, name).data;
+}
+
 static void conf_loader_environment(struct conf_loader *l, const char *const *environ_list)
 {
+    size_t count = 0;
+
+    while (environ_list[count] != NULL) count++;
+    l->links = arena_zalloc(l->state->arena, (count + 1) * sizeof(*l->links));
+    l->state->conf.links.items = l->links;
     conf_loader_next_source(l, true);
-    for (; *environ_list != NULL; environ_list++) {
-        struct slice value = slice_of(*environ_list);
+    for (size_t i = 0; i < count; i++) {
+        struct slice value = slice_of(environ_list[i]);
         struct slice name = slice_cut(&value, '=');
 
         if (value.data == NULL || !conf_is_ours(name)) continue;
-        conf_loader_assign(l, "environment", name, value, CONF_REPEAT_IS_IGNORED);
+        if (conf_is_link(name, value, environ_list)) {
+            conf_loader_pass_over(l, name);
+        } else {
+            conf_loader_assign(l, "environment", name, value, CONF_REPEAT_IS_IGNORED);
+        }
     }
 }
 
@@ -235,7 +273,9 @@ static void conf_loader_credentials(struct conf_loader *l, const char *const *en
         const char *path = arena_printf(l->state->arena, "%s/%s", folder, name);
 
         if (!conf_table[i].file_variant || (access(path, F_OK) != 0 && errno == ENOENT)) continue;
+        conf_loader_judge(l, i, slice_of(path));
         conf_loader_set_from_file(l, i, "credential", slice_of(name), slice_of(path));
+        l->judged = CONF_JUDGED;
     }
 }
 
@@ -301,34 +341,58 @@ static void conf_loader_check_together(struct conf_loader *l)
     if (where == NULL) where = l->state->origins[CONF_LISTEN].where;
     for (size_t i = 0; i < conf->admin_listen.count; i++) {
         for (size_t j = 0; j < conf->listen.count; j++) {
-            if (strcmp(conf->admin_listen.items[i].text, conf->listen.items[j].text) != 0) continue;
-            conf_problem(l, where, slice_of(conf_table[CONF_ADMIN_LISTEN].name), "%s is also in %s",
-                         conf->listen.items[j].text, conf_table[CONF_LISTEN].name);
+            const struct conf_address *one = &conf->admin_listen.items[i];
+            const struct conf_address *other = &conf->listen.items[j];
+
+            if (!conf_addresses_meet(one, other)) continue;
+            if (strcmp(one->text, other->text) == 0) {
+                conf_problem(l, where, slice_of(conf_table[CONF_ADMIN_LISTEN].name), "%s is also in %s", one->text,
+                             conf_table[CONF_LISTEN].name);
+            } else {
+                conf_problem(l, where, slice_of(conf_table[CONF_ADMIN_LISTEN].name),
+                             "%s is listened on already, by %s in %s: choose another port", one->text, other->text,
+                             conf_table[CONF_LISTEN].name);
+            }
         }
     }
 }
 
 /* Whole lines only, and a word about those for which there is no room. */
-static int conf_loader_report(struct conf_loader *l, struct error *err)
+static int conf_report(struct buf *lines, struct error *err)
 {
     enum { MORE_BYTES = 64 };
-    const char *text = buf_cstr(&l->problems);
-    size_t len = l->problems.len, left = 0;
+    const char *text = buf_cstr(lines);
+    size_t len = lines->len, left = 0;
 
     if (len >= ERROR_MESSAGE_MAX) {
         len = ERROR_MESSAGE_MAX - MORE_BYTES;
         while (len > 0 && text[len] != '\n') len--;
-        for (size_t i = len; i < l->problems.len; i++) left += text[i] == '\n';
+        for (size_t i = len; i < lines->len; i++) left += text[i] == '\n';
     }
     if (left == 0) return error_set(err, ERROR_SETTINGS, "%s", text);
     return error_set(err, ERROR_SETTINGS, "%.*s\n(and %zu more)", (int)len, text, left);
+}
+
+/* The problems that count, a line each. */
+static void conf_loader_lines(const struct conf_loader *l, struct buf *out)
+{
+    struct slice rest = buf_slice(&l->problems);
+
+    while (rest.len > 0) {
+        const struct slice problem = slice_cut(&rest, '\0');
+
+        if (problem.data[0] == CONF_JUDGED_WITHOUT_URL && l->url_given) continue;
+        if (out->len > 0) buf_add_char(out, '\n');
+        buf_add_slice(out, (struct slice){problem.data + 1, problem.len - 1});
+    }
 }
 
 int conf_load(enum conf_program program, const char *const *environ_list, const char *const *sets, size_t set_count,
               struct conf **ret_conf, struct error *err)
 {
     struct conf_state *state = mem_zalloc(sizeof(*state));
-    struct conf_loader loader = {.state = state};
+    struct conf_loader loader = {.state = state, .judged = CONF_JUDGED};
+    struct buf lines = {0};
     int result = 0;
 
     state->arena = arena_new();
@@ -340,8 +404,9 @@ int conf_load(enum conf_program program, const char *const *environ_list, const 
     conf_loader_environment(&loader, environ_list);
     conf_loader_command_line(&loader, sets, set_count);
     conf_loader_check_together(&loader);
-    if (loader.problem_count > 0) {
-        result = conf_loader_report(&loader, err);
+    conf_loader_lines(&loader, &lines);
+    if (lines.len > 0) {
+        result = conf_report(&lines, err);
         conf_free(&state->conf);
     } else {
         conf_database_resolve(state);
@@ -351,6 +416,7 @@ int conf_load(enum conf_program program, const char *const *environ_list, const 
         *ret_conf = &state->conf;
     }
     buf_clear(&loader.problems);
+    buf_clear(&lines);
     return result;
 }
 

@@ -5,11 +5,6 @@
 
 enum { CONF_VALUE_COLUMNS = 64, CONF_HELP_COLUMNS = 98 };
 
-static bool conf_is_database_part(size_t index)
-{
-    return index >= CONF_POSTGRES_HOST && index <= CONF_POSTGRES_PASSWORD;
-}
-
 static bool conf_has_database_url(const struct conf_state *state)
 {
     return state->database.given_url[0] != '\0';
@@ -34,6 +29,7 @@ static void conf_source_show(const struct conf_state *state, size_t index, struc
     }
     buf_add_str(out, origin->where == NULL ? "default" : origin->where);
     if (origin->file_path != NULL) buf_printf(out, ", from %s", origin->file_path);
+    if (origin->link) buf_add_str(out, "; that of the environment is an orchestrator's, and passed over");
     if (index == CONF_CONFIG && state->conf.config_missing) buf_add_str(out, ", there is no such file");
     if (conf_is_database_part(index) && conf_has_database_url(state)) {
         buf_add_str(out, ", not used: DATABASE_URL is set");
@@ -75,6 +71,9 @@ void conf_print_text(const struct conf *conf, struct buf *out)
     }
     buf_clear(&value);
     buf_clear(&line);
+    for (size_t i = 0; i < conf->links.count; i++) {
+        buf_printf(out, "# passed over, because an orchestrator sets it: %s\n", conf->links.items[i]);
+    }
 }
 
 void conf_export(const struct conf *conf, struct buf *out)
@@ -127,6 +126,11 @@ void conf_print_json(const struct conf *conf, struct buf *out)
         buf_add_json(out, buf_slice(&text));
         buf_printf(out, ",\"secret\":%s,\"reloadable\":%s}", setting->secret ? "true" : "false",
                    setting->reloadable ? "true" : "false");
+    }
+    buf_add_str(out, "],\"passed_over\":[");
+    for (size_t i = 0; i < conf->links.count; i++) {
+        if (i > 0) buf_add_char(out, ',');
+        buf_add_json(out, slice_of(conf->links.items[i]));
     }
     buf_add_str(out, "]}\n");
     buf_clear(&text);

@@ -115,6 +115,9 @@ void manager_report(struct master *m); /* call it after each change of what the 
 
 /* reap.c */
 void master_reap(struct master *m); /* reaps every child that has ended by now, and as PID 1 other processes too */
+/* Each turn of the loop: children that have closed their channel, and that the kernel does not know, count as ended. */
+void reap_missing(struct master *m);
+uint64_t reap_missing_next_ms(struct master *m); /* when that is next due; UINT64_MAX: never */
 
 /* master.c */
 /* Lets the children of the roles start, in the table's order, up to the first task that has not ended. */

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/given.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/random.h"
@@ -232,7 +233,7 @@ static void master_on_child(struct master *m, const struct signalfd_siginfo *inf
     master_reap(m);
 }
 
-/* Every signal that the master takes. The others keep their default. */
+/* What it does at each of given_signals. The others keep their default. */
 static const struct master_signal {
     int signo;
     void (*act)(struct master *m, const struct signalfd_siginfo *info);
@@ -246,11 +247,8 @@ static int master_take_signals(struct master *m, struct error *err)
 {
     sigset_t set;
 
-    /* Whoever reads the log may end before us. */
-    signal(SIGPIPE, SIG_IGN);
-    sigemptyset(&set);
-    for (size_t i = 0; i < countof(master_signals); i++) sigaddset(&set, master_signals[i].signo);
-    if (sigprocmask(SIG_SETMASK, &set, NULL) != 0) return error_set_errno(err, "cannot block signals");
+    given_end_start();
+    given_signals(&set);
     m->children.signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
     if (m->children.signal_fd < 0) return error_set_errno(err, "cannot take signals");
     return 0;
@@ -324,11 +322,13 @@ static uint64_t master_next_deadline(struct master *m)
     uint64_t next = m->reload.deadline_ms;
     uint64_t hang = hang_next_ms(m);
     uint64_t counts = log_write_counts();
+    uint64_t missing = reap_missing_next_ms(m);
     struct slot *slot;
 
     if (hang < next) next = hang;
     if (notify_next_ms(&m->notify) < next) next = notify_next_ms(&m->notify);
     if (counts < next) next = counts;
+    if (missing < next) next = missing;
     if (m->reload.step == RELOAD_ROLL && m->roll_deadline_ms < next) next = m->roll_deadline_ms;
     if ((m->state == MASTER_DELAYING || m->state == MASTER_STOPPING) && m->deadline_ms < next) next = m->deadline_ms;
     for (size_t at = 0; (slot = slot_next(&m->children, &at)) != NULL;) {
@@ -398,6 +398,7 @@ static void master_loop(struct master *m)
         master_start_due(m);
         notify_advance(&m->notify, clock_monotonic_ms());
         master_wait(m);
+        reap_missing(m);
         hang_check_children(m);
         master_kill_late(m);
         master_advance_stop(m);
@@ -512,7 +513,6 @@ static int master_begin(struct master *m, struct error *err)
     if (options_check(m->children.options, err) != 0) return -1;
     children_init(&m->children, m->children.options);
     for (size_t i = 0; i < m->children.role_count; i++) m->desired[i] = m->children.roles[i].count;
-    /* This is first, so that a signal to a master that is starting is kept. It would not even end PID 1. */
     if (master_take_signals(m, err) != 0) return -1;
     return m->children.options->resume_fd < 0 ? master_init(m, err) : master_resume(m, err);
 }

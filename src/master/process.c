@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/given.h"
 #include "base/title.h"
 #include "ipc/channel.h"
 #include "master/notify.h"
@@ -123,17 +124,21 @@ static void process_close_inherited(struct children *children, const struct slot
     }
 }
 
-/* The terminal's Ctrl-C and a hang-up reach the whole process group, and only the master acts on them. */
-static void process_reset_signals(void)
+/* As fork(2). In the child every signal is blocked until given_child: what a terminal or a shell sends to the whole
+ * process group would stop or end it before. */
+static pid_t process_fork(void)
 {
-    sigset_t held;
+    sigset_t all;
+    sigset_t before;
 
-    signal(SIGINT, SIG_IGN);
-    signal(SIGHUP, SIG_IGN);
-    signal(SIGPIPE, SIG_IGN);
-    sigemptyset(&held);
-    sigaddset(&held, SIGUSR1); /* until the child takes it (child/child.c): by default the signal would end it */
-    sigprocmask(SIG_SETMASK, &held, NULL);
+    sigfillset(&all);
+    sigprocmask(SIG_SETMASK, &all, &before);
+    pid_t pid = fork();
+    int problem = errno;
+
+    if (pid != 0) sigprocmask(SIG_SETMASK, &before, NULL);
+    errno = problem;
+    return pid;
 }
 
 struct scoreboard_worker *process_cells(struct children *children, const struct slot *slot)
@@ -167,7 +172,7 @@ int process_start(struct children *children, struct slot *slot, struct error *er
 
     if (channel_open(&channel, err) != 0) return -1;
 
-    pid_t pid = fork();
+    pid_t pid = process_fork();
 
     if (pid < 0) {
         error_set_errno(err, "cannot fork");
@@ -193,9 +198,9 @@ int process_start(struct children *children, struct slot *slot, struct error *er
                 },
         };
 
+        given_child(slot->role->task ? 0 : SIGUSR1); /* the log's rotation, which child/child.c takes */
         process_close_inherited(children, slot, channel.master_fd);
         process_title(children, slot);
-        process_reset_signals();
         rollback_disarm();
         notify_unset_environment();
         exit(slot->role->run(&child));
@@ -275,7 +280,7 @@ static void process_exec(int exe_fd, char *const *args, int output_fd)
         dup2(null_fd, STDOUT_FILENO);
     }
     dup2(output_fd, STDERR_FILENO);
-    process_reset_signals();
+    given_child(0);
     notify_unset_environment();
     execveat(exe_fd, "", args, environ, AT_EMPTY_PATH);
     dprintf(STDERR_FILENO, "it cannot be run: %s\n", strerror(errno));
@@ -288,7 +293,7 @@ int process_run(int exe_fd, char *const *args, pid_t *ret_pid, int *ret_output_f
 
     if (pipe2(ends, O_CLOEXEC) != 0) return error_set_errno(err, "cannot make a pipe");
 
-    pid_t pid = fork();
+    pid_t pid = process_fork();
 
     if (pid == 0) process_exec(exe_fd, args, ends[1]);
     close(ends[1]);

@@ -1,5 +1,6 @@
 /* What follows when a child has ended: nothing, another child after a pause, a rollback, or the end of the service. */
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -9,6 +10,11 @@
 #include "base/mem.h"
 #include "base/random.h"
 #include "master/internal.h"
+
+/* As if it had exited with MASTER_EXIT_SYSTEM: how wait(2) tells that. */
+enum { REAP_UNKNOWN_STATUS = MASTER_EXIT_SYSTEM << 8 };
+/* Between a child's last word and the look whether it is missing. */
+enum { REAP_MISSING_MS = 100 };
 
 static const char *reap_cause(const struct slot *slot, int status)
 {
@@ -139,19 +145,76 @@ static void reap_one(struct master *m, struct slot *slot, int status)
     }
 }
 
+static void reap_pid(struct master *m, pid_t pid, int status)
+{
+    struct slot *slot;
+
+    if (reload_on_end(m, pid, status)) return;
+    for (size_t at = 0; (slot = slot_next(&m->children, &at)) != NULL;) {
+        if (slot->pid != pid) continue;
+        reap_one(m, slot, status);
+        return;
+    }
+}
+
+/* The kernel has no such child of ours, neither alive nor to be reaped. */
+static bool reap_is_missing(pid_t pid)
+{
+    siginfo_t info;
+
+    return waitid(P_PID, (id_t)pid, &info, WEXITED | WNOHANG | WNOWAIT) != 0 && errno == ECHILD;
+}
+
+static void reap_missing_pid(struct master *m, const char *child, pid_t pid)
+{
+    if (!reap_is_missing(pid)) return;
+    log_error("a child is gone, and the kernel does not say how it ended: something else has reaped it",
+              LOG_STR("child", child), LOG_INT("child_pid", pid));
+    reap_pid(m, pid, REAP_UNKNOWN_STATUS);
+}
+
+/* A child that ends closes its channel, and a SIGCHLD follows at once. */
+static bool reap_is_due(const struct slot *slot)
+{
+    return slot->pid != 0 && slot->channel_fd < 0;
+}
+
+static bool reap_reload_is_due(const struct master *m)
+{
+    return m->reload.pid != 0 && m->reload.output_fd < 0;
+}
+
+uint64_t reap_missing_next_ms(struct master *m)
+{
+    bool any = reap_reload_is_due(m);
+    struct slot *slot;
+
+    for (size_t at = 0; !any && (slot = slot_next(&m->children, &at)) != NULL;) any = reap_is_due(slot);
+    return any ? clock_monotonic_ms() + REAP_MISSING_MS : UINT64_MAX;
+}
+
+/* Nothing that the master believes in may be missing: it would wait for its end for ever, and say that it serves. */
+void reap_missing(struct master *m)
+{
+    struct slot *slot;
+
+    if (reap_reload_is_due(m)) reap_missing_pid(m, "reload", m->reload.pid);
+    for (size_t at = 0; (slot = slot_next(&m->children, &at)) != NULL;) {
+        if (reap_is_due(slot)) reap_missing_pid(m, slot->role->name, slot->pid);
+    }
+}
+
 void master_reap(struct master *m)
 {
+    struct slot *slot;
     int status;
     pid_t pid;
 
-    while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
-        struct slot *slot;
-
-        if (reload_on_end(m, pid, status)) continue;
-        for (size_t at = 0; (slot = slot_next(&m->children, &at)) != NULL;) {
-            if (slot->pid != pid) continue;
-            reap_one(m, slot, status);
-            break;
-        }
+    while ((pid = waitpid(-1, &status, WNOHANG)) > 0) reap_pid(m, pid, status);
+    if (pid == 0 || errno != ECHILD) return;
+    /* There is no child at all. */
+    if (m->reload.pid != 0) reap_missing_pid(m, "reload", m->reload.pid);
+    for (size_t at = 0; (slot = slot_next(&m->children, &at)) != NULL;) {
+        if (slot->pid != 0) reap_missing_pid(m, slot->role->name, slot->pid);
     }
 }

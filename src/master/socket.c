@@ -74,6 +74,16 @@ static int socket_add(struct sockets *sockets, const struct conf_address *addres
     return 0;
 }
 
+/* A name may stand for one address twice: /etc/hosts has it in two lines, or a name server says so. */
+static bool socket_is_repeated(const struct addrinfo *first, const struct addrinfo *at)
+{
+    for (; first != at; first = first->ai_next) {
+        if (first->ai_addrlen == at->ai_addrlen && memcmp(first->ai_addr, at->ai_addr, at->ai_addrlen) == 0)
+            return true;
+    }
+    return false;
+}
+
 static int socket_add_inet(struct sockets *sockets, const struct conf_address *address, struct error *err)
 {
     struct addrinfo hints = {
@@ -87,6 +97,7 @@ static int socket_add_inet(struct sockets *sockets, const struct conf_address *a
     rc = getaddrinfo(address->host[0] == '\0' ? NULL : address->host, port, &hints, &found);
     if (rc != 0) return error_set(err, ERROR_SYSTEM, "cannot listen on %s: %s", address->text, gai_strerror(rc));
     for (const struct addrinfo *at = found; at != NULL; at = at->ai_next) {
+        if (socket_is_repeated(found, at)) continue;
         if (socket_add(sockets, address, at->ai_addr, at->ai_addrlen, err) == 0) {
             /* The kernel binds "::" all the same. */
             if (at->ai_family == AF_INET6 && found->ai_next == NULL && socket_without_ipv6()) {

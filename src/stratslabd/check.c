@@ -162,5 +162,6 @@ const struct command_entry stratslabd_check = {
              "pending its tables may be locked for a moment.\n",
     .options = check_command_options,
     .settings = true,
+    .connects = true,
     .run = check_main,
 };

@@ -1,3 +1,4 @@
+#include "base/given.h"
 #include "stratslabd/stratslabd.h"
 
 /* clang-format off */
@@ -29,5 +30,6 @@ static const struct command_program program = {
 
 int main(int argc, char **argv)
 {
+    given_begin(COMMAND_SYSTEM);
     return command_main(&program, argc, argv);
 }

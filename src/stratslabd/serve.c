@@ -192,5 +192,7 @@ const struct command_entry stratslabd_serve = {
              "stratslabd config --sample.\n",
     .options = service_command_options,
     .settings = true,
+    .connects = true,
+    .serves = true,
     .run = serve_main,
 };

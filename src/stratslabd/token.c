@@ -343,6 +343,7 @@ static const struct token_verb token_verb_create = {
     .entry.operands_min = 1,
     .entry.operands_max = 1,
     .entry.settings = true,
+    .entry.connects = true,
     .entry.run = token_main,
     .run = token_create,
 };
@@ -352,6 +353,7 @@ static const struct token_verb token_verb_list = {
     .entry.summary = "list the tokens that are not revoked",
     .entry.options = list_options,
     .entry.settings = true,
+    .entry.connects = true,
     .entry.run = token_main,
     .run = token_list,
 };
@@ -365,6 +367,7 @@ static const struct token_verb token_verb_revoke = {
     .entry.operands_min = 1,
     .entry.operands_max = 1,
     .entry.settings = true,
+    .entry.connects = true,
     .entry.run = token_main,
     .run = token_revoke,
 };

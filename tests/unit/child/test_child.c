@@ -80,9 +80,10 @@ static void test_only_term_ends_it(void)
     rig_open(&rig);
     rig_start(&rig, plain_run, NULL);
     CU_ASSERT(rig_hears(&rig, "R"));
-    kill(rig.pid, SIGINT);
-    kill(rig.pid, SIGHUP);
-    kill(rig.pid, SIGPIPE);
+    static const int of_the_group[] = {SIGINT,  SIGHUP,  SIGPIPE, SIGQUIT, SIGTSTP,
+                                       SIGTTIN, SIGTTOU, SIGUSR1, SIGUSR2, SIGXFSZ};
+
+    for (size_t i = 0; i < countof(of_the_group); i++) kill(rig.pid, of_the_group[i]);
     CU_ASSERT(beats(&rig)); /* with the next tick they have arrived */
     kill(rig.pid, SIGTERM);
     CU_ASSERT(rig_until_ended(&rig));

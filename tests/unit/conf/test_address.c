@@ -73,6 +73,42 @@ static void test_value_addresses_refused(void)
         test_refused(TEST_LIST(variable), NULL, message);
     }
 
+    static const struct {
+        const char *listen, *later, *earlier; /* NULL: the list is taken */
+    } twice[] = {
+        {"*:80 127.0.0.1:80", "127.0.0.1:80", "*:80"},
+        {"[::]:80 *:80", "*:80", "[::]:80"},
+        {"0.0.0.0:80 10.0.0.1:80", "10.0.0.1:80", "0.0.0.0:80"},
+        {"localhost:80 127.0.0.1:80", "127.0.0.1:80", "localhost:80"},
+        {"[::1]:80 LocalHost:80", "LocalHost:80", "[::1]:80"},
+        {"a.example:80 A.example:80", "A.example:80", "a.example:80"},
+        {"localhost:80 [::]:80", "[::]:80", "localhost:80"},
+        {"[::]:80 0.0.0.0:80", NULL, NULL}, /* IPv6 sockets take only IPv6 */
+        {"127.0.0.1:80 [::1]:80", NULL, NULL},
+        {"127.0.0.1:80 127.0.0.2:80", NULL, NULL},
+        {"127.0.0.1:80 127.0.0.1:81", NULL, NULL},
+        {"a.example:80 127.0.0.1:80", NULL, NULL}, /* only the system knows */
+    };
+
+    for (size_t i = 0; i < countof(twice); i++) {
+        char variable[256], message[512];
+
+        snprintf(variable, sizeof(variable), "STRATSLAB_LISTEN=%s", twice[i].listen);
+        if (twice[i].later == NULL) {
+            conf_free(test_load_one(variable, NULL));
+            continue;
+        }
+        snprintf(
+            message, sizeof(message),
+            "environment: STRATSLAB_LISTEN: \"%s\" is listened on already, by %s in the same list: leave one of them "
+            "out",
+            twice[i].later, twice[i].earlier);
+        test_refused(TEST_LIST(variable), NULL, message);
+    }
+    test_refused(TEST_LIST("STRATSLAB_LISTEN=*:8080"), NULL,
+                 "environment: STRATSLAB_ADMIN_LISTEN: 127.0.0.1:8080 is listened on already, by *:8080 in "
+                 "STRATSLAB_LISTEN: choose another port");
+
     char path[200] = "STRATSLAB_LISTEN=unix:/";
 
     memset(path + strlen(path), 'x', 107);

@@ -27,7 +27,7 @@ void test_file_remove(const char *path);
 /* "STRATSLAB_CONFIG=<path>"; free it. */
 char *config_variable(const char *path);
 
-extern const struct unit_part address_tests, database_tests, defaults_tests, file_tests, load_tests, names_tests,
-    print_tests, program_tests, table_tests, value_tests;
+extern const struct unit_part address_tests, database_tests, defaults_tests, file_tests, libpq_tests, link_tests,
+    load_tests, names_tests, print_tests, program_tests, table_tests, value_tests;
 
 #endif

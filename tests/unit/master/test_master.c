@@ -275,6 +275,22 @@ static void test_a_child_that_dies_is_followed_by_another(void)
     UNIT_INT(program_stop(), 0);
 }
 
+/* A parent or a library that ignores SIGCHLD has the kernel reap, and nobody tells the master how a child ended. */
+static void test_a_child_that_something_else_reaps_is_not_believed_in(void)
+{
+    program_starts("deaf");
+    pid_t worker = program_child("worker", 1);
+
+    if (worker > 0) kill(worker, SIGKILL);
+    program_says("msg=\"a child is gone, and the kernel does not say how it ended: something else has reaped it\"", 1);
+    program_says("msg=\"a child died; starting another\"", 1);
+    program_has(2, "worker", 1);
+    CU_ASSERT_NOT_EQUAL(program_child("worker", 1), worker);
+    kill(program.pid, SIGHUP);
+    program_says("msg=\"reload failed", 1); /* nobody can say what its preflight found */
+    UNIT_INT(program_stop(), 0);
+}
+
 /* Each child without cells has a heartbeat of its own: a sibling's does not hide its silence. */
 static void test_a_child_that_hangs_is_found_beside_its_siblings(void)
 {
@@ -415,6 +431,7 @@ static void test_what_a_build_with_other_roles_does_not_know_survives_its_way_ba
 static const struct unit_test tests[] = {
     UNIT_TEST(test_it_starts_serves_and_stops),
     UNIT_TEST(test_a_child_that_dies_is_followed_by_another),
+    UNIT_TEST(test_a_child_that_something_else_reaps_is_not_believed_in),
     UNIT_TEST(test_a_child_that_hangs_is_found_beside_its_siblings),
     UNIT_TEST(test_crashes_before_anybody_served_end_it),
     UNIT_TEST(test_ttin_and_ttou_change_those_that_are_scaled),

@@ -8,6 +8,7 @@
  *   two_roles ready   what a reload makes ready
  */
 #include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -137,6 +138,7 @@ static int serve(void)
     }
     const struct master_options options = program(resume_fd);
 
+    if (mode_has("deaf")) signal(SIGCHLD, SIG_IGN); /* the kernel reaps, and says nothing */
     return master_run(&options);
 }
 
