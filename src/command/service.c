@@ -71,6 +71,7 @@ struct master_options service_options(const struct service *service)
                 .hang_timeout_ms = conf->supervision.hang_timeout_ms,
                 .reload_timeout_ms = conf->supervision.reload_timeout_ms,
             },
+        .socket_access = &conf->sockets,
         .reload =
             {
                 .args = service->args,
@@ -92,6 +93,7 @@ struct master_role service_admin_role(const struct service *service, int (*run)(
         .plural = "admin processes",
         .run = run,
         .listen = listen,
+        .listen_setting = "STRATSLAB_ADMIN_LISTEN",
         .socket_name = "admin",
         .count = listen->count > 0 ? 1 : 0,
         .ends_last = true,
