@@ -2,9 +2,11 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/sink.h"
 
 /* The master ends the program with its own statuses, which are among those that helps and man pages list. */
 _Static_assert((int)MASTER_EXIT_CRASH_LOOP == (int)COMMAND_CRASH_LOOP && (int)MASTER_EXIT_SYSTEM == (int)COMMAND_SYSTEM,
@@ -18,11 +20,12 @@ int service_begin(struct service *service, const struct command_context *context
     const struct conf *conf = context->conf;
 
     *service = (struct service){.context = context};
-    /* systemd sets JOURNAL_STREAM if standard error goes to the journal (systemd.exec(5)). */
+    /* Not even what libraries write there (the C library when it aborts) may wait for whoever reads the log. */
+    sink_own(STDERR_FILENO);
     log_configure(&(struct log_options){
         .lines = conf->log.lines,
-        .journal_prefix = getenv("JOURNAL_STREAM") != NULL,
-        .fd = 2,
+        .journal_prefix = sink_is_stream(STDERR_FILENO, getenv("JOURNAL_STREAM")),
+        .fd = STDERR_FILENO,
     });
     log_set_role("master"); /* which this process is going to be */
     return conf->log.file[0] == '\0' ? 0 : log_open(conf->log.file, err);

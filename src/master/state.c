@@ -13,6 +13,7 @@
 
 #include "base/number.h"
 #include "master/internal.h"
+#include "master/rollback.h"
 
 enum { STATE_MAGIC = 0x6c736d73, STATE_VARIABLE_BYTES = 64 };
 
@@ -398,5 +399,5 @@ void master_roll_back(const char *program, int fd, const char *reason, char *con
     const struct state_next next = {.program = program, .exe_fd = state->old_fd, .args = args};
 
     state_execute(state, fd, &next, &err);
-    fprintf(stderr, "%s: cannot go back to the running executable: %s\n", program, err.message);
+    rollback_say(program, "cannot go back to the running executable", err.message);
 }
