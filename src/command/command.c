@@ -105,13 +105,14 @@ static int command_answer(const struct command_line *line)
     return COMMAND_OK;
 }
 
-/* 0, or the errno of what failed; EIO if it is not known any more. A file system may keep the error for the close. */
+/* 0, or the errno of what failed. A file system may keep the error for the close. */
 static int command_output_error(void)
 {
     const bool failed_before = ferror(stdout) != 0;
 
     if (fflush(stdout) != 0) return errno;
-    if (failed_before) return EIO;
+    /* Nobody kept that errno, so it is made once more; the output is not whole anyway. */
+    if (failed_before) return write(STDOUT_FILENO, "\n", 1) < 0 ? errno : EIO;
     const int fd = dup(STDOUT_FILENO);
 
     return fd >= 0 && close(fd) != 0 && errno != EINTR ? errno : 0;
