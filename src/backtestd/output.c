@@ -112,8 +112,7 @@ int output_write(const char *path, struct slice text, struct error *err)
     }
     char *target = output_target(path, &was, &is_there);
     /* What may not be written is not replaced either. */
-    char *beside =
-        target == NULL || (is_there && access(target, W_OK) != 0) ? NULL : mem_printf("%s.XXXXXX", target);
+    char *beside = target == NULL || (is_there && access(target, W_OK) != 0) ? NULL : mem_printf("%s.XXXXXX", target);
     const int fd = beside == NULL ? -1 : output_beside(beside, &was, is_there);
     int rc;
 

@@ -33,9 +33,9 @@ static struct {
     int failure;         /* errno of the file's last write; 0: it was written */
     bool failure_told;
     bool is_configured;
-    size_t start;        /* in line: where the first key goes, behind the journal's prefix and the brace */
-    size_t value_bytes;  /* in this line */
-    uint64_t second;     /* that `ts` was written for */
+    size_t start;       /* in line: where the first key goes, behind the journal's prefix and the brace */
+    size_t value_bytes; /* in this line */
+    uint64_t second;    /* that `ts` was written for */
     char ts[CLOCK_RFC3339_BYTES];
     struct repeat repeat;
 } log_state = {
@@ -272,8 +272,7 @@ static void log_tell_failure(void)
 {
     if (log_state.failure == 0 || log_state.failure_told) return;
     log_state.failure_told = true;
-    const struct log_field fields[] = {LOG_STR("file", log_state.path),
-                                       LOG_STR("error", strerror(log_state.failure))};
+    const struct log_field fields[] = {LOG_STR("file", log_state.path), LOG_STR("error", strerror(log_state.failure))};
 
     log_make_line(LOG_LEVEL_ERROR, "the log file cannot be written; lines are dropped until it can", fields,
                   countof(fields));

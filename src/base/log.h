@@ -82,8 +82,8 @@ void log_flush(void);
 /* Writes whole lines as they are to options.fd, without waiting for a reader: what cannot be written now is lost. For a
  * process that is about to die; may be called from a signal's handler. */
 void log_last_words(const char *lines, size_t len);
-/* Writes the counts that are due, and how many lines were dropped if lines can be written again. Returns when the next one will be due, in milliseconds of the monotonic clock
- * (UINT64_MAX: none). */
+/* Writes the counts that are due, and how many lines were dropped if lines can be written again. Returns when the next
+ * one will be due, in milliseconds of the monotonic clock (UINT64_MAX: none). */
 uint64_t log_write_counts(void);
 /* Writes every count and every line that waits: at a process's end. */
 void log_finish(void);

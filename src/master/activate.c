@@ -99,8 +99,9 @@ static int activate_add(const struct activate *a, int fd, struct slice name, str
                          roles[role].listen_setting == NULL ? "its setting" : roles[role].listen_setting);
     }
     if (sockets[role].count == SOCKETS_MAX) {
-        return error_set(err, ERROR_SYSTEM, "the service manager passes more than %d sockets for %s: name fewer in the socket unit", SOCKETS_MAX,
-                         roles[role].socket_name);
+        return error_set(err, ERROR_SYSTEM,
+                         "the service manager passes more than %d sockets for %s: name fewer in the socket unit",
+                         SOCKETS_MAX, roles[role].socket_name);
     }
     fcntl(fd, F_SETFD, FD_CLOEXEC);
     fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK);

@@ -14,12 +14,12 @@
 enum { SOCKETS_MAX = 4 * CONF_LISTEN_MAX }; /* a name may stand for several addresses */
 
 /* From a list, because a reload hands them on (ipc/form.h). */
-#define SOCKETS_MEMBERS(M, owner)                                                                              \
-    M(owner, int, fds, [SOCKETS_MAX])                                                                          \
-    M(owner, size_t, count, )                                                                                  \
-    M(owner, struct unix_socket_file, files, [CONF_LISTEN_MAX]) /* of Unix sockets, to remove at the end */    \
-    M(owner, size_t, file_count, )                                                                             \
-    M(owner, bool,                                                                                             \
+#define SOCKETS_MEMBERS(M, owner)                                                                           \
+    M(owner, int, fds, [SOCKETS_MAX])                                                                       \
+    M(owner, size_t, count, )                                                                               \
+    M(owner, struct unix_socket_file, files, [CONF_LISTEN_MAX]) /* of Unix sockets, to remove at the end */ \
+    M(owner, size_t, file_count, )                                                                          \
+    M(owner, bool,                                                                                          \
       passed, ) /* the service manager holds them too: the service that comes after this one goes on with them */
 FORM_STRUCT(sockets, SOCKETS_MEMBERS);
 
@@ -39,6 +39,7 @@ enum { SOCKET_TEXT_BYTES = 128 };
 /* The address that a socket listens on, in the form of STRATSLAB_LISTEN. */
 void socket_text(int fd, char out[SOCKET_TEXT_BYTES]);
 void sockets_close(struct sockets *sockets);  /* this process's copies */
-void sockets_remove(struct sockets *sockets); /* the Unix sockets' files that are still ours; the master's, at its end, before it closes them */
+void sockets_remove(struct sockets *sockets); /* the Unix sockets' files that are still ours; the master's, at its end,
+                                                 before it closes them */
 
 #endif

@@ -208,7 +208,8 @@ static int unix_socket_give(const struct unix_socket *u, int path_fd, struct err
     if (fchownat(path_fd, "", uid, gid, AT_EMPTY_PATH) == 0) return 0;
     return unix_socket_fail(u, err,
                             "the socket cannot be given to %s (STRATSLAB_SOCKET_OWNER): %s. Only root may give it to "
-                            "another user; a group must be one that this process is in",
+                            "another user; a group must be one that this process is in. In the sandbox of a unit "
+                            "nobody may: there SocketGroup= of a socket unit does, or the group of the service",
                             u->access->owner, strerror(errno));
 }
 
@@ -238,8 +239,7 @@ static bool unix_socket_is_ours(const struct unix_socket_file *file)
 {
     struct stat st;
 
-    return lstat(file->path, &st) == 0 && S_ISSOCK(st.st_mode) && st.st_dev == file->device &&
-           st.st_ino == file->inode;
+    return lstat(file->path, &st) == 0 && S_ISSOCK(st.st_mode) && st.st_dev == file->device && st.st_ino == file->inode;
 }
 
 static int unix_socket_bind(const struct unix_socket *u, int fd, struct error *err)

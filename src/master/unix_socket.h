@@ -22,8 +22,8 @@ enum { SOCKET_PATH_BYTES = 108 }; /* of struct sockaddr_un */
 
 /* Which file it is. From a list, because a reload hands it on (ipc/form.h). While the socket is open, no other file of
  * the device gets its number. */
-#define UNIX_SOCKET_FILE_MEMBERS(M, owner)       \
-    M(owner, char, path, [SOCKET_PATH_BYTES])    \
+#define UNIX_SOCKET_FILE_MEMBERS(M, owner)        \
+    M(owner, char, path, [SOCKET_PATH_BYTES])     \
     M(owner, uint64_t, device, ) /* of stat(2) */ \
     M(owner, uint64_t, inode, )
 FORM_STRUCT(unix_socket_file, UNIX_SOCKET_FILE_MEMBERS);

@@ -202,9 +202,9 @@ static void test_own_makes_a_pipe_that_nobody_waits_for(void)
 
     sink_own(given);
     for (int i = 0; i < 1000 && write(given, bytes, sizeof(bytes)) > 0; i++) {}
-    UNIT_INT(errno, EAGAIN);                                /* and not for ever */
-    UNIT_INT(fcntl(ends[1], F_GETFL) & O_NONBLOCK, 0);      /* others see no change */
-    UNIT_INT(fcntl(given, F_GETFD) & FD_CLOEXEC, 0);        /* programs that are started have it */
+    UNIT_INT(errno, EAGAIN);                           /* and not for ever */
+    UNIT_INT(fcntl(ends[1], F_GETFL) & O_NONBLOCK, 0); /* others see no change */
+    UNIT_INT(fcntl(given, F_GETFD) & FD_CLOEXEC, 0);   /* programs that are started have it */
     close(given);
     close(ends[0]);
     close(ends[1]);

@@ -90,8 +90,7 @@ static void test_a_crash_waits_for_no_reader(void)
     static const struct {
         void (*body)(void);
         int signo;
-    } rows[] = {
-        {crash_by_address, SIGSEGV}, {crash_by_abort, SIGABRT}, {crash_without_descriptors, SIGBUS}};
+    } rows[] = {{crash_by_address, SIGSEGV}, {crash_by_abort, SIGABRT}, {crash_without_descriptors, SIGBUS}};
 
     for (size_t i = 0; i < countof(rows); i++) {
         const int status = crash_status(rows[i].body);

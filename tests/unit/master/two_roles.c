@@ -115,8 +115,12 @@ static struct master_options program(int resume_fd)
 
     /* Another build of the program has other roles. */
     if (mode_has("more")) {
-        options.roles[options.role_count++] = (struct master_role){
-            .name = "helper", .plural = "helpers", .run = helper_run, .listen = &helper_listen, .listen_setting = "TWO_ROLES_LISTEN", .count = 1};
+        options.roles[options.role_count++] = (struct master_role){.name = "helper",
+                                                                   .plural = "helpers",
+                                                                   .run = helper_run,
+                                                                   .listen = &helper_listen,
+                                                                   .listen_setting = "TWO_ROLES_LISTEN",
+                                                                   .count = 1};
     }
     if (mode_has("fewer")) {
         options.roles[0] = options.roles[1];
