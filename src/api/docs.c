@@ -170,6 +170,22 @@ static void api_docs_page(struct http_exchange *x)
     http_respond_content(x, &api_of(x)->docs_page, docs_revalidated);
 }
 
+/* With a slash at its end, as many type it. The page has one address, so that it is kept once. */
+static void api_docs_elsewhere(struct http_exchange *x)
+{
+    struct slice path = slice_of(http_exchange_route(x)->path);
+    const struct slice query = http_exchange_query(x);
+    struct buf location = {0};
+
+    path.len--;
+    buf_add_slice(&location, path);
+    if (query.data != NULL) buf_printf(&location, "?%.*s", SLICE_FMT(query));
+    http_exchange_add_header(x, "Location", buf_slice(&location));
+    http_exchange_add_header(x, "Cache-Control", slice_of(docs_revalidated));
+    http_respond(x, 308, NULL, SLICE_NONE);
+    buf_clear(&location);
+}
+
 static void api_docs_file(struct http_exchange *x)
 {
     const struct api_docs *docs = api_of(x)->docs;
@@ -206,6 +222,16 @@ static const struct api_endpoint api_docs_endpoints[] = {
         .handle = api_docs_page,
         .produces = "text/html",
         .has_etag = true,
+    },
+    {
+        .id = "getDocsElsewhere",
+        .summary = "Leads to the page, for whoever ends its path with a slash; the query is kept",
+        .method = HTTP_GET,
+        .base = API_BASE_DOCS,
+        .path = "/",
+        .handle = api_docs_elsewhere,
+        .statuses = {308},
+        .produces = HTTP_ANY_TYPE,
     },
     {
         .id = "getDocsFile",

@@ -172,6 +172,7 @@ static const struct openapi_answer {
     {202, "Accepted; Location is the path to follow it", true, false},
     {204, "Done, and there is nothing left to show", false, true},
     {304, "The version is one that If-None-Match names", false, true},
+    {308, "It is at Location", true, true},
     {503, "Not now; status says why", false, false},
 };
 
@@ -185,7 +186,8 @@ static const struct openapi_header {
      "{\"type\":\"string\",\"pattern\":\"^[A-Za-z0-9._-]{1,128}$\"}", true},
     {"ETag", "The present version, for If-Match and If-None-Match",
      "{\"type\":\"string\",\"pattern\":\"^\\\"[!#-~]+\\\"$\"}", true},
-    {"Location", "Path of what was made", "{\"type\":\"string\",\"format\":\"uri-reference\"}", true},
+    {"Location", "Path of what was made, or of what was looked for",
+     "{\"type\":\"string\",\"format\":\"uri-reference\"}", true},
     {"Link", "The next page (RFC 8288): <path>; rel=\"next\"; absent on the last one",
      "{\"type\":\"string\",\"pattern\":\"^</[^>]*>; rel=\\\"next\\\"$\"}", false},
     {"Retry-After", "Seconds to wait before sending the request again; absent if it should not be sent again",

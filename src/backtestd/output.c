@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -46,16 +47,85 @@ bool output_is_same(const char *path, const char *other)
            one.st_ino == two.st_ino && strcmp(name, other_name) == 0;
 }
 
+/* Writes all, and closes. `is_kept` also waits for the disk, which may say only then that it is full. */
+static int output_fill(int fd, struct slice text, bool is_kept)
+{
+    int number = output_all(fd, text) && (!is_kept || fsync(fd) == 0 || errno == EINVAL) ? 0 : errno;
+
+    if (close(fd) != 0 && number == 0) number = errno;
+    return number;
+}
+
+static int output_fail(const char *path, int number, struct error *err)
+{
+    errno = number;
+    return error_set_errno(err, "%s: could not be written completely", path);
+}
+
+static int output_in_place(const char *path, struct slice text, struct error *err)
+{
+    const int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOCTTY, 0666);
+
+    if (fd < 0) return error_set_errno(err, "%s: cannot be written", path);
+    const int number = output_fill(fd, text, false);
+
+    return number == 0 ? 0 : output_fail(path, number, err);
+}
+
+/* Where the path leads, if a file that is written beside it may take its place: it is a regular file without other
+ * names, or nothing is there. NULL if not: a device, a pipe, the end of a link that leads nowhere. */
+static char *output_target(const char *path, struct stat *was, bool *is_there)
+{
+    *is_there = stat(path, was) == 0;
+    if (*is_there) return S_ISREG(was->st_mode) && was->st_nlink == 1 ? realpath(path, NULL) : NULL;
+    struct stat link;
+
+    return errno == ENOENT && lstat(path, &link) != 0 ? mem_strdup(path) : NULL;
+}
+
+/* A new file beside the target, with its owner and mode. -1 if there cannot be one. */
+static int output_beside(char *beside, const struct stat *was, bool is_there)
+{
+    const int fd = mkostemp(beside, O_CLOEXEC);
+
+    if (fd < 0) return -1;
+    const mode_t mask = umask(0);
+
+    umask(mask);
+    const bool is_owned = !is_there || (was->st_uid == geteuid() && was->st_gid == getegid()) ||
+                          fchown(fd, was->st_uid, was->st_gid) == 0;
+
+    if (is_owned && fchmod(fd, is_there ? was->st_mode & 07777 : 0666 & ~mask) == 0) return fd;
+    close(fd);
+    unlink(beside);
+    return -1;
+}
+
 int output_write(const char *path, struct slice text, struct error *err)
 {
-    const bool is_output = strcmp(path, "-") == 0;
-    const char *name = is_output ? "standard output" : path;
-    const int fd = is_output ? STDOUT_FILENO : open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOCTTY, 0666);
-    int status = 0;
+    struct stat was;
+    bool is_there;
 
-    if (fd < 0) return error_set_errno(err, "%s: cannot be written", name);
-    if (!output_all(fd, text)) status = error_set_errno(err, "%s: could not be written completely", name);
-    if (!is_output && close(fd) != 0 && status == 0)
-        status = error_set_errno(err, "%s: could not be written completely", name);
-    return status;
+    if (strcmp(path, "-") == 0) {
+        if (output_all(STDOUT_FILENO, text)) return 0;
+        return output_fail("standard output", errno, err);
+    }
+    char *target = output_target(path, &was, &is_there);
+    /* What may not be written is not replaced either. */
+    char *beside = target == NULL || (is_there && access(target, W_OK) != 0) ? NULL : mem_printf("%s.XXXXXX", target);
+    const int fd = beside == NULL ? -1 : output_beside(beside, &was, is_there);
+    int rc;
+
+    if (fd < 0) {
+        rc = output_in_place(path, text, err); /* also if the folder takes no new file: it says what is wrong */
+    } else {
+        int number = output_fill(fd, text, true);
+
+        if (number == 0 && rename(beside, target) != 0) number = errno;
+        if (number != 0) unlink(beside);
+        rc = number == 0 ? 0 : output_fail(path, number, err);
+    }
+    free(beside);
+    free(target);
+    return rc;
 }

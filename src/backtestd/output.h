@@ -11,7 +11,9 @@
 /* Are they one regular file, or would they be when they are made? Standard input and output and devices are not regular
  * files. */
 bool output_is_same(const char *path, const char *other);
-/* Makes the file, or empties it, and writes the text; "-" is standard output. ERROR_SYSTEM names the file. */
+/* Writes the text to the file, which is replaced when all of it is on the disk: if that fails, what was there before
+ * stays. A device, a pipe, a file with several names, or one in a folder that takes no new files is written in place.
+ * "-" is standard output. ERROR_SYSTEM names the file. */
 int output_write(const char *path, struct slice text, struct error *err) ATTR_CHECKED;
 
 #endif

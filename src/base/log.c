@@ -13,6 +13,9 @@
 /* Values are cut to this; if the line is still too long, they are cut to a quarter of it, and so on. */
 enum { LOG_VALUE_BYTES = 2048, LOG_VALUE_LEAST_BYTES = 8 };
 
+/* If lines were dropped, and nothing is said for so long, that is tried again. */
+enum { LOG_DROPPED_AGAIN_MS = 1000 };
+
 static struct {
     struct log_options options;
     const char *role;
@@ -27,16 +30,19 @@ static struct {
     unsigned batch_lines;
     uint64_t batch_told; /* the drops that they tell of */
     uint64_t dropped;    /* lines, since the last that got out */
-    size_t start;        /* in line: where the first key goes, behind the journal's prefix and the brace */
-    size_t value_bytes;  /* in this line */
-    uint64_t second;     /* that `ts` was written for */
+    int failure;         /* errno of the file's last write; 0: it was written */
+    bool failure_told;
+    bool is_configured;
+    size_t start;       /* in line: where the first key goes, behind the journal's prefix and the brace */
+    size_t value_bytes; /* in this line */
+    uint64_t second;    /* that `ts` was written for */
     char ts[CLOCK_RFC3339_BYTES];
     struct repeat repeat;
 } log_state = {
     .options = {.lines = {LOG_LEVEL_INFO, LOG_FORMAT_LOGFMT}, .fd = STDERR_FILENO},
     .role = "stratslabd",
-    .given = {.fd = STDERR_FILENO, .kind = SINK_BORROWED},
-    .file = {.fd = -1},
+    .given = {.fd = STDERR_FILENO, .kind = SINK_BORROWED, .look_fd = -1},
+    .file = SINK_NONE,
 };
 
 static const struct {
@@ -53,6 +59,8 @@ void log_configure(const struct log_options *options)
 {
     log_state.options = *options;
     log_state.dropped = 0;
+    log_state.failure = 0;
+    log_state.is_configured = true;
     log_state.path = NULL;
     sink_close(&log_state.file);
     sink_close(&log_state.given);
@@ -220,21 +228,55 @@ static void log_make_line(enum log_level level, const char *msg, const struct lo
     } while (line->len > SINK_WHOLE_BYTES && log_state.value_bytes >= LOG_VALUE_LEAST_BYTES);
 }
 
-static const struct sink *log_sink(void)
+static struct sink *log_sink(void)
 {
     return log_state.path == NULL ? &log_state.given : &log_state.file;
+}
+
+/* Of the lines that wait only the first bytes got out. The drops are told of by the first line. */
+static void log_count_dropped(size_t put, int why)
+{
+    uint64_t whole = 0;
+
+    for (size_t i = 0; i < put; i++) whole += log_state.batch.data[i] == '\n';
+    log_state.dropped += log_state.batch_lines - whole + (whole == 0 ? log_state.batch_told : 0);
+    log_state.failure = log_state.path == NULL ? 0 : why;
 }
 
 /* A log that cannot be written must not stop the service: lines are dropped and counted. */
 void log_flush(void)
 {
     if (log_state.batch_lines == 0) return;
-    if (!sink_write(log_sink(), log_state.batch.data, log_state.batch.len)) {
-        log_state.dropped += log_state.batch_told + log_state.batch_lines;
+    const size_t put = sink_write(log_sink(), log_state.batch.data, log_state.batch.len);
+
+    if (put < log_state.batch.len) {
+        log_count_dropped(put, errno);
+    } else {
+        log_state.failure = 0;
+        log_state.failure_told = false;
     }
     log_state.batch_lines = 0;
     log_state.batch_told = 0;
     buf_reset(&log_state.batch);
+}
+
+void log_last_words(const char *lines, size_t len)
+{
+    if (!log_state.is_configured) sink_use(&log_state.given, log_state.options.fd);
+    log_state.is_configured = true;
+    (void)sink_write(&log_state.given, lines, len);
+}
+
+/* Standard error may have room if the file's disk has none. */
+static void log_tell_failure(void)
+{
+    if (log_state.failure == 0 || log_state.failure_told) return;
+    log_state.failure_told = true;
+    const struct log_field fields[] = {LOG_STR("file", log_state.path), LOG_STR("error", strerror(log_state.failure))};
+
+    log_make_line(LOG_LEVEL_ERROR, "the log file cannot be written; lines are dropped until it can", fields,
+                  countof(fields));
+    (void)sink_write(&log_state.given, log_state.line.data, log_state.line.len);
 }
 
 static bool log_add_line(enum log_level level, const char *msg, const struct log_field *fields, size_t count)
@@ -258,6 +300,17 @@ static bool log_add_line(enum log_level level, const char *msg, const struct log
     log_state.batch_told += log_state.dropped;
     log_state.dropped = 0;
     return log_state.batch_lines++ == 0;
+}
+
+/* If nothing else is said: that lines were dropped. */
+static void log_tell_dropped(void)
+{
+    const uint64_t dropped = log_state.dropped;
+
+    if (dropped == 0 || log_state.batch_lines > 0 || !log_wants(LOG_LEVEL_WARNING)) return;
+    log_add_line(LOG_LEVEL_WARNING, "lines of this log were dropped", NULL, 0);
+    log_flush();
+    if (log_state.dropped > 0) log_state.dropped = dropped; /* this line does not count */
 }
 
 /* A hash (FNV-1a) of what the line says, without the values that say about whom. */
@@ -299,6 +352,7 @@ void log_write(enum log_level level, const char *msg, const struct log_field *fi
     if (may_say) {
         log_add_line(level, msg, fields, count);
         log_flush();
+        log_tell_failure();
     }
     errno = saved;
 }
@@ -316,9 +370,16 @@ uint64_t log_write_counts(void)
 {
     int saved = errno;
 
-    log_say_counts(clock_monotonic_ms(), false);
+    const uint64_t now_ms = clock_monotonic_ms();
+
+    log_say_counts(now_ms, false);
+    log_tell_dropped();
+    log_tell_failure();
     errno = saved;
-    return repeat_due_ms(&log_state.repeat);
+    const uint64_t due_ms = repeat_due_ms(&log_state.repeat);
+    const uint64_t again_ms = log_state.dropped == 0 ? UINT64_MAX : now_ms + LOG_DROPPED_AGAIN_MS;
+
+    return due_ms < again_ms ? due_ms : again_ms;
 }
 
 void log_finish(void)
@@ -327,5 +388,7 @@ void log_finish(void)
 
     log_say_counts(clock_monotonic_ms(), true);
     log_flush();
+    log_tell_dropped();
+    log_tell_failure();
     errno = saved;
 }

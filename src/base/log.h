@@ -7,7 +7,8 @@
  *     logfmt: ts=2026-11-23T14:03:52.123456Z level=info role=worker pid=41 msg="worker started" listen=127.0.0.1:8000
  *     json:   {"ts":"…","level":"info","role":"worker","pid":41,"msg":"worker started","listen":"127.0.0.1:8000"}
  *
- * If nobody reads, lines are dropped, and the next line that gets out says how many (lines_dropped=3). If one warning
+ * If nobody reads, or the disk is full, lines are dropped, and the next line that gets out says how many
+ * (lines_dropped=3); that a file cannot be written is told at options.fd, once. If one warning
  * or error comes again and again, base/repeat.h holds lines back; they are counted, and the count is written
  * (repeated=523). What looks like a secret to base/mask.h is masked.
  *
@@ -78,8 +79,11 @@ void log_write(enum log_level level, const char *msg, const struct log_field *fi
 bool log_write_soon(enum log_level level, const char *msg, const struct log_field *fields, size_t count);
 /* Writes what waits. May be called from the handler of a signal that ends the process. */
 void log_flush(void);
-/* Writes the counts that are due. Returns when the next one will be due, in milliseconds of the monotonic clock
- * (UINT64_MAX: none). */
+/* Writes whole lines as they are to options.fd, without waiting for a reader: what cannot be written now is lost. For a
+ * process that is about to die; may be called from a signal's handler. */
+void log_last_words(const char *lines, size_t len);
+/* Writes the counts that are due, and how many lines were dropped if lines can be written again. Returns when the next
+ * one will be due, in milliseconds of the monotonic clock (UINT64_MAX: none). */
 uint64_t log_write_counts(void);
 /* Writes every count and every line that waits: at a process's end. */
 void log_finish(void);

@@ -7,13 +7,15 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/log.h"
+
 void mem_die(size_t size)
 {
     char line[96];
     int len = snprintf(line, sizeof(line), "%.32s: out of memory (%zu bytes asked for)\n",
                        program_invocation_short_name, size);
 
-    if (len > 0 && write(STDERR_FILENO, line, (size_t)len) < 0) _exit(MEM_EXIT_STATUS);
+    if (len > 0) log_last_words(line, (size_t)len);
     _exit(MEM_EXIT_STATUS);
 }
 

@@ -11,23 +11,65 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
+#include "base/number.h"
+#include "base/slice.h"
+
 /* To a file. This bounds what is lost with a worker that is killed. */
 enum { SINK_FILE_BATCH_BYTES = 32768 };
 
-void sink_use(struct sink *sink, int fd)
+/* A second description of what is open there; -1 if that is refused, or impossible (a socket). */
+static int sink_open_again(int fd, int flags)
 {
     char path[40];
+
+    snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+    return open(path, flags | O_CLOEXEC | O_NOCTTY);
+}
+
+static void sink_use_file(struct sink *sink)
+{
+    sink->kind = SINK_PLAIN;
+    sink->appends = (fcntl(sink->fd, F_GETFL) & O_APPEND) != 0;
+    sink->look_fd = sink_open_again(sink->fd, O_RDONLY);
+}
+
+void sink_use(struct sink *sink, int fd)
+{
     struct stat st;
 
-    *sink = (struct sink){.fd = fd, .kind = SINK_BORROWED};
+    *sink = (struct sink){.fd = fd, .kind = SINK_BORROWED, .look_fd = -1};
     if (fd < 0 || fstat(fd, &st) != 0) return;
-    if (S_ISREG(st.st_mode)) sink->kind = SINK_PLAIN;
+    if (S_ISREG(st.st_mode)) sink_use_file(sink);
     if (S_ISSOCK(st.st_mode)) sink->kind = SINK_SOCKET;
     if (sink->kind != SINK_BORROWED) return;
-    snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
-    int own = open(path, O_WRONLY | O_NONBLOCK | O_APPEND | O_CLOEXEC | O_NOCTTY);
+    int own = sink_open_again(fd, O_WRONLY | O_NONBLOCK | O_APPEND);
 
-    if (own >= 0) *sink = (struct sink){.fd = own, .is_ours = true, .kind = SINK_OWN};
+    if (own < 0) return;
+    sink->fd = own;
+    sink->is_ours = true;
+    sink->kind = SINK_OWN;
+}
+
+void sink_own(int fd)
+{
+    struct stat st;
+
+    if (fstat(fd, &st) != 0 || !(S_ISFIFO(st.st_mode) || isatty(fd))) return;
+    const int own = sink_open_again(fd, O_WRONLY | O_NONBLOCK | O_APPEND);
+
+    if (own < 0) return;
+    dup2(own, fd);
+    close(own);
+}
+
+bool sink_is_stream(int fd, const char *name)
+{
+    struct slice rest = slice_of(name);
+    uint64_t device, inode;
+    struct stat st;
+
+    return name != NULL && number_parse_u64(slice_cut(&rest, ':'), &device) && number_parse_u64(rest, &inode) &&
+           fstat(fd, &st) == 0 && st.st_dev == device && st.st_ino == inode;
 }
 
 static int sink_refuse(const char *path, struct error *err)
@@ -46,7 +88,8 @@ int sink_open(struct sink *sink, const char *path, struct error *err)
     sink_close(sink);
     bool is_file = fstat(fd, &st) == 0 && S_ISREG(st.st_mode);
 
-    *sink = (struct sink){.fd = fd, .is_ours = true, .kind = is_file ? SINK_PLAIN : SINK_OWN};
+    *sink = (struct sink){.fd = fd, .is_ours = true, .kind = SINK_OWN, .look_fd = -1};
+    if (is_file) sink_use_file(sink);
     return 0;
 }
 
@@ -68,6 +111,7 @@ int sink_check(const char *path, struct error *err)
 void sink_close(struct sink *sink)
 {
     if (sink->is_ours && sink->fd >= 0) close(sink->fd);
+    if (sink->look_fd >= 0) close(sink->look_fd);
     *sink = SINK_NONE;
 }
 
@@ -76,35 +120,62 @@ size_t sink_batch_bytes(const struct sink *sink)
     return sink->kind == SINK_PLAIN ? SINK_FILE_BATCH_BYTES : SINK_WHOLE_BYTES;
 }
 
-static ssize_t sink_write_borrowed(int fd, const char *data, size_t len)
+static ssize_t sink_put_borrowed(int fd, const struct iovec *pieces, int count)
 {
-    struct iovec piece = {.iov_base = (void *)(uintptr_t)data, .iov_len = len};
     struct pollfd state = {.fd = fd, .events = POLLOUT};
-    ssize_t written = pwritev2(fd, &piece, 1, -1, RWF_NOWAIT);
+    ssize_t written = pwritev2(fd, pieces, count, -1, RWF_NOWAIT);
 
     if (written >= 0 || errno != EOPNOTSUPP) return written;
-    return poll(&state, 1, 0) == 0 ? -1 : write(fd, data, len);
+    if (poll(&state, 1, 0) != 0) return writev(fd, pieces, count);
+    errno = EAGAIN;
+    return -1;
 }
 
-static ssize_t sink_write_once(const struct sink *sink, const char *data, size_t len)
+static ssize_t sink_put(const struct sink *sink, struct iovec *pieces, int count)
 {
+    const struct msghdr message = {.msg_iov = pieces, .msg_iovlen = (size_t)count};
+
     switch (sink->kind) {
     case SINK_SOCKET:
-        return send(sink->fd, data, len, MSG_DONTWAIT | MSG_NOSIGNAL);
+        return sendmsg(sink->fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL);
     case SINK_BORROWED:
-        return sink_write_borrowed(sink->fd, data, len);
+        return sink_put_borrowed(sink->fd, pieces, count);
     case SINK_PLAIN:
     case SINK_OWN:
         break;
     }
-    return write(sink->fd, data, len);
+    return writev(sink->fd, pieces, count);
 }
 
-bool sink_write(const struct sink *sink, const char *data, size_t len)
+/* Whether what is written next would continue a line that is torn. */
+static bool sink_is_torn(const struct sink *sink)
 {
-    ssize_t written;
+    struct stat st;
+    char last;
 
-    do written = sink_write_once(sink, data, len);
-    while (written < 0 && errno == EINTR);
-    return written == (ssize_t)len;
+    if (sink->look_fd < 0) return sink->is_torn;
+    const off_t at = !sink->appends ? lseek(sink->fd, 0, SEEK_CUR) : fstat(sink->fd, &st) == 0 ? st.st_size : 0;
+
+    return at > 0 && pread(sink->look_fd, &last, 1, at - 1) == 1 && last != '\n' && last != '\0';
+}
+
+size_t sink_write(struct sink *sink, const char *data, size_t len)
+{
+    static const char line_end[] = "\n";
+    bool ends_line = sink_is_torn(sink);
+    size_t done = 0;
+
+    while (done < len) {
+        struct iovec pieces[] = {{.iov_base = (void *)(uintptr_t)line_end, .iov_len = 1},
+                                 {.iov_base = (void *)(uintptr_t)(data + done), .iov_len = len - done}};
+        const ssize_t put = ends_line ? sink_put(sink, pieces, 2) : sink_put(sink, pieces + 1, 1);
+
+        if (put < 0 && errno == EINTR) continue;
+        if (put == 0) errno = ENOSPC;
+        if (put <= 0) break;
+        done += (size_t)put - (ends_line ? 1 : 0);
+        ends_line = false;
+        sink->is_torn = done > 0 && data[done - 1] != '\n';
+    }
+    return done;
 }

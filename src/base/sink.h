@@ -6,6 +6,10 @@
  * more, because O_NONBLOCK on the given description would affect everybody who shares it. If that is refused (the pipe
  * is another user's), the kernel is asked for a write that does not wait; if the kernel has no such write, poll(2) is
  * called first.
+ *
+ * A line may be torn: a full disk, a quota or a limit of the file's size ends a write in its middle. What is written
+ * next begins with a line end then, so that it is a line of its own. For a file its last byte is looked at, because the
+ * torn line may be another process's, or of a service that ran before.
  */
 #ifndef BASE_SINK_H
 #define BASE_SINK_H
@@ -30,9 +34,12 @@ struct sink {
     int fd;       /* -1: none */
     bool is_ours; /* sink_close closes it */
     enum sink_kind kind;
+    int look_fd;  /* the file, for reading; -1: none, or it may not be read */
+    bool appends; /* the file is written at its end, wherever others wrote */
+    bool is_torn; /* what was written last here is not a whole line */
 };
 
-#define SINK_NONE ((struct sink){.fd = -1})
+#define SINK_NONE ((struct sink){.fd = -1, .look_fd = -1})
 
 /* `fd` stays the caller's, and must stay open. */
 void sink_use(struct sink *sink, int fd);
@@ -43,7 +50,14 @@ int sink_check(const char *path, struct error *err) ATTR_CHECKED;
 void sink_close(struct sink *sink);
 /* How many bytes one write may have and still be whole. */
 size_t sink_batch_bytes(const struct sink *sink);
-/* Returns false if not all of it could be written now, without waiting. */
-bool sink_write(const struct sink *sink, const char *data, size_t len);
+/* Writes whole lines. Returns how many of the bytes could be written now, without waiting; if these are not all, errno
+ * says why. Async-signal-safe (signal-safety(7)). */
+size_t sink_write(struct sink *sink, const char *data, size_t len);
+/* From now on no write to this descriptor waits for a reader, whoever writes, if it is a pipe or a terminal: it becomes
+ * a second, non-blocking description. Those who share the first one notice nothing. Sockets stay as they are. */
+void sink_own(int fd);
+/* Whether the descriptor is the stream that JOURNAL_STREAM names by device and inode (systemd.exec(5)). NULL names
+ * none. The variable is inherited, and standard error may have been redirected since. */
+bool sink_is_stream(int fd, const char *name);
 
 #endif

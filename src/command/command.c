@@ -3,8 +3,10 @@
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdio_ext.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/given.h"
 
@@ -114,6 +116,40 @@ static int command_answer(const struct command_line *line)
     return COMMAND_OK;
 }
 
+/* 0, or the errno of what failed. A file system may keep the error for the close. */
+static int command_output_error(void)
+{
+    const bool failed_before = ferror(stdout) != 0;
+
+    if (fflush(stdout) != 0) return errno;
+    /* Nobody kept that errno, so it is made once more; the output is not whole anyway. */
+    if (failed_before) return write(STDOUT_FILENO, "\n", 1) < 0 ? errno : EIO;
+    const int fd = dup(STDOUT_FILENO);
+
+    return fd >= 0 && close(fd) != 0 && errno != EINTR ? errno : 0;
+}
+
+int command_flush(struct error *err)
+{
+    const int number = command_output_error();
+
+    if (number == 0) return 0;
+    __fpurge(stdout);
+    clearerr(stdout); /* it is told of now */
+    return error_set(err, ERROR_SYSTEM, "standard output could not be written completely: %s", strerror(number));
+}
+
+static int command_check_output(const struct command_program *program, int status)
+{
+    const int number = command_output_error();
+
+    if (number == 0) return status;
+    if (number != EPIPE) {
+        fprintf(stderr, "%s: standard output could not be written completely: %s\n", program->name, strerror(number));
+    }
+    return status == COMMAND_OK ? COMMAND_SYSTEM : status;
+}
+
 int command_main(const struct command_program *program, int argc, char **argv)
 {
     struct command_line line;
@@ -121,11 +157,7 @@ int command_main(const struct command_program *program, int argc, char **argv)
     int status = COMMAND_USAGE;
 
     if (command_parse(program, argc, argv, &line, &err) == 0) {
-        status = command_answer(&line);
-        if ((fflush(stdout) != 0 || ferror(stdout)) && status == COMMAND_OK) {
-            fprintf(stderr, "%s: standard output could not be written: %s\n", program->name, strerror(errno));
-            status = COMMAND_SYSTEM;
-        }
+        status = command_check_output(program, command_answer(&line));
     } else {
         fprintf(stderr, "%s\n", err.message);
     }

@@ -36,7 +36,7 @@ enum command_exit {
     COMMAND_WRONG = 65,      /* what it names is wrong: a file; a migration, which failed */
     COMMAND_DATABASE = 69,   /* the database is out of reach, or refuses us */
     COMMAND_CRASH_LOOP = 70, /* workers die before any is ready */
-    COMMAND_SYSTEM = 71,     /* cannot bind, or the system refused */
+    COMMAND_SYSTEM = 71,     /* cannot bind, or the system refused; the output could not be written */
     COMMAND_LOCKED = 75,     /* another process held the migration lock for too long */
     COMMAND_SETTINGS = 78,   /* bad settings */
 };
@@ -139,7 +139,8 @@ void command_help(const struct command_line *line, struct buf *out);
 void command_wrap(struct slice text, size_t at, size_t indent, struct buf *out);
 /* "backtestd candles check" */
 void command_path(const struct command_line *line, struct buf *out);
-/* Parses, runs, and checks that standard output took everything. Returns the exit status. */
+/* Parses, runs, and checks that standard output took everything: if it did not, that is told, and a status of 0 becomes
+ * COMMAND_SYSTEM. Nobody is told if whoever read a pipe has gone (| head). Returns the exit status. */
 int command_main(const struct command_program *program, int argc, char **argv);
 
 /* For `run`. The next value of an option after `previous` (NULL: its first); NULL after the last. */
@@ -149,6 +150,9 @@ const struct command_value *command_next(const struct command_line *line, const 
 const struct command_value *command_get(const struct command_line *line, const char *name);
 const char *command_text(const struct command_line *line, const char *name);
 bool command_has(const struct command_line *line, const char *name);
+/* For a command that must know that its output has arrived before it goes on: 0, or -1 with ERROR_SYSTEM. What could
+ * not be written is lost then. Every command's output is checked at its end anyway. */
+int command_flush(struct error *err) ATTR_CHECKED;
 /* Prints "backtestd candles check: ..." and the line's end on standard error. */
 void command_print_error(const struct command_line *line, const char *fmt, ...) ATTR_PRINTF(2, 3);
 /* The exit status that says what kind of error it is. */

@@ -2,10 +2,12 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "base/log.h"
 #include "base/mem.h"
 #include "command/limits.h"
+#include "base/sink.h"
 
 /* The master ends the program with its own statuses, which are among those that helps and man pages list. */
 _Static_assert((int)MASTER_EXIT_CRASH_LOOP == (int)COMMAND_CRASH_LOOP && (int)MASTER_EXIT_SYSTEM == (int)COMMAND_SYSTEM,
@@ -43,11 +45,12 @@ int service_begin(struct service *service, const struct command_context *context
     const struct conf *conf = context->conf;
 
     *service = (struct service){.context = context};
-    /* systemd sets JOURNAL_STREAM if standard error goes to the journal (systemd.exec(5)). */
+    /* Not even what libraries write there (the C library when it aborts) may wait for whoever reads the log. */
+    sink_own(STDERR_FILENO);
     log_configure(&(struct log_options){
         .lines = conf->log.lines,
-        .journal_prefix = getenv("JOURNAL_STREAM") != NULL,
-        .fd = 2,
+        .journal_prefix = sink_is_stream(STDERR_FILENO, getenv("JOURNAL_STREAM")),
+        .fd = STDERR_FILENO,
     });
     log_set_role("master"); /* which this process is going to be */
     if (conf->log.file[0] != '\0' && log_open(conf->log.file, err) != 0) return -1;
@@ -99,6 +102,7 @@ struct master_options service_options(const struct service *service)
                 .hang_timeout_ms = conf->supervision.hang_timeout_ms,
                 .reload_timeout_ms = conf->supervision.reload_timeout_ms,
             },
+        .socket_access = &conf->sockets,
         .reload =
             {
                 .args = service->args,
@@ -120,6 +124,7 @@ struct master_role service_admin_role(const struct service *service, int (*run)(
         .plural = "admin processes",
         .run = run,
         .listen = listen,
+        .listen_setting = "STRATSLAB_ADMIN_LISTEN",
         .socket_name = "admin",
         .count = listen->count > 0 ? 1 : 0,
         .ends_last = true,

@@ -70,6 +70,12 @@ struct conf_names {
     size_t count;
 };
 
+/* Of the Unix sockets that are listened on. */
+struct conf_socket_access {
+    unsigned mode;     /* of the file: 0660; whoever may write may connect */
+    const char *owner; /* "user", "user:group", ":group", names or numbers; "": whoever runs the service */
+};
+
 struct conf_database {
     /* Made from DATABASE_URL (its "+driver" dropped) or POSTGRES_HOST, _PORT, _DB, _USER, _PASSWORD. Secret. */
     const char *url;
@@ -110,6 +116,7 @@ struct conf {
     enum conf_environment environment;
     struct conf_addresses listen;
     struct conf_addresses admin_listen; /* none: no admin process */
+    struct conf_socket_access sockets;
     enum conf_auth auth;
     struct conf_names cors_origins;  /* "https://app.example", or "*" alone */
     struct conf_names allowed_hosts; /* "api.example", "*.example", "[::1]"; none: any */

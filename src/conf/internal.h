@@ -20,7 +20,7 @@ enum conf_type {
     CONF_TYPE_HOSTS,
 };
 
-enum conf_unit { CONF_UNIT_ONE, CONF_UNIT_MS, CONF_UNIT_BYTE };
+enum conf_unit { CONF_UNIT_ONE, CONF_UNIT_MS, CONF_UNIT_BYTE, CONF_UNIT_MODE };
 
 /* One row of the table. What is from `type` to `choices_info` is written by the macros of row.h, which look at the
  * member. */

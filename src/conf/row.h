@@ -51,6 +51,7 @@
 
 #define CONF_ROW_COUNT(member, from, to) CONF_ROW_NUMBER(member, CONF_UNIT_ONE, from, to)
 #define CONF_ROW_DURATION(member, from, to) CONF_ROW_NUMBER(member, CONF_UNIT_MS, from, to)
+#define CONF_ROW_MODE(member, from, to) CONF_ROW_NUMBER(member, CONF_UNIT_MODE, from, to)
 #define CONF_ROW_SIZE(member, from, to) CONF_ROW_NUMBER(member, CONF_UNIT_BYTE, from, to)
 
 /* The same default for both programs; a row of one says `{[CONF_STRATSLABD] = "5s"}`. */

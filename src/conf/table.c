@@ -86,6 +86,18 @@ const struct conf_setting conf_table[] = {
                            .help =
                                "Where health, metrics and status are served. Off, or an empty value, means nowhere.",
                            .may_be_none = true},
+    {.name = "STRATSLAB_SOCKET_MODE",
+     CONF_ROW_MODE(conf.sockets.mode, 0, 0777),
+     .defaults = CONF_BOTH("0660"),
+     .help = "The mode of the Unix sockets that are listened on: whoever may write may connect. With the default these "
+             "are their owner and their group. The umask does not change it."},
+    {.name = "STRATSLAB_SOCKET_OWNER",
+     CONF_ROW_TEXT(conf.sockets.owner),
+     .defaults = CONF_BOTH(""),
+     .help = "Whose the Unix sockets are: user:group, user or :group (for example :www-data), names or numbers. Only "
+             "root may name another user; a group must be one that the service's user is in. The default is the user "
+             "and the group that the service runs as.",
+     .empty_is_absent = true},
     {.name = "STRATSLAB_WORKERS",
      CONF_ROW_COUNT(conf.supervision.workers, 1, 256),
      .defaults = CONF_BOTH(""),

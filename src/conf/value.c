@@ -126,6 +126,25 @@ static void conf_bytes_print(uint64_t value, struct buf *out)
     buf_add_str(out, text);
 }
 
+/* Permissions of a file, as chmod(1) takes them: three or four octal digits. */
+static bool conf_mode_parse(struct slice text, uint64_t *ret_value)
+{
+    uint64_t value = 0;
+
+    if (text.len < 3 || text.len > 4) return false;
+    for (size_t i = 0; i < text.len; i++) {
+        if (text.data[i] < '0' || text.data[i] > '7') return false;
+        value = value * 8 + (uint64_t)(text.data[i] - '0');
+    }
+    *ret_value = value;
+    return true;
+}
+
+static void conf_mode_print(uint64_t value, struct buf *out)
+{
+    buf_printf(out, "0%03" PRIo64, value);
+}
+
 /* A unit of numbers: how its text is read and written, and what the type is called. */
 static const struct conf_unit_row {
     const char *text;
@@ -136,6 +155,8 @@ static const struct conf_unit_row {
     [CONF_UNIT_ONE] = {"integer", "is not an integer", number_parse_u64, conf_ones_print},
     [CONF_UNIT_MS] = {"duration", "is not a duration (500ms, 5s, 10min)", number_parse_duration_ms, conf_ms_print},
     [CONF_UNIT_BYTE] = {"size", "is not a size (512, 16KiB, 1MiB)", number_parse_bytes, conf_bytes_print},
+    [CONF_UNIT_MODE] = {"file mode", "is not a file mode of three or four octal digits (0660)", conf_mode_parse,
+                        conf_mode_print},
 };
 
 static bool conf_number_set(struct conf_state *state, const struct conf_setting *setting, struct slice text, void *at,

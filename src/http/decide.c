@@ -91,6 +91,22 @@ static struct slice decide_path_in_words(const struct http_target *target)
     return (struct slice){target->path.data, target->path.len > SAID_BYTES ? SAID_BYTES : target->path.len};
 }
 
+/* A path that ends with a slash too many is told so, and not led elsewhere: a client of the API that sends one is to be
+ * mended, and would send everything twice until then. */
+static void decide_answer_not_found(struct http_conn *conn, const struct http_target *target)
+{
+    enum http_refusal_id fault = HTTP_REFUSAL_NOT_FOUND;
+    struct slice path = target->path;
+    struct http_match match;
+
+    if (path.len > 1 && path.data[path.len - 1] == '/') {
+        path.len--;
+        http_router_find(conn->server->router, conn->arena, conn->x.method, path, &match);
+        if (match.path_valid && match.path_found) fault = HTTP_REFUSAL_NOT_FOUND_SLASH;
+    }
+    http_refuse_with(&conn->x, &http_refusals[fault], HTTP_WORDS(decide_path_in_words(target)));
+}
+
 static bool decide_check_route(struct http_conn *conn, const struct http_target *target)
 {
     struct http_exchange *x = &conn->x;
@@ -107,7 +123,7 @@ static bool decide_check_route(struct http_conn *conn, const struct http_target 
         return false;
     }
     if (!match.path_found) {
-        http_refuse_with(x, &http_refusals[HTTP_REFUSAL_NOT_FOUND], HTTP_WORDS(decide_path_in_words(target)));
+        decide_answer_not_found(conn, target);
         return false;
     }
     if (match.route == NULL && x->method == HTTP_OPTIONS) {

@@ -78,6 +78,10 @@ const struct http_refusal http_refusals[HTTP_REFUSAL_COUNT] = {
         {.status = 400, .detail = "%s needs a body here, and the request has none.", .sample = {"POST"}},
     [HTTP_REFUSAL_NOT_FOUND] =
         {.status = 404, .detail = "There is nothing at %s.", .sample = {"/api/v2"}},
+    [HTTP_REFUSAL_NOT_FOUND_SLASH] =
+        {.status = 404,
+         .detail = "There is nothing at %s. Without the slash at its end there is.",
+         .sample = {"/api/v1/strategies/"}},
     [HTTP_REFUSAL_METHOD] =
         {.status = 405,
          .detail = "%s does not take %s. It takes these: %s.",

@@ -85,18 +85,23 @@ static int activate_add(const struct activate *a, int fd, struct slice name, str
 
     if (role == a->role_count) return activate_refuse(a, name, err);
     if (roles[role].count == 0) {
-        return error_set(err, ERROR_SYSTEM, "the service manager passes a socket for %s, which the settings turn off",
-                         roles[role].socket_name);
+        return error_set(err, ERROR_SYSTEM,
+                         "the service manager passes a socket for %s, which %s turns off: remove the socket unit, or "
+                         "the setting",
+                         roles[role].socket_name,
+                         roles[role].listen_setting == NULL ? "a setting" : roles[role].listen_setting);
     }
     if (!activate_listens(fd)) {
         return error_set(err, ERROR_SYSTEM,
-                         "descriptor %d, which the service manager passes for %s, is not a listening stream socket: "
-                         "ListenStream= and Accept=no make one",
-                         fd, roles[role].socket_name);
+                         "descriptor %d, which the service manager passes for %s in place of %s, is not a listening "
+                         "stream socket: ListenStream= and Accept=no in the socket unit make one",
+                         fd, roles[role].socket_name,
+                         roles[role].listen_setting == NULL ? "its setting" : roles[role].listen_setting);
     }
     if (sockets[role].count == SOCKETS_MAX) {
-        return error_set(err, ERROR_SYSTEM, "the service manager passes more than %d sockets for %s", SOCKETS_MAX,
-                         roles[role].socket_name);
+        return error_set(err, ERROR_SYSTEM,
+                         "the service manager passes more than %d sockets for %s: name fewer in the socket unit",
+                         SOCKETS_MAX, roles[role].socket_name);
     }
     fcntl(fd, F_SETFD, FD_CLOEXEC);
     fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK);

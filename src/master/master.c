@@ -424,10 +424,12 @@ static void master_add_children(struct master *m)
 static int master_bind(struct master *m, struct error *err)
 {
     for (size_t r = 0; r < m->children.role_count; r++) {
-        const struct conf_addresses *listen = m->children.roles[r].listen;
+        const struct master_role *role = &m->children.roles[r];
+        const struct sockets_wanted wanted = {
+            .addresses = role->listen, .setting = role->listen_setting, .access = m->children.options->socket_access};
 
-        if (listen == NULL || m->children.sockets[r].count > 0) continue;
-        if (sockets_open(listen, &m->children.sockets[r], err) != 0) return -1;
+        if (role->listen == NULL || m->children.sockets[r].count > 0) continue;
+        if (sockets_open(&wanted, &m->children.sockets[r], err) != 0) return -1;
     }
     return 0;
 }

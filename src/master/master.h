@@ -42,8 +42,9 @@ struct master_role {
     const char *plural; /* "workers"; for a role that serves or is scaled it is also a key in the log */
     /* The child's whole life; returns its exit status. */
     int (*run)(const struct master_child *child);
-    /* The sockets that it accepts on; NULL: it has none. */
+    /* The sockets that it accepts on, and the setting that names them; NULL: it has none. */
     const struct conf_addresses *listen;
+    const char *listen_setting;
     /* The name of these sockets if a service manager opens them ("http"); NULL: it cannot open them. */
     const char *socket_name;
     /* Sockets that the service manager passes without a name are this role's. */
@@ -99,6 +100,7 @@ struct master_options {
     struct master_role roles[MASTER_ROLES_MAX]; /* started in this order */
     size_t role_count;
     void *ctx;
+    const struct conf_socket_access *socket_access; /* of Unix sockets that a role listens on */
     struct master_reload reload;
     struct slice
         settings;  /* what this image runs with, in case it is given its service back: see master_resume_settings */

@@ -24,6 +24,9 @@ static const char *options_role_fault(const struct master_options *options, cons
     if (strlen(role->name) >= MASTER_NAME_BYTES) return "has a name that is too long";
     if (role->run == NULL) return "has no function to run";
     if (role->count > options_count_max(role)) return "has more children than the scoreboard has room for";
+    if (role->listen != NULL && (role->listen_setting == NULL || options->socket_access == NULL)) {
+        return "listens, and does not say which setting says where, or whose its sockets are";
+    }
     if (role->task && role->doing == NULL) return "is a task that does not say what it does";
     if (role->task && (role->serves || role->is_scaled)) return "is a task, which cannot serve or be scaled";
     for (const struct master_role *other = options->roles; other < role; other++) {

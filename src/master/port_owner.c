@@ -71,6 +71,14 @@ static void port_owner_describe(const char *pid, char out[PORT_OWNER_TEXT_BYTES]
     snprintf(out, PORT_OWNER_TEXT_BYTES, "%s (pid %.20s)", name, pid);
 }
 
+void port_owner_name(int pid, char out[PORT_OWNER_TEXT_BYTES])
+{
+    char text[16];
+
+    snprintf(text, sizeof(text), "%d", pid);
+    port_owner_describe(text, out);
+}
+
 bool port_owner_find(uint16_t port, char out[PORT_OWNER_TEXT_BYTES])
 {
     unsigned long inode = port_owner_inode("/proc/net/tcp", port);

@@ -8,13 +8,11 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/log.h"
 #include "ipc/crash.h"
 #include "master/internal.h"
 
-enum {
-    ROLLBACK_SECONDS = 5, /* a rollback that hangs is ended, and the service manager starts the service anew */
-    ROLLBACK_STACK_BYTES = 512 * 1024, /* what crashed may have used up its own stack; the state is made on this one */
-};
+enum { ROLLBACK_SECONDS = 5 }; /* a rollback that hangs is ended, and the service manager starts the service anew */
 
 /* A signal's handler gets nothing but the signal, so this is global. */
 static struct {
@@ -22,6 +20,16 @@ static struct {
     pid_t pid;
     bool resumed;
 } rollback;
+
+void rollback_say(const char *program, const char *what, const char *more)
+{
+    char line[SCOREBOARD_REASON_BYTES + 256];
+    const int len = snprintf(line, sizeof(line) - 1, "%s: %s; %s", program, what, more);
+    const size_t end = (size_t)len < sizeof(line) - 1 ? (size_t)len : sizeof(line) - 2;
+
+    line[end] = '\n';
+    log_last_words(line, end + 1);
+}
 
 void rollback_now(const char *reason)
 {
@@ -32,10 +40,10 @@ void rollback_now(const char *reason)
     const struct master_options *options = m->children.options;
 
     rollback.master = NULL; /* once */
-    dprintf(STDERR_FILENO, "%s: %s; going back to the executable before it\n", options->name, reason);
+    rollback_say(options->name, reason, "going back to the executable before it");
     if (rollback.resumed) {
         state_exec(m, m->old_fd, reason, &err);
-        dprintf(STDERR_FILENO, "%s: cannot go back: %s\n", options->name, err.message);
+        rollback_say(options->name, "cannot go back", err.message);
     } else {
         master_roll_back(options->name, options->resume_fd, reason, options->reload.args);
     }
@@ -55,14 +63,10 @@ static void rollback_on_signal(int signo)
 
 void rollback_arm(struct master *m)
 {
-    static char bytes[ROLLBACK_STACK_BYTES];
-    const stack_t stack = {.ss_sp = bytes, .ss_size = sizeof(bytes)};
-
     alarm(0); /* stops the alarm of the image before this one, if that image came here by a rollback */
     rollback.master = m;
     rollback.pid = getpid();
     rollback.resumed = false;
-    sigaltstack(&stack, NULL);
     crash_set_handler(rollback_on_signal);
 }
 

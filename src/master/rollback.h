@@ -12,5 +12,7 @@ void rollback_resumed(void);
 void rollback_disarm(void);
 /* Goes back at once. Returns if that is impossible, or if nothing is armed. */
 void rollback_now(const char *reason);
+/* "program: what; more" on standard error, without waiting for its reader: that must not hold up a rollback. */
+void rollback_say(const char *program, const char *what, const char *more);
 
 #endif

@@ -6,7 +6,6 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -28,48 +27,70 @@ static bool socket_without_ipv6(void)
     return is_empty;
 }
 
-/* Leaves errno as it was. */
-static int socket_fail(struct error *err, const struct conf_address *address, int fd, const char *what)
+/* Why, and what to do about it. */
+static void socket_explain(const struct sockets_wanted *wanted, const struct conf_address *address, int number,
+                           char *out, size_t size)
 {
-    int saved = errno;
     char owner[PORT_OWNER_TEXT_BYTES];
 
-    if (fd >= 0) close(fd);
-    errno = saved;
-    error_set_errno(err, "%s %s", what, address->text);
-    if (saved == EADDRINUSE) {
-        bool known = address->path == NULL && port_owner_find(address->port, owner);
+    switch (number) {
+    case EADDRINUSE: {
+        const bool known = port_owner_find(address->port, owner);
 
-        (void)error_set(err, ERROR_SYSTEM, "%s %s: it is in use%s%s. Stop that process, or listen elsewhere.", what,
-                        address->text, known ? " by " : "", known ? owner : "");
-    } else if (saved == EACCES && address->path == NULL && address->port < 1024) {
-        (void)error_set(err, ERROR_SYSTEM,
-                        "%s %s: permission denied. Ports below 1024 need root or CAP_NET_BIND_SERVICE.", what,
-                        address->text);
-    } else if (address->path == NULL && (saved == EADDRNOTAVAIL || saved == EAFNOSUPPORT)) {
-        (void)error_set(err, ERROR_SYSTEM, "%s %s: %s. Listen on an address of this machine; * means all of them.",
-                        what, address->text,
-                        strchr(address->host, ':') != NULL && socket_without_ipv6()
-                            ? "IPv6 is off on this machine"
-                            : "this machine has no such address");
+        snprintf(out, size, "it is in use%s%s. Stop that process, or choose another address with %s",
+                 known ? " by " : "", known ? owner : "", wanted->setting);
+        return;
     }
+    case EACCES:
+        if (address->port >= 1024) break;
+        snprintf(out, size,
+                 "permission denied. Ports below 1024 need root or CAP_NET_BIND_SERVICE; choose another with %s",
+                 wanted->setting);
+        return;
+    case EADDRNOTAVAIL:
+    case EAFNOSUPPORT:
+        snprintf(out, size, "%s. Choose an address of this machine with %s; * means all of them",
+                 strchr(address->host, ':') != NULL && socket_without_ipv6() ? "IPv6 is off on this machine"
+                                                                             : "this machine has no such address",
+                 wanted->setting);
+        return;
+    }
+    snprintf(out, size, "%s. Choose another address with %s", strerror(number), wanted->setting);
+}
+
+/* Leaves errno as it was. */
+static int socket_fail(struct error *err, const struct sockets_wanted *wanted, const struct conf_address *address,
+                       int fd, const char *what)
+{
+    int saved = errno;
+    char why[ERROR_MESSAGE_MAX / 2];
+
+    if (fd >= 0) close(fd);
+    socket_explain(wanted, address, saved, why, sizeof(why));
+    (void)error_set(err, ERROR_SYSTEM, "%s %s (%s): %s.", what, address->text, wanted->setting, why);
     errno = saved;
     return -1;
 }
 
-static int socket_add(struct sockets *sockets, const struct conf_address *address, const struct sockaddr *sa,
-                      socklen_t sa_len, struct error *err)
+static int socket_too_many(const struct sockets_wanted *wanted, struct error *err)
+{
+    return error_set(err, ERROR_SYSTEM, "%s stands for more than the %d addresses that can be listened on: name fewer",
+                     wanted->setting, SOCKETS_MAX);
+}
+
+static int socket_add(struct sockets *sockets, const struct sockets_wanted *wanted, const struct conf_address *address,
+                      const struct addrinfo *at, struct error *err)
 {
     int on = 1;
     int fd = -1;
 
-    if (sockets->count == SOCKETS_MAX) return error_set(err, ERROR_SYSTEM, "too many addresses to listen on");
-    fd = socket(sa->sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    if (fd < 0) return socket_fail(err, address, fd, "cannot make a socket for");
+    if (sockets->count == SOCKETS_MAX) return socket_too_many(wanted, err);
+    fd = socket(at->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (fd < 0) return socket_fail(err, wanted, address, fd, "cannot make a socket for");
     setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
-    if (sa->sa_family == AF_INET6) setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on));
-    if (bind(fd, sa, sa_len) != 0) return socket_fail(err, address, fd, "cannot bind");
-    if (listen(fd, SOCKET_BACKLOG) != 0) return socket_fail(err, address, fd, "cannot listen on");
+    if (at->ai_family == AF_INET6) setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on));
+    if (bind(fd, at->ai_addr, at->ai_addrlen) != 0) return socket_fail(err, wanted, address, fd, "cannot bind");
+    if (listen(fd, SOCKET_BACKLOG) != 0) return socket_fail(err, wanted, address, fd, "cannot listen on");
     sockets->fds[sockets->count++] = fd;
     return 0;
 }
@@ -84,7 +105,8 @@ static bool socket_is_repeated(const struct addrinfo *first, const struct addrin
     return false;
 }
 
-static int socket_add_inet(struct sockets *sockets, const struct conf_address *address, struct error *err)
+static int socket_add_inet(struct sockets *sockets, const struct sockets_wanted *wanted,
+                           const struct conf_address *address, struct error *err)
 {
     struct addrinfo hints = {
         .ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE | AI_NUMERICSERV};
@@ -95,14 +117,17 @@ static int socket_add_inet(struct sockets *sockets, const struct conf_address *a
 
     snprintf(port, sizeof(port), "%u", address->port);
     rc = getaddrinfo(address->host[0] == '\0' ? NULL : address->host, port, &hints, &found);
-    if (rc != 0) return error_set(err, ERROR_SYSTEM, "cannot listen on %s: %s", address->text, gai_strerror(rc));
+    if (rc != 0) {
+        return error_set(err, ERROR_SYSTEM, "cannot listen on %s (%s): %s. Choose another address with %s.",
+                         address->text, wanted->setting, gai_strerror(rc), wanted->setting);
+    }
     for (const struct addrinfo *at = found; at != NULL; at = at->ai_next) {
         if (socket_is_repeated(found, at)) continue;
-        if (socket_add(sockets, address, at->ai_addr, at->ai_addrlen, err) == 0) {
+        if (socket_add(sockets, wanted, address, at, err) == 0) {
             /* The kernel binds "::" all the same. */
             if (at->ai_family == AF_INET6 && found->ai_next == NULL && socket_without_ipv6()) {
                 log_warning("nobody can reach this address: IPv6 is off on this machine",
-                            LOG_STR("listen", address->text));
+                            LOG_STR("listen", address->text), LOG_STR("setting", wanted->setting));
             }
             continue;
         }
@@ -115,44 +140,27 @@ static int socket_add_inet(struct sockets *sockets, const struct conf_address *a
     return sockets->count > before ? 0 : -1;
 }
 
-/* A socket file that nobody answers on was left by a master that was killed: it may be removed. */
-static void socket_remove_stale(const struct sockaddr_un *sun)
+static int socket_add_unix(struct sockets *sockets, const struct sockets_wanted *wanted,
+                           const struct conf_address *address, struct error *err)
 {
-    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    struct stat st;
-
-    if (fd < 0) return;
-    if (connect(fd, (const struct sockaddr *)sun, sizeof(*sun)) != 0 && errno == ECONNREFUSED &&
-        lstat(sun->sun_path, &st) == 0 && S_ISSOCK(st.st_mode)) {
-        unlink(sun->sun_path);
+    if (sockets->count == SOCKETS_MAX) return socket_too_many(wanted, err);
+    if (unix_socket_open(address, wanted->setting, wanted->access, SOCKET_BACKLOG, &sockets->fds[sockets->count],
+                         &sockets->files[sockets->file_count], err) != 0) {
+        return -1;
     }
-    close(fd);
-}
-
-static int socket_add_unix(struct sockets *sockets, const struct conf_address *address, struct error *err)
-{
-    struct sockaddr_un sun = {.sun_family = AF_UNIX};
-    size_t len = strlen(address->path);
-
-    if (len >= sizeof(sun.sun_path)) {
-        return error_set(err, ERROR_SYSTEM, "cannot bind %s: the path is longer than %zu bytes", address->text,
-                         sizeof(sun.sun_path) - 1);
-    }
-    memcpy(sun.sun_path, address->path, len + 1);
-    socket_remove_stale(&sun);
-    if (socket_add(sockets, address, (const struct sockaddr *)&sun, sizeof(sun), err) != 0) return -1;
-    memcpy(sockets->unlink_paths[sockets->unlink_count++], sun.sun_path, sizeof(sun.sun_path));
+    sockets->count++;
+    sockets->file_count++;
     return 0;
 }
 
-int sockets_open(const struct conf_addresses *addresses, struct sockets *ret_sockets, struct error *err)
+int sockets_open(const struct sockets_wanted *wanted, struct sockets *ret_sockets, struct error *err)
 {
     struct sockets sockets = {.count = 0};
 
-    for (size_t i = 0; i < addresses->count; i++) {
-        const struct conf_address *address = &addresses->items[i];
-        int rc =
-            address->path != NULL ? socket_add_unix(&sockets, address, err) : socket_add_inet(&sockets, address, err);
+    for (size_t i = 0; i < wanted->addresses->count; i++) {
+        const struct conf_address *address = &wanted->addresses->items[i];
+        int rc = address->path != NULL ? socket_add_unix(&sockets, wanted, address, err)
+                                       : socket_add_inet(&sockets, wanted, address, err);
 
         if (rc == 0) continue;
         sockets_remove(&sockets);
@@ -191,6 +199,6 @@ void sockets_close(struct sockets *sockets)
 
 void sockets_remove(struct sockets *sockets)
 {
-    for (size_t i = 0; i < sockets->unlink_count; i++) unlink(sockets->unlink_paths[i]);
-    sockets->unlink_count = 0;
+    for (size_t i = 0; i < sockets->file_count; i++) unix_socket_remove(&sockets->files[i]);
+    sockets->file_count = 0;
 }

@@ -13,6 +13,7 @@
 
 #include "base/number.h"
 #include "master/internal.h"
+#include "master/rollback.h"
 
 enum { STATE_MAGIC = 0x6c736d73, STATE_VARIABLE_BYTES = 64 };
 
@@ -61,6 +62,7 @@ FORM_STRUCT(state_sockets, STATE_SOCKETS_MEMBERS);
 FORM_STRUCT(state, STATE_MEMBERS);
 
 FORM_ENUM_FUNCTION(slot_state, SLOT_STATE_NAMES)
+FORM_FUNCTION(unix_socket_file, UNIX_SOCKET_FILE_MEMBERS)
 FORM_FUNCTION(sockets, SOCKETS_MEMBERS)
 FORM_FUNCTION(state_slot, STATE_SLOT_MEMBERS)
 FORM_FUNCTION(state_sockets, STATE_SOCKETS_MEMBERS)
@@ -71,6 +73,7 @@ static uint64_t state_all_form(void)
     uint64_t form = FORM_BEGIN;
 
     form = slot_state_form(form);
+    form = unix_socket_file_form(form);
     form = sockets_form(form);
     form = state_slot_form(form);
     form = state_sockets_form(form);
@@ -242,12 +245,12 @@ static bool state_is_sockets_valid(const struct state_sockets *in)
 {
     const struct sockets *sockets = &in->sockets;
 
-    if (!STATE_IS_TEXT(in->role) || sockets->count > SOCKETS_MAX || sockets->unlink_count > CONF_LISTEN_MAX) {
+    if (!STATE_IS_TEXT(in->role) || sockets->count > SOCKETS_MAX || sockets->file_count > CONF_LISTEN_MAX) {
         return false;
     }
     if (*(const unsigned char *)&sockets->passed > 1) return false; /* not a bool */
-    for (size_t i = 0; i < sockets->unlink_count; i++) {
-        if (!STATE_IS_TEXT(sockets->unlink_paths[i])) return false;
+    for (size_t i = 0; i < sockets->file_count; i++) {
+        if (!STATE_IS_TEXT(sockets->files[i].path)) return false;
     }
     return true;
 }
@@ -396,5 +399,5 @@ void master_roll_back(const char *program, int fd, const char *reason, char *con
     const struct state_next next = {.program = program, .exe_fd = state->old_fd, .args = args};
 
     state_execute(state, fd, &next, &err);
-    fprintf(stderr, "%s: cannot go back to the running executable: %s\n", program, err.message);
+    rollback_say(program, "cannot go back to the running executable", err.message);
 }

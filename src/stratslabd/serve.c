@@ -98,6 +98,7 @@ static struct master_options serve_roles(struct serve *serve)
          .plural = "workers",
          .run = serve_worker,
          .listen = &conf->listen,
+         .listen_setting = "STRATSLAB_LISTEN",
          .socket_name = "http",
          .takes_unnamed_sockets = true,
          .count = conf->supervision.workers,

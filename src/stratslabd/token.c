@@ -171,29 +171,54 @@ static int token_insert(const struct token_call *call, const char *sha256, PGres
     return rc;
 }
 
+static int token_command(const struct token_call *call, const char *sql, struct error *err)
+{
+    PGresult *result = PQexec(call->conn, sql);
+    const int rc = PQresultStatus(result) == PGRES_COMMAND_OK ? 0 : token_fail(call, result, err);
+
+    PQclear(result);
+    return rc;
+}
+
+static int token_print(const struct token_call *call, const char *token, const PGresult *made, struct error *err)
+{
+    if (command_has(call->line, "--json")) {
+        printf("{\"token\":\"%s\",%s\n", token, PQgetvalue(made, 0, COLUMN_JSON) + 1);
+    } else {
+        printf("%s\n", token);
+    }
+    if (command_flush(err) != 0) return error_prefix(err, "no token was made");
+    if (token_command(call, "COMMIT", err) != 0) {
+        return error_prefix(err, PQstatus(call->conn) == CONNECTION_OK
+                                     ? "the token above was not made"
+                                     : "whether the token above was made is not known (stratslabd token list)");
+    }
+    if (!command_has(call->line, "--json")) {
+        fprintf(stderr, "This is the token %s (%s; expires: %s). It is shown only this once.\n",
+                call->line->operands[0], PQgetvalue(made, 0, COLUMN_SCOPES), PQgetvalue(made, 0, COLUMN_EXPIRES));
+    }
+    return 0;
+}
+
+/* The token is valid only when it has been written: one that nobody ever saw would be valid for ever. */
 static int token_create(struct token_call *call, struct error *err)
 {
     char token[TOKEN_BYTES];
     char sha256[DIGEST_SHA256_HEX_BYTES];
     PGresult *result;
+    int rc;
 
     if (token_make(token, err) != 0) return -1;
     digest_sha256_hex(token, TOKEN_LENGTH, sha256);
-    if (token_insert(call, sha256, &result, err) != 0) return -1;
+    if (token_command(call, "BEGIN", err) != 0 || token_insert(call, sha256, &result, err) != 0) return -1;
     if (PQntuples(result) == 0) {
-        PQclear(result);
-        return error_set(err, ERROR_USAGE, "--expires %s is in the past", command_text(call->line, "--expires"));
-    }
-    if (command_has(call->line, "--json")) {
-        printf("{\"token\":\"%s\",%s\n", token, PQgetvalue(result, 0, COLUMN_JSON) + 1);
+        rc = error_set(err, ERROR_USAGE, "--expires %s is in the past", command_text(call->line, "--expires"));
     } else {
-        printf("%s\n", token);
-        fprintf(stderr, "This is the token %s (%s; expires: %s). It is shown only this once.\n",
-                call->line->operands[0], PQgetvalue(result, 0, COLUMN_SCOPES), PQgetvalue(result, 0, COLUMN_EXPIRES));
+        rc = token_print(call, token, result, err);
     }
     PQclear(result);
     explicit_bzero(token, sizeof(token));
-    return 0;
+    return rc;
 }
 
 /* ---- list ---- */

@@ -52,8 +52,8 @@ static void look_at(struct master *m)
         const struct sockets *sockets = &m->children.sockets[i];
 
         FUZZ_CHECK(sockets->count <= SOCKETS_MAX, "%zu sockets, passed: %d", sockets->count, sockets->passed);
-        for (size_t s = 0; s < sockets->unlink_count; s++) {
-            FUZZ_CHECK(strlen(sockets->unlink_paths[s]) < SOCKET_PATH_BYTES, "a path without an end");
+        for (size_t s = 0; s < sockets->file_count; s++) {
+            FUZZ_CHECK(strlen(sockets->files[s].path) < SOCKET_PATH_BYTES, "a path without an end");
         }
     }
     FUZZ_CHECK(strlen(m->executable) < sizeof(m->executable), "a path without an end");

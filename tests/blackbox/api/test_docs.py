@@ -47,6 +47,26 @@ def service(daemon, docs_dir):
     return daemon(docs_dir=docs_dir, workers=1)
 
 
+def test_a_slash_at_the_end_of_its_path_leads_to_the_page(service):
+    for query in ("", "?", "?a=b&c=%2F//%20", "?x=http://elsewhere/"):
+        answer = service.request("GET", f"/docs/{query}")
+        assert answer.status == 308 and answer.headers["Location"] == f"/docs{query}" and answer.body == b""
+        assert answer.headers["Content-Length"] == "0" and answer.headers["Cache-Control"] == "no-cache"
+        head = service.request("HEAD", f"/docs/{query}")
+        assert head.status == 308 and head.headers["Location"] == f"/docs{query}"
+    options = service.request("OPTIONS", "/docs/")
+    assert options.status == 204 and options.headers["Allow"] == "GET, HEAD, OPTIONS"
+    refused = service.request("POST", "/docs/")
+    assert refused.status == 405 and refused.headers["Allow"] == "GET, HEAD, OPTIONS"
+    assert service.request("GET", "/docs//").status == 404
+
+
+def test_a_slash_at_the_end_follows_the_setting(daemon, docs_dir):
+    moved = daemon(docs_dir=docs_dir, docs_url="/api-docs/page", workers=1)
+    assert moved.request("GET", "/api-docs/page/?a=b").headers["Location"] == "/api-docs/page?a=b"
+    assert moved.request("GET", "/docs/").status == 404
+
+
 def test_page(service):
     answer = page_of(service)
     assert answer.headers["Cache-Control"] == "no-cache"
@@ -107,7 +127,7 @@ def test_a_file_of_another_version_is_not_kept(service):
 
 
 def test_other_names_are_not_there(service):
-    for name in ("package.json", "swagger-ui-bundle.js.gz", "..%2f..%2fetc%2fpasswd", "DOCS.JS", "docs.js/x", ""):
+    for name in ("package.json", "swagger-ui-bundle.js.gz", "..%2f..%2fetc%2fpasswd", "DOCS.JS", "docs.js/x"):
         answer = service.request("GET", f"/docs/{name}")
         assert answer.status == 404, name
         assert answer.headers["Content-Type"] == "application/problem+json"

@@ -12,6 +12,8 @@ TOP = os.path.normpath(os.path.join(os.path.dirname(os.path.abspath(__file__)), 
 BACKTESTD_ROOMS = {"backtestd", "queue"}  # what only they log is in backtestd(8), the rest in stratslabd(8)
 LITERALS = r'((?:"(?:[^"\\]|\\.)*"\s*)+)'
 LOGGED = re.compile(rf"\blog_(error|warning)\(\s*(?:\w+ \? {LITERALS}: )?{LITERALS}[,)]")
+# What the log says of itself.
+LOGGED_OF_ITSELF = re.compile(rf"\blog_(?:make|add)_line\(\s*LOG_LEVEL_(ERROR|WARNING),\s*{LITERALS},")
 
 
 def read(path):
@@ -140,6 +142,7 @@ def logged():
         text = read(path)
         calls = LOGGED.findall(text)
         assert len(calls) == len(re.findall(r"\blog_(?:error|warning)\(", text)), f"{path}: a call is not understood"
+        calls += [(level.lower(), literals) for level, literals in LOGGED_OF_ITSELF.findall(text)]
         for level, *groups in calls:
             for literals in filter(None, groups):
                 message = "".join(re.findall(r'"((?:[^"\\]|\\.)*)"', literals))

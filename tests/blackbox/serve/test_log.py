@@ -38,7 +38,8 @@ def everything(d, name):
 
 @pytest.mark.parametrize(("form", "prefixed"), [("logfmt", False), ("json", False), ("logfmt", True), ("json", True)])
 def test_every_line_of_a_run_is_read_back(daemon, stratslabd, form, prefixed):
-    d = daemon(workers=2, log_format=form, log_level="debug", JOURNAL_STREAM="8:1" if prefixed else None)
+    journal = f"sh -c 'JOURNAL_STREAM=$(stat -L -c %d:%i /proc/self/fd/2); export JOURNAL_STREAM; exec {stratslabd} \"$@\"' sh"
+    d = daemon(workers=2, log_format=form, log_level="debug", program=journal if prefixed else None)
     everything(d, "Golden cross")
     victim = d.workers()[0]
     os.kill(victim, signal.SIGKILL)

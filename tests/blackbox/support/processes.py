@@ -45,6 +45,12 @@ def descriptors(pid):
     return len(os.listdir(f"/proc/{pid}/fd"))
 
 
+def pending(pid, number):
+    """Whether that signal waits for it."""
+    masks = [line.split()[1] for line in _read(pid, "status").splitlines() if line.startswith((b"SigPnd:", b"ShdPnd:"))]
+    return any(int(mask, 16) >> (number - 1) & 1 for mask in masks)
+
+
 def resident(pid):
     """Its resident memory in bytes."""
     return int(_read(pid, "statm").split()[1]) * os.sysconf("SC_PAGE_SIZE")

@@ -119,7 +119,7 @@ def test_connections_wait_through_a_restart(launch, ports):
 def test_a_socket_that_cannot_be_used_is_said(launch, ports):
     with listener(ports[0]) as held, socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as datagrams:
         for sockets, names, word in (([held], "metrics", "FileDescriptorName="), ([datagrams], "http", "ListenStream="),
-                                     ([held], "admin", "which the settings turn off")):
+                                     ([held], "admin", "which STRATSLAB_ADMIN_LISTEN turns off")):
             one = launch(sockets, names)
             assert one.wait(15 * SLOWNESS) == 71
             assert word in one.log(), one.log()

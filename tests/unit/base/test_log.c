@@ -1,8 +1,10 @@
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -379,6 +381,64 @@ static void test_log_counts_lines_that_waited_and_were_lost(void)
     buf_clear(&out);
 }
 
+/* The file may not grow any more, as on a full disk; later it may. */
+static void test_log_file_that_is_full(void)
+{
+    char path[] = "/tmp/stratslab-full.XXXXXX";
+    struct rlimit before, limit;
+    struct buf out = {0};
+    struct error err;
+    struct stat st;
+
+    close(mkostemp(path, O_CLOEXEC));
+    open_plain_log(false);
+    CU_ASSERT_EQUAL_FATAL(log_open(path, &err), 0);
+    log_info("first");
+    signal(SIGXFSZ, SIG_IGN);
+    getrlimit(RLIMIT_FSIZE, &before);
+    CU_ASSERT_EQUAL(stat(path, &st), 0);
+    limit = (struct rlimit){.rlim_cur = (rlim_t)st.st_size + 9, .rlim_max = before.rlim_max};
+    CU_ASSERT_EQUAL(setrlimit(RLIMIT_FSIZE, &limit), 0);
+    log_info("torn");
+    CU_ASSERT_PTR_NOT_NULL(strstr(said(ends[0], &out), "the log file cannot be written"));
+    CU_ASSERT_PTR_NOT_NULL(strstr(buf_cstr(&out), "File too large"));
+    log_info("lost");
+    log_info("lost too");
+    UNIT_STR(said(ends[0], &out), ""); /* it is said once */
+    CU_ASSERT(log_write_counts() != UINT64_MAX);
+    CU_ASSERT_EQUAL(setrlimit(RLIMIT_FSIZE, &before), 0);
+    signal(SIGXFSZ, SIG_DFL);
+    CU_ASSERT(log_write_counts() == UINT64_MAX); /* nobody says anything, so that the count is said by itself */
+    log_info("last");
+    const int fd = open(path, O_RDONLY | O_CLOEXEC);
+
+    /* The torn line is one of its own, without a message. */
+    UNIT_STR(said(fd, &out), "first\n\n\"lines of this log were dropped\" lines_dropped=3\nlast\n");
+    close(fd);
+    close_log();
+    unlink(path);
+    buf_clear(&out);
+}
+
+static void test_log_last_words(void)
+{
+    struct buf out = {0};
+    struct error err;
+    struct stat st;
+    char path[] = "/tmp/stratslab-words.XXXXXX";
+
+    close(mkostemp(path, O_CLOEXEC));
+    open_plain_log(false);
+    CU_ASSERT_EQUAL_FATAL(log_open(path, &err), 0);
+    log_last_words("msg=gone\n", 9);
+    UNIT_STR(said(ends[0], &out), "gone\n");
+    CU_ASSERT_EQUAL(stat(path, &st), 0);
+    UNIT_INT(st.st_size, 0); /* they are not for the file */
+    close_log();
+    unlink(path);
+    buf_clear(&out);
+}
+
 static void test_log_file(void)
 {
     struct buf out = {0};
@@ -434,6 +494,8 @@ static const struct unit_test tests[] = {
     UNIT_TEST(test_log_cuts_long_values),
     UNIT_TEST(test_log_lines_that_wait),
     UNIT_TEST(test_log_counts_lines_that_waited_and_were_lost),
+    UNIT_TEST(test_log_file_that_is_full),
+    UNIT_TEST(test_log_last_words),
     UNIT_TEST(test_log_file),
 };
 const struct unit_part log_tests = UNIT_PART(tests);

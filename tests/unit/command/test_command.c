@@ -1,21 +1,27 @@
 #include "test_command.h"
 
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
+#include <stdio_ext.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "base/mem.h"
+
 static int ran, loaded; /* what sample_run and sample_run_with_settings count */
 
 enum { SAMPLE_STATUS = 3 };
+static int sample_status = SAMPLE_STATUS;
 
 static int sample_run(const struct command_line *line, const struct command_context *context)
 {
     (void)line;
     (void)context;
     ran++;
-    return SAMPLE_STATUS;
+    printf("something\n");
+    return sample_status;
 }
 
 static int sample_run_with_settings(const struct command_line *line)
@@ -84,19 +90,19 @@ const struct command_program sample = {.name = "sample",
                                        .default_command = "serve",
                                        .run_with_settings = sample_run_with_settings};
 
-/* command_main with standard output and error led elsewhere; returns the status. */
-static int main_of(const char *output, const char *text)
+/* command_main with standard output and error led to `other`, which is closed; returns the status. */
+static int main_of_both(const struct command_program *program, int other, const char *text)
 {
     struct words words;
     int status;
     const int out = dup(STDOUT_FILENO), err = dup(STDERR_FILENO);
-    const int other = open(output, O_WRONLY);
 
     words_of(&words, text);
     fflush(stdout);
     UNIT_INT(dup2(other, STDOUT_FILENO), STDOUT_FILENO);
     UNIT_INT(dup2(other, STDERR_FILENO), STDERR_FILENO);
-    status = command_main(&sample, words.argc, words.argv);
+    status = command_main(program, words.argc, words.argv);
+    __fpurge(stdout);
     clearerr(stdout);
     UNIT_INT(dup2(out, STDOUT_FILENO), STDOUT_FILENO);
     UNIT_INT(dup2(err, STDERR_FILENO), STDERR_FILENO);
@@ -104,6 +110,29 @@ static int main_of(const char *output, const char *text)
     close(err);
     close(other);
     return status;
+}
+
+static int main_of_fd(int other, const char *text)
+{
+    return main_of_both(&sample, other, text);
+}
+
+static int main_of_program(const struct command_program *program, const char *output, const char *text)
+{
+    return main_of_both(program, open(output, O_WRONLY), text);
+}
+
+static int main_of(const char *output, const char *text)
+{
+    return main_of_program(&sample, output, text);
+}
+
+static size_t read_len(int fd)
+{
+    char text[64];
+    const ssize_t got = read(fd, text, sizeof(text));
+
+    return got < 0 ? 0 : (size_t)got;
 }
 
 static void test_main(void)
@@ -120,9 +149,56 @@ static void test_main(void)
     UNIT_INT(main_of("/dev/null", "cook --help"), COMMAND_OK);
     UNIT_INT(main_of("/dev/null", "--nonsense"), COMMAND_USAGE);
     UNIT_INT(ran, 3);
-    if (access("/dev/full", W_OK) == 0) {
-        UNIT_INT(main_of("/dev/full", "--help"), COMMAND_SYSTEM);
-    }
+    UNIT_INT(main_of("/dev/full", "--help"), COMMAND_SYSTEM);
+}
+
+/* Where standard output goes, and what a command that ends well ends with then. */
+static void test_every_command_s_output_is_checked(void)
+{
+    int ends[2];
+
+    sample_status = COMMAND_OK;
+    UNIT_INT(main_of("/dev/null", "things check x"), COMMAND_OK);
+    UNIT_INT(main_of("/dev/full", "things check x"), COMMAND_SYSTEM);
+    sample_status = COMMAND_WRONG;
+    UNIT_INT(main_of("/dev/full", "things check x"), COMMAND_WRONG); /* what was wrong before */
+    sample_status = COMMAND_OK;
+    if (pipe(ends) != 0) CU_FAIL_FATAL("pipe");
+    char *path = mem_printf("/proc/self/fd/%d", ends[1]);
+    void (*before)(int) = signal(SIGPIPE, SIG_IGN);
+
+    UNIT_INT(main_of(path, "things check x"), COMMAND_OK); /* nobody has read it, and it fits */
+    UNIT_INT(read_len(ends[0]), strlen("something\n"));
+    /* While its reader is gone. */
+    const int other = open(path, O_WRONLY);
+
+    close(ends[0]);
+    UNIT_INT(main_of_fd(other, "things check x"), COMMAND_SYSTEM);
+    signal(SIGPIPE, before);
+    close(ends[1]);
+    free(path);
+    sample_status = SAMPLE_STATUS;
+}
+
+static int flush_run(const struct command_line *line, const struct command_context *context)
+{
+    struct error err = {.message = ""};
+
+    (void)line;
+    (void)context;
+    printf("something\n");
+    if (command_flush(&err) == 0) return COMMAND_OK;
+    return strstr(err.message, "standard output could not be written completely: No space left") != NULL ? 42 : 43;
+}
+
+static void test_a_command_may_look_at_its_output_before_its_end(void)
+{
+    static const struct command_entry entry = {.name = "flush", .summary = "look", .run = flush_run};
+    static const struct command_entry *const entries[] = {&entry, NULL};
+    const struct command_program program = {.name = "sample", .version = "1", .commands = entries};
+
+    UNIT_INT(main_of_program(&program, "/dev/null", "flush"), COMMAND_OK);
+    UNIT_INT(main_of_program(&program, "/dev/full", "flush"), 42);
 }
 
 static void test_exit_status_of_an_error(void)
@@ -139,6 +215,8 @@ int main(void)
 {
     static const struct unit_test tests[] = {
         UNIT_TEST(test_main),
+        UNIT_TEST(test_every_command_s_output_is_checked),
+        UNIT_TEST(test_a_command_may_look_at_its_output_before_its_end),
         UNIT_TEST(test_exit_status_of_an_error),
     };
     static const struct unit_part command_tests = UNIT_PART(tests);

@@ -83,6 +83,7 @@ static char *const check_args[] = {(char[]){"two-roles"}, (char[]){"check"}, NUL
 static char *const ready_args[] = {(char[]){"two-roles"}, (char[]){"ready"}, NULL};
 
 /* The helper's, for it alone has sockets. */
+static const struct conf_socket_access usual = {.mode = 0600, .owner = ""};
 static const struct conf_addresses helper_listen = {.items = {{.text = "127.0.0.1:0", .host = "127.0.0.1", .port = 0}},
                                                     .count = 1};
 
@@ -103,6 +104,7 @@ static struct master_options program(int resume_fd)
                    .counts_as_crash_loop = true,
                    .is_scaled = true}},
         .role_count = 2,
+        .socket_access = &usual,
         .reload = {.args = serve_args,
                    .preflight_args = check_args,
                    .prepare_name = "tidy",
@@ -114,8 +116,12 @@ static struct master_options program(int resume_fd)
 
     /* Another build of the program has other roles. */
     if (mode_has("more")) {
-        options.roles[options.role_count++] = (struct master_role){
-            .name = "helper", .plural = "helpers", .run = helper_run, .listen = &helper_listen, .count = 1};
+        options.roles[options.role_count++] = (struct master_role){.name = "helper",
+                                                                   .plural = "helpers",
+                                                                   .run = helper_run,
+                                                                   .listen = &helper_listen,
+                                                                   .listen_setting = "TWO_ROLES_LISTEN",
+                                                                   .count = 1};
     }
     if (mode_has("fewer")) {
         options.roles[0] = options.roles[1];
