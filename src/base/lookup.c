@@ -160,5 +160,6 @@ int lookup_within(const char *name, const char *service, const struct addrinfo *
 
 const char *lookup_strerror(int status)
 {
-    return status == LOOKUP_NO_ANSWER ? "no answer from the name server in time" : gai_strerror(status);
+    if (status == LOOKUP_NO_ANSWER) return "no answer from the name server in time";
+    return status == EAI_AGAIN ? "no answer from the name server" : gai_strerror(status);
 }

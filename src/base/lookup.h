@@ -3,8 +3,8 @@
  * server that answers nothing it takes as long as resolv.conf(5) says, 10 s and more.
  *
  * Each look-up has a thread of its own, with all signals blocked but those of its own faults. If the caller no longer
- * wants it, the thread ends when getaddrinfo does, and frees what was found. No lock is shared with it, so a process may
- * fork meanwhile.
+ * wants it, the thread ends when getaddrinfo does, and frees what was found. No lock is shared with it, so a process
+ * may fork meanwhile.
  */
 #ifndef BASE_LOOKUP_H
 #define BASE_LOOKUP_H

@@ -176,8 +176,7 @@ static void connect_wait(struct db *db, const struct pg_wait *wait)
     const uint64_t now_ms = clock_monotonic_ms();
 
     db_timer_set(db->timer, wait->until_ms > now_ms ? wait->until_ms - now_ms : 0);
-    db->readable =
-        event_new(db->base, wait->fd, wait->events == POLLIN ? EV_READ : EV_WRITE, connect_on_ready, db);
+    db->readable = event_new(db->base, wait->fd, wait->events == POLLIN ? EV_READ : EV_WRITE, connect_on_ready, db);
     if (db->readable == NULL || event_add(db->readable, NULL) != 0)
         db_session_end(db, DB_STATE_DOWN, "libevent cannot watch the database's socket");
 }

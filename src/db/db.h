@@ -3,8 +3,8 @@
  *
  * It connects, prepares every statement it was given, and then takes queries. When the connection is lost, it reports
  * that, fails or keeps what was in flight (see below), and reconnects with jittered back-off until it is freed. It
- * knows neither HTTP nor JSON. Everything runs in the event loop's thread, and nothing blocks: the names of hosts are looked
- * up in threads of their own. Which hosts are tried, in which order, and for how long, is in pg/pg.h.
+ * knows neither HTTP nor JSON. Everything runs in the event loop's thread, and nothing blocks: the names of hosts are
+ * looked up in threads of their own. Which hosts are tried, in which order, and for how long, is in pg/pg.h.
  *
  * Pipeline: reads that are submitted in one turn of the loop share one Sync; a write always has a Sync of its own, so
  * the failure or success of a write does not affect other queries. A read that was skipped because a neighbour failed

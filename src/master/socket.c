@@ -11,9 +11,11 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "base/lookup.h"
 #include "master/port_owner.h"
 
-enum { SOCKET_BACKLOG = 4096 }; /* the kernel cuts it to net.core.somaxconn */
+enum { SOCKET_BACKLOG = 4096 };   /* the kernel cuts it to net.core.somaxconn */
+enum { SOCKET_LOOKUP_MS = 5000 }; /* what a name server may take at the start and at a reload */
 
 /* If IPv6 is off, nothing has such an address: the kernel's list of them is empty or missing. */
 static bool socket_without_ipv6(void)
@@ -84,8 +86,8 @@ static int socket_add_inet(struct sockets *sockets, const struct conf_address *a
     int rc;
 
     snprintf(port, sizeof(port), "%u", address->port);
-    rc = getaddrinfo(address->host[0] == '\0' ? NULL : address->host, port, &hints, &found);
-    if (rc != 0) return error_set(err, ERROR_SYSTEM, "cannot listen on %s: %s", address->text, gai_strerror(rc));
+    rc = lookup_within(address->host[0] == '\0' ? NULL : address->host, port, &hints, SOCKET_LOOKUP_MS, &found);
+    if (rc != 0) return error_set(err, ERROR_SYSTEM, "cannot listen on %s: %s", address->text, lookup_strerror(rc));
     for (const struct addrinfo *at = found; at != NULL; at = at->ai_next) {
         if (socket_add(sockets, address, at->ai_addr, at->ai_addrlen, err) == 0) {
             /* The kernel binds "::" all the same. */

@@ -31,6 +31,7 @@ static void host_take(struct pg_host *host)
 {
     host->status = lookup_status(host->lookup);
     if (host->status == 0) host_keep(host, lookup_found(host->lookup));
+    if (host->status != EAI_AGAIN) host->waited_ms = 0;
     lookup_drop(host->lookup);
     host->lookup = NULL;
 }
@@ -84,18 +85,22 @@ static void host_shuffle(struct pg_addresses *addresses)
     }
 }
 
-static void host_say(struct pg_target *t, const struct pg_host *host, const char *more)
+/* One outage has one text, whether a look-up hangs now, hung before, or has given up meanwhile: it is not said anew
+ * each time. */
+static void host_say(struct pg_target *t, struct pg_host *host, const char *more)
 {
+    const bool silent = host->status == LOOKUP_NO_ANSWER || host->status == EAI_AGAIN;
     char waited[32];
 
-    pg_duration(t->try_ms, waited, sizeof(waited));
-    if (host->status != LOOKUP_NO_ANSWER) {
-        pg_say(t, "could not translate host name \"%s\" to address: %s%s%s", host->name,
-               host->status == EAI_AGAIN ? "no answer from the name server: " : "", lookup_strerror(host->status), more);
-    } else if (host->was_late) {
-        pg_say(t, "still no answer from the name server for \"%s\"%s", host->name, more);
-    } else {
+    if (host->status == LOOKUP_NO_ANSWER && host->waited_ms == 0) host->waited_ms = t->try_ms;
+    if (!silent) {
+        pg_say(t, "could not translate host name \"%s\" to address: %s%s", host->name, lookup_strerror(host->status),
+               more);
+    } else if (host->waited_ms > 0) {
+        pg_duration(host->waited_ms, waited, sizeof(waited));
         pg_say(t, "no answer from the name server for \"%s\" within %s%s", host->name, waited, more);
+    } else {
+        pg_say(t, "no answer from the name server for \"%s\"%s", host->name, more);
     }
 }
 
@@ -110,6 +115,7 @@ bool pg_host_addresses(struct pg_target *t, struct pg_host *host)
 
         if (!unknown) t->tried = host->kept;
         if (host->status != 0) host_say(t, host, t->tried.count > 0 ? "; its last addresses were tried" : "");
+        if (host->status == 0 && t->tried.count == 0) pg_say(t, "the name \"%s\" has no address", host->name);
         if (t->tried.count == 0) return false;
         if (t->balanced) host_shuffle(&t->tried);
     }

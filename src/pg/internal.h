@@ -9,12 +9,12 @@
 
 enum {
     PG_HOSTS_MAX = 32,
-    PG_ADDRESSES_MAX = 16,   /* of one name */
-    PG_ADDRESS_BYTES = 64,   /* an IPv6 address with its scope */
-    PG_TRIES_MAX = 64,       /* attempts of one pass */
-    PG_LOOKUPS_MAX = 8,      /* look-ups that hang, at most */
-    PG_TRY_LEAST_MS = 1000,  /* for one address, whatever the others take */
-    PG_KEPT_WAIT_MS = 1000,  /* for the name server, if there are addresses from before */
+    PG_ADDRESSES_MAX = 16,  /* of one name */
+    PG_ADDRESS_BYTES = 64,  /* an IPv6 address with its scope */
+    PG_TRIES_MAX = 64,      /* attempts of one pass */
+    PG_LOOKUPS_MAX = 8,     /* look-ups that hang, at most */
+    PG_TRY_LEAST_MS = 1000, /* for one address, whatever the others take */
+    PG_KEPT_WAIT_MS = 1000, /* for the name server, if there are addresses from before */
 };
 
 struct pg_addresses {
@@ -24,12 +24,13 @@ struct pg_addresses {
 
 /* One element of the lists in host, hostaddr and port. */
 struct pg_host {
-    char *name;    /* a name, an address, or the directory of a socket; NULL: libpq's default */
-    char *address; /* as given in hostaddr; NULL if it is not */
-    char *port;    /* NULL: libpq's default */
-    bool by_name;  /* its addresses have to be looked up */
+    char *name;               /* a name, an address, or the directory of a socket; NULL: libpq's default */
+    char *address;            /* as given in hostaddr; NULL if it is not */
+    char *port;               /* NULL: libpq's default */
+    bool by_name;             /* its addresses have to be looked up */
     struct lookup *lookup;    /* under way, or NULL */
     bool was_late;            /* the look-up under way was begun in an earlier round */
+    unsigned waited_ms;       /* how long it was when the name server became silent; 0: it is not */
     struct pg_addresses kept; /* what the name server said last */
     int status;               /* in this round: 0, or why there are no addresses; an EAI_ code or LOOKUP_NO_ANSWER */
     bool refused;             /* in this round: a server at one of its addresses */
@@ -52,24 +53,24 @@ struct pg_target {
     bool knows_balancing;    /* libpq does */
     char *attributes;        /* target_session_attrs; NULL: libpq's default */
     unsigned longest_try_ms; /* connect_timeout; 0: none */
-    struct pg_host *hosts; /* owned */
+    struct pg_host *hosts;   /* owned */
     size_t host_count;
     void (*receive)(void *arg, const PGresult *notice);
     void *receive_arg;
     lookup_fn *resolve;
 
     enum pg_step step;
-    unsigned pass;               /* 1: the second one of prefer-standby */
-    unsigned timeout_ms;         /* of the round */
+    unsigned pass;       /* 1: the second one of prefer-standby */
+    unsigned timeout_ms; /* of the round */
     uint64_t round_until_ms;
-    uint64_t until_ms;           /* of the look-up or attempt under way */
-    unsigned try_ms;             /* how long that is */
-    size_t order[PG_HOSTS_MAX];  /* of the hosts */
-    size_t at;                   /* in it */
-    struct pg_addresses tried;   /* of the host at hand; without any: one attempt without hostaddr */
-    size_t tried_count;          /* attempts at the host at hand, of … */
+    uint64_t until_ms;          /* of the look-up or attempt under way */
+    unsigned try_ms;            /* how long that is */
+    size_t order[PG_HOSTS_MAX]; /* of the hosts */
+    size_t at;                  /* in it */
+    struct pg_addresses tried;  /* of the host at hand; without any: one attempt without hostaddr */
+    size_t tried_count;         /* attempts at the host at hand, of … */
     size_t tries;
-    bool kept;                   /* they are from before, because the name server does not answer */
+    bool kept; /* they are from before, because the name server does not answer */
     PGconn *conn;
     PostgresPollingStatusType want;
     struct buf said[PG_TRIES_MAX]; /* why attempts failed */

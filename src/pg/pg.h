@@ -5,9 +5,9 @@
  * Control Functions"). So each attempt that it gets here has one host and one address (host and hostaddr; host stays
  * for the check of certificates, for .pgpass, and for people).
  *
- * A round is one try at all of them: names are looked up in threads (base/lookup.h), and the time of the round is shared
- * among the addresses that are left, each of which gets a second at least. If the name server is silent, the last
- * addresses that it gave are used. What libpq does with several hosts is done in its place:
+ * A round is one try at all of them: names are looked up in threads (base/lookup.h), and the time of the round is
+ * shared among the addresses that are left, each of which gets a second at least. If the name server is silent, the
+ * last addresses that it gave are used. What libpq does with several hosts is done in its place:
  * - target_session_attrs, with the second pass of prefer-standby (a single server's check stays libpq's);
  * - load_balance_hosts, also if this libpq is older than the word (16).
  * Unlike libpq, a server that refuses (a password, a database) does not end the round: the other hosts are tried.

@@ -85,6 +85,7 @@ static void test_within(void)
         freeaddrinfo(found);
     }
     UNIT_STR(lookup_strerror(LOOKUP_NO_ANSWER), "no answer from the name server in time");
+    UNIT_STR(lookup_strerror(EAI_AGAIN), "no answer from the name server");
     UNIT_STR(lookup_strerror(EAI_NONAME), gai_strerror(EAI_NONAME));
 }
 

@@ -63,8 +63,8 @@ static void test_times(void)
     struct server s;
 
     server_open(&s, SERVER_SILENT, "127.0.0.1", 0);
-    struct pg_target *t = target_new("host=127.0.0.1,127.0.0.1,127.0.0.1,127.0.0.1 port=%u connect_timeout=3",
-                                     server_port(&s));
+    struct pg_target *t =
+        target_new("host=127.0.0.1,127.0.0.1,127.0.0.1,127.0.0.1 port=%u connect_timeout=3", server_port(&s));
 
     UNIT_INT(t->longest_try_ms, 3000);
     pg_dial_begin(t, 20000);
@@ -221,8 +221,13 @@ static void test_stop(void)
 }
 
 static const struct unit_test tests[] = {
-    UNIT_TEST(test_silent_first),          UNIT_TEST(test_times),            UNIT_TEST(test_session_attributes),
-    UNIT_TEST(test_prefer_standby_second), UNIT_TEST(test_load_is_balanced), UNIT_TEST(test_refusals),
-    UNIT_TEST(test_nobody),                UNIT_TEST(test_stop),
+    UNIT_TEST(test_silent_first),
+    UNIT_TEST(test_times),
+    UNIT_TEST(test_session_attributes),
+    UNIT_TEST(test_prefer_standby_second),
+    UNIT_TEST(test_load_is_balanced),
+    UNIT_TEST(test_refusals),
+    UNIT_TEST(test_nobody),
+    UNIT_TEST(test_stop),
 };
 const struct unit_part dial_tests = UNIT_PART(tests);

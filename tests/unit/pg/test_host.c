@@ -59,7 +59,7 @@ static void test_silent_name_server(void)
     UNIT_INT(dial_run(t, 50, NULL, 0), PG_DIAL_FAILED);
     UNIT_STR(pg_dial_reason(t), "no answer from the name server for \"one\" within 50ms");
     UNIT_INT(dial_run(t, 50, NULL, 0), PG_DIAL_FAILED);
-    UNIT_STR(pg_dial_reason(t), "still no answer from the name server for \"one\"");
+    UNIT_STR(pg_dial_reason(t), "no answer from the name server for \"one\" within 50ms"); /* the same words */
     UNIT_INT(names_asked - asked, 1);
     names_hang = false;
     CU_ASSERT(strncmp(dial_where(t, ROUND_MS, &s, 1), "127.0.0.1:", 10) == 0);

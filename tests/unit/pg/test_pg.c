@@ -18,7 +18,10 @@ static const struct {
     const char *bytes;
     size_t len;
 } replies[] = {
-#define REPLY(text) {text, sizeof(text) - 1}
+#define REPLY(text)            \
+    {                          \
+        text, sizeof(text) - 1 \
+    }
     [SERVER_SILENT] = {NULL, 0},
     [SERVER_PRIMARY] = REPLY("R\0\0\0\x08\0\0\0\0S\0\0\0\x18server_version\0"
                              "17.0\0S\0\0\0\x17in_hot_standby\0off\0"

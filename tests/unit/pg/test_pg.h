@@ -34,8 +34,8 @@ enum pg_dial dial_run(struct pg_target *t, unsigned timeout_ms, struct server *s
 /* The same, and where it ended: "127.0.0.2:5432", or "" if it failed. */
 const char *dial_where(struct pg_target *t, unsigned timeout_ms, struct server *servers, size_t count);
 
-/* "one" is 127.0.0.1, "two" 127.0.0.1 and 127.0.0.2 in this order, "here" nobody knows, "busy" is told to try again. While
- * `names_hang` is true, nobody is told anything. */
+/* "one" is 127.0.0.1, "two" 127.0.0.1 and 127.0.0.2 in this order, "here" nobody knows, "busy" is told to try again.
+ * While `names_hang` is true, nobody is told anything. */
 int names_resolve(const char *name, const char *service, const struct addrinfo *hints, struct addrinfo **ret_found);
 extern atomic_bool names_hang;
 extern atomic_int names_asked;

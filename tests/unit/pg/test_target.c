@@ -81,7 +81,8 @@ static void test_other_sources(void)
 
 static void test_words(void)
 {
-    struct pg_target *t = pg_target_new("postgresql://u:s3cret@a,b/x?options=-cwork_mem%3D5MB&load_balance_hosts=random");
+    struct pg_target *t =
+        pg_target_new("postgresql://u:s3cret@a,b/x?options=-cwork_mem%3D5MB&load_balance_hosts=random");
 
     UNIT_STR(pg_target_refusal(t), NULL);
     CU_ASSERT(t->balanced);
