@@ -194,6 +194,16 @@ uint64_t db_reconnects(const struct db *db)
     return db->times_ready == 0 ? 0 : db->times_ready - 1;
 }
 
+void db_addresses(const struct db *db, char *out, size_t size)
+{
+    pg_target_addresses(db->target, out, size);
+}
+
+void db_recall_addresses(struct db *db, const char *text)
+{
+    pg_target_recall(db->target, text);
+}
+
 /* The protocol cannot carry every value: PostgreSQL's text has no NUL, and lengths have 32 bits. */
 static bool db_values_fit(const struct db_statement *s, const struct slice *values)
 {

@@ -158,6 +158,10 @@ void db_free(struct db *db);
 enum db_state db_state(const struct db *db);
 unsigned db_queue_depth(const struct db *db);
 uint64_t db_reconnects(const struct db *db); /* since db_new */
+/* Which addresses the names of the hosts have, for a db in another process (pg_target_addresses, pg_target_recall):
+ * it uses them if the name server is silent when it starts. */
+void db_addresses(const struct db *db, char *out, size_t size);
+void db_recall_addresses(struct db *db, const char *text);
 
 /*
  * Submits one query. `values` has statement->param_count slices in text form; an absent slice is SQL's NULL. The slices

@@ -137,6 +137,56 @@ void pg_host_prefer(struct pg_host *host, const char *address)
     }
 }
 
+void pg_target_addresses(const struct pg_target *t, char *out, size_t size)
+{
+    struct buf text = {0};
+
+    out[0] = '\0';
+    for (size_t i = 0; i < t->host_count; i++) {
+        const struct pg_host *host = &t->hosts[i];
+
+        if (!host->by_name || host->kept.count == 0) continue;
+        if (text.len > 0) buf_add_char(&text, ' ');
+        buf_printf(&text, "%s=", host->name);
+        for (size_t k = 0; k < host->kept.count; k++) {
+            if (text.len + strlen(host->kept.text[k]) + 2 > size) break;
+            buf_printf(&text, "%s%s", k > 0 ? "," : "", host->kept.text[k]);
+        }
+        if (text.len >= size) break;
+        snprintf(out, size, "%s", buf_cstr(&text));
+    }
+    buf_clear(&text);
+}
+
+static void host_recall(struct pg_host *host, struct slice addresses)
+{
+    while (addresses.data != NULL && host->kept.count < PG_ADDRESSES_MAX) {
+        const struct slice one = slice_cut(&addresses, ',');
+        char *text = host->kept.text[host->kept.count];
+
+        if (one.len == 0 || one.len >= PG_ADDRESS_BYTES) continue;
+        memcpy(text, one.data, one.len);
+        text[one.len] = '\0';
+        if (pg_is_numeric(text)) host->kept.count++;
+    }
+}
+
+void pg_target_recall(struct pg_target *t, const char *text)
+{
+    struct slice rest = slice_of(text);
+
+    while (rest.data != NULL) {
+        struct slice addresses = slice_cut(&rest, ' ');
+        const struct slice name = slice_cut(&addresses, '=');
+
+        for (size_t i = 0; i < t->host_count; i++) {
+            struct pg_host *host = &t->hosts[i];
+
+            if (host->by_name && host->kept.count == 0 && slice_is(name, host->name)) host_recall(host, addresses);
+        }
+    }
+}
+
 void pg_host_clear(struct pg_host *host)
 {
     lookup_drop(host->lookup);

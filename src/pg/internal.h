@@ -82,6 +82,9 @@ struct pg_target {
 void pg_words_add(struct pg_words *w, const char *keyword, const char *value);
 void pg_words_clear(struct pg_words *w);
 
+/* target.c */
+bool pg_is_numeric(const char *host);
+
 /* host.c */
 /* Begins a look-up unless one is under way; takes the answer of one that is done. */
 void pg_host_begin(struct pg_target *t, struct pg_host *host);

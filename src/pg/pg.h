@@ -40,6 +40,11 @@ const char *pg_target_given(const struct pg_target *t, const char *keyword);
 void pg_target_set(struct pg_target *t, const char *keyword, const char *value);
 /* Who gets the server's notices while it connects; if nobody is set, libpq prints them. */
 void pg_target_notices(struct pg_target *t, void (*receive)(void *arg, const struct pg_result *notice), void *arg);
+/* "name=address,address name=…": the addresses that the name server gave for the hosts, to be remembered by another
+ * process; "" if there are none. What does not fit is left out, from the end. */
+void pg_target_addresses(const struct pg_target *t, char *out, size_t size);
+/* Takes them for hosts of these names that have none yet. What is not an address is passed over. */
+void pg_target_recall(struct pg_target *t, const char *text);
 /* Instead of getaddrinfo: for tests. */
 void pg_target_resolver(struct pg_target *t, lookup_fn *resolve);
 

@@ -86,7 +86,7 @@ static size_t target_count(const char *list)
     return count;
 }
 
-static bool target_is_numeric(const char *host)
+bool pg_is_numeric(const char *host)
 {
     const struct addrinfo hints = {.ai_flags = AI_NUMERICHOST, .ai_socktype = SOCK_STREAM};
     struct addrinfo *found = NULL;
@@ -118,7 +118,7 @@ static void target_set_hosts(struct pg_target *t, const PQconninfoOption *info)
         one->address = target_next(&addresses);
         one->port = one_port ? (port == NULL ? NULL : mem_strdup(port)) : target_next(&ports);
         one->by_name = one->address == NULL && one->name != NULL && one->name[0] != '/' && one->name[0] != '@' &&
-                       !target_is_numeric(one->name);
+                       !pg_is_numeric(one->name);
     }
 }
 

@@ -96,6 +96,29 @@ def test_names_fail_while_serving(start_daemon, database, by_name, name_server, 
 
 
 @BOTH
+def test_workers_are_replaced_while_names_fail(start_daemon, database, by_name, name_server, program, stratslabd):
+    """One that died, and all of them by a reload: each new worker has the address from the others."""
+    daemons.migrate(stratslabd, database.url)
+    d = start_daemon("serve", program=name_server.program(program), DATABASE_URL=by_name, wait=False, log_access="off",
+                     database_connect_timeout="2s")
+    d.wait_ready()
+    workers = wait_until(lambda: len(d.workers()) == 2 and d.workers(), 10, "both workers")
+    before = wait_until(lambda: len(sessions(database)) == 2 and sessions(database), 10, "both sessions")
+    name_server.silent = True
+    began = time.monotonic()
+    os.kill(workers[0], signal.SIGKILL)
+    wait_until(lambda: len(sessions(database) - before) == 1, 30, "a session of the new worker")
+    told("the session of a new worker", began)
+    before, began = sessions(database), time.monotonic()
+    d.signal(signal.SIGHUP)
+    wait_until(lambda: d.status()["reload"]["state"] in ("succeeded", "failed"), 60, "a reload")
+    assert d.status()["reload"]["state"] == "succeeded", d.log()
+    wait_until(lambda: len(sessions(database)) == 2 and not sessions(database) & before, 30, "sessions of new workers alone")
+    told("a reload", began)
+    d.wait_ready()
+
+
+@BOTH
 def test_names_fail_at_the_start(start_daemon, database, by_name, name_server, program, stratslabd):
     """No address yet: 503 for what needs the database, and everything else as ever; no worker is taken for hung."""
     daemons.migrate(stratslabd, database.url)

@@ -111,6 +111,34 @@ static void test_kept_or_not(void)
     pg_target_free(t);
 }
 
+/* From one process to the next. */
+static void test_recalled(void)
+{
+    static const char *const kept[] = {"127.0.0.1", "::1"};
+    struct pg_target *t = target_new("host=two,127.0.0.3,one,nobody");
+    char text[128], few[24];
+
+    pg_target_addresses(t, text, sizeof(text));
+    UNIT_STR(text, "");
+    for (size_t i = 0; i < countof(kept); i++) snprintf(t->hosts[0].kept.text[i], PG_ADDRESS_BYTES, "%s", kept[i]);
+    snprintf(t->hosts[2].kept.text[0], PG_ADDRESS_BYTES, "192.0.2.1");
+    t->hosts[0].kept.count = 2;
+    t->hosts[2].kept.count = 1;
+    pg_target_addresses(t, text, sizeof(text));
+    UNIT_STR(text, "two=127.0.0.1,::1 one=192.0.2.1");
+    pg_target_addresses(t, few, sizeof(few));
+    UNIT_STR(few, "two=127.0.0.1,::1 one=");
+    pg_target_free(t);
+    t = target_new("host=two,127.0.0.3,one,nobody");
+    pg_target_recall(t, "");
+    pg_target_recall(t, "rubbish two =two nobody=evil,,999.1.1.1 two=127.0.0.1,::1 127.0.0.3=::1 one=");
+    pg_target_recall(t, "two=192.0.2.9"); /* there are some */
+    UNIT_INT(t->hosts[0].kept.count, 2);
+    UNIT_STR(t->hosts[0].kept.text[1], "::1");
+    for (size_t i = 1; i < 4; i++) UNIT_INT(t->hosts[i].kept.count, 0);
+    pg_target_free(t);
+}
+
 /* A bounded number of threads hang, and nobody waits for them at the end. */
 static void test_bounded(void)
 {
@@ -131,6 +159,7 @@ static void test_bounded(void)
 
 static const struct unit_test tests[] = {
     UNIT_TEST(test_second_address), UNIT_TEST(test_unknown),     UNIT_TEST(test_silent_name_server),
-    UNIT_TEST(test_kept),           UNIT_TEST(test_kept_or_not), UNIT_TEST(test_bounded),
+    UNIT_TEST(test_kept),           UNIT_TEST(test_kept_or_not), UNIT_TEST(test_recalled),
+    UNIT_TEST(test_bounded),
 };
 const struct unit_part host_tests = UNIT_PART(tests);
