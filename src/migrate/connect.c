@@ -35,10 +35,21 @@ static int connect_check(const struct pg_target *target, struct error *err)
 
 static struct pg_target *connect_target(const struct migrate_options *options)
 {
+    /* A statement may take as long as it likes, but a server that has gone from the network is noticed within half a
+     * minute. The connection string may set other values. */
+    static const char *const keepalive[][2] = {
+        {"keepalives_idle", "15"},
+        {"keepalives_interval", "5"},
+        {"keepalives_count", "3"},
+        {"tcp_user_timeout", "30000"},
+    };
     struct pg_target *target = pg_target_new(options->conninfo);
 
     pg_target_set(target, "application_name", options->application_name);
     pg_target_set(target, "client_encoding", "UTF8");
+    for (size_t i = 0; i < countof(keepalive); i++) {
+        if (pg_target_given(target, keepalive[i][0]) == NULL) pg_target_set(target, keepalive[i][0], keepalive[i][1]);
+    }
     return target;
 }
 
