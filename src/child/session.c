@@ -111,12 +111,33 @@ static void session_on_schema(void *ctx, enum schema_verdict verdict, const char
     }
 }
 
+/* Workers that start while the name server is silent have the addresses from those before them, who may be dead. */
+static void session_recall_addresses(struct child_session *s)
+{
+    const struct scoreboard *board = s->child->place.board;
+    const uint32_t workers = board->workers < SCOREBOARD_WORKERS_MAX ? board->workers : SCOREBOARD_WORKERS_MAX;
+    char text[SCOREBOARD_ADDRESSES_BYTES];
+
+    for (uint32_t i = 0; i < workers; i++) {
+        if (scoreboard_read_addresses(&board->worker[i], text)) db_recall_addresses(s->db, text);
+    }
+}
+
+static void session_publish_addresses(struct child_session *s)
+{
+    char text[SCOREBOARD_ADDRESSES_BYTES];
+
+    db_addresses(s->db, text, sizeof(text));
+    scoreboard_publish_addresses(s->child->place.cells, text);
+}
+
 static void session_on_connected(struct child_session *s)
 {
     const uint64_t reconnects = db_reconnects(s->db);
 
     if (s->options.connected != NULL) s->options.connected(s->options.ctx, reconnects - s->reconnects);
     s->reconnects = reconnects;
+    session_publish_addresses(s);
     schema_check_run(&s->schema);
 }
 
@@ -241,6 +262,7 @@ static void session_open(struct child_session *s)
     };
 
     s->db = db_new(child_base(s->child), &options, session_on_state, s);
+    session_recall_addresses(s);
 }
 
 struct child_session *child_session_new(struct child *child, const struct child_session_options *options)

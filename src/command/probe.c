@@ -2,7 +2,6 @@
 
 #include <errno.h>
 #include <json-c/json.h>
-#include <netdb.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -10,6 +9,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "base/lookup.h"
 #include "base/number.h"
 
 enum { PROBE_ANSWER_MAX = 1 << 20 };
@@ -30,7 +30,7 @@ static int probe_socket(int family, const struct sockaddr *sa, socklen_t len)
     return -1;
 }
 
-/* getaddrinfo without a host means loopback, without AI_PASSIVE. */
+/* A look-up without a host means loopback, without AI_PASSIVE. */
 static int probe_connect(const struct conf_address *address, struct error *err)
 {
     struct addrinfo hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICSERV};
@@ -47,9 +47,9 @@ static int probe_connect(const struct conf_address *address, struct error *err)
         fd = probe_socket(AF_UNIX, (const struct sockaddr *)&sun, sizeof(sun));
     } else {
         snprintf(port, sizeof(port), "%u", address->port);
-        int rc = getaddrinfo(any ? NULL : address->host, port, &hints, &found);
+        int rc = lookup_within(any ? NULL : address->host, port, &hints, PROBE_TIMEOUT_MS, &found);
 
-        if (rc != 0) return error_set(err, ERROR_UNAVAILABLE, "cannot find %s: %s", address->text, gai_strerror(rc));
+        if (rc != 0) return error_set(err, ERROR_UNAVAILABLE, "cannot find %s: %s", address->text, lookup_strerror(rc));
         for (const struct addrinfo *at = found; at != NULL && fd < 0; at = at->ai_next) {
             fd = probe_socket(at->ai_family, at->ai_addr, at->ai_addrlen);
         }

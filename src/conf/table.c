@@ -20,7 +20,8 @@ const struct conf_setting conf_table[] = {
          CONF_ROW_DATABASE_URL(database.given_url),
          .defaults = CONF_BOTH(""),
          .help = "The database: postgresql://user:password@host:port/name (a \"+driver\" after the scheme is dropped), "
-                 "or libpq's keywords (\"host=... dbname=...\"). If it is set, the settings that begin with POSTGRES_ "
+                 "or libpq's keywords (\"host=... dbname=...\"). There may be several hosts, host1:port,host2:port. If "
+                 "it is set, the settings that begin with POSTGRES_ "
                  "are not used. If it is not set, it is made from them.",
          .secret = true,
          .file_variant = true,
@@ -168,7 +169,8 @@ const struct conf_setting conf_table[] = {
     {.name = "STRATSLAB_DATABASE_CONNECT_TIMEOUT",
      CONF_ROW_DURATION(conf.database.limits.connect_timeout_ms, 100, 10 * CONF_MINUTE),
      .defaults = CONF_BOTH("5s"),
-     .help = "How long one attempt to connect may take.",
+     .help = "How long one attempt to connect may take. Looking up names and all addresses of all hosts share it, but "
+             "each address has a second at least.",
      .reloadable = true},
     {.name = "STRATSLAB_DATABASE_STATEMENT_TIMEOUT",
      CONF_ROW_DURATION(conf.database.limits.statement_timeout_ms, 10, CONF_HOUR),

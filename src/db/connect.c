@@ -1,17 +1,18 @@
 /*
- * The life of the connection: pause → polling → preparing → ready, and from each of them back to pause.
+ * The life of the connection: pause → dialing → preparing → ready, and from each of them back to pause.
  *
- * There is one timer: it is the back-off in a pause, and the deadline in the two states that follow.
+ * There is one timer: it is the back-off in a pause, and the deadline in the two states that follow. What dialing is,
+ * host by host, is the room pg/'s matter.
  */
 #include <event2/event.h>
 #include <event2/util.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
 #include "base/mem.h"
-#include "base/pgtext.h"
 #include "base/random.h"
 #include "db/internal.h"
 
@@ -51,6 +52,7 @@ void db_session_close(struct db *db)
     if (db->readable != NULL) event_free(db->readable);
     if (db->writable != NULL) event_free(db->writable);
     db->readable = db->writable = NULL;
+    pg_dial_stop(db->target);
     PQfinish(db->conn);
     db->conn = NULL;
     db->output_blocked = false;
@@ -155,21 +157,6 @@ void db_session_ready(struct db *db)
     connect_set_state(db, DB_STATE_READY, "");
 }
 
-/* An attempt failed before the session began. */
-static void connect_attempt_failed(struct db *db)
-{
-    const char *text = PQerrorMessage(db->conn);
-    enum db_state state = DB_STATE_DOWN;
-    char reason[2048];
-    char sqlstate[PGTEXT_SQLSTATE_BYTES];
-
-    pgtext_sqlstate(text, sqlstate);
-    if (PQconnectionNeedsPassword(db->conn) || (sqlstate[0] != '\0' && db_sqlstate_is_refusal(sqlstate)))
-        state = DB_STATE_REFUSED;
-    snprintf(reason, sizeof(reason), "%s", text);
-    db_session_end(db, state, reason);
-}
-
 /* While nothing is under way, libpq treats the server's last message as a notice; in a crash or an immediate shutdown
  * it is a warning. */
 static void connect_on_notice(void *arg, const PGresult *pg)
@@ -180,59 +167,65 @@ static void connect_on_notice(void *arg, const PGresult *pg)
         snprintf(db->last_notice, sizeof(db->last_notice), "%s", db_pg_message(pg));
 }
 
-static void connect_attempt_poll(int fd, short what, void *arg);
+static void connect_on_ready(int fd, short what, void *arg);
 
-/* The event is made anew each time: PQconnectPoll may have changed to another socket, even one with the same number.
- * The event fires once, so that libevent no longer watches the old socket at that moment. */
-static void connect_attempt_wait(struct db *db, PostgresPollingStatusType want)
+/* The event is made anew each time, and fires once: the dial may go on to another socket, even one with the same
+ * number, and libevent must not watch the old one at that moment. The timer has the deadline. */
+static void connect_wait(struct db *db, const struct pg_wait *wait)
 {
-    short what = want == PGRES_POLLING_READING ? EV_READ : EV_WRITE;
+    const uint64_t now_ms = clock_monotonic_ms();
 
-    if (db->readable != NULL) event_free(db->readable);
-    db->readable = event_new(db->base, PQsocket(db->conn), what, connect_attempt_poll, db);
+    db_timer_set(db->timer, wait->until_ms > now_ms ? wait->until_ms - now_ms : 0);
+    db->readable = event_new(db->base, wait->fd, wait->events == POLLIN ? EV_READ : EV_WRITE, connect_on_ready, db);
     if (db->readable == NULL || event_add(db->readable, NULL) != 0)
         db_session_end(db, DB_STATE_DOWN, "libevent cannot watch the database's socket");
 }
 
-static void connect_attempt_poll(int fd, short what, void *arg)
+static void connect_go(struct db *db)
 {
-    struct db *db = arg;
-    PostgresPollingStatusType want = PQconnectPoll(db->conn);
+    struct pg_wait wait;
 
-    (void)fd, (void)what;
-    db_enter(db);
-    if (want == PGRES_POLLING_FAILED) {
-        connect_attempt_failed(db);
-    } else if (want == PGRES_POLLING_OK) {
-        event_free(db->readable);
-        db->readable = NULL;
+    if (db->readable != NULL) event_free(db->readable);
+    db->readable = NULL;
+    switch (pg_dial_go(db->target, &wait)) {
+    case PG_DIAL_WAITING:
+        connect_wait(db, &wait);
+        break;
+    case PG_DIAL_FAILED:
+        db_session_end(db, pg_dial_refused(db->target) ? DB_STATE_REFUSED : DB_STATE_DOWN, pg_dial_reason(db->target));
+        break;
+    case PG_DIAL_UP:
+        db->conn = pg_dial_take(db->target);
         db->phase = DB_PHASE_PREPARING;
         db_timer_set(db->timer,
                      (uint64_t)db->options.limits.connect_timeout_ms + db->options.limits.statement_timeout_ms);
         db_pipeline_open(db);
-    } else {
-        connect_attempt_wait(db, want);
+        break;
     }
+}
+
+static void connect_on_ready(int fd, short what, void *arg)
+{
+    struct db *db = arg;
+
+    (void)fd, (void)what;
+    db_enter(db);
+    connect_go(db);
     db_leave(db);
 }
 
-static void connect_attempt_begin(struct db *db)
+static void connect_begin(struct db *db)
 {
-    if (db->target.refusal != NULL) {
-        db_session_end(db, DB_STATE_REFUSED, db->target.refusal);
+    const char *refusal = pg_target_refusal(db->target);
+
+    if (refusal != NULL) {
+        db_session_end(db, DB_STATE_REFUSED, refusal);
         return;
     }
-    db->conn = PQconnectStartParams(db->target.keywords, (const char *const *)db->target.values, 1);
-    if (db->conn == NULL) mem_die(0);
-    if (PQstatus(db->conn) == CONNECTION_BAD) {
-        connect_attempt_failed(db);
-        return;
-    }
-    PQsetErrorVerbosity(db->conn, PQERRORS_VERBOSE);
-    PQsetNoticeReceiver(db->conn, connect_on_notice, db);
-    db->phase = DB_PHASE_POLLING;
-    db_timer_set(db->timer, db->options.limits.connect_timeout_ms);
-    connect_attempt_wait(db, PGRES_POLLING_WRITING);
+    pg_target_notices(db->target, connect_on_notice, db);
+    db->phase = DB_PHASE_DIALING;
+    pg_dial_begin(db->target, db->options.limits.connect_timeout_ms);
+    connect_go(db);
 }
 
 void db_session_timer(struct db *db)
@@ -240,10 +233,12 @@ void db_session_timer(struct db *db)
     char reason[DB_REASON_BYTES];
 
     if (db->phase == DB_PHASE_PAUSE) {
-        connect_attempt_begin(db);
-        return;
+        connect_begin(db);
+    } else if (db->phase == DB_PHASE_DIALING) {
+        connect_go(db);
+    } else {
+        snprintf(reason, sizeof(reason), "connection to \"%s\", port %s: the statements were not prepared in time",
+                 PQhost(db->conn), PQport(db->conn));
+        db_session_end(db, DB_STATE_DOWN, reason);
     }
-    snprintf(reason, sizeof(reason), "connection to \"%s\", port %s: %s", PQhost(db->conn), PQport(db->conn),
-             db->phase == DB_PHASE_POLLING ? "no answer in time" : "the statements were not prepared in time");
-    db_session_end(db, DB_STATE_DOWN, reason);
 }

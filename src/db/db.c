@@ -104,7 +104,7 @@ void db_abort(struct db *db)
 {
     db_enter(db);
     db->draining = true;
-    if (db->conn != NULL) db_session_end(db, DB_STATE_DOWN, db_draining_reason);
+    if (db->phase != DB_PHASE_PAUSE) db_session_end(db, DB_STATE_DOWN, db_draining_reason);
     if (!db->freed) db_fail_waiting(db, DB_UNAVAILABLE, db_draining_reason);
     db_leave(db);
 }
@@ -133,7 +133,7 @@ struct db *db_new(struct event_base *base, const struct db_options *options, db_
 
     db->base = base;
     db->options = *options;
-    db_target_init(&db->target, options);
+    db->target = db_target_new(options);
     db->options.conninfo = db->options.application_name = NULL;
     db->on_state = on_state;
     db->arg = arg;
@@ -173,7 +173,7 @@ void db_free(struct db *db)
     event_free(db->turn);
     event_free(db->deadline);
     event_free(db->retry_window);
-    db_target_clear(&db->target);
+    pg_target_free(db->target);
     buf_clear(&db->scratch);
     db->freed = true;
     if (db->entered == 0) free(db);
@@ -192,6 +192,16 @@ unsigned db_queue_depth(const struct db *db)
 uint64_t db_reconnects(const struct db *db)
 {
     return db->times_ready == 0 ? 0 : db->times_ready - 1;
+}
+
+void db_addresses(const struct db *db, char *out, size_t size)
+{
+    pg_target_addresses(db->target, out, size);
+}
+
+void db_recall_addresses(struct db *db, const char *text)
+{
+    pg_target_recall(db->target, text);
 }
 
 /* The protocol cannot carry every value: PostgreSQL's text has no NUL, and lengths have 32 bits. */

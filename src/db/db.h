@@ -3,8 +3,8 @@
  *
  * It connects, prepares every statement it was given, and then takes queries. When the connection is lost, it reports
  * that, fails or keeps what was in flight (see below), and reconnects with jittered back-off until it is freed. It
- * knows neither HTTP nor JSON. Everything runs in the event loop's thread. Nothing blocks, except the look-up of host
- * names, which libpq does with getaddrinfo.
+ * knows neither HTTP nor JSON. Everything runs in the event loop's thread, and nothing blocks: the names of hosts are
+ * looked up in threads of their own. Which hosts are tried, in which order, and for how long, is in pg/pg.h.
  *
  * Pipeline: reads that are submitted in one turn of the loop share one Sync; a write always has a Sync of its own, so
  * the failure or success of a write does not affect other queries. A read that was skipped because a neighbour failed
@@ -158,6 +158,10 @@ void db_free(struct db *db);
 enum db_state db_state(const struct db *db);
 unsigned db_queue_depth(const struct db *db);
 uint64_t db_reconnects(const struct db *db); /* since db_new */
+/* Which addresses the names of the hosts have, for a db in another process (pg_target_addresses, pg_target_recall):
+ * it uses them if the name server is silent when it starts. */
+void db_addresses(const struct db *db, char *out, size_t size);
+void db_recall_addresses(struct db *db, const char *text);
 
 /*
  * Submits one query. `values` has statement->param_count slices in text form; an absent slice is SQL's NULL. The slices

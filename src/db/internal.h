@@ -7,11 +7,12 @@
 #include "base/buf.h"
 #include "base/list.h"
 #include "db/db.h"
+#include "pg/pg.h"
 
 struct event;
 
 enum {
-    DB_REASON_BYTES = 512,
+    DB_REASON_BYTES = PG_REASON_BYTES,
     /* One failure in a batch of reads makes those behind it run again: keep that cheap. */
     DB_BATCH_MAX = 32,
     /* Queries handed to libpq at a time. A query that waits on our side can still be taken back, and has certainly not
@@ -65,26 +66,16 @@ struct db_batch {
 };
 
 /* Between attempts, connecting, preparing, serving. */
-enum db_phase { DB_PHASE_PAUSE, DB_PHASE_POLLING, DB_PHASE_PREPARING, DB_PHASE_READY };
-
-enum { DB_KEYWORDS_MAX = 12 };
-
-/* The connection parameters as PQconnectStartParams takes them. */
-struct db_target {
-    const char *keywords[DB_KEYWORDS_MAX + 1];
-    char *values[DB_KEYWORDS_MAX + 1]; /* owned */
-    size_t count;
-    const char *refusal; /* why the connection string cannot be used, without quoting it; NULL if it can */
-};
+enum db_phase { DB_PHASE_PAUSE, DB_PHASE_DIALING, DB_PHASE_PREPARING, DB_PHASE_READY };
 
 struct db {
     struct event_base *base;
     struct db_options options; /* its strings are not kept: see target */
-    struct db_target target;
+    struct pg_target *target;
     db_state_fn *on_state;
     void *arg;
 
-    PGconn *conn;
+    PGconn *conn; /* NULL in a pause, and while dialing */
     enum db_phase phase;
     enum db_state state;
     char reason[DB_REASON_BYTES];      /* of the state */
@@ -133,7 +124,7 @@ void db_fail_all(struct db *db, const char *message);
 void db_timer_set(struct event *timer, uint64_t ms);
 
 /* outcome.c */
-/* Whether this error of connecting or preparing will come next time too, unless somebody mends something. */
+/* Whether this error of preparing will come next time too, unless somebody mends something. */
 bool db_sqlstate_is_refusal(const char *sqlstate);
 
 /* result.c */
@@ -151,8 +142,8 @@ const char *db_pg_sqlstate(const PGresult *pg); /* "" if there is none: libpq ma
 const char *db_pg_message(const PGresult *pg);
 
 /* target.c */
-void db_target_init(struct db_target *t, const struct db_options *o);
-void db_target_clear(struct db_target *t);
+/* Where to connect, and the settings of each session. */
+struct pg_target *db_target_new(const struct db_options *o);
 
 /* reason.c */
 /* libpq's message on one line, without source locations. */

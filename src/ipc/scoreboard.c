@@ -1,5 +1,7 @@
 #include "ipc/scoreboard.h"
 
+#include <stdio.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -8,6 +10,7 @@ FORM_ENUM_FUNCTION(scoreboard_database, SCOREBOARD_DATABASE_NAMES)
 FORM_ENUM_FUNCTION(scoreboard_worker_state, SCOREBOARD_WORKER_STATE_NAMES)
 FORM_ENUM_FUNCTION(scoreboard_reload_state, SCOREBOARD_RELOAD_STATE_NAMES)
 FORM_FUNCTION(scoreboard_last, SCOREBOARD_LAST_MEMBERS)
+FORM_FUNCTION(scoreboard_addresses, SCOREBOARD_ADDRESSES_MEMBERS)
 FORM_FUNCTION(scoreboard_worker, SCOREBOARD_WORKER_MEMBERS)
 FORM_FUNCTION(scoreboard_reload, SCOREBOARD_RELOAD_MEMBERS)
 FORM_FUNCTION(scoreboard_details, SCOREBOARD_DETAILS_MEMBERS)
@@ -20,6 +23,7 @@ uint64_t scoreboard_memory_form(uint64_t form)
     form = scoreboard_worker_state_form(form);
     form = scoreboard_reload_state_form(form);
     form = scoreboard_last_form(form);
+    form = scoreboard_addresses_form(form);
     form = scoreboard_worker_form(form);
     form = scoreboard_reload_form(form);
     form = scoreboard_details_form(form);
@@ -74,6 +78,28 @@ void scoreboard_read(const struct scoreboard *board, struct scoreboard_details *
         atomic_thread_fence(memory_order_acquire);
         if (before % 2 == 0 && before == atomic_load(&board->details_sequence)) break;
     }
+}
+
+void scoreboard_publish_addresses(struct scoreboard_worker *worker, const char *text)
+{
+    struct scoreboard_addresses *to = &worker->addresses;
+    uint32_t odd = atomic_load(&to->sequence) | 1U;
+
+    atomic_store(&to->sequence, odd);
+    atomic_thread_fence(memory_order_release);
+    snprintf(to->text, sizeof(to->text), "%s", text);
+    atomic_store(&to->sequence, odd + 1);
+}
+
+bool scoreboard_read_addresses(const struct scoreboard_worker *worker, char out[SCOREBOARD_ADDRESSES_BYTES])
+{
+    const struct scoreboard_addresses *from = &worker->addresses;
+    uint32_t before = atomic_load(&from->sequence);
+
+    memcpy(out, from->text, SCOREBOARD_ADDRESSES_BYTES);
+    out[SCOREBOARD_ADDRESSES_BYTES - 1] = '\0';
+    atomic_thread_fence(memory_order_acquire);
+    return before % 2 == 0 && before == atomic_load(&from->sequence) && out[0] != '\0';
 }
 
 static const char *const scoreboard_reload_names[] = {

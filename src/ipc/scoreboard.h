@@ -20,6 +20,7 @@ enum {
     SCOREBOARD_OTHERS_MAX = 64,   /* children that have a heartbeat here and nothing else, old and new ones */
     SCOREBOARD_TEXT_BYTES = 4096,
     SCOREBOARD_REASON_BYTES = 2048,
+    SCOREBOARD_ADDRESSES_BYTES = 508,
 };
 
 /* What is in shared memory is declared from lists (ipc/form.h), because a reload hands it from one executable to the
@@ -58,6 +59,13 @@ FORM_ENUM(scoreboard_worker_state, SCOREBOARD_WORKER_STATE_NAMES);
     M(owner, char, statement, [32])
 FORM_STRUCT(scoreboard_last, SCOREBOARD_LAST_MEMBERS);
 
+/* The addresses of the database's host, as the name server gave them last: for the workers that start while it is
+ * silent. */
+#define SCOREBOARD_ADDRESSES_MEMBERS(M, owner)                                                     \
+    M(owner, _Atomic uint32_t, sequence, )             /* odd while the worker changes the text */ \
+    M(owner, char, text, [SCOREBOARD_ADDRESSES_BYTES]) /* "name=address,address name=…" */
+FORM_STRUCT(scoreboard_addresses, SCOREBOARD_ADDRESSES_MEMBERS);
+
 /* One worker's cells. The master writes those up to started_ms; the worker that has the place writes the rest. */
 #define SCOREBOARD_WORKER_MEMBERS(M, owner)                                                              \
     M(owner, _Alignas(64) _Atomic int32_t, pid, ) /* 0: nobody */                                        \
@@ -74,6 +82,7 @@ FORM_STRUCT(scoreboard_last, SCOREBOARD_LAST_MEMBERS);
     M(owner, _Atomic uint32_t, queue_depth, )                                                            \
     M(owner, _Atomic uint32_t,                                                                           \
       migrations_pending, ) /* that this build knows and the database lacks, when it was last checked */ \
+    M(owner, struct scoreboard_addresses, addresses, )                                                   \
     M(owner, struct scoreboard_last, last, ) /* read by the master when the worker is dead */
 FORM_STRUCT(scoreboard_worker, SCOREBOARD_WORKER_MEMBERS);
 
@@ -127,6 +136,11 @@ int scoreboard_open(int *fd, struct scoreboard **ret_board, struct error *err) A
 /* The details: the master publishes them, and everybody else reads them. A reader gets one whole publication. */
 void scoreboard_publish(struct scoreboard *board, const struct scoreboard_details *details);
 void scoreboard_read(const struct scoreboard *board, struct scoreboard_details *ret_details);
+
+/* The addresses: the worker publishes those that it knows. A reader gets one whole publication; false if there is
+ * none. */
+void scoreboard_publish_addresses(struct scoreboard_worker *worker, const char *text);
+bool scoreboard_read_addresses(const struct scoreboard_worker *worker, char out[SCOREBOARD_ADDRESSES_BYTES]);
 
 /* The health of the whole service, for /health: "ok" if at least one worker can answer a request that needs the
  * database. */

@@ -10,9 +10,11 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "base/lookup.h"
 #include "master/port_owner.h"
 
-enum { SOCKET_BACKLOG = 4096 }; /* the kernel cuts it to net.core.somaxconn */
+enum { SOCKET_BACKLOG = 4096 };   /* the kernel cuts it to net.core.somaxconn */
+enum { SOCKET_LOOKUP_MS = 5000 }; /* what a name server may take at the start and at a reload */
 
 /* If IPv6 is off, nothing has such an address: the kernel's list of them is empty or missing. */
 static bool socket_without_ipv6(void)
@@ -116,10 +118,10 @@ static int socket_add_inet(struct sockets *sockets, const struct sockets_wanted 
     int rc;
 
     snprintf(port, sizeof(port), "%u", address->port);
-    rc = getaddrinfo(address->host[0] == '\0' ? NULL : address->host, port, &hints, &found);
+    rc = lookup_within(address->host[0] == '\0' ? NULL : address->host, port, &hints, SOCKET_LOOKUP_MS, &found);
     if (rc != 0) {
         return error_set(err, ERROR_SYSTEM, "cannot listen on %s (%s): %s. Choose another address with %s.",
-                         address->text, wanted->setting, gai_strerror(rc), wanted->setting);
+                         address->text, wanted->setting, lookup_strerror(rc), wanted->setting);
     }
     for (const struct addrinfo *at = found; at != NULL; at = at->ai_next) {
         if (socket_is_repeated(found, at)) continue;

@@ -1,16 +1,14 @@
-/* Connecting: one try with a deadline, and trying again for as long as that may help. */
+/* Connecting, and trying again for as long as that may help. */
 #include <errno.h>
-#include <poll.h>
 #include <stdlib.h>
-#include <string.h>
 #include <time.h>
 
 #include "base/clock.h"
 #include "base/mem.h"
 #include "base/number.h"
-#include "base/pgtext.h"
 #include "base/random.h"
 #include "migrate/session.h"
+#include "pg/pg.h"
 
 enum { CONNECT_PAUSE_MS = 100, CONNECT_PAUSE_MAX_MS = 2000, CONNECT_SAY_MS = 10000 };
 
@@ -22,113 +20,53 @@ void session_pause(unsigned ms)
     while (nanosleep(&left, &left) != 0 && errno == EINTR) continue;
 }
 
-static void connect_message(const char *message, char *out, size_t size)
+/* libpq quotes the part of the text that it does not understand, which may be the password; pg/ does not. */
+static int connect_check(const struct pg_target *target, struct error *err)
 {
-    struct slice rest = slice_of(message);
-    struct slice line;
-    size_t used = 0;
+    const char *refusal = pg_target_refusal(target);
 
-    out[0] = '\0';
-    while (used < size - 1 && pgtext_next_line(&rest, &line)) {
-        size_t space = size - 1 - used;
-        size_t take = line.len < space ? line.len : space;
-
-        if (used > 0 && take < space) out[used++] = '\n';
-        memcpy(out + used, line.data, take);
-        used += take;
-        out[used] = '\0';
-    }
+    if (refusal == NULL) return 0;
+    return error_set(err, ERROR_SETTINGS,
+                     "DATABASE_URL cannot be used: %s. It is a connection URI, "
+                     "postgresql://user:password@host:5432/database, with special characters in user and password "
+                     "percent-encoded",
+                     refusal);
 }
 
-static int connect_poll(PGconn *conn, uint64_t deadline_ms)
+static struct pg_target *connect_target(const struct migrate_options *options)
 {
-    PostgresPollingStatusType want = PGRES_POLLING_WRITING;
-
-    while (want == PGRES_POLLING_READING || want == PGRES_POLLING_WRITING) {
-        struct pollfd watch = {.fd = PQsocket(conn), .events = want == PGRES_POLLING_READING ? POLLIN : POLLOUT};
-        uint64_t now_ms = clock_monotonic_ms();
-
-        if (now_ms >= deadline_ms) return -1;
-        if (poll(&watch, 1, (int)(deadline_ms - now_ms)) > 0) want = PQconnectPoll(conn);
-    }
-    return 0;
-}
-
-/* The server answered, and no second try will change its answer. */
-static bool connect_is_refused(const PGconn *conn, const char *sqlstate)
-{
-    static const char *const refused[] = {
-        "28",    /* invalid authorization: password, role, pg_hba.conf */
-        "3D000", /* no such database */
-        "42501", /* no privilege to connect */
+    /* A statement may take as long as it likes, but a server that has gone from the network is noticed within half a
+     * minute. The connection string may set other values. */
+    static const char *const keepalive[][2] = {
+        {"keepalives_idle", "15"},
+        {"keepalives_interval", "5"},
+        {"keepalives_count", "3"},
+        {"tcp_user_timeout", "30000"},
     };
+    struct pg_target *target = pg_target_new(options->conninfo);
 
-    if (PQconnectionNeedsPassword(conn)) return true;
-    for (size_t i = 0; i < countof(refused); i++) {
-        if (strncmp(sqlstate, refused[i], strlen(refused[i])) == 0) return true;
+    pg_target_set(target, "application_name", options->application_name);
+    pg_target_set(target, "client_encoding", "UTF8");
+    for (size_t i = 0; i < countof(keepalive); i++) {
+        if (pg_target_given(target, keepalive[i][0]) == NULL) pg_target_set(target, keepalive[i][0], keepalive[i][1]);
     }
-    return false;
+    return target;
 }
 
-static int connect_fail(const struct migrate_options *options, PGconn *conn, bool in_time, struct error *err)
+/* One round: ERROR_UNAVAILABLE (trying again may help) or ERROR_REFUSED. */
+static int connect_once(const struct migrate_options *options, struct pg_target *target, PGconn **ret_conn,
+                        struct error *err)
 {
-    char sqlstate[PGTEXT_SQLSTATE_BYTES];
-    char message[1024];
-
-    pgtext_sqlstate(PQerrorMessage(conn), sqlstate);
-    connect_message(PQerrorMessage(conn), message, sizeof(message));
-    if (in_time && connect_is_refused(conn, sqlstate)) {
-        return error_set(
-            err, ERROR_REFUSED,
-            "the database %s refuses the connection: %s\n"
-            "Check DATABASE_URL or POSTGRES_*. A volume that was kept from an earlier start keeps its first "
-            "password, user and database: change them there, or begin with a new volume.",
-            options->label, message);
-    }
-    return error_set(err, ERROR_UNAVAILABLE, "%s", in_time && message[0] != '\0' ? message : "no answer in time");
-}
-
-int session_connect_once(const struct migrate_options *options, unsigned timeout_ms, PGconn **ret_conn,
-                         struct error *err)
-{
-    const char *const keys[] = {"dbname", "application_name", "client_encoding", NULL};
-    const char *const values[] = {options->conninfo, options->application_name, "UTF8", NULL};
-    PGconn *conn = PQconnectStartParams(keys, values, 1);
-    bool in_time = false;
-
-    if (conn == NULL) return error_set(err, ERROR_SYSTEM, "out of memory");
-    if (PQstatus(conn) != CONNECTION_BAD) {
-        /* The only way to a SQLSTATE here: libpq does not hand out the error fields of a connection. */
-        PQsetErrorVerbosity(conn, PQERRORS_VERBOSE);
-        in_time = connect_poll(conn, clock_monotonic_ms() + timeout_ms) == 0;
-    } else {
-        in_time = true;
-    }
-    if (PQstatus(conn) == CONNECTION_OK) {
-        PQsetErrorVerbosity(conn, PQERRORS_DEFAULT);
-        *ret_conn = conn;
+    if (pg_dial_wait(target, options->connect_timeout_ms, ret_conn) == 0) {
+        PQsetErrorVerbosity(*ret_conn, PQERRORS_DEFAULT);
         return 0;
     }
-    connect_fail(options, conn, in_time, err);
-    PQfinish(conn);
-    return -1;
-}
-
-/* libpq quotes the part of the text that it does not understand, which may be the password. */
-static int connect_check(const struct migrate_options *options, struct error *err)
-{
-    char *message = NULL;
-    PQconninfoOption *parsed = PQconninfoParse(options->conninfo, &message);
-
-    PQfreemem(message);
-    if (parsed == NULL) {
-        return error_set(
-            err, ERROR_SETTINGS,
-            "DATABASE_URL is not a connection URI: postgresql://user:password@host:5432/database, with special "
-            "characters in user and password percent-encoded");
-    }
-    PQconninfoFree(parsed);
-    return 0;
+    if (!pg_dial_refused(target)) return error_set(err, ERROR_UNAVAILABLE, "%s", pg_dial_reason(target));
+    return error_set(err, ERROR_REFUSED,
+                     "the database %s refuses the connection: %s\n"
+                     "Check DATABASE_URL or POSTGRES_*. A volume that was kept from an earlier start keeps its first "
+                     "password, user and database: change them there, or begin with a new volume.",
+                     options->label, pg_dial_reason(target));
 }
 
 static void connect_say(const struct migrate_options *options, const char *why, uint64_t left_ms)
@@ -141,28 +79,39 @@ static void connect_say(const struct migrate_options *options, const char *why, 
     free(line);
 }
 
-int session_connect(const struct migrate_options *options, PGconn **ret_conn, struct error *err)
+/* Until `deadline_ms`, but once at least. */
+static int connect_patiently(const struct migrate_options *options, struct pg_target *target, uint64_t deadline_ms,
+                             PGconn **ret_conn, struct error *err)
 {
-    uint64_t deadline_ms = clock_monotonic_ms() + options->boot_timeout_ms;
     uint64_t said_ms = 0;
     unsigned pause_ms = CONNECT_PAUSE_MS;
-    struct error why;
-    char waited[NUMBER_UNIT_TEXT_BYTES];
 
-    if (connect_check(options, err) != 0) return -1;
     for (;;) {
-        if (session_connect_once(options, options->connect_timeout_ms, ret_conn, &why) == 0) return 0;
+        if (connect_once(options, target, ret_conn, err) == 0) return 0;
         uint64_t now_ms = clock_monotonic_ms();
 
-        if (why.code != ERROR_UNAVAILABLE) return error_set(err, why.code, "%s", why.message);
-        if (now_ms >= deadline_ms) break;
+        if (err->code != ERROR_UNAVAILABLE || now_ms >= deadline_ms) return -1;
         if (said_ms == 0 || now_ms - said_ms >= CONNECT_SAY_MS) {
-            connect_say(options, why.message, deadline_ms - now_ms);
+            connect_say(options, err->message, deadline_ms - now_ms);
             said_ms = now_ms;
         }
         session_pause(pause_ms);
         pause_ms = pause_ms >= CONNECT_PAUSE_MAX_MS / 2 ? CONNECT_PAUSE_MAX_MS : pause_ms * 2;
     }
+}
+
+int session_connect(const struct migrate_options *options, PGconn **ret_conn, struct error *err)
+{
+    const uint64_t deadline_ms = clock_monotonic_ms() + options->boot_timeout_ms;
+    struct pg_target *target = connect_target(options);
+    struct error why = {0};
+    char waited[NUMBER_UNIT_TEXT_BYTES];
+    int outcome = connect_check(target, &why);
+
+    if (outcome == 0) outcome = connect_patiently(options, target, deadline_ms, ret_conn, &why);
+    pg_target_free(target);
+    if (outcome == 0) return 0;
+    if (why.code != ERROR_UNAVAILABLE) return error_set(err, why.code, "%s", why.message);
     if (options->boot_timeout_ms == 0) {
         return error_set(err, ERROR_UNAVAILABLE, "the database %s is out of reach: %s", options->label, why.message);
     }

@@ -25,10 +25,7 @@ struct migrate_session {
     char blocker[160];    /* … and waited for this session; "" if for none */
 };
 
-/* One connection, or one try at it: ERROR_UNAVAILABLE (trying again may help) or ERROR_REFUSED. */
-int session_connect_once(const struct migrate_options *options, unsigned timeout_ms, PGconn **ret_conn,
-                         struct error *err) ATTR_CHECKED;
-/* Tries again with back-off until boot_timeout_ms have passed, saying what it waits for. */
+/* One connection. Tries again with back-off until boot_timeout_ms have passed, saying what it waits for. */
 int session_connect(const struct migrate_options *options, PGconn **ret_conn, struct error *err) ATTR_CHECKED;
 
 /*

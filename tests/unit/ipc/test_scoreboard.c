@@ -81,9 +81,29 @@ static void test_health_is_the_phase_then_the_best_worker(void)
     UNIT_STR(health_words[scoreboard_worker_health(&board, &board.worker[0])], "database_down");
 }
 
+/* Of one publication, or of none. */
+static void test_addresses(void)
+{
+    static struct scoreboard_worker worker;
+    char text[SCOREBOARD_ADDRESSES_BYTES];
+
+    CU_ASSERT(!scoreboard_read_addresses(&worker, text));
+    scoreboard_publish_addresses(&worker, "db=192.0.2.1");
+    CU_ASSERT(scoreboard_read_addresses(&worker, text));
+    UNIT_STR(text, "db=192.0.2.1");
+    worker.addresses.sequence |= 1; /* its worker died in the middle */
+    CU_ASSERT(!scoreboard_read_addresses(&worker, text));
+    scoreboard_publish_addresses(&worker, "db=192.0.2.2");
+    CU_ASSERT(scoreboard_read_addresses(&worker, text));
+    UNIT_STR(text, "db=192.0.2.2");
+    scoreboard_publish_addresses(&worker, "");
+    CU_ASSERT(!scoreboard_read_addresses(&worker, text));
+}
+
 static const struct unit_test tests[] = {
     UNIT_TEST(test_scoreboard_is_shared_with_a_child),
     UNIT_TEST(test_the_story_is_heard_as_it_was_told),
     UNIT_TEST(test_health_is_the_phase_then_the_best_worker),
+    UNIT_TEST(test_addresses),
 };
 const struct unit_part scoreboard_tests = UNIT_PART(tests);

@@ -4,6 +4,6 @@
 
 #include "unit.h"
 
-extern const struct unit_part file_tests, files_tests, index_tests, lexer_tests;
+extern const struct unit_part connect_tests, file_tests, files_tests, index_tests, lexer_tests;
 
 #endif
