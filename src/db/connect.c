@@ -15,7 +15,7 @@
 #include "base/random.h"
 #include "db/internal.h"
 
-static void connect_set_state(struct db *db, enum db_state state, const char *reason)
+void db_session_set_state(struct db *db, enum db_state state, const char *reason)
 {
     if (db->state == state && strcmp(db->reason, reason) == 0) return;
     db->state = state;
@@ -139,7 +139,7 @@ void db_session_end(struct db *db, enum db_state state, const char *reason)
     db->phase = DB_PHASE_PAUSE;
     db->last_notice[0] = '\0';
     db_timer_set(db->timer, connect_pause_ms(db, state));
-    connect_set_state(db, state, clean);
+    db_session_set_state(db, state, clean);
     if (!db->freed) db_fail_all(db, clean);
 }
 
@@ -152,7 +152,15 @@ void db_session_ready(struct db *db)
     db->times_ready++;
     db_deadline_arm(db);
     db_pipeline_wake(db);
-    connect_set_state(db, DB_STATE_READY, "");
+    db_session_tell(db);
+}
+
+void db_session_tell(struct db *db)
+{
+    char reason[DB_REASON_BYTES];
+
+    db_fit_reason(db, reason);
+    db_session_set_state(db, reason[0] == '\0' ? DB_STATE_READY : DB_STATE_MISFIT, reason);
 }
 
 /* An attempt failed before the session began. */
