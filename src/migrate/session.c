@@ -106,6 +106,14 @@ int migrate_connect(const struct migrate_options *options, struct pg_conn **ret_
     return session_connect(options, ret_conn, err);
 }
 
+void session_take(struct migrate_session *s, PGconn *conn)
+{
+    PQfinish(s->conn);
+    s->conn = conn;
+    PQsetNoticeReceiver(conn, session_notice, s);
+    session_reset(s);
+}
+
 int migrate_session_open(const struct migrate_options *options, struct migrate_session **ret_session, struct error *err)
 {
     PGconn *conn = NULL;
@@ -114,9 +122,7 @@ int migrate_session_open(const struct migrate_options *options, struct migrate_s
     struct migrate_session *s = mem_zalloc(sizeof(*s));
 
     s->options = *options;
-    s->conn = conn;
-    PQsetNoticeReceiver(conn, session_notice, s);
-    session_reset(s);
+    session_take(s, conn);
     if (ledger_find(s, err) != 0) {
         migrate_session_close(s);
         return -1;
