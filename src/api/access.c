@@ -77,10 +77,10 @@ struct api_access {
     struct list held;  /* for the next look at the database */
     struct list asked; /* for the one that is under way: it began after they came */
     unsigned held_count;
-    unsigned looks;    /* that may be begun now */
-    uint64_t looks_ms; /* when that was so */
+    unsigned looks;                       /* that may be begun now */
+    uint64_t looks_ms;                    /* when that was so */
     uint64_t unknown[ACCESS_UNKNOWN_MAX]; /* of the hashes of refused tokens some bytes, by some others */
-    char state[TOKENS_ID_BYTES]; /* that the tokens are of; "" asks for them whatever it is */
+    char state[TOKENS_ID_BYTES];          /* that the tokens are of; "" asks for them whatever it is */
     struct buf note_ids;
     struct buf note_times;
 };

@@ -127,8 +127,9 @@ static void session_on_misfit(struct child_session *s, const char *reason)
 {
     if (s->reconnects != db_reconnects(s->db)) session_on_connected(s);
     if (!s->misfit) {
-        log_error("the database's schema is not what this build needs, and some requests fail; run stratslabd migrate up",
-                  LOG_STR("reason", reason), LOG_STR("database", s->options.label));
+        log_error(
+            "the database's schema is not what this build needs, and some requests fail; run stratslabd migrate up",
+            LOG_STR("reason", reason), LOG_STR("database", s->options.label));
         schema_check_run(&s->schema);
     }
     s->misfit = true;

@@ -186,6 +186,7 @@ static void connect_on_notice(void *arg, const PGresult *pg)
 
     if (db_pg_is_fatal(pg) || strcmp(db_pg_sqlstate(pg), "57P02") == 0)
         snprintf(db->last_notice, sizeof(db->last_notice), "%s", db_pg_message(pg));
+    if (db_pg_is_unreplicated(pg)) db->unreplicated = true;
 }
 
 static void connect_attempt_poll(int fd, short what, void *arg);

@@ -45,7 +45,8 @@ void db_query_free(struct db_query *q)
 
 void db_query_finish(struct db_query *q, enum db_outcome outcome, PGresult *result, const char *message)
 {
-    struct db_result r = {outcome, result, message == NULL ? db_pg_message(result) : message};
+    struct db_result r = {outcome, result, message == NULL ? db_pg_message(result) : message,
+                          q->sqlstate[0] == '\0' ? NULL : q->sqlstate};
     const struct db_options *options = &q->db->options;
 
     if (options->finished != NULL) options->finished(q->db->arg, outcome, clock_monotonic_ns() - q->submitted_ns);

@@ -100,7 +100,7 @@ static void deadline_answer_query(struct db_query *q)
 {
     struct db *db = q->db;
     bool wrote = q->statement->access == DB_WRITE;
-    struct db_result r = {wrote ? DB_UNKNOWN : DB_TIMEOUT, NULL, "the database did not answer it in time"};
+    struct db_result r = {wrote ? DB_UNKNOWN : DB_TIMEOUT, NULL, "the database did not answer it in time", NULL};
     db_done_fn *done = q->done;
 
     q->done = NULL;

@@ -19,9 +19,9 @@
 #include "db/internal.h"
 
 enum {
-    FIT_TRY_EVERY_MS = 1000,   /* to prepare a refused statement */
-    FIT_MOVE_EVERY_MS = 5000,  /* to replace the session for a misfit */
-    FIT_DOUBT_MS = 30 * 1000,  /* how long a misfit counts that nobody sends any more */
+    FIT_TRY_EVERY_MS = 1000,  /* to prepare a refused statement */
+    FIT_MOVE_EVERY_MS = 5000, /* to replace the session for a misfit */
+    FIT_DOUBT_MS = 30 * 1000, /* how long a misfit counts that nobody sends any more */
 };
 
 void db_fits_init(struct db *db)
@@ -110,6 +110,7 @@ void db_fit_note(struct db_query *q, const PGresult *pg, enum db_outcome *outcom
     if (fit->refusal != NULL) {
         *outcome = fit->outcome;
         snprintf(why, DB_REASON_BYTES, "%s", fit->refusal);
+        memcpy(q->sqlstate, fit->sqlstate, sizeof(q->sqlstate));
         if (fit->outcome != DB_FAULT) return; /* it will pass */
     }
     fit_set(q->db, fit, true);
@@ -128,6 +129,7 @@ void db_fit_prepared(struct db *db, size_t index, const PGresult *refusal)
     }
     fit->refusal = mem_printf("statement \"%s\" cannot be prepared: %s (%s)", db->options.statements[index]->name,
                               db_pg_message(refusal), sqlstate);
+    snprintf(fit->sqlstate, sizeof(fit->sqlstate), "%s", sqlstate);
     fit->tried_ms = clock_monotonic_ms();
     fit->outcome = db_sqlstate_is_refusal(sqlstate) ? DB_FAULT : db_outcome_of(sqlstate);
     if (fit->outcome == DB_FAULT) fit_set(db, fit, true);

@@ -41,6 +41,7 @@ struct db_query {
     bool sent;               /* handed to libpq; its values are not needed any more */
     bool in_callback;        /* its callback runs now */
     bool renewed;            /* its statement was prepared again for it once */
+    char sqlstate[6];        /* of an error that stands for the result's own; "" if none does */
     bool moved;              /* the session was replaced for it once */
     bool was_lost;           /* a connection died under it once; a second time is one too many */
     struct slice values[];
@@ -76,11 +77,12 @@ enum db_phase { DB_PHASE_PAUSE, DB_PHASE_POLLING, DB_PHASE_PREPARING, DB_PHASE_R
 
 /* What is known of one statement and the schema, beyond that it was prepared once: see fit.c. */
 struct db_fit {
-    bool misfit;      /* the schema is not the one that it was written for */
-    uint64_t last_ms; /* when that last showed */
-    uint64_t moved_ms; /* when the session was last replaced for it; 0: never */
-    uint64_t tried_ms; /* when it was last prepared again */
-    char *refusal;     /* why it cannot be prepared; owned; NULL: it is prepared */
+    bool misfit;             /* the schema is not the one that it was written for */
+    uint64_t last_ms;        /* when that last showed */
+    uint64_t moved_ms;       /* when the session was last replaced for it; 0: never */
+    uint64_t tried_ms;       /* when it was last prepared again */
+    char sqlstate[6];        /* of the refusal */
+    char *refusal;           /* why it cannot be prepared; owned; NULL: it is prepared */
     enum db_outcome outcome; /* of a query, while there is a refusal */
 };
 
@@ -140,7 +142,8 @@ struct db {
     struct db_fit *fits; /* as many as there are statements */
     bool renew_wanted;   /* the session is replaced once nothing is in flight; nothing more is sent in it */
     char renew_reason[DB_REASON_BYTES];
-    bool deaf; /* a LISTEN was refused */
+    bool deaf;         /* a LISTEN was refused */
+    bool unreplicated; /* a warning said that the write that runs is committed, but perhaps not on the standbys */
 
     struct db *scout;       /* looks whether a new session takes writes; NULL: none is out. See renew.c */
     bool read_only;         /* a write was refused because the session is read-only, and none has been taken since */
@@ -179,10 +182,13 @@ struct db_result {
     enum db_outcome outcome;
     const PGresult *pg; /* may be NULL */
     const char *message;
+    const char *sqlstate; /* NULL: that of pg */
 };
 enum db_outcome db_pg_outcome(const PGresult *pg);
 /* Whether the server ends the session with this error. */
 bool db_pg_is_fatal(const PGresult *pg);
+/* Whether the warning says that what was committed may be missing on the standbys. */
+bool db_pg_is_unreplicated(const PGresult *pg);
 /* What the server's error says about the statement's plan. */
 enum db_plan db_pg_plan(const PGresult *pg);
 const char *db_pg_sqlstate(const PGresult *pg); /* "" if there is none: libpq made the result itself */
@@ -205,7 +211,8 @@ void db_session_ready(struct db *db);
 /* Frees connection and socket events. */
 void db_session_close(struct db *db);
 
-/* The state is what the fits say: ready, or connected with a statement that does not fit. Only of a session that is ready. */
+/* The state is what the fits say: ready, or connected with a statement that does not fit. Only of a session that is
+ * ready. */
 void db_session_tell(struct db *db);
 void db_session_set_state(struct db *db, enum db_state state, const char *reason);
 
@@ -245,8 +252,8 @@ void db_scout_recall(struct db *db); /* if one is out */
 bool db_pipeline_prepare(struct db *db, size_t index); /* a statement, again; false if the connection is broken */
 bool db_pipeline_listen(struct db *db);                /* the same for channels whose LISTEN was refused */
 void db_pipeline_push(struct db *db);                  /* writes what was handed over */
-void db_pipeline_open(struct db *db); /* the connection is up: sends settings and statements */
-void db_pipeline_wake(struct db *db); /* sends at the end of this turn of the loop */
+void db_pipeline_open(struct db *db);                  /* the connection is up: sends settings and statements */
+void db_pipeline_wake(struct db *db);                  /* sends at the end of this turn of the loop */
 void db_pipeline_turn(int fd, short what, void *arg);
 void db_batch_free(struct db_batch *batch); /* its lists are empty */
 void db_pipeline_probe(struct db *db);

@@ -62,7 +62,7 @@ static const struct {
 } plans[] = {
     {"26000", DB_PLAN_STALE},  /* the prepared statement is gone: DISCARD, a pooler */
     {"3F000", DB_PLAN_STALE},  /* the schema is gone */
-    {"42501", DB_PLAN_DENIED}, /* a table that was made again has not the rights of the one before */
+    {"42501", DB_PLAN_DENIED}, /* a table that was made again lacks the rights of the one before */
     {"42", DB_PLAN_STALE},     /* also 42804, of a function whose own plan is of a column's type before */
     {"55000", DB_PLAN_STALE},  /* the table is a view now */
 };

@@ -142,8 +142,8 @@ static void pipeline_retry_query(struct db_query *q)
     db->flight_count--;
 }
 
-/* Whether the query is sent again, because its statement or its session is made anew. The server has rolled back what it
- * may have begun, so this goes for a write too. */
+/* Whether the query is sent again, because its statement or its session is made anew. The server has rolled back what
+ * it may have begun, so this goes for a write too. */
 static bool pipeline_is_renewed(struct db_batch *batch, struct db_query *q, const PGresult *pg)
 {
     const enum db_second second = db_fit_judge(q, pg);
@@ -181,7 +181,8 @@ static void pipeline_listen_result(struct db *db, struct db_batch *batch, PGresu
     PQclear(pg);
 }
 
-/* A session that takes the place of a living one serves what can be served; with a new one, nobody knows what that is. */
+/* A session that takes the place of a living one serves what can be served; with a new one, nobody knows what that is.
+ */
 static void pipeline_prepare_refused(struct db *db, struct db_batch *batch, const PGresult *pg)
 {
     const char *sqlstate = db_pg_sqlstate(pg);
@@ -292,6 +293,9 @@ static void pipeline_write_synced(struct db *db, struct db_batch *batch)
     PGresult *pg = q->result;
     enum db_outcome outcome = db_pg_outcome(pg);
 
+    const bool unreplicated = db->unreplicated;
+
+    db->unreplicated = false;
     q->result = NULL;
     if (pipeline_is_renewed(batch, q, pg)) {
         PQclear(pg);
@@ -302,6 +306,8 @@ static void pipeline_write_synced(struct db *db, struct db_batch *batch)
     }
     /* libpq, not the server, made this error (out of memory, say), and the Sync has committed the write. */
     if (outcome != DB_OK && db_pg_sqlstate(pg)[0] == '\0') outcome = DB_UNKNOWN;
+    /* If the standby takes over now, the write has not happened. */
+    if (outcome == DB_OK && unreplicated) outcome = DB_UNKNOWN;
     list_remove(&q->link);
     db_batch_free(batch);
     pipeline_finish(q, outcome, pg);
@@ -549,6 +555,7 @@ void db_pipeline_open(struct db *db)
     db->window = DB_FLIGHT_FIRST;
     db->slow = false;
     db->deaf = false;
+    db->unreplicated = false;
     db->renew_wanted = false;
     db->read_only = false;
     db->readable = event_new(db->base, PQsocket(conn), EV_READ | EV_PERSIST, pipeline_on_readable, db);

@@ -5,8 +5,8 @@
  * go to the next session. Pauses are those of connect.c, so that this cannot become a storm.
  *
  * Whether a new session would take writes cannot be known from the old one: an address may have moved to another
- * server, and settings of a role or a database reach new sessions only. So a second connection looks, with back-off, and
- * the session is replaced only if it is worth it. Reads go on all the while.
+ * server, and settings of a role or a database reach new sessions only. So a second connection looks, with back-off,
+ * and the session is replaced only if it is worth it. Reads go on all the while.
  */
 #include <event2/event.h>
 #include <stdio.h>

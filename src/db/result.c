@@ -26,6 +26,13 @@ bool db_pg_is_fatal(const PGresult *pg)
     return strcmp(severity, "FATAL") == 0 || strcmp(severity, "PANIC") == 0;
 }
 
+/* A warning without a code of its own: the transaction was committed here, and the wait for its standbys was cancelled.
+ * Source: PostgreSQL's syncrep.c. */
+bool db_pg_is_unreplicated(const PGresult *pg)
+{
+    return strcmp(result_field(pg, PG_DIAG_SOURCE_FUNCTION), "SyncRepWaitForLSN") == 0;
+}
+
 /* Internal errors have no code of their own, and their words are never translated (elog). These are of an object that
  * was dropped, or dropped and made again, between a plan or a cache and its use. */
 static bool result_is_of_lost_object(const PGresult *pg)
@@ -100,7 +107,7 @@ struct slice db_result_value(const struct db_result *r, unsigned row, int column
 
 const char *db_result_sqlstate(const struct db_result *r)
 {
-    return db_pg_sqlstate(r->pg);
+    return r->sqlstate != NULL ? r->sqlstate : db_pg_sqlstate(r->pg);
 }
 
 const char *db_result_message(const struct db_result *r)

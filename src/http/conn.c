@@ -313,9 +313,9 @@ static bool conn_step_nothing(struct http_conn *conn)
 }
 
 static bool (*const steps[CONN_STATE_COUNT])(struct http_conn *conn) = {
-    [CONN_IDLE] = conn_step_idle,         [CONN_HEAD] = conn_step_head,        [CONN_HELD] = conn_step_nothing,
-    [CONN_ADMITTED] = conn_step_admitted, [CONN_BODY] = conn_step_body,        [CONN_HANDLING] = conn_step_nothing,
-    [CONN_ANSWERED] = conn_step_answered, [CONN_CLOSING] = conn_step_closing,  [CONN_LINGERING] = conn_step_closing,
+    [CONN_IDLE] = conn_step_idle,         [CONN_HEAD] = conn_step_head,       [CONN_HELD] = conn_step_nothing,
+    [CONN_ADMITTED] = conn_step_admitted, [CONN_BODY] = conn_step_body,       [CONN_HANDLING] = conn_step_nothing,
+    [CONN_ANSWERED] = conn_step_answered, [CONN_CLOSING] = conn_step_closing, [CONN_LINGERING] = conn_step_closing,
     [CONN_GONE] = conn_step_nothing,
 };
 

@@ -127,7 +127,8 @@ static bool decide_check_route(struct http_conn *conn, const struct http_target 
     return true;
 }
 
-/* A hook that refuses has answered, or holds the request; one that did neither would leave the client waiting for ever. */
+/* A hook that refuses has answered, or holds the request; one that did neither would leave the client waiting for ever.
+ */
 static bool decide_check_refusal(const struct http_conn *conn)
 {
     if (conn->state == CONN_BODY) abort();

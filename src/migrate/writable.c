@@ -8,12 +8,18 @@
 
 enum { WRITABLE_PAUSE_MS = 200, WRITABLE_PAUSE_MAX_MS = 2000, WRITABLE_SAY_MS = 10000 };
 
+/* If whoever runs this asked for it (options=…, PGOPTIONS), the database has nothing to do with it, and waiting does
+ * not help: the migration then says what is wrong. */
 static int writable_look(struct migrate_session *s, bool *ret_writable, struct error *err)
 {
+    static const char sql[] =
+        "SELECT NOT pg_catalog.pg_is_in_recovery() AND (o.setting = 'off' OR o.source = 'client')\n"
+        "FROM pg_catalog.pg_settings AS o\n"
+        "WHERE o.name = 'default_transaction_read_only'";
     PGresult *result = NULL;
 
-    if (session_query(s, "SHOW transaction_read_only", 0, NULL, &result, err) != 0) return -1;
-    *ret_writable = strcmp(PQgetvalue(result, 0, 0), "off") == 0;
+    if (session_query(s, sql, 0, NULL, &result, err) != 0) return -1;
+    *ret_writable = PQntuples(result) == 0 || strcmp(PQgetvalue(result, 0, 0), "t") == 0;
     PQclear(result);
     return 0;
 }
@@ -46,8 +52,9 @@ int session_wait_writable(struct migrate_session *s, size_t pending, struct erro
 
         if (now_ms >= deadline_ms) break;
         if (said_ms == 0 || now_ms - said_ms >= WRITABLE_SAY_MS) {
-            session_say(s, MIGRATE_NOTE_WAIT, "waiting for the database %s to take changes (%llu s more): it is read-only",
-                        s->options.label, (unsigned long long)(deadline_ms - now_ms + 999) / 1000);
+            session_say(s, MIGRATE_NOTE_WAIT,
+                        "waiting for the database %s to take changes (%llu s more): it is read-only", s->options.label,
+                        (unsigned long long)(deadline_ms - now_ms + 999) / 1000);
             said_ms = now_ms;
         }
         session_pause(pause_ms);

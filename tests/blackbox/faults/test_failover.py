@@ -2,6 +2,7 @@
 confirmed is there, what was refused is not, and the service is the same process all the while."""
 import contextlib
 import signal
+import threading
 import time
 
 import psycopg
@@ -179,3 +180,26 @@ def test_a_switch_over_without_a_death(start_daemon, stack):
     told("switch-over", reads, writes, promoted_after=f"{promoted:.2f} s", served_again_after=f"{back:.2f} s",
          unknown_and_there=f"{unknown} of {len(writes.unknown)}")
     assert reads.lost == writes.lost == 0 and back < BACK_SECONDS * SLOWNESS
+
+
+def test_a_write_whose_standby_is_gone_is_not_confirmed(start_daemon, stack):
+    """PostgreSQL commits it here, and says in a warning that the wait for the standby was cancelled. If that standby took
+    over, the write would be missing: its outcome is unknown."""
+    cluster = stack.enter_context(Cluster())
+    configure(cluster, synchronous_commit="on")
+    database = Database(cluster.url())
+    database.create()
+    d = start_daemon(DATABASE_URL=database.url, workers=1)
+    configure(cluster, synchronous_standby_names="gone")
+    answers = []
+    asker = threading.Thread(target=lambda: answers.append(d.request("POST", PATH, {"name": "a", "kind": "k"}, timeout=30)))
+    asker.start()
+    with psycopg.connect(cluster.url(), autocommit=True) as db:
+        waiting = "SELECT pid FROM pg_stat_activity WHERE wait_event = 'SyncRep'"
+        pid, = wait_until(lambda: db.execute(waiting).fetchone(), 10, "the write to wait for its standby")
+        db.execute("SELECT pg_cancel_backend(%s)", [pid])
+    asker.join(30)
+    configure(cluster, synchronous_standby_names="")
+    assert (answers[0].status, answers[0].json()["code"]) == (503, "outcome_unknown")
+    assert names(database) == ["a"]
+    wait_until(lambda: d.request("POST", PATH, {"name": "b", "kind": "k"}).status == 201, 10, "a write to be confirmed")
