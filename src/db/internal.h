@@ -148,6 +148,7 @@ struct db {
     struct db *scout;       /* looks whether a new session takes writes; NULL: none is out. See renew.c */
     bool read_only;         /* a write was refused because the session is read-only, and none has been taken since */
     unsigned scouts;        /* sent out in vain */
+    uint64_t refused_ms;    /* when such a write last came */
     uint64_t scout_next_ms; /* not before this */
     char *conninfo;         /* for it; owned */
     char *application_name;

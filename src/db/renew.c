@@ -20,6 +20,7 @@
 enum {
     SCOUT_MIN_MS = 500, /* the pause after the first one; it doubles up to … */
     SCOUT_MAX_MS = 4000,
+    SCOUT_WANTED_MS = 30 * 1000, /* after the last write that was refused: a service that only reads needs none */
 };
 
 void db_renew_want(struct db *db, const char *reason)
@@ -94,6 +95,7 @@ void db_scout_recall(struct db *db)
 
 void db_scout_tick(struct db *db, uint64_t now_ms)
 {
+    if (now_ms - db->refused_ms >= SCOUT_WANTED_MS) db->read_only = false;
     if (!db->read_only || db->scout != NULL || db->renew_wanted || db->draining || now_ms < db->scout_next_ms) return;
     struct db_options options = db->options;
     unsigned doublings = db->scouts < 10 ? db->scouts : 10;
@@ -118,6 +120,7 @@ void db_scout_refused(struct db *db)
 
     if (now_ms >= db->scout_next_ms + 4 * (uint64_t)SCOUT_MAX_MS) db->scouts = 0;
     db->read_only = true;
+    db->refused_ms = now_ms;
     db->deadline_ms = now_ms;
     db_timer_set(db->deadline, 0); /* a scout may go out: not from within a query's end */
 }
