@@ -8,6 +8,7 @@
 #include "api/tokens.h"
 #include "base/clock.h"
 #include "base/hex.h"
+#include "base/list.h"
 #include "base/mem.h"
 #include "base/number.h"
 #include "base/token.h"
@@ -46,6 +47,26 @@ static const struct db_statement access_note_statement = {
 const struct db_statement *const api_access_statements[API_ACCESS_STATEMENTS] = {&access_load_statement,
                                                                                  &access_note_statement};
 
+/*
+ * A token that is not in memory may have been made a moment ago, so the database is asked before it is refused. A
+ * stranger can send as many as they like: one look answers for all that wait for it, there are few looks a second, and
+ * what was found to be unknown is remembered.
+ */
+enum {
+    ACCESS_LOOKS_MAX = 20,      /* at once */
+    ACCESS_LOOK_EVERY_MS = 100, /* one more; api_access_tick looks too */
+    ACCESS_HELD_MAX = 256,      /* requests that wait */
+    ACCESS_UNKNOWN_MAX = 256,   /* tokens that are remembered; a power of two */
+};
+
+/* A request whose token is not in memory; in the exchange's arena. */
+struct access_held {
+    struct list link; /* in api_access.held or .asked */
+    struct api_access *access;
+    struct http_exchange *x;
+    unsigned char sha256[DIGEST_SHA256_BYTES];
+};
+
 struct api_access {
     struct db *db;
     struct api_access_events events;
@@ -53,7 +74,13 @@ struct api_access {
     bool loaded; /* once at least */
     bool loading;
     bool noting;
-    char state[TOKENS_ID_BYTES]; /* that the tokens are of; "" asks for them whatever it is */
+    struct list held;  /* for the next look at the database */
+    struct list asked; /* for the one that is under way: it began after they came */
+    unsigned held_count;
+    unsigned looks;                       /* that may be begun now */
+    uint64_t looks_ms;                    /* when that was so */
+    uint64_t unknown[ACCESS_UNKNOWN_MAX]; /* of the hashes of refused tokens some bytes, by some others */
+    char state[TOKENS_ID_BYTES];          /* that the tokens are of; "" asks for them whatever it is */
     struct buf note_ids;
     struct buf note_times;
 };
@@ -64,6 +91,10 @@ struct api_access *api_access_new(struct db *db, const struct api_access_events 
 
     access->db = db;
     access->events = *events;
+    list_init(&access->held);
+    list_init(&access->asked);
+    access->looks = ACCESS_LOOKS_MAX;
+    access->looks_ms = clock_monotonic_ms();
     return access;
 }
 
@@ -77,6 +108,8 @@ void api_access_free(struct api_access *access)
 }
 
 /* ---- Loading ---- */
+
+static void access_look(struct api_access *access);
 
 static void access_failed(const struct api_access *access, const char *statement, const struct db_result *result)
 {
@@ -119,6 +152,7 @@ static void access_replace_tokens(struct api_access *access, const struct db_res
     for (unsigned row = 0; row < db_result_rows(result); row++) {
         if (access_read_token(result, row, &entry)) tokens_add(&fresh, &entry);
     }
+    memset(access->unknown, 0, sizeof(access->unknown));
     tokens_carry(&fresh, &access->tokens);
     tokens_clear(&access->tokens);
     access->tokens = fresh;
@@ -130,25 +164,50 @@ static void access_replace_tokens(struct api_access *access, const struct db_res
     access->events.loaded(access->events.ctx, fresh.count);
 }
 
+static void access_answer_held(struct api_access *access, enum db_outcome outcome, struct list *held);
+
 static void access_load_done(void *arg, const struct db_result *result)
 {
     struct api_access *access = arg;
+    const enum db_outcome outcome = db_result_outcome(result);
 
     access->loading = false;
-    if (db_result_outcome(result) != DB_OK) {
+    if (outcome != DB_OK) {
         access_failed(access, access_load_statement.name, result);
     } else if (db_result_rows(result) > 0) {
         access_replace_tokens(access, result);
     }
+    access_answer_held(access, outcome, &access->asked);
+    access_look(access);
 }
 
 static void access_load(struct api_access *access)
 {
     const struct slice known = access->state[0] == '\0' ? SLICE_NONE : slice_of(access->state);
-    enum db_outcome outcome;
+    enum db_outcome outcome = DB_OK;
 
     if (access->loading) return;
     access->loading = db_submit(access->db, &access_load_statement, &known, access_load_done, access, &outcome) != NULL;
+    if (!access->loading) {
+        access_answer_held(access, outcome, &access->held);
+        return;
+    }
+    list_each(it, &access->held) {
+        list_remove(it);
+        list_push_back(&access->asked, it);
+    }
+}
+
+/* Looks for the requests that are held, if that may be now. */
+static void access_look(struct api_access *access)
+{
+    const uint64_t more = (clock_monotonic_ms() - access->looks_ms) / ACCESS_LOOK_EVERY_MS;
+
+    access->looks_ms += more * ACCESS_LOOK_EVERY_MS;
+    access->looks = more > ACCESS_LOOKS_MAX - access->looks ? ACCESS_LOOKS_MAX : access->looks + (unsigned)more;
+    if (access->loading || access->looks == 0 || list_is_empty(&access->held)) return;
+    access->looks--;
+    access_load(access);
 }
 
 void api_access_connected(struct api_access *access)
@@ -232,13 +291,115 @@ static bool access_has_scope(const struct token_entry *entry, enum api_scope sco
     return scope == API_SCOPE_WRITE ? entry->can_write : entry->can_read;
 }
 
-bool api_access_admit(struct api_access *access, struct http_exchange *x)
+/* Of a token that is in memory: true if the request may go on; false: answered. */
+static bool access_admit_known(struct api_access *access, struct http_exchange *x, struct token_entry *entry)
 {
     const enum api_scope scope = api_scope(api_endpoint_of(http_exchange_route(x)));
+    const uint64_t now_us = clock_wall_us();
+
+    if (entry->expires_us <= now_us) {
+        access_refuse_token(x, true);
+        return false;
+    }
+    tokens_use(&access->tokens, entry, now_us);
+    /* A copy: the table may be another one before the answer. */
+    http_exchange_set_client(x, arena_copy(http_exchange_arena(x), slice_of(entry->name)));
+    if (!access_has_scope(entry, scope)) {
+        access_refuse_scope(x, scope);
+        return false;
+    }
+    return true;
+}
+
+/* ---- Tokens that are not in memory ---- */
+
+static uint64_t *access_unknown_place(struct api_access *access, const unsigned char sha256[DIGEST_SHA256_BYTES],
+                                      uint64_t *ret_mark)
+{
+    uint32_t at;
+
+    memcpy(ret_mark, sha256, sizeof(*ret_mark));
+    memcpy(&at, sha256 + sizeof(*ret_mark), sizeof(at));
+    return &access->unknown[at & (ACCESS_UNKNOWN_MAX - 1)];
+}
+
+static bool access_is_unknown(struct api_access *access, const unsigned char sha256[DIGEST_SHA256_BYTES])
+{
+    uint64_t mark;
+
+    return *access_unknown_place(access, sha256, &mark) == mark;
+}
+
+static void access_keep_unknown(struct api_access *access, const unsigned char sha256[DIGEST_SHA256_BYTES])
+{
+    uint64_t mark;
+    uint64_t *place = access_unknown_place(access, sha256, &mark);
+
+    *place = mark;
+}
+
+static void access_release(struct access_held *held)
+{
+    list_remove(&held->link);
+    held->access->held_count--;
+}
+
+static void access_on_cancel(void *arg)
+{
+    access_release(arg);
+}
+
+/* Nobody knows whether the token is good: so it does not open, and the client is not told that it is bad. */
+static void access_refuse_unasked(struct http_exchange *x, enum db_outcome outcome)
+{
+    const bool passes = outcome == DB_OVERLOADED || outcome == DB_TIMEOUT;
+
+    http_refuse(x, &api_refusals[api_outcome_refusals[passes ? outcome : DB_UNAVAILABLE]]);
+}
+
+static void access_answer_held(struct api_access *access, enum db_outcome outcome, struct list *list)
+{
+    while (!list_is_empty(list)) {
+        struct access_held *held = list_at(list->next, struct access_held, link);
+        struct token_entry *entry = tokens_find(&access->tokens, held->sha256);
+
+        access_release(held);
+        if (entry != NULL) {
+            if (access_admit_known(access, held->x, entry)) http_exchange_admit(held->x);
+        } else if (outcome == DB_OK) {
+            access_keep_unknown(access, held->sha256);
+            access_refuse_token(held->x, false);
+        } else {
+            access_refuse_unasked(held->x, outcome);
+        }
+    }
+}
+
+/* False if the token is refused without a look. */
+static bool access_hold(struct api_access *access, struct http_exchange *x,
+                        const unsigned char sha256[DIGEST_SHA256_BYTES])
+{
+    const enum db_state state = db_state(access->db);
+    const bool is_there = state == DB_STATE_READY || state == DB_STATE_RENEWING || state == DB_STATE_MISFIT;
+
+    if (!is_there || access->held_count >= ACCESS_HELD_MAX || access_is_unknown(access, sha256)) return false;
+    struct access_held *held = arena_alloc(http_exchange_arena(x), sizeof(*held));
+
+    *held = (struct access_held){.access = access, .x = x};
+    memcpy(held->sha256, sha256, DIGEST_SHA256_BYTES);
+    list_push_back(&access->held, &held->link);
+    access->held_count++;
+    http_exchange_hold(x, access_on_cancel, held);
+    access_look(access);
+    return true;
+}
+
+bool api_access_admit(struct api_access *access, struct http_exchange *x)
+{
     unsigned char sha256[DIGEST_SHA256_BYTES];
     struct token_entry *entry;
 
-    if (scope == API_SCOPE_NONE) return true;
+    if (api_scope(api_endpoint_of(http_exchange_route(x))) == API_SCOPE_NONE) return true;
     const struct slice token = access_bearer(x);
 
     if (token.data == NULL) {
@@ -253,19 +414,8 @@ bool api_access_admit(struct api_access *access, struct http_exchange *x)
         http_refuse(x, &api_refusals[API_REFUSAL_TOKENS_UNAVAILABLE]);
         return false;
     }
-    const uint64_t now_us = clock_wall_us();
-
     entry = tokens_find(&access->tokens, sha256);
-    if (entry == NULL || entry->expires_us <= now_us) {
-        access_refuse_token(x, entry != NULL);
-        return false;
-    }
-    tokens_use(&access->tokens, entry, now_us);
-    /* A copy: the table may be another one before the answer. */
-    http_exchange_set_client(x, arena_copy(http_exchange_arena(x), slice_of(entry->name)));
-    if (!access_has_scope(entry, scope)) {
-        access_refuse_scope(x, scope);
-        return false;
-    }
-    return true;
+    if (entry != NULL) return access_admit_known(access, x, entry);
+    if (!access_hold(access, x, sha256)) access_refuse_token(x, false);
+    return false;
 }

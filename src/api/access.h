@@ -2,9 +2,11 @@
  * Who may call the API if STRATSLAB_AUTH is token: a bearer token (RFC 6750) with the scope that the endpoint asks
  * for (api_scope). Decided on a request's head, from a table of all tokens in memory: no request costs a query.
  *
- * The table is loaded at each new connection to the database, and again within a second of a change. While the database
- * is away the last one goes on to be used; before the first, requests that carry a token are answered 503.
- * When a token was last used is kept in the table too, and written once a minute at most.
+ * The table is loaded at each new connection to the database, and again within a second of a change. A token that is
+ * not in it holds its request until the database was asked for changes, so that a new one opens at once: one look is
+ * for all that wait for it, and they are limited in rate and number. While the database is away the last table goes on
+ * to be used; before the first, requests that carry a token are answered 503. When a token was last used is kept in the
+ * table too, and written once a minute at most.
  */
 #ifndef API_ACCESS_H
 #define API_ACCESS_H
@@ -33,7 +35,7 @@ void api_access_connected(struct api_access *access);
 /* Each second. */
 void api_access_tick(struct api_access *access);
 
-/* For http_hooks.admit: true if the request may go on; false: answered (401, 403, 503). */
+/* For http_hooks.admit: true if the request may go on; false: answered (401, 403, 503), or held until it is known. */
 bool api_access_admit(struct api_access *access, struct http_exchange *x) ATTR_CHECKED;
 
 #endif

@@ -33,6 +33,7 @@ struct child_session {
     const struct db_statement **statements; /* the worker's, and the schema check's */
     struct db *db;
     struct schema_check schema;
+    bool misfit;         /* a statement does not fit the schema, whatever the ledger says */
     bool untold;         /* the database did not tell what its schema holds: it is asked again */
     uint64_t reconnects; /* as reported to the worker so far */
     struct event *deadline;
@@ -91,6 +92,7 @@ static void session_on_schema(void *ctx, enum schema_verdict verdict, const char
     switch (verdict) {
     case SCHEMA_MET:
         cells->migrations_pending = 0;
+        if (s->misfit) break;
         session_set(s, SCOREBOARD_DATABASE_READY);
         if (before != SCOREBOARD_DATABASE_READY) log_info("database ready", LOG_STR("database", s->options.label));
         break;
@@ -141,6 +143,20 @@ static void session_on_connected(struct child_session *s)
     schema_check_run(&s->schema);
 }
 
+/* The ledger is looked at too: it may name what is missing. */
+static void session_on_misfit(struct child_session *s, const char *reason)
+{
+    if (s->reconnects != db_reconnects(s->db)) session_on_connected(s);
+    if (!s->misfit) {
+        log_error(
+            "the database's schema is not what this build needs, and some requests fail; run stratslabd migrate up",
+            LOG_STR("reason", reason), LOG_STR("database", s->options.label));
+        schema_check_run(&s->schema);
+    }
+    s->misfit = true;
+    session_set(s, SCOREBOARD_DATABASE_MISMATCH);
+}
+
 static void session_on_state(void *ctx, enum db_state state, const char *reason)
 {
     struct child_session *s = ctx;
@@ -148,11 +164,19 @@ static void session_on_state(void *ctx, enum db_state state, const char *reason)
 
     s->untold = false;
     if (s->end != SESSION_OPEN) return; /* we ended it ourselves, and it does not come back */
+    if (state != DB_STATE_MISFIT && state != DB_STATE_RENEWING) s->misfit = false;
     switch (state) {
     case DB_STATE_CONNECTING:
         break;
     case DB_STATE_READY:
         session_on_connected(s);
+        break;
+    case DB_STATE_RENEWING:
+        log_info("the session with the database is replaced by another one", LOG_STR("database", label),
+                 LOG_STR("reason", reason));
+        break;
+    case DB_STATE_MISFIT:
+        session_on_misfit(s, reason);
         break;
     case DB_STATE_DOWN:
         log_warning("database out of reach; trying again", LOG_STR("database", label), LOG_STR("reason", reason));

@@ -16,7 +16,7 @@
 #include "base/random.h"
 #include "db/internal.h"
 
-static void connect_set_state(struct db *db, enum db_state state, const char *reason)
+void db_session_set_state(struct db *db, enum db_state state, const char *reason)
 {
     if (db->state == state && strcmp(db->reason, reason) == 0) return;
     db->state = state;
@@ -141,7 +141,7 @@ void db_session_end(struct db *db, enum db_state state, const char *reason)
     db->phase = DB_PHASE_PAUSE;
     db->last_notice[0] = '\0';
     db_timer_set(db->timer, connect_pause_ms(db, state));
-    connect_set_state(db, state, clean);
+    db_session_set_state(db, state, clean);
     if (!db->freed) db_fail_all(db, clean);
 }
 
@@ -154,7 +154,15 @@ void db_session_ready(struct db *db)
     db->times_ready++;
     db_deadline_arm(db);
     db_pipeline_wake(db);
-    connect_set_state(db, DB_STATE_READY, "");
+    db_session_tell(db);
+}
+
+void db_session_tell(struct db *db)
+{
+    char reason[DB_REASON_BYTES];
+
+    db_fit_reason(db, reason);
+    db_session_set_state(db, reason[0] == '\0' ? DB_STATE_READY : DB_STATE_MISFIT, reason);
 }
 
 /* While nothing is under way, libpq treats the server's last message as a notice; in a crash or an immediate shutdown
@@ -165,6 +173,7 @@ static void connect_on_notice(void *arg, const PGresult *pg)
 
     if (db_pg_is_fatal(pg) || strcmp(db_pg_sqlstate(pg), "57P02") == 0)
         snprintf(db->last_notice, sizeof(db->last_notice), "%s", db_pg_message(pg));
+    if (db_pg_is_unreplicated(pg)) db->unreplicated = true;
 }
 
 static void connect_on_ready(int fd, short what, void *arg);
@@ -179,6 +188,21 @@ static void connect_wait(struct db *db, const struct pg_wait *wait)
     db->readable = event_new(db->base, wait->fd, wait->events == POLLIN ? EV_READ : EV_WRITE, connect_on_ready, db);
     if (db->readable == NULL || event_add(db->readable, NULL) != 0)
         db_session_end(db, DB_STATE_DOWN, "libevent cannot watch the database's socket");
+}
+
+/* Texts are UTF-8: another encoding cannot hold them all, and SQL_ASCII takes anything. */
+static bool connect_is_utf8(struct db *db)
+{
+    const char *encoding = PQparameterStatus(db->conn, "server_encoding");
+    char reason[DB_REASON_BYTES];
+
+    if (encoding == NULL || strcmp(encoding, "UTF8") == 0) return true;
+    snprintf(reason, sizeof(reason),
+             "the database %s has the encoding %s, and must have UTF8: CREATE DATABASE … TEMPLATE template0 ENCODING "
+             "'UTF8'",
+             PQdb(db->conn), encoding);
+    db_session_end(db, DB_STATE_REFUSED, reason);
+    return false;
 }
 
 static void connect_go(struct db *db)
@@ -196,6 +220,7 @@ static void connect_go(struct db *db)
         break;
     case PG_DIAL_UP:
         db->conn = pg_dial_take(db->target);
+        if (!connect_is_utf8(db)) break;
         db->phase = DB_PHASE_PREPARING;
         db_timer_set(db->timer,
                      (uint64_t)db->options.limits.connect_timeout_ms + db->options.limits.statement_timeout_ms);

@@ -45,7 +45,8 @@ void db_query_free(struct db_query *q)
 
 void db_query_finish(struct db_query *q, enum db_outcome outcome, PGresult *result, const char *message)
 {
-    struct db_result r = {outcome, result, message == NULL ? db_pg_message(result) : message};
+    struct db_result r = {outcome, result, message == NULL ? db_pg_message(result) : message,
+                          q->sqlstate[0] == '\0' ? NULL : q->sqlstate};
     const struct db_options *options = &q->db->options;
 
     if (options->finished != NULL) options->finished(q->db->arg, outcome, clock_monotonic_ns() - q->submitted_ns);
@@ -79,15 +80,17 @@ static void db_fail_waiting(struct db *db, enum db_outcome outcome, const char *
     db_fail_all(db, message);
 }
 
-/* Reads waited for the next connection, and none came in time. Nothing else waits: without a connection no query is
- * taken. */
+/* Queries waited for the next connection, and none came in time: reads if the one before was lost, and whatever was not
+ * yet sent if it is being replaced. */
 static void db_on_retry_window(int fd, short what, void *arg)
 {
     struct db *db = arg;
 
     (void)fd, (void)what;
     db_enter(db);
-    db_fail_waiting(db, DB_UNAVAILABLE, "the database did not come back in time");
+    if (db->state == DB_STATE_RENEWING)
+        db_session_end(db, DB_STATE_DOWN, "the session was to be replaced, and no other came in time");
+    if (!db->freed) db_fail_waiting(db, DB_UNAVAILABLE, "the database did not come back in time");
     db_leave(db);
 }
 
@@ -95,6 +98,7 @@ void db_drain(struct db *db)
 {
     db_enter(db);
     db->draining = true;
+    db_scout_recall(db);
     db_fail_waiting(db, DB_TIMEOUT, db_draining_reason);
     if (!db->freed) db_cancel_running(db);
     db_leave(db);
@@ -104,6 +108,7 @@ void db_abort(struct db *db)
 {
     db_enter(db);
     db->draining = true;
+    db_scout_recall(db);
     if (db->phase != DB_PHASE_PAUSE) db_session_end(db, DB_STATE_DOWN, db_draining_reason);
     if (!db->freed) db_fail_waiting(db, DB_UNAVAILABLE, db_draining_reason);
     db_leave(db);
@@ -135,6 +140,9 @@ struct db *db_new(struct event_base *base, const struct db_options *options, db_
     db->options = *options;
     db->target = db_target_new(options);
     db->options.conninfo = db->options.application_name = NULL;
+    db->conninfo = mem_strdup(options->conninfo);
+    if (options->application_name != NULL) db->application_name = mem_strdup(options->application_name);
+    db_fits_init(db);
     db->on_state = on_state;
     db->arg = arg;
     db->state = DB_STATE_CONNECTING;
@@ -169,6 +177,10 @@ void db_free(struct db *db)
     db_free_queries(&db->waiting);
     db_free_queries(&db->failing);
     db_session_close(db);
+    db_scout_recall(db);
+    db_fits_clear(db);
+    free(db->conninfo);
+    free(db->application_name);
     event_free(db->timer);
     event_free(db->turn);
     event_free(db->deadline);
@@ -214,9 +226,14 @@ static bool db_values_fit(const struct db_statement *s, const struct slice *valu
     return true;
 }
 
+static bool db_takes_queries(const struct db *db)
+{
+    return db->state == DB_STATE_READY || db->state == DB_STATE_RENEWING || db->state == DB_STATE_MISFIT;
+}
+
 static enum db_outcome db_check_submit(const struct db *db, const struct db_statement *s, const struct slice *values)
 {
-    if (db->freed || db->draining || db->state != DB_STATE_READY) return DB_UNAVAILABLE;
+    if (db->freed || db->draining || !db_takes_queries(db)) return DB_UNAVAILABLE;
     if (db->depth >= db->options.limits.queue_max) return DB_OVERLOADED;
     if (s->param_count > DB_PARAMS_MAX) return DB_FAULT;
     return db_values_fit(s, values) ? DB_OK : DB_INVALID_VALUE;

@@ -8,8 +8,15 @@
  *
  * Pipeline: reads that are submitted in one turn of the loop share one Sync; a write always has a Sync of its own, so
  * the failure or success of a write does not affect other queries. A read that was skipped because a neighbour failed
- * (PGRES_PIPELINE_ABORTED) is sent again. If a migration made a statement stale, the statement is prepared again.
- * Source: libpq documentation, "Pipeline Mode".
+ * (PGRES_PIPELINE_ABORTED) is sent again. Source: libpq documentation, "Pipeline Mode".
+ *
+ * A migration of somebody else may make plan and schema disagree (db/outcome.c has the table). The query then is sent
+ * again after its statement was prepared again; if that does not help, in another session, since functions keep plans
+ * for as long as their session lives; if that does not help either, it fails, and the state is DB_STATE_MISFIT until
+ * the statement works. This goes for writes too: an error of the server aborts the transaction, and each write is one.
+ *
+ * A session that refuses a write because it is read-only is replaced as soon as a new session would take writes, which
+ * is tried with back-off on a second connection, so that reads go on.
  *
  * Nobody waits for ever. If wait_max_ms is set, a query that is not sent by then fails with DB_OVERLOADED. A query that
  * was sent has an answer within statement_timeout and probe_timeout (in the worst case DB_TIMEOUT for a read,
@@ -111,6 +118,9 @@ typedef void db_done_fn(void *arg, const struct db_result *result);
 enum db_state {
     DB_STATE_CONNECTING, /* the first attempt is under way */
     DB_STATE_READY,      /* connected, every statement prepared */
+    DB_STATE_RENEWING,   /* the session is being replaced by another one; queries are taken, and wait for it */
+    DB_STATE_MISFIT,     /* connected, and queries are taken, but a statement does not fit the schema any more: its
+                            queries fail. It is tried again, and DB_STATE_READY comes when it fits */
     DB_STATE_DOWN,       /* lost or not reached; trying again with back-off */
     DB_STATE_UNFIT,      /* connected, but a statement cannot be prepared: the schema is not the one that this build was
                             written for; tried again, more slowly */

@@ -4,6 +4,7 @@
  */
 #include <event2/event.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/clock.h"
 #include "db/internal.h"
@@ -50,6 +51,7 @@ static uint64_t deadline_interval(const struct db *db)
     uint64_t interval = db->options.probe_interval_ms;
 
     if (db->options.wait_max_ms > 0) interval = deadline_earlier(interval, db->options.wait_max_ms);
+    if (db_fit_is_doubtful(db) || db->read_only || db->deaf) interval = deadline_earlier(interval, DB_DOUBT_MS);
     return deadline_earlier(interval,
                             (uint64_t)db->options.limits.statement_timeout_ms + db->options.probe_timeout_ms / 2);
 }
@@ -98,7 +100,7 @@ static void deadline_answer_query(struct db_query *q)
 {
     struct db *db = q->db;
     bool wrote = q->statement->access == DB_WRITE;
-    struct db_result r = {wrote ? DB_UNKNOWN : DB_TIMEOUT, NULL, "the database did not answer it in time"};
+    struct db_result r = {wrote ? DB_UNKNOWN : DB_TIMEOUT, NULL, "the database did not answer it in time", NULL};
     db_done_fn *done = q->done;
 
     q->done = NULL;
@@ -136,6 +138,31 @@ static void deadline_check_flight(struct db *db, uint64_t now_ms)
     }
 }
 
+/* A standby takes no LISTEN, and may have been promoted meanwhile. A notification that came before is lost. */
+static void deadline_listen(struct db *db)
+{
+    const char *standby = PQparameterStatus(db->conn, "in_hot_standby");
+
+    if (!db->deaf || db->renew_wanted || (standby != NULL && strcmp(standby, "on") == 0)) return;
+    db->deaf = false;
+    if (db_pipeline_listen(db)) {
+        db_pipeline_push(db);
+    } else {
+        db_session_end(db, DB_STATE_DOWN, PQerrorMessage(db->conn));
+    }
+}
+
+/* What is wrong with a session that is alive. */
+static void deadline_mend(struct db *db, uint64_t now_ms)
+{
+    PGconn *conn = db->conn;
+
+    db_scout_tick(db, now_ms);
+    deadline_listen(db);
+    if (db_session_is(db, conn)) db_fit_review(db, now_ms);
+    if (db_session_is(db, conn) && db_renew_is_due(db)) db_renew(db);
+}
+
 void db_on_deadline(int fd, short what, void *arg)
 {
     struct db *db = arg;
@@ -148,6 +175,7 @@ void db_on_deadline(int fd, short what, void *arg)
     deadline_check_flight(db, now_ms);
     if (db_session_is(db, conn)) deadline_refuse_waiting(db, now_ms);
     if (db_session_is(db, conn)) deadline_answer_flight(db, now_ms);
+    if (db_session_is(db, conn) && db->phase == DB_PHASE_READY) deadline_mend(db, now_ms);
     if (db_session_is(db, conn) && db->phase == DB_PHASE_READY) db_deadline_arm(db);
     db_leave(db);
 }

@@ -23,6 +23,8 @@ enum {
     /* After this long without an answer nothing more is handed over; after this long an answer was slow. */
     DB_HOLD_MS = 50,
     DB_SLOW_MS = 200,
+    /* While there is something that may mend itself, this often is looked at it. */
+    DB_DOUBT_MS = 1000,
     /* Handed over before we ask libpq to write, which shows whether the socket takes it. */
     DB_PUSH_BYTES = 16384,
 };
@@ -40,6 +42,8 @@ struct db_query {
     bool sent;               /* handed to libpq; its values are not needed any more */
     bool in_callback;        /* its callback runs now */
     bool renewed;            /* its statement was prepared again for it once */
+    char sqlstate[6];        /* of an error that stands for the result's own; "" if none does */
+    bool moved;              /* the session was replaced for it once */
     bool was_lost;           /* a connection died under it once; a second time is one too many */
     struct slice values[];
 };
@@ -47,7 +51,9 @@ struct db_query {
 /* What is sent with one Sync, in the order of the pipeline. */
 enum db_batch_kind {
     DB_BATCH_SETTINGS, /* one query of our own, which may fail */
-    DB_BATCH_PREPARE,  /* every statement */
+    DB_BATCH_LISTEN,   /* the same, for one channel */
+    DB_BATCH_PREPARE,  /* every statement, or those from `first` on */
+    DB_BATCH_RENEW,    /* one statement again */
     DB_BATCH_READS,
     DB_BATCH_WRITE, /* one query */
     DB_BATCH_PROBE, /* nothing but the Sync */
@@ -57,7 +63,9 @@ struct db_batch {
     struct list link; /* in db->flight */
     enum db_batch_kind kind;
     unsigned count;                   /* queries sent in it */
+    size_t first;                     /* the statements that it prepares begin with this one */
     size_t prepared;                  /* statements answered */
+    bool refused;                     /* one of them was refused, and those behind it skipped */
     bool late;                        /* nobody waits for what is left of it */
     bool cancelled;                   /* a cancel request was sent for it */
     struct list queries;              /* not answered yet; a write stays until its Sync */
@@ -67,6 +75,24 @@ struct db_batch {
 
 /* Between attempts, connecting, preparing, serving. */
 enum db_phase { DB_PHASE_PAUSE, DB_PHASE_DIALING, DB_PHASE_PREPARING, DB_PHASE_READY };
+
+/* What is known of one statement and the schema, beyond that it was prepared once: see fit.c. */
+struct db_fit {
+    bool misfit;             /* the schema is not the one that it was written for */
+    uint64_t last_ms;        /* when that last showed */
+    uint64_t moved_ms;       /* when the session was last replaced for it; 0: never */
+    uint64_t tried_ms;       /* when it was last prepared again */
+    char sqlstate[6];        /* of the refusal */
+    char *refusal;           /* why it cannot be prepared; owned; NULL: it is prepared */
+    enum db_outcome outcome; /* of a query, while there is a refusal */
+};
+
+/* What an error says about the plan of a statement: a table in outcome.c. */
+enum db_plan {
+    DB_PLAN_KEPT,   /* nothing */
+    DB_PLAN_STALE,  /* plan and schema no longer agree: made anew, it may work */
+    DB_PLAN_DENIED, /* the role may not, and a new plan does not change that */
+};
 
 struct db {
     struct event_base *base;
@@ -103,6 +129,21 @@ struct db {
     size_t unpushed;       /* bytes handed to libpq since it last wrote */
     bool output_blocked;   /* the socket takes no more for now */
     bool draining;         /* since db_drain: no new query is taken, and none is sent again */
+
+    struct db_fit *fits; /* as many as there are statements */
+    bool renew_wanted;   /* the session is replaced once nothing is in flight; nothing more is sent in it */
+    char renew_reason[DB_REASON_BYTES];
+    bool deaf;         /* a LISTEN was refused */
+    bool unreplicated; /* a warning said that the write that runs is committed, but perhaps not on the standbys */
+
+    struct db *scout;       /* looks whether a new session takes writes; NULL: none is out. See renew.c */
+    bool read_only;         /* a write was refused because the session is read-only, and none has been taken since */
+    unsigned scouts;        /* sent out in vain */
+    uint64_t refused_ms;    /* when such a write last came */
+    uint64_t scout_next_ms; /* not before this */
+    char *conninfo;         /* for it; owned */
+    char *application_name;
+
     struct buf scratch;
 
     unsigned entered; /* how many of our own event handlers are on the stack */
@@ -126,18 +167,22 @@ void db_timer_set(struct event *timer, uint64_t ms);
 /* outcome.c */
 /* Whether this error of preparing will come next time too, unless somebody mends something. */
 bool db_sqlstate_is_refusal(const char *sqlstate);
+enum db_plan db_plan_of(const char *sqlstate); /* what the code alone says */
 
 /* result.c */
 struct db_result {
     enum db_outcome outcome;
     const PGresult *pg; /* may be NULL */
     const char *message;
+    const char *sqlstate; /* NULL: that of pg */
 };
 enum db_outcome db_pg_outcome(const PGresult *pg);
 /* Whether the server ends the session with this error. */
 bool db_pg_is_fatal(const PGresult *pg);
-/* Whether the prepared statement is gone or no longer fits the schema; nothing was executed. */
-bool db_pg_is_stale(const PGresult *pg);
+/* Whether the warning says that what was committed may be missing on the standbys. */
+bool db_pg_is_unreplicated(const PGresult *pg);
+/* What the server's error says about the statement's plan. */
+enum db_plan db_pg_plan(const PGresult *pg);
 const char *db_pg_sqlstate(const PGresult *pg); /* "" if there is none: libpq made the result itself */
 const char *db_pg_message(const PGresult *pg);
 
@@ -158,9 +203,49 @@ void db_session_ready(struct db *db);
 /* Frees connection and socket events. */
 void db_session_close(struct db *db);
 
+/* The state is what the fits say: ready, or connected with a statement that does not fit. Only of a session that is
+ * ready. */
+void db_session_tell(struct db *db);
+void db_session_set_state(struct db *db, enum db_state state, const char *reason);
+
+/* fit.c */
+enum db_second {
+    DB_SECOND_NONE,    /* the error is the query's outcome */
+    DB_SECOND_PREPARE, /* prepare the statement again, then send the query again */
+    DB_SECOND_SESSION, /* send the query again in another session: renew_wanted is set */
+};
+void db_fits_init(struct db *db);
+void db_fits_clear(struct db *db);
+/* What is done about a query's error. */
+enum db_second db_fit_judge(struct db_query *q, const PGresult *pg);
+/* Keeps in mind what a query's end says about its statement. If the query failed because its statement cannot be
+ * prepared, *outcome and `why` (else "") are those of that. */
+void db_fit_note(struct db_query *q, const PGresult *pg, enum db_outcome *outcome, char why[DB_REASON_BYTES]);
+/* The answer to a PREPARE: NULL if it is prepared. */
+void db_fit_prepared(struct db *db, size_t index, const PGresult *refusal);
+size_t db_fit_index(const struct db *db, const struct db_statement *s); /* statement_count if it is none of ours */
+bool db_fit_is_lost(const struct db *db);                               /* no statement can be prepared */
+/* Why one of the statements does not fit; "" if all do. */
+void db_fit_reason(const struct db *db, char reason[DB_REASON_BYTES]);
+bool db_fit_is_doubtful(const struct db *db); /* a statement does not fit, or did not a moment ago */
+/* Now and then, and after each change: tries refused statements again, and says how it is. May end the session. */
+void db_fit_review(struct db *db, uint64_t now_ms);
+
+/* renew.c */
+/* Replaces the session as soon as nothing is in flight. Queries, also those that come meanwhile, wait for the next. */
+void db_renew_want(struct db *db, const char *reason);
+bool db_renew_is_due(const struct db *db);
+void db_renew(struct db *db);
+void db_scout_refused(struct db *db); /* a write was refused, because the session is read-only */
+void db_scout_tick(struct db *db, uint64_t now_ms);
+void db_scout_recall(struct db *db); /* if one is out */
+
 /* pipeline.c */
-void db_pipeline_open(struct db *db); /* the connection is up: sends settings and statements */
-void db_pipeline_wake(struct db *db); /* sends at the end of this turn of the loop */
+bool db_pipeline_prepare(struct db *db, size_t index); /* a statement, again; false if the connection is broken */
+bool db_pipeline_listen(struct db *db);                /* the same for channels whose LISTEN was refused */
+void db_pipeline_push(struct db *db);                  /* writes what was handed over */
+void db_pipeline_open(struct db *db);                  /* the connection is up: sends settings and statements */
+void db_pipeline_wake(struct db *db);                  /* sends at the end of this turn of the loop */
 void db_pipeline_turn(int fd, short what, void *arg);
 void db_batch_free(struct db_batch *batch); /* its lists are empty */
 void db_pipeline_probe(struct db *db);

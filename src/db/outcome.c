@@ -49,6 +49,32 @@ enum db_outcome db_outcome_of(const char *sqlstate)
     return DB_FAULT;
 }
 
+/*
+ * What says that a statement's plan and the schema no longer agree, although it was prepared well once (PostgreSQL,
+ * appendix A). Our statements' texts do not change, so all of class 42 (names, types, operators, columns that are
+ * missing or have become ambiguous) speaks of the schema: no value of a request causes it.
+ * Whatever error this is, the server rolls the implicit transaction back in which it happened: nothing was executed.
+ * As above, a code stands before its class. db_pg_plan knows two more, which need more than the code.
+ */
+static const struct {
+    const char *pattern;
+    enum db_plan plan;
+} plans[] = {
+    {"26000", DB_PLAN_STALE},  /* the prepared statement is gone: DISCARD, a pooler */
+    {"3F000", DB_PLAN_STALE},  /* the schema is gone */
+    {"42501", DB_PLAN_DENIED}, /* a table that was made again lacks the rights of the one before */
+    {"42", DB_PLAN_STALE},     /* also 42804, of a function whose own plan is of a column's type before */
+    {"55000", DB_PLAN_STALE},  /* the table is a view now */
+};
+
+enum db_plan db_plan_of(const char *sqlstate)
+{
+    for (size_t i = 0; i < countof(plans); i++) {
+        if (strncmp(sqlstate, plans[i].pattern, strlen(plans[i].pattern)) == 0) return plans[i].plan;
+    }
+    return DB_PLAN_KEPT;
+}
+
 bool db_sqlstate_is_refusal(const char *sqlstate)
 {
     static const bool passing[DB_OUTCOME_COUNT] = {

@@ -64,7 +64,7 @@ void db_batch_free(struct db_batch *batch)
  * was not sent has certainly not happened. */
 static bool pipeline_has_room(const struct db *db)
 {
-    if (db->flight_count >= db->window) return false;
+    if (db->renew_wanted || db->flight_count >= db->window) return false;
     return list_is_empty(&db->flight) || clock_monotonic_ms() - db->input_ms < DB_HOLD_MS;
 }
 
@@ -107,13 +107,22 @@ static bool pipeline_batch_send(struct db *db)
     return ok && db_send_sync(db);
 }
 
-/* Each step has its own batch, since each may fail: the statement may be gone already, or no longer fit the schema.
- * Then the queries of that statement fail, and the others go on. */
-static bool pipeline_renew_statement(struct db *db, const struct db_statement *s)
+/* Each step has its own batch, since each may fail: the statement may be gone already, or not fit the schema. Then the
+ * queries of that statement fail, and the others go on. */
+bool db_pipeline_prepare(struct db *db, size_t index)
 {
-    pipeline_batch_push(db, pipeline_batch_new(DB_BATCH_SETTINGS));
-    if (!db_send_deallocate(db, s) || !db_send_sync(db)) return false;
-    pipeline_batch_push(db, pipeline_batch_new(DB_BATCH_SETTINGS));
+    const struct db_statement *s = db->options.statements[index];
+    struct db_batch *batch = pipeline_batch_new(DB_BATCH_RENEW);
+
+    if (db->fits[index].refusal == NULL) {
+        pipeline_batch_push(db, pipeline_batch_new(DB_BATCH_SETTINGS));
+        if (!db_send_deallocate(db, s) || !db_send_sync(db)) {
+            free(batch);
+            return false;
+        }
+    }
+    batch->first = index;
+    pipeline_batch_push(db, batch);
     return db_send_statement(db, s) && db_send_sync(db);
 }
 
@@ -133,13 +142,28 @@ static void pipeline_retry_query(struct db_query *q)
     db->flight_count--;
 }
 
-/* A migration may have changed what a statement uses. The server refused before it executed anything, so even a write
- * may be sent again. Returns whether it will be. */
-static bool pipeline_is_renewed(struct db_query *q, const PGresult *pg)
+/* Whether the query is sent again, because its statement or its session is made anew. The server has rolled back what
+ * it may have begun, so this goes for a write too. */
+static bool pipeline_is_renewed(struct db_batch *batch, struct db_query *q, const PGresult *pg)
 {
-    if (q->renewed || !db_pg_is_stale(pg)) return false;
-    q->renewed = true;
-    return true;
+    const enum db_second second = db_fit_judge(q, pg);
+
+    if (second == DB_SECOND_PREPARE) batch->stale = q->statement;
+    return second != DB_SECOND_NONE;
+}
+
+static void pipeline_finish(struct db_query *q, enum db_outcome outcome, PGresult *pg)
+{
+    char why[DB_REASON_BYTES];
+
+    if (outcome == DB_READ_ONLY) db_scout_refused(q->db);
+    if (outcome == DB_OK && q->statement->access == DB_WRITE) q->db->read_only = false;
+    db_fit_note(q, pg, &outcome, why);
+    if (why[0] != '\0') {
+        PQclear(pg);
+        pg = NULL;
+    }
+    db_query_finish(q, outcome, pg, why[0] == '\0' ? NULL : why);
 }
 
 /* ---- results, by kind of batch ---- */
@@ -150,32 +174,72 @@ static void pipeline_settings_result(struct db *db, struct db_batch *batch, PGre
     PQclear(pg); /* the server or its platform may not know the setting */
 }
 
-static void pipeline_prepare_result(struct db *db, struct db_batch *batch, PGresult *pg)
+static void pipeline_listen_result(struct db *db, struct db_batch *batch, PGresult *pg)
+{
+    (void)batch;
+    if (db_pg_outcome(pg) != DB_OK) db->deaf = true;
+    PQclear(pg);
+}
+
+/* A session that takes the place of a living one serves what can be served; with a new one, nobody knows what that is.
+ */
+static void pipeline_prepare_refused(struct db *db, struct db_batch *batch, const PGresult *pg)
 {
     const char *sqlstate = db_pg_sqlstate(pg);
+    const size_t index = batch->first + batch->prepared;
+    const bool is_refusal = db_sqlstate_is_refusal(sqlstate);
     char reason[DB_REASON_BYTES];
 
-    if (db_pg_outcome(pg) == DB_OK) {
-        batch->prepared++;
-        PQclear(pg);
-        return;
-    }
-    if (batch->prepared < db->options.statement_count) {
-        snprintf(reason, sizeof(reason), "statement \"%s\" cannot be prepared: %s (%s)",
-                 db->options.statements[batch->prepared]->name, db_pg_message(pg), sqlstate);
-    } else {
+    if (index >= db->options.statement_count) {
         snprintf(reason, sizeof(reason), "the statements cannot be prepared: %s (%s)", db_pg_message(pg), sqlstate);
+    } else if (is_refusal && db->state == DB_STATE_RENEWING) {
+        db_fit_prepared(db, index, pg);
+        batch->refused = true;
+        return;
+    } else {
+        snprintf(reason, sizeof(reason), "statement \"%s\" cannot be prepared: %s (%s)",
+                 db->options.statements[index]->name, db_pg_message(pg), sqlstate);
     }
-    enum db_state state = db_sqlstate_is_refusal(sqlstate) ? DB_STATE_UNFIT : DB_STATE_DOWN;
-
-    PQclear(pg);
-    db_session_end(db, state, reason);
+    db_session_end(db, is_refusal ? DB_STATE_UNFIT : DB_STATE_DOWN, reason);
 }
+
+static void pipeline_prepare_result(struct db *db, struct db_batch *batch, PGresult *pg)
+{
+    if (db_pg_outcome(pg) == DB_OK) {
+        db_fit_prepared(db, batch->first + batch->prepared, NULL);
+        batch->prepared++;
+    } else if (!batch->refused) {
+        pipeline_prepare_refused(db, batch, pg);
+    }
+    PQclear(pg);
+}
+
+static bool pipeline_send_statements(struct db *db, size_t first);
 
 static void pipeline_prepare_synced(struct db *db, struct db_batch *batch)
 {
+    const size_t next = batch->first + batch->prepared + 1;
+    const bool refused = batch->refused;
+
     db_batch_free(batch);
-    db_session_ready(db);
+    if (!refused) {
+        db_session_ready(db);
+    } else if (db_fit_is_lost(db)) {
+        char reason[DB_REASON_BYTES];
+
+        db_fit_reason(db, reason);
+        db_session_end(db, DB_STATE_UNFIT, reason);
+    } else if (pipeline_send_statements(db, next)) {
+        pipeline_flush(db);
+    } else {
+        pipeline_fail(db);
+    }
+}
+
+static void pipeline_renew_result(struct db *db, struct db_batch *batch, PGresult *pg)
+{
+    db_fit_prepared(db, batch->first, db_pg_outcome(pg) == DB_OK ? NULL : pg);
+    PQclear(pg);
 }
 
 static void pipeline_reads_result(struct db *db, struct db_batch *batch, PGresult *pg)
@@ -187,14 +251,11 @@ static void pipeline_reads_result(struct db *db, struct db_batch *batch, PGresul
     }
     struct db_query *q = list_at(batch->queries.next, struct db_query, link);
 
-    bool renew = pipeline_is_renewed(q, pg);
-
-    if (!renew && PQresultStatus(pg) != PGRES_PIPELINE_ABORTED) {
-        db_query_finish(q, db_pg_outcome(pg), pg, NULL);
+    if (PQresultStatus(pg) != PGRES_PIPELINE_ABORTED && !pipeline_is_renewed(batch, q, pg)) {
+        pipeline_finish(q, db_pg_outcome(pg), pg);
         return;
     }
     PQclear(pg);
-    if (renew) batch->stale = q->statement;
     list_remove(&q->link);
     list_push_back(&batch->aborted, &q->link);
 }
@@ -208,7 +269,7 @@ static void pipeline_batch_synced(struct db *db, struct db_batch *batch)
     while (!list_is_empty(&batch->aborted)) pipeline_retry_query(list_at(batch->aborted.prev, struct db_query, link));
     db_batch_free(batch);
     if (stale == NULL) return;
-    if (pipeline_renew_statement(db, stale)) {
+    if (db_pipeline_prepare(db, db_fit_index(db, stale))) {
         pipeline_flush(db);
     } else {
         pipeline_fail(db);
@@ -232,10 +293,12 @@ static void pipeline_write_synced(struct db *db, struct db_batch *batch)
     PGresult *pg = q->result;
     enum db_outcome outcome = db_pg_outcome(pg);
 
+    const bool unreplicated = db->unreplicated;
+
+    db->unreplicated = false;
     q->result = NULL;
-    if (pipeline_is_renewed(q, pg)) {
+    if (pipeline_is_renewed(batch, q, pg)) {
         PQclear(pg);
-        batch->stale = q->statement;
         list_remove(&q->link);
         list_push_back(&batch->aborted, &q->link);
         pipeline_batch_synced(db, batch);
@@ -243,9 +306,11 @@ static void pipeline_write_synced(struct db *db, struct db_batch *batch)
     }
     /* libpq, not the server, made this error (out of memory, say), and the Sync has committed the write. */
     if (outcome != DB_OK && db_pg_sqlstate(pg)[0] == '\0') outcome = DB_UNKNOWN;
+    /* If the standby takes over now, the write has not happened. */
+    if (outcome == DB_OK && unreplicated) outcome = DB_UNKNOWN;
     list_remove(&q->link);
     db_batch_free(batch);
-    db_query_finish(q, outcome, pg, NULL);
+    pipeline_finish(q, outcome, pg);
 }
 
 static void pipeline_plain_synced(struct db *db, struct db_batch *batch)
@@ -259,7 +324,9 @@ static const struct {
     void (*synced)(struct db *db, struct db_batch *batch);               /* frees the batch */
 } kinds[] = {
     [DB_BATCH_SETTINGS] = {pipeline_settings_result, pipeline_plain_synced},
+    [DB_BATCH_LISTEN] = {pipeline_listen_result, pipeline_plain_synced},
     [DB_BATCH_PREPARE] = {pipeline_prepare_result, pipeline_prepare_synced},
+    [DB_BATCH_RENEW] = {pipeline_renew_result, pipeline_plain_synced},
     [DB_BATCH_READS] = {pipeline_reads_result, pipeline_batch_synced},
     [DB_BATCH_WRITE] = {pipeline_write_result, pipeline_write_synced},
     [DB_BATCH_PROBE] = {pipeline_settings_result, pipeline_plain_synced},
@@ -346,7 +413,11 @@ static void pipeline_take_results(struct db *db)
     if (list_is_empty(&db->flight)) (void)PQisBusy(conn); /* lets libpq parse messages that nobody asked for */
     pipeline_take_notifications(db);
     if (!db_session_is(db, conn)) return;
-    if (PQstatus(conn) == CONNECTION_BAD) pipeline_fail(db);
+    if (PQstatus(conn) == CONNECTION_BAD) {
+        pipeline_fail(db);
+    } else if (db_renew_is_due(db)) {
+        db_renew(db);
+    }
 }
 
 /* ---- events ---- */
@@ -456,19 +527,22 @@ static bool pipeline_send_settings(struct db *db)
     return PQsendQueryParams(db->conn, sql, 0, NULL, NULL, NULL, NULL, 0) == 1 && db_send_sync(db);
 }
 
-static bool pipeline_send_channels(struct db *db)
+bool db_pipeline_listen(struct db *db)
 {
     for (size_t i = 0; i < db->options.channel_count; i++) {
-        pipeline_batch_push(db, pipeline_batch_new(DB_BATCH_SETTINGS));
+        pipeline_batch_push(db, pipeline_batch_new(DB_BATCH_LISTEN));
         if (!db_send_listen(db, db->options.channels[i]) || !db_send_sync(db)) return false;
     }
     return true;
 }
 
-static bool pipeline_send_statements(struct db *db)
+static bool pipeline_send_statements(struct db *db, size_t first)
 {
-    pipeline_batch_push(db, pipeline_batch_new(DB_BATCH_PREPARE));
-    for (size_t i = 0; i < db->options.statement_count; i++) {
+    struct db_batch *batch = pipeline_batch_new(DB_BATCH_PREPARE);
+
+    batch->first = first;
+    pipeline_batch_push(db, batch);
+    for (size_t i = first; i < db->options.statement_count; i++) {
         if (!db_send_statement(db, db->options.statements[i])) return false;
     }
     return db_send_sync(db);
@@ -480,15 +554,26 @@ void db_pipeline_open(struct db *db)
 
     db->window = DB_FLIGHT_FIRST;
     db->slow = false;
+    db->deaf = false;
+    db->unreplicated = false;
+    db->renew_wanted = false;
+    db->read_only = false;
     db->readable = event_new(db->base, PQsocket(conn), EV_READ | EV_PERSIST, pipeline_on_readable, db);
     db->writable = event_new(db->base, PQsocket(conn), EV_WRITE, pipeline_on_writable, db);
     if (db->readable == NULL || db->writable == NULL || event_add(db->readable, NULL) != 0) mem_die(0);
 
     if (PQsetnonblocking(conn, 1) != 0 || PQenterPipelineMode(conn) != 1 || !pipeline_send_settings(db) ||
-        !pipeline_send_channels(db) || !pipeline_send_statements(db)) {
+        !db_pipeline_listen(db) || !pipeline_send_statements(db, 0)) {
         pipeline_fail(db);
         return;
     }
+    db_pipeline_push(db);
+}
+
+void db_pipeline_push(struct db *db)
+{
+    PGconn *conn = db->conn;
+
     pipeline_flush(db);
     if (db_session_is(db, conn)) pipeline_take_results(db);
 }

@@ -26,15 +26,41 @@ bool db_pg_is_fatal(const PGresult *pg)
     return strcmp(severity, "FATAL") == 0 || strcmp(severity, "PANIC") == 0;
 }
 
-/* 0A000 has many causes. Ours ("cached plan must not change result type", after a migration) comes only from the
- * function that revalidates plans. */
-bool db_pg_is_stale(const PGresult *pg)
+/* A warning without a code of its own: the transaction was committed here, and the wait for its standbys was cancelled.
+ * Source: PostgreSQL's syncrep.c. */
+bool db_pg_is_unreplicated(const PGresult *pg)
+{
+    return strcmp(result_field(pg, PG_DIAG_SOURCE_FUNCTION), "SyncRepWaitForLSN") == 0;
+}
+
+/* Internal errors have no code of their own, and their words are never translated (elog). These are of an object that
+ * was dropped, or dropped and made again, between a plan or a cache and its use. */
+static bool result_is_of_lost_object(const PGresult *pg)
+{
+    static const char *const beginnings[] = {"cache lookup failed for ", "could not open relation with OID ",
+                                             "could not find ", "type with OID ", "relation with OID "};
+
+    for (size_t i = 0; i < countof(beginnings); i++) {
+        if (strncmp(db_pg_message(pg), beginnings[i], strlen(beginnings[i])) == 0) return true;
+    }
+    return false;
+}
+
+/* 0A000 has many causes. "cached plan must not change result type" comes only from the function that revalidates plans.
+ * And whatever the code: an error with a place in the statement's text comes from the parser, which found the statement
+ * right before. (While it waits for a lock, the parser notes a place too.) */
+enum db_plan db_pg_plan(const PGresult *pg)
 {
     const char *sqlstate = db_pg_sqlstate(pg);
+    enum db_plan plan = db_plan_of(sqlstate);
+    bool stale = false;
 
+    if (plan != DB_PLAN_KEPT || sqlstate[0] == '\0') return plan;
     if (strcmp(sqlstate, "0A000") == 0)
-        return strcmp(result_field(pg, PG_DIAG_SOURCE_FUNCTION), "RevalidateCachedQuery") == 0;
-    return strcmp(sqlstate, "26000") == 0;
+        stale = strcmp(result_field(pg, PG_DIAG_SOURCE_FUNCTION), "RevalidateCachedQuery") == 0;
+    if (strcmp(sqlstate, "XX000") == 0) stale = result_is_of_lost_object(pg);
+    if (result_field(pg, PG_DIAG_STATEMENT_POSITION)[0] != '\0' && db_sqlstate_is_refusal(sqlstate)) stale = true;
+    return stale ? DB_PLAN_STALE : DB_PLAN_KEPT;
 }
 
 enum db_outcome db_pg_outcome(const PGresult *pg)
@@ -81,7 +107,7 @@ struct slice db_result_value(const struct db_result *r, unsigned row, int column
 
 const char *db_result_sqlstate(const struct db_result *r)
 {
-    return db_pg_sqlstate(r->pg);
+    return r->sqlstate != NULL ? r->sqlstate : db_pg_sqlstate(r->pg);
 }
 
 const char *db_result_message(const struct db_result *r)

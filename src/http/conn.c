@@ -175,6 +175,13 @@ static bool conn_step_head(struct http_conn *conn)
     return conn->state != CONN_BODY;
 }
 
+static bool conn_step_admitted(struct http_conn *conn)
+{
+    conn->state = CONN_BODY;
+    if (conn_decide_admitted(conn)) return true;
+    return conn->state != CONN_BODY;
+}
+
 /* Does the content of known length fit after its head? Otherwise it is read into a buffer of its own. */
 static bool conn_is_body_in_place(const struct http_conn *conn)
 {
@@ -306,9 +313,10 @@ static bool conn_step_nothing(struct http_conn *conn)
 }
 
 static bool (*const steps[CONN_STATE_COUNT])(struct http_conn *conn) = {
-    [CONN_IDLE] = conn_step_idle,         [CONN_HEAD] = conn_step_head,         [CONN_BODY] = conn_step_body,
-    [CONN_HANDLING] = conn_step_nothing,  [CONN_ANSWERED] = conn_step_answered, [CONN_CLOSING] = conn_step_closing,
-    [CONN_LINGERING] = conn_step_closing, [CONN_GONE] = conn_step_nothing,
+    [CONN_IDLE] = conn_step_idle,         [CONN_HEAD] = conn_step_head,       [CONN_HELD] = conn_step_nothing,
+    [CONN_ADMITTED] = conn_step_admitted, [CONN_BODY] = conn_step_body,       [CONN_HANDLING] = conn_step_nothing,
+    [CONN_ANSWERED] = conn_step_answered, [CONN_CLOSING] = conn_step_closing, [CONN_LINGERING] = conn_step_closing,
+    [CONN_GONE] = conn_step_nothing,
 };
 
 /* ---- Output, and what to wait for. ---- */
@@ -392,10 +400,16 @@ static void conn_update_wait(struct http_conn *conn)
     list_push_back(&conn->server->waiting[wait], &conn->wait_link);
 }
 
+/* Nothing is asked of the client now. What it sends beyond its head, or its request, waits in the input. */
+static bool conn_is_busy(const struct http_conn *conn)
+{
+    return conn->state == CONN_HANDLING || conn->state == CONN_HELD;
+}
+
 static bool conn_wants_input(const struct http_conn *conn)
 {
     if (conn->eof) return false;
-    if (conn->state == CONN_HANDLING) return conn->in_end < conn->in_cap;
+    if (conn_is_busy(conn)) return conn->in_end < conn->in_cap;
     if (conn->state == CONN_CLOSING || conn->state == CONN_LINGERING) return conn->linger_bytes > 0;
     return !conn_is_above_mark(conn);
 }
@@ -415,7 +429,7 @@ static void conn_update_events(struct http_conn *conn)
 {
     conn_set_event(conn->read_event, &conn->reading, conn_wants_input(conn));
     conn_set_event(conn->write_event, &conn->writing, conn_unsent(conn) > 0);
-    const bool unread = conn->state == CONN_HANDLING && !conn->reading && !conn->writing;
+    const bool unread = conn_is_busy(conn) && !conn->reading && !conn->writing;
 
     if (unread && list_is_empty(&conn->unread_link)) list_push_back(&conn->server->unread, &conn->unread_link);
     if (!unread) list_remove(&conn->unread_link);
@@ -513,7 +527,7 @@ void conn_read(struct http_conn *conn)
     if (len < 0 && room > 0 && errno != EAGAIN && errno != EWOULDBLOCK) conn->state = CONN_GONE;
     if (len == 0) {
         conn->eof = true;
-        if (conn->state == CONN_HANDLING && conn_is_client_gone(conn)) conn->state = CONN_GONE;
+        if (conn_is_busy(conn) && conn_is_client_gone(conn)) conn->state = CONN_GONE;
     }
     conn_run(conn);
 }

@@ -24,6 +24,8 @@ struct http_conn;
 enum conn_state {
     CONN_IDLE,      /* nothing of the next request has come */
     CONN_HEAD,      /* of a request some bytes have come */
+    CONN_HELD,      /* the head is sane, and whether the request is admitted is decided later */
+    CONN_ADMITTED,  /* it was; the rest of the head is to be decided */
     CONN_BODY,      /* the head was accepted */
     CONN_HANDLING,  /* the route's handler has the request */
     CONN_ANSWERED,  /* the answer is queued, the request not yet cleared away */
@@ -125,8 +127,10 @@ void conn_expire_stall(struct http_conn *conn);
 /* Frees the connection if its client is gone, which only matters while nobody reads. */
 void conn_probe(struct http_conn *conn);
 
-/* decide.c: everything that the head can decide. True: go on and read the body; false: answered. */
+/* decide.c: everything that the head can decide. True: go on and read the body; false: answered, or held. */
 bool conn_decide(struct http_conn *conn);
+/* The rest of it, after a request that was held is admitted. */
+bool conn_decide_admitted(struct http_conn *conn);
 /* The body is there: false if it was answered instead of handed on. */
 bool conn_decide_body(struct http_conn *conn);
 

@@ -143,7 +143,8 @@ static bool decide_check_route(struct http_conn *conn, const struct http_target 
     return true;
 }
 
-/* A hook that refuses has answered; one that did neither would leave the client waiting for ever. */
+/* A hook that refuses has answered, or holds the request; one that did neither would leave the client waiting for ever.
+ */
 static bool decide_check_refusal(const struct http_conn *conn)
 {
     if (conn->state == CONN_BODY) abort();
@@ -252,10 +253,16 @@ bool conn_decide(struct http_conn *conn)
     decide_connection(x);
     x->complete = !decide_has_content(&x->head);
     if (!decide_check_expect(conn) || !decide_check_screen(conn, &target) || !decide_check_route(conn, &target) ||
-        !decide_check_admission(conn) || !decide_check_content_size(conn) || !decide_check_content_type(conn) ||
-        !decide_check_accept(conn)) {
+        !decide_check_admission(conn)) {
         return false;
     }
+    return conn_decide_admitted(conn);
+}
+
+bool conn_decide_admitted(struct http_conn *conn)
+{
+    if (!decide_check_content_size(conn) || !decide_check_content_type(conn) || !decide_check_accept(conn))
+        return false;
     decide_send_continue(conn);
     return true;
 }

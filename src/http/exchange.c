@@ -1,4 +1,6 @@
 /* What a handler asks of an exchange. */
+#include <stdlib.h>
+
 #include "http/conn.h"
 #include "http/server.h"
 
@@ -51,6 +53,21 @@ void http_exchange_on_cancel(struct http_exchange *x, void (*cancel)(void *arg),
 {
     x->cancel = cancel;
     x->cancel_arg = arg;
+}
+
+void http_exchange_hold(struct http_exchange *x, void (*cancel)(void *arg), void *arg)
+{
+    if (x->conn->state != CONN_BODY) abort(); /* only the hook may hold it */
+    x->conn->state = CONN_HELD;
+    http_exchange_on_cancel(x, cancel, arg);
+}
+
+void http_exchange_admit(struct http_exchange *x)
+{
+    if (x->conn->state != CONN_HELD) abort();
+    x->conn->state = CONN_ADMITTED;
+    http_exchange_on_cancel(x, NULL, NULL);
+    server_ready(x->conn->server, x->conn);
 }
 
 /* The next field line of that name at or after *at. */

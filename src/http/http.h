@@ -110,7 +110,8 @@ struct http_hooks {
     /* The answer is queued, or the client left. Exactly once for each request of which a byte was read. May be NULL. */
     void (*ended)(void *ctx, const struct http_exchange *x, const struct http_record *record);
     /* Decided on the head, before the body is read: return true to go on, false after http_respond or
-     * http_respond_problem (401, 403, 503). Not asked if no route matched. May be NULL. */
+     * http_respond_problem (401, 403, 503), or after http_exchange_hold if that is decided later. Not asked if no route
+     * matched. May be NULL. */
     bool (*admit)(void *ctx, struct http_exchange *x);
     /* An answer of whatever kind is about to be made (a 404 or an automatic OPTIONS too; the route may then be NULL):
      * may add response fields that all answers carry, such as those of CORS. May be NULL. */
@@ -179,6 +180,12 @@ bool http_query_next(struct arena *arena, struct slice *query, struct slice *ret
 /* `cancel` is called at most once if the client leaves, or the server is freed, before the answer; the exchange must
  * not be touched afterwards. Set it before the handler returns without having answered. */
 void http_exchange_on_cancel(struct http_exchange *x, void (*cancel)(void *arg), void *arg);
+
+/* For the hook `admit`: the request waits, and nothing of its content is asked for, until http_exchange_admit or an
+ * answer. `cancel` as in http_exchange_on_cancel. */
+void http_exchange_hold(struct http_exchange *x, void (*cancel)(void *arg), void *arg);
+/* The request that was held goes on, once the caller is done. Its cancel function is called no more. */
+void http_exchange_admit(struct http_exchange *x);
 
 /* ---- The answer: fields first, then one of the three that end the exchange (x is gone afterwards). ---- */
 

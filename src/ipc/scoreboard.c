@@ -168,11 +168,23 @@ static enum health scoreboard_database_health(uint32_t database)
     return HEALTH_OK;
 }
 
+/* All workers have one schema, and each finds out for itself, from its own requests, that it does not fit. */
+static bool scoreboard_is_mismatched(const struct scoreboard *board)
+{
+    for (uint32_t i = 0; i < board->workers && i < SCOREBOARD_WORKERS_MAX; i++) {
+        const struct scoreboard_worker *worker = &board->worker[i];
+
+        if (worker->pid != 0 && worker->accepting && worker->database == SCOREBOARD_DATABASE_MISMATCH) return true;
+    }
+    return false;
+}
+
 enum health scoreboard_worker_health(const struct scoreboard *board, const struct scoreboard_worker *worker)
 {
-    enum health phase = scoreboard_phase_health(board);
+    enum health health = scoreboard_phase_health(board);
 
-    return phase == HEALTH_OK ? scoreboard_database_health(worker->database) : phase;
+    if (health == HEALTH_OK) health = scoreboard_database_health(worker->database);
+    return health == HEALTH_OK && scoreboard_is_mismatched(board) ? HEALTH_SCHEMA_MISMATCH : health;
 }
 
 enum health scoreboard_health(const struct scoreboard *board)
@@ -180,6 +192,7 @@ enum health scoreboard_health(const struct scoreboard *board)
     enum health health = scoreboard_phase_health(board);
 
     if (health != HEALTH_OK) return health;
+    if (scoreboard_is_mismatched(board)) return HEALTH_SCHEMA_MISMATCH;
     health = HEALTH_STARTING;
     for (uint32_t i = 0; i < board->workers && i < SCOREBOARD_WORKERS_MAX; i++) {
         const struct scoreboard_worker *worker = &board->worker[i];

@@ -143,9 +143,10 @@ void scoreboard_publish_addresses(struct scoreboard_worker *worker, const char *
 bool scoreboard_read_addresses(const struct scoreboard_worker *worker, char out[SCOREBOARD_ADDRESSES_BYTES]);
 
 /* The health of the whole service, for /health: "ok" if at least one worker can answer a request that needs the
- * database. */
+ * database, and none has found that the schema does not fit. */
 enum health scoreboard_health(const struct scoreboard *board);
-/* The health of one worker: the phase decides first, then its own database. */
+/* The health of one worker: the phase decides first, then its own database, then the schema, which is
+ * everybody's. */
 enum health scoreboard_worker_health(const struct scoreboard *board, const struct scoreboard_worker *worker);
 const char *scoreboard_reload_name(enum scoreboard_reload_state state);  /* "none", "running", … */
 const char *scoreboard_worker_name(enum scoreboard_worker_state state);  /* "starting", … */

@@ -245,6 +245,14 @@ int migrate_connect(const struct migrate_options *options, struct pg_conn **ret_
     return session_connect(options, ret_conn, err);
 }
 
+void session_take(struct migrate_session *s, PGconn *conn)
+{
+    PQfinish(s->conn);
+    s->conn = conn;
+    PQsetNoticeReceiver(conn, session_notice, s);
+    session_reset(s);
+}
+
 /* Names and documents are UTF-8; another encoding cannot hold them all, and SQL_ASCII takes anything. */
 static int session_check_encoding(const struct migrate_session *s, struct error *err)
 {
@@ -265,9 +273,7 @@ int migrate_session_open(const struct migrate_options *options, struct migrate_s
     struct migrate_session *s = mem_zalloc(sizeof(*s));
 
     s->options = *options;
-    s->conn = conn;
-    PQsetNoticeReceiver(conn, session_notice, s);
-    session_reset(s);
+    session_take(s, conn);
     if (session_check_encoding(s, err) != 0 || ledger_find(s, err) != 0) {
         migrate_session_close(s);
         return -1;

@@ -59,6 +59,11 @@ int session_between(struct migrate_session *s, struct error *err) ATTR_CHECKED;
 int session_as_ourselves(struct migrate_session *s, struct error *err) ATTR_CHECKED;
 /* Adds to `err` what the server does not say of the last failure: privileges, extensions. After session_reset. */
 void session_advise(struct migrate_session *s, struct error *err);
+/* Has this connection from now on, and closes the one before. */
+void session_take(struct migrate_session *s, PGconn *conn);
+/* Until the database takes changes: for boot_timeout_ms, with new connections, saying what it waits for. Then it is
+ * ERROR_UNAVAILABLE. `pending` migrations wait for it. */
+int session_wait_writable(struct migrate_session *s, size_t pending, struct error *err) ATTR_CHECKED;
 
 void session_say(const struct migrate_session *s, enum migrate_note kind, const char *fmt, ...) ATTR_PRINTF(3, 4);
 /* Sleeps between half of `ms` and all of it, so that masters that start together do not ask together. */

@@ -104,7 +104,8 @@ int migrate_up(struct migrate_session *s, const struct migrate_files *files, con
     if (outcome == 0) outcome = up_check_files(files, &report, to, err);
     if (outcome == 0 && dry_run) up_say_plan(s, &report, to);
     if (outcome == 0 && wanted > 0 && !dry_run) {
-        outcome = session_lock(s, err);
+        outcome = session_wait_writable(s, wanted, err);
+        if (outcome == 0) outcome = session_lock(s, err);
         if (outcome == 0) outcome = up_locked(s, files, to, &applied, err);
         session_unlock(s);
     }

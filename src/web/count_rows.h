@@ -52,6 +52,7 @@
       .bounds = &count_query_bounds,                                                                                   \
       .help = "Time from a query's submission, its wait in the queue included, to its result.")                        \
     M(RECONNECTS, .name = "database_reconnects_total", .type = METRICS_COUNTER,                                        \
-      .help = "Connections to the database made anew after a loss.")
+      .help =                                                                                                          \
+          "Connections to the database made anew: after a loss, or in the place of one that was of no use any more.")
 
 #endif

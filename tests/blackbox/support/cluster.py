@@ -105,13 +105,14 @@ def read(path):
 class Cluster:
     """`with Cluster() as cluster:` has it running; `stop` and `start` in between keep its data and its port."""
 
-    def __init__(self):
+    def __init__(self, port=None):
+        """`port`: one that a cluster before it had, for a test that puts another one in its place."""
         self.bin = server_programs()
         self.user = unprivileged()
         self.folder = tempfile.mkdtemp(prefix="stratslab-pg.", dir="/tmp")  # a unix socket's path must stay short
         self.data = os.path.join(self.folder, "data")
         self.log = os.path.join(self.folder, "log")
-        self.port = None
+        self.port = port
         self.server = None
         self.env = {"PATH": os.environ.get("PATH", "/usr/bin:/bin"), "LC_ALL": "C.UTF-8", "HOME": self.folder}
 
@@ -131,11 +132,14 @@ class Cluster:
         if self.user is not None:
             os.chown(path, self.user.pw_uid, self.user.pw_gid)
 
-    def init(self):
+    def make_folders(self):
         os.chmod(self.folder, 0o755)
         os.mkdir(self.data, 0o700)
         self.give(self.folder)
         self.give(self.data)
+
+    def init(self):
+        self.make_folders()
         initdb = [os.path.join(self.bin, "initdb"), "-D", self.data, "-U", "postgres", "-A", "trust", "-E", "UTF8",
                   "--no-locale", "--no-sync", "--no-instructions"]
         done = subprocess.run(as_user(self.user, initdb), cwd="/", env=self.env, capture_output=True, text=True)
@@ -205,3 +209,27 @@ class Cluster:
             "STRATSLAB_TEST_PGDATA": self.data,
             "STRATSLAB_TEST_PGBIN": self.bin,
         }
+
+
+class Standby(Cluster):
+    """A streaming standby of `primary`, which runs. It is a cluster like any other once it is promoted."""
+
+    def __init__(self, primary, port=None):
+        super().__init__(port)
+        self.primary = primary
+
+    def init(self):
+        self.make_folders()
+        source = f"host=127.0.0.1 port={self.primary.port} user=postgres application_name=standby"
+        copy = [os.path.join(self.bin, "pg_basebackup"), "-D", self.data, "-d", source, "-X", "stream", "-c", "fast",
+                "-R", "--no-sync"]
+        done = subprocess.run(as_user(self.user, copy), cwd="/", env=self.env, capture_output=True, text=True)
+        if done.returncode != 0:
+            raise Failure("pg_basebackup failed:\n" + done.stdout + done.stderr)
+        # It has its primary's settings, and the last one counts.
+        write(os.path.join(self.data, "postgresql.conf"), f"unix_socket_directories = '{self.folder}'\n", "a")
+
+    def promote(self):
+        """Returns at once; it takes writes a moment later."""
+        write(os.path.join(self.data, "promote"), "")
+        self.server.send_signal(signal.SIGUSR1)

@@ -1,4 +1,5 @@
 """A fresh database for one test, owned by a fresh, ordinary role."""
+import copy
 import secrets
 import urllib.parse
 
@@ -25,9 +26,18 @@ class Database:
     """`url` is for the daemon, as the owner; `connect()` is for the test, as the superuser."""
 
     def __init__(self, admin_url):
-        self._admin = conninfo.conninfo_to_dict(admin_url)
         self.name = self.role = f"t_{secrets.token_hex(6)}"
         self.password = secrets.token_hex(12)
+        self._set_server(admin_url)
+
+    def at(self, admin_url):
+        """The same database as it is on another server, which has it from a backup or by replication."""
+        other = copy.copy(self)
+        other._set_server(admin_url)
+        return other
+
+    def _set_server(self, admin_url):
+        self._admin = conninfo.conninfo_to_dict(admin_url)
         own = {**self._admin, "dbname": self.name}
         self.admin_url = make_url(own)
         self.url = make_url({**own, "user": self.role, "password": self.password})

@@ -138,6 +138,7 @@ static const struct http_route routes[] = {
     ROUTE(HTTP_PATCH, "/echo", handle_echo, .body_types = merge_patch),
     ROUTE(HTTP_POST, "/need", handle_echo, .body_types = text_or_json, .body_required = true),
     ROUTE(HTTP_POST, "/guarded", handle_echo, .body_types = text_or_json),
+    ROUTE(HTTP_POST, "/held", handle_echo, .body_types = text_or_json),
     ROUTE(HTTP_GET, "/items/{id}", handle_params),
     ROUTE(HTTP_DELETE, "/items/{id}", handle_params),
     ROUTE(HTTP_GET, "/items/{id}/parts/{part}", handle_params),
@@ -149,9 +150,25 @@ static const struct http_route routes[] = {
     {.method = HTTP_GET, .path = "/problem", .handle = handle_problem},
 };
 
+static void on_held_cancel(void *arg)
+{
+    struct rig *rig = arg;
+
+    rig->cancelled++;
+    rig->held = NULL;
+}
+
+/* A request for this path waits until a test says what becomes of it. */
+static bool rig_hold(struct rig *rig, struct http_exchange *x)
+{
+    rig->held = x;
+    http_exchange_hold(x, on_held_cancel, rig);
+    return false;
+}
+
 static bool on_admit(void *ctx, struct http_exchange *x)
 {
-    (void)ctx;
+    if (strcmp(http_exchange_route(x)->path, "/held") == 0) return rig_hold(ctx, x);
     if (strcmp(http_exchange_route(x)->path, "/guarded") != 0) return true;
     http_exchange_add_header(x, "WWW-Authenticate", SLICE_LIT("Bearer"));
     http_respond_problem(x,

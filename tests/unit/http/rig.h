@@ -29,6 +29,7 @@ struct rig {
     int listen_fd;
     struct http_exchange *pending[RIG_PENDING_MAX]; /* of GET /slow, in order of arrival */
     unsigned pending_count;
+    struct http_exchange *held; /* of /held, the last one */
     unsigned handled;
     unsigned started;
     unsigned ended;
