@@ -48,7 +48,7 @@ static void conf_loader_set(struct conf_loader *l, size_t index, const char *whe
     struct buf why = {0};
 
     if (conf_value_set(l->state, &conf_table[index], value, &why)) {
-        l->state->origins[index] = (struct conf_origin){where, path};
+        l->state->origins[index] = (struct conf_origin){.where = where, .file_path = path};
     } else {
         conf_problem(l, where, name, "%s%s%s", path == NULL ? "" : path, path == NULL ? "" : ": ", buf_cstr(&why));
     }
@@ -339,6 +339,9 @@ int conf_load(enum conf_program program, const char *const *environ_list, const 
     conf_loader_credentials(&loader, environ_list);
     conf_loader_environment(&loader, environ_list);
     conf_loader_command_line(&loader, sets, set_count);
+    for (size_t i = 0; i < conf_setting_count(); i++) {
+        if (conf_table[i].late && state->origins[i].where == NULL) conf_default_set(state, &conf_table[i]);
+    }
     conf_loader_check_together(&loader);
     if (loader.problem_count > 0) {
         result = conf_loader_report(&loader, err);

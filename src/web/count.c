@@ -145,6 +145,11 @@ void count_init(struct count *count, struct scoreboard *board, unsigned slot, co
 {
     const struct metrics_labels other = count_outcome_labels(count_other);
 
+    const uint32_t held = metrics_find(&board->metrics, &count_rows[COUNT_HELD], NULL);
+
+    count->board = board;
+    count->slot = slot;
+    count->held = held == METRICS_NOWHERE ? METRICS_CELLS_MAX : board->metrics.catalog.series[held].cell;
     for (unsigned i = 0; i < COUNT_ID_COUNT; i++) {
         count->cells[i] = count_cells(board, slot, (enum count_id)i, NULL, NULL);
         if (count_rows[i].type == METRICS_GAUGE) metrics_set(count->cells[i], 0);
@@ -202,4 +207,19 @@ void count_connections(struct count *count, unsigned open)
 {
     if (open > count->connections) metrics_add(count->cells[COUNT_ACCEPTED], open - count->connections);
     count->connections = open;
+}
+
+/* A place whose worker has ended keeps its last figure until the next worker comes. */
+size_t count_held_by_others(const struct count *count)
+{
+    const struct scoreboard *board = count->board;
+    const uint32_t places = board->workers < SCOREBOARD_WORKERS_MAX ? board->workers : SCOREBOARD_WORKERS_MAX;
+    uint64_t bytes = 0;
+
+    if (count->held >= METRICS_CELLS_MAX) return 0;
+    for (uint32_t i = 0; i < places; i++) {
+        if (i == count->slot || board->worker[i].pid == 0) continue;
+        bytes += metrics_get(&board->counted[i].cells[count->held]);
+    }
+    return (size_t)bytes;
 }

@@ -24,6 +24,7 @@ struct web {
     struct http_hooks hooks;
     struct http_server *server;
     struct access_log *access;
+    size_t held;         /* by connections, in bytes */
     uint64_t served;     /* requests, by this process */
     uint64_t served_max; /* after this many the worker is replaced; 0: never */
 };
@@ -145,6 +146,44 @@ static void web_on_moved(void *ctx, size_t received, size_t sent)
     count_moved(&w->count, received, sent);
 }
 
+static void web_on_displaced(void *ctx)
+{
+    struct web *w = ctx;
+
+    metrics_add(w->count.cells[COUNT_DISPLACED], 1);
+}
+
+static bool web_has_room_elsewhere(void *ctx)
+{
+    const struct web *w = ctx;
+    const struct scoreboard *board = w->options->place->board;
+
+    for (uint32_t i = 0; i < board->workers && i < SCOREBOARD_WORKERS_MAX; i++) {
+        const struct scoreboard_worker *other = &board->worker[i];
+
+        if (other == w->cells || other->pid == 0 || !other->accepting) continue;
+        if (other->connections < w->options->conf->http.connections) return true;
+    }
+    return false;
+}
+
+/* ---- Memory: each worker says in a cell of its own what it holds, and adds up what the others say. ---- */
+
+static void web_on_held(void *ctx, size_t bytes)
+{
+    struct web *w = ctx;
+
+    w->held = bytes;
+    metrics_set(w->count.cells[COUNT_HELD], bytes + db_memory(w->db));
+}
+
+static size_t web_held_elsewhere(void *ctx)
+{
+    const struct web *w = ctx;
+
+    return count_held_by_others(&w->count) + db_memory(w->db);
+}
+
 static void web_on_finished(void *ctx, enum db_outcome outcome, uint64_t took_ns)
 {
     struct web *w = ctx;
@@ -195,6 +234,7 @@ static void web_tick(void *ctx)
     struct web *w = ctx;
 
     web_count(w);
+    web_on_held(w, w->held); /* what the database's session holds changes by itself */
     gate_tick(&w->gate);
 }
 
@@ -240,7 +280,12 @@ static int web_init_http(struct web *w, struct error *err)
         .ended = web_on_answer,
         .connections = web_on_connections,
         .moved = web_on_moved,
+        .displaced = web_on_displaced,
+        .has_room_elsewhere = web_has_room_elsewhere,
+        .held = web_on_held,
+        .held_elsewhere = web_held_elsewhere,
     };
+    metrics_set(w->count.cells[COUNT_HELD_MAX], w->options->conf->http.memory_bytes);
     w->server = http_server_new(child_base(w->child), w->router, &w->options->conf->http, &w->hooks);
     return 0;
 }
