@@ -124,9 +124,9 @@ struct http_hooks {
     bool (*has_room_elsewhere)(void *ctx);
     /* Memory that the connections hold, roughly, when it changed. May be NULL. */
     void (*held)(void *ctx, size_t bytes);
-    /* What the rest of the service holds for its clients, which counts against the same limit. It may be asked many
-     * times a second. May be NULL: nothing. */
-    size_t (*held_elsewhere)(void *ctx);
+    /* What the connections of the rest of the service hold, which counts against the same limit, and what is held for
+     * answers that are still to be made. It may be asked many times a second. May be NULL: nothing. */
+    size_t (*held_elsewhere)(void *ctx, size_t *ret_results);
 };
 
 /* The server borrows base, router, limits and hooks; they outlive it. */

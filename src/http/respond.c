@@ -85,6 +85,8 @@ static void respond_settle_connection(struct http_conn *conn)
     conn->linger = !is_client_closing || is_more_input;
     /* A client that has shut its side after several requests still waits for the answers to all of them. */
     x->keep_alive = x->complete && x->keep_alive && !server_is_ending(conn->server) && (is_more_input || !conn->eof);
+    /* Else each connection could fill up with answers that nobody reads, small as they are. */
+    if (server_is_memory_out(conn->server)) x->keep_alive = false;
 }
 
 static void respond_write_field(struct buf *out, struct slice name, const char *value)

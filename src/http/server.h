@@ -51,7 +51,8 @@ struct http_server {
     uint64_t now_ns;
     size_t held;      /* memory of all connections */
     size_t held_said; /* by the hook */
-    size_t elsewhere; /* what the rest of the service holds, as last seen */
+    size_t elsewhere; /* what connections of the rest of the service hold, as last seen */
+    size_t results;   /* and what is held for answers that are still to be made */
     unsigned open;
     unsigned in_flight;
     enum server_drain drain;
@@ -93,9 +94,10 @@ void server_count_memory(struct http_conn *conn);
 void server_forget_memory(struct http_conn *conn);
 /* Looks at what the rest of the service holds. */
 void server_look_elsewhere(struct http_server *server);
-/* There is no room for so many bytes more that are not urgent. */
+/* There is no room for so many bytes more of what is large. */
 bool server_is_memory_short(struct http_server *server, size_t more);
-/* Not even for what is small; as far as is known without looking at the rest of the service again. */
+/* Not even for what is small, which may have some more; as far as is known without looking at the rest of the service
+ * again. */
 bool server_is_memory_out(const struct http_server *server);
 /* After a change of what these depend on: accepts or not, and sweeps while there is something to sweep. */
 void server_update(struct http_server *server);

@@ -108,7 +108,7 @@ void server_closed(struct http_server *server)
 enum {
     MEMORY_CONN_BYTES = 12288, /* of a connection, without what is counted one by one: parser, events, the kernel's */
     MEMORY_SAID_BYTES = 16384, /* how much it changes before the rest of the service is told */
-    MEMORY_SMALL_PART = 8,     /* of all: what only small requests get */
+    MEMORY_SMALL_PART = 4,     /* of it: so much more there is for what is small */
 };
 
 void server_count_memory(struct http_conn *conn)
@@ -142,18 +142,20 @@ void server_forget_memory(struct http_conn *conn)
 
 void server_look_elsewhere(struct http_server *server)
 {
-    if (server->hooks->held_elsewhere != NULL) server->elsewhere = server->hooks->held_elsewhere(server->hooks->ctx);
+    const struct http_hooks *hooks = server->hooks;
+
+    if (hooks->held_elsewhere != NULL) server->elsewhere = hooks->held_elsewhere(hooks->ctx, &server->results);
 }
 
 bool server_is_memory_short(struct http_server *server, size_t more)
 {
-    const size_t all = server->buffers.memory_bytes;
-
     server_look_elsewhere(server);
-    return server->held + server->elsewhere + more > all - all / MEMORY_SMALL_PART;
+    return server->held + server->elsewhere + server->results + more > server->buffers.memory_bytes;
 }
 
 bool server_is_memory_out(const struct http_server *server)
 {
-    return server->held + server->elsewhere > server->buffers.memory_bytes;
+    const size_t large = server->buffers.memory_bytes;
+
+    return server->held + server->elsewhere > large + large / MEMORY_SMALL_PART;
 }

@@ -46,7 +46,8 @@ struct count {
     unsigned connections; /* the number of open connections when it was last known */
     const struct scoreboard *board;
     unsigned slot;
-    uint32_t held; /* the cell, in each place, of COUNT_HELD; METRICS_CELLS_MAX: the catalog had no room */
+    uint32_t held;    /* the cell, in each place, of COUNT_HELD; one that nobody counts in if the catalog had no room */
+    uint32_t results; /* of COUNT_RESULTS, likewise */
 };
 
 /* The names that the routes' requests are counted under: an array of *ret_count, which the caller frees. */
@@ -61,7 +62,7 @@ void count_answer(struct count *count, const struct http_record *record);
 void count_query(struct count *count, enum db_outcome outcome, uint64_t took_ns);
 void count_moved(struct count *count, size_t received, size_t sent);
 void count_connections(struct count *count, unsigned open);
-/* What the workers of all places but this one hold for their clients, those of another build too. */
-size_t count_held_by_others(const struct count *count);
+/* What the workers of all places but this one hold for their clients and for results, those of another build too. */
+size_t count_held_by_others(const struct count *count, size_t *ret_results);
 
 #endif

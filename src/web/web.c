@@ -24,7 +24,6 @@ struct web {
     struct http_hooks hooks;
     struct http_server *server;
     struct access_log *access;
-    size_t held;         /* by connections, in bytes */
     uint64_t served;     /* requests, by this process */
     uint64_t served_max; /* after this many the worker is replaced; 0: never */
 };
@@ -173,15 +172,17 @@ static void web_on_held(void *ctx, size_t bytes)
 {
     struct web *w = ctx;
 
-    w->held = bytes;
-    metrics_set(w->count.cells[COUNT_HELD], bytes + db_memory(w->db));
+    metrics_set(w->count.cells[COUNT_HELD], bytes);
+    metrics_set(w->count.cells[COUNT_RESULTS], db_memory(w->db));
 }
 
-static size_t web_held_elsewhere(void *ctx)
+static size_t web_held_elsewhere(void *ctx, size_t *ret_results)
 {
     const struct web *w = ctx;
+    const size_t held = count_held_by_others(&w->count, ret_results);
 
-    return count_held_by_others(&w->count) + db_memory(w->db);
+    *ret_results += db_memory(w->db);
+    return held;
 }
 
 static void web_on_finished(void *ctx, enum db_outcome outcome, uint64_t took_ns)
@@ -234,7 +235,7 @@ static void web_tick(void *ctx)
     struct web *w = ctx;
 
     web_count(w);
-    web_on_held(w, w->held); /* what the database's session holds changes by itself */
+    metrics_set(w->count.cells[COUNT_RESULTS], db_memory(w->db));
     gate_tick(&w->gate);
 }
 
