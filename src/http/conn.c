@@ -462,6 +462,23 @@ static bool conn_is_client_gone(const struct http_conn *conn)
     return poll(&state, 1, 0) == 1 && (state.revents & (POLLERR | POLLHUP)) != 0;
 }
 
+/* Room for the next bytes of content whose length is known. It never grows beyond that: what is counted is what is
+ * held. */
+static size_t conn_make_body_room(struct http_conn *conn)
+{
+    struct buf *body = &conn->body;
+    const size_t length = (size_t)conn->x.head.content_length;
+    const size_t missing = length - body->len;
+    const size_t room = missing < BODY_READ_BYTES ? missing : BODY_READ_BYTES;
+
+    if (body->data == NULL || body->cap - body->len < room) {
+        const size_t twice = 2 * body->cap < body->len + room ? body->len + room : 2 * body->cap;
+
+        buf_reserve_exactly(body, (twice < length ? twice : length) - body->len);
+    }
+    return room;
+}
+
 /* Where the next bytes go. */
 static char *conn_space(struct http_conn *conn, size_t *ret_room)
 {
@@ -470,12 +487,8 @@ static char *conn_space(struct http_conn *conn, size_t *ret_room)
         return conn->server->scratch;
     }
     if (conn->state == CONN_BODY && conn->x.head.framing == FRAMING_LENGTH && !conn_is_body_in_place(conn)) {
-        const size_t missing = (size_t)conn->x.head.content_length - conn->body.len;
-
-        *ret_room = missing < BODY_READ_BYTES ? missing : BODY_READ_BYTES;
-        /* The last step is to the content's own length: what is counted is what is held. */
-        if (missing <= conn->body.cap) return buf_reserve_exactly(&conn->body, missing);
-        return buf_reserve(&conn->body, *ret_room);
+        *ret_room = conn_make_body_room(conn);
+        return conn->body.data + conn->body.len;
     }
     if (conn->state == CONN_IDLE || conn->state == CONN_HEAD) conn_make_room(conn, 1);
     *ret_room = conn->in_cap - conn->in_end;

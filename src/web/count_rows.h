@@ -37,6 +37,10 @@
     M(CONNECTIONS, .name = "http_connections", .type = METRICS_GAUGE,                                                  \
       .worker_member = offsetof(struct scoreboard_worker, connections), .help = "Open connections.")                   \
     M(ACCEPTED, .name = "http_connections_accepted_total", .type = METRICS_COUNTER, .help = "Connections accepted.")   \
+    M(RECEIVED, .name = "http_received_bytes_total", .type = METRICS_COUNTER, .unit = METRICS_BYTES,                   \
+      .help = "Bytes received from clients, heads included.")                                                          \
+    M(SENT, .name = "http_sent_bytes_total", .type = METRICS_COUNTER, .unit = METRICS_BYTES,                           \
+      .help = "Bytes taken by clients, heads included.")                                                               \
     M(DISPLACED, .name = "http_connections_displaced_total", .type = METRICS_COUNTER,                                  \
       .help = "Connections closed to make room for others in a worker that was full.")                                 \
     M(HELD, .name = "http_memory_bytes", .type = METRICS_GAUGE, .unit = METRICS_BYTES,                                 \
@@ -46,10 +50,6 @@
           "a quarter above it small ones as well.")                                                                    \
     M(HELD_MAX, .name = "http_memory_max_bytes", .type = METRICS_GAUGE, .unit = METRICS_BYTES,                         \
       .help = "What all workers together may hold for clients, as the worker knows it: `STRATSLAB_HTTP_MEMORY`.")      \
-    M(RECEIVED, .name = "http_received_bytes_total", .type = METRICS_COUNTER, .unit = METRICS_BYTES,                   \
-      .help = "Bytes received from clients, heads included.")                                                          \
-    M(SENT, .name = "http_sent_bytes_total", .type = METRICS_COUNTER, .unit = METRICS_BYTES,                           \
-      .help = "Bytes taken by clients, heads included.")                                                               \
     M(QUEUE_DEPTH, .name = "database_queue_depth", .type = METRICS_GAUGE,                                              \
       .worker_member = offsetof(struct scoreboard_worker, queue_depth), .help = "Queries that wait or are under way.") \
     M(RESULTS, .name = "database_memory_bytes", .type = METRICS_GAUGE, .unit = METRICS_BYTES,                          \

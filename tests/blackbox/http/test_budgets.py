@@ -194,14 +194,14 @@ def test_answers_count_with_requests(daemon, database):
 
 def test_small_answers_that_nobody_reads_are_bounded_too(daemon):
     d = daemon(workers=1, http_memory="4MiB", http_write_timeout="60s")
-    clients = [Raw(d.port, receive_buffer=4096) for _ in range(60)]
+    clients = [Raw(d.port, receive_buffer=4096) for _ in range(200)]
     for c in clients:
         send_what_fits(c, (ask("/nothing") * 20_000).encode())
     wait_until(lambda: value(d, "http_memory_bytes") > 3 * MIB, 10, "unread answers")
     time.sleep(1)
     held = value(d, "http_memory_bytes")
-    print(f"60 clients with 20,000 requests each that read nothing: {held / MIB:.1f} MiB held of 4 MiB")
-    assert held < 6 * MIB  # what the kernel holds for them is in it
+    print(f"200 clients with 20,000 requests each that read nothing: {held / MIB:.1f} MiB held of 4 MiB")
+    assert held < 12 * MIB  # what the kernel holds for them is in it; each alone may fill 1 MiB
     with Raw(d.port) as c:
         assert c.ask(LIVE).status == 200
     close(clients)

@@ -146,6 +146,7 @@ static const struct http_route routes[] = {
     ROUTE(HTTP_GET, "/content", handle_content),
     ROUTE(HTTP_GET, "/big", handle_big),
     ROUTE(HTTP_GET, "/slow", handle_slow),
+    ROUTE(HTTP_GET, "/always", handle_ok, .always = true),
     {.method = HTTP_GET, .path = "/problem", .handle = handle_problem},
 };
 

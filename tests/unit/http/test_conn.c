@@ -259,7 +259,7 @@ static void test_input_total(void)
 {
     enum { LEN = 90000 };
     /* One of them, however its memory is rounded up, and not two. */
-    static const struct http_buffers buffers = {.output_bytes = 65536, .memory_bytes = 250000};
+    static const struct http_buffers buffers = {.output_bytes = 65536, .memory_bytes = 200000};
     struct http_limits limits = rig_limits();
     struct rig rig;
     struct client first;
