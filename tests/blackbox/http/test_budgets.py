@@ -173,6 +173,26 @@ def test_all_workers_have_one_budget(daemon):
     quiet.check()
 
 
+def test_what_workers_that_a_reload_retires_hold_counts(daemon):
+    d = daemon(workers=2, http_memory="16MiB", stop_timeout="60s")
+    clients = upload(d.port, 30)
+    d.wait_log(r"msg=request method=POST .*status=503", count=12, timeout=60)
+    old = d.workers()
+    d.signal(signal.SIGHUP)
+    wait_until(lambda: {w["generation"] for w in d.status()["workers"] if w["state"] == "ready"} == {2}, 20, "the new workers")
+    assert set(old) & set(d.workers())
+    with Raw(d.port) as c:  # taken by a new worker, which holds nothing itself
+        answer = c.ask(post("big", parameters={"x": "y" * 900_000}))
+        assert (answer.status, answer.json()["code"]) == (503, "overloaded")
+    with Raw(d.port) as c:
+        assert c.ask(post("small")).status == 201
+    for one in clients:
+        one.reset()
+    with Raw(d.port) as c:
+        wait_until(lambda: not set(old) & set(d.workers()), 20, "the old workers' end")
+        assert c.ask(post("big", parameters={"x": "y" * 900_000})).status == 201
+
+
 def test_answers_count_with_requests(daemon, database):
     d = daemon(workers=2, http_memory="32MiB", http_write_timeout="60s")
     fill(database, 200, 60)
@@ -207,6 +227,11 @@ def test_small_answers_that_nobody_reads_are_bounded_too(daemon):
     close(clients)
 
 
+def kernel_bytes():
+    with open("/proc/net/sockstat", encoding="ascii") as f:
+        return int(re.search(r"^TCP: .* mem (\d+)$", f.read(), re.MULTILINE).group(1)) * 4096
+
+
 def test_the_production_files_limit_is_enough(make_group, start_daemon, database, stratslabd):
     """docker-compose.prod.yml: 256 MiB, two workers."""
     group = make_group("memory", 256 * MIB)
@@ -226,7 +251,8 @@ def test_the_production_files_limit_is_enough(make_group, start_daemon, database
         assert c.ask(LIVE).status == 200
     assert d.admin("GET", "/health").status == 200
     print(f"peak {group.peak() / MIB:.0f} MiB of 256 ({at_rest / MIB:.0f} at rest), {d.log().count('status=503')} of 400 refused, "
-          f"{value(d, 'http_memory_bytes') / MIB:.0f} MiB held for clients, {group.kills()} killed")
+          f"{value(d, 'http_memory_bytes') / MIB:.0f} MiB held for clients, {group.kills()} killed; "
+          f"the kernel's buffers of all sockets, ours and the clients', {kernel_bytes() / MIB:.0f} MiB")
     assert group.kills() == 0
     for one in [*readers, *clients]:
         one.reset()

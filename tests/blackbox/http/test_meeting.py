@@ -345,18 +345,19 @@ def test_a_thousand_connections(daemon):
 
 def test_connections_past_the_cap_wait_for_their_turn(daemon, database):
     d = daemon(workers=1, http_connections="5", **PATIENT)
-    with locked(database) as waiting, Raw(d.port) as late:
+    with locked(database) as waiting:
         held = [Raw(d.port, seconds=30) for _ in range(5)]
         for c in held:
             c.send(ask(LIST))
         wait_until(lambda: waiting() >= 1 and d.status()["workers"][0]["in_flight"] == 5, 10, "all places to be taken")
-        late.send(LIVE)
-        late.socket.settimeout(0.3)
-        with pytest.raises(TimeoutError):
-            late.answer()
-        late.socket.settimeout(10 * SLOWNESS)
-        held[2].close()
-        assert late.answer().status == 200
+        with Raw(d.port) as late:
+            late.send(LIVE)
+            late.socket.settimeout(0.3)
+            with pytest.raises(TimeoutError):
+                late.answer()
+            late.socket.settimeout(10 * SLOWNESS)
+            held[2].close()
+            assert late.answer().status == 200
     for c in held:
         c.close()
 
