@@ -26,7 +26,7 @@ struct cgroup {
     struct cgroup_limit memory; /* bytes */
 };
 
-/* Looks below `root`: "" is this machine's own root; tests have others. What is missing or damaged is no limit. */
+/* Looks below `root`: "" is this machine's own root; tests have others. What is missing or damaged limits nothing. */
 void cgroup_read(const char *root, struct cgroup *ret_cgroup);
 
 #endif

@@ -85,21 +85,32 @@ static uint64_t conf_memory(struct arena *arena, bool *ret_is_own, const char **
 
 /* Half of what the processes leave: the other half is for the kernel's buffers of sockets, for what a result of the
  * database needs while it is made into an answer, and for what is free and not given back. */
-const char *conf_default_http_memory(const struct conf_state *state, const struct conf_setting *setting,
-                                     const char **ret_why)
+uint64_t conf_share_of_memory(uint64_t bytes, bool is_own, unsigned workers, uint64_t body_bytes)
 {
-    const uint64_t processes = (CONF_SERVICE_MIB + CONF_WORKER_MIB * (uint64_t)state->conf.supervision.workers);
-    const char *what;
-    bool is_own;
-    const uint64_t mib = conf_memory(state->arena, &is_own, &what) / conf_mib;
+    const uint64_t processes = CONF_SERVICE_MIB + CONF_WORKER_MIB * (uint64_t)workers;
+    const uint64_t mib = bytes / conf_mib;
     uint64_t share = is_own ? (mib > processes ? (mib - processes) / 2 : 0) : mib / 4;
 
     if (share < mib / 16) share = mib / 16;
     if (!is_own && share > CONF_MACHINE_MAX_MIB) share = CONF_MACHINE_MAX_MIB;
-    if (share < setting->min / conf_mib) share = setting->min / conf_mib;
-    if (share > setting->max / conf_mib) share = setting->max / conf_mib;
-    *ret_why = arena_printf(state->arena, "a share of %" PRIu64 "MiB, %s", mib, what);
-    return arena_printf(state->arena, "%" PRIu64 "MiB", share);
+    /* A body of the size that is allowed must fit. */
+    if (share < (2 * body_bytes + conf_mib - 1) / conf_mib) share = (2 * body_bytes + conf_mib - 1) / conf_mib;
+    return share * conf_mib;
+}
+
+const char *conf_default_http_memory(const struct conf_state *state, const struct conf_setting *setting,
+                                     const char **ret_why)
+{
+    const struct conf *conf = &state->conf;
+    const char *what;
+    bool is_own;
+    const uint64_t bytes = conf_memory(state->arena, &is_own, &what);
+    uint64_t share = conf_share_of_memory(bytes, is_own, conf->supervision.workers, conf->http.body_bytes);
+
+    if (share < setting->min) share = setting->min;
+    if (share > setting->max) share = setting->max;
+    *ret_why = arena_printf(state->arena, "a share of %" PRIu64 "MiB, %s", bytes / conf_mib, what);
+    return arena_printf(state->arena, "%" PRIu64 "MiB", share / conf_mib);
 }
 
 const char *conf_default_migrations_dir(const struct conf_state *state, const struct conf_setting *setting,

@@ -112,6 +112,10 @@ const char *conf_default_migrations_dir(const struct conf_state *state, const st
                                         const char **ret_why);
 const char *conf_default_docs_dir(const struct conf_state *state, const struct conf_setting *setting,
                                   const char **ret_why);
+/* What of so many bytes is for clients, in whole MiB. `is_own` is false if they are the machine's, which others use
+ * too.
+ */
+uint64_t conf_share_of_memory(uint64_t bytes, bool is_own, unsigned workers, uint64_t body_bytes);
 /* What a setting is before any source: its default, or that of the other program if this one does not take it (then
  * it listens nowhere). */
 void conf_default_set(struct conf_state *state, const struct conf_setting *setting);

@@ -566,6 +566,14 @@ void conn_expire_stall(struct http_conn *conn)
     conn_run(conn);
 }
 
+void conn_shed(struct http_conn *conn)
+{
+    if (conn->out.cap + conn->fields.cap == 0) return;
+    buf_clear(&conn->out);
+    buf_clear(&conn->fields);
+    server_count_memory(conn);
+}
+
 void conn_probe(struct http_conn *conn)
 {
     if (!conn_is_client_gone(conn)) return;

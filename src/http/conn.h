@@ -123,6 +123,8 @@ void conn_read(struct http_conn *conn);
 /* The current wait, or the write stall, is over. May free the connection. */
 void conn_expire(struct http_conn *conn);
 void conn_expire_stall(struct http_conn *conn);
+/* An idle connection gives back what it keeps for its next answer. */
+void conn_shed(struct http_conn *conn);
 /* Frees the connection if its client is gone, which only matters while nobody reads. */
 void conn_probe(struct http_conn *conn);
 

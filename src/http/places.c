@@ -132,7 +132,7 @@ static bool places_find_place(struct http_server *server, uint64_t address)
     const unsigned most = server->limits->connections;
     const bool has_room = server->open < most;
 
-    if (has_room && !server_is_memory_short(server, 0)) return true;
+    if (has_room && !server_is_memory_low(server)) return true;
     if (places_make_room(server, address)) return true;
     if (has_room) return true; /* it is the memory that is short, and this will say so */
     return server->open < most + (most + PLACES_EXTRA_PART - 1) / PLACES_EXTRA_PART &&

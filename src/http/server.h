@@ -96,6 +96,8 @@ void server_forget_memory(struct http_conn *conn);
 void server_look_elsewhere(struct http_server *server);
 /* There is no room for so many bytes more of what is large. */
 bool server_is_memory_short(struct http_server *server, size_t more);
+/* The same for nothing more, as far as is known without looking at the rest of the service again. */
+bool server_is_memory_low(const struct http_server *server);
 /* Not even for what is small, which may have some more; as far as is known without looking at the rest of the service
  * again. */
 bool server_is_memory_out(const struct http_server *server);

@@ -153,6 +153,11 @@ bool server_is_memory_short(struct http_server *server, size_t more)
     return server->held + server->elsewhere + server->results + more > server->buffers.memory_bytes;
 }
 
+bool server_is_memory_low(const struct http_server *server)
+{
+    return server->held + server->elsewhere + server->results > server->buffers.memory_bytes;
+}
+
 bool server_is_memory_out(const struct http_server *server)
 {
     const size_t large = server->buffers.memory_bytes;

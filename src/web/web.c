@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "api/api.h"
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/random.h"
 #include "child/session.h"
@@ -10,6 +11,9 @@
 #include "web/access.h"
 #include "web/count.h"
 #include "web/gate.h"
+
+/* A worker's heart beats once a second. */
+enum { WEB_SILENT_MS = 2500 };
 
 struct web {
     const struct web_options *options;
@@ -156,11 +160,13 @@ static bool web_has_room_elsewhere(void *ctx)
 {
     const struct web *w = ctx;
     const struct scoreboard *board = w->options->place->board;
+    const uint64_t now_ms = clock_monotonic_ms();
 
     for (uint32_t i = 0; i < board->workers && i < SCOREBOARD_WORKERS_MAX; i++) {
         const struct scoreboard_worker *other = &board->worker[i];
 
         if (other == w->cells || other->pid == 0 || !other->accepting) continue;
+        if (now_ms > other->heartbeat_ms + WEB_SILENT_MS) continue; /* it hangs, and takes nobody */
         if (other->connections < w->options->conf->http.connections) return true;
     }
     return false;

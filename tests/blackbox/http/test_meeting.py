@@ -356,7 +356,7 @@ def test_connections_past_the_cap_wait_for_their_turn(daemon, database):
             with pytest.raises(TimeoutError):
                 late.answer()
             late.socket.settimeout(10 * SLOWNESS)
-            held[2].close()
+            held[2].reset()
             assert late.answer().status == 200
     for c in held:
         c.close()
