@@ -258,6 +258,20 @@ static bool cgroup_read_mounts(const char *root, const struct cgroup_kind *kind,
     return found;
 }
 
+/* Where everybody has version 2: sandboxes that only imitate it have the files, and no such mount. */
+static void cgroup_read_usual(const char *root, const struct cgroup_kind *kind, struct slice paths,
+                              struct cgroup_limit *limit)
+{
+    struct cgroup_mount mount = {.is_v2 = true};
+    struct slice path, below;
+
+    if (!cgroup_find_path(paths, true, kind->controller, &path)) return;
+    if (!cgroup_below(SLICE_LIT("/"), path, &below)) below = SLICE_LIT("");
+    buf_add_str(&mount.folder, "/sys/fs/cgroup");
+    cgroup_read_up(root, kind, &mount, below, limit);
+    buf_clear(&mount.folder);
+}
+
 static void cgroup_read_kind(const char *root, const struct cgroup_kind *kind, struct slice mounts, struct slice paths,
                              struct cgroup_limit *limit)
 {
@@ -266,6 +280,7 @@ static void cgroup_read_kind(const char *root, const struct cgroup_kind *kind, s
         if (cgroup_read_mounts(root, kind, version == 2, mounts, paths, false, limit)) continue;
         (void)cgroup_read_mounts(root, kind, version == 2, mounts, paths, true, limit);
     }
+    if (limit->value == CGROUP_NO_LIMIT) cgroup_read_usual(root, kind, paths, limit);
 }
 
 void cgroup_read(const char *root, struct cgroup *ret_cgroup)

@@ -213,6 +213,16 @@ static void test_names_with_spaces(void)
     is_limit(&c.cpu, 1001, "/mnt/a b\\c/d e:f/cpu.max");
 }
 
+static void test_a_sandbox_that_imitates_it(void)
+{
+    const struct cgroup c =
+        tree_read(ROOT_LINE "31 22 0:27 / /sys/fs/cgroup rw - tmpfs tmpfs rw\n", "0::/a\n",
+                  FILES({"/sys/fs/cgroup/cpu.max", "250000 100000\n"}, {"/sys/fs/cgroup/a/memory.max", "1000000\n"}));
+
+    is_limit(&c.cpu, 2500, "/sys/fs/cgroup/cpu.max");
+    is_limit(&c.memory, 1000000, "/sys/fs/cgroup/a/memory.max");
+}
+
 static void test_nothing_is_there(void)
 {
     const struct cgroup bare = tree_read("", "", FILES({0}));
@@ -285,18 +295,12 @@ static void test_this_machine(void)
 }
 
 static const struct unit_test tests[] = {
-    UNIT_TEST(test_v2_of_systemd),
-    UNIT_TEST(test_v2_of_a_group_above),
-    UNIT_TEST(test_v2_of_a_container),
-    UNIT_TEST(test_v1),
-    UNIT_TEST(test_v1_of_a_container),
-    UNIT_TEST(test_v1_of_a_pod),
-    UNIT_TEST(test_v1_of_a_neighbour),
-    UNIT_TEST(test_hybrid),
-    UNIT_TEST(test_names_with_spaces),
-    UNIT_TEST(test_nothing_is_there),
-    UNIT_TEST(test_damaged),
-    UNIT_TEST(test_this_machine),
-    UNIT_TEST(test_v2_outside_of_its_namespace),
+    UNIT_TEST(test_v2_of_systemd),     UNIT_TEST(test_v2_of_a_group_above),
+    UNIT_TEST(test_v2_of_a_container), UNIT_TEST(test_v1),
+    UNIT_TEST(test_v1_of_a_container), UNIT_TEST(test_v1_of_a_pod),
+    UNIT_TEST(test_v1_of_a_neighbour), UNIT_TEST(test_hybrid),
+    UNIT_TEST(test_names_with_spaces), UNIT_TEST(test_a_sandbox_that_imitates_it),
+    UNIT_TEST(test_nothing_is_there),  UNIT_TEST(test_damaged),
+    UNIT_TEST(test_this_machine),      UNIT_TEST(test_v2_outside_of_its_namespace),
 };
 const struct unit_part cgroup_tests = UNIT_PART(tests);
