@@ -77,6 +77,7 @@ void conn_free(struct http_conn *conn)
     buf_clear(&conn->fields);
     buf_clear(&conn->out);
     server_forget_memory(conn);
+    if (conn->turned_away) server->away_count--;
     free(conn);
     server_closed(server);
 }

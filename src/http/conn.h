@@ -85,10 +85,11 @@ struct http_conn {
     bool running;         /* conn_run is on the stack */
     bool reading;         /* the read event is pending */
     bool writing;
-    bool eof;       /* the client has shut its side */
-    bool linger;    /* the client may still be sending: close in stages */
-    bool reset;     /* close with a reset */
-    bool displaced; /* its place is wanted: it does not linger */
+    bool eof;         /* the client has shut its side */
+    bool linger;      /* the client may still be sending: close in stages */
+    bool reset;       /* close with a reset */
+    bool turned_away; /* it has no place: places.c */
+    bool displaced;   /* its place is wanted: it does not linger */
     unsigned empty_lines;
     uint64_t wait_until_ms;
     uint64_t stall_until_ms;

@@ -143,10 +143,15 @@ static bool decide_check_screen(struct http_conn *conn, const struct http_target
     return decide_check_refusal(conn);
 }
 
-/* Large requests were refused before this (HTTP_REFUSAL_INPUT_FULL). */
-static bool decide_check_memory(struct http_conn *conn)
+/* Large requests are refused before this (HTTP_REFUSAL_INPUT_FULL). */
+static bool decide_check_room(struct http_conn *conn)
 {
-    if (conn->x.route->always || !server_is_memory_out(conn->server)) return true;
+    if (conn->x.route->always) return true;
+    if (conn->turned_away) {
+        conn_fail(conn, HTTP_REFUSAL_PLACES);
+        return false;
+    }
+    if (!server_is_memory_out(conn->server)) return true;
     http_refuse(&conn->x, &http_refusals[HTTP_REFUSAL_MEMORY_OUT]);
     return false;
 }
@@ -244,7 +249,7 @@ bool conn_decide(struct http_conn *conn)
     decide_connection(x);
     x->complete = !decide_has_content(&x->head);
     if (!decide_check_expect(conn) || !decide_check_screen(conn, &target) || !decide_check_route(conn, &target) ||
-        !decide_check_memory(conn) || !decide_check_admission(conn) || !decide_check_content_size(conn) ||
+        !decide_check_room(conn) || !decide_check_admission(conn) || !decide_check_content_size(conn) ||
         !decide_check_content_type(conn) || !decide_check_accept(conn)) {
         return false;
     }

@@ -47,6 +47,7 @@ const char *http_status_phrase(unsigned status);
 struct http_buffers {
     size_t output_bytes; /* of one connection's unsent output: above it nothing more is read from it */
     size_t memory_bytes; /* of all connections, with what the hook held_elsewhere says: the limits' memory_bytes */
+    unsigned parked_min; /* so many connections may wait for a place, or as many as there are places */
 };
 
 /*

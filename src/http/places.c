@@ -7,7 +7,8 @@
  *
  * An address that holds its share already displaces its own connections only, and gets none of the extra places, so
  * that it cannot keep others out. While there is room, it may have all of it: behind a proxy, all connections have
- * one address.
+ * one address. If very many of its connections wait, more are answered 503, so that the kernel's queue, in which others
+ * stand behind them, goes on.
  */
 #include <errno.h>
 #include <event2/event.h>
@@ -20,7 +21,7 @@
 #include "http/server.h"
 
 enum {
-    PLACES_PARKED_MIN = 64, /* at least so many newcomers are parked; then the kernel's queue has them */
+    PLACES_AWAY_MAX = 64,   /* that have not got their 503 yet; the oldest of more is closed */
     PLACES_EXTRA_PART = 8,  /* of the places: so many more are there for those that hold few */
     PLACES_HEAD_MS = 1000,  /* what a head may take while somebody waits */
     PLACES_LINGER_MS = 500, /* what a client may take to close after its last answer, likewise */
@@ -72,6 +73,14 @@ static bool places_has_share(const struct http_server *server, uint64_t address)
         if (--left == 0) return true;
     }
     return false;
+}
+
+/* Of those that hold their share. As many more may wait of those that do not. */
+static unsigned places_parked_max(const struct http_server *server)
+{
+    const unsigned most = server->limits->connections;
+
+    return most > server->buffers.parked_min ? most : server->buffers.parked_min;
 }
 
 static bool places_has_input(const struct http_conn *conn)
@@ -145,6 +154,22 @@ static void places_admit(struct http_server *server, int fd, const char *peer, u
     server_opened(server);
 }
 
+static void places_turn_away(struct http_server *server, int fd, const char *peer, uint64_t address)
+{
+    list_each(it, &server->conns) {
+        struct http_conn *conn = list_at(it, struct http_conn, link);
+
+        if (server->away_count < PLACES_AWAY_MAX) break;
+        if (conn->turned_away) places_displace(server, conn);
+    }
+    struct http_conn *conn = conn_new(server, fd, peer);
+
+    conn->address = address;
+    conn->turned_away = true;
+    server->away_count++;
+    server_opened(server);
+}
+
 static void places_park(struct http_server *server, int fd, const char *peer, uint64_t address)
 {
     struct parked *parked = mem_zalloc(sizeof(*parked));
@@ -162,17 +187,17 @@ void places_take(struct http_server *server, int fd, const struct sockaddr_stora
 
     if (places_find_place(server, address)) {
         places_admit(server, fd, peer, address);
-    } else {
+    } else if (server->parked_count < places_parked_max(server) || !places_has_share(server, address)) {
         places_park(server, fd, peer, address);
+    } else {
+        places_turn_away(server, fd, peer, address);
     }
 }
 
 bool places_is_full(const struct http_server *server)
 {
-    const unsigned most = server->limits->connections;
-
-    if (server_is_ending(server)) return server->open >= most; /* idle ones go anyway */
-    return server->parked_count >= (most > PLACES_PARKED_MIN ? most : PLACES_PARKED_MIN);
+    if (server_is_ending(server)) return server->open >= server->limits->connections; /* idle ones go anyway */
+    return server->parked_count >= 2 * places_parked_max(server);
 }
 
 static void places_unpark(struct http_server *server, struct parked *parked)

@@ -25,6 +25,7 @@ enum {
     LINGER_DRAIN_MS = 1000, /* while draining */
     GRACE_MS = 1000,
     OUTPUT_BYTES = 1 << 20,
+    PARKED_MIN = 512,
 };
 
 static void server_format_peer(const struct sockaddr_storage *address, char out[PEER_BYTES])
@@ -227,7 +228,8 @@ struct http_server *http_server_new(struct event_base *base, const struct http_r
     server->router = router;
     server->limits = limits;
     server->hooks = hooks;
-    server->buffers = (struct http_buffers){.output_bytes = OUTPUT_BYTES, .memory_bytes = limits->memory_bytes};
+    server->buffers = (struct http_buffers){
+        .output_bytes = OUTPUT_BYTES, .memory_bytes = limits->memory_bytes, .parked_min = PARKED_MIN};
     list_init(&server->listeners);
     list_init(&server->conns);
     list_init(&server->ready);

@@ -228,7 +228,8 @@ void rig_init(struct rig *rig, const struct http_limits *limits)
     rig->base = event_base_new();
     CU_ASSERT_EQUAL_FATAL(http_router_new(table, countof(routes), &rig->router, &err), 0);
     rig->server = http_server_new(rig->base, rig->router, &rig->limits, &rig->hooks);
-    http_server_set_buffers(rig->server, &(struct http_buffers){.output_bytes = 65536, .memory_bytes = SIZE_MAX});
+    http_server_set_buffers(rig->server,
+                            &(struct http_buffers){.output_bytes = 65536, .memory_bytes = SIZE_MAX, .parked_min = 64});
     rig->listen_fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     CU_ASSERT_FATAL(bind(rig->listen_fd, (struct sockaddr *)&address, sizeof(address)) == 0);
     CU_ASSERT_FATAL(listen(rig->listen_fd, 64) == 0);

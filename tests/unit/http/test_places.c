@@ -289,28 +289,66 @@ static void test_the_end_of_those_that_wait(void)
     rig_clear(&rig);
 }
 
-/* Fewer places than anybody waits for: the rest is in the kernel's queue, and is served too. */
-static void test_more_than_can_wait(void)
+/* Of the address that has all places some wait, and those beyond get 503, so that others are seen behind them. What is
+ * always answered is answered. */
+static void test_more_than_may_wait(void)
 {
-    enum { COUNT = 90 };
+    enum { COUNT = 90, WAIT = 8 };
+    static struct client more[COUNT];
     struct rig rig;
     struct client clients[1];
-    static struct client more[COUNT];
+    struct client other;
+    unsigned served = 0, turned_away = 0;
 
     rig_fill(&rig, clients, 1, 1);
+    http_server_set_buffers(
+        rig.server, &(struct http_buffers){.output_bytes = 65536, .memory_bytes = SIZE_MAX, .parked_min = WAIT});
     client_say(&clients[0], GET("/slow"));
     CU_ASSERT(rig_wait(&rig, &rig.pending_count, 1));
     for (unsigned i = 0; i < COUNT; i++) {
         client_open(&more[i], &rig);
-        client_say(&more[i], GET("/"));
+        client_say(&more[i], i == COUNT - 1 ? GET("/always") : GET("/"));
         turn_for(&rig, 1);
     }
+    client_open_from(&other, &rig, "127.0.0.2");
+    client_say(&other, GET("/"));
+    UNIT_INT(client_status(&other), 200);
+    client_close(&other);
+    for (unsigned i = WAIT; i < COUNT - 1; i++) {
+        turned_away += client_status(&more[i]) == 503;
+        CU_ASSERT(client_sees_end(&more[i]));
+    }
+    UNIT_INT(turned_away, COUNT - 1 - WAIT);
+    UNIT_INT(client_status(&more[COUNT - 1]), 200);
     rig_answer(&rig, 0, "done");
     UNIT_INT(client_status(&clients[0]), 200);
+    for (unsigned i = 0; i < WAIT; i++) served += client_status(&more[i]) == 200;
+    UNIT_INT(served, WAIT);
+    for (unsigned i = 0; i < COUNT; i++) client_close(&more[i]);
+    rig_empty(&rig, clients, 1);
+}
+
+/* Those that do not even ask do not take more and more. */
+static void test_those_turned_away_are_few(void)
+{
+    enum { COUNT = 100 };
+    static struct client more[COUNT];
+    struct rig rig;
+    struct client clients[1];
+
+    rig_fill(&rig, clients, 1, 1);
+    http_server_set_buffers(rig.server,
+                            &(struct http_buffers){.output_bytes = 65536, .memory_bytes = SIZE_MAX, .parked_min = 1});
+    client_say(&clients[0], GET("/slow"));
+    CU_ASSERT(rig_wait(&rig, &rig.pending_count, 1));
     for (unsigned i = 0; i < COUNT; i++) {
-        UNIT_INT(client_status(&more[i]), 200);
-        client_close(&more[i]);
+        client_open(&more[i], &rig);
+        turn_for(&rig, 1);
     }
+    CU_ASSERT(rig.open <= 1 + 1 + 64);
+    CU_ASSERT(client_sees_end(&more[1]));
+    rig_answer(&rig, 0, "done");
+    for (unsigned i = 0; i < COUNT; i++) client_close(&more[i]);
     rig_empty(&rig, clients, 1);
 }
 
@@ -324,6 +362,7 @@ static const struct unit_test tests[] = {
     UNIT_TEST(test_it_is_left_to_others),
     UNIT_TEST(test_those_that_wait_are_served_in_a_drain),
     UNIT_TEST(test_the_end_of_those_that_wait),
-    UNIT_TEST(test_more_than_can_wait),
+    UNIT_TEST(test_more_than_may_wait),
+    UNIT_TEST(test_those_turned_away_are_few),
 };
 const struct unit_part places_tests = UNIT_PART(tests);
