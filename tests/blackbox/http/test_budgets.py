@@ -11,7 +11,7 @@ import time
 import pytest
 from quiet import Quiet
 from raw import Raw
-from support import cgroups, metrics
+from support import cgroups, executables, metrics
 from support.kinds import BOTH
 from support.wait import SLOWNESS, wait_until
 from test_meeting import H, LIST, LIVE, PATIENT, ask, fill, locked, post
@@ -245,6 +245,7 @@ def test_small_answers_that_nobody_reads_are_bounded_too(daemon):
 
 def test_the_production_files_limit_is_enough(make_group, start_daemon, database, stratslabd):
     """docker-compose.prod.yml: 256 MiB, two workers."""
+    executables.plain_build(stratslabd)
     group = make_group("memory", 256 * MIB)
     d = start_daemon(program=f"{group.command} {stratslabd}", DATABASE_URL=database.url, workers=2,
                      http_write_timeout="60s", http_body_timeout="60s")
