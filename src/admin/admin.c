@@ -15,12 +15,17 @@ enum { ADMIN_ACCEPT_QUEUED_MS = 1000 };
 /* In a drain: past what idle connections have, half a request is not waited for, nor a client that does not read. */
 enum { ADMIN_FINISH_MS = 2000 };
 
+/* Of what the service may hold for its clients. It comes in addition, and is not shared: whatever the workers hold,
+ * probes and metrics are answered. */
+enum { ADMIN_MEMORY_PART = 16, ADMIN_MEMORY_MIN_BYTES = 4 << 20 };
+
 struct admin {
     const struct admin_options *options;
     struct child *child;
     struct http_router *router;
     struct http_hooks hooks;
     struct http_server *server;
+    struct http_limits limits;
     struct buf page_policy;
 };
 
@@ -67,11 +72,13 @@ static void admin_metrics(struct http_exchange *x)
 }
 
 static const struct http_route admin_status_route = {
-    .method = HTTP_GET, .path = "/status", .handle = admin_status, .produces = HTTP_ANY_TYPE};
-static const struct http_route admin_health_route = {.method = HTTP_GET, .path = "/health", .handle = admin_health};
+    .method = HTTP_GET, .path = "/status", .handle = admin_status, .produces = HTTP_ANY_TYPE, .always = true};
+static const struct http_route admin_health_route = {
+    .method = HTTP_GET, .path = "/health", .handle = admin_health, .always = true};
 static const struct http_route admin_ready_route = {
-    .method = HTTP_GET, .path = "/health/ready", .handle = admin_health};
-static const struct http_route admin_live_route = {.method = HTTP_GET, .path = "/health/live", .handle = admin_live};
+    .method = HTTP_GET, .path = "/health/ready", .handle = admin_health, .always = true};
+static const struct http_route admin_live_route = {
+    .method = HTTP_GET, .path = "/health/live", .handle = admin_live, .always = true};
 static const struct http_route admin_metrics_route = {
     .method = HTTP_GET, .path = "/metrics", .handle = admin_metrics, .produces = "text/plain"};
 static const struct http_route *const admin_routes[] = {&admin_health_route, &admin_ready_route, &admin_live_route,
@@ -104,7 +111,10 @@ static int admin_init(struct admin *a, struct error *err)
     if (http_router_new(admin_routes, countof(admin_routes), &a->router, err) != 0) return -1;
     admin_page_policy(&a->page_policy);
     a->hooks = (struct http_hooks){.ctx = a};
-    a->server = http_server_new(child_base(a->child), a->router, a->options->http_limits, &a->hooks);
+    a->limits = *a->options->http_limits;
+    a->limits.memory_bytes /= ADMIN_MEMORY_PART;
+    if (a->limits.memory_bytes < ADMIN_MEMORY_MIN_BYTES) a->limits.memory_bytes = ADMIN_MEMORY_MIN_BYTES;
+    a->server = http_server_new(child_base(a->child), a->router, &a->limits, &a->hooks);
     for (size_t i = 0; i < place->listen_count; i++) {
         if (http_server_listen(a->server, place->listen_fds[i], err) != 0) return -1;
     }

@@ -18,6 +18,7 @@ static void api_route_init(struct api_operation *op, unsigned index)
         .handle = e->sql == NULL ? e->handle : api_run,
         .data = op,
         .index = index,
+        .always = e->sql == NULL,
     };
     if (e->body != NULL) {
         op->route.body_types = e->body_mode == JSON_MODE_MERGE ? api_patch_types : api_body_types;

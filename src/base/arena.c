@@ -18,6 +18,7 @@ struct arena_chunk {
 
 struct arena {
     struct arena_chunk *head; /* the one in use */
+    size_t bytes;             /* of all chunks */
 };
 
 static struct arena_chunk *arena_chunk_new(size_t size, struct arena_chunk *next)
@@ -62,6 +63,7 @@ void arena_reset(struct arena *a)
         free(a->head);
         a->head = NULL;
     }
+    a->bytes = a->head == NULL ? 0 : sizeof(*a->head) + a->head->size;
 }
 
 void *arena_alloc(struct arena *a, size_t size)
@@ -72,6 +74,7 @@ void *arena_alloc(struct arena *a, size_t size)
     size = (size + align - 1) / align * align;
     if (a->head == NULL || a->head->size - a->head->used < size) {
         a->head = arena_chunk_new(size > ARENA_CHUNK_BYTES ? size : ARENA_CHUNK_BYTES, a->head);
+        a->bytes += sizeof(*a->head) + a->head->size;
     }
     void *p = a->head->data + a->head->used;
 
@@ -113,8 +116,5 @@ char *arena_printf(struct arena *a, const char *fmt, ...)
 
 size_t arena_footprint(const struct arena *a)
 {
-    size_t bytes = 0;
-
-    for (const struct arena_chunk *c = a->head; c != NULL; c = c->next) bytes += sizeof(*c) + c->size;
-    return bytes;
+    return a->bytes;
 }

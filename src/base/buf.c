@@ -37,6 +37,15 @@ char *buf_grow(struct buf *b, size_t more)
     return b->data + b->len;
 }
 
+char *buf_reserve_exactly(struct buf *b, size_t more)
+{
+    if (b->data != NULL && b->cap - b->len >= more) return b->data + b->len;
+    if (more > SIZE_MAX / 2 - b->len) mem_die(more);
+    b->data = mem_realloc(b->data, b->len + more);
+    b->cap = b->len + more;
+    return b->data + b->len;
+}
+
 void buf_add(struct buf *b, const void *data, size_t len)
 {
     if (len == 0) return;

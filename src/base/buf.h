@@ -23,6 +23,8 @@ static inline char *buf_reserve(struct buf *b, size_t more)
 {
     return b->cap - b->len < more || b->data == NULL ? buf_grow(b, more) : b->data + b->len;
 }
+/* The same, without more room than that: for what is large, and will not grow further. */
+char *buf_reserve_exactly(struct buf *b, size_t more);
 void buf_add(struct buf *b, const void *data, size_t len);
 void buf_add_slice(struct buf *b, struct slice s);
 void buf_add_str(struct buf *b, const char *text);

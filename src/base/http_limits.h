@@ -7,7 +7,7 @@
 
 #include <stddef.h>
 
-/* For each worker. Times are milliseconds. 0 does not mean "no limit". */
+/* For each worker, unless they say otherwise. Times are milliseconds. 0 does not mean "no limit". */
 struct http_limits {
     size_t request_line_bytes;  /* 414; method, target and version (RFC 9112 section 3) */
     size_t header_bytes;        /* 431; the field lines together */
@@ -18,7 +18,9 @@ struct http_limits {
     unsigned body_timeout_ms;   /* 408; from the head's end to the body's end */
     unsigned idle_timeout_ms;   /* closes in silence; between requests */
     unsigned write_timeout_ms;  /* resets the connection; if the client takes no byte of the answer for so long */
-    unsigned connections;       /* past it nothing is accepted: the others wait in the kernel's queue */
+    unsigned connections;       /* past it the longest idle one makes room for a new one, or that one waits */
+    unsigned connections_per_address; /* an address that has as many gets no more of a full worker's room; 0: half */
+    size_t memory_bytes;              /* 503; held for clients by all workers of the service together */
 };
 
 #endif

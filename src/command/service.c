@@ -6,8 +6,8 @@
 
 #include "base/log.h"
 #include "base/mem.h"
-#include "command/limits.h"
 #include "base/sink.h"
+#include "command/limits.h"
 
 /* The master ends the program with its own statuses, which are among those that helps and man pages list. */
 _Static_assert((int)MASTER_EXIT_CRASH_LOOP == (int)COMMAND_CRASH_LOOP && (int)MASTER_EXIT_SYSTEM == (int)COMMAND_SYSTEM,
@@ -37,6 +37,23 @@ static void service_tell_links(const struct conf *conf)
     buf_clear(&names);
 }
 
+/* What nobody has set depends on the machine, so the log says what it came to, and why. */
+static void service_log_size(const struct conf *conf)
+{
+    struct buf workers = {0}, memory = {0};
+
+    conf_print_source(conf, "STRATSLAB_WORKERS", &workers);
+    conf_print_source(conf, "STRATSLAB_HTTP_MEMORY", &memory);
+    if (conf->listen.count == 0) { /* then it has no clients to hold memory for */
+        log_info("sized", LOG_UINT("workers", conf->supervision.workers), LOG_STR("workers_from", buf_cstr(&workers)));
+    } else {
+        log_info("sized", LOG_UINT("workers", conf->supervision.workers), LOG_STR("workers_from", buf_cstr(&workers)),
+                 LOG_UINT("http_memory", conf->http.memory_bytes), LOG_STR("http_memory_from", buf_cstr(&memory)));
+    }
+    buf_clear(&workers);
+    buf_clear(&memory);
+}
+
 /* Past the children's own time for a graceful stop, what is left is killed. */
 enum { SERVICE_KILL_GRACE_MS = 2000 };
 
@@ -56,6 +73,7 @@ int service_begin(struct service *service, const struct command_context *context
     if (conf->log.file[0] != '\0' && log_open(conf->log.file, err) != 0) return -1;
     service_warn_limits(conf);
     service_tell_links(conf);
+    service_log_size(conf);
     return 0;
 }
 

@@ -158,6 +158,8 @@ bool conf_address_is_public(const struct conf_address *address);
 /* Effective settings with their source, secrets masked ("***"; in a URL only the password). */
 void conf_print_text(const struct conf *conf, struct buf *out);
 void conf_print_json(const struct conf *conf, struct buf *out);
+/* Where the value of the setting of that name, which the table has, came from: "environment", or "default: …". */
+void conf_print_source(const struct conf *conf, const char *name, struct buf *out);
 /*
  * Every setting in force as "NAME=VALUE" with a NUL after each, secrets and all: an environment that conf_load reads
  * back to the same snapshot, whatever stands in the settings file and the environment by then.

@@ -20,6 +20,8 @@ enum conf_type {
     CONF_TYPE_HOSTS,
 };
 
+struct conf_state;
+
 enum conf_unit { CONF_UNIT_ONE, CONF_UNIT_MS, CONF_UNIT_BYTE, CONF_UNIT_MODE };
 
 /* One row of the table. What is from `type` to `choices_info` is written by the macros of row.h, which look at the
@@ -34,8 +36,10 @@ struct conf_setting {
     const char *choices_info; /* "one of production, development" */
     const char
         *defaults[CONF_PROGRAMS]; /* NULL: that program does not take it; "" if it is computed, or if there is none */
-    /* The default if it depends on the machine or the build: a text; shown nowhere, so that `help` says it. */
-    const char *(*computed)(struct arena *arena, const struct conf_setting *setting, enum conf_program program);
+    /* The default if it depends on the machine, the build or other settings: a text, and *ret_why says what it was made
+     * from (NULL: `help` says all). */
+    const char *(*computed)(const struct conf_state *state, const struct conf_setting *setting, const char **ret_why);
+    bool late; /* it depends on other settings: made once these are known */
     const char *help;
     const char *help_of[CONF_PROGRAMS]; /* if one program's differs; else NULL */
     bool secret;
@@ -72,6 +76,7 @@ struct conf_origin {
     const char *where;     /* "environment", "--set", "/etc/stratslab/stratslabd.conf:3"; NULL: the default */
     const char *file_path; /* where NAME_FILE gave it; else NULL */
     bool link;             /* the environment's was an orchestrator's, and passed over */
+    const char *why;       /* what a computed default was made from; else NULL */
 };
 
 /* The pieces that DATABASE_URL is made from if it is not given. */
@@ -104,11 +109,20 @@ const char *conf_suggest(struct slice name);
 size_t conf_next(enum conf_program program, size_t index);
 
 /* defaults.c: for `computed` */
-const char *conf_default_config(struct arena *arena, const struct conf_setting *setting, enum conf_program program);
-const char *conf_default_workers(struct arena *arena, const struct conf_setting *setting, enum conf_program program);
-const char *conf_default_migrations_dir(struct arena *arena, const struct conf_setting *setting,
-                                        enum conf_program program);
-const char *conf_default_docs_dir(struct arena *arena, const struct conf_setting *setting, enum conf_program program);
+const char *conf_default_config(const struct conf_state *state, const struct conf_setting *setting,
+                                const char **ret_why);
+const char *conf_default_workers(const struct conf_state *state, const struct conf_setting *setting,
+                                 const char **ret_why);
+const char *conf_default_http_memory(const struct conf_state *state, const struct conf_setting *setting,
+                                     const char **ret_why);
+const char *conf_default_migrations_dir(const struct conf_state *state, const struct conf_setting *setting,
+                                        const char **ret_why);
+const char *conf_default_docs_dir(const struct conf_state *state, const struct conf_setting *setting,
+                                  const char **ret_why);
+/* What of so many bytes is for clients, in whole MiB. `is_own` is false if they are the machine's, which others use
+ * too.
+ */
+uint64_t conf_share_of_memory(uint64_t bytes, bool is_own, unsigned workers, uint64_t body_bytes);
 /* What a setting is before any source: its default, or that of the other program if this one does not take it (then
  * it listens nowhere). */
 void conf_default_set(struct conf_state *state, const struct conf_setting *setting);

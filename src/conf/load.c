@@ -357,6 +357,22 @@ static void conf_loader_check_together(struct conf_loader *l)
     }
 }
 
+/* A body that can never fit would be refused as if that were for now. */
+static void conf_loader_check_memory(struct conf_loader *l)
+{
+    const struct http_limits *http = &l->state->conf.http;
+    const int memory = conf_find(SLICE_LIT("STRATSLAB_HTTP_MEMORY"));
+    const int body = conf_find(SLICE_LIT("STRATSLAB_HTTP_BODY"));
+    struct buf text = {0};
+
+    if (l->state->origins[memory].where == NULL || http->memory_bytes >= 2 * http->body_bytes) return;
+    conf_value_print(l->state, &conf_table[body], &text);
+    conf_problem(l, l->state->origins[memory].where, slice_of(conf_table[memory].name),
+                 "is less than twice %s, which is %s: a body of that size would never be taken", conf_table[body].name,
+                 buf_cstr(&text));
+    buf_clear(&text);
+}
+
 /* Whole lines only, and a word about those for which there is no room. */
 static int conf_report(struct buf *lines, struct error *err)
 {
@@ -403,7 +419,11 @@ int conf_load(enum conf_program program, const char *const *environ_list, const 
     conf_loader_credentials(&loader, environ_list);
     conf_loader_environment(&loader, environ_list);
     conf_loader_command_line(&loader, sets, set_count);
+    for (size_t i = 0; i < conf_setting_count(); i++) {
+        if (conf_table[i].late && state->origins[i].where == NULL) conf_default_set(state, &conf_table[i]);
+    }
     conf_loader_check_together(&loader);
+    conf_loader_check_memory(&loader);
     conf_loader_lines(&loader, &lines);
     if (lines.len > 0) {
         result = conf_report(&lines, err);

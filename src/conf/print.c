@@ -28,12 +28,18 @@ static void conf_source_show(const struct conf_state *state, size_t index, struc
         return;
     }
     buf_add_str(out, origin->where == NULL ? "default" : origin->where);
+    if (origin->where == NULL && origin->why != NULL) buf_printf(out, ": %s", origin->why);
     if (origin->file_path != NULL) buf_printf(out, ", from %s", origin->file_path);
     if (origin->link) buf_add_str(out, "; that of the environment is an orchestrator's, and passed over");
     if (index == CONF_CONFIG && state->conf.config_missing) buf_add_str(out, ", there is no such file");
     if (conf_is_database_part(index) && conf_has_database_url(state)) {
         buf_add_str(out, ", not used: DATABASE_URL is set");
     }
+}
+
+void conf_print_source(const struct conf *conf, const char *name, struct buf *out)
+{
+    conf_source_show(conf->state, (size_t)conf_find(slice_of(name)), out);
 }
 
 /* As it would stand in a settings file. */

@@ -14,6 +14,8 @@ enum {
     CONF_MIB = 1024 * CONF_KIB,
 };
 
+#define CONF_TIB ((size_t)1 << 40)
+
 const struct conf_setting conf_table[] = {
     [CONF_DATABASE_URL] =
         {.name = "DATABASE_URL",
@@ -103,7 +105,9 @@ const struct conf_setting conf_table[] = {
      CONF_ROW_COUNT(conf.supervision.workers, 1, 256),
      .defaults = CONF_BOTH(""),
      .computed = conf_default_workers,
-     .help = "How many worker processes run. The default is the number of processors that the service may use.",
+     .help =
+         "How many worker processes run. The default is the number of processors that the service may use: those of "
+         "its affinity, or fewer if the quota of its control group or of one above it is less.",
      .empty_is_absent = true,
      .reloadable = true},
     {.name = "STRATSLAB_MIGRATIONS_DIR",
@@ -236,7 +240,27 @@ const struct conf_setting conf_table[] = {
     {.name = "STRATSLAB_HTTP_CONNECTIONS",
      CONF_ROW_COUNT(conf.http.connections, 1, 65536),
      .defaults = {[CONF_STRATSLABD] = "1000"},
-     .help = "How many connections a worker holds. More wait in the kernel's queue.",
+     .help = "How many connections a worker holds. If it is full, the connection that is idle for the longest time "
+             "makes room for a new one; if none is idle, new ones wait.",
+     .reloadable = true},
+    {.name = "STRATSLAB_HTTP_CONNECTIONS_PER_ADDRESS",
+     CONF_ROW_COUNT(conf.http.connections_per_address, 0, 65536),
+     .defaults = {[CONF_STRATSLABD] = "0"},
+     .help = "From how many connections on an address gets no more of a full worker's room: its new connections take "
+             "the place of its own idle ones or wait, and for others there are some places more. While there is room, "
+             "an address may have all of it, as a proxy needs. The addresses of an IPv6 network of 64 bits count as "
+             "one. Unix sockets are not bounded. 0 means half of STRATSLAB_HTTP_CONNECTIONS.",
+     .reloadable = true},
+    {.name = "STRATSLAB_HTTP_MEMORY",
+     CONF_ROW_SIZE(conf.http.memory_bytes, 4 * CONF_MIB, CONF_TIB),
+     .defaults = {[CONF_STRATSLABD] = ""},
+     .computed = conf_default_http_memory,
+     .late = true,
+     .help = "How much memory all workers together hold for clients: requests that come in, and answers that are not "
+             "yet read. Beyond that, requests are answered 503, large ones first. The default is half of the memory "
+             "that the limit of the service's control group, or of one above it, leaves after the processes' own; "
+             "without a limit, a quarter of the machine's, at most 1GiB.",
+     .empty_is_absent = true,
      .reloadable = true},
     {.name = "STRATSLAB_OPENAPI_URL",
      CONF_ROW_URL_PATH(conf.openapi_url),
@@ -276,7 +300,7 @@ const struct conf_setting conf_table[] = {
              "means never.",
      .reloadable = true},
     {.name = "STRATSLAB_MAX_MEMORY",
-     CONF_ROW_SIZE(conf.supervision.max_memory, 0, UINT32_MAX),
+     CONF_ROW_SIZE(conf.supervision.max_memory, 0, CONF_TIB),
      .defaults = CONF_BOTH("0"),
      .help = "A worker whose resident memory is above this is replaced. The new one starts first. 0 means never.",
      .reloadable = true},

@@ -57,6 +57,7 @@ void db_session_close(struct db *db)
     db->conn = NULL;
     db->output_blocked = false;
     db->unpushed = 0;
+    db->input_bytes = db->result_bytes = 0;
 }
 
 static void connect_fail_query(struct db_query *q, enum db_outcome outcome)

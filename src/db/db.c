@@ -201,6 +201,11 @@ unsigned db_queue_depth(const struct db *db)
     return db->depth;
 }
 
+size_t db_memory(const struct db *db)
+{
+    return db == NULL ? 0 : db->input_bytes + db->result_bytes;
+}
+
 uint64_t db_reconnects(const struct db *db)
 {
     return db->times_ready == 0 ? 0 : db->times_ready - 1;

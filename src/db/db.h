@@ -167,6 +167,9 @@ struct db *db_new(struct event_base *base, const struct db_options *options, db_
 void db_free(struct db *db);
 enum db_state db_state(const struct db *db);
 unsigned db_queue_depth(const struct db *db);
+/* Bytes that results take, as far as it can be known: libpq's buffer for what comes in, which grows to the largest
+ * result of the session and stays, and the result that is at hand. 0 for a NULL. */
+size_t db_memory(const struct db *db);
 uint64_t db_reconnects(const struct db *db); /* since db_new */
 /* Which addresses the names of the hosts have, for a db in another process (pg_target_addresses, pg_target_recall):
  * it uses them if the name server is silent when it starts. */

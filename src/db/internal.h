@@ -145,6 +145,8 @@ struct db {
     char *application_name;
 
     struct buf scratch;
+    size_t input_bytes;  /* of libpq's buffer, judged by the largest result of the session */
+    size_t result_bytes; /* of the result whose callback runs */
 
     unsigned entered; /* how many of our own event handlers are on the stack */
     bool freed;       /* db_free was called from a callback: touch nothing, and return */

@@ -358,9 +358,21 @@ static void pipeline_drain(struct db *db)
     if (!db->freed) db_cancel_running(db);
 }
 
+/* libpq doubles its buffer until a row fits, and never gives it back (fe-misc.c, pqCheckInBufferSpace). */
+static void pipeline_count_memory(struct db *db, const PGresult *pg)
+{
+    enum { FIRST_BYTES = 16384 };
+
+    db->result_bytes = PQresultMemorySize(pg);
+    if (db->input_bytes == 0) db->input_bytes = FIRST_BYTES;
+    while (db->input_bytes < db->result_bytes) db->input_bytes *= 2;
+}
+
 static void pipeline_take_result(struct db *db, PGresult *pg)
 {
     struct db_batch *batch = list_at(db->flight.next, struct db_batch, link);
+
+    pipeline_count_memory(db, pg);
 
     if (PQresultStatus(pg) == PGRES_PIPELINE_SYNC) {
         PQclear(pg);
@@ -409,6 +421,7 @@ static void pipeline_take_results(struct db *db)
         nulls = 0;
         pipeline_take_result(db, pg);
         if (!db_session_is(db, conn)) return;
+        db->result_bytes = 0;
     }
     if (list_is_empty(&db->flight)) (void)PQisBusy(conn); /* lets libpq parse messages that nobody asked for */
     pipeline_take_notifications(db);

@@ -75,9 +75,9 @@ void conn_free(struct http_conn *conn)
     free(conn->in);
     buf_clear(&conn->body);
     buf_clear(&conn->fields);
-    server->unsent -= conn->out_counted;
-    server->bodies -= conn->body_counted;
     buf_clear(&conn->out);
+    server_forget_memory(conn);
+    if (conn->turned_away) server->away_count--;
     free(conn);
     server_closed(server);
 }
@@ -91,7 +91,9 @@ static size_t conn_unparsed(const struct http_conn *conn)
 
 static bool conn_is_above_mark(const struct http_conn *conn)
 {
-    return conn_unsent(conn) > conn->server->buffers.output_bytes;
+    const struct http_server *server = conn->server;
+
+    return conn_unsent(conn) > (server_is_memory_out(server) ? IN_KEEP_BYTES : server->buffers.output_bytes);
 }
 
 /* True if the next request's first byte is there. */
@@ -227,17 +229,13 @@ static bool conn_take_chunks(struct http_conn *conn, enum http_refusal_id *ret_f
     return false;
 }
 
-static void conn_count_body(struct http_conn *conn)
+/* Clients that send much and do not come to an end must not fill the memory. Ordinary bodies are small, and lie after
+ * their head. */
+static bool conn_is_input_full(struct http_conn *conn)
 {
-    conn->server->bodies += conn->body.cap - conn->body_counted;
-    conn->body_counted = conn->body.cap;
-}
-
-/* Clients that send much and do not come to an end must not fill the memory. Ordinary bodies are small, lie after
- * their head, and are not counted. */
-static bool conn_is_input_full(const struct http_conn *conn)
-{
-    return conn->body.cap > IN_KEEP_BYTES && conn->server->bodies > conn->server->buffers.input_total_bytes;
+    if (conn->body.cap <= IN_KEEP_BYTES) return false;
+    server_count_memory(conn);
+    return server_is_memory_short(conn->server, 0);
 }
 
 static void conn_fail_input_full(struct http_conn *conn)
@@ -246,7 +244,7 @@ static void conn_fail_input_full(struct http_conn *conn)
     http_refuse(&conn->x, &http_refusals[HTTP_REFUSAL_INPUT_FULL]);
     buf_clear(&conn->body);
     conn->x.body = SLICE_NONE;
-    conn_count_body(conn);
+    server_count_memory(conn);
 }
 
 static bool conn_step_body(struct http_conn *conn)
@@ -262,7 +260,6 @@ static bool conn_step_body(struct http_conn *conn)
         conn_fail(conn, failure);
         return true;
     }
-    conn_count_body(conn);
     if (conn_is_input_full(conn)) {
         conn_fail_input_full(conn);
         return true;
@@ -362,7 +359,7 @@ static void conn_flush(struct http_conn *conn)
 /* The last answer is out: the rest of RFC 9112 section 9.6, so that a reset does not overtake it. */
 static void conn_close_in_stages(struct http_conn *conn)
 {
-    if (conn->eof || !conn->linger || shutdown(conn->fd, SHUT_WR) != 0) {
+    if (conn->eof || !conn->linger || conn->displaced || shutdown(conn->fd, SHUT_WR) != 0) {
         conn->state = CONN_GONE;
         return;
     }
@@ -396,6 +393,7 @@ static void conn_update_wait(struct http_conn *conn)
     conn->wait_is_current = true;
     list_remove(&conn->wait_link);
     if (wait == WAIT_NOTHING) return;
+    if (wait == WAIT_IDLE && conn->server->parked_count > 0) server_wake(conn->server);
     conn->wait_until_ms = conn->server->now_ms + conn->server->wait_ms[wait];
     list_push_back(&conn->server->waiting[wait], &conn->wait_link);
 }
@@ -447,7 +445,6 @@ static void conn_slim(struct http_conn *conn)
         }
     }
     if (conn->body.cap > IN_KEEP_BYTES) buf_clear(&conn->body);
-    conn_count_body(conn);
 }
 
 void conn_run(struct http_conn *conn)
@@ -459,7 +456,6 @@ void conn_run(struct http_conn *conn)
         while (steps[conn->state](conn)) continue;
         held = conn->state == CONN_IDLE && conn_is_above_mark(conn);
         conn_flush(conn);
-        server_count_output(conn);
     } while (held && conn->state == CONN_IDLE && !conn_is_above_mark(conn));
     if (conn->state == CONN_CLOSING && conn_unsent(conn) == 0) conn_close_in_stages(conn);
     if (conn->state == CONN_LINGERING && (conn->eof || conn->linger_bytes == 0)) conn->state = CONN_GONE;
@@ -469,6 +465,7 @@ void conn_run(struct http_conn *conn)
         return;
     }
     if (conn->state == CONN_IDLE) conn_slim(conn);
+    server_count_memory(conn);
     conn_update_wait(conn);
     conn_update_events(conn);
 }
@@ -480,6 +477,23 @@ static bool conn_is_client_gone(const struct http_conn *conn)
     return poll(&state, 1, 0) == 1 && (state.revents & (POLLERR | POLLHUP)) != 0;
 }
 
+/* Room for the next bytes of content whose length is known. It never grows beyond that: what is counted is what is
+ * held. */
+static size_t conn_make_body_room(struct http_conn *conn)
+{
+    struct buf *body = &conn->body;
+    const size_t length = (size_t)conn->x.head.content_length;
+    const size_t missing = length - body->len;
+    const size_t room = missing < BODY_READ_BYTES ? missing : BODY_READ_BYTES;
+
+    if (body->data == NULL || body->cap - body->len < room) {
+        const size_t twice = 2 * body->cap < body->len + room ? body->len + room : 2 * body->cap;
+
+        buf_reserve_exactly(body, (twice < length ? twice : length) - body->len);
+    }
+    return room;
+}
+
 /* Where the next bytes go. */
 static char *conn_space(struct http_conn *conn, size_t *ret_room)
 {
@@ -488,10 +502,8 @@ static char *conn_space(struct http_conn *conn, size_t *ret_room)
         return conn->server->scratch;
     }
     if (conn->state == CONN_BODY && conn->x.head.framing == FRAMING_LENGTH && !conn_is_body_in_place(conn)) {
-        const size_t missing = (size_t)conn->x.head.content_length - conn->body.len;
-
-        *ret_room = missing < BODY_READ_BYTES ? missing : BODY_READ_BYTES;
-        return buf_reserve(&conn->body, *ret_room);
+        *ret_room = conn_make_body_room(conn);
+        return conn->body.data + conn->body.len;
     }
     if (conn->state == CONN_IDLE || conn->state == CONN_HEAD) conn_make_room(conn, 1);
     *ret_room = conn->in_cap - conn->in_end;
@@ -567,6 +579,14 @@ void conn_expire_stall(struct http_conn *conn)
     conn->reset = true;
     conn->state = CONN_GONE;
     conn_run(conn);
+}
+
+void conn_shed(struct http_conn *conn)
+{
+    if (conn->out.cap + conn->fields.cap == 0) return;
+    buf_clear(&conn->out);
+    buf_clear(&conn->fields);
+    server_count_memory(conn);
 }
 
 void conn_probe(struct http_conn *conn)

@@ -87,9 +87,11 @@ struct http_conn {
     bool running;         /* conn_run is on the stack */
     bool reading;         /* the read event is pending */
     bool writing;
-    bool eof;    /* the client has shut its side */
-    bool linger; /* the client may still be sending: close in stages */
-    bool reset;  /* close with a reset */
+    bool eof;         /* the client has shut its side */
+    bool linger;      /* the client may still be sending: close in stages */
+    bool reset;       /* close with a reset */
+    bool turned_away; /* it has no place: places.c */
+    bool displaced;   /* its place is wanted: it does not linger */
     unsigned empty_lines;
     uint64_t wait_until_ms;
     uint64_t stall_until_ms;
@@ -107,8 +109,8 @@ struct http_conn {
     struct buf fields;    /* the answer's own field lines */
     struct buf out;
     size_t out_sent;
-    size_t out_counted;  /* of the unsent, in the server's sum */
-    size_t body_counted; /* of the body's memory, in the server's sum */
+    size_t counted;   /* of its memory, in the server's sum */
+    uint64_t address; /* places.c */
     struct http_exchange x;
     char peer[PEER_BYTES];
 };
@@ -124,6 +126,8 @@ void conn_read(struct http_conn *conn);
 /* The current wait, or the write stall, is over. May free the connection. */
 void conn_expire(struct http_conn *conn);
 void conn_expire_stall(struct http_conn *conn);
+/* An idle connection gives back what it keeps for its next answer. */
+void conn_shed(struct http_conn *conn);
 /* Frees the connection if its client is gone, which only matters while nobody reads. */
 void conn_probe(struct http_conn *conn);
 

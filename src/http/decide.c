@@ -160,6 +160,19 @@ static bool decide_check_screen(struct http_conn *conn, const struct http_target
     return decide_check_refusal(conn);
 }
 
+/* Large requests are refused before this (HTTP_REFUSAL_INPUT_FULL). */
+static bool decide_check_room(struct http_conn *conn)
+{
+    if (conn->x.route->always) return true;
+    if (conn->turned_away) {
+        conn_fail(conn, HTTP_REFUSAL_PLACES);
+        return false;
+    }
+    if (!server_is_memory_out(conn->server)) return true;
+    http_refuse(&conn->x, &http_refusals[HTTP_REFUSAL_MEMORY_OUT]);
+    return false;
+}
+
 static bool decide_check_admission(struct http_conn *conn)
 {
     const struct http_hooks *hooks = conn->server->hooks;
@@ -253,7 +266,7 @@ bool conn_decide(struct http_conn *conn)
     decide_connection(x);
     x->complete = !decide_has_content(&x->head);
     if (!decide_check_expect(conn) || !decide_check_screen(conn, &target) || !decide_check_route(conn, &target) ||
-        !decide_check_admission(conn)) {
+        !decide_check_room(conn) || !decide_check_admission(conn)) {
         return false;
     }
     return conn_decide_admitted(conn);

@@ -44,11 +44,10 @@ const char *http_method_name(enum http_method method);
 /* "Not Found" for 404 (RFC 9110 section 15); "" for a code that has no phrase here. */
 const char *http_status_phrase(unsigned status);
 
-/* What http/ holds in memory at most, for all connections together unless it says otherwise. */
 struct http_buffers {
-    size_t output_bytes;       /* of one connection's unsent output: above it nothing more is read from it */
-    size_t input_total_bytes;  /* a large body that would go past it is answered 503 */
-    size_t output_total_bytes; /* a GET whose answer would go past it is answered 503 */
+    size_t output_bytes; /* of one connection's unsent output: above it nothing more is read from it */
+    size_t memory_bytes; /* of all connections, with what the hook held_elsewhere says: the limits' memory_bytes */
+    unsigned parked_min; /* so many connections may wait for a place, or as many as there are places */
 };
 
 /*
@@ -71,6 +70,7 @@ struct http_route {
      * what a route answers that does not name its type beforehand (HTTP_ANY_TYPE). */
     const char *produces;
     unsigned index; /* of the route in its table, for metrics; set by the caller */
+    bool always;    /* answered even if memory has run out: it needs none to speak of */
 };
 
 #define HTTP_ANY_TYPE "*/*"
@@ -120,6 +120,15 @@ struct http_hooks {
     void (*connections)(void *ctx, unsigned open);
     /* So many bytes came from clients, or were taken by them. May be NULL. */
     void (*moved)(void *ctx, size_t received, size_t sent);
+    /* A connection made room for another. May be NULL. */
+    void (*displaced)(void *ctx);
+    /* Whether somebody else who accepts on the same sockets has room for more connections. May be NULL: nobody. */
+    bool (*has_room_elsewhere)(void *ctx);
+    /* Memory that the connections hold, roughly, when it changed. May be NULL. */
+    void (*held)(void *ctx, size_t bytes);
+    /* What the connections of the rest of the service hold, which counts against the same limit, and what is held for
+     * answers that are still to be made. It may be asked many times a second. May be NULL: nothing. */
+    size_t (*held_elsewhere)(void *ctx, size_t *ret_results);
 };
 
 /* The server borrows base, router, limits and hooks; they outlive it. */

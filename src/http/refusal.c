@@ -118,6 +118,17 @@ const struct http_refusal http_refusals[HTTP_REFUSAL_COUNT] = {
         {.status = 501, .detail = "This server does not know the request's method."},
     [HTTP_REFUSAL_CODING_UNKNOWN] =
         {.status = 501, .detail = "The only transfer coding that this server knows is chunked."},
+    [HTTP_REFUSAL_PLACES] =
+        {.status = 503,
+         .retry_after_s = 1,
+         .code = "overloaded",
+         .detail = "This client has too many connections to the service; nothing was changed. Use fewer, or try again "
+                   "later."},
+    [HTTP_REFUSAL_MEMORY_OUT] =
+        {.status = 503,
+         .retry_after_s = 1,
+         .code = "overloaded",
+         .detail = "The service holds as much for its clients as it may; nothing was changed. Try again later."},
     [HTTP_REFUSAL_INPUT_FULL] =
         {.status = 503,
          .retry_after_s = 1,

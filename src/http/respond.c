@@ -85,6 +85,8 @@ static void respond_settle_connection(struct http_conn *conn)
     conn->linger = !is_client_closing || is_more_input;
     /* A client that has shut its side after several requests still waits for the answers to all of them. */
     x->keep_alive = x->complete && x->keep_alive && !server_is_ending(conn->server) && (is_more_input || !conn->eof);
+    /* Else each connection could fill up with answers that nobody reads, small as they are. */
+    if (server_is_memory_out(conn->server)) x->keep_alive = false;
 }
 
 static void respond_write_field(struct buf *out, struct slice name, const char *value)
@@ -127,10 +129,8 @@ static void respond_write_head(struct http_conn *conn, unsigned status, const ch
  * are not given: those to GET, and large ones. */
 static bool respond_is_output_full(const struct http_exchange *x, size_t body_bytes)
 {
-    const struct http_server *server = x->conn->server;
-
     return x->method_known && x->method == HTTP_GET && body_bytes > SMALL_ANSWER_BYTES &&
-           server->unsent + body_bytes > server->buffers.output_total_bytes;
+           server_is_memory_short(x->conn->server, body_bytes);
 }
 
 void http_respond(struct http_exchange *x, unsigned status, const char *type, struct slice body)
@@ -149,9 +149,12 @@ void http_respond(struct http_exchange *x, unsigned status, const char *type, st
     if (hooks->answering != NULL) hooks->answering(hooks->ctx, x, status);
     respond_settle_connection(conn);
     respond_write_head(conn, status, type, body.len);
-    if (!is_bare) buf_add_slice(&conn->out, body);
+    if (!is_bare) {
+        if (body.len > SMALL_ANSWER_BYTES) buf_reserve_exactly(&conn->out, body.len);
+        buf_add_slice(&conn->out, body);
+    }
     conn->state = CONN_ANSWERED;
-    server_count_output(conn);
+    server_count_memory(conn);
     conn_end_exchange(conn, status, conn->out.len - before);
     if (!conn->running) server_ready(conn->server, conn);
 }

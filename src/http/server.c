@@ -17,12 +17,15 @@
 
 enum {
     ACCEPT_PAUSE_MS = 100, /* after running out of descriptors */
+    ACCEPT_LEAVE_MS = 20,  /* while another worker has room */
     SWEEP_MS_MAX = 200,    /* how late a deadline may be noticed */
     SWEEP_MS_MIN = 5,
     SWEEP_PARTS = 4, /* of the shortest time-out */
     LINGER_MS = 5000,
     LINGER_DRAIN_MS = 1000, /* while draining */
     GRACE_MS = 1000,
+    OUTPUT_BYTES = 1 << 20,
+    PARKED_MIN = 512,
 };
 
 static void server_format_peer(const struct sockaddr_storage *address, char out[PEER_BYTES])
@@ -58,6 +61,19 @@ static void server_shut_listener(struct http_listener *listener)
     server_update(listener->server);
 }
 
+/* At its limit a worker leaves a newcomer to others that have room, for a moment: they may hang. */
+static bool server_leaves_it(struct http_server *server)
+{
+    const struct http_hooks *hooks = server->hooks;
+
+    if (server->left_alone || server_is_ending(server)) return false;
+    if (hooks->has_room_elsewhere == NULL || !hooks->has_room_elsewhere(hooks->ctx)) return false;
+    server->left_alone = true;
+    server->accept_again_ms = server->now_ms + ACCEPT_LEAVE_MS;
+    server_update(server);
+    return true;
+}
+
 /* One per wake-up, so that a burst goes to all workers, not to the first that is awake. In a drain the queue is looked
  * at until it is empty, which no event would tell. */
 static void server_on_acceptable(evutil_socket_t fd, short what, void *arg)
@@ -71,12 +87,13 @@ static void server_on_acceptable(evutil_socket_t fd, short what, void *arg)
     (void)what;
     server_now(server);
     if (!server->accepting) return; /* another listener took the last place in this very turn */
+    if (server->open >= server->limits->connections && server_leaves_it(server)) return;
     const int accepted = accept4(fd, (struct sockaddr *)&address, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
 
     if (accepted >= 0) {
         server_format_peer(&address, peer);
-        conn_new(server, accepted, peer);
-        server_opened(server);
+        server->left_alone = false;
+        places_take(server, accepted, &address, peer);
     } else if (server_is_out_of_resources(errno)) {
         server->accept_again_ms = server->now_ms + ACCEPT_PAUSE_MS;
         server_update(server);
@@ -122,6 +139,7 @@ static void server_shorten_wait(struct http_server *server, enum conn_wait wait,
 static void server_begin_drain(struct http_server *server)
 {
     server->drain = SERVER_DRAINING;
+    places_admit_all(server);
     server_shorten_wait(server, WAIT_LINGER, LINGER_DRAIN_MS);
     if (server->idle_grace_ms > 0) server_shorten_wait(server, WAIT_IDLE, server->idle_grace_ms);
     list_each(it, &server->conns) {
@@ -138,6 +156,7 @@ static void server_on_wake(evutil_socket_t fd, short what, void *arg)
     (void)fd, (void)what;
     server_now(server);
     server_run_ready(server);
+    if (!server_is_ending(server)) places_advance(server);
     if (server->drain == SERVER_CLOSING) server_begin_drain(server);
     if (server->drain == SERVER_DRAINING && server_is_drained(server)) {
         server->drain = SERVER_DRAINED;
@@ -169,6 +188,11 @@ static void server_on_sweep(evutil_socket_t fd, short what, void *arg)
         list_each(it, &server->listeners) server_shut_listener(list_at(it, struct http_listener, link));
     }
     list_each(it, &server->unread) conn_probe(list_at(it, struct http_conn, unread_link));
+    server_look_elsewhere(server);
+    if (server_is_memory_low(server)) {
+        list_each(it, &server->waiting[WAIT_IDLE]) conn_shed(list_at(it, struct http_conn, wait_link));
+    }
+    if (!server_is_ending(server)) places_advance(server);
     if (server->accept_again_ms > 0 && server->accept_again_ms <= server->now_ms) {
         server->accept_again_ms = 0;
         server_update(server);
@@ -198,23 +222,20 @@ static void server_set_times(struct http_server *server)
 struct http_server *http_server_new(struct event_base *base, const struct http_router *router,
                                     const struct http_limits *limits, const struct http_hooks *hooks)
 {
-    static const struct http_buffers buffers = {
-        .output_bytes = 1024UL * 1024UL,
-        .input_total_bytes = 128UL * 1024UL * 1024UL,
-        .output_total_bytes = 128UL * 1024UL * 1024UL,
-    };
     struct http_server *server = mem_zalloc(sizeof(*server));
 
     server->base = base;
     server->router = router;
     server->limits = limits;
     server->hooks = hooks;
-    server->buffers = buffers;
+    server->buffers = (struct http_buffers){
+        .output_bytes = OUTPUT_BYTES, .memory_bytes = limits->memory_bytes, .parked_min = PARKED_MIN};
     list_init(&server->listeners);
     list_init(&server->conns);
     list_init(&server->ready);
     list_init(&server->unread);
     list_init(&server->stalled);
+    list_init(&server->parked);
     for (unsigned i = 0; i < WAIT_COUNT; i++) list_init(&server->waiting[i]);
     server->wake = event_new(base, -1, EV_PERSIST, server_on_wake, server);
     server->sweep = event_new(base, -1, EV_PERSIST, server_on_sweep, server);
@@ -235,12 +256,14 @@ int http_server_listen(struct http_server *server, int fd, struct error *err)
 {
     const int flags = fcntl(fd, F_GETFL);
     const int on = 1;
+    const int unsent = SERVER_KERNEL_BYTES;
 
     if (flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) != 0) {
         return error_set_errno(err, "cannot make the listening socket %d non-blocking", fd);
     }
-    /* Accepted sockets inherit it on Linux. A Unix socket has no such option, and needs none. */
+    /* Accepted sockets inherit them on Linux. A Unix socket has no such options, and needs none. */
     (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+    (void)setsockopt(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &unsent, sizeof(unsent));
     struct http_listener *listener = mem_zalloc(sizeof(*listener));
 
     listener->server = server;
@@ -288,6 +311,7 @@ void http_server_free(struct http_server *server)
 {
     if (server == NULL) return;
     server->drain = SERVER_DRAINED; /* nobody is to be told */
+    places_clear(server);
     while (!list_is_empty(&server->conns)) conn_free(list_at(server->conns.next, struct http_conn, link));
     list_each(it, &server->listeners) {
         struct http_listener *listener = list_at(it, struct http_listener, link);

@@ -4,6 +4,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/socket.h>
 #include <time.h>
 
 #include "base/list.h"
@@ -11,6 +12,10 @@
 #include "http/http.h"
 
 enum { SERVER_COMMON_BYTES = 128, SERVER_SCRATCH_BYTES = 16384 };
+
+/* What the kernel holds of a connection's unsent output (TCP_NOTSENT_LOWAT, tcp(7)): what is more waits here, where it
+ * is counted. What is on its way to a client that acknowledges it comes in addition. */
+enum { SERVER_KERNEL_BYTES = 65536 };
 
 /* In this order, and never back. */
 enum server_drain {
@@ -31,6 +36,9 @@ struct http_server {
     struct list ready;
     struct list unread;
     struct list stalled;
+    struct list parked; /* accepted, and waiting for a place: places.c */
+    unsigned parked_count;
+    unsigned away_count; /* connections that get no place, but a 503 */
     struct list waiting[WAIT_COUNT];
     uint64_t wait_ms[WAIT_COUNT];
     struct event *wake;  /* runs what is ready, outside of any handler */
@@ -38,11 +46,14 @@ struct http_server {
     struct timeval sweep_interval;
     bool sweeping;
     bool accepting;
+    bool left_alone;          /* the newcomer was left to another worker once */
     uint64_t accept_again_ms; /* after running out of descriptors; 0: not paused */
     uint64_t now_ms;          /* at the start of the event that is being handled */
     uint64_t now_ns;
-    size_t unsent; /* output of all connections that waits for their clients */
-    size_t bodies; /* memory of all bodies that come in or are worked on */
+    size_t held;      /* memory of all connections */
+    size_t held_said; /* by the hook */
+    size_t elsewhere; /* what connections of the rest of the service hold, as last seen */
+    size_t results;   /* and what is held for answers that are still to be made */
     unsigned open;
     unsigned in_flight;
     enum server_drain drain;
@@ -79,11 +90,34 @@ void server_now(struct http_server *server);
 void server_ready(struct http_server *server, struct http_conn *conn);
 void server_opened(struct http_server *server);
 void server_closed(struct http_server *server);
-/* Brings the sum of unsent output up to date. */
-void server_count_output(struct http_conn *conn);
+/* Brings the sum of memory up to date. */
+void server_count_memory(struct http_conn *conn);
+void server_forget_memory(struct http_conn *conn);
+/* Looks at what the rest of the service holds. */
+void server_look_elsewhere(struct http_server *server);
+/* There is no room for so many bytes more of what is large. */
+bool server_is_memory_short(struct http_server *server, size_t more);
+/* The same for nothing more, as far as is known without looking at the rest of the service again. */
+bool server_is_memory_low(const struct http_server *server);
+/* Not even for what is small, which may have some more; as far as is known without looking at the rest of the service
+ * again. */
+bool server_is_memory_out(const struct http_server *server);
 /* After a change of what these depend on: accepts or not, and sweeps while there is something to sweep. */
 void server_update(struct http_server *server);
 bool server_is_drained(const struct http_server *server);
 struct slice server_common(struct http_server *server);
+void server_wake(struct http_server *server);
+
+/* ---- places.c ---- */
+
+/* Gives a connection that was accepted a place, or lets it wait for one. Takes `fd`. */
+void places_take(struct http_server *server, int fd, const struct sockaddr_storage *from, const char *peer);
+/* Nothing more can be accepted, not even to wait. */
+bool places_is_full(const struct http_server *server);
+/* Gives those that wait the places that there are by now. Not while a connection runs. */
+void places_advance(struct http_server *server);
+/* In a drain nobody else would: all of them at once. */
+void places_admit_all(struct http_server *server);
+void places_clear(struct http_server *server);
 
 #endif

@@ -56,7 +56,8 @@ static bool server_is_shut(const struct http_server *server)
 
 bool server_is_drained(const struct http_server *server)
 {
-    return server_is_ending(server) && server->open == 0 && (server->accept_queued_ms == 0 || server_is_shut(server));
+    return server_is_ending(server) && server->open == 0 && server->parked_count == 0 &&
+           (server->accept_queued_ms == 0 || server_is_shut(server));
 }
 
 void server_update(struct http_server *server)
@@ -64,7 +65,7 @@ void server_update(struct http_server *server)
     const bool wanted = server->open > 0 || server->accept_again_ms > 0;
 
     server_accept_on(server, (!server_is_ending(server) || server->accept_queued_ms > 0) &&
-                                 server->accept_again_ms == 0 && server->open < server->limits->connections);
+                                 server->accept_again_ms == 0 && !places_is_full(server));
     if (wanted != server->sweeping) {
         server->sweeping = wanted;
         if (wanted) {
@@ -79,6 +80,11 @@ void server_update(struct http_server *server)
 void server_ready(struct http_server *server, struct http_conn *conn)
 {
     if (list_is_empty(&conn->ready_link)) list_push_back(&server->ready, &conn->ready_link);
+    server_wake(server);
+}
+
+void server_wake(struct http_server *server)
+{
     event_active(server->wake, 0, 0);
 }
 
@@ -93,11 +99,68 @@ void server_closed(struct http_server *server)
 {
     server->open--;
     server_update(server);
+    if (server->parked_count > 0) server_wake(server);
     if (server->hooks->connections != NULL) server->hooks->connections(server->hooks->ctx, server->open);
 }
 
-void server_count_output(struct http_conn *conn)
+/* ---- Memory ---- */
+
+enum {
+    MEMORY_CONN_BYTES = 12288, /* of a connection, without what is counted one by one: parser, events, the kernel's */
+    MEMORY_SAID_BYTES = 16384, /* how much it changes before the rest of the service is told */
+    MEMORY_SMALL_PART = 4,     /* of it: so much more there is for what is small */
+};
+
+void server_count_memory(struct http_conn *conn)
 {
-    conn->server->unsent += conn_unsent(conn) - conn->out_counted;
-    conn->out_counted = conn_unsent(conn);
+    struct http_server *server = conn->server;
+    const bool is_stalled = !list_is_empty(&conn->stall_link);
+    const size_t bytes = MEMORY_CONN_BYTES + conn->in_cap + conn->body.cap + conn->fields.cap + conn->out.cap +
+                         arena_footprint(conn->arena) + (is_stalled ? SERVER_KERNEL_BYTES : 0);
+
+    if (bytes == conn->counted) return;
+    server->held += bytes - conn->counted;
+    conn->counted = bytes;
+    const size_t change =
+        server->held > server->held_said ? server->held - server->held_said : server->held_said - server->held;
+
+    if (change < MEMORY_SAID_BYTES && server->held > 0) return;
+    server->held_said = server->held;
+    if (server->hooks->held != NULL) server->hooks->held(server->hooks->ctx, server->held);
+}
+
+void server_forget_memory(struct http_conn *conn)
+{
+    struct http_server *server = conn->server;
+
+    server->held -= conn->counted;
+    conn->counted = 0;
+    if (server->held > 0 && server->held_said - server->held < MEMORY_SAID_BYTES) return;
+    server->held_said = server->held;
+    if (server->hooks->held != NULL) server->hooks->held(server->hooks->ctx, server->held);
+}
+
+void server_look_elsewhere(struct http_server *server)
+{
+    const struct http_hooks *hooks = server->hooks;
+
+    if (hooks->held_elsewhere != NULL) server->elsewhere = hooks->held_elsewhere(hooks->ctx, &server->results);
+}
+
+bool server_is_memory_short(struct http_server *server, size_t more)
+{
+    server_look_elsewhere(server);
+    return server->held + server->elsewhere + server->results + more > server->buffers.memory_bytes;
+}
+
+bool server_is_memory_low(const struct http_server *server)
+{
+    return server->held + server->elsewhere + server->results > server->buffers.memory_bytes;
+}
+
+bool server_is_memory_out(const struct http_server *server)
+{
+    const size_t large = server->buffers.memory_bytes;
+
+    return server->held + server->elsewhere > large + large / MEMORY_SMALL_PART;
 }

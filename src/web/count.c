@@ -140,11 +140,21 @@ static struct count_requests count_requests_of(struct scoreboard *board, unsigne
     return requests;
 }
 
+/* Its number is the same in each place. */
+static uint32_t count_cell(const struct scoreboard *board, enum count_id id)
+{
+    return board->metrics.catalog.series[metrics_find(&board->metrics, &count_rows[id], NULL)].cell;
+}
+
 void count_init(struct count *count, struct scoreboard *board, unsigned slot, const struct http_route *const *routes,
                 size_t route_count)
 {
     const struct metrics_labels other = count_outcome_labels(count_other);
 
+    count->board = board;
+    count->slot = slot;
+    count->held = count_cell(board, COUNT_HELD);
+    count->results = count_cell(board, COUNT_RESULTS);
     for (unsigned i = 0; i < COUNT_ID_COUNT; i++) {
         count->cells[i] = count_cells(board, slot, (enum count_id)i, NULL, NULL);
         if (count_rows[i].type == METRICS_GAUGE) metrics_set(count->cells[i], 0);
@@ -202,4 +212,20 @@ void count_connections(struct count *count, unsigned open)
 {
     if (open > count->connections) metrics_add(count->cells[COUNT_ACCEPTED], open - count->connections);
     count->connections = open;
+}
+
+/* A place whose worker has ended keeps its last figure until the next worker comes. */
+size_t count_held_by_others(const struct count *count, size_t *ret_results)
+{
+    const struct scoreboard *board = count->board;
+    const uint32_t places = board->workers < SCOREBOARD_WORKERS_MAX ? board->workers : SCOREBOARD_WORKERS_MAX;
+    uint64_t held = 0, results = 0;
+
+    for (uint32_t i = 0; i < places; i++) {
+        if (i == count->slot || board->worker[i].pid == 0) continue;
+        held += metrics_get(&board->counted[i].cells[count->held]);
+        results += metrics_get(&board->counted[i].cells[count->results]);
+    }
+    *ret_results = (size_t)results;
+    return (size_t)held;
 }

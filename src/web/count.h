@@ -44,6 +44,10 @@ struct count {
     struct count_requests unmatched[HTTP_METHOD_COUNT + 1]; /* by method; the last is for methods that are not known */
     _Atomic uint64_t *outcomes[DB_OUTCOME_COUNT];
     unsigned connections; /* the number of open connections when it was last known */
+    const struct scoreboard *board;
+    unsigned slot;
+    uint32_t held;    /* the cell, in each place, of COUNT_HELD; one that nobody counts in if the catalog had no room */
+    uint32_t results; /* of COUNT_RESULTS, likewise */
 };
 
 /* The names that the routes' requests are counted under: an array of *ret_count, which the caller frees. */
@@ -58,5 +62,7 @@ void count_answer(struct count *count, const struct http_record *record);
 void count_query(struct count *count, enum db_outcome outcome, uint64_t took_ns);
 void count_moved(struct count *count, size_t received, size_t sent);
 void count_connections(struct count *count, unsigned open);
+/* What the workers of all places but this one hold for their clients and for results, those of another build too. */
+size_t count_held_by_others(const struct count *count, size_t *ret_results);
 
 #endif

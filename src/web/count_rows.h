@@ -41,8 +41,20 @@
       .help = "Bytes received from clients, heads included.")                                                          \
     M(SENT, .name = "http_sent_bytes_total", .type = METRICS_COUNTER, .unit = METRICS_BYTES,                           \
       .help = "Bytes taken by clients, heads included.")                                                               \
+    M(DISPLACED, .name = "http_connections_displaced_total", .type = METRICS_COUNTER,                                  \
+      .help = "Connections closed to make room for others in a worker that was full.")                                 \
+    M(HELD, .name = "http_memory_bytes", .type = METRICS_GAUGE, .unit = METRICS_BYTES,                                 \
+      .help = "Memory held for clients: requests that come in, and answers that are not yet read.",                    \
+      .more =                                                                                                          \
+          "Above `http_memory_max_bytes`, which is for all workers together, large requests are answered 503, and "    \
+          "a quarter above it small ones as well.")                                                                    \
+    M(HELD_MAX, .name = "http_memory_max_bytes", .type = METRICS_GAUGE, .unit = METRICS_BYTES,                         \
+      .help = "What all workers together may hold for clients, as the worker knows it: `STRATSLAB_HTTP_MEMORY`.")      \
     M(QUEUE_DEPTH, .name = "database_queue_depth", .type = METRICS_GAUGE,                                              \
       .worker_member = offsetof(struct scoreboard_worker, queue_depth), .help = "Queries that wait or are under way.") \
+    M(RESULTS, .name = "database_memory_bytes", .type = METRICS_GAUGE, .unit = METRICS_BYTES,                          \
+      .help = "Memory held for the results of queries. The largest one of a connection stays reserved.",               \
+      .more = "It counts with `http_memory_bytes`.")                                                                   \
     M(QUERIES, .name = "database_queries_total", .type = METRICS_COUNTER, .labels = "outcome",                         \
       .help = "Queries by outcome.",                                                                                   \
       .more = "The outcomes are `ok`, `unique` and other refusals of a request's values, `unavailable`, "              \

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "api/api.h"
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/random.h"
 #include "child/session.h"
@@ -10,6 +11,9 @@
 #include "web/access.h"
 #include "web/count.h"
 #include "web/gate.h"
+
+/* A worker's heart beats once a second. */
+enum { WEB_SILENT_MS = 2500 };
 
 struct web {
     const struct web_options *options;
@@ -145,6 +149,48 @@ static void web_on_moved(void *ctx, size_t received, size_t sent)
     count_moved(&w->count, received, sent);
 }
 
+static void web_on_displaced(void *ctx)
+{
+    struct web *w = ctx;
+
+    metrics_add(w->count.cells[COUNT_DISPLACED], 1);
+}
+
+static bool web_has_room_elsewhere(void *ctx)
+{
+    const struct web *w = ctx;
+    const struct scoreboard *board = w->options->place->board;
+    const uint64_t now_ms = clock_monotonic_ms();
+
+    for (uint32_t i = 0; i < board->workers && i < SCOREBOARD_WORKERS_MAX; i++) {
+        const struct scoreboard_worker *other = &board->worker[i];
+
+        if (other == w->cells || other->pid == 0 || !other->accepting) continue;
+        if (now_ms > other->heartbeat_ms + WEB_SILENT_MS) continue; /* it hangs, and takes nobody */
+        if (other->connections < w->options->conf->http.connections) return true;
+    }
+    return false;
+}
+
+/* ---- Memory: each worker says in a cell of its own what it holds, and adds up what the others say. ---- */
+
+static void web_on_held(void *ctx, size_t bytes)
+{
+    struct web *w = ctx;
+
+    metrics_set(w->count.cells[COUNT_HELD], bytes);
+    metrics_set(w->count.cells[COUNT_RESULTS], db_memory(w->db));
+}
+
+static size_t web_held_elsewhere(void *ctx, size_t *ret_results)
+{
+    const struct web *w = ctx;
+    const size_t held = count_held_by_others(&w->count, ret_results);
+
+    *ret_results += db_memory(w->db);
+    return held;
+}
+
 static void web_on_finished(void *ctx, enum db_outcome outcome, uint64_t took_ns)
 {
     struct web *w = ctx;
@@ -195,6 +241,7 @@ static void web_tick(void *ctx)
     struct web *w = ctx;
 
     web_count(w);
+    metrics_set(w->count.cells[COUNT_RESULTS], db_memory(w->db));
     gate_tick(&w->gate);
 }
 
@@ -240,7 +287,12 @@ static int web_init_http(struct web *w, struct error *err)
         .ended = web_on_answer,
         .connections = web_on_connections,
         .moved = web_on_moved,
+        .displaced = web_on_displaced,
+        .has_room_elsewhere = web_has_room_elsewhere,
+        .held = web_on_held,
+        .held_elsewhere = web_held_elsewhere,
     };
+    metrics_set(w->count.cells[COUNT_HELD_MAX], w->options->conf->http.memory_bytes);
     w->server = http_server_new(child_base(w->child), w->router, &w->options->conf->http, &w->hooks);
     return 0;
 }

@@ -65,6 +65,7 @@ int main(int argc, char **argv)
         .idle_timeout_ms = 75000,
         .write_timeout_ms = 30000,
         .connections = 1024,
+        .memory_bytes = 256 << 20,
     };
     static const struct http_hooks hooks = {0};
     struct trivial trivial = {0};

@@ -36,6 +36,7 @@ static const struct http_limits limits = {
     .idle_timeout_ms = 3600000,
     .write_timeout_ms = 3600000,
     .connections = 4,
+    .memory_bytes = 64 << 20,
 };
 
 /* ---- What is served ---- */

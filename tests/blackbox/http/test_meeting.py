@@ -183,7 +183,7 @@ def test_a_client_that_never_reads_costs_little_and_is_cut_off(daemon, database)
 def test_many_clients_that_never_read_do_not_fill_the_memory(daemon, database):
     # What AddressSanitizer keeps of freed memory (256 MiB by default) is not the worker's.
     sanitizer = os.environ.get("ASAN_OPTIONS", "") + ":quarantine_size_mb=16"
-    d = daemon(workers=1, http_write_timeout="60s", ASAN_OPTIONS=sanitizer)
+    d = daemon(workers=1, http_memory="128MiB", http_write_timeout="60s", ASAN_OPTIONS=sanitizer)
     fill(database, 200, 60)
     (worker,) = d.workers()
     clients = [Raw(d.port, receive_buffer=4096) for _ in range(24)]
@@ -206,7 +206,7 @@ def test_many_clients_that_never_read_do_not_fill_the_memory(daemon, database):
 
 def test_many_large_bodies_that_do_not_end_do_not_fill_the_memory(daemon):
     sanitizer = os.environ.get("ASAN_OPTIONS", "") + ":quarantine_size_mb=16"
-    d = daemon(workers=1, ASAN_OPTIONS=sanitizer)
+    d = daemon(workers=1, http_memory="128MiB", ASAN_OPTIONS=sanitizer)
     (worker,) = d.workers()
     head = f"POST {LIST} HTTP/1.1\r\n{H}Content-Type: application/json\r\nContent-Length: {1 << 20}\r\n\r\n".encode()
     clients = [Raw(d.port) for _ in range(200)]
@@ -343,20 +343,21 @@ def test_a_thousand_connections(daemon):
     quiet.check()
 
 
-def test_connections_past_the_cap_wait_for_their_turn(daemon):
-    d = daemon(workers=1, http_connections="5", wait=False)
-    d.wait_log("msg=serving")
-    held = [Raw(d.port) for _ in range(5)]
-    for c in held:
-        c.in_order()
-    with Raw(d.port) as late:
-        late.send(LIVE)
-        late.socket.settimeout(0.3)
-        with pytest.raises(TimeoutError):
-            late.answer()
-        late.socket.settimeout(10 * SLOWNESS)
-        held[2].close()
-        assert late.answer().status == 200
+def test_connections_past_the_cap_wait_for_their_turn(daemon, database):
+    d = daemon(workers=1, http_connections="5", **PATIENT)
+    with locked(database) as waiting:
+        held = [Raw(d.port, seconds=30) for _ in range(5)]
+        for c in held:
+            c.send(ask(LIST))
+        wait_until(lambda: waiting() >= 1 and d.status()["workers"][0]["in_flight"] == 5, 10, "all places to be taken")
+        with Raw(d.port) as late:
+            late.send(LIVE)
+            late.socket.settimeout(0.3)
+            with pytest.raises(TimeoutError):
+                late.answer()
+            late.socket.settimeout(10 * SLOWNESS)
+            held[2].reset()
+            assert late.answer().status == 200
     for c in held:
         c.close()
 

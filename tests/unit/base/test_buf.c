@@ -177,6 +177,20 @@ static void test_json_appends(void)
     buf_clear(&b);
 }
 
+static void test_reserve_exactly(void)
+{
+    struct buf b = {0};
+
+    buf_add_str(&b, "abc");
+    buf_reserve_exactly(&b, 100000);
+    UNIT_INT(b.cap, 100003);
+    UNIT_INT(b.len, 3);
+    CU_ASSERT_PTR_EQUAL(buf_reserve_exactly(&b, 7), b.data + 3);
+    UNIT_INT(b.cap, 100003);
+    UNIT_STR(buf_cstr(&b), "abc");
+    buf_clear(&b);
+}
+
 static const struct unit_test tests[] = {
     UNIT_TEST(test_buf_grows_and_keeps_its_content),
     UNIT_TEST(test_buf_adds_each_kind),
@@ -189,5 +203,6 @@ static const struct unit_test tests[] = {
     UNIT_TEST(test_json_escapes_each_control_character),
     UNIT_TEST(test_json_strings),
     UNIT_TEST(test_json_appends),
+    UNIT_TEST(test_reserve_exactly),
 };
 const struct unit_part buf_tests = UNIT_PART(tests);

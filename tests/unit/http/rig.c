@@ -147,6 +147,7 @@ static const struct http_route routes[] = {
     ROUTE(HTTP_GET, "/content", handle_content),
     ROUTE(HTTP_GET, "/big", handle_big),
     ROUTE(HTTP_GET, "/slow", handle_slow),
+    ROUTE(HTTP_GET, "/always", handle_ok, .always = true),
     {.method = HTTP_GET, .path = "/problem", .handle = handle_problem},
 };
 
@@ -223,6 +224,7 @@ struct http_limits rig_limits(void)
         .idle_timeout_ms = 20000,
         .write_timeout_ms = 20000,
         .connections = 64,
+        .memory_bytes = SIZE_MAX,
     };
 }
 
@@ -243,9 +245,8 @@ void rig_init(struct rig *rig, const struct http_limits *limits)
     rig->base = event_base_new();
     CU_ASSERT_EQUAL_FATAL(http_router_new(table, countof(routes), &rig->router, &err), 0);
     rig->server = http_server_new(rig->base, rig->router, &rig->limits, &rig->hooks);
-    http_server_set_buffers(
-        rig->server,
-        &(struct http_buffers){.output_bytes = 65536, .input_total_bytes = SIZE_MAX, .output_total_bytes = SIZE_MAX});
+    http_server_set_buffers(rig->server,
+                            &(struct http_buffers){.output_bytes = 65536, .memory_bytes = SIZE_MAX, .parked_min = 64});
     rig->listen_fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     CU_ASSERT_FATAL(bind(rig->listen_fd, (struct sockaddr *)&address, sizeof(address)) == 0);
     CU_ASSERT_FATAL(listen(rig->listen_fd, 64) == 0);

@@ -88,7 +88,7 @@ bool client_sees_end(struct client *client);
 struct slice answer_field(const struct answer *answer, const char *name);
 
 extern const struct unit_part conditional_tests, conn_tests, content_tests, decide_tests, exchange_tests, host_tests,
-    negotiate_tests, parse_tests, problem_tests, query_tests, refusal_tests, respond_tests, router_tests, server_tests,
-    status_tests, syntax_tests;
+    negotiate_tests, parse_tests, places_tests, problem_tests, query_tests, refusal_tests, respond_tests, router_tests,
+    server_tests, state_tests, status_tests, syntax_tests;
 
 #endif

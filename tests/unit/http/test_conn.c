@@ -220,8 +220,8 @@ static void is_refused(const struct answer *answer, enum http_refusal_id id)
 static void test_output_total(void)
 {
     enum { COUNT = 6 };
-    static const struct http_buffers buffers = {
-        .output_bytes = 65536, .input_total_bytes = SIZE_MAX, .output_total_bytes = 50000000};
+    static const struct http_buffers buffers = {.output_bytes = 65536,
+                                                .memory_bytes = 58000000}; /* an eighth of it is for small ones */
     struct http_limits limits = rig_limits();
     struct rig rig;
     struct client greedy[COUNT];
@@ -259,8 +259,7 @@ static void test_input_total(void)
 {
     enum { LEN = 90000 };
     /* One of them, however its memory is rounded up, and not two. */
-    static const struct http_buffers buffers = {
-        .output_bytes = 65536, .input_total_bytes = 150000, .output_total_bytes = SIZE_MAX};
+    static const struct http_buffers buffers = {.output_bytes = 65536, .memory_bytes = 200000};
     struct http_limits limits = rig_limits();
     struct rig rig;
     struct client first;

@@ -175,11 +175,33 @@ static void test_a_route_without_room_is_counted_as_other(void)
     rig_free(&rig);
 }
 
+/* Those of places that have a worker; a place whose worker has ended keeps its last figure. */
+static void test_what_others_hold(void)
+{
+    struct rig rig = rig_new();
+    size_t results = 1;
+
+    rig.board->workers = 4;
+    for (unsigned i = 0; i < 4; i++) {
+        struct count other = {0};
+
+        count_init(&other, rig.board, i, routes, countof(routes));
+        metrics_set(other.cells[COUNT_HELD], 1U << i);
+        metrics_set(other.cells[COUNT_RESULTS], 100U << i);
+        rig.board->worker[i].pid = i == 3 ? 0 : 1;
+        count_clear(&other);
+    }
+    UNIT_INT(count_held_by_others(&rig.count, &results), 1 + 4); /* its own place is 1 */
+    UNIT_INT(results, 100 + 400);
+    rig_free(&rig);
+}
+
 static const struct unit_test tests[] = {
     UNIT_TEST(test_rows_are_fit_for_the_catalog_and_the_table),
     UNIT_TEST(test_each_status_has_a_class),
     UNIT_TEST(test_an_answer_is_counted_under_its_route_and_class),
     UNIT_TEST(test_the_next_worker_goes_on_in_the_same_cells),
     UNIT_TEST(test_a_route_without_room_is_counted_as_other),
+    UNIT_TEST(test_what_others_hold),
 };
 const struct unit_part count_tests = UNIT_PART(tests);
