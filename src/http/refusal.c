@@ -114,6 +114,11 @@ const struct http_refusal http_refusals[HTTP_REFUSAL_COUNT] = {
         {.status = 501, .detail = "This server does not know the request's method."},
     [HTTP_REFUSAL_CODING_UNKNOWN] =
         {.status = 501, .detail = "The only transfer coding that this server knows is chunked."},
+    [HTTP_REFUSAL_ENDING] =
+        {.status = 503,
+         .retry_after_s = 1,
+         .code = "stopping",
+         .detail = "The service stops, and this request has not come whole in time; nothing was changed. Send it again."},
     [HTTP_REFUSAL_INPUT_FULL] =
         {.status = 503,
          .retry_after_s = 1,

@@ -12,6 +12,7 @@
 #include "base/attr.h"
 #include "base/error.h"
 #include "base/health.h"
+#include "ipc/control.h"
 #include "ipc/form.h"
 #include "ipc/metrics.h"
 
@@ -92,6 +93,7 @@ FORM_ENUM(scoreboard_reload_state, SCOREBOARD_RELOAD_STATE_NAMES);
     M(owner, uint32_t, number, ) /* counts the reloads that have begun */ \
     M(owner, uint64_t, wall_us, )                                         \
     M(owner, uint64_t, duration_ms, )                                     \
+    M(owner, uint32_t, same_executable, ) /* 1: it is the very file that ran before */ \
     M(owner, char, step, [16])                                            \
     M(owner, char, reason, [SCOREBOARD_REASON_BYTES]) /* of a failure; "" */
 FORM_STRUCT(scoreboard_reload, SCOREBOARD_RELOAD_MEMBERS);
@@ -100,6 +102,7 @@ FORM_STRUCT(scoreboard_reload, SCOREBOARD_RELOAD_MEMBERS);
 #define SCOREBOARD_DETAILS_MEMBERS(M, owner)            \
     M(owner, char, executable, [SCOREBOARD_TEXT_BYTES]) \
     M(owner, char, version, [32])                       \
+    M(owner, char, instance, [CONTROL_INSTANCE_BYTES]) /* ipc/control.h; "": it cannot be found */ \
     M(owner, struct scoreboard_reload, reload, )
 FORM_STRUCT(scoreboard_details, SCOREBOARD_DETAILS_MEMBERS);
 

@@ -41,6 +41,8 @@
       .help = "Bytes received from clients, heads included.")                                                          \
     M(SENT, .name = "http_sent_bytes_total", .type = METRICS_COUNTER, .unit = METRICS_BYTES,                           \
       .help = "Bytes taken by clients, heads included.")                                                               \
+    M(CUT, .name = "http_answers_cut_total", .type = METRICS_COUNTER,                                                  \
+      .help = "Answers that clients had not read to their end when their worker had to end.")                          \
     M(QUEUE_DEPTH, .name = "database_queue_depth", .type = METRICS_GAUGE,                                              \
       .worker_member = offsetof(struct scoreboard_worker, queue_depth), .help = "Queries that wait or are under way.") \
     M(QUERIES, .name = "database_queries_total", .type = METRICS_COUNTER, .labels = "outcome",                         \
