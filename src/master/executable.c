@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <link.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -79,14 +80,39 @@ static const char *executable_kind(mode_t mode)
     }
 }
 
-static int executable_judge(const char *path, int fd, struct error *err)
+/* Whether the file ends before its own tables do (elf(5)): a copy that is not finished. It might even start, and fail
+ * later, at the first page that is not there. What is not an ELF file of this machine's kind is for the kernel to judge. */
+static bool executable_is_cut(int fd, const ElfW(Ehdr) * head, uint64_t size)
 {
-    char head[2];
-    const ssize_t got = pread(fd, head, sizeof(head), 0);
+    uint64_t end = head->e_phoff + (uint64_t)head->e_phnum * sizeof(ElfW(Phdr));
+    const uint64_t sections_end = head->e_shoff + (uint64_t)head->e_shnum * head->e_shentsize;
+    ElfW(Phdr) part;
+
+    if (head->e_phentsize != sizeof(part)) return false;
+    if (head->e_shoff > 0 && sections_end > end) end = sections_end;
+    for (unsigned i = 0; i < head->e_phnum && end <= size; i++) {
+        const off_t at = (off_t)(head->e_phoff + i * sizeof(part));
+
+        if (pread(fd, &part, sizeof(part), at) != (ssize_t)sizeof(part)) return true;
+        if (part.p_type == PT_LOAD && part.p_offset + part.p_filesz > end) end = part.p_offset + part.p_filesz;
+    }
+    return end > size;
+}
+
+static int executable_judge(const char *path, int fd, uint64_t size, struct error *err)
+{
+    ElfW(Ehdr) head = {.e_ident = {0}};
+    const ssize_t got = pread(fd, &head, sizeof(head), 0);
+    const bool is_elf = got == (ssize_t)sizeof(head) && memcmp(head.e_ident, ELFMAG, SELFMAG) == 0 &&
+                        head.e_ident[EI_CLASS] == (sizeof(void *) == 8 ? ELFCLASS64 : ELFCLASS32);
 
     if (got < 0) return error_set_errno(err, "cannot read %s", path);
     if (got == 0) return error_set(err, ERROR_INVALID, "cannot run %s: the file is empty", path);
-    if (got == (ssize_t)sizeof(head) && memcmp(head, "#!", sizeof(head)) == 0) {
+    if (is_elf && executable_is_cut(fd, &head, size)) {
+        return error_set(err, ERROR_INVALID, "cannot run %s: it is cut short after %llu bytes; is it still being copied?",
+                         path, (unsigned long long)size);
+    }
+    if (got >= 2 && memcmp(head.e_ident, "#!", 2) == 0) {
         return error_set(err, ERROR_INVALID,
                          "cannot run %s: it is a script, and a reload takes nothing but the program itself", path);
     }
@@ -111,7 +137,7 @@ int executable_open(const char *path, int *ret_fd, struct error *err)
     } else if ((fd = open(again, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC)) < 0) {
         error_set_errno(err, "cannot open %s", path);
     } else {
-        rc = executable_judge(path, fd, err);
+        rc = executable_judge(path, fd, (uint64_t)st.st_size, err);
     }
     close(place);
     if (rc == 0) {
