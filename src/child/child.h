@@ -29,8 +29,8 @@ struct child_options {
     uint64_t memory_max_bytes; /* a worker with more resident memory asks to be replaced; 0: never */
     void *ctx;
     /* Called when the child is asked to end; `why` says why in a few words. The child finishes its work within
-     * child_finish_ms and calls child_end. It is called again if the child is asked again: the time may then be shorter.
-     * NULL: it has nothing to finish. */
+     * child_finish_ms and calls child_end. It is called again if the child is asked again: the time may then be
+     * shorter. NULL: it has nothing to finish. */
     void (*drain)(void *ctx, const char *why);
     /* Every CHILD_TICK_MS; may be NULL. */
     void (*tick)(void *ctx);

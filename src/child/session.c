@@ -37,7 +37,7 @@ struct child_session {
     uint64_t reconnects; /* as reported to the worker so far */
     struct event *deadline;
     enum session_end end;
-    uint64_t over_ms;  /* monotonic, as the next: when the drain's time is over; 0: there is no drain */
+    uint64_t over_ms; /* monotonic, as the next: when the drain's time is over; 0: there is no drain */
     uint64_t abort_ms;
 };
 

@@ -47,8 +47,9 @@ void child_session_free(struct child_session *session); /* takes NULL */
 struct db *child_session_db(struct child_session *session);
 /* Checks the schema. Call it if something happened that a changed schema would explain. */
 void child_session_check(struct child_session *session);
-/* For a drain: what is under way has `ms` to finish; a second call may only shorten that. What is left then is cancelled. What does not end even then fails,
- * whatever the database does. When the answers have had a moment to go out, `drained` is called. */
+/* For a drain: what is under way has `ms` to finish; a second call may only shorten that. What is left then is
+ * cancelled. What does not end even then fails, whatever the database does. When the answers have had a moment to go
+ * out, `drained` is called. */
 void child_session_drain(struct child_session *session, unsigned ms);
 
 #endif

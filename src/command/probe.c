@@ -126,10 +126,10 @@ static const struct {
     const char *name;
     json_type type;
 } probe_members[] = {
-    {NULL, "status", json_type_string},      {NULL, "version", json_type_string}, {NULL, "pid", json_type_int},
-    {NULL, "generation", json_type_int},     {NULL, "workers", json_type_array},  {NULL, "reload", json_type_object},
-    {"reload", "number", json_type_int},     {"reload", "state", json_type_string},
-    {"reload", "step", json_type_string},    {"reload", "reason", json_type_string},
+    {NULL, "status", json_type_string},     {NULL, "version", json_type_string},   {NULL, "pid", json_type_int},
+    {NULL, "generation", json_type_int},    {NULL, "workers", json_type_array},    {NULL, "reload", json_type_object},
+    {"reload", "number", json_type_int},    {"reload", "state", json_type_string}, {"reload", "step", json_type_string},
+    {"reload", "reason", json_type_string},
 };
 
 /* The whole text must be one value: json_tokener_parse takes what stands before damage, or before more. */
@@ -140,8 +140,7 @@ static struct json_object *probe_parse_json(const struct buf *body)
 
     if (tokener == NULL || body->len > PROBE_ANSWER_MAX) goto out;
     parsed = json_tokener_parse_ex(tokener, body->data, (int)body->len);
-    if (json_tokener_get_error(tokener) == json_tokener_success &&
-        json_tokener_get_parse_end(tokener) == body->len) {
+    if (json_tokener_get_error(tokener) == json_tokener_success && json_tokener_get_parse_end(tokener) == body->len) {
         goto out;
     }
     json_object_put(parsed);
@@ -158,7 +157,8 @@ static bool probe_has_members(struct json_object *status, const char **ret_missi
             probe_members[i].object == NULL ? status : json_object_object_get(status, probe_members[i].object);
 
         *ret_missing = probe_members[i].name;
-        if (!json_object_is_type(json_object_object_get(in, probe_members[i].name), probe_members[i].type)) return false;
+        if (!json_object_is_type(json_object_object_get(in, probe_members[i].name), probe_members[i].type))
+            return false;
     }
     return true;
 }

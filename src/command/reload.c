@@ -68,8 +68,8 @@ static bool reload_is_hopeless(const struct command_line *line, const struct rel
     if (!control_is_alive(master)) {
         command_print_error(line, "the master (pid %d) has ended; see its log", master->pid);
     } else if (now != NULL && strcmp(now->instance, before->instance) != 0) {
-        command_print_error(line, "another service answers there now (pid %" PRId64 "), and nothing is known of this one",
-                            now->pid);
+        command_print_error(
+            line, "another service answers there now (pid %" PRId64 "), and nothing is known of this one", now->pid);
     } else if (now != NULL && now->stopping && now->number <= before->number) {
         command_print_error(line, "the service stops, so nothing is reloaded");
     } else {

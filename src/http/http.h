@@ -144,8 +144,8 @@ void http_server_drain(struct http_server *server, unsigned idle_grace_ms, void 
  */
 void http_server_accept_queued(struct http_server *server, unsigned within_ms);
 /*
- * The time of a drain is over: a request that has not come whole is answered 503 now, and its connection ends with that.
- * Call it from an event of the loop, not from a handler or a hook. Returns how many there were.
+ * The time of a drain is over: a request that has not come whole is answered 503 now, and its connection ends with
+ * that. Call it from an event of the loop, not from a handler or a hook. Returns how many there were.
  */
 unsigned http_server_refuse_unfinished(struct http_server *server);
 /* Connections whose client has not yet taken all that was answered. */

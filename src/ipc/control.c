@@ -30,8 +30,7 @@ bool control_is_instance(const char *text)
 static socklen_t control_address(const char *program, const char *instance, struct sockaddr_un *ret_address)
 {
     *ret_address = (struct sockaddr_un){.sun_family = AF_UNIX};
-    const int len =
-        snprintf(ret_address->sun_path + 1, sizeof(ret_address->sun_path) - 1, "%s/%s", program, instance);
+    const int len = snprintf(ret_address->sun_path + 1, sizeof(ret_address->sun_path) - 1, "%s/%s", program, instance);
 
     return (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 + (size_t)len);
 }
@@ -83,7 +82,8 @@ static int control_connect(const char *program, const char *instance, struct ucr
 }
 
 /* On kernels that cannot make a pidfd of a socket's peer, one is made of its number. The process that had the number
- * when it began to listen still had it then if somebody still listens after that: only that process holds the socket. */
+ * when it began to listen still had it then if somebody still listens after that: only that process holds the socket.
+ */
 static int control_pidfd(const char *program, const char *instance, int fd, pid_t pid)
 {
     struct ucred again = {.pid = 0};

@@ -1,8 +1,8 @@
 /*
  * How somebody outside finds the master: a Unix socket in the abstract namespace (unix(7)), which the master listens on
  * from its first image to its end. Nothing is said on it. Whoever connects asks the kernel who listens there
- * (SO_PEERCRED), and so knows the process without believing a number that a port told. Only the master holds the socket:
- * no child has it, so a connection shows that the master lives.
+ * (SO_PEERCRED), and so knows the process without believing a number that a port told. Only the master holds the
+ * socket: no child has it, so a connection shows that the master lives.
  *
  * Abstract names belong to a network namespace: there is nobody at the name of a service in another container. Anybody
  * may listen on any name, but only ever shows itself.
@@ -35,9 +35,9 @@ struct control_peer {
 
 enum control_found {
     CONTROL_FOUND,
-    CONTROL_NOBODY,   /* nobody listens at that name here: the service has ended, or is in another network namespace */
+    CONTROL_NOBODY,    /* nobody listens at that name here: the service has ended, or is in another network namespace */
     CONTROL_ELSEWHERE, /* it is in another PID namespace, so no signal of ours reaches it */
-    CONTROL_ERROR,    /* the system refused; errno says why */
+    CONTROL_ERROR,     /* the system refused; errno says why */
 };
 
 /* The process that listens at the name. If it was found, ret_peer->pidfd is the caller's to close. */

@@ -81,7 +81,8 @@ static const char *executable_kind(mode_t mode)
 }
 
 /* Whether the file ends before its own tables do (elf(5)): a copy that is not finished. It might even start, and fail
- * later, at the first page that is not there. What is not an ELF file of this machine's kind is for the kernel to judge. */
+ * later, at the first page that is not there. What is not an ELF file of this machine's kind is for the kernel to
+ * judge. */
 static bool executable_is_cut(int fd, const ElfW(Ehdr) * head, uint64_t size)
 {
     uint64_t end = head->e_phoff + (uint64_t)head->e_phnum * sizeof(ElfW(Phdr));
@@ -109,8 +110,9 @@ static int executable_judge(const char *path, int fd, uint64_t size, struct erro
     if (got < 0) return error_set_errno(err, "cannot read %s", path);
     if (got == 0) return error_set(err, ERROR_INVALID, "cannot run %s: the file is empty", path);
     if (is_elf && executable_is_cut(fd, &head, size)) {
-        return error_set(err, ERROR_INVALID, "cannot run %s: it is cut short after %llu bytes; is it still being copied?",
-                         path, (unsigned long long)size);
+        return error_set(err, ERROR_INVALID,
+                         "cannot run %s: it is cut short after %llu bytes; is it still being copied?", path,
+                         (unsigned long long)size);
     }
     if (got >= 2 && memcmp(head.e_ident, "#!", 2) == 0) {
         return error_set(err, ERROR_INVALID,
@@ -153,8 +155,8 @@ bool executable_is_same(int fd, int other_fd)
     struct stat a;
     struct stat b;
 
-    return fstat(fd, &a) == 0 && fstat(other_fd, &b) == 0 && executable_is_one_file(&a, &b) &&
-           a.st_size == b.st_size && a.st_mtim.tv_sec == b.st_mtim.tv_sec && a.st_mtim.tv_nsec == b.st_mtim.tv_nsec;
+    return fstat(fd, &a) == 0 && fstat(other_fd, &b) == 0 && executable_is_one_file(&a, &b) && a.st_size == b.st_size &&
+           a.st_mtim.tv_sec == b.st_mtim.tv_sec && a.st_mtim.tv_nsec == b.st_mtim.tv_nsec;
 }
 
 void executable_explain(int fd, int problem, char *out, size_t size)

@@ -52,12 +52,13 @@ struct master {
     int exit_status;
 
     int board_fd;
-    int self_fd; /* the running executable */
-    int old_fd;  /* the executable before this one, while RELOAD_ROLL may have to go back to it; -1 */
-    int old_directory_fd;                   /* its working directory; -1 */
+    int self_fd;          /* the running executable */
+    int old_fd;           /* the executable before this one, while RELOAD_ROLL may have to go back to it; -1 */
+    int old_directory_fd; /* its working directory; -1 */
     char executable[SCOREBOARD_TEXT_BYTES]; /* where the next one is looked for: a path, which is followed anew */
-    char directory[SCOREBOARD_TEXT_BYTES];  /* likewise, what relative paths are relative to; "": where this process is */
-    struct buf old_settings;                /* of the executable behind old_fd */
+    char
+        directory[SCOREBOARD_TEXT_BYTES]; /* likewise, what relative paths are relative to; "": where this process is */
+    struct buf old_settings;              /* of the executable behind old_fd */
     struct scoreboard_details details;
     struct reload reload;
     uint64_t roll_deadline_ms;            /* for the child that was started last, in RELOAD_ROLL */
@@ -109,9 +110,9 @@ void roll_on_crash(struct master *m, const char *role, const char *how);
 void roll_retire_newer(struct master *m);
 
 /* retire.c: children whose successors serve already, and who finish what they have. */
-void retire_limit(struct master *m);                                        /* each turn of the loop */
-uint64_t retire_next_ms(struct master *m);                                  /* when that is next due; UINT64_MAX: never */
-void retire_make_place(struct master *m, const struct master_role *role);   /* the oldest of the role ends now */
+void retire_limit(struct master *m);                                      /* each turn of the loop */
+uint64_t retire_next_ms(struct master *m);                                /* when that is next due; UINT64_MAX: never */
+void retire_make_place(struct master *m, const struct master_role *role); /* the oldest of the role ends now */
 
 /* hang.c */
 void hang_check_children(struct master *m); /* each turn of the loop: ends children that hang */

@@ -34,12 +34,12 @@ struct slot {
     uint64_t start_at_ms; /* CLOCK_MONOTONIC, as all of these */
     uint64_t started_ms;
     uint64_t ready_ms;
-    uint64_t kill_at_ms;      /* of a child that was told to end; 0: none */
+    uint64_t kill_at_ms; /* of a child that was told to end; 0: none */
     uint64_t retired_ms;
     unsigned retire_timeout_ms; /* as the image had it that started the child, which has it too */
-    uint64_t suspect_ms;      /* when the master first saw that its heartbeat is missing; 0: it is not missing */
-    uint64_t suspect_beat_ms; /* the last heartbeat at that time */
-    unsigned failures;        /* in a row; reset after a minute of health */
+    uint64_t suspect_ms;        /* when the master first saw that its heartbeat is missing; 0: it is not missing */
+    uint64_t suspect_beat_ms;   /* the last heartbeat at that time */
+    unsigned failures;          /* in a row; reset after a minute of health */
 };
 
 enum {
@@ -102,8 +102,8 @@ struct process_program {
 };
 
 /*
- * Runs the program as a child, with its standard output thrown away, and its standard error on a pipe: *ret_output_fd is
- * the reading end, non-blocking.
+ * Runs the program as a child, with its standard output thrown away, and its standard error on a pipe: *ret_output_fd
+ * is the reading end, non-blocking.
  */
 int process_run(const struct process_program *program, pid_t *ret_pid, int *ret_output_fd,
                 struct error *err) ATTR_CHECKED;

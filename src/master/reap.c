@@ -52,7 +52,8 @@ static void reap_log_death(struct master *m, const struct slot *slot, int status
               LOG_UINT("restarts", last->restarts + 1), LOG_UINT("pause_ms", pause_ms));
 }
 
-/* A retired child is missed by nobody but the clients that it had. One that was killed has a line of its own already. */
+/* A retired child is missed by nobody but the clients that it had. One that was killed has a line of its own already.
+ */
 static void reap_log_retired(struct master *m, const struct slot *slot, int status)
 {
     static const struct scoreboard_worker none;
@@ -62,8 +63,8 @@ static void reap_log_retired(struct master *m, const struct slot *slot, int stat
 
     if ((WIFEXITED(status) && WEXITSTATUS(status) == 0) || slot->kill_at_ms == UINT64_MAX) return;
     log_error("a child died while it finished its work", LOG_STR("child", slot->role->name),
-              LOG_UINT("slot", slot->index), LOG_INT("child_pid", slot->pid),
-              LOG_UINT("generation", slot->generation), LOG_STR("cause", cause == NULL ? "signal" : cause),
+              LOG_UINT("slot", slot->index), LOG_INT("child_pid", slot->pid), LOG_UINT("generation", slot->generation),
+              LOG_STR("cause", cause == NULL ? "signal" : cause),
               LOG_INT("status", WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status)),
               LOG_UINT("in_flight", last->in_flight), LOG_STR("last_route", last->last.route),
               LOG_STR("last_request_id", last->last.request_id), LOG_STR("last_statement", last->last.statement));

@@ -57,7 +57,7 @@ FORM_STRUCT(state_sockets, STATE_SOCKETS_MEMBERS);
     M(owner, uint64_t, service_started_ms, )                                                          \
     M(owner, uint64_t, reload_began_ms, )                                                             \
     M(owner, int32_t, board_fd, )                                                                     \
-    M(owner, int32_t, old_fd, ) /* the image that wrote this */                                       \
+    M(owner, int32_t, old_fd, )           /* the image that wrote this */                             \
     M(owner, int32_t, old_directory_fd, ) /* where it worked; -1 */                                   \
     M(owner, int32_t, control_fd, )       /* -1: none */                                              \
     M(owner, char, rollback_reason, [SCOREBOARD_REASON_BYTES])                                        \

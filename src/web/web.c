@@ -24,7 +24,7 @@ struct web {
     struct http_hooks hooks;
     struct http_server *server;
     struct access_log *access;
-    uint64_t served;     /* requests, by this process */
+    uint64_t served; /* requests, by this process */
     bool draining;
     uint64_t served_max; /* after this many the worker is replaced; 0: never */
 };
