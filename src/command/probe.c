@@ -132,8 +132,8 @@ static const struct {
     {"reload", "reason", json_type_string},
 };
 
-/* The whole text must be one value: json_tokener_parse takes what stands before damage, or before more. */
-static struct json_object *probe_parse_json(const struct buf *body)
+/* json_tokener_parse would take what stands before damage, or before more. */
+struct json_object *probe_parse_json(const struct buf *body)
 {
     struct json_tokener *tokener = json_tokener_new();
     struct json_object *parsed = NULL;

@@ -5,10 +5,15 @@
 #include "base/log.h"
 #include "master/internal.h"
 
-/* It would have had as long in a graceful stop, so it is left alone until then. */
+/* How long any of them is left alone, however many there are. */
+enum { RETIRE_ALONE_MS_MAX = 10000 };
+
+/* It would have had as long in a graceful stop. */
 static uint64_t retire_lingers_at_ms(const struct master *m, const struct slot *slot)
 {
-    return slot->retired_ms + m->children.options->times.stop_timeout_ms;
+    const unsigned stop_ms = m->children.options->times.stop_timeout_ms;
+
+    return slot->retired_ms + (stop_ms < RETIRE_ALONE_MS_MAX ? stop_ms : RETIRE_ALONE_MS_MAX);
 }
 
 static bool retire_is_waiting(const struct slot *slot)

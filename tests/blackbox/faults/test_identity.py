@@ -98,6 +98,15 @@ def test_an_answer_that_is_not_ours_is_told(kind, program, body, words):
 
 
 @BOTH
+@pytest.mark.parametrize("body", [b"<html>Welcome to nginx</html>", b"", b"{}", b'{"status":"starting"}', b'{"status":"ok"', b'["ok"]'])
+def test_a_stranger_is_not_well(kind, program, body):
+    with stranger(body) as where:
+        for flags in ([], ["--live"]):
+            code, said = asked(program, where, "health", *flags)
+            assert code == 1 and where in said and f"is not {kind.name}" in said, (code, said)
+
+
+@BOTH
 def test_damage_in_each_member_is_told(kind, program):
     whole = answer(kind.name, 77)
     for name in ("status", "version", "pid", "generation", "workers", "reload"):
