@@ -55,11 +55,8 @@ int executable_path(const char *directory, char *out, size_t size, struct error 
         snprintf(out, size, "%s/%s", strcmp(directory, "/") == 0 ? "" : directory,
                  strncmp(started, "./", 2) == 0 ? started + 2 : started);
     }
-    /* A tool that runs the program (valgrind, a loader) was started by a path of its own. If the path leads nowhere by
-     * now, or to another file, the file was replaced meanwhile: then it is the right one all the same. */
-    if (out[0] == '\0' || (!executable_leads_to(out, "/proc/self/exe") && access(link, X_OK) == 0)) {
-        snprintf(out, size, "%s", link);
-    }
+    /* The file may be another one by now, and the path is the right one all the same. */
+    if (out[0] == '\0' || (access(out, X_OK) != 0 && access(link, X_OK) == 0)) snprintf(out, size, "%s", link);
     return 0;
 }
 
