@@ -12,7 +12,8 @@
 /* What waits in the kernel's queue when the service ends is answered within this. */
 enum { ADMIN_ACCEPT_QUEUED_MS = 1000 };
 
-/* In a drain: past what idle connections have, half a request is not waited for, nor a client that does not read. */
+/* If the service ends: past what idle connections have, half a request is not waited for, nor a client that does not
+ * read. */
 enum { ADMIN_FINISH_MS = 2000 };
 
 /* Of what the service may hold for its clients. It comes in addition, and is not shared: whatever the workers hold,
@@ -27,6 +28,7 @@ struct admin {
     struct http_server *server;
     struct http_limits limits;
     struct buf page_policy;
+    bool draining;
 };
 
 static void admin_health(struct http_exchange *x)
@@ -95,10 +97,14 @@ static void admin_drain(void *ctx, const char *why)
 {
     struct admin *a = ctx;
 
+    const unsigned finish_ms = child_finish_ms(a->child, ADMIN_FINISH_MS);
+    const unsigned grace_ms = finish_ms == 0 ? 0 : child_idle_grace_ms(a->child);
+
     log_debug("draining", LOG_STR("why", why));
-    child_end_within(a->child, child_idle_grace_ms(a->child) + ADMIN_FINISH_MS);
-    if (child_is_last(a->child)) http_server_accept_queued(a->server, ADMIN_ACCEPT_QUEUED_MS);
-    http_server_drain(a->server, child_idle_grace_ms(a->child), admin_on_drained, a);
+    child_end_within(a->child, grace_ms + finish_ms);
+    if (!a->draining && child_is_last(a->child)) http_server_accept_queued(a->server, ADMIN_ACCEPT_QUEUED_MS);
+    a->draining = true;
+    http_server_drain(a->server, grace_ms, admin_on_drained, a);
 }
 
 static int admin_init(struct admin *a, struct error *err)

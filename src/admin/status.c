@@ -31,10 +31,11 @@ static void status_add_reload(struct buf *out, const struct scoreboard_reload *r
 
     clock_format_rfc3339(reload->wall_us, at);
     buf_printf(out,
-               "{\"number\":%u,\"state\":\"%s\",\"step\":\"%s\",\"at\":%s%s%s,\"duration_ms\":%" PRIu64 ",\"reason\":",
+               "{\"number\":%u,\"state\":\"%s\",\"step\":\"%s\",\"at\":%s%s%s,\"duration_ms\":%" PRIu64
+               ",\"same_executable\":%s,\"reason\":",
                reload->number, scoreboard_reload_name((enum scoreboard_reload_state)reload->state), reload->step,
                reload->number == 0 ? "" : "\"", reload->number == 0 ? "null" : at, reload->number == 0 ? "" : "\"",
-               reload->duration_ms);
+               reload->duration_ms, reload->same_executable != 0 ? "true" : "false");
     buf_add_json(out, slice_of(reload->reason));
     buf_add_char(out, '}');
 }
@@ -62,7 +63,8 @@ void admin_status_json(const char *program, const struct scoreboard *board, stru
                "{\"program\":\"%s\",\"status\":\"%s\",\"version\":\"%s\",\"generation\":%u,\"executable\":", program,
                health_words[scoreboard_health(board)], details.version, board->generation);
     buf_add_json(out, slice_of(details.executable));
-    buf_printf(out, ",\"pid\":%d,\"uptime_s\":%.3f", board->master_pid, status_seconds_since(board->started_ms));
+    buf_printf(out, ",\"pid\":%d,\"instance\":\"%s\",\"uptime_s\":%.3f", board->master_pid, details.instance,
+               status_seconds_since(board->started_ms));
     status_add_totals(out, board);
     buf_add_str(out, ",\"workers\":[");
     for (uint32_t i = 0; i < board->workers && i < SCOREBOARD_WORKERS_MAX; i++) {

@@ -24,7 +24,7 @@ enum openapi_trait {
     TRAIT_LARGE = 128, /* may be put off if clients do not take what they asked for */
 };
 
-enum { OPENAPI_SHOWN_MAX = 5, OPENAPI_HEADERS_MAX = 3 };
+enum { OPENAPI_SHOWN_MAX = 6, OPENAPI_HEADERS_MAX = 3 };
 
 /* The errors, by status. Their words are not here: each names the rows that it shows. */
 static const struct openapi_error {
@@ -147,9 +147,9 @@ static const struct openapi_error {
         .status = 503,
         .traits = TRAIT_STATEMENT | TRAIT_LARGE,
         .description = "Not now: the database is out of reach or too slow, or too many requests are waiting",
-        .shown = {&http_refusals[HTTP_REFUSAL_PLACES], &http_refusals[HTTP_REFUSAL_MEMORY_OUT],
-                  &http_refusals[HTTP_REFUSAL_INPUT_FULL], &http_refusals[HTTP_REFUSAL_OUTPUT_FULL],
-                  &api_refusals[API_REFUSAL_TOKENS_UNAVAILABLE]},
+        .shown = {&http_refusals[HTTP_REFUSAL_ENDING], &http_refusals[HTTP_REFUSAL_PLACES],
+                  &http_refusals[HTTP_REFUSAL_MEMORY_OUT], &http_refusals[HTTP_REFUSAL_INPUT_FULL],
+                  &http_refusals[HTTP_REFUSAL_OUTPUT_FULL], &api_refusals[API_REFUSAL_TOKENS_UNAVAILABLE]},
         .headers = {"Retry-After"},
         .is_outcomes = true,
     },

@@ -19,7 +19,7 @@ enum { CHILD_IDLE_GRACE_MS = 5000, CHILD_STOP_GRACE_MS = 250 };
 
 static void child_drain(struct child *child, const char *why)
 {
-    if (child->state == CHILD_DRAINING) return;
+    child->asked_to_end++;
     child->state = CHILD_DRAINING;
     if (child->options.drain != NULL) {
         child->options.drain(child->options.ctx, why);
@@ -172,11 +172,20 @@ unsigned child_idle_grace_ms(const struct child *child)
     return child->place.board->phase == SCOREBOARD_DRAINING ? CHILD_STOP_GRACE_MS : CHILD_IDLE_GRACE_MS;
 }
 
+static bool child_service_ends(const struct child *child)
+{
+    return child->orphaned || child->place.board->phase == SCOREBOARD_DRAINING;
+}
+
+unsigned child_finish_ms(const struct child *child, unsigned stop_ms)
+{
+    if (child_service_ends(child)) return stop_ms;
+    return child->asked_to_end > 1 ? 0 : child->place.retire_ms;
+}
+
 bool child_is_last(const struct child *child)
 {
-    const bool ends = child->orphaned || child->place.board->phase == SCOREBOARD_DRAINING;
-
-    return ends && !child->place.listen_passed;
+    return child_service_ends(child) && !child->place.listen_passed;
 }
 
 static void child_copy(char *out, size_t size, struct slice text)

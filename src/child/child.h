@@ -28,8 +28,9 @@ struct child_options {
     const struct child_place *place;
     uint64_t memory_max_bytes; /* a worker with more resident memory asks to be replaced; 0: never */
     void *ctx;
-    /* Called once, when the child is asked to end; `why` says why in a few words. The child finishes its work and calls
-     * child_end. NULL: it has nothing to finish. */
+    /* Called when the child is asked to end; `why` says why in a few words. The child finishes its work within
+     * child_finish_ms and calls child_end. It is called again if the child is asked again: the time may then be
+     * shorter. NULL: it has nothing to finish. */
     void (*drain)(void *ctx, const char *why);
     /* Every CHILD_TICK_MS; may be NULL. */
     void (*tick)(void *ctx);
@@ -51,6 +52,9 @@ void child_draining(struct child *child);
 /* In a drain: what an idle connection may still take for one more request, so that a client that is busy learns of the
  * end from an answer. If only this child ends, nobody is in a hurry. */
 unsigned child_idle_grace_ms(const struct child *child);
+/* In a drain: what the child may still take for what it has. If the service ends that is `stop_ms`, and nothing if the
+ * child was asked before; if others go on in its place it is as long as its clients may take. */
+unsigned child_finish_ms(const struct child *child, unsigned stop_ms);
 /* In a drain: nobody else takes what waits in the kernel's queues of its sockets, because the whole service ends. */
 bool child_is_last(const struct child *child);
 /* For a worker: what it works on now, so that a crash can be put down to it. Texts are cut. */

@@ -25,6 +25,7 @@ struct child {
     struct event *tick;
     enum child_state state;
     bool orphaned;
+    unsigned asked_to_end;    /* so often */
     uint64_t requests_before; /* answered by the workers that had its cells before it */
 };
 

@@ -38,7 +38,8 @@ struct child_session {
     uint64_t reconnects; /* as reported to the worker so far */
     struct event *deadline;
     enum session_end end;
-    uint64_t abort_ms; /* monotonic */
+    uint64_t over_ms; /* monotonic, as the next: when the drain's time is over; 0: there is no drain */
+    uint64_t abort_ms;
 };
 
 static void session_set(struct child_session *s, enum scoreboard_database database)
@@ -236,6 +237,7 @@ static void session_on_deadline(evutil_socket_t fd, short what, void *arg)
     case SESSION_OPEN:
         s->end = SESSION_CANCELLING;
         s->abort_ms = now_ms + SESSION_CANCEL_MS;
+        if (s->options.over != NULL) s->options.over(s->options.ctx);
         child_update_cells(s->child); /* so that the number is up to date */
         log_warning("the time of a graceful stop is up: cancelling what is in flight",
                     LOG_UINT("in_flight", s->child->place.cells->in_flight));
@@ -330,5 +332,9 @@ void child_session_check(struct child_session *session)
 
 void child_session_drain(struct child_session *session, unsigned ms)
 {
+    const uint64_t over_ms = clock_monotonic_ms() + ms;
+
+    if (session->end != SESSION_OPEN || (session->over_ms != 0 && session->over_ms <= over_ms)) return;
+    session->over_ms = over_ms;
     session_set_deadline(session, ms);
 }

@@ -33,7 +33,10 @@ struct child_session_options {
     /* As in struct db_options; they may be NULL. */
     void (*notified)(void *ctx, const char *channel, struct slice payload);
     void (*finished)(void *ctx, enum db_outcome outcome, uint64_t took_ns);
-    /* The time of child_session_drain is over; the worker calls child_end. NULL: child_end is called. */
+    /* The time of child_session_drain is over, and what is under way is about to be cancelled: what the worker still
+     * waits for from elsewhere will not come in time. May be NULL. */
+    void (*over)(void *ctx);
+    /* That has had its time too; the worker calls child_end. NULL: child_end is called. */
     void (*drained)(void *ctx);
 };
 
@@ -44,8 +47,9 @@ void child_session_free(struct child_session *session); /* takes NULL */
 struct db *child_session_db(struct child_session *session);
 /* Checks the schema. Call it if something happened that a changed schema would explain. */
 void child_session_check(struct child_session *session);
-/* For a drain: what is under way has `ms` to finish. What is left then is cancelled. What does not end even then fails,
- * whatever the database does. When the answers have had a moment to go out, `drained` is called. */
+/* For a drain: what is under way has `ms` to finish; a second call may only shorten that. What is left then is
+ * cancelled. What does not end even then fails, whatever the database does. When the answers have had a moment to go
+ * out, `drained` is called. */
 void child_session_drain(struct child_session *session, unsigned ms);
 
 #endif

@@ -37,7 +37,7 @@ enum command_exit {
     COMMAND_DATABASE = 69,   /* the database is out of reach, or refuses us */
     COMMAND_CRASH_LOOP = 70, /* workers die before any is ready */
     COMMAND_SYSTEM = 71,     /* cannot bind, or the system refused; the output could not be written */
-    COMMAND_LOCKED = 75,     /* another process held the migration lock for too long */
+    COMMAND_LOCKED = 75,     /* no end in time: another process held the migration lock; reload --wait --timeout */
     COMMAND_SETTINGS = 78,   /* bad settings */
 };
 

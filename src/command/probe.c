@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/lookup.h"
+#include "base/clock.h"
 #include "base/number.h"
 
 enum { PROBE_ANSWER_MAX = 1 << 20 };
@@ -63,14 +64,17 @@ static int probe_connect(const struct conf_address *address, struct error *err)
     return fd;
 }
 
+/* The time is for all of the answer: whoever sends a byte now and then does not hold us. */
 static int probe_read(int fd, struct buf *answer)
 {
+    const uint64_t end_ms = clock_monotonic_ms() + PROBE_TIMEOUT_MS;
+
     for (;;) {
         ssize_t got = recv(fd, buf_reserve(answer, 4096), 4096, 0);
 
         if (got == 0) return 0;
         if (got < 0 && errno == EINTR) continue;
-        if (got < 0 || answer->len > PROBE_ANSWER_MAX) return -1;
+        if (got < 0 || answer->len > PROBE_ANSWER_MAX || clock_monotonic_ms() >= end_ms) return -1;
         answer->len += (size_t)got;
     }
 }
@@ -116,6 +120,69 @@ int probe_get(const struct conf_addresses *addresses, const char *path, unsigned
     return rc;
 }
 
+/* What every answer has that the commands read. An older service may have less than this one. */
+static const struct {
+    const char *object; /* in which it is; NULL: in the answer itself */
+    const char *name;
+    json_type type;
+} probe_members[] = {
+    {NULL, "status", json_type_string},     {NULL, "version", json_type_string},   {NULL, "pid", json_type_int},
+    {NULL, "generation", json_type_int},    {NULL, "workers", json_type_array},    {NULL, "reload", json_type_object},
+    {"reload", "number", json_type_int},    {"reload", "state", json_type_string}, {"reload", "step", json_type_string},
+    {"reload", "reason", json_type_string},
+};
+
+/* json_tokener_parse would take what stands before damage, or before more. */
+struct json_object *probe_parse_json(const struct buf *body)
+{
+    struct json_tokener *tokener = json_tokener_new();
+    struct json_object *parsed = NULL;
+
+    if (tokener == NULL || body->len > PROBE_ANSWER_MAX) goto out;
+    parsed = json_tokener_parse_ex(tokener, body->data, (int)body->len);
+    if (json_tokener_get_error(tokener) == json_tokener_success && json_tokener_get_parse_end(tokener) == body->len) {
+        goto out;
+    }
+    json_object_put(parsed);
+    parsed = NULL;
+out:
+    if (tokener != NULL) json_tokener_free(tokener);
+    return parsed;
+}
+
+static bool probe_has_members(struct json_object *status, const char **ret_missing)
+{
+    for (size_t i = 0; i < countof(probe_members); i++) {
+        struct json_object *in =
+            probe_members[i].object == NULL ? status : json_object_object_get(status, probe_members[i].object);
+
+        *ret_missing = probe_members[i].name;
+        if (!json_object_is_type(json_object_object_get(in, probe_members[i].name), probe_members[i].type))
+            return false;
+    }
+    return true;
+}
+
+int probe_judge(const char *program, const struct buf *body, struct json_object **ret_status, struct error *err)
+{
+    struct json_object *status = probe_parse_json(body);
+    const char *name = probe_text(status, "program");
+    const char *missing = "";
+
+    if (!json_object_is_type(status, json_type_object)) {
+        error_set(err, ERROR_INVALID, "it answers /status with something that is not a JSON object");
+    } else if (strcmp(name, program) != 0) {
+        error_set(err, ERROR_INVALID, "its /status says that it is the program \"%.40s\"", name);
+    } else if (!probe_has_members(status, &missing)) {
+        error_set(err, ERROR_INVALID, "its /status lacks \"%s\", or has it in another form", missing);
+    } else {
+        *ret_status = status;
+        return 0;
+    }
+    json_object_put(status);
+    return -1;
+}
+
 int probe_status(const struct command_context *context, struct buf *body, struct json_object **ret_status,
                  struct error *err)
 {
@@ -124,20 +191,26 @@ int probe_status(const struct command_context *context, struct buf *body, struct
 
     buf_reset(body);
     if (probe_get(where, "/status", &status, body, err) != 0) return -1;
-    if (status == 200) *ret_status = json_tokener_parse(buf_cstr(body));
-    if (status == 200 && *ret_status != NULL) return 0;
-    return error_set(err, ERROR_INVALID, "what listens on STRATSLAB_ADMIN_LISTEN is not %s: %s answers /status with %u",
-                     context->program->name, where->items[0].text, status);
+    if (status != 200) {
+        error_set(err, ERROR_INVALID, "it answers /status with %u", status);
+    } else if (probe_judge(context->program->name, body, ret_status, err) == 0) {
+        return 0;
+    }
+    return error_prefix(err, "what listens on %s (STRATSLAB_ADMIN_LISTEN) is not %s", where->items[0].text,
+                        context->program->name);
 }
 
 const char *probe_text(struct json_object *object, const char *name)
 {
-    const char *text = json_object_get_string(json_object_object_get(object, name));
+    struct json_object *member =
+        json_object_is_type(object, json_type_object) ? json_object_object_get(object, name) : NULL;
+    const char *text = json_object_get_string(member);
 
     return text == NULL ? "-" : text;
 }
 
 int64_t probe_number(struct json_object *object, const char *name)
 {
-    return json_object_get_int64(json_object_object_get(object, name));
+    return json_object_is_type(object, json_type_object) ? json_object_get_int64(json_object_object_get(object, name))
+                                                         : 0;
 }

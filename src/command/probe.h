@@ -18,6 +18,12 @@ struct json_object;
 /* What the running daemon says on /status of its admin address, as it stands and parsed (for json_object_put). */
 int probe_status(const struct command_context *context, struct buf *body, struct json_object **ret_status,
                  struct error *err) ATTR_CHECKED;
+/* The body as JSON if all of it is one value, for json_object_put; NULL otherwise. */
+struct json_object *probe_parse_json(const struct buf *body);
+/* Whether an answer is one of that program's: one JSON object that says so, with what the commands read. If not, `err`
+ * says what it is. */
+int probe_judge(const char *program, const struct buf *body, struct json_object **ret_status,
+                struct error *err) ATTR_CHECKED;
 /* A member of it; "-" and 0 if it is not there. */
 const char *probe_text(struct json_object *object, const char *name);
 int64_t probe_number(struct json_object *object, const char *name);

@@ -105,6 +105,21 @@ void service_knows(struct service *service, struct slice versions)
     free(have);
 }
 
+/* A request may take the time of its head, of its body and of its statements, and its client has a time to read: the
+ * usual limits add up to less than the least. */
+enum { SERVICE_RETIRE_LEAST_MS = 120000 };
+
+static unsigned service_retire_ms(const struct conf *conf)
+{
+    const struct http_limits *http = &conf->http;
+    const uint64_t all = (uint64_t)http->header_timeout_ms + http->body_timeout_ms + http->write_timeout_ms +
+                         2 * (uint64_t)conf->database.limits.statement_timeout_ms;
+
+    if (conf->supervision.retire_timeout_ms > 0) return conf->supervision.retire_timeout_ms;
+    if (all < SERVICE_RETIRE_LEAST_MS) return SERVICE_RETIRE_LEAST_MS;
+    return all < UINT32_MAX ? (unsigned)all : UINT32_MAX;
+}
+
 struct master_options service_options(const struct service *service)
 {
     const struct conf *conf = service->context->conf;
@@ -119,6 +134,7 @@ struct master_options service_options(const struct service *service)
                 .kill_grace_ms = SERVICE_KILL_GRACE_MS,
                 .hang_timeout_ms = conf->supervision.hang_timeout_ms,
                 .reload_timeout_ms = conf->supervision.reload_timeout_ms,
+                .retire_timeout_ms = service_retire_ms(conf),
             },
         .socket_access = &conf->sockets,
         .reload =

@@ -98,6 +98,7 @@ struct conf_supervision {
     unsigned stop_timeout_ms;   /* then queries are cancelled and the rest answered 503; 2 s later SIGKILL */
     unsigned hang_timeout_ms;   /* a worker whose event loop is silent for longer is ended */
     unsigned reload_timeout_ms; /* for the preflight, and for each new child to be ready */
+    unsigned retire_timeout_ms; /* for a process that another replaces; 0: what its clients' time-outs add up to */
     unsigned max_requests;      /* a worker is replaced after about so many; 0: never */
     size_t max_memory;          /* and when its resident memory is above this; 0: never */
 };

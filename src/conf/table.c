@@ -310,6 +310,15 @@ const struct conf_setting conf_table[] = {
      .help = "How long a reload waits for the preflight of the new executable, and for each new worker to be ready. "
              "After that the code that was running serves on.",
      .reloadable = true},
+    {.name = "STRATSLAB_RETIRE_TIMEOUT",
+     CONF_ROW_DURATION(conf.supervision.retire_timeout_ms, 0, CONF_HOUR),
+     .defaults = CONF_BOTH("0s"),
+     .help = "How long a worker that was replaced (by a reload, or by another setting) may still finish the requests "
+             "that it has. Idle connections it closes after 5 seconds at most. 0 means as long as the time-outs of its "
+             "clients add up to, at least 2 minutes.",
+     .help_of = {[CONF_BACKTESTD] = "How long a process that was replaced (by a reload, or by another setting) may "
+                                    "still finish what it has. 0 means 2 minutes at least."},
+     .reloadable = true},
     {.name = "STRATSLAB_LOG_LEVEL",
      CONF_ROW_CHOICE(conf.log.lines.level, enum log_level, "error, warning, info, debug"),
      .defaults = CONF_BOTH("info"),

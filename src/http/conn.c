@@ -574,6 +574,12 @@ void conn_expire(struct http_conn *conn)
     conn_run(conn);
 }
 
+void conn_refuse_unfinished(struct http_conn *conn)
+{
+    conn_fail(conn, HTTP_REFUSAL_ENDING);
+    conn_run(conn);
+}
+
 void conn_expire_stall(struct http_conn *conn)
 {
     conn->reset = true;

@@ -128,6 +128,8 @@ void conn_expire(struct http_conn *conn);
 void conn_expire_stall(struct http_conn *conn);
 /* An idle connection gives back what it keeps for its next answer. */
 void conn_shed(struct http_conn *conn);
+/* Answers 503 in place of waiting for the rest of the request. May free the connection. */
+void conn_refuse_unfinished(struct http_conn *conn);
 /* Frees the connection if its client is gone, which only matters while nobody reads. */
 void conn_probe(struct http_conn *conn);
 

@@ -144,7 +144,7 @@ int http_server_listen(struct http_server *server, int fd, struct error *err) AT
  * connection may first send one more request within that time: a client that is busy then learns of the end from an
  * answer, and loses nothing to a close that crosses its request. A connection that has not yet sent its first request
  * has a second to do so. `drained` is called once, from the loop, when no connection is
- * left, and may free the server. A second call changes nothing.
+ * left, and may free the server. A second call may only shorten `idle_grace_ms`.
  */
 void http_server_drain(struct http_server *server, unsigned idle_grace_ms, void (*drained)(void *arg), void *arg);
 /*
@@ -153,6 +153,13 @@ void http_server_drain(struct http_server *server, unsigned idle_grace_ms, void 
  * comes later is refused by the kernel, instead of waiting there until a reset.
  */
 void http_server_accept_queued(struct http_server *server, unsigned within_ms);
+/*
+ * The time of a drain is over: a request that has not come whole is answered 503 now, and its connection ends with
+ * that. Call it from an event of the loop, not from a handler or a hook. Returns how many there were.
+ */
+unsigned http_server_refuse_unfinished(struct http_server *server);
+/* Connections whose client has not yet taken all that was answered. */
+unsigned http_server_unsent(const struct http_server *server);
 unsigned http_server_connections(const struct http_server *server);
 unsigned http_server_in_flight(const struct http_server *server); /* requests begun and not yet answered */
 /* Closes what is open (each exchange's cancel function runs), and frees. Takes NULL. Not from within a handler, a hook

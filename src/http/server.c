@@ -279,7 +279,13 @@ int http_server_listen(struct http_server *server, int fd, struct error *err)
 
 void http_server_drain(struct http_server *server, unsigned idle_grace_ms, void (*drained)(void *arg), void *arg)
 {
-    if (server_is_ending(server)) return;
+    if (server_is_ending(server)) {
+        if (idle_grace_ms >= server->idle_grace_ms) return;
+        server->idle_grace_ms = idle_grace_ms;
+        server_now(server);
+        if (server->drain == SERVER_DRAINING) server_shorten_wait(server, WAIT_IDLE, idle_grace_ms);
+        return;
+    }
     server->drain = SERVER_CLOSING;
     server->idle_grace_ms = idle_grace_ms;
     server->drained = drained;
@@ -295,6 +301,29 @@ void http_server_accept_queued(struct http_server *server, unsigned within_ms)
     list_each(it, &server->listeners) {
         if (server->accepting) event_active(list_at(it, struct http_listener, link)->event, EV_READ, 0);
     }
+}
+
+unsigned http_server_refuse_unfinished(struct http_server *server)
+{
+    unsigned count = 0;
+
+    server_now(server);
+    list_each(it, &server->conns) {
+        struct http_conn *conn = list_at(it, struct http_conn, link);
+
+        if (conn->state != CONN_HEAD && conn->state != CONN_BODY) continue;
+        count++;
+        conn_refuse_unfinished(conn);
+    }
+    return count;
+}
+
+unsigned http_server_unsent(const struct http_server *server)
+{
+    unsigned count = 0;
+
+    list_each(it, &server->conns) count += conn_unsent(list_at(it, struct http_conn, link)) > 0;
+    return count;
 }
 
 unsigned http_server_connections(const struct http_server *server)

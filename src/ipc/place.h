@@ -15,6 +15,7 @@ struct child_place {
     _Atomic uint64_t *heartbeat_ms;  /* on the board: CLOCK_MONOTONIC */
     const int *listen_fds;
     size_t listen_count;
+    unsigned retire_ms; /* what the child may still take for what it has when the service goes on without it */
     bool listen_passed; /* they outlive the service: whoever waits there is for the next one */
 };
 

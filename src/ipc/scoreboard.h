@@ -12,6 +12,7 @@
 #include "base/attr.h"
 #include "base/error.h"
 #include "base/health.h"
+#include "ipc/control.h"
 #include "ipc/form.h"
 #include "ipc/metrics.h"
 
@@ -96,19 +97,21 @@ FORM_ENUM(scoreboard_reload_state, SCOREBOARD_RELOAD_STATE_NAMES);
 
 /* The last reload, or the one under way. The step is where it is now, or where it failed: "preflight", "exec", "roll",
  * or what the program calls its own. */
-#define SCOREBOARD_RELOAD_MEMBERS(M, owner)                               \
-    M(owner, uint32_t, state, )  /* enum scoreboard_reload_state */       \
-    M(owner, uint32_t, number, ) /* counts the reloads that have begun */ \
-    M(owner, uint64_t, wall_us, )                                         \
-    M(owner, uint64_t, duration_ms, )                                     \
-    M(owner, char, step, [16])                                            \
+#define SCOREBOARD_RELOAD_MEMBERS(M, owner)                                            \
+    M(owner, uint32_t, state, )  /* enum scoreboard_reload_state */                    \
+    M(owner, uint32_t, number, ) /* counts the reloads that have begun */              \
+    M(owner, uint64_t, wall_us, )                                                      \
+    M(owner, uint64_t, duration_ms, )                                                  \
+    M(owner, uint32_t, same_executable, ) /* 1: it is the very file that ran before */ \
+    M(owner, char, step, [16])                                                         \
     M(owner, char, reason, [SCOREBOARD_REASON_BYTES]) /* of a failure; "" */
 FORM_STRUCT(scoreboard_reload, SCOREBOARD_RELOAD_MEMBERS);
 
 /* What the master publishes and cannot write as one number. */
-#define SCOREBOARD_DETAILS_MEMBERS(M, owner)            \
-    M(owner, char, executable, [SCOREBOARD_TEXT_BYTES]) \
-    M(owner, char, version, [32])                       \
+#define SCOREBOARD_DETAILS_MEMBERS(M, owner)                                                       \
+    M(owner, char, executable, [SCOREBOARD_TEXT_BYTES])                                            \
+    M(owner, char, version, [32])                                                                  \
+    M(owner, char, instance, [CONTROL_INSTANCE_BYTES]) /* ipc/control.h; "": it cannot be found */ \
     M(owner, struct scoreboard_reload, reload, )
 FORM_STRUCT(scoreboard_details, SCOREBOARD_DETAILS_MEMBERS);
 

@@ -31,6 +31,7 @@ struct reload {
     bool requested; /* a SIGHUP came meanwhile */
     uint64_t began_ms;
     uint64_t deadline_ms; /* of the step; UINT64_MAX: none */
+    bool same;            /* the new executable is the file that runs already */
     int exe_fd;           /* the new executable, held from its preflight to its start: the bytes that were checked are
                            * the bytes that run; -1 */
     pid_t pid;            /* of the step's child; 0: none */
@@ -51,13 +52,18 @@ struct master {
     int exit_status;
 
     int board_fd;
-    int self_fd; /* the running executable */
-    int old_fd;  /* the executable before this one, while RELOAD_ROLL may have to go back to it; -1 */
-    char executable[SCOREBOARD_TEXT_BYTES]; /* where the next one is looked for */
-    struct buf old_settings;                /* of the executable behind old_fd */
+    int self_fd;          /* the running executable */
+    int old_fd;           /* the executable before this one, while RELOAD_ROLL may have to go back to it; -1 */
+    int old_directory_fd; /* its working directory; -1 */
+    char executable[SCOREBOARD_TEXT_BYTES]; /* where the next one is looked for: a path, which is followed anew */
+    char
+        directory[SCOREBOARD_TEXT_BYTES]; /* likewise, what relative paths are relative to; "": where this process is */
+    struct buf old_settings;              /* of the executable behind old_fd */
     struct scoreboard_details details;
     struct reload reload;
     uint64_t roll_deadline_ms;            /* for the child that was started last, in RELOAD_ROLL */
+    uint64_t control_ms;                  /* until then nobody is let go who has looked for this master */
+    bool roll_waits_for_place;            /* for one more child: retired ones have them all */
     unsigned desired[CHILDREN_ROLES_MAX]; /* children of each role; TTIN and TTOU change them; of former roles 0 */
 };
 
@@ -103,6 +109,11 @@ void roll_on_crash(struct master *m, const char *role, const char *how);
  * of its own. */
 void roll_retire_newer(struct master *m);
 
+/* retire.c: children whose successors serve already, and who finish what they have. */
+void retire_limit(struct master *m);                                      /* each turn of the loop */
+uint64_t retire_next_ms(struct master *m);                                /* when that is next due; UINT64_MAX: never */
+void retire_make_place(struct master *m, const struct master_role *role); /* the oldest of the role ends now */
+
 /* hang.c */
 void hang_check_children(struct master *m); /* each turn of the loop: ends children that hang */
 uint64_t hang_next_ms(struct master *m);    /* when that is next due; UINT64_MAX: never */
@@ -123,6 +134,5 @@ uint64_t reap_missing_next_ms(struct master *m); /* when that is next due; UINT6
 /* Lets the children of the roles start, in the table's order, up to the first task that has not ended. */
 void master_admit_roles(struct master *m);
 void master_stop(struct master *m, int exit_status);
-uint64_t master_kill_at_ms(const struct master *m);
 
 #endif

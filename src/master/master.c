@@ -20,6 +20,7 @@
 #include "base/title.h"
 #include "ipc/channel.h"
 #include "master/activate.h"
+#include "master/executable.h"
 #include "master/internal.h"
 #include "master/rollback.h"
 
@@ -82,7 +83,7 @@ static void master_start_due(struct master *m)
 
 /* ---- Stopping ---- */
 
-uint64_t master_kill_at_ms(const struct master *m)
+static uint64_t master_kill_at_ms(const struct master *m)
 {
     const struct master_times *times = &m->children.options->times;
 
@@ -97,7 +98,9 @@ static bool master_signal_all(struct master *m, int signo, bool also_last)
     for (size_t at = 0; (slot = slot_next(&m->children, &at)) != NULL;) {
         if (slot->pid == 0 || (slot->role->ends_last && !also_last)) continue;
         any = true;
-        if (slot->state == SLOT_ENDING && signo == SIGTERM) continue;
+        /* A retired child is told once more: it has less time now. */
+        if (slot->told_to_stop && signo == SIGTERM) continue;
+        slot->told_to_stop = true;
         slot->state = SLOT_ENDING;
         process_signal(slot, signo);
     }
@@ -321,11 +324,15 @@ static uint64_t master_next_deadline(struct master *m)
 {
     uint64_t next = m->reload.deadline_ms;
     uint64_t hang = hang_next_ms(m);
+    uint64_t retire = retire_next_ms(m);
     uint64_t counts = log_write_counts();
     uint64_t missing = reap_missing_next_ms(m);
+    uint64_t now_ms = clock_monotonic_ms();
     struct slot *slot;
 
     if (hang < next) next = hang;
+    if (retire < next) next = retire;
+    if (m->control_ms > now_ms && m->control_ms < next) next = m->control_ms;
     if (notify_next_ms(&m->notify) < next) next = notify_next_ms(&m->notify);
     if (counts < next) next = counts;
     if (missing < next) next = missing;
@@ -354,18 +361,29 @@ static void master_kill_late(struct master *m)
     }
 }
 
+/* However many look for the master, and whatever accepting them meets, it turns on. */
+static void master_on_control(struct master *m)
+{
+    enum { PAUSE_MS = 20 };
+
+    control_accept(m->children.control_fd);
+    m->control_ms = clock_monotonic_ms() + PAUSE_MS;
+}
+
 static void master_wait(struct master *m)
 {
-    struct pollfd fds[SLOTS_MAX + 2] = {{.fd = m->children.signal_fd, .events = POLLIN},
-                                        {.fd = m->reload.output_fd, .events = POLLIN}};
-    struct slot *owners[SLOTS_MAX + 2];
+    struct pollfd fds[SLOTS_MAX + 3] = {{.fd = m->children.signal_fd, .events = POLLIN},
+                                        {.fd = m->reload.output_fd, .events = POLLIN},
+                                        {.fd = -1, .events = POLLIN}};
+    struct slot *owners[SLOTS_MAX + 3];
     uint64_t next = master_next_deadline(m);
     uint64_t now_ms = clock_monotonic_ms();
     uint64_t pause = next > now_ms ? next - now_ms : 0;
     struct timespec timeout = {.tv_sec = (time_t)(pause / 1000), .tv_nsec = (long)(pause % 1000) * 1000000};
-    nfds_t count = 2;
+    nfds_t count = 3;
     struct slot *slot;
 
+    if (now_ms >= m->control_ms) fds[2].fd = m->children.control_fd;
     for (size_t at = 0; (slot = slot_next(&m->children, &at)) != NULL;) {
         if (slot->channel_fd < 0) continue;
         owners[count] = slot;
@@ -373,10 +391,11 @@ static void master_wait(struct master *m)
     }
     if (ppoll(fds, count, next == UINT64_MAX ? NULL : &timeout, NULL) <= 0) return;
     /* The children's messages come before the signals, which may report their end. */
-    for (nfds_t i = 2; i < count; i++) {
+    for (nfds_t i = 3; i < count; i++) {
         if (fds[i].revents != 0) master_receive(m, owners[i]);
     }
     if (fds[1].revents != 0) reload_read_output(m);
+    if (fds[2].revents != 0) master_on_control(m);
     if (fds[0].revents != 0) master_read_signals(m);
 }
 
@@ -400,6 +419,7 @@ static void master_loop(struct master *m)
         master_wait(m);
         reap_missing(m);
         hang_check_children(m);
+        retire_limit(m);
         master_kill_late(m);
         master_advance_stop(m);
     }
@@ -461,17 +481,26 @@ static void master_publish(struct master *m)
     scoreboard_publish(m->children.board, &m->details);
 }
 
+/* Without it the service is the same, but cannot be found by its commands. */
+static void master_open_control(struct master *m)
+{
+    struct error err;
+
+    m->children.control_fd = control_listen(m->children.options->name, m->details.instance, &err);
+    if (m->children.control_fd >= 0) return;
+    log_warning("the command reload will not find this service; it reloads at SIGHUP", LOG_STR("error", err.message));
+}
+
 static int master_init(struct master *m, struct error *err)
 {
-    ssize_t len = readlink("/proc/self/exe", m->executable, sizeof(m->executable) - 1);
-
-    if (len <= 0) return error_set_errno(err, "cannot read /proc/self/exe");
-    m->executable[len] = '\0';
+    executable_directory(m->directory, sizeof(m->directory));
+    if (executable_path(m->directory, m->executable, sizeof(m->executable), err) != 0) return -1;
     m->children.generation = 1;
     if (scoreboard_open(&m->board_fd, &m->children.board, err) != 0) return -1;
     if (activate_take(m->children.roles, m->children.role_count, m->children.sockets, err) != 0) return -1;
     if (master_bind(m, err) != 0) return -1;
     m->children.board->started_ms = m->service_started_ms;
+    master_open_control(m);
     master_add_children(m);
     master_publish(m);
     metrics_set_started(&m->children.board->metrics, clock_wall_us());
@@ -522,11 +551,12 @@ static int master_begin(struct master *m, struct error *err)
 int master_run(const struct master_options *options)
 {
     struct master m = {
-        .children = {.options = options, .signal_fd = -1},
+        .children = {.options = options, .signal_fd = -1, .control_fd = -1},
         .service_started_ms = clock_monotonic_ms(),
         .board_fd = -1,
         .self_fd = -1,
         .old_fd = -1,
+        .old_directory_fd = -1,
         .reload = {.exe_fd = -1, .output_fd = -1, .deadline_ms = UINT64_MAX},
     };
     struct error err;
@@ -547,5 +577,6 @@ int master_run(const struct master_options *options)
         sockets_close(&m.children.sockets[r]);
     }
     if (m.children.signal_fd >= 0) close(m.children.signal_fd);
+    if (m.children.control_fd >= 0) close(m.children.control_fd);
     return m.exit_status;
 }

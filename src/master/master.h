@@ -78,6 +78,7 @@ struct master_times {
     unsigned stop_timeout_ms; /* for a graceful stop; the children have the same limit */
     unsigned kill_grace_ms;   /* past that, what is left is killed */
     unsigned hang_timeout_ms;
+    unsigned retire_timeout_ms; /* for children that others replace: by a reload, recycled, or too many */
     unsigned reload_timeout_ms; /* for the preflight, and for each new child to be ready */
 };
 

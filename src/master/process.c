@@ -6,12 +6,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 #include "base/given.h"
 #include "base/title.h"
 #include "ipc/channel.h"
+#include "master/executable.h"
 #include "master/notify.h"
 #include "master/rollback.h"
 
@@ -115,6 +117,7 @@ static void process_close_inherited(struct children *children, const struct slot
     struct slot *slot;
 
     close(children->signal_fd);
+    if (children->control_fd >= 0) close(children->control_fd);
     close(master_fd);
     for (size_t at = 0; (slot = slot_next(children, &at)) != NULL;) {
         if (slot->channel_fd >= 0) close(slot->channel_fd);
@@ -195,6 +198,7 @@ int process_start(struct children *children, struct slot *slot, struct error *er
                     .listen_fds = sockets->fds,
                     .listen_count = sockets->count,
                     .listen_passed = sockets->passed,
+                    .retire_ms = children->options->times.retire_timeout_ms,
                 },
         };
 
@@ -210,6 +214,7 @@ int process_start(struct children *children, struct slot *slot, struct error *er
     slot->channel_fd = channel.master_fd;
     slot->state = SLOT_STARTING;
     slot->started_ms = clock_monotonic_ms();
+    slot->retire_timeout_ms = children->options->times.retire_timeout_ms;
     *process_heartbeat(children, slot) = slot->started_ms;
     if (cells == NULL) return 0;
     cells->state = SCOREBOARD_WORKER_STARTING;
@@ -232,15 +237,27 @@ static void process_set_ending(struct children *children, struct slot *slot)
     if (cells != NULL) cells->state = SCOREBOARD_WORKER_DRAINING;
 }
 
-void process_retire(struct children *children, struct slot *slot, uint64_t kill_at_ms)
+void process_retire(struct children *children, struct slot *slot)
 {
     slot->retired = true;
     if (slot->pid == 0) {
         slot->role = NULL; /* it was waiting for its start */
         return;
     }
-    if (slot->kill_at_ms == 0) slot->kill_at_ms = kill_at_ms;
+    slot->retired_ms = clock_monotonic_ms();
+    if (slot->kill_at_ms == 0) {
+        slot->kill_at_ms = slot->retired_ms + slot->retire_timeout_ms + children->options->times.kill_grace_ms;
+    }
     process_set_ending(children, slot);
+    process_signal(slot, SIGTERM);
+}
+
+void process_hurry(struct children *children, struct slot *slot)
+{
+    const uint64_t kill_at_ms = clock_monotonic_ms() + children->options->times.kill_grace_ms;
+
+    slot->hurried = true;
+    if (slot->kill_at_ms > kill_at_ms) slot->kill_at_ms = kill_at_ms;
     process_signal(slot, SIGTERM);
 }
 
@@ -262,7 +279,7 @@ void process_set_ended(struct children *children, struct slot *slot)
     slot->pid = 0;
     slot->kill_at_ms = 0;
     slot->suspect_ms = 0;
-    slot->recycle = slot->hung = false;
+    slot->recycle = slot->hung = slot->hurried = slot->told_to_stop = false;
     slot->state = SLOT_EMPTY;
     if (cells != NULL) {
         cells->pid = 0;
@@ -271,10 +288,13 @@ void process_set_ended(struct children *children, struct slot *slot)
     if (slot->retired) slot->role = NULL;
 }
 
-static void process_exec(int exe_fd, char *const *args, int output_fd)
+static void process_exec(const struct process_program *program, int output_fd)
 {
+    char why[160];
     int null_fd = open("/dev/null", O_RDWR | O_CLOEXEC);
 
+    /* Nobody else would end it: what it finds out is for the master alone. */
+    prctl(PR_SET_PDEATHSIG, SIGTERM);
     if (null_fd >= 0) {
         dup2(null_fd, STDIN_FILENO);
         dup2(null_fd, STDOUT_FILENO);
@@ -282,12 +302,15 @@ static void process_exec(int exe_fd, char *const *args, int output_fd)
     dup2(output_fd, STDERR_FILENO);
     given_child(0);
     notify_unset_environment();
-    execveat(exe_fd, "", args, environ, AT_EMPTY_PATH);
-    dprintf(STDERR_FILENO, "it cannot be run: %s\n", strerror(errno));
+    /* Relative paths are those of the next image, which begins there too (state.c). */
+    if (program->directory[0] != '\0' && chdir(program->directory) != 0) errno = 0;
+    execveat(program->exe_fd, "", program->args, environ, AT_EMPTY_PATH);
+    executable_explain(program->exe_fd, errno, why, sizeof(why));
+    dprintf(STDERR_FILENO, "it cannot be run: %s\n", why);
     _exit(PROCESS_EXIT_NOT_RUN);
 }
 
-int process_run(int exe_fd, char *const *args, pid_t *ret_pid, int *ret_output_fd, struct error *err)
+int process_run(const struct process_program *program, pid_t *ret_pid, int *ret_output_fd, struct error *err)
 {
     int ends[2];
 
@@ -295,7 +318,7 @@ int process_run(int exe_fd, char *const *args, pid_t *ret_pid, int *ret_output_f
 
     pid_t pid = process_fork();
 
-    if (pid == 0) process_exec(exe_fd, args, ends[1]);
+    if (pid == 0) process_exec(program, ends[1]);
     close(ends[1]);
     if (pid < 0) {
         error_set_errno(err, "cannot fork");

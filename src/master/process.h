@@ -27,15 +27,19 @@ struct slot {
     bool recycle;         /* has asked to be replaced */
     bool hung;            /* was sent SIGABRT because it was silent */
     bool retired;         /* when this child has ended, no other follows it */
+    bool hurried;         /* was told to end at once, because too many retired children are left */
+    bool told_to_stop;    /* that the whole service ends */
     pid_t pid;            /* 0: nobody */
     int channel_fd;       /* the master's end; -1 */
     uint64_t start_at_ms; /* CLOCK_MONOTONIC, as all of these */
     uint64_t started_ms;
     uint64_t ready_ms;
-    uint64_t kill_at_ms;      /* of a child that was told to end; 0: none */
-    uint64_t suspect_ms;      /* when the master first saw that its heartbeat is missing; 0: it is not missing */
-    uint64_t suspect_beat_ms; /* the last heartbeat at that time */
-    unsigned failures;        /* in a row; reset after a minute of health */
+    uint64_t kill_at_ms; /* of a child that was told to end; 0: none */
+    uint64_t retired_ms;
+    unsigned retire_timeout_ms; /* as the image had it that started the child, which has it too */
+    uint64_t suspect_ms;        /* when the master first saw that its heartbeat is missing; 0: it is not missing */
+    uint64_t suspect_beat_ms;   /* the last heartbeat at that time */
+    unsigned failures;          /* in a row; reset after a minute of health */
 };
 
 enum {
@@ -57,6 +61,7 @@ struct children {
     struct slot slots[SLOTS_MAX];
     size_t slot_count; /* slots up to the last one that was ever used */
     int signal_fd;
+    int control_fd; /* ipc/control.h; the master's alone; -1 */
 };
 
 void children_init(struct children *children, const struct master_options *options);
@@ -80,17 +85,27 @@ struct scoreboard_worker *process_cells(struct children *children, const struct 
 _Atomic uint64_t *process_heartbeat(struct children *children, const struct slot *slot);
 /* Sends the signal if the slot has a child. */
 void process_signal(const struct slot *slot, int signo);
-/* Tells the child to drain, and sets when it will be killed. No other child follows it. */
-void process_retire(struct children *children, struct slot *slot, uint64_t kill_at_ms);
+/* Tells the child to drain, within its time, and sets when it will be killed. No other child follows it. */
+void process_retire(struct children *children, struct slot *slot);
+/* A retired child ends now: it answers what is unfinished. */
+void process_hurry(struct children *children, struct slot *slot);
 /* The child has said that it serves, or that it has stopped accepting. */
 void process_set_ready(struct children *children, struct slot *slot);
 /* The child of the slot has been reaped. The slot is then SLOT_EMPTY, or free if the child was retired. */
 void process_set_ended(struct children *children, struct slot *slot);
 
+/* What process_run starts. */
+struct process_program {
+    int exe_fd;
+    char *const *args;     /* NULL-terminated */
+    const char *directory; /* where it works; "", or a directory that is not there: where this process does */
+};
+
 /*
- * Runs the program behind `exe_fd` with `args` (NULL-terminated) as a child, with its standard output thrown away, and
- * its standard error on a pipe: *ret_output_fd is the reading end, non-blocking.
+ * Runs the program as a child, with its standard output thrown away, and its standard error on a pipe: *ret_output_fd
+ * is the reading end, non-blocking.
  */
-int process_run(int exe_fd, char *const *args, pid_t *ret_pid, int *ret_output_fd, struct error *err) ATTR_CHECKED;
+int process_run(const struct process_program *program, pid_t *ret_pid, int *ret_output_fd,
+                struct error *err) ATTR_CHECKED;
 
 #endif

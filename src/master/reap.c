@@ -58,6 +58,24 @@ static void reap_log_death(struct master *m, const struct slot *slot, int status
               LOG_UINT("restarts", last->restarts + 1), LOG_UINT("pause_ms", pause_ms));
 }
 
+/* A retired child is missed by nobody but the clients that it had. One that was killed has a line of its own already.
+ */
+static void reap_log_retired(struct master *m, const struct slot *slot, int status)
+{
+    static const struct scoreboard_worker none;
+    const struct scoreboard_worker *cells = process_cells(&m->children, slot);
+    const struct scoreboard_worker *last = cells == NULL ? &none : cells;
+    const char *cause = reap_cause(slot, status);
+
+    if ((WIFEXITED(status) && WEXITSTATUS(status) == 0) || slot->kill_at_ms == UINT64_MAX) return;
+    log_error("a child died while it finished its work", LOG_STR("child", slot->role->name),
+              LOG_UINT("slot", slot->index), LOG_INT("child_pid", slot->pid), LOG_UINT("generation", slot->generation),
+              LOG_STR("cause", cause == NULL ? "signal" : cause),
+              LOG_INT("status", WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status)),
+              LOG_UINT("in_flight", last->in_flight), LOG_STR("last_route", last->last.route),
+              LOG_STR("last_request_id", last->last.request_id), LOG_STR("last_statement", last->last.statement));
+}
+
 /* In a roll no child follows here: the roll decides what comes next. */
 static void reap_crash_in_roll(struct master *m, struct slot *slot, int status)
 {
@@ -137,6 +155,7 @@ static void reap_one(struct master *m, struct slot *slot, int status)
     if (slot->role->task) {
         reap_task(m, slot, status);
     } else if (m->state >= MASTER_STOPPING || slot->retired) {
+        if (slot->retired) reap_log_retired(m, slot, status);
         process_set_ended(&m->children, slot);
     } else if (m->reload.step == RELOAD_ROLL) {
         reap_crash_in_roll(m, slot, status);

@@ -13,6 +13,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "master/executable.h"
 #include "master/internal.h"
 #include "master/rollback.h"
 
@@ -31,6 +32,7 @@ void reload_publish(struct master *m, enum scoreboard_reload_state state, const 
     struct scoreboard_reload *told = &m->details.reload;
 
     told->state = (uint32_t)state;
+    told->same_executable = m->reload.same;
     told->duration_ms = clock_monotonic_ms() - m->reload.began_ms;
     snprintf(told->step, sizeof(told->step), "%s", step);
     snprintf(told->reason, sizeof(told->reason), "%s", reason);
@@ -51,6 +53,7 @@ static void reload_end(struct master *m, bool failed)
     reload_close(&m->reload.exe_fd);
     reload_close(&m->reload.output_fd);
     reload_close(&m->old_fd);
+    reload_close(&m->old_directory_fd);
     buf_clear(&m->old_settings);
     children_close_former_sockets(&m->children);
     m->reload.step = RELOAD_IDLE;
@@ -89,26 +92,32 @@ static void reload_run(struct master *m, enum reload_step step, char *const *arg
     /* The program itself limits how long it takes to prepare. */
     m->reload.deadline_ms = step == RELOAD_PREPARE ? UINT64_MAX : clock_monotonic_ms() + timeout_ms;
     reload_publish(m, SCOREBOARD_RELOAD_RUNNING, reload_step_name(m, step), "");
-    if (process_run(m->reload.exe_fd, args, &m->reload.pid, &m->reload.output_fd, &err) != 0) {
+    const struct process_program program = {.exe_fd = m->reload.exe_fd, .args = args, .directory = m->directory};
+
+    if (process_run(&program, &m->reload.pid, &m->reload.output_fd, &err) != 0) {
         reload_fail(m, err.message);
     }
 }
 
 static void reload_begin(struct master *m)
 {
-    char reason[sizeof(m->executable) + 128];
+    struct error err;
 
     m->reload.requested = false;
+    m->reload.same = false;
     m->reload.began_ms = clock_monotonic_ms();
     m->details.reload.number++;
     m->details.reload.wall_us = clock_wall_us();
     m->reload.step = RELOAD_PREFLIGHT;
     log_info("reload begins", LOG_STR("executable", m->executable));
-    m->reload.exe_fd = open(m->executable, O_RDONLY | O_CLOEXEC);
-    if (m->reload.exe_fd < 0) {
-        snprintf(reason, sizeof(reason), "cannot open %s: %s", m->executable, strerror(errno));
-        reload_fail(m, reason);
+    if (executable_open(m->executable, &m->reload.exe_fd, &err) != 0) {
+        reload_fail(m, err.message);
         return;
+    }
+    m->reload.same = executable_is_same(m->reload.exe_fd, m->self_fd);
+    if (m->reload.same) {
+        log_info("the executable is the same file as before; a reload takes new settings and migrations all the same",
+                 LOG_STR("executable", m->executable));
     }
     reload_run(m, RELOAD_PREFLIGHT, m->children.options->reload.preflight_args);
 }
@@ -206,6 +215,7 @@ void reload_request(struct master *m)
         log_warning("SIGHUP while stopping: nothing is reloaded");
         return;
     }
+    if (m->state == MASTER_STARTING) log_info("SIGHUP while starting: the reload follows when the service has started");
     m->reload.requested = true;
 }
 

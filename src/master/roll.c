@@ -53,16 +53,22 @@ bool roll_reconcile(struct master *m, const struct master_role *role)
 
     /* As many old children stay as new ones are still missing. */
     while (count.old > 0 && count.old + count.ready > desired) {
-        process_retire(&m->children, count.oldest, master_kill_at_ms(m));
+        process_retire(&m->children, count.oldest);
         count = roll_count_children(m, role);
     }
     while (count.ready > desired) {
-        process_retire(&m->children, count.last_ready, master_kill_at_ms(m));
+        process_retire(&m->children, count.last_ready);
         count = roll_count_children(m, role);
     }
     if (count.ready == desired && count.starting == NULL) return count.old == 0;
-    if (count.starting == NULL && slot_add(&m->children, role) != NULL) {
+    if (count.starting != NULL) return false;
+    if (slot_add(&m->children, role) != NULL) {
         m->roll_deadline_ms = clock_monotonic_ms() + m->children.options->times.reload_timeout_ms;
+        m->roll_waits_for_place = false;
+    } else if (!m->roll_waits_for_place) {
+        m->roll_deadline_ms = clock_monotonic_ms() + m->children.options->times.reload_timeout_ms;
+        m->roll_waits_for_place = true;
+        retire_make_place(m, role);
     }
     return false;
 }
@@ -70,6 +76,7 @@ bool roll_reconcile(struct master *m, const struct master_role *role)
 void roll_begin(struct master *m)
 {
     m->reload.step = RELOAD_ROLL;
+    m->roll_deadline_ms = clock_monotonic_ms() + m->children.options->times.reload_timeout_ms;
     reload_publish(m, SCOREBOARD_RELOAD_RUNNING, reload_step_name(m, RELOAD_ROLL), "");
     log_info("reload: the new code takes over", LOG_UINT("generation", m->children.generation),
              LOG_STR("version", PACKAGE_VERSION));
@@ -115,8 +122,6 @@ void roll_retire_newer(struct master *m)
     struct slot *slot;
 
     for (size_t at = 0; (slot = slot_next(&m->children, &at)) != NULL;) {
-        if (slot->generation != m->children.generation && !slot->retired) {
-            process_retire(&m->children, slot, master_kill_at_ms(m));
-        }
+        if (slot->generation != m->children.generation && !slot->retired) process_retire(&m->children, slot);
     }
 }

@@ -2,6 +2,7 @@
  * process's own, so their numbers are enough. */
 
 #include <ctype.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
 #include <limits.h>
@@ -12,6 +13,7 @@
 #include <unistd.h>
 
 #include "base/number.h"
+#include "master/executable.h"
 #include "master/internal.h"
 #include "master/rollback.h"
 
@@ -33,7 +35,11 @@ enum { STATE_MAGIC = 0x6c736d73, STATE_VARIABLE_BYTES = 64 };
     M(owner, uint32_t, recycle, )                     \
     M(owner, uint64_t, started_ms, )                  \
     M(owner, uint64_t, ready_ms, )                    \
-    M(owner, uint64_t, kill_at_ms, )
+    M(owner, uint64_t, kill_at_ms, )                  \
+    M(owner, uint64_t, retired_ms, )                  \
+    M(owner, uint32_t, retire_timeout_ms, )           \
+    M(owner, uint32_t, hurried, )                     \
+    M(owner, uint32_t, hung, )
 FORM_STRUCT(state_slot, STATE_SLOT_MEMBERS);
 
 #define STATE_SOCKETS_MEMBERS(M, owner)                           \
@@ -48,12 +54,16 @@ FORM_STRUCT(state_sockets, STATE_SOCKETS_MEMBERS);
     M(owner, uint32_t, generation, )                                                                  \
     M(owner, uint32_t, was_ready, )                                                                   \
     M(owner, uint32_t, reload_requested, )                                                            \
+    M(owner, uint32_t, reload_same, )                                                                 \
     M(owner, uint64_t, service_started_ms, )                                                          \
     M(owner, uint64_t, reload_began_ms, )                                                             \
     M(owner, int32_t, board_fd, )                                                                     \
-    M(owner, int32_t, old_fd, ) /* the image that wrote this */                                       \
+    M(owner, int32_t, old_fd, )           /* the image that wrote this */                             \
+    M(owner, int32_t, old_directory_fd, ) /* where it worked; -1 */                                   \
+    M(owner, int32_t, control_fd, )       /* -1: none */                                              \
     M(owner, char, rollback_reason, [SCOREBOARD_REASON_BYTES])                                        \
     M(owner, char, executable, [SCOREBOARD_TEXT_BYTES])                                               \
+    M(owner, char, directory, [SCOREBOARD_TEXT_BYTES])                                                \
     M(owner, uint32_t, settings_len, )                                                                \
     M(owner, char, settings, [MASTER_SETTINGS_BYTES]) /* of the image that a rollback goes back to */ \
     M(owner, struct state_sockets, sockets, [CHILDREN_ROLES_MAX])                                     \
@@ -109,6 +119,10 @@ static void state_fill_slots(struct master *m, struct state *state)
             .started_ms = slot->started_ms,
             .ready_ms = slot->ready_ms,
             .kill_at_ms = slot->kill_at_ms,
+            .retired_ms = slot->retired_ms,
+            .retire_timeout_ms = slot->retire_timeout_ms,
+            .hurried = slot->hurried,
+            .hung = slot->hung,
         };
         snprintf(out->role, sizeof(out->role), "%s", slot->role->name);
     }
@@ -129,15 +143,19 @@ static int state_fill(struct master *m, struct state *state, const char *rollbac
         .generation = m->children.generation,
         .was_ready = m->was_ready,
         .reload_requested = m->reload.requested,
+        .reload_same = m->reload.same,
         .service_started_ms = m->service_started_ms,
         .reload_began_ms = m->reload.began_ms,
         .board_fd = m->board_fd,
         .old_fd = m->self_fd,
+        .old_directory_fd = -1,
+        .control_fd = m->children.control_fd,
     };
     memcpy(state->settings, settings.data, settings.len);
     state->settings_len = (uint32_t)settings.len;
     snprintf(state->rollback_reason, sizeof(state->rollback_reason), "%s", rollback_reason);
     snprintf(state->executable, sizeof(state->executable), "%s", m->executable);
+    snprintf(state->directory, sizeof(state->directory), "%s", m->directory);
     for (size_t i = 0; i < m->children.role_count; i++) {
         if (m->children.sockets[i].count == 0) continue;
         snprintf(state->sockets[i].role, sizeof(state->sockets[i].role), "%s", m->children.roles[i].name);
@@ -155,6 +173,8 @@ static void state_keep_open(const struct state *state, int state_fd, bool keep)
     fcntl(state_fd, F_SETFD, flags);
     fcntl(state->board_fd, F_SETFD, flags);
     fcntl(state->old_fd, F_SETFD, flags);
+    if (state->old_directory_fd >= 0) fcntl(state->old_directory_fd, F_SETFD, flags);
+    if (state->control_fd >= 0) fcntl(state->control_fd, F_SETFD, flags);
     for (size_t i = 0; i < CHILDREN_ROLES_MAX; i++) {
         for (size_t s = 0; s < state->sockets[i].sockets.count; s++) {
             fcntl(state->sockets[i].sockets.fds[s], F_SETFD, flags);
@@ -209,16 +229,35 @@ static int state_execute(const struct state *state, int state_fd, const struct s
 {
     char variable[STATE_VARIABLE_BYTES];
     char resume[64];
+    char why[160];
 
     state_variable(next->program, variable);
     snprintf(resume, sizeof(resume), "%d:%d", getpid(), state_fd);
     setenv(variable, resume, 1);
     state_keep_open(state, state_fd, true);
     execveat(next->exe_fd, "", next->args, environ, AT_EMPTY_PATH);
-    error_set_errno(err, "cannot run the executable");
+    executable_explain(next->exe_fd, errno, why, sizeof(why));
+    error_set(err, ERROR_SYSTEM, "cannot run the executable: %s", why);
     state_keep_open(state, state_fd, false);
     unsetenv(variable);
     return -1;
+}
+
+/* The next image works where the path of this one's directory leads by now: if that goes through a symlink that was
+ * turned, its relative paths are those of the new release. A way back leads to where the image before worked. */
+static void state_execute_elsewhere(struct master *m, struct state *state, int state_fd, const struct state_next *next,
+                                    struct error *err)
+{
+    const bool is_back = state->rollback_reason[0] != '\0';
+    const int here = open(".", O_PATH | O_DIRECTORY | O_CLOEXEC);
+
+    if (is_back && m->old_directory_fd >= 0 && fchdir(m->old_directory_fd) != 0) errno = 0;
+    if (!is_back && m->directory[0] != '\0' && chdir(m->directory) != 0) errno = 0; /* it has gone: we stay here */
+    state->old_directory_fd = here;
+    state_execute(state, state_fd, next, err);
+    if (here < 0) return;
+    if (fchdir(here) != 0) errno = 0;
+    close(here);
 }
 
 int state_exec(struct master *m, int exe_fd, const char *rollback_reason, struct error *err)
@@ -232,7 +271,7 @@ int state_exec(struct master *m, int exe_fd, const char *rollback_reason, struct
     if (ftruncate(fd, (off_t)sizeof(*state)) != 0) {
         error_set_errno(err, "cannot size the master's state");
     } else if ((state = state_map(fd, err)) != NULL) {
-        if (state_fill(m, state, rollback_reason, err) == 0) state_execute(state, fd, &next, err);
+        if (state_fill(m, state, rollback_reason, err) == 0) state_execute_elsewhere(m, state, fd, &next, err);
         munmap(state, sizeof(*state));
     }
     close(fd);
@@ -268,7 +307,10 @@ static bool state_is_slot_valid(const struct state_slot *in)
  * because what follows is done to the service's own processes and descriptors. */
 static bool state_is_valid(const struct state *state)
 {
-    if (!STATE_IS_TEXT(state->rollback_reason) || !STATE_IS_TEXT(state->executable)) return false;
+    if (!STATE_IS_TEXT(state->rollback_reason) || !STATE_IS_TEXT(state->executable) ||
+        !STATE_IS_TEXT(state->directory)) {
+        return false;
+    }
     if (state->settings_len > sizeof(state->settings) || state->slot_count > SLOTS_MAX) return false;
     if (state->generation == 0 || state->board_fd < 0 || state->old_fd < 0) return false;
     for (size_t i = 0; i < CHILDREN_ROLES_MAX; i++) {
@@ -326,6 +368,10 @@ static int state_take_slots(struct master *m, const struct state *state, struct 
             .started_ms = in->started_ms,
             .ready_ms = in->ready_ms,
             .kill_at_ms = in->kill_at_ms,
+            .retired_ms = in->retired_ms,
+            .retire_timeout_ms = in->retire_timeout_ms,
+            .hurried = in->hurried != 0,
+            .hung = in->hung != 0,
         };
     }
     return 0;
@@ -356,8 +402,12 @@ static int state_take(struct master *m, const struct state *state, struct error 
     m->service_started_ms = state->service_started_ms;
     m->board_fd = state->board_fd;
     m->old_fd = state->old_fd;
+    m->old_directory_fd = state->old_directory_fd;
+    m->children.control_fd = state->control_fd;
+    m->reload.same = state->reload_same != 0;
     buf_add(&m->old_settings, state->settings, state->settings_len);
     snprintf(m->executable, sizeof(m->executable), "%s", state->executable);
+    snprintf(m->directory, sizeof(m->directory), "%s", state->directory);
     if (state_take_sockets(m, state, err) != 0 || state_take_slots(m, state, err) != 0) return -1;
     return scoreboard_open(&m->board_fd, &m->children.board, err);
 }
@@ -398,6 +448,7 @@ void master_roll_back(const char *program, int fd, const char *reason, char *con
     snprintf(state->rollback_reason, sizeof(state->rollback_reason), "%s", reason);
     const struct state_next next = {.program = program, .exe_fd = state->old_fd, .args = args};
 
+    if (state->old_directory_fd >= 0 && fchdir(state->old_directory_fd) != 0) errno = 0;
     state_execute(state, fd, &next, &err);
     rollback_say(program, "cannot go back to the running executable", err.message);
 }

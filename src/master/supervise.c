@@ -10,6 +10,11 @@ uint64_t supervise_backoff_ms(unsigned failures, uint32_t random)
     return ms * 3 / 4 + random % (ms / 2 + 1);
 }
 
+unsigned supervise_retired_max(unsigned children)
+{
+    return children > SUPERVISE_RETIRED_MIN ? children : SUPERVISE_RETIRED_MIN;
+}
+
 bool supervise_crashed(struct supervise_crashes *crashes, uint64_t now_ms)
 {
     crashes->at_ms[crashes->count++ % SUPERVISE_LOOP_CRASHES] = now_ms;

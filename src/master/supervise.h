@@ -12,6 +12,7 @@ enum {
     SUPERVISE_HEALTHY_MS = 60000,     /* of being ready, after which earlier failures are forgotten */
     SUPERVISE_LOOP_CRASHES = 5,       /* this many … */
     SUPERVISE_LOOP_MS = 60000,        /* … within this, and no worker ever ready: a crash loop */
+    SUPERVISE_RETIRED_MIN = 4,
 };
 
 /*
@@ -19,6 +20,9 @@ enum {
  * the pause doubles from the minimum to the maximum. `random` is any 32 bits: the pause is jittered to 75–125 %.
  */
 uint64_t supervise_backoff_ms(unsigned failures, uint32_t random);
+
+/* How many retired children of a role may take longer than a graceful stop does, if the role has so many children. */
+unsigned supervise_retired_max(unsigned children);
 
 /* The times of the last crashes of workers. All zero at first. */
 struct supervise_crashes {

@@ -50,6 +50,8 @@
           "a quarter above it small ones as well.")                                                                    \
     M(HELD_MAX, .name = "http_memory_max_bytes", .type = METRICS_GAUGE, .unit = METRICS_BYTES,                         \
       .help = "What all workers together may hold for clients, as the worker knows it: `STRATSLAB_HTTP_MEMORY`.")      \
+    M(CUT, .name = "http_answers_cut_total", .type = METRICS_COUNTER,                                                  \
+      .help = "Answers that clients had not read to their end when their worker had to end.")                          \
     M(QUEUE_DEPTH, .name = "database_queue_depth", .type = METRICS_GAUGE,                                              \
       .worker_member = offsetof(struct scoreboard_worker, queue_depth), .help = "Queries that wait or are under way.") \
     M(RESULTS, .name = "database_memory_bytes", .type = METRICS_GAUGE, .unit = METRICS_BYTES,                          \

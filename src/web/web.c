@@ -28,7 +28,8 @@ struct web {
     struct http_hooks hooks;
     struct http_server *server;
     struct access_log *access;
-    uint64_t served;     /* requests, by this process */
+    uint64_t served; /* requests, by this process */
+    bool draining;
     uint64_t served_max; /* after this many the worker is replaced; 0: never */
 };
 
@@ -207,19 +208,35 @@ static void web_on_drained(void *ctx)
     child_end(w->child);
 }
 
-static void web_on_session_drained(void *ctx)
+/* Those who are still sending learn it from an answer, instead of from a connection that breaks. */
+static void web_on_session_over(void *ctx)
 {
     const struct web *w = ctx;
+    const unsigned unfinished = http_server_refuse_unfinished(w->server);
 
+    if (unfinished == 0) return;
+    log_warning("requests had not come whole when the time to finish was up: they are answered 503",
+                LOG_UINT("requests", unfinished));
+}
+
+/* Of an answer that its client has taken in part, nothing more can be said on that connection. */
+static void web_on_session_drained(void *ctx)
+{
+    struct web *w = ctx;
+    const unsigned unfinished = http_server_refuse_unfinished(w->server);
+    const unsigned cut = http_server_unsent(w->server);
+
+    metrics_add(w->count.cells[COUNT_CUT], cut);
     log_warning("ending with connections open", LOG_UINT("in_flight", http_server_in_flight(w->server)),
-                LOG_UINT("connections", http_server_connections(w->server)));
+                LOG_UINT("connections", http_server_connections(w->server)), LOG_UINT("unfinished", unfinished),
+                LOG_UINT("answers_cut", cut));
     child_end(w->child);
 }
 
-static unsigned web_idle_grace_ms(const struct web *w)
+static unsigned web_idle_grace_ms(const struct web *w, unsigned finish_ms)
 {
     const unsigned grace = child_idle_grace_ms(w->child);
-    const unsigned most = w->options->conf->supervision.stop_timeout_ms / 4 * 3;
+    const unsigned most = finish_ms / 4 * 3;
 
     return most < grace ? most : grace;
 }
@@ -227,13 +244,17 @@ static unsigned web_idle_grace_ms(const struct web *w)
 static void web_drain(void *ctx, const char *why)
 {
     struct web *w = ctx;
-    unsigned ms = w->options->conf->supervision.stop_timeout_ms;
+    const unsigned ms = child_finish_ms(w->child, w->options->conf->supervision.stop_timeout_ms);
 
-    log_debug("draining", LOG_STR("why", why), LOG_UINT("in_flight", http_server_in_flight(w->server)));
-    child_draining(w->child);
+    log_debug("draining", LOG_STR("why", why), LOG_UINT("in_flight", http_server_in_flight(w->server)),
+              LOG_UINT("finish_ms", ms));
     child_session_drain(w->session, ms);
-    if (child_is_last(w->child)) http_server_accept_queued(w->server, ms / 2);
-    http_server_drain(w->server, web_idle_grace_ms(w), web_on_drained, w);
+    if (!w->draining) {
+        child_draining(w->child);
+        if (child_is_last(w->child)) http_server_accept_queued(w->server, ms / 2);
+    }
+    w->draining = true;
+    http_server_drain(w->server, web_idle_grace_ms(w, ms), web_on_drained, w);
 }
 
 static void web_tick(void *ctx)
@@ -260,6 +281,7 @@ static void web_init_database(struct web *w)
         .connected = web_on_connected,
         .known = web_start_accepting,
         .finished = web_on_finished,
+        .over = web_on_session_over,
         .drained = web_on_session_drained,
     };
 

@@ -103,6 +103,15 @@ def test_so_are_slow_ones(daemon):
         is_as_shown(name, tell(d.port, request))
 
 
+def test_and_those_that_have_not_come_whole_at_a_stop(daemon):
+    d = daemon(workers=1, stop_timeout="300ms")
+    with Raw(d.port) as c:
+        c.send(LATE["408 request_timeout_2"])
+        wait_until(lambda: d.status()["workers"][0]["in_flight"] == 1, 10, "the head to be read")
+        d.signal(signal.SIGTERM)
+        is_as_shown("503 stopping", c.answer())
+
+
 def test_and_those_for_another_host(daemon):
     d = daemon(workers=1, allowed_hosts="api.example")
     is_as_shown("421 misdirected_request", tell(d.port, ask("/", host="example.net")))
@@ -280,5 +289,5 @@ def test_so_is_a_queue_that_is_full(daemon, database):
 
 
 def test_nothing_else_is_shown():
-    tested = set(REFUSED) | set(LATE) | GUARDED | set(OUTCOMES) | own() | constraints() | AWAY | BY_UNIT_TESTS | {"421 misdirected_request"}
+    tested = set(REFUSED) | set(LATE) | GUARDED | set(OUTCOMES) | own() | constraints() | AWAY | BY_UNIT_TESTS | {"421 misdirected_request", "503 stopping"}
     assert set(shown()) == tested

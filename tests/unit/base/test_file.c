@@ -1,6 +1,9 @@
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/file.h"
@@ -77,10 +80,36 @@ static void test_file_that_cannot_be_read(void)
     buf_clear(&out);
 }
 
+static void test_a_fifo_holds_nobody(void)
+{
+    struct buf out = {0};
+    char path[32];
+    pid_t pid;
+
+    snprintf(path, sizeof(path), "/tmp/test_base.%d.fifo", getpid());
+    CU_ASSERT_EQUAL_FATAL(mkfifo(path, 0600), 0);
+    errno = 0;
+    CU_ASSERT_FALSE(file_read_within(path, 100, 20, &out)); /* nobody writes */
+    UNIT_INT(errno, ETIMEDOUT);
+    pid = fork();
+    if (pid == 0) {
+        const int fd = open(path, O_WRONLY | O_CLOEXEC);
+
+        if (write(fd, "one ", 4) != 4) _exit(1);
+        usleep(20000);
+        if (write(fd, "two", 3) != 3) _exit(1);
+        _exit(0);
+    }
+    CU_ASSERT_TRUE(file_read(path, 100, &out));
+    UNIT_STR(buf_cstr(&out), "one two");
+    waitpid(pid, NULL, 0);
+    buf_clear(&out);
+    unlink(path);
+}
+
 static const struct unit_test tests[] = {
-    UNIT_TEST(test_file_is_added_whole),
-    UNIT_TEST(test_file_that_is_empty),
-    UNIT_TEST(test_file_that_is_too_large),
-    UNIT_TEST(test_file_that_cannot_be_read),
+    UNIT_TEST(test_file_is_added_whole),    UNIT_TEST(test_file_that_is_empty),
+    UNIT_TEST(test_file_that_is_too_large), UNIT_TEST(test_file_that_cannot_be_read),
+    UNIT_TEST(test_a_fifo_holds_nobody),
 };
 const struct unit_part file_tests = UNIT_PART(tests);

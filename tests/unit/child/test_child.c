@@ -198,6 +198,51 @@ static void test_what_it_works_on_is_cut_and_a_drain_is_final(void)
     rig_close(&rig);
 }
 
+/* What it may still take, as it is asked: says it on standard error. */
+static void finish_drain(void *ctx, const char *why)
+{
+    struct child **child = ctx;
+
+    (void)why;
+    fprintf(stderr, "%u ms\n", child_finish_ms(*child, 70));
+    child_draining(*child);
+    if (child_finish_ms(*child, 70) == 70) child_end(*child);
+}
+
+static int finish_run(const struct child_place *place, void *arg)
+{
+    struct child *child;
+    const struct child_options options = {
+        .program = "test", .role = "worker", .place = place, .ctx = &child, .drain = finish_drain};
+    struct error err;
+
+    (void)arg;
+    if (child_new(&options, &child, &err) != 0) return EXIT_FAILURE;
+    child_ready(child);
+    child_run(child);
+    child_free(child);
+    return EXIT_SUCCESS;
+}
+
+static void test_a_child_is_given_less_time_when_it_is_asked_again(void)
+{
+    struct rig rig;
+
+    rig_open(&rig);
+    rig.place.retire_ms = 5000;
+    rig_start(&rig, finish_run, NULL);
+    CU_ASSERT(rig_hears(&rig, "R"));
+    kill(rig.pid, SIGTERM); /* others go on in its place */
+    CU_ASSERT(rig_hears(&rig, "RT"));
+    kill(rig.pid, SIGTERM); /* there are too many of its kind */
+    CU_ASSERT(rig_hears(&rig, "RTT"));
+    rig.board->phase = SCOREBOARD_DRAINING; /* all of the service ends */
+    kill(rig.pid, SIGTERM);
+    CU_ASSERT(rig_until_ended(&rig));
+    CU_ASSERT(strstr(rig.said, "5000 ms\n0 ms\n70 ms\n") != NULL);
+    rig_close(&rig);
+}
+
 static const struct unit_test tests[] = {
     UNIT_TEST(test_a_worker_is_ready_once_and_ends_at_term),
     UNIT_TEST(test_the_masters_end_drains),
@@ -206,6 +251,7 @@ static const struct unit_test tests[] = {
     UNIT_TEST(test_a_worker_that_has_grown_asks_to_be_replaced_once),
     UNIT_TEST(test_usr1_opens_the_log_again),
     UNIT_TEST(test_what_it_works_on_is_cut_and_a_drain_is_final),
+    UNIT_TEST(test_a_child_is_given_less_time_when_it_is_asked_again),
 };
 const struct unit_part child_tests = UNIT_PART(tests);
 

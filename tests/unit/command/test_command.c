@@ -220,8 +220,8 @@ int main(void)
         UNIT_TEST(test_exit_status_of_an_error),
     };
     static const struct unit_part command_tests = UNIT_PART(tests);
-    const struct unit_part *const parts[] = {&command_tests, &daemon_tests, &help_tests,
-                                             &limits_tests,  &parse_tests,  &time_tests};
+    const struct unit_part *const parts[] = {&command_tests, &daemon_tests, &help_tests, &limits_tests,
+                                             &parse_tests,   &probe_tests,  &time_tests};
 
     return unit_main_parts("command", parts, countof(parts));
 }

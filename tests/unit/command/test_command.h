@@ -4,7 +4,7 @@
 #include "command/command.h"
 #include "unit.h"
 
-extern const struct unit_part daemon_tests, help_tests, limits_tests, parse_tests, time_tests;
+extern const struct unit_part daemon_tests, help_tests, limits_tests, parse_tests, probe_tests, time_tests;
 /* A program with every sort of option. */
 extern const struct command_program sample;
 

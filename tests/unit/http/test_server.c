@@ -151,6 +151,52 @@ static void test_last_call_is_over(void)
     rig_finish(&rig, &queued);
 }
 
+/* A body that is half there, half a head, a handler that works, and a connection that is idle. */
+static void test_what_is_unfinished_is_refused(void)
+{
+    struct rig rig;
+    struct client body;
+    struct client head;
+    struct client busy;
+    struct client idle;
+    struct answer answer;
+
+    rig_start(&rig, &body, NULL);
+    client_say(&body, "POST /echo HTTP/1.1\r\n" TEXT "Content-Length: 10\r\n\r\nhalf");
+    client_open(&head, &rig);
+    client_say(&head, "GET / HTTP/1.1\r\nHost: ");
+    client_open(&busy, &rig);
+    client_say(&busy, GET("/slow"));
+    client_open(&idle, &rig);
+    client_say(&idle, GET("/"));
+    UNIT_INT(client_status(&idle), 200);
+    CU_ASSERT(rig_wait(&rig, &rig.pending_count, 1));
+    http_server_drain(rig.server, 60000, on_drained, &rig);
+    for (unsigned i = 0; i < 5; i++) rig_turn(&rig);
+    UNIT_INT(http_server_refuse_unfinished(rig.server), 2);
+    UNIT_INT(http_server_refuse_unfinished(rig.server), 0);
+    CU_ASSERT_FATAL(client_answer(&body, false, &answer));
+    UNIT_INT(answer.status, 503);
+    UNIT_SLICE(answer_field(&answer, "Connection"), "close");
+    UNIT_SLICE(answer_field(&answer, "Retry-After"), "1");
+    CU_ASSERT(memmem(answer.body.data, answer.body.len, "\"stopping\"", 10) != NULL);
+    UNIT_INT(client_status(&head), 503);
+    CU_ASSERT(client_sees_end(&body));
+    client_close(&body);
+    CU_ASSERT(client_sees_end(&head));
+    client_close(&head);
+    rig_answer(&rig, 0, "done");
+    UNIT_INT(client_status(&busy), 200);
+    client_close(&busy);
+    CU_ASSERT(rig_wait_connections(&rig, 1));
+    UNIT_INT(http_server_unsent(rig.server), 0);
+    http_server_drain(rig.server, 120000, NULL, NULL); /* no longer than it was */
+    http_server_drain(rig.server, 10, NULL, NULL);
+    CU_ASSERT(client_sees_end(&idle));
+    CU_ASSERT(rig_wait(&rig, &rig.drained, 1));
+    rig_finish(&rig, &idle);
+}
+
 static void free_on_drained(void *arg)
 {
     struct rig *rig = arg;
@@ -276,6 +322,7 @@ static const struct unit_test tests[] = {
     UNIT_TEST(test_last_call),
     UNIT_TEST(test_last_call_is_over),
     UNIT_TEST(test_drain_of_new),
+    UNIT_TEST(test_what_is_unfinished_is_refused),
     UNIT_TEST(test_drain_frees),
     UNIT_TEST(test_connection_cap),
     UNIT_TEST(test_out_of_descriptors),

@@ -448,8 +448,9 @@ static const struct unit_part master_tests = UNIT_PART(tests);
 
 int main(void)
 {
-    static const struct unit_part *const parts[] = {&master_tests, &activate_tests,  &notify_tests,     &options_tests,
-                                                    &socket_tests, &supervise_tests, &unix_socket_tests};
+    static const struct unit_part *const parts[] = {&master_tests,    &activate_tests,   &executable_tests,
+                                                    &notify_tests,    &options_tests,    &socket_tests,
+                                                    &supervise_tests, &unix_socket_tests};
 
     return unit_main_parts("master", parts, countof(parts));
 }

@@ -4,7 +4,7 @@
 
 #include "unit.h"
 
-extern const struct unit_part activate_tests, notify_tests, options_tests, socket_tests, supervise_tests,
-    unix_socket_tests;
+extern const struct unit_part activate_tests, executable_tests, notify_tests, options_tests, socket_tests,
+    supervise_tests, unix_socket_tests;
 
 #endif

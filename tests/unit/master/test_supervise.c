@@ -32,8 +32,17 @@ static void test_crash_loop_is_five_within_a_minute(void)
     CU_ASSERT(supervise_crashed(&fresh, 9));
 }
 
+static void test_as_many_may_linger_as_there_are_children(void)
+{
+    UNIT_INT(supervise_retired_max(0), 4);
+    UNIT_INT(supervise_retired_max(1), 4);
+    UNIT_INT(supervise_retired_max(4), 4);
+    UNIT_INT(supervise_retired_max(64), 64);
+}
+
 static const struct unit_test tests[] = {
     UNIT_TEST(test_backoff_starts_at_once_then_doubles_to_its_maximum),
     UNIT_TEST(test_crash_loop_is_five_within_a_minute),
+    UNIT_TEST(test_as_many_may_linger_as_there_are_children),
 };
 const struct unit_part supervise_tests = UNIT_PART(tests);
