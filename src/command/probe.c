@@ -9,8 +9,8 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "base/lookup.h"
 #include "base/clock.h"
+#include "base/lookup.h"
 #include "base/number.h"
 
 enum { PROBE_ANSWER_MAX = 1 << 20 };

@@ -5,6 +5,7 @@
  */
 #include <poll.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "base/clock.h"
 #include "migrate/session.h"
@@ -26,12 +27,20 @@ static enum exec_block exec_ask(struct migrate_session *s)
         " LIMIT 1";
     char pid[16];
     const char *const values[] = {pid};
+    struct migrate_options options = s->options;
     enum exec_block block = EXEC_UNKNOWN;
     PGconn *conn = NULL;
     struct error ignored;
 
     snprintf(s->blocker, sizeof(s->blocker), "another session");
-    if (session_connect_once(&s->options, s->options.connect_timeout_ms, &conn, &ignored) != 0) return block;
+    options.boot_timeout_ms = 0;
+    options.say = NULL;
+    if (session_connect(&options, &conn, &ignored) != 0) return block;
+    /* Of several hosts it may have reached another one. */
+    if (strcmp(PQhostaddr(conn), PQhostaddr(s->conn)) != 0 || strcmp(PQport(conn), PQport(s->conn)) != 0) {
+        PQfinish(conn);
+        return block;
+    }
     snprintf(pid, sizeof(pid), "%d", PQbackendPID(s->conn));
     PGresult *result = PQexecParams(conn, sql, countof(values), NULL, values, NULL, NULL, 0);
 
