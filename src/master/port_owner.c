@@ -57,11 +57,6 @@ static void port_owner_describe(const char *pid, char out[PORT_OWNER_TEXT_BYTES]
     char name[32] = "a process";
     FILE *file;
 
-    if (atoi(pid) == getpid()) { /* NOLINT(cert-err34-c): the kernel wrote the number */
-        snprintf(out, PORT_OWNER_TEXT_BYTES, "this service itself (pid %.20s): another of its addresses is the same",
-                 pid);
-        return;
-    }
     snprintf(path, sizeof(path), "/proc/%s/comm", pid);
     file = fopen(path, "re");
     if (file != NULL) {
@@ -93,7 +88,12 @@ bool port_owner_find(uint16_t port, char out[PORT_OWNER_TEXT_BYTES])
     if (dir == NULL) return false;
     for (const struct dirent *entry = readdir(dir); entry != NULL && !found; entry = readdir(dir)) {
         if (entry->d_name[0] < '1' || entry->d_name[0] > '9' || !port_owner_has_socket(entry->d_name, wanted)) continue;
-        port_owner_describe(entry->d_name, out);
+        if (atoi(entry->d_name) == getpid()) { /* NOLINT(cert-err34-c): the kernel wrote the number */
+            snprintf(out, PORT_OWNER_TEXT_BYTES,
+                     "this service itself (pid %.20s): another of its addresses is the same", entry->d_name);
+        } else {
+            port_owner_describe(entry->d_name, out);
+        }
         found = true;
     }
     closedir(dir);
