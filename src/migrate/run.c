@@ -71,6 +71,8 @@ static const char *run_hint(const char *sqlstate)
         {"25001", "such a statement needs a file of its own, with transaction:false after the directive"},
         {"25P01", "a file is one transaction unless its directive says transaction:false"},
         {"55P04", "a new value of an enum can be used only in a later file"},
+        {"25006", "the database is read-only (a standby, or default_transaction_read_only is on): promote it, or name "
+                  "the primary in DATABASE_URL"},
     };
 
     for (size_t i = 0; i < countof(hints); i++) {

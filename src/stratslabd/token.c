@@ -63,6 +63,9 @@ static const struct token_refusal {
     {"23514", "access_tokens_name_no_id", ERROR_USAGE, "a name may not look like an id"},
     {"23514", "access_tokens_expires_at_year", ERROR_USAGE, "--expires: the time is after the year 9999"},
     {"22008", "", ERROR_USAGE, "--expires: there is no such time"},
+    {"25006", "", ERROR_UNAVAILABLE,
+     "the database takes no changes now (a standby, or default_transaction_read_only is on): name the primary in "
+     "DATABASE_URL"},
     {"42P01", "", ERROR_FAILED, "the database lacks migrations of this build: run stratslabd migrate up"},
     {"42883", "", ERROR_FAILED, "the database lacks migrations of this build: run stratslabd migrate up"},
 };

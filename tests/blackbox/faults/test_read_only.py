@@ -98,6 +98,20 @@ def test_what_is_read_only_by_hand_stays_so(daemon, database):
     assert int(Metrics(d.admin("GET", "/metrics").text).value("stratslabd_database_reconnects_total")) == 0
 
 
+def test_commands_say_what_it_is(command, database):
+    assert command("migrate", "up").returncode == 0
+    assert command("token", "create", "a").returncode == 0
+    with database.connect() as db:
+        db.execute("DELETE FROM schema_migrations WHERE version = (SELECT max(version) FROM schema_migrations)")
+        db.execute(f"ALTER DATABASE {database.name} SET default_transaction_read_only = on")
+    for arguments, status in ((["token", "create", "b"], 69), (["token", "revoke", "a"], 69), (["migrate", "plan"], 65)):
+        done = command(*arguments, database_boot_timeout="1s")
+        assert done.returncode == status and "name the primary in DATABASE_URL" in done.stdout + done.stderr, (arguments, done)
+    assert command("token", "list").returncode == 0
+    done = command("migrate", "up", database_boot_timeout="1s")
+    assert done.returncode == 69 and "1 migration is pending" in done.stderr, done.stderr
+
+
 def test_a_trigger_that_says_so_makes_no_storm(daemon, database):
     """25006 does not always come from the session."""
     d = daemon(workers=1)
