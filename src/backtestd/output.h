@@ -13,7 +13,7 @@
 bool output_is_same(const char *path, const char *other);
 /* Writes the text to the file, which is replaced when all of it is on the disk: if that fails, what was there before
  * stays. A device, a pipe, a file with several names, or one in a folder that takes no new files is written in place.
- * "-" is standard output. ERROR_SYSTEM names the file. */
+ * "-" is standard output, which command_main looks at. ERROR_SYSTEM names the file. */
 int output_write(const char *path, struct slice text, struct error *err) ATTR_CHECKED;
 
 #endif

@@ -1,6 +1,7 @@
 #include "command/command.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdio_ext.h>
@@ -139,14 +140,26 @@ int command_flush(struct error *err)
     return error_set(err, ERROR_SYSTEM, "standard output could not be written completely: %s", strerror(number));
 }
 
+/* The reader has had enough (| head): nothing is wrong that anybody should be told of. The process ends by the signal
+ * that such writes send to whoever does not ignore it, as a shell knows it of other programs. */
+static void command_end_without_reader(void)
+{
+    sigset_t set;
+
+    signal(SIGPIPE, SIG_DFL);
+    sigemptyset(&set);
+    sigaddset(&set, SIGPIPE);
+    sigprocmask(SIG_UNBLOCK, &set, NULL);
+    raise(SIGPIPE);
+}
+
 static int command_check_output(const struct command_program *program, int status)
 {
     const int number = command_output_error();
 
     if (number == 0) return status;
-    if (number != EPIPE) {
-        fprintf(stderr, "%s: standard output could not be written completely: %s\n", program->name, strerror(number));
-    }
+    if (number == EPIPE) command_end_without_reader();
+    fprintf(stderr, "%s: standard output could not be written completely: %s\n", program->name, strerror(number));
     return status == COMMAND_OK ? COMMAND_SYSTEM : status;
 }
 

@@ -140,7 +140,7 @@ void command_wrap(struct slice text, size_t at, size_t indent, struct buf *out);
 /* "backtestd candles check" */
 void command_path(const struct command_line *line, struct buf *out);
 /* Parses, runs, and checks that standard output took everything: if it did not, that is told, and a status of 0 becomes
- * COMMAND_SYSTEM. Nobody is told if whoever read a pipe has gone (| head). Returns the exit status. */
+ * COMMAND_SYSTEM. If whoever read a pipe has gone (| head), the process ends by SIGPIPE. Returns the exit status. */
 int command_main(const struct command_program *program, int argc, char **argv);
 
 /* For `run`. The next value of an option after `previous` (NULL: its first); NULL after the last. */

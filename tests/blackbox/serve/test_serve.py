@@ -152,7 +152,7 @@ def test_without_ipv6_an_address_of_it_is_refused_with_the_reason(start_daemon, 
     d = start_daemon(program=" ".join([*unshare("--net"), stratslabd]), wait=False, expect_exit=71, listen="127.0.0.1:8000 [::1]:8000",
                      migrate_on_start="off", DATABASE_URL="postgresql://x@127.0.0.1:1/x")
     assert d.wait() == 71
-    assert "cannot bind [::1]:8000: IPv6 is off on this machine. Listen on an address of this machine" in d.log()
+    assert "cannot bind [::1]:8000 (STRATSLAB_LISTEN): IPv6 is off on this machine. Choose an address of this machine" in d.log()
 
 
 # ---- the database ----

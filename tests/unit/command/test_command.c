@@ -6,6 +6,7 @@
 #include <stdio_ext.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/mem.h"
@@ -156,6 +157,7 @@ static void test_main(void)
 static void test_every_command_s_output_is_checked(void)
 {
     int ends[2];
+    int status = 0;
 
     sample_status = COMMAND_OK;
     UNIT_INT(main_of("/dev/null", "things check x"), COMMAND_OK);
@@ -173,7 +175,13 @@ static void test_every_command_s_output_is_checked(void)
     const int other = open(path, O_WRONLY);
 
     close(ends[0]);
-    UNIT_INT(main_of_fd(other, "things check x"), COMMAND_SYSTEM);
+    const pid_t pid = fork();
+
+    if (pid == 0) _exit(main_of_fd(other, "things check x"));
+    CU_ASSERT_EQUAL(waitpid(pid, &status, 0), pid);
+    CU_ASSERT(WIFSIGNALED(status));
+    UNIT_INT(WTERMSIG(status), SIGPIPE);
+    close(other);
     signal(SIGPIPE, before);
     close(ends[1]);
     free(path);
