@@ -30,6 +30,14 @@ static void test_a_crash_says_where_and_is_still_one(void)
     rig_close(&rig);
 }
 
+/* A sanitizer takes some of these signals itself, and writes its own report. */
+static void crash_take_from_sanitizers(void)
+{
+    static const int signals[] = {SIGABRT, SIGSEGV, SIGBUS};
+
+    for (size_t i = 0; i < countof(signals); i++) signal(signals[i], SIG_DFL);
+}
+
 /* Standard error is a pipe that is full, and nobody reads it. */
 static void crash_fill_error(void)
 {
@@ -57,6 +65,7 @@ static int crash_status(void (*body)(void))
         dup2(ends[1], STDERR_FILENO);
         close(ends[1]);
         crash_fill_error();
+        crash_take_from_sanitizers();
         crash_enable_backtrace("testd");
         body();
         _exit(0);
@@ -114,6 +123,7 @@ static int crash_run_deep(const struct child_place *place, void *arg)
     (void)arg;
     volatile char top[1] = {1};
 
+    crash_take_from_sanitizers();
     crash_enable_backtrace("testd");
     return crash_deeper(top);
 }
