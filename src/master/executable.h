@@ -19,8 +19,8 @@ void executable_directory(char *out, size_t size);
 
 /*
  * The path that this process was started by, as the kernel was given it (AT_EXECFN, getauxval(3)): what a shell found
- * in PATH, with its symlinks. A relative one is taken from `directory`. If the process was started by a descriptor, or
- * by a tool that runs it, the path is what /proc/self/exe leads to. Fails if nothing names it.
+ * in PATH, with its symlinks. A relative one is taken from `directory`. If the process was started by a descriptor, the
+ * path is what /proc/self/exe leads to. Fails if nothing names it.
  */
 int executable_path(const char *directory, char *out, size_t size, struct error *err) ATTR_CHECKED;
 

@@ -24,9 +24,12 @@ static void fill(struct state *state, int board_fd)
         .generation = 1,
         .board_fd = board_fd,
         .old_fd = board_fd,
+        .old_directory_fd = -1,
+        .control_fd = -1,
         .settings_len = 5,
         .settings = "A=B\0",
         .executable = "/x",
+        .directory = "/",
         .slot_count = 3,
     };
     for (size_t i = 0; i < options.role_count; i++) {
@@ -57,6 +60,7 @@ static void look_at(struct master *m)
         }
     }
     FUZZ_CHECK(strlen(m->executable) < sizeof(m->executable), "a path without an end");
+    FUZZ_CHECK(strlen(m->directory) < sizeof(m->directory), "a directory without an end");
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -79,6 +83,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     }
     /* The service's descriptors are this process's: only those may be touched that are known to be harmless. */
     state.old_fd = state.old_fd < 0 ? -1 : board_fd;
+    state.old_directory_fd = state.control_fd = -1;
     for (size_t i = 0; i < CHILDREN_ROLES_MAX; i++) {
         for (size_t s = 0; s < SOCKETS_MAX; s++) state.sockets[i].sockets.fds[s] = -1;
     }

@@ -4,9 +4,11 @@ import http.server
 import json
 import os
 import re
+import shutil
 import signal
 import socket
 import subprocess
+import tempfile
 import threading
 import time
 
@@ -226,8 +228,12 @@ def test_a_service_outside_the_pid_namespace_of_the_command(daemon, program):
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
 def test_a_service_of_another_user(daemon, program):
     d = daemon()
-    done = subprocess.run(["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", program, "reload"], capture_output=True, text=True,
-                          check=False, env={"PATH": os.environ["PATH"], "STRATSLAB_ADMIN_LISTEN": f"127.0.0.1:{d.admin_port}"}, timeout=30 * SLOWNESS)
+    with tempfile.TemporaryDirectory() as folder:  # which that user may enter
+        os.chmod(folder, 0o755)
+        theirs = shutil.copy2(program, folder)
+        done = subprocess.run(["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", theirs, "reload"], capture_output=True, text=True,
+                              check=False, env={"PATH": os.environ["PATH"], "STRATSLAB_ADMIN_LISTEN": f"127.0.0.1:{d.admin_port}"},
+                              timeout=30 * SLOWNESS)
     assert done.returncode == 71 and "belongs to the user with the number 0" in done.stderr, done.stderr
     assert d.status()["reload"]["number"] == 0
 

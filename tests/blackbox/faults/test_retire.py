@@ -1,4 +1,5 @@
 """Workers that others have replaced finish what they have: uploads and slow readers, for as long as those may take, and no longer."""
+import contextlib
 import http.client
 import json
 import os
@@ -54,15 +55,17 @@ class Upload:
             self.sent += 1
         return self
 
-    def finish(self):
+    def finish(self, closes=True):
         self.socket.sendall(self.body[self.sent:])
-        return self.answer()
+        return self.answer(closes)
 
-    def answer(self):
-        """The answer, after which the connection ends."""
+    def answer(self, closes=True):
+        """The answer, after which the connection ends, unless the worker may go on."""
         response = http.client.HTTPResponse(self.socket, method="POST")
         response.begin()
         response.data = response.read()
+        if not closes:
+            return response
         assert response.headers["Connection"] == "close"
         assert self.socket.recv(100) == b"", "the connection goes on"
         return response
@@ -129,10 +132,16 @@ class Reader:
 
 @pytest.mark.parametrize("why", ["reload", "recycled", "fewer"])
 def test_an_upload_outlives_its_workers_replacement(replaceable, executable, why):
-    d = replaceable(workers=1 if why != "fewer" else 2, max_requests=50 if why == "recycled" else 0, log_access="off", **STOP)
-    alone(d, 2 if why == "fewer" else 1)
-    with Upload(d, "slow") as upload, Upload(d, "slow too") as other:
-        begun(d, upload, other)
+    count = 2 if why == "fewer" else 1
+    d = replaceable(workers=count, max_requests=50 if why == "recycled" else 0, log_access="off", **STOP)
+    alone(d, count)
+    with contextlib.ExitStack() as stack:
+        uploads = [stack.enter_context(Upload(d, f"slow {i}")) for i in range(2)]
+        begun(d, *uploads)
+        while not all(w["in_flight"] for w in d.status()["workers"]):  # whichever is replaced has one
+            assert len(uploads) < 100
+            uploads.append(stack.enter_context(Upload(d, f"slow {len(uploads)}")))
+            begun(d, *uploads)
         began = time.monotonic()
         if why == "reload":
             assert reload_wait(d, executable)[0] == 0
@@ -141,8 +150,8 @@ def test_an_upload_outlives_its_workers_replacement(replaceable, executable, why
         else:
             d.signal(signal.SIGTTOU)
         wait_until(lambda: draining(d), 20, "the worker to be replaced")
-        upload.drip(LONG)
-        assert upload.finish().status == other.finish().status == 201
+        uploads[0].drip(LONG)
+        assert {upload.finish(closes=why != "fewer").status for upload in uploads} == {201}
         print(f"\nworker replaced ({why}), STRATSLAB_STOP_TIMEOUT 1 s: an upload that took {time.monotonic() - began:.1f} s more was answered 201")
     alone(d)
     assert not re.search(r"killing it|died", d.log())
