@@ -28,8 +28,8 @@ check_owner() (
     fi
     cd "$top" || exit
     foreign=
-    for name in . build .dev autom4te.cache docs-ui aclocal.m4 ar-lib compile config.* configure configure~ depcomp install-sh \
-        Makefile.in missing test-driver "$(cat .dev/cluster 2>/dev/null || :)"; do
+    for name in . build .dev autom4te.cache build-aux docs-ui aclocal.m4 config.* configure configure~ Makefile.in \
+        "$(cat .dev/cluster 2>/dev/null || :)"; do
         if [ ! -e "$name" ]; then continue; fi
         if [ "$name" = . ]; then set -- -prune; else set --; fi
         found=$(find "$name" "$@" ! -user "$(id -u)" ! -writable -print -quit 2>/dev/null)
