@@ -40,8 +40,17 @@ check_owner() (
         case $name in /*) foreign="$foreign $name" ;; *) foreign="$foreign $top/$name" ;; esac
     done
     [ -z "$foreign" ] && return
-    die "you may not write $first, which belongs to $(stat -c %U "$first"). Give it to yourself:
-    sudo $0 down; sudo chown -R $(id -u):$(id -g)$foreign
-or, if you do not need what is in it (.dev has the database), remove what was built:
+    other=
+    for name in $foreign; do
+        case $name in "$top/build" | "$top/.dev" | /var/lib/*) ;; *) other=$name ;; esac
+    done
+    if [ -z "$other" ]; then
+        other="
+or, if you do not need what is in it (.dev has the database), remove it:
     sudo $0 clean"
+    else
+        other=
+    fi
+    die "you may not write $first, which belongs to $(stat -c %U "$first"). Give it to yourself:
+    sudo $0 down; sudo chown -R $(id -u):$(id -g)$foreign$other"
 )
