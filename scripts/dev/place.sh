@@ -28,8 +28,8 @@ check_owner() (
     fi
     cd "$top" || exit
     foreign=
-    for name in . build .dev autom4te.cache docs-ui aclocal.m4 ar-lib compile config.* configure configure~ depcomp install-sh \
-        Makefile.in missing test-driver "$(cat .dev/cluster 2>/dev/null || :)"; do
+    for name in . build .dev autom4te.cache build-aux docs-ui aclocal.m4 config.* configure configure~ Makefile.in \
+        "$(cat .dev/cluster 2>/dev/null || :)"; do
         if [ ! -e "$name" ]; then continue; fi
         if [ "$name" = . ]; then set -- -prune; else set --; fi
         found=$(find "$name" "$@" ! -user "$(id -u)" ! -writable -print -quit 2>/dev/null)
@@ -40,8 +40,17 @@ check_owner() (
         case $name in /*) foreign="$foreign $name" ;; *) foreign="$foreign $top/$name" ;; esac
     done
     [ -z "$foreign" ] && return
-    die "you may not write $first, which belongs to $(stat -c %U "$first"). Give it to yourself:
-    sudo $0 down; sudo chown -R $(id -u):$(id -g)$foreign
-or, if you do not need what is in it (.dev has the database), remove what was built:
+    other=
+    for name in $foreign; do
+        case $name in "$top/build" | "$top/.dev" | /var/lib/*) ;; *) other=$name ;; esac
+    done
+    if [ -z "$other" ]; then
+        other="
+or, if you do not need what is in it (.dev has the database), remove it:
     sudo $0 clean"
+    else
+        other=
+    fi
+    die "you may not write $first, which belongs to $(stat -c %U "$first"). Give it to yourself:
+    sudo $0 down; sudo chown -R $(id -u):$(id -g)$foreign$other"
 )
