@@ -335,6 +335,7 @@ static void test_those_turned_away_are_few(void)
     static struct client more[COUNT];
     struct rig rig;
     struct client clients[1];
+    struct client other;
 
     rig_fill(&rig, clients, 1, 1);
     http_server_set_buffers(rig.server,
@@ -346,6 +347,10 @@ static void test_those_turned_away_are_few(void)
         turn_for(&rig, 1);
     }
     CU_ASSERT(rig.open <= 1 + 1 + 64);
+    client_open_from(&other, &rig, "127.0.0.2"); /* they have no places */
+    client_say(&other, GET("/"));
+    UNIT_INT(client_status(&other), 200);
+    client_close(&other);
     CU_ASSERT(client_sees_end(&more[1]));
     rig_answer(&rig, 0, "done");
     for (unsigned i = 0; i < COUNT; i++) client_close(&more[i]);
