@@ -55,6 +55,12 @@ static uint64_t places_address(const struct sockaddr_storage *address)
     return key;
 }
 
+/* Those that are turned away have no place. */
+static unsigned places_taken(const struct http_server *server)
+{
+    return server->open - server->away_count;
+}
+
 static unsigned places_share(const struct http_server *server)
 {
     const unsigned own = server->limits->connections_per_address;
@@ -139,12 +145,12 @@ static bool places_make_room(struct http_server *server, uint64_t address)
 static bool places_find_place(struct http_server *server, uint64_t address)
 {
     const unsigned most = server->limits->connections;
-    const bool has_room = server->open < most;
+    const bool has_room = places_taken(server) < most;
 
     if (has_room && !server_is_memory_low(server)) return true;
     if (places_make_room(server, address)) return true;
     if (has_room) return true; /* it is the memory that is short, and this will say so */
-    return server->open < most + (most + PLACES_EXTRA_PART - 1) / PLACES_EXTRA_PART &&
+    return places_taken(server) < most + (most + PLACES_EXTRA_PART - 1) / PLACES_EXTRA_PART &&
            !places_has_share(server, address);
 }
 
@@ -196,7 +202,7 @@ void places_take(struct http_server *server, int fd, const struct sockaddr_stora
 
 bool places_is_full(const struct http_server *server)
 {
-    if (server_is_ending(server)) return server->open >= server->limits->connections; /* idle ones go anyway */
+    if (server_is_ending(server)) return places_taken(server) >= server->limits->connections; /* idle ones go anyway */
     return server->parked_count >= 2 * places_parked_max(server);
 }
 

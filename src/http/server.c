@@ -17,7 +17,8 @@
 
 enum {
     ACCEPT_PAUSE_MS = 100, /* after running out of descriptors */
-    ACCEPT_LEAVE_MS = 20,  /* while another worker has room */
+    ACCEPT_LEAVES = 5,     /* to another worker that has room, and may hang … */
+    ACCEPT_LEAVE_MS = 20,  /* … for so long each time, or until the next sweep */
     SWEEP_MS_MAX = 200,    /* how late a deadline may be noticed */
     SWEEP_MS_MIN = 5,
     SWEEP_PARTS = 4, /* of the shortest time-out */
@@ -66,9 +67,9 @@ static bool server_leaves_it(struct http_server *server)
 {
     const struct http_hooks *hooks = server->hooks;
 
-    if (server->left_alone || server_is_ending(server)) return false;
+    if (server->left_alone >= ACCEPT_LEAVES || server_is_ending(server)) return false;
     if (hooks->has_room_elsewhere == NULL || !hooks->has_room_elsewhere(hooks->ctx)) return false;
-    server->left_alone = true;
+    server->left_alone++;
     server->accept_again_ms = server->now_ms + ACCEPT_LEAVE_MS;
     server_update(server);
     return true;
@@ -92,7 +93,7 @@ static void server_on_acceptable(evutil_socket_t fd, short what, void *arg)
 
     if (accepted >= 0) {
         server_format_peer(&address, peer);
-        server->left_alone = false;
+        server->left_alone = 0;
         places_take(server, accepted, &address, peer);
     } else if (server_is_out_of_resources(errno)) {
         server->accept_again_ms = server->now_ms + ACCEPT_PAUSE_MS;

@@ -46,7 +46,7 @@ struct http_server {
     struct timeval sweep_interval;
     bool sweeping;
     bool accepting;
-    bool left_alone;          /* the newcomer was left to another worker once */
+    unsigned left_alone;      /* how often the newcomer was left to another worker */
     uint64_t accept_again_ms; /* after running out of descriptors; 0: not paused */
     uint64_t now_ms;          /* at the start of the event that is being handled */
     uint64_t now_ns;

@@ -44,6 +44,16 @@ def close(clients):
         c.close()
 
 
+def has_ended(c):
+    """In order: a reset is an error."""
+    c.socket.setblocking(False)
+    try:
+        return c.socket.recv(1) == b""
+    except BlockingIOError:
+        c.socket.settimeout(10 * SLOWNESS)
+        return False
+
+
 def value(d, name, **labels):
     return metrics.Metrics(d.admin("GET", "/metrics").text).value(f"stratslabd_{name}", **labels)
 
@@ -53,16 +63,17 @@ def value(d, name, **labels):
 @pytest.mark.parametrize("workers", [1, 3])
 def test_idle_connections_make_room(daemon, workers):
     d = daemon(workers=workers, http_connections=8)
-    clients = [Raw(d.port) for _ in range(8 * workers)]
-    for c in clients:
-        c.in_order()
+    clients = []
+    for _ in range(12 * workers):  # not each worker has as many
+        clients.append(Raw(d.port))
+        clients[-1].in_order()
     began = time.monotonic()
     for _ in range(30):
         with Raw(d.port, seconds=30) as c:
             c.in_order()
     print(f"30 newcomers beside {len(clients)} idle connections: {time.monotonic() - began:.2f} s")
-    # Those that came last are there; the longest idle ones were closed, without a reset.
-    assert clients[0].socket.recv(1) == b""
+    # Some were closed, without a reset.
+    assert 1 <= sum(has_ended(c) for c in clients) < len(clients)
     close(clients)
 
 

@@ -16,8 +16,8 @@ STRATEGIES = "/api/v1/strategies"
 BACKTESTS = "/api/v1/backtests"
 NOBODY = "stl_" + "0" * 64
 JSON = "Content-Type: application/json\r\n"
-# Of these the limits are beyond what a test should send; tests/unit/http/test_conn.c compares them with their rows.
-BY_UNIT_TESTS = {"503 overloaded", "503 overloaded_2"}
+# Of these the limits are beyond what a test should send; test_places.c, test_state.c and test_conn.c of tests/unit/http compare them with their rows.
+BY_UNIT_TESTS = {"503 overloaded", "503 overloaded_2", "503 overloaded_3", "503 overloaded_4"}
 
 
 # ---- what the document shows ----
@@ -235,7 +235,7 @@ def test_so_is_what_violates_a_constraint(told):
         is_as_shown(name, told(operation, code="23514", constraint=constraint))
 
 
-AWAY = {"503 database_unavailable", "503 outcome_unknown", "503 overloaded_3"}
+AWAY = {"503 database_unavailable", "503 outcome_unknown", "503 overloaded_5"}
 
 
 def test_so_is_a_database_that_was_never_there(start_daemon):
@@ -285,7 +285,7 @@ def test_so_is_a_queue_that_is_full(daemon, database):
                 with contextlib.suppress(TimeoutError):
                     return c.answer()
 
-        is_as_shown("503 overloaded_3", wait_until(refused, 10, "a refusal"))
+        is_as_shown("503 overloaded_5", wait_until(refused, 10, "a refusal"))
 
 
 def test_nothing_else_is_shown():

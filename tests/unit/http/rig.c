@@ -441,3 +441,14 @@ void rig_finish(struct rig *rig, struct client *client)
     UNIT_INT(http_server_in_flight(rig->server), 0);
     rig_clear(rig);
 }
+
+void answer_is_refusal(const struct answer *answer, enum http_refusal_id id)
+{
+    const struct http_refusal *refusal = &http_refusals[id];
+    char members[512];
+
+    UNIT_INT(answer->status, refusal->status);
+    snprintf(members, sizeof(members), "\"code\":\"%s\",\"detail\":\"%s\"", http_refusal_code(refusal),
+             refusal->detail);
+    CU_ASSERT_PTR_NOT_NULL(memmem(answer->body.data, answer->body.len, members, strlen(members)));
+}

@@ -84,6 +84,8 @@ bool client_answer(struct client *client, bool to_head, struct answer *ret);
 unsigned client_status(struct client *client);
 /* True when the server has ended the connection. */
 bool client_sees_end(struct client *client);
+/* That the answer is what the table says of the row. */
+void answer_is_refusal(const struct answer *answer, enum http_refusal_id id);
 /* A field's value in an answer; absent where it is not there. */
 struct slice answer_field(const struct answer *answer, const char *name);
 

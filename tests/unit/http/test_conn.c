@@ -205,23 +205,10 @@ static void test_output_mark(void)
 }
 
 /* Large answers that many clients do not take are refused to the next; small ones and what changes things are not. */
-/* In the words of its row. */
-static void is_refused(const struct answer *answer, enum http_refusal_id id)
-{
-    const struct http_refusal *refusal = &http_refusals[id];
-    char members[512];
-
-    UNIT_INT(answer->status, refusal->status);
-    snprintf(members, sizeof(members), "\"code\":\"%s\",\"detail\":\"%s\"", http_refusal_code(refusal),
-             refusal->detail);
-    CU_ASSERT_PTR_NOT_NULL(memmem(answer->body.data, answer->body.len, members, strlen(members)));
-}
-
 static void test_output_total(void)
 {
     enum { COUNT = 6 };
-    static const struct http_buffers buffers = {.output_bytes = 65536,
-                                                .memory_bytes = 58000000}; /* an eighth of it is for small ones */
+    static const struct http_buffers buffers = {.output_bytes = 65536, .memory_bytes = 58000000};
     struct http_limits limits = rig_limits();
     struct rig rig;
     struct client greedy[COUNT];
@@ -243,7 +230,7 @@ static void test_output_total(void)
     UNIT_INT(answer.status, 503);
     UNIT_SLICE(answer_field(&answer, "Retry-After"), "1");
     UNIT_SLICE(answer_field(&answer, "Content-Type"), "application/problem+json");
-    is_refused(&answer, HTTP_REFUSAL_OUTPUT_FULL);
+    answer_is_refusal(&answer, HTTP_REFUSAL_OUTPUT_FULL);
     UNIT_INT(client_status(&client), 200);
     CU_ASSERT_FATAL(client_answer(&client, true, &answer));
     UNIT_INT(answer.status, 200);
@@ -284,7 +271,7 @@ static void test_input_total(void)
     UNIT_INT(answer.status, 503);
     UNIT_SLICE(answer_field(&answer, "Retry-After"), "1");
     UNIT_SLICE(answer_field(&answer, "Connection"), "close");
-    is_refused(&answer, HTTP_REFUSAL_INPUT_FULL);
+    answer_is_refusal(&answer, HTTP_REFUSAL_INPUT_FULL);
     client_close(&second);
     /* What is small goes on, and so does the one that was there. */
     client_open(&second, &rig);

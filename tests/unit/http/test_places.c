@@ -298,6 +298,7 @@ static void test_more_than_may_wait(void)
     struct rig rig;
     struct client clients[1];
     struct client other;
+    struct answer answer;
     unsigned served = 0, turned_away = 0;
 
     rig_fill(&rig, clients, 1, 1);
@@ -315,7 +316,9 @@ static void test_more_than_may_wait(void)
     UNIT_INT(client_status(&other), 200);
     client_close(&other);
     for (unsigned i = WAIT; i < COUNT - 1; i++) {
-        turned_away += client_status(&more[i]) == 503;
+        CU_ASSERT_FATAL(client_answer(&more[i], false, &answer));
+        answer_is_refusal(&answer, HTTP_REFUSAL_PLACES);
+        turned_away += answer.status == 503;
         CU_ASSERT(client_sees_end(&more[i]));
     }
     UNIT_INT(turned_away, COUNT - 1 - WAIT);
@@ -335,6 +338,7 @@ static void test_those_turned_away_are_few(void)
     static struct client more[COUNT];
     struct rig rig;
     struct client clients[1];
+    struct client other;
 
     rig_fill(&rig, clients, 1, 1);
     http_server_set_buffers(rig.server,
@@ -346,6 +350,10 @@ static void test_those_turned_away_are_few(void)
         turn_for(&rig, 1);
     }
     CU_ASSERT(rig.open <= 1 + 1 + 64);
+    client_open_from(&other, &rig, "127.0.0.2"); /* they have no places */
+    client_say(&other, GET("/"));
+    UNIT_INT(client_status(&other), 200);
+    client_close(&other);
     CU_ASSERT(client_sees_end(&more[1]));
     rig_answer(&rig, 0, "done");
     for (unsigned i = 0; i < COUNT; i++) client_close(&more[i]);

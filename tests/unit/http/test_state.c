@@ -38,6 +38,7 @@ static void test_what_others_hold_counts(void)
     struct rig rig;
     struct client client;
     struct client large;
+    struct answer answer;
 
     memset(body, 'x', sizeof(body));
     rig_begin(&rig, &client, 1000000);
@@ -67,7 +68,9 @@ static void test_what_others_hold_counts(void)
     client_close(&client);
     client_open(&client, &rig);
     client_say(&client, GET("/"));
-    UNIT_INT(client_status(&client), 503);
+    CU_ASSERT_FATAL(client_answer(&client, false, &answer));
+    answer_is_refusal(&answer, HTTP_REFUSAL_MEMORY_OUT);
+    UNIT_SLICE(answer_field(&answer, "Retry-After"), "1");
     client_close(&client);
 
     elsewhere = 0;
