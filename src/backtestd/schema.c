@@ -8,6 +8,7 @@ struct migrate_options schema_session_options(const struct conf *conf)
         .conninfo = conf->database.url,
         .label = conf->database.label,
         .environment = MIGRATE_PRODUCTION,
+        .lock_timeout_ms = conf->database.boot_timeout_ms, /* for whoever locks the ledger */
         .connect_timeout_ms = conf->database.limits.connect_timeout_ms,
         .application_name = "backtestd check",
         .app_version = PACKAGE_VERSION,

@@ -89,7 +89,8 @@ static void exec_cancel(const struct migrate_session *s)
 static uint64_t exec_deadline(const struct migrate_session *s, const char *place, uint64_t started_ms)
 {
     if (s->deadline_ms > 0) return s->deadline_ms;
-    return place == NULL ? started_ms + s->options.lock_timeout_ms : UINT64_MAX;
+    if (place != NULL) return UINT64_MAX;
+    return started_ms + (s->options.lock_timeout_ms > EXEC_LOOK_MS ? s->options.lock_timeout_ms : EXEC_LOOK_MS);
 }
 
 /* Until a result can be taken without waiting. */

@@ -63,8 +63,11 @@ static void test_plan_of_a_function(void)
     CU_ASSERT(rig_until_answered(&rig, a, countof(a)));
     for (size_t i = 0; i < countof(a); i++) {
         UNIT_INT(a[i].calls, 1);
-        UNIT_INT(a[i].outcome, i == 5 ? DB_UNIQUE : DB_OK);
+        if (i > 0 && i < 5) UNIT_INT(a[i].outcome, DB_OK);
     }
+    /* Which of the two that are in each other's way is sent again first is not promised. */
+    UNIT_INT((a[0].outcome == DB_OK) + (a[5].outcome == DB_OK), 1);
+    UNIT_INT((a[0].outcome == DB_UNIQUE) + (a[5].outcome == DB_UNIQUE), 1);
     UNIT_STR(rig_sql(&rig, "SELECT string_agg(a::text, ',' ORDER BY a) FROM fit"), "1,2,3,4");
     UNIT_INT(db_reconnects(rig.db), 1);
     UNIT_INT(rig.states[DB_STATE_RENEWING], 1);
