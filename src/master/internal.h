@@ -113,6 +113,8 @@ void roll_retire_newer(struct master *m);
 void retire_limit(struct master *m);                                      /* each turn of the loop */
 uint64_t retire_next_ms(struct master *m);                                /* when that is next due; UINT64_MAX: never */
 void retire_make_place(struct master *m, const struct master_role *role); /* the oldest of the role ends now */
+/* A child drains. If the master did not ask for it, somebody else has sent it SIGTERM: another takes its place. */
+void retire_on_draining(struct master *m, struct slot *slot);
 
 /* hang.c */
 void hang_check_children(struct master *m); /* each turn of the loop: ends children that hang */

@@ -313,7 +313,7 @@ static void master_receive(struct master *m, struct slot *slot)
         } else if (messages[i] == CHANNEL_RECYCLE) {
             slot->recycle = true;
         } else if (messages[i] == CHANNEL_DRAINING) {
-            slot->state = SLOT_ENDING;
+            retire_on_draining(m, slot);
         }
     }
 }

@@ -237,18 +237,23 @@ static void process_set_ending(struct children *children, struct slot *slot)
     if (cells != NULL) cells->state = SCOREBOARD_WORKER_DRAINING;
 }
 
-void process_retire(struct children *children, struct slot *slot)
+void process_note_retired(struct children *children, struct slot *slot)
 {
     slot->retired = true;
-    if (slot->pid == 0) {
-        slot->role = NULL; /* it was waiting for its start */
-        return;
-    }
     slot->retired_ms = clock_monotonic_ms();
     if (slot->kill_at_ms == 0) {
         slot->kill_at_ms = slot->retired_ms + slot->retire_timeout_ms + children->options->times.kill_grace_ms;
     }
     process_set_ending(children, slot);
+}
+
+void process_retire(struct children *children, struct slot *slot)
+{
+    if (slot->pid == 0) {
+        slot->role = NULL; /* it was waiting for its start */
+        return;
+    }
+    process_note_retired(children, slot);
     process_signal(slot, SIGTERM);
 }
 

@@ -87,6 +87,8 @@ _Atomic uint64_t *process_heartbeat(struct children *children, const struct slot
 void process_signal(const struct slot *slot, int signo);
 /* Tells the child to drain, within its time, and sets when it will be killed. No other child follows it. */
 void process_retire(struct children *children, struct slot *slot);
+/* The same for a child that drains already, which needs no signal. */
+void process_note_retired(struct children *children, struct slot *slot);
 /* A retired child ends now: it answers what is unfinished. */
 void process_hurry(struct children *children, struct slot *slot);
 /* The child has said that it serves, or that it has stopped accepting. */

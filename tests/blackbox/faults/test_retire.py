@@ -327,6 +327,29 @@ def test_a_retired_worker_that_dies_is_told(replaceable, executable):
     assert d.status()["restarts"] == 0
 
 
+def test_a_worker_that_somebody_else_ends_has_a_successor_at_once(daemon):
+    """SIGTERM from an operator, or from a daemon that looks after the machine's memory. It finishes what it has, however long that takes, and
+    nobody waits for that."""
+    d = daemon(workers=1, log_access="off", **STOP)
+    (first,) = alone(d)
+    assert d.request("GET", PATH).status == 200
+    with Upload(d, "slow") as upload:
+        begun(d, upload)
+        os.kill(first["pid"], signal.SIGTERM)
+        d.wait_log(f"somebody else has told it to.*child_pid={first['pid']}")
+        began = time.monotonic()
+        answer = d.request("GET", PATH, timeout=60)
+        print(f"\na worker was sent SIGTERM while it had an upload: the next request was answered {answer.status} after {time.monotonic() - began:.2f} s")
+        assert answer.status == 200
+        assert [w["pid"] for w in draining(d)] == [first["pid"]]
+        assert upload.drip(LONG).finish().status == 201
+    (second,) = alone(d)
+    assert second["pid"] != first["pid"]
+    assert d.status()["restarts"] == 1
+    assert scrape(d).value("stratslabd_worker_restarts_total", cause="exit") == 1
+    assert not re.search(r"killing it|died", d.log())
+
+
 def test_a_way_back_leaves_retired_workers_alone(replaceable, executable):
     """One of an earlier reload lives through a roll that fails, and through the next that does not."""
     d = replaceable(workers=1, **STOP)
