@@ -113,10 +113,13 @@ int output_write(const char *path, struct slice text, struct error *err)
     char *target = output_target(path, &was, &is_there);
     /* What may not be written is not replaced either. */
     char *beside = target == NULL || (is_there && access(target, W_OK) != 0) ? NULL : mem_printf("%s.XXXXXX", target);
+    errno = 0;
     const int fd = beside == NULL ? -1 : output_beside(beside, &was, is_there);
     int rc;
 
-    if (fd < 0) {
+    if (fd < 0 && is_there && (errno == ENOSPC || errno == EDQUOT)) {
+        rc = output_fail(path, errno, err); /* in its place there may be room for half of it: the old file stays */
+    } else if (fd < 0) {
         rc = output_in_place(path, text, err); /* also if the folder takes no new file: it says what is wrong */
     } else {
         int number = output_fill(fd, text, true);

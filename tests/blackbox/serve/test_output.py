@@ -7,6 +7,7 @@ import pytest
 from support import daemon as daemons
 from support.kinds import BOTH
 from support.lab import made_up
+from support.namespaces import unshare
 
 ROWS = "time,open,high,low,close,volume\n"
 STRATEGY = '{"kind":"sma_crossover","parameters":{"fast":3,"slow":8}}'
@@ -130,6 +131,31 @@ def test_a_result_that_cannot_be_written_leaves_the_one_before(run, lab, option)
     assert run(option, out).returncode == 0
     assert out.read_text() != "before\n" and out.stat().st_mode & 0o777 == 0o640
     assert sorted(os.listdir(lab)) == ["candles.csv", "out.csv", "strategy.json"]
+
+
+def test_a_disk_without_room_for_another_file_leaves_the_one_before(backtestd, lab):
+    """The file system has as many files as it takes, so that nothing can be written beside."""
+    disk = lab / "disk"
+    disk.mkdir()
+    script = lab / "full"
+    script.write_text("""#!/bin/sh
+set -eu
+mount -t tmpfs -o size=64k,nr_inodes=3 none "$1"
+echo before >"$1/out.csv"
+: >"$1/fill"
+status=0
+shift
+"$@" || status=$?
+cat disk/out.csv
+exit "$status"
+""")
+    script.chmod(0o755)
+    done = subprocess.run([*unshare("--mount"), script, disk, backtestd, "run", "--strategy", "strategy.json", "--candles", "candles.csv",
+                           "--trades", "disk/out.csv", "--json"], cwd=lab, stdin=subprocess.DEVNULL, capture_output=True, text=True,
+                          timeout=60, check=False)
+    assert done.returncode == 71, (done.stdout, done.stderr)
+    assert "disk/out.csv: could not be written completely: No space left on device" in done.stderr
+    assert done.stdout.endswith("before\n")
 
 
 @pytest.mark.parametrize("option", ["--trades", "--equity"])
