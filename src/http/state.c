@@ -127,6 +127,8 @@ void server_count_memory(struct http_conn *conn)
     if (change < MEMORY_SAID_BYTES && server->held > 0) return;
     server->held_said = server->held;
     if (server->hooks->held != NULL) server->hooks->held(server->hooks->ctx, server->held);
+    /* Each would else take all that there is until the next sweep, if all are asked for much at once. */
+    server_look_elsewhere(server);
 }
 
 void server_forget_memory(struct http_conn *conn)

@@ -106,8 +106,32 @@ static void test_what_is_held_is_said(void)
     rig_finish(&rig, &client);
 }
 
+/* Not only in the sweep: by then each of several workers would have taken all that there is. */
+static void test_what_others_hold_is_looked_at_as_more_is_held(void)
+{
+    enum { ASKED = 40 };
+    struct rig rig;
+    struct client client;
+    struct answer answer;
+    struct buf asked = {0};
+    unsigned answered = 0;
+
+    rig_begin(&rig, &client, 1000000);
+    client_say(&client, GET("/"));
+    UNIT_INT(client_status(&client), 200);
+    elsewhere = 1250001;
+    for (unsigned i = 0; i < ASKED; i++) buf_add_str(&asked, GET("/big?4000"));
+    CU_ASSERT(client_send(&client, asked.data, asked.len));
+    buf_clear(&asked);
+    while (answered < ASKED && client_answer(&client, false, &answer)) answered++;
+    CU_ASSERT(answered > 0);
+    CU_ASSERT(answered < 10); /* more is held by 16 KiB, and then it closes */
+    rig_finish(&rig, &client);
+}
+
 static const struct unit_test tests[] = {
     UNIT_TEST(test_what_others_hold_counts),
     UNIT_TEST(test_what_is_held_is_said),
+    UNIT_TEST(test_what_others_hold_is_looked_at_as_more_is_held),
 };
 const struct unit_part state_tests = UNIT_PART(tests);
