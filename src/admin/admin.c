@@ -19,6 +19,9 @@ enum { ADMIN_FINISH_MS = 2000 };
 /* Of what the service may hold for its clients. It comes in addition, and is not shared: whatever the workers hold,
  * probes and metrics are answered. */
 enum { ADMIN_MEMORY_PART = 16, ADMIN_MEMORY_MIN_BYTES = 4 << 20 };
+/* All that is asked for here is made anew, and metrics cost a millisecond. Whoever asks for much at once without reading
+ * it is not to keep a probe waiting. */
+enum { ADMIN_OUTPUT_BYTES = 32 << 10, ADMIN_PARKED_MIN = 512 };
 
 struct admin {
     const struct admin_options *options;
@@ -121,6 +124,9 @@ static int admin_init(struct admin *a, struct error *err)
     a->limits.memory_bytes /= ADMIN_MEMORY_PART;
     if (a->limits.memory_bytes < ADMIN_MEMORY_MIN_BYTES) a->limits.memory_bytes = ADMIN_MEMORY_MIN_BYTES;
     a->server = http_server_new(child_base(a->child), a->router, &a->limits, &a->hooks);
+    http_server_set_buffers(a->server, &(struct http_buffers){.output_bytes = ADMIN_OUTPUT_BYTES,
+                                                              .memory_bytes = a->limits.memory_bytes,
+                                                              .parked_min = ADMIN_PARKED_MIN});
     for (size_t i = 0; i < place->listen_count; i++) {
         if (http_server_listen(a->server, place->listen_fds[i], err) != 0) return -1;
     }

@@ -11,7 +11,7 @@ import time
 import pytest
 from quiet import Quiet
 from raw import Raw
-from support import cgroups, executables, metrics
+from support import cgroups, executables, metrics, processes
 from support.kinds import BOTH
 from support.wait import SLOWNESS, wait_until
 from test_meeting import H, LIST, LIVE, PATIENT, ask, fill, locked, post
@@ -251,6 +251,32 @@ def test_small_answers_that_nobody_reads_are_bounded_too(daemon):
     assert held < 12 * MIB  # what the kernel holds for them is in it; each alone may fill 1 MiB
     with Raw(d.port) as c:
         assert c.ask(LIVE).status == 200
+    close(clients)
+
+
+def cpu_ticks(pid):
+    with open(f"/proc/{pid}/stat", encoding="ascii") as f:
+        return sum(map(int, f.read().rpartition(")")[2].split()[11:13]))
+
+
+def test_metrics_that_nobody_reads_do_not_keep_probes_waiting(daemon):
+    """The admin process makes each answer anew. What it makes for those that do not read is counted by its processor's time."""
+    d = daemon(workers=1)
+    (admin,) = [pid for pid in processes.children(d.pid) if "admin" in processes.describe(pid)]
+    before, asked = cpu_ticks(admin), 0
+    while cpu_ticks(admin) < before + 40:
+        assert d.admin("GET", "/metrics").status == 200
+        asked += 1
+    clients = [Raw(d.admin_port, receive_buffer=4096) for _ in range(100)]
+    before, began = cpu_ticks(admin), time.monotonic()
+    for c in clients:
+        send_what_fits(c, (ask("/metrics") * 200).encode())
+    assert d.admin("GET", "/health", timeout=60).status == 200
+    took = time.monotonic() - began
+    time.sleep(1)
+    made = (cpu_ticks(admin) - before) * asked / 40
+    print(f"\n100 clients that each asked for 200 /metrics and read nothing: a probe was answered after {took:.2f} s; as much work as {made:.0f} metrics")
+    assert made < 1000
     close(clients)
 
 
