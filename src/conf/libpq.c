@@ -139,7 +139,7 @@ static bool libpq_words_refuse(const struct libpq_row *row, struct slice value, 
     return false;
 }
 
-/* libpq takes an empty value of these for none, and so does it a sign or spaces around a number. */
+/* libpq takes a sign and spaces around a number, but no empty value. */
 static bool libpq_number_check(struct slice value, struct buf *why)
 {
     struct slice digits = slice_trim(value);
@@ -221,7 +221,7 @@ static bool libpq_value_check(const struct libpq_row *row, struct slice value, s
     case LIBPQ_METHODS:
         return libpq_methods_check(row, value, why);
     case LIBPQ_ANY:
-    case LIBPQ_FILE: /* conf_database_files */
+    case LIBPQ_FILE: /* conf_judge_database looks at it */
         break;
     }
     return true;

@@ -25,7 +25,7 @@ static void test_parameters_that_nobody_knows(void)
         {"ssl=require", "its parameter \"ssl\" is not one that PostgreSQL's client library takes: leave it out; write "
                         "sslmode=require" KNOWN},
         {"sslmode", "what follows its ? is not name=value, with a & between two of them"},
-        {"sslmode=require&", "what follows its ? is not name=value, with a & between two of them"},
+        {"&sslmode=require", "what follows its ? is not name=value, with a & between two of them"},
     };
 
     for (size_t i = 0; i < countof(cases); i++) {
@@ -76,6 +76,8 @@ static void test_values(void)
         {"require_auth=md5,cert", "require_auth: \"md5,cert\" is not a list (each perhaps after a !) of password, md5, "
                                   "gss, sspi, scram-sha-256, oauth, none"},
         {"sslmode=verify-full&target_session_attrs=read-write", NULL},
+        {"", NULL}, /* libpq takes a "?" or "&" at the end */
+        {"sslmode=require&", NULL},
         {"ssl=true", NULL}, /* for the sake of JDBC */
         {"ssl_min_protocol_version=tlsv1.2", NULL},
         {"require_auth=!password,!none", NULL},
