@@ -244,7 +244,7 @@ void db_scout_recall(struct db *db); /* if one is out */
 
 /* pipeline.c */
 bool db_pipeline_prepare(struct db *db, size_t index); /* a statement, again; false if the connection is broken */
-bool db_pipeline_listen(struct db *db);                /* the same for channels whose LISTEN was refused */
+bool db_pipeline_listen(struct db *db);                /* on every channel, likewise */
 void db_pipeline_push(struct db *db);                  /* writes what was handed over */
 void db_pipeline_open(struct db *db);                  /* the connection is up: sends settings and statements */
 void db_pipeline_wake(struct db *db);                  /* sends at the end of this turn of the loop */
