@@ -202,6 +202,8 @@ void db_session_timer(struct db *db); /* the timer fired: begins an attempt, or 
  * `reason` is copied before the memory that it may point into is freed. */
 void db_session_end(struct db *db, enum db_state state, const char *reason);
 void db_session_ready(struct db *db);
+/* Closes it, and tries again after a pause, which grows from one failure to the next; `hopeless`: after the longest. */
+void db_session_pause(struct db *db, bool hopeless);
 /* Frees connection and socket events. */
 void db_session_close(struct db *db);
 
