@@ -186,7 +186,7 @@ static bool libpq_addresses_check(struct slice value, struct buf *why)
         const struct slice one = slice_trim(slice_cut(&rest, ','));
 
         if (one.len == 0 || libpq_address_is(one)) continue;
-        return conf_refuse(value, "is not an IP address, nor a list of them (a name belongs into host)", why);
+        return conf_refuse(value, "is not an IP address, nor a list of them (a name belongs in host)", why);
     }
     return true;
 }

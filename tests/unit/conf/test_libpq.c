@@ -72,7 +72,7 @@ static void test_values(void)
         {"connect_timeout=5s", "connect_timeout: \"5s\" is not a whole number"},
         {"keepalives_idle=", "keepalives_idle: \"\" is not a whole number"},
         {"port=5432,x", "port: \"5432,x\" is not a port from 1 to 65535, nor a list of them"},
-        {"hostaddr=db", "hostaddr: \"db\" is not an IP address, nor a list of them (a name belongs into host)"},
+        {"hostaddr=db", "hostaddr: \"db\" is not an IP address, nor a list of them (a name belongs in host)"},
         {"require_auth=md5,cert", "require_auth: \"md5,cert\" is not a list (each perhaps after a !) of password, md5, "
                                   "gss, sspi, scram-sha-256, oauth, none"},
         {"sslmode=verify-full&target_session_attrs=read-write", NULL},
