@@ -8,11 +8,9 @@
 #include <event2/util.h>
 #include <poll.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
-#include "base/mem.h"
 #include "base/random.h"
 #include "db/internal.h"
 

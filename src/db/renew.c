@@ -9,8 +9,6 @@
  * and the session is replaced only if it is worth it. Reads go on all the while.
  */
 #include <event2/event.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"

@@ -1,5 +1,4 @@
 /* A database that takes no changes: a standby that is about to be promoted, or one that is fenced for a while. */
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
