@@ -379,10 +379,8 @@ static void access_answer_held(struct api_access *access, enum db_outcome outcom
 static bool access_hold(struct api_access *access, struct http_exchange *x,
                         const unsigned char sha256[DIGEST_SHA256_BYTES])
 {
-    const enum db_state state = db_state(access->db);
-    const bool is_there = state == DB_STATE_READY || state == DB_STATE_RENEWING || state == DB_STATE_MISFIT;
-
-    if (!is_there || access->held_count >= ACCESS_HELD_MAX || access_is_unknown(access, sha256)) return false;
+    if (!db_takes_queries(access->db) || access->held_count >= ACCESS_HELD_MAX || access_is_unknown(access, sha256))
+        return false;
     struct access_held *held = arena_alloc(http_exchange_arena(x), sizeof(*held));
 
     *held = (struct access_held){.access = access, .x = x};

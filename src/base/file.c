@@ -36,8 +36,10 @@ static bool file_read_waiting(int fd, size_t max, unsigned within_ms, struct buf
     for (;;) {
         const uint64_t now_ms = clock_monotonic_ms();
         struct pollfd more = {.fd = fd, .events = POLLIN};
+        const int ready = now_ms >= end_ms ? 0 : poll(&more, 1, (int)(end_ms - now_ms));
 
-        if (now_ms >= end_ms || poll(&more, 1, (int)(end_ms - now_ms)) == 0) {
+        if (ready < 0 && errno == EINTR) continue; /* of a FIFO without a writer, a read would say that it ends here */
+        if (ready == 0) {
             errno = ETIMEDOUT;
             return false;
         }

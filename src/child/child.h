@@ -52,8 +52,8 @@ void child_draining(struct child *child);
 /* In a drain: what an idle connection may still take for one more request, so that a client that is busy learns of the
  * end from an answer. If only this child ends, nobody is in a hurry. */
 unsigned child_idle_grace_ms(const struct child *child);
-/* In a drain: what the child may still take for what it has. If the service ends that is `stop_ms`, and nothing if the
- * child was asked before; if others go on in its place it is as long as its clients may take. */
+/* In a drain: what the child may still take for what it has. If the service ends that is `stop_ms`. If others go on in
+ * its place it is as long as its clients may take, and nothing once it is asked again. */
 unsigned child_finish_ms(const struct child *child, unsigned stop_ms);
 /* In a drain: nobody else takes what waits in the kernel's queues of its sockets, because the whole service ends. */
 bool child_is_last(const struct child *child);

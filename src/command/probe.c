@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/hex.h"
 #include "base/lookup.h"
 #include "base/number.h"
 
@@ -95,6 +96,35 @@ static int probe_parse(struct buf *answer, unsigned *ret_status, struct error *e
     return 0;
 }
 
+/* What a terminal would act on. Line ends and tabs stay. */
+static bool probe_is_control(int c)
+{
+    return (c < 0x20 && c != '\n' && c != '\t') || (c >= 0x7f && c < 0xa0);
+}
+
+void probe_tame(struct buf *body)
+{
+    for (size_t i = 0; i < body->len; i++) {
+        char *c = body->data + i;
+        const size_t left = body->len - i;
+
+        if (left > 5 && memcmp(c, "\\u00", 4) == 0) {
+            const int high = hex_value(c[4]), low = hex_value(c[5]);
+
+            if (high >= 0 && low >= 0 && probe_is_control(high * 16 + low)) memcpy(c + 4, "3f", 2);
+            i += 5;
+        } else if (*c == '\\' && left > 1) {
+            if (memchr("bfr", c[1], 3) != NULL) c[1] = 't';
+            i++;
+        } else if (*c == '\xc2' && left > 1 && probe_is_control((unsigned char)c[1])) {
+            memcpy(c, "??", 2); /* U+0080 to U+009F */
+            i++;
+        } else if ((unsigned char)*c < 0x80 && probe_is_control(*c)) {
+            *c = '?';
+        }
+    }
+}
+
 int probe_get(const struct conf_addresses *addresses, const char *path, unsigned *ret_status, struct buf *ret_body,
               struct error *err)
 {
@@ -115,6 +145,7 @@ int probe_get(const struct conf_addresses *addresses, const char *path, unsigned
                        PROBE_TIMEOUT_MS / 1000);
     } else {
         rc = probe_parse(ret_body, ret_status, err);
+        probe_tame(ret_body);
     }
     close(fd);
     return rc;

@@ -9,9 +9,14 @@
 
 enum { PROBE_TIMEOUT_MS = 5000 };
 
-/* Asks at the first of `addresses` (every address is asked on loopback). ERROR_UNAVAILABLE if nobody answers. */
+/* Asks at the first of `addresses` (every address is asked on loopback). ERROR_UNAVAILABLE if nobody answers. The body
+ * is tame. */
 int probe_get(const struct conf_addresses *addresses, const char *path, unsigned *ret_status, struct buf *ret_body,
               struct error *err) ATTR_CHECKED;
+
+/* Puts a "?" in the place of control characters, plain ones and those that JSON escapes: anybody may answer on a port,
+ * and what is printed must not act on a terminal. */
+void probe_tame(struct buf *body);
 
 struct json_object;
 

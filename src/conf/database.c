@@ -122,11 +122,11 @@ static bool conf_hosts_are_valid(struct slice hosts)
     return true;
 }
 
-/* The next name and value of a URI's query, decoded into `name` and `value`. False at its end; *ret_is_pair is false if
- * there is no "=". */
+/* The next name and value of a URI's query, decoded into `name` and `value`. False at its end, before which a "?" or
+ * "&" may stand, as for libpq; *ret_is_pair is false if there is no "=". */
 static bool conf_query_next(struct slice *query, struct buf *name, struct buf *value, bool *ret_is_pair)
 {
-    if (query->data == NULL) return false;
+    if (query->len == 0) return false;
 
     struct slice raw_value = slice_cut(query, '&');
     const struct slice raw_name = slice_cut(&raw_value, '=');

@@ -6,7 +6,6 @@
 #include <unistd.h>
 
 #include "base/cgroup.h"
-#include "base/number.h"
 #include "conf/internal.h"
 
 enum {

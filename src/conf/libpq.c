@@ -8,7 +8,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <stdio.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -139,7 +138,7 @@ static bool libpq_words_refuse(const struct libpq_row *row, struct slice value, 
     return false;
 }
 
-/* libpq takes an empty value of these for none, and so does it a sign or spaces around a number. */
+/* libpq takes a sign and spaces around a number, but no empty value. */
 static bool libpq_number_check(struct slice value, struct buf *why)
 {
     struct slice digits = slice_trim(value);
@@ -186,7 +185,7 @@ static bool libpq_addresses_check(struct slice value, struct buf *why)
         const struct slice one = slice_trim(slice_cut(&rest, ','));
 
         if (one.len == 0 || libpq_address_is(one)) continue;
-        return conf_refuse(value, "is not an IP address, nor a list of them (a name belongs into host)", why);
+        return conf_refuse(value, "is not an IP address, nor a list of them (a name belongs in host)", why);
     }
     return true;
 }
@@ -221,7 +220,7 @@ static bool libpq_value_check(const struct libpq_row *row, struct slice value, s
     case LIBPQ_METHODS:
         return libpq_methods_check(row, value, why);
     case LIBPQ_ANY:
-    case LIBPQ_FILE: /* conf_database_files */
+    case LIBPQ_FILE: /* conf_judge_database looks at it */
         break;
     }
     return true;

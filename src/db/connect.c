@@ -8,11 +8,9 @@
 #include <event2/util.h>
 #include <poll.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
-#include "base/mem.h"
 #include "base/random.h"
 #include "db/internal.h"
 
@@ -36,14 +34,14 @@ static uint64_t connect_jitter(uint64_t ms)
     return random_between(ms / 2, ms);
 }
 
-static uint64_t connect_pause_ms(struct db *db, enum db_state state)
+static uint64_t connect_pause_ms(struct db *db, bool hopeless)
 {
     uint64_t longest = db->options.backoff_max_ms;
     unsigned doublings = db->failures < 20 ? db->failures : 20;
     uint64_t pause = (uint64_t)db->options.backoff_min_ms << doublings;
 
     db->failures++;
-    return connect_jitter(state != DB_STATE_DOWN || pause > longest ? longest : pause);
+    return connect_jitter(hopeless || pause > longest ? longest : pause);
 }
 
 void db_session_close(struct db *db)
@@ -127,21 +125,26 @@ static void connect_sort_queries(struct db *db)
         db_timer_set(db->retry_window, db->options.retry_window_ms);
 }
 
+void db_session_pause(struct db *db, bool hopeless)
+{
+    if (db->phase == DB_PHASE_READY && clock_monotonic_ms() - db->ready_ms >= db->options.backoff_max_ms)
+        db->failures = 0;
+    db_session_close(db);
+    event_del(db->turn);
+    event_del(db->deadline);
+    db->phase = DB_PHASE_PAUSE;
+    db->last_notice[0] = '\0';
+    db_timer_set(db->timer, connect_pause_ms(db, hopeless));
+}
+
 void db_session_end(struct db *db, enum db_state state, const char *reason)
 {
     char clean[DB_REASON_BYTES];
 
     db_reason_clean(clean, reason);
     if (clean[0] == '\0') snprintf(clean, sizeof(clean), "the connection was lost");
-    if (db->phase == DB_PHASE_READY && clock_monotonic_ms() - db->ready_ms >= db->options.backoff_max_ms)
-        db->failures = 0;
-    db_session_close(db);
-    event_del(db->turn);
-    event_del(db->deadline);
+    db_session_pause(db, state != DB_STATE_DOWN);
     connect_sort_queries(db);
-    db->phase = DB_PHASE_PAUSE;
-    db->last_notice[0] = '\0';
-    db_timer_set(db->timer, connect_pause_ms(db, state));
     db_session_set_state(db, state, clean);
     if (!db->freed) db_fail_all(db, clean);
 }

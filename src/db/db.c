@@ -231,7 +231,7 @@ static bool db_values_fit(const struct db_statement *s, const struct slice *valu
     return true;
 }
 
-static bool db_takes_queries(const struct db *db)
+bool db_takes_queries(const struct db *db)
 {
     return db->state == DB_STATE_READY || db->state == DB_STATE_RENEWING || db->state == DB_STATE_MISFIT;
 }

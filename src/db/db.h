@@ -166,6 +166,8 @@ struct db *db_new(struct event_base *base, const struct db_options *options, db_
 /* Every query still under way is dropped without its callback. Takes NULL. */
 void db_free(struct db *db);
 enum db_state db_state(const struct db *db);
+/* Whether its state is one in which queries are taken. */
+bool db_takes_queries(const struct db *db);
 unsigned db_queue_depth(const struct db *db);
 /* Bytes that results take, as far as it can be known: libpq's buffer for what comes in, which grows to the largest
  * result of the session and stays, and the result that is at hand. 0 for a NULL. */

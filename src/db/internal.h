@@ -202,6 +202,8 @@ void db_session_timer(struct db *db); /* the timer fired: begins an attempt, or 
  * `reason` is copied before the memory that it may point into is freed. */
 void db_session_end(struct db *db, enum db_state state, const char *reason);
 void db_session_ready(struct db *db);
+/* Closes it, and tries again after a pause, which grows from one failure to the next; `hopeless`: after the longest. */
+void db_session_pause(struct db *db, bool hopeless);
 /* Frees connection and socket events. */
 void db_session_close(struct db *db);
 
@@ -244,7 +246,7 @@ void db_scout_recall(struct db *db); /* if one is out */
 
 /* pipeline.c */
 bool db_pipeline_prepare(struct db *db, size_t index); /* a statement, again; false if the connection is broken */
-bool db_pipeline_listen(struct db *db);                /* the same for channels whose LISTEN was refused */
+bool db_pipeline_listen(struct db *db);                /* on every channel, likewise */
 void db_pipeline_push(struct db *db);                  /* writes what was handed over */
 void db_pipeline_open(struct db *db);                  /* the connection is up: sends settings and statements */
 void db_pipeline_wake(struct db *db);                  /* sends at the end of this turn of the loop */

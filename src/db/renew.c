@@ -9,8 +9,6 @@
  * and the session is replaced only if it is worth it. Reads go on all the while.
  */
 #include <event2/event.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
@@ -35,29 +33,13 @@ bool db_renew_is_due(const struct db *db)
     return db->renew_wanted && !db->draining && db->phase == DB_PHASE_READY && list_is_empty(&db->flight);
 }
 
-static uint64_t renew_pause_ms(struct db *db)
-{
-    unsigned doublings = db->failures < 20 ? db->failures : 20;
-    uint64_t pause = (uint64_t)db->options.backoff_min_ms << doublings;
-
-    if (pause > db->options.backoff_max_ms) pause = db->options.backoff_max_ms;
-    db->failures++;
-    return random_between(pause / 2, pause);
-}
-
 void db_renew(struct db *db)
 {
     char reason[DB_REASON_BYTES];
 
     memcpy(reason, db->renew_reason, sizeof(reason));
-    if (clock_monotonic_ms() - db->ready_ms >= db->options.backoff_max_ms) db->failures = 0;
-    db_session_close(db);
-    event_del(db->turn);
-    event_del(db->deadline);
+    db_session_pause(db, false);
     db->renew_wanted = false;
-    db->phase = DB_PHASE_PAUSE;
-    db->last_notice[0] = '\0';
-    db_timer_set(db->timer, renew_pause_ms(db));
     db_timer_set(db->retry_window, db->options.retry_window_ms);
     db_session_set_state(db, DB_STATE_RENEWING, reason);
 }

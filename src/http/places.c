@@ -22,6 +22,7 @@
 
 enum {
     PLACES_AWAY_MAX = 64,   /* that have not got their 503 yet; the oldest of more is closed */
+    PLACES_SPARE = 16,      /* descriptors for newcomers, of those that are left for others (server.c) */
     PLACES_EXTRA_PART = 8,  /* of the places: so many more are there for those that hold few */
     PLACES_HEAD_MS = 1000,  /* what a head may take while somebody waits */
     PLACES_LINGER_MS = 500, /* what a client may take to close after its last answer, likewise */
@@ -61,11 +62,19 @@ static unsigned places_taken(const struct http_server *server)
     return server->open - server->away_count;
 }
 
+/* The process may have fewer descriptors than its settings ask for. */
+static unsigned places_most(const struct http_server *server)
+{
+    const unsigned wanted = server->limits->connections;
+
+    return wanted < server->descriptors ? wanted : (unsigned)server->descriptors;
+}
+
 static unsigned places_share(const struct http_server *server)
 {
     const unsigned own = server->limits->connections_per_address;
 
-    return own > 0 ? own : (server->limits->connections + 1) / 2;
+    return own > 0 ? own : (places_most(server) + 1) / 2;
 }
 
 /* Counted when it matters, which is when the place is full: it costs nothing before that. */
@@ -84,7 +93,7 @@ static bool places_has_share(const struct http_server *server, uint64_t address)
 /* Of those that hold their share. As many more may wait of those that do not. */
 static unsigned places_parked_max(const struct http_server *server)
 {
-    const unsigned most = server->limits->connections;
+    const unsigned most = places_most(server);
 
     return most > server->buffers.parked_min ? most : server->buffers.parked_min;
 }
@@ -144,7 +153,7 @@ static bool places_make_room(struct http_server *server, uint64_t address)
 
 static bool places_find_place(struct http_server *server, uint64_t address)
 {
-    const unsigned most = server->limits->connections;
+    const unsigned most = places_most(server);
     const bool has_room = places_taken(server) < most;
 
     if (has_room && !server_is_memory_low(server)) return true;
@@ -202,7 +211,8 @@ void places_take(struct http_server *server, int fd, const struct sockaddr_stora
 
 bool places_is_full(const struct http_server *server)
 {
-    if (server_is_ending(server)) return places_taken(server) >= server->limits->connections; /* idle ones go anyway */
+    if (server->open + server->parked_count >= server->descriptors + PLACES_SPARE) return true;
+    if (server_is_ending(server)) return places_taken(server) >= places_most(server); /* idle ones go anyway */
     return server->parked_count >= 2 * places_parked_max(server);
 }
 

@@ -133,7 +133,8 @@ const struct http_refusal http_refusals[HTTP_REFUSAL_COUNT] = {
         {.status = 503,
          .retry_after_s = 1,
          .code = "stopping",
-         .detail = "The process that reads this request has to end, and the request has not come whole in time; nothing was changed. Send it again."},
+         .detail = "The process that reads this request has to end, and the request has not come whole in time; nothing "
+                   "was changed. Send it again."},
     [HTTP_REFUSAL_INPUT_FULL] =
         {.status = 503,
          .retry_after_s = 1,

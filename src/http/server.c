@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/given.h"
 #include "base/mem.h"
 #include "base/random.h"
 
@@ -27,6 +28,7 @@ enum {
     GRACE_MS = 1000,
     OUTPUT_BYTES = 1 << 20,
     PARKED_MIN = 512,
+    DESCRIPTORS_LEFT = 64, /* for all else, such as a new session with the database */
 };
 
 static void server_format_peer(const struct sockaddr_storage *address, char out[PEER_BYTES])
@@ -220,6 +222,14 @@ static void server_set_times(struct http_server *server)
     server->sweep_interval = (struct timeval){.tv_usec = (suseconds_t)(interval * 1000)};
 }
 
+/* Connections take no more, however many come. */
+static size_t server_descriptors(void)
+{
+    const size_t all = given_descriptors();
+
+    return all > 2 * DESCRIPTORS_LEFT ? all - DESCRIPTORS_LEFT : all / 2;
+}
+
 struct http_server *http_server_new(struct event_base *base, const struct http_router *router,
                                     const struct http_limits *limits, const struct http_hooks *hooks)
 {
@@ -231,6 +241,7 @@ struct http_server *http_server_new(struct event_base *base, const struct http_r
     server->hooks = hooks;
     server->buffers = (struct http_buffers){
         .output_bytes = OUTPUT_BYTES, .memory_bytes = limits->memory_bytes, .parked_min = PARKED_MIN};
+    server->descriptors = server_descriptors();
     list_init(&server->listeners);
     list_init(&server->conns);
     list_init(&server->ready);

@@ -39,6 +39,7 @@ struct http_server {
     struct list parked; /* accepted, and waiting for a place: places.c */
     unsigned parked_count;
     unsigned away_count; /* connections that get no place, but a 503 */
+    size_t descriptors;  /* what connections may take of the process's */
     struct list waiting[WAIT_COUNT];
     uint64_t wait_ms[WAIT_COUNT];
     struct event *wake;  /* runs what is ready, outside of any handler */

@@ -3,8 +3,6 @@
  * the preparation has changed the service, and after any failure the old code serves on.
  */
 
-#include <errno.h>
-#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>

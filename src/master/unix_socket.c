@@ -6,7 +6,6 @@
 #include <pwd.h>
 #include <stdarg.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/socket.h>
@@ -73,7 +72,7 @@ static int unix_socket_folder_fail(const struct unix_socket *u, struct error *er
     }
 }
 
-/* A descriptor that holds the lock of the folder of `path`; -1 if it cannot be had. */
+/* A descriptor of the folder, which holds its lock if that could be had in time; -1 if there is none. */
 static int unix_socket_lock(const char *folder)
 {
     const struct timespec pause = {.tv_nsec = UNIX_SOCKET_LOCK_PAUSE_NS};

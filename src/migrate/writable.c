@@ -1,5 +1,4 @@
 /* A database that takes no changes: a standby that is about to be promoted, or one that is fenced for a while. */
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
@@ -14,8 +13,8 @@ static int writable_look(struct migrate_session *s, bool *ret_writable, struct e
 {
     static const char sql[] =
         "SELECT NOT pg_catalog.pg_is_in_recovery() AND (o.setting = 'off' OR o.source = 'client')\n"
-        "FROM pg_catalog.pg_settings AS o\n"
-        "WHERE o.name = 'default_transaction_read_only'";
+        "  FROM pg_catalog.pg_settings AS o\n"
+        " WHERE o.name = 'default_transaction_read_only'";
     PGresult *result = NULL;
 
     if (session_query(s, sql, 0, NULL, &result, err) != 0) return -1;

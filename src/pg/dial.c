@@ -4,7 +4,6 @@
  * the next until there is something to wait for.
  */
 #include <poll.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"

@@ -70,7 +70,6 @@ struct pg_target {
     struct pg_addresses tried;  /* of the host at hand; without any: one attempt without hostaddr */
     size_t tried_count;         /* attempts at the host at hand, of … */
     size_t tries;
-    bool kept; /* they are from before, because the name server does not answer */
     PGconn *conn;
     PostgresPollingStatusType want;
     struct buf said[PG_TRIES_MAX]; /* why attempts failed */
@@ -81,8 +80,6 @@ struct pg_target {
 /* target.c */
 void pg_words_add(struct pg_words *w, const char *keyword, const char *value);
 void pg_words_clear(struct pg_words *w);
-
-/* target.c */
 bool pg_is_numeric(const char *host);
 
 /* host.c */

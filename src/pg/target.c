@@ -132,7 +132,7 @@ static void target_set_choice(struct pg_target *t, const PQconninfoOption *info,
 
     for (size_t i = 0; !found && i < countof(known); i++) found = strcmp(attributes, known[i]) == 0;
     if (!found)
-        target_refuse(t, "target_session_attrs is none of any, read-write, read-only, primary, standby and "
+        target_refuse(t, "target_session_attrs is not one of any, read-write, read-only, primary, standby, "
                          "prefer-standby");
     t->attributes = attributes == NULL ? NULL : mem_strdup(attributes);
     if (balance == NULL) balance = target_value(info, balance_word);

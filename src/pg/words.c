@@ -10,7 +10,6 @@
 #include <string.h>
 
 #include "base/buf.h"
-#include "base/mem.h"
 #include "base/percent.h"
 
 static bool words_is_uri(const char *text)

@@ -10,7 +10,7 @@ import pytest
 from support import processes
 from support.cluster import Cluster, Failure
 from support.database import Database
-from support.load import Load, Writes
+from support.load import Load, Writes, names, told
 from support.wait import SLOWNESS, wait_until
 
 PATH = "/api/v1/strategies"
@@ -83,16 +83,6 @@ def backends(database):
 
 def workers_of(d, count=2):
     return wait_until(lambda: len(d.workers()) == count and d.workers(), 10, f"{count} workers")
-
-
-def names(database):
-    with database.connect() as db:
-        return [name for name, in db.execute("SELECT name FROM strategies")]
-
-
-def told(title, *loads, **figures):
-    more = "".join(f"; {name.replace('_', ' ')} {value}" for name, value in figures.items())
-    print(f"\n{title}: " + " | ".join(f"{load.method} {load.told()}" for load in loads) + more)
 
 
 @contextlib.contextmanager

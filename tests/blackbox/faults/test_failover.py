@@ -11,7 +11,7 @@ from support.cluster import Cluster, Standby
 from support.daemon import Backtestd
 from support.database import Database
 from support.kinds import BOTH
-from support.load import Load, Writes
+from support.load import Load, Writes, names, told
 from support.wait import SLOWNESS, wait_until
 
 PATH = "/api/v1/strategies"
@@ -48,16 +48,6 @@ def url(database, *clusters):
 
 def workers_of(d):
     return wait_until(lambda: len(d.workers()) == 2 and d.workers(), 10, "2 workers")
-
-
-def names(database):
-    with database.connect() as db:
-        return [name for name, in db.execute("SELECT name FROM strategies")]
-
-
-def told(title, *loads, **figures):
-    more = "".join(f"; {name.replace('_', ' ')} {value}" for name, value in figures.items())
-    print(f"\n{title}: " + " | ".join(f"{load.method} {load.told()}" for load in loads) + more)
 
 
 @pytest.fixture

@@ -67,7 +67,7 @@ def sessions(database):
 def live_is_answered(d):
     """On both ports, at once: this is what an orchestrator gives a second or a few for."""
     for port in {d.port, d.admin_port}:
-        answer = daemons.client.request(port, "GET", "/health/live", timeout=1)
+        answer = daemons.client.request(port, "GET", "/health/live", timeout=5)
         assert answer.status == 200
     return True
 
@@ -146,10 +146,10 @@ def test_names_fail_at_the_start(start_daemon, database, by_name, name_server, p
 def all_else_is_answered(d):
     """What needs no database."""
     live_is_answered(d)
-    assert d.admin("GET", "/status", timeout=1).status == 200
+    assert d.admin("GET", "/status", timeout=5).status == 200
     if not isinstance(d, Backtestd):
-        assert d.request("GET", "/api/v1/nothing", timeout=1).status == 404
-        assert d.request("GET", "/api/v1/strategies", timeout=1).status == 503
+        assert d.request("GET", "/api/v1/nothing", timeout=5).status == 404
+        assert d.request("GET", "/api/v1/strategies", timeout=5).status == 503
 
 
 @BOTH

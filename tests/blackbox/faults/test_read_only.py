@@ -9,7 +9,7 @@ import pytest
 from support import daemon as daemons
 from support.cluster import Cluster, Standby
 from support.database import Database
-from support.load import Load, Writes
+from support.load import Load, Writes, names, told
 from support.metrics import Metrics
 from support.wait import SLOWNESS, wait_until
 
@@ -18,21 +18,11 @@ BACK_SECONDS = 10  # a new session is looked for every 2 to 4 s
 WORKERS = "FROM pg_stat_activity WHERE application_name = 'stratslabd worker' AND datname = current_database()"
 
 
-def names(database):
-    with database.connect() as db:
-        return [name for name, in db.execute("SELECT name FROM strategies")]
-
-
 def sessions_made(database):
     """How many sessions were begun in the database since it was made."""
     with database.connect() as db:
         db.execute("SELECT pg_stat_clear_snapshot()")
         return db.execute("SELECT sessions FROM pg_stat_database WHERE datname = current_database()").fetchone()[0]
-
-
-def told(title, *loads, **figures):
-    more = "".join(f"; {name.replace('_', ' ')} {value}" for name, value in figures.items())
-    print(f"\n{title}: " + " | ".join(f"{load.method} {load.told()}" for load in loads) + more)
 
 
 def make_read_only(db, database):

@@ -5,7 +5,7 @@ import time
 
 import psycopg
 import pytest
-from support.load import Load, Writes
+from support.load import Load, Writes, names, told
 from support.metrics import Metrics
 from support.wait import wait_until
 
@@ -30,11 +30,6 @@ FITTING = {
 }
 
 
-def names(database):
-    with database.connect() as db:
-        return [name for name, in db.execute("SELECT name FROM strategies")]
-
-
 def sessions(database):
     with database.connect() as db:
         return {pid for pid, in db.execute(WORKERS)}
@@ -50,11 +45,6 @@ def becomes(d, wanted, timeout=20):
 
 def reconnects(d):
     return int(Metrics(d.admin("GET", "/metrics").text).value("stratslabd_database_reconnects_total"))
-
-
-def told(title, *loads, **figures):
-    more = "".join(f"; {name.replace('_', ' ')} {value}" for name, value in figures.items())
-    print(f"\n{title}: " + " | ".join(f"{load.method} {load.told()}" for load in loads) + more)
 
 
 def migrate(database, sql):

@@ -156,3 +156,15 @@ class Writes(Load):
         assert self.made <= there, f"confirmed and lost: {sorted(self.made - there)[:5]}"
         assert not self.refused & there, f"refused and there: {sorted(self.refused & there)[:5]}"
         return len(there & self.unknown)
+
+
+def names(database):
+    """What Writes has made in it."""
+    with database.connect() as db:
+        return [name for name, in db.execute("SELECT name FROM strategies")]
+
+
+def told(title, *loads, **figures):
+    """Prints what became of the requests: a row of docs/reliability.md."""
+    more = "".join(f"; {name.replace('_', ' ')} {value}" for name, value in figures.items())
+    print(f"\n{title}: " + " | ".join(f"{load.method} {load.told()}" for load in loads) + more)

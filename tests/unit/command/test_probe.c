@@ -67,8 +67,35 @@ static void test_an_answer_of_somebody_else(void)
     CU_ASSERT(judged("{}\0{}", 5)[0] != '\0');
 }
 
+static void test_an_answer_is_tame(void)
+{
+    static const struct {
+        const char *body, *tame;
+    } cases[] = {
+        {"", ""},
+        {"{\"a\":\"b \\n\\t\\u000a\\\\ \\\" \303\244\302\240\\u00e4\\u2028\"}\n\t",
+         "{\"a\":\"b \\n\\t\\u000a\\\\ \\\" \303\244\302\240\\u00e4\\u2028\"}\n\t"},
+        {"\033[2J\r\177\b", "?[2J???"},
+        {"\302\233 \302", "?? \302"},
+        {"\\u001b[2J \\u001B \\u009b \\u007F \\u0000", "\\u003f[2J \\u003f \\u003f \\u003f \\u003f"},
+        {"\\b\\f\\r \\\\b \\\\u001b", "\\t\\t\\t \\\\b \\\\u001b"},
+        {"\\u00 \\u001", "\\u00 \\u001"},
+        {"\\", "\\"},
+    };
+
+    for (size_t i = 0; i < countof(cases); i++) {
+        struct buf body = {0};
+
+        buf_add_str(&body, cases[i].body);
+        probe_tame(&body);
+        UNIT_STR(buf_cstr(&body), cases[i].tame);
+        buf_clear(&body);
+    }
+}
+
 static const struct unit_test tests[] = {
     UNIT_TEST(test_an_answer_of_ours),
     UNIT_TEST(test_an_answer_of_somebody_else),
+    UNIT_TEST(test_an_answer_is_tame),
 };
 const struct unit_part probe_tests = UNIT_PART(tests);

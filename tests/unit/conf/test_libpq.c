@@ -25,7 +25,7 @@ static void test_parameters_that_nobody_knows(void)
         {"ssl=require", "its parameter \"ssl\" is not one that PostgreSQL's client library takes: leave it out; write "
                         "sslmode=require" KNOWN},
         {"sslmode", "what follows its ? is not name=value, with a & between two of them"},
-        {"sslmode=require&", "what follows its ? is not name=value, with a & between two of them"},
+        {"&sslmode=require", "what follows its ? is not name=value, with a & between two of them"},
     };
 
     for (size_t i = 0; i < countof(cases); i++) {
@@ -72,10 +72,12 @@ static void test_values(void)
         {"connect_timeout=5s", "connect_timeout: \"5s\" is not a whole number"},
         {"keepalives_idle=", "keepalives_idle: \"\" is not a whole number"},
         {"port=5432,x", "port: \"5432,x\" is not a port from 1 to 65535, nor a list of them"},
-        {"hostaddr=db", "hostaddr: \"db\" is not an IP address, nor a list of them (a name belongs into host)"},
+        {"hostaddr=db", "hostaddr: \"db\" is not an IP address, nor a list of them (a name belongs in host)"},
         {"require_auth=md5,cert", "require_auth: \"md5,cert\" is not a list (each perhaps after a !) of password, md5, "
                                   "gss, sspi, scram-sha-256, oauth, none"},
         {"sslmode=verify-full&target_session_attrs=read-write", NULL},
+        {"", NULL}, /* libpq takes a "?" or "&" at the end */
+        {"sslmode=require&", NULL},
         {"ssl=true", NULL}, /* for the sake of JDBC */
         {"ssl_min_protocol_version=tlsv1.2", NULL},
         {"require_auth=!password,!none", NULL},

@@ -16,7 +16,7 @@
 #define GET(target) "GET " target " HTTP/1.1\r\nHost: a\r\n\r\n"
 #define TEXT "Host: a\r\nContent-Type: text/plain\r\n"
 
-enum { RIG_PENDING_MAX = 8 };
+enum { RIG_PENDING_MAX = 32 };
 
 struct client;
 

@@ -1,9 +1,11 @@
 #include <arpa/inet.h>
 #include <netinet/in.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "http/server.h"
 #include "rig.h"
 
 /* As client_open, from another address of this machine. */
@@ -360,6 +362,47 @@ static void test_those_turned_away_are_few(void)
     rig_empty(&rig, clients, 1);
 }
 
+/* With fewer descriptors than the settings ask for, idle ones make room as they do at the settings' limit, and whoever
+ * waits leaves the process enough for what else it opens. */
+static void test_few_descriptors(void)
+{
+    enum { FEW = 40, PLACES = FEW / 2, MORE = 30 };
+    struct http_limits limits = rig_limits();
+    struct client clients[PLACES + 2];
+    static struct client more[MORE];
+    struct rlimit usual;
+    struct rig rig;
+
+    CU_ASSERT_FATAL(getrlimit(RLIMIT_NOFILE, &usual) == 0);
+    setrlimit(RLIMIT_NOFILE, &(struct rlimit){.rlim_cur = FEW, .rlim_max = usual.rlim_max});
+    rig_init(&rig, &limits);
+    setrlimit(RLIMIT_NOFILE, &usual);
+    rig.hooks.displaced = on_displaced;
+    displaced = 0;
+    for (unsigned i = 0; i < countof(clients); i++) {
+        client_open(&clients[i], &rig);
+        client_say(&clients[i], GET("/"));
+        UNIT_INT(client_status(&clients[i]), 200);
+    }
+    UNIT_INT(displaced, 2);
+    UNIT_INT(rig.open, PLACES);
+    for (unsigned i = 2; i < countof(clients); i++) client_say(&clients[i], GET("/slow"));
+    CU_ASSERT(rig_wait(&rig, &rig.pending_count, PLACES));
+    for (unsigned i = 0; i < MORE; i++) {
+        client_open(&more[i], &rig);
+        client_say(&more[i], GET("/"));
+        turn_for(&rig, 1);
+    }
+    UNIT_INT(rig.server->parked_count, 16);
+    UNIT_INT(rig.open, PLACES);
+    for (unsigned i = 0; i < PLACES; i++) rig_answer(&rig, i, "done");
+    for (unsigned i = 0; i < MORE; i++) {
+        UNIT_INT(client_status(&more[i]), 200);
+        client_close(&more[i]);
+    }
+    rig_empty(&rig, clients, countof(clients));
+}
+
 static const struct unit_test tests[] = {
     UNIT_TEST(test_the_longest_idle_one_makes_room),
     UNIT_TEST(test_what_has_just_come_is_served),
@@ -372,5 +415,6 @@ static const struct unit_test tests[] = {
     UNIT_TEST(test_the_end_of_those_that_wait),
     UNIT_TEST(test_more_than_may_wait),
     UNIT_TEST(test_those_turned_away_are_few),
+    UNIT_TEST(test_few_descriptors),
 };
 const struct unit_part places_tests = UNIT_PART(tests);

@@ -106,7 +106,7 @@ static void test_refusals(void)
         {"postgresql://user:s3cret%zz@127.0.0.1:1/db", "cannot be parsed"},
         {"user=x password='s3cret", "cannot be parsed"},
         {"host=a,b port=1,2,3 password=s3cret", "match 3 port numbers to 2 hosts"},
-        {"host=a target_session_attrs=s3cret", "target_session_attrs is none of"},
+        {"host=a target_session_attrs=s3cret", "target_session_attrs is not one of"},
         {"host=a load_balance_hosts=s3cret", "load_balance_hosts is neither"},
         {"host=a sslmode=often", "sslmode"},
         {"host=,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,", "more than 32 hosts"},
