@@ -49,7 +49,7 @@ void server_open(struct server *s, enum server_kind kind, const char *address, u
 
 unsigned server_port(const struct server *s)
 {
-    struct sockaddr_in at;
+    struct sockaddr_in at = {0};
     socklen_t len = sizeof(at);
 
     getsockname(s->fd, (struct sockaddr *)&at, &len);
