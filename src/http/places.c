@@ -106,7 +106,8 @@ static bool places_has_input(const struct http_conn *conn)
     return len > 0 || (len < 0 && errno != EAGAIN && errno != EWOULDBLOCK);
 }
 
-/* The one that has waited for longest, of that address if it is one's own that are looked for. */
+/* The one that has waited for longest, of that address if it is one's own that are looked for. Those that are turned
+ * away have no place to give. */
 static struct http_conn *places_find(struct http_server *server, enum conn_wait wait, uint64_t age_ms,
                                      const uint64_t *own)
 {
@@ -114,7 +115,7 @@ static struct http_conn *places_find(struct http_server *server, enum conn_wait 
         struct http_conn *conn = list_at(it, struct http_conn, wait_link);
 
         if (conn->wait_until_ms + age_ms > server->now_ms + server->wait_ms[wait]) break;
-        if (own == NULL || conn->address == *own) return conn;
+        if (!conn->turned_away && (own == NULL || conn->address == *own)) return conn;
     }
     return NULL;
 }
@@ -126,7 +127,8 @@ static void places_displace(struct http_server *server, struct http_conn *conn)
     if (server->hooks->displaced != NULL) server->hooks->displaced(server->hooks->ctx);
 }
 
-/* True if a connection has gone. What looks idle, and has a request that has just come, is served instead. */
+/* True if a connection has gone that had a place. What looks idle, and has a request that has just come, is served
+ * instead. */
 static bool places_make_room(struct http_server *server, uint64_t address)
 {
     static const struct {
@@ -134,7 +136,7 @@ static bool places_make_room(struct http_server *server, uint64_t address)
         uint64_t age_ms;
     } order[] = {{WAIT_LINGER, PLACES_LINGER_MS}, {WAIT_IDLE, 0}, {WAIT_HEAD, PLACES_HEAD_MS}};
     const uint64_t *own = places_has_share(server, address) ? &address : NULL;
-    const unsigned open = server->open;
+    const unsigned taken = places_taken(server);
 
     for (unsigned step = 0, tries = 0; step < countof(order) && tries < PLACES_TRIES_MAX; tries++) {
         struct http_conn *conn = places_find(server, order[step].wait, order[step].age_ms, own);
@@ -146,7 +148,7 @@ static bool places_make_room(struct http_server *server, uint64_t address)
         } else {
             places_displace(server, conn);
         }
-        if (server->open < open) return true;
+        if (places_taken(server) < taken) return true;
     }
     return false;
 }

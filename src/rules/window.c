@@ -148,7 +148,7 @@ static bool window_sums_make(struct window_sums *s, const double *begin, const d
 {
     const size_t count = (size_t)(end - begin), room = count + RULES_WIDE;
 
-    if (s->room < room) {
+    if (s->high == NULL || s->room < room) {
         free(s->high);
         s->high = mem_alloc(2 * room * sizeof(double));
         s->low = s->high + room;

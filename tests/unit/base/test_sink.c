@@ -213,7 +213,7 @@ static void test_own_makes_a_pipe_that_nobody_waits_for(void)
 
 static void test_stream_is_known_by_device_and_inode(void)
 {
-    struct stat st;
+    struct stat st = {0};
     int ends[2];
 
     if (pipe(ends) != 0 || fstat(ends[1], &st) != 0) CU_FAIL_FATAL("pipe");

@@ -403,6 +403,41 @@ static void test_few_descriptors(void)
     rig_empty(&rig, clients, countof(clients));
 }
 
+/* They have no place, so nobody gets one for their end. Those that have read their 503 linger until their client
+ * closes. */
+static void test_those_turned_away_make_no_room(void)
+{
+    enum { COUNT = 4, LINGER_MS = 500 };
+    struct rig rig;
+    struct client clients[1];
+    struct client more[COUNT];
+    struct client last;
+
+    rig_fill(&rig, clients, 1, 1);
+    http_server_set_buffers(rig.server,
+                            &(struct http_buffers){.output_bytes = 65536, .memory_bytes = SIZE_MAX, .parked_min = 1});
+    client_say(&clients[0], GET("/slow"));
+    CU_ASSERT(rig_wait(&rig, &rig.pending_count, 1));
+    for (unsigned i = 0; i < COUNT; i++) {
+        client_open(&more[i], &rig);
+        client_say(&more[i], GET("/"));
+        if (i > 0) UNIT_INT(client_status(&more[i]), 503);
+    }
+    turn_for(&rig, LINGER_MS + 300);
+    client_take(&more[0]);
+    UNIT_INT(more[0].in.len, 0); /* it still waits */
+    client_open(&last, &rig);
+    client_say(&last, GET("/"));
+    UNIT_INT(client_status(&last), 503);
+    UNIT_INT(displaced, 0);
+    rig_answer(&rig, 0, "done");
+    UNIT_INT(client_status(&clients[0]), 200);
+    UNIT_INT(client_status(&more[0]), 200);
+    for (unsigned i = 0; i < COUNT; i++) client_close(&more[i]);
+    client_close(&last);
+    rig_empty(&rig, clients, 1);
+}
+
 static const struct unit_test tests[] = {
     UNIT_TEST(test_the_longest_idle_one_makes_room),
     UNIT_TEST(test_what_has_just_come_is_served),
@@ -416,5 +451,6 @@ static const struct unit_test tests[] = {
     UNIT_TEST(test_more_than_may_wait),
     UNIT_TEST(test_those_turned_away_are_few),
     UNIT_TEST(test_few_descriptors),
+    UNIT_TEST(test_those_turned_away_make_no_room),
 };
 const struct unit_part places_tests = UNIT_PART(tests);

@@ -150,7 +150,8 @@ static void test_the_directory_has_its_users_name(void)
     char here[PATH_MAX];
     char found[PATH_MAX];
     char link[PATH_MAX];
-    char *before = getenv("PWD") == NULL ? NULL : strdup(getenv("PWD"));
+    const char *pwd = getenv("PWD");
+    char *before = pwd == NULL ? NULL : strdup(pwd);
 
     CU_ASSERT_FATAL(getcwd(here, sizeof(here)) != NULL);
     folder_make();

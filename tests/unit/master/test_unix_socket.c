@@ -256,7 +256,7 @@ static void test_a_race_of_starts_has_one_winner(void)
 
     begin();
     for (int round = 0; round < ROUNDS; round++) {
-        int go[2], done[2];
+        int go[2] = {-1, -1}, done[2] = {-1, -1};
         pid_t pids[STARTS];
         char said[STARTS];
         unsigned wins = 0;

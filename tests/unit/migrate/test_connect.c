@@ -37,6 +37,7 @@ static void test_keepalive(void)
     int idle = 0, user = 0;
 
     CU_ASSERT_FATAL(url != NULL);
+    if (url == NULL) return;
     CU_ASSERT_FATAL(migrate_connect(&options, &conn, &err) == 0);
     times_of(conn, &idle, &user);
     UNIT_INT(idle, 15);

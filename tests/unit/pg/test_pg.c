@@ -18,21 +18,18 @@ static const struct {
     const char *bytes;
     size_t len;
 } replies[] = {
-#define REPLY(text)            \
-    {                          \
-        text, sizeof(text) - 1 \
-    }
+#define REPLY(text) text, sizeof(text) - 1
     [SERVER_SILENT] = {NULL, 0},
-    [SERVER_PRIMARY] = REPLY("R\0\0\0\x08\0\0\0\0S\0\0\0\x18server_version\0"
-                             "17.0\0S\0\0\0\x17in_hot_standby\0off\0"
-                             "S\0\0\0\x26"
-                             "default_transaction_read_only\0off\0" READY),
-    [SERVER_STANDBY] = REPLY("R\0\0\0\x08\0\0\0\0S\0\0\0\x18server_version\0"
-                             "17.0\0S\0\0\0\x16in_hot_standby\0on\0"
-                             "S\0\0\0\x26"
-                             "default_transaction_read_only\0off\0" READY),
-    [SERVER_NO_PASSWORD] = REPLY(FATAL("\x39", "28P01", "no such luck")),
-    [SERVER_STARTING] = REPLY(FATAL("\x39", "57P03", "starting now")),
+    [SERVER_PRIMARY] = {REPLY("R\0\0\0\x08\0\0\0\0S\0\0\0\x18server_version\0"
+                              "17.0\0S\0\0\0\x17in_hot_standby\0off\0"
+                              "S\0\0\0\x26"
+                              "default_transaction_read_only\0off\0" READY)},
+    [SERVER_STANDBY] = {REPLY("R\0\0\0\x08\0\0\0\0S\0\0\0\x18server_version\0"
+                              "17.0\0S\0\0\0\x16in_hot_standby\0on\0"
+                              "S\0\0\0\x26"
+                              "default_transaction_read_only\0off\0" READY)},
+    [SERVER_NO_PASSWORD] = {REPLY(FATAL("\x39", "28P01", "no such luck"))},
+    [SERVER_STARTING] = {REPLY(FATAL("\x39", "57P03", "starting now"))},
 };
 
 atomic_bool names_hang;
@@ -52,7 +49,7 @@ void server_open(struct server *s, enum server_kind kind, const char *address, u
 
 unsigned server_port(const struct server *s)
 {
-    struct sockaddr_in at;
+    struct sockaddr_in at = {0};
     socklen_t len = sizeof(at);
 
     getsockname(s->fd, (struct sockaddr *)&at, &len);
