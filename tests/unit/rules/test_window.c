@@ -3,9 +3,10 @@
 #include <stdlib.h>
 
 #include "base/mem.h"
+#include "rules/window.h"
 #include "test_rules.h"
 
-enum { WINDOW_BARS = 1000000 };
+enum { WINDOW_BARS = 1000000, WINDOW_ROUNDS = 400, WINDOW_FEW = 2600, WINDOW_CALLS = 3 };
 
 struct window_series {
     struct candles candles;
@@ -132,6 +133,125 @@ static void test_window_flat(void)
     }
 }
 
+static uint64_t window_draw(uint64_t *state)
+{
+    *state ^= *state << 13, *state ^= *state >> 7, *state ^= *state << 17;
+    return *state * 0x2545f4914f6cdd1dU >> 11;
+}
+
+/* One of 2^least to 2^most, with all bits of a double. */
+static double window_between(uint64_t *state, int least, int most)
+{
+    const double bits = 1 + (double)window_draw(state) * 0x1p-53;
+
+    return ldexp(bits, least + (int)(window_draw(state) % (uint64_t)(most - least)));
+}
+
+enum window_sort {
+    WINDOW_TICKS,
+    WINDOW_ALL_BITS,
+    WINDOW_ANY,      /* from the smallest double to the largest */
+    WINDOW_DENORMAL, /* and some that are not */
+    WINDOW_HUGE,
+    WINDOW_OUTLIERS,
+    WINDOW_SIGNS, /* zeros of both, too */
+    WINDOW_HOLES,
+    WINDOW_LATE, /* not known at first */
+    WINDOW_NEAR_LIMIT,
+    WINDOW_SORTS
+};
+
+static double window_value(enum window_sort sort, size_t i, uint64_t *state)
+{
+    const double ticks = (double)(window_draw(state) % 100000) / 100;
+
+    switch (sort) {
+    case WINDOW_ALL_BITS:
+        return window_between(state, 0, 3);
+    case WINDOW_ANY:
+        return window_between(state, -1074, 1023);
+    case WINDOW_DENORMAL:
+        return window_draw(state) % 4 > 0 ? ldexp(ticks, -1068) : window_between(state, -1022, -1000);
+    case WINDOW_HUGE:
+        return window_between(state, 1000, 1023);
+    case WINDOW_OUTLIERS:
+        return i == 0 || window_draw(state) % 300 == 0 ? window_between(state, 20, 60) : ticks;
+    case WINDOW_SIGNS:
+        return (window_draw(state) % 2 == 0 ? -1 : 1) * (double)(window_draw(state) % 3);
+    case WINDOW_HOLES:
+        return window_draw(state) % 300 == 0 ? (double)NAN : ticks;
+    case WINDOW_LATE:
+        return i < 100 ? (double)NAN : window_between(state, -30, 30);
+    case WINDOW_NEAR_LIMIT:
+        return window_between(state, 690, 705);
+    default:
+        return ticks;
+    }
+}
+
+static void window_add(double x, double *sum, double *lost)
+{
+    const double before = *sum, after = before + x, part = after - before;
+
+    *lost += (before - (after - part)) + (x - part);
+    *sum = after;
+}
+
+/* The mean as window.h defines it: compensated sums of the end of one block and of the beginning of the next. */
+static double window_compensated(const double *x, size_t i, size_t n)
+{
+    double sum = 0, lost = 0, begin = 0, begin_lost = 0, mean;
+
+    if (i + 1 < n) return (double)NAN;
+    for (size_t k = i - i % n; k <= i; k++) window_add(x[k], &begin, &begin_lost);
+    for (size_t k = i - i % n; k-- > i + 1 - n;) window_add(x[k], &sum, &lost);
+    window_add(begin, &sum, &lost);
+    mean = (sum + (lost + begin_lost)) / (double)n;
+    return isfinite(mean) ? mean : (double)NAN;
+}
+
+static bool window_is_same(double a, double b)
+{
+    return isnan(a) ? isnan(b) : a == b && signbit(a) == signbit(b);
+}
+
+/* Whatever the values are, however the bars are cut into pieces, and whoever shares the sums: the same doubles. */
+static void test_window_shared(void)
+{
+    static double x[WINDOW_FEW], means[WINDOW_CALLS][WINDOW_FEW];
+    struct arena *scratch = arena_new();
+    uint64_t state = 88172645463325252U;
+    size_t exact = 0, summed = 0;
+
+    for (unsigned round = 0; round < WINDOW_ROUNDS; round++) {
+        const enum window_sort sort = (enum window_sort)(round % WINDOW_SORTS);
+        const size_t count = 1 + window_draw(&state) % WINDOW_FEW, piece = 1 + window_draw(&state) % count;
+        struct window_sums sums = {0};
+        size_t n[WINDOW_CALLS], wrong = 0;
+
+        for (size_t i = 0; i < count; i++) x[i] = window_value(sort, i, &state);
+        for (size_t c = 0; c < WINDOW_CALLS; c++) n[c] = 1 + window_draw(&state) % (c == 0 ? 300 : 40);
+        for (size_t at = 0; at < count; at += piece) {
+            for (size_t c = 0; c < WINDOW_CALLS; c++) {
+                struct rules_call call = {
+                    .count = count - at < piece ? count - at : piece, .before = at, .scratch = scratch, .sums = &sums};
+
+                window_mean(&call, x + at, n[c], means[c] + at);
+                arena_reset(scratch);
+                *(sums.is_exact ? &exact : &summed) += 1;
+            }
+        }
+        window_sums_clear(&sums);
+        for (size_t c = 0; c < WINDOW_CALLS; c++) {
+            for (size_t i = 0; i < count; i++) wrong += !window_is_same(means[c][i], window_compensated(x, i, n[c]));
+        }
+        if (wrong > 0) printf("round %u, values %d, pieces of %zu: %zu means differ\n", round, (int)sort, piece, wrong);
+        CU_ASSERT_EQUAL(wrong, 0);
+    }
+    CU_ASSERT(exact > 1000 && summed > 1000); /* both ways were gone */
+    arena_free(scratch);
+}
+
 static const struct unit_test tests[] = {UNIT_TEST(test_window_drift), UNIT_TEST(test_window_scale),
-                                         UNIT_TEST(test_window_flat)};
+                                         UNIT_TEST(test_window_flat), UNIT_TEST(test_window_shared)};
 const struct unit_part window_tests = UNIT_PART(tests);
