@@ -66,7 +66,8 @@ def test_it_does_not_start_without_a_database_and_says_why(machine):
 def test_start(machine):
     """Beside a PostgreSQL that knows the service's user by its name, in the whole of the unit's sandbox."""
     machine.sh("pg_createcluster $(ls /usr/lib/postgresql) main --start")
-    machine.sh("cd / && su postgres -s /bin/sh -c \"psql -qc 'CREATE ROLE stratslab LOGIN' -c 'CREATE DATABASE stratslab OWNER stratslab'\"")
+    machine.sh("cd / && su postgres -s /bin/sh -c \"psql -qc 'CREATE ROLE stratslab LOGIN' "
+               "-c \\\"CREATE DATABASE stratslab OWNER stratslab TEMPLATE template0 ENCODING 'UTF8'\\\"\"")
     machine.write(CONF, LOCAL, "640")
     machine.run("systemctl", "enable", "--now", "stratslabd")
     master = serves(machine)
