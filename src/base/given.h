@@ -37,7 +37,12 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-enum { GIVEN_DESCRIPTORS_MAX = 1048576 };
+enum {
+    GIVEN_DESCRIPTORS_MAX = 1048576,
+    /* For all but connections: standard descriptors, log, sockets to listen on, shared memory, channel, event loop,
+     * database, and what libraries open for a moment. */
+    GIVEN_DESCRIPTORS_LEFT = 64,
+};
 
 /* The signals that a master takes: TERM, INT, QUIT, CHLD, HUP, USR1, USR2, TTIN, TTOU. */
 void given_signals(sigset_t *ret_set);

@@ -6,9 +6,6 @@
 #include "base/given.h"
 
 enum {
-    /* Beside connections: standard descriptors, log, sockets to listen on, shared memory, channel, event loop,
-     * database, and what libraries open for a moment. */
-    LIMITS_OTHER_DESCRIPTORS = 64,
     /* Beside the workers: the master, the admin process, a task, a preflight. */
     LIMITS_OTHER_PROCESSES = 4,
 };
@@ -26,7 +23,7 @@ static void limits_descriptors(const struct conf *conf, struct buf *out)
 {
     const size_t connections = conf->program == CONF_STRATSLABD ? conf->http.connections : 0;
     const size_t channels = 2 * (size_t)conf->supervision.workers;
-    const size_t needed = (connections > channels ? connections : channels) + LIMITS_OTHER_DESCRIPTORS;
+    const size_t needed = (connections > channels ? connections : channels) + GIVEN_DESCRIPTORS_LEFT;
     const size_t given = given_descriptors();
 
     if (given >= needed) return;
@@ -34,10 +31,10 @@ static void limits_descriptors(const struct conf *conf, struct buf *out)
                needed);
     if (connections > channels) {
         buf_printf(out, "%zu connections (STRATSLAB_HTTP_CONNECTIONS) and %d others. Past the limit, clients wait. ",
-                   connections, LIMITS_OTHER_DESCRIPTORS);
+                   connections, GIVEN_DESCRIPTORS_LEFT);
     } else {
         buf_printf(out, "%u workers (STRATSLAB_WORKERS), twice in a reload, and %d others. ", conf->supervision.workers,
-                   LIMITS_OTHER_DESCRIPTORS);
+                   GIVEN_DESCRIPTORS_LEFT);
     }
     buf_add_str(out, "Raise the hard limit (LimitNOFILE= of a unit, ulimits of a container), or lower the setting");
 }

@@ -28,7 +28,6 @@ enum {
     GRACE_MS = 1000,
     OUTPUT_BYTES = 1 << 20,
     PARKED_MIN = 512,
-    DESCRIPTORS_LEFT = 64, /* for all else, such as a new session with the database */
 };
 
 static void server_format_peer(const struct sockaddr_storage *address, char out[PEER_BYTES])
@@ -222,12 +221,12 @@ static void server_set_times(struct http_server *server)
     server->sweep_interval = (struct timeval){.tv_usec = (suseconds_t)(interval * 1000)};
 }
 
-/* Connections take no more, however many come. */
+/* Connections take no more, however many come: a new session with the database may need one. */
 static size_t server_descriptors(void)
 {
     const size_t all = given_descriptors();
 
-    return all > 2 * DESCRIPTORS_LEFT ? all - DESCRIPTORS_LEFT : all / 2;
+    return all > 2 * GIVEN_DESCRIPTORS_LEFT ? all - GIVEN_DESCRIPTORS_LEFT : all / 2;
 }
 
 struct http_server *http_server_new(struct event_base *base, const struct http_router *router,
