@@ -110,7 +110,7 @@ static inline void window_add(const rules_wide *x, rules_wide *sum, double *out)
  */
 static ATTR_WIDE bool window_cut(const double *x, size_t count, double *high, double *low)
 {
-    int m = 0, w; /* frexp need not set the exponent of infinity */
+    int m = 0, w;                           /* frexp need not set the exponent of infinity */
     rules_wide_bits rest = {0}, sign = {0}; /* of what must be 0, and of what must not be below it */
     rules_wide sum_high = {0}, sum_low = {0};
     double last[RULES_WIDE] = {0};
