@@ -32,6 +32,7 @@ static void tree_add(const struct tree *tree, const struct tree_file *file)
     }
     out = fopen(path, "we");
     CU_ASSERT_PTR_NOT_NULL_FATAL(out);
+    if (out == NULL) return;
     fputs(file->text, out);
     fclose(out);
 }

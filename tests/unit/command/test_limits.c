@@ -18,8 +18,12 @@ static bool warns(const struct conf *conf, __rlimit_resource_t resource, rlim_t 
     pid_t pid = fork();
 
     if (pid == 0) {
-        const struct rlimit limit = {value, value};
-        bool ok = setrlimit(resource, &limit) == 0;
+        struct rlimit limit = {0};
+        bool ok = getrlimit(resource, &limit) == 0;
+
+        limit.rlim_cur = value; /* the hard one stays: valgrind refuses another for descriptors */
+        if (limit.rlim_max < value) limit.rlim_max = value;
+        ok = ok && setrlimit(resource, &limit) == 0;
 
         for (size_t i = 0; i < LIMITS_COUNT; i++) {
             struct buf text = {0};

@@ -146,8 +146,10 @@ static void test_a_full_queue_is_alive(void)
     snprintf(sun.sun_path, sizeof(sun.sun_path), "%s", path);
     CU_ASSERT_EQUAL_FATAL(bind(listener, (struct sockaddr *)&sun, sizeof(sun)), 0);
     CU_ASSERT_EQUAL_FATAL(listen(listener, 0), 0);
-    do clients[count] = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    while (connect(clients[count++], (struct sockaddr *)&sun, sizeof(sun)) == 0 && count < countof(clients));
+    for (int taken = 0; taken == 0 && count < countof(clients); count++) {
+        clients[count] = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+        taken = connect(clients[count], (struct sockaddr *)&sun, sizeof(sun));
+    }
     UNIT_INT(errno, EAGAIN);
     refused("another process listens there");
     while (count > 0) close(clients[--count]);
