@@ -123,7 +123,8 @@ void db_fit_prepared(struct db *db, size_t index, const PGresult *refusal)
     const char *sqlstate = db_pg_sqlstate(refusal);
 
     fit_forget_refusal(fit);
-    if (refusal == NULL) {
+    /* If it is there already (duplicate_prepared_statement), another step has prepared it meanwhile. */
+    if (refusal == NULL || strcmp(sqlstate, "42P05") == 0) {
         if (was_refused && fit->misfit) fit_set(db, fit, false);
         return;
     }

@@ -151,6 +151,30 @@ static void test_refused_statement(void)
     fit_close(&rig);
 }
 
+/* The query that fails and the clock may both have it prepared again, before the first answer is there. */
+static void test_refused_statement_is_prepared_twice(void)
+{
+    struct answer list = {0}, other = {0};
+    struct rig rig;
+
+    fit_open(&rig);
+    rig_sql(&rig, "ALTER TABLE fit RENAME COLUMN b TO c");
+    CU_ASSERT(rig_ask(&rig, &list, &st_list, NULL, NULL));
+    CU_ASSERT(rig_until_state(&rig, DB_STATE_MISFIT));
+    rig_sql(&rig, "ALTER TABLE fit RENAME COLUMN c TO b");
+    CU_ASSERT_PTR_NOT_NULL_FATAL(rig.db->fits[0].refusal);
+    CU_ASSERT(db_pipeline_prepare(rig.db, 0) && db_pipeline_prepare(rig.db, 0));
+    db_pipeline_push(rig.db);
+    CU_ASSERT(rig_ask(&rig, &other, &st_int, "5", NULL)); /* its answer comes after theirs */
+    CU_ASSERT_PTR_NULL(rig.db->fits[0].refusal);
+    CU_ASSERT(rig_until_state(&rig, DB_STATE_READY));
+    CU_ASSERT(rig_ask(&rig, &list, &st_list, NULL, NULL));
+    UNIT_INT(list.outcome, DB_OK);
+    UNIT_INT(rig.states[DB_STATE_MISFIT], 1);
+    UNIT_INT(db_reconnects(rig.db), 0);
+    fit_close(&rig);
+}
+
 /* The session that takes the place of a living one serves what can be served. */
 static void test_new_session_with_a_misfit(void)
 {
@@ -181,6 +205,7 @@ static const struct unit_test tests[] = {
     UNIT_TEST(test_statements_are_gone),
     UNIT_TEST(test_fault_that_stays),
     UNIT_TEST(test_refused_statement),
+    UNIT_TEST(test_refused_statement_is_prepared_twice),
     UNIT_TEST(test_new_session_with_a_misfit),
 };
 const struct unit_part fit_tests = UNIT_PART(tests);
