@@ -9,10 +9,14 @@
  * that it cannot keep others out. While there is room, it may have all of it: behind a proxy, all connections have
  * one address. If very many of its connections wait, more are answered 503, so that the kernel's queue, in which others
  * stand behind them, goes on.
+ *
+ * Of those that wait, those that have sent something go first: else whoever opens many connections and says nothing
+ * would have each of them take a place for a second.
  */
 #include <errno.h>
 #include <event2/event.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -243,6 +247,32 @@ static bool places_unpark_one(struct http_server *server)
         first = parked;
     }
     return false;
+}
+
+void places_sort(struct http_server *server)
+{
+    if (server->parked_count == 0) return;
+    struct pollfd *fds = mem_array(server->parked_count, sizeof(*fds));
+    unsigned count = 0;
+    struct list silent;
+
+    list_init(&silent);
+    list_each(it, &server->parked) {
+        fds[count++] = (struct pollfd){.fd = list_at(it, struct parked, link)->fd, .events = POLLIN};
+    }
+    if (poll(fds, count, 0) > 0) {
+        count = 0;
+        list_each(it, &server->parked) {
+            if (fds[count++].revents != 0) continue;
+            list_remove(it);
+            list_push_back(&silent, it);
+        }
+        list_each(it, &silent) {
+            list_remove(it);
+            list_push_back(&server->parked, it);
+        }
+    }
+    free(fds);
 }
 
 void places_advance(struct http_server *server)

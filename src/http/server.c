@@ -195,7 +195,10 @@ static void server_on_sweep(evutil_socket_t fd, short what, void *arg)
     if (server_is_memory_low(server)) {
         list_each(it, &server->waiting[WAIT_IDLE]) conn_shed(list_at(it, struct http_conn, wait_link));
     }
-    if (!server_is_ending(server)) places_advance(server);
+    if (!server_is_ending(server)) {
+        places_sort(server);
+        places_advance(server);
+    }
     if (server->accept_again_ms > 0 && server->accept_again_ms <= server->now_ms) {
         server->accept_again_ms = 0;
         server_update(server);

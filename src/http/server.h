@@ -117,6 +117,8 @@ void places_take(struct http_server *server, int fd, const struct sockaddr_stora
 bool places_is_full(const struct http_server *server);
 /* Gives those that wait the places that there are by now. Not while a connection runs. */
 void places_advance(struct http_server *server);
+/* Those that have sent something go first among those that wait. This is for the sweep: it costs something. */
+void places_sort(struct http_server *server);
 /* In a drain nobody else would: all of them at once. */
 void places_admit_all(struct http_server *server);
 void places_clear(struct http_server *server);

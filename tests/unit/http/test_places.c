@@ -438,6 +438,36 @@ static void test_those_turned_away_make_no_room(void)
     rig_empty(&rig, clients, 1);
 }
 
+/* One that asks for something does not wait until each of those before it, who say nothing, has had a place. */
+static void test_of_those_that_wait_one_that_asks_goes_first(void)
+{
+    enum { COUNT = 4 };
+    struct http_limits limits = rig_limits();
+    struct rig rig;
+    struct client silent[COUNT];
+    struct client more;
+
+    limits.connections = 1;
+    rig_init(&rig, &limits);
+    for (unsigned i = 0; i < COUNT; i++) {
+        client_open(&silent[i], &rig);
+        turn_for(&rig, 20);
+    }
+    client_open(&more, &rig);
+    client_say(&more, GET("/"));
+    UNIT_INT(client_status(&more), 200);
+    CU_ASSERT(client_sees_end(&silent[0])); /* its second is over */
+    unsigned open = 0;
+
+    for (unsigned i = 1; i < COUNT; i++) {
+        client_take(&silent[i]);
+        open += !silent[i].eof;
+    }
+    UNIT_INT(open, COUNT - 1);
+    client_close(&more);
+    rig_empty(&rig, silent, COUNT);
+}
+
 static const struct unit_test tests[] = {
     UNIT_TEST(test_the_longest_idle_one_makes_room),
     UNIT_TEST(test_what_has_just_come_is_served),
@@ -449,6 +479,7 @@ static const struct unit_test tests[] = {
     UNIT_TEST(test_those_that_wait_are_served_in_a_drain),
     UNIT_TEST(test_the_end_of_those_that_wait),
     UNIT_TEST(test_more_than_may_wait),
+    UNIT_TEST(test_of_those_that_wait_one_that_asks_goes_first),
     UNIT_TEST(test_those_turned_away_are_few),
     UNIT_TEST(test_few_descriptors),
     UNIT_TEST(test_those_turned_away_make_no_room),
