@@ -104,6 +104,7 @@ static void admin_drain(void *ctx, const char *why)
     const unsigned grace_ms = finish_ms == 0 ? 0 : child_idle_grace_ms(a->child);
 
     log_debug("draining", LOG_STR("why", why));
+    if (!a->draining) child_draining(a->child);
     child_end_within(a->child, grace_ms + finish_ms);
     if (!a->draining && child_is_last(a->child)) http_server_accept_queued(a->server, ADMIN_ACCEPT_QUEUED_MS);
     a->draining = true;

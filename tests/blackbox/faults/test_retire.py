@@ -10,6 +10,7 @@ import time
 
 import pytest
 from support import processes
+from support.kinds import BOTH
 from support.metrics import scrape
 from support.reload import reload_wait
 from support.wait import SLOWNESS, wait_until
@@ -348,6 +349,22 @@ def test_a_worker_that_somebody_else_ends_has_a_successor_at_once(daemon):
     assert d.status()["restarts"] == 1
     assert scrape(d).value("stratslabd_worker_restarts_total", cause="exit") == 1
     assert not re.search(r"killing it|died", d.log())
+
+
+@BOTH
+def test_an_admin_process_that_somebody_else_ends_has_a_successor_at_once(daemon):
+    """It may have connections that are kept, and five seconds for them."""
+    d = daemon(workers=1)
+    (first,) = [pid for pid in processes.children(d.pid) if "admin" in processes.describe(pid)]
+    kept = http.client.HTTPConnection("127.0.0.1", d.admin_port, timeout=60)
+    kept.request("GET", "/health/live")
+    assert kept.getresponse().read()
+    os.kill(first, signal.SIGTERM)
+    d.wait_log(f"somebody else has told it to.*child=admin.*child_pid={first}")
+    assert d.admin("GET", "/health/ready", timeout=60).status == 200
+    kept.close()
+    wait_until(lambda: not processes.is_alive(first), 20, "the first to end")
+    assert "died" not in d.log()
 
 
 def test_a_way_back_leaves_retired_workers_alone(replaceable, executable):
