@@ -19,8 +19,8 @@ enum { ADMIN_FINISH_MS = 2000 };
 /* Of what the service may hold for its clients. It comes in addition, and is not shared: whatever the workers hold,
  * probes and metrics are answered. */
 enum { ADMIN_MEMORY_PART = 16, ADMIN_MEMORY_MIN_BYTES = 4 << 20 };
-/* All that is asked for here is made anew, and metrics cost a millisecond. Whoever asks for much at once without reading
- * it is not to keep a probe waiting. */
+/* All that is asked for here is made anew, and metrics cost a millisecond. Whoever asks for much at once without
+ * reading it is not to keep a probe waiting. */
 enum { ADMIN_OUTPUT_BYTES = 32 << 10, ADMIN_PARKED_MIN = 512 };
 
 struct admin {

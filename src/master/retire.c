@@ -89,8 +89,8 @@ void retire_on_draining(struct master *m, struct slot *slot)
 
     slot->state = SLOT_ENDING;
     if (slot->retired || m->state != MASTER_SERVING) return;
-    log_warning("a child ends, as somebody else has told it to; starting another",
-                LOG_STR("child", slot->role->name), LOG_UINT("slot", slot->index), LOG_INT("child_pid", slot->pid));
+    log_warning("a child ends, as somebody else has told it to; starting another", LOG_STR("child", slot->role->name),
+                LOG_UINT("slot", slot->index), LOG_INT("child_pid", slot->pid));
     if (cells != NULL) {
         metrics_count_restart(&m->children.board->metrics, METRICS_CAUSE_EXIT);
         cells->restarts++;
