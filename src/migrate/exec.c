@@ -60,7 +60,6 @@ static enum exec_block exec_ask(struct migrate_session *s)
     return block;
 }
 
-
 static const char *exec_subject(const struct migrate_session *s)
 {
     return s->subject == NULL ? "the ledger" : s->subject;

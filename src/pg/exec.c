@@ -22,8 +22,8 @@ PGresult *pg_exec_within(PGconn *conn, const char *sql, int count, const char *c
 {
     const uint64_t until_ms = clock_monotonic_ms() + timeout_ms;
     PGresult *last = NULL;
-    const int sent = values == NULL ? PQsendQuery(conn, sql)
-                                    : PQsendQueryParams(conn, sql, count, NULL, values, NULL, NULL, 0);
+    const int sent =
+        values == NULL ? PQsendQuery(conn, sql) : PQsendQueryParams(conn, sql, count, NULL, values, NULL, NULL, 0);
 
     if (sent == 0) return NULL;
     while (exec_wait(conn, until_ms)) {
