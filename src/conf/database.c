@@ -149,7 +149,19 @@ static bool conf_query_check(struct slice query, struct buf *why)
     struct buf name = {0}, value = {0};
     bool is_pair = true, ok = true;
 
-    while (ok && conf_query_next(&query, &name, &value, &is_pair)) {
+    while (ok) {
+        struct slice rest = query;
+        struct slice raw = slice_cut(&rest, '&');
+
+        if (!conf_query_next(&query, &name, &value, &is_pair)) break;
+        (void)slice_cut(&raw, '=');
+        if (is_pair && memchr(raw.data, '=', raw.len) != NULL) { /* libpq takes no second one */
+            buf_add_str(why, "its parameter ");
+            conf_quote(buf_slice(&name), why);
+            buf_add_str(why, " has a second = (in a value it is written %3D, and a space %20)");
+            ok = false;
+            break;
+        }
         ok = is_pair && (conf_is_jdbc_ssl(&name, &value) ||
                          conf_libpq_check(buf_slice(&name), buf_slice(&value), "parameter", why));
     }

@@ -4,13 +4,17 @@
  * Row-by-Row"; PostgreSQL documentation, pg_blocking_pids.
  */
 #include <poll.h>
+#include <pthread.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "base/clock.h"
 #include "migrate/session.h"
+#include "pg/pg.h"
 
-enum { EXEC_LOOK_MS = 2000, EXEC_LOOK_EVERY_MS = 10000 };
+/* What was cancelled has ANSWER_MS to say so; a server that does not is one that hangs. */
+enum { EXEC_LOOK_MS = 2000, EXEC_LOOK_EVERY_MS = 10000, EXEC_ANSWER_MS = 5000, EXEC_STACK_BYTES = 256 * 1024 };
 
 enum exec_block { EXEC_NOT_BLOCKED, EXEC_BLOCKED, EXEC_UNKNOWN };
 
@@ -42,7 +46,7 @@ static enum exec_block exec_ask(struct migrate_session *s)
         return block;
     }
     snprintf(pid, sizeof(pid), "%d", PQbackendPID(s->conn));
-    PGresult *result = PQexecParams(conn, sql, countof(values), NULL, values, NULL, NULL, 0);
+    PGresult *result = pg_exec_within(conn, sql, countof(values), values, options.connect_timeout_ms);
 
     if (PQresultStatus(result) == PGRES_TUPLES_OK) {
         block = PQntuples(result) > 0 ? EXEC_BLOCKED : EXEC_NOT_BLOCKED;
@@ -56,33 +60,53 @@ static enum exec_block exec_ask(struct migrate_session *s)
     return block;
 }
 
-/* Statements of ours do next to nothing, so that a lock is what they wait for. */
-static bool exec_is_blocked(struct migrate_session *s, const char *place)
+static const char *exec_subject(const struct migrate_session *s)
 {
-    const enum exec_block block = exec_ask(s);
-
-    return block == EXEC_BLOCKED || (block == EXEC_UNKNOWN && place == NULL);
+    return s->subject == NULL ? "the ledger" : s->subject;
 }
 
 static void exec_look(struct migrate_session *s, const char *place, uint64_t running_ms)
 {
-    if (exec_is_blocked(s, place)) {
-        session_say(s, MIGRATE_NOTE_WAIT, "%s waits for a lock that %s holds", place == NULL ? "the ledger" : place,
+    const enum exec_block block = exec_ask(s);
+
+    if (block == EXEC_BLOCKED) {
+        session_say(s, MIGRATE_NOTE_WAIT, "%s waits for a lock that %s holds", place == NULL ? exec_subject(s) : place,
                     s->blocker);
+    } else if (block == EXEC_UNKNOWN && place == NULL) {
+        session_say(s, MIGRATE_NOTE_WAIT, "no answer from the database %s about %s for %llu s", s->options.label,
+                    exec_subject(s), (unsigned long long)running_ms / 1000);
     } else if (place != NULL) {
         session_say(s, MIGRATE_NOTE_WAIT, "%s has been running for %llu s", place,
                     (unsigned long long)running_ms / 1000);
     }
 }
 
-static void exec_cancel(const struct migrate_session *s)
+static void *exec_cancel_run(void *arg)
 {
     char why[256];
+
+    (void)PQcancel(arg, why, sizeof(why)); /* if it did not work, no answer comes */
+    PQfreeCancel(arg);
+    return NULL;
+}
+
+/* In a thread, because PQcancel waits for the server for as long as that hangs. */
+static void exec_cancel(const struct migrate_session *s)
+{
     PGcancel *cancel = PQgetCancel(s->conn);
+    pthread_attr_t attr;
+    pthread_t thread;
+    sigset_t all, before;
 
     if (cancel == NULL) return;
-    if (PQcancel(cancel, why, sizeof(why)) == 0) session_say(s, MIGRATE_NOTE_WARNING, "cannot cancel: %s", why);
-    PQfreeCancel(cancel);
+    sigfillset(&all);
+    pthread_attr_init(&attr);
+    pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
+    pthread_attr_setstacksize(&attr, EXEC_STACK_BYTES);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    if (pthread_create(&thread, &attr, exec_cancel_run, cancel) != 0) PQfreeCancel(cancel);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    pthread_attr_destroy(&attr);
 }
 
 /* When a statement is given up. Those of a file that is applied have the time that the file gives them. */
@@ -93,7 +117,19 @@ static uint64_t exec_deadline(const struct migrate_session *s, const char *place
     return started_ms + (s->options.lock_timeout_ms > EXEC_LOOK_MS ? s->options.lock_timeout_ms : EXEC_LOOK_MS);
 }
 
-/* Until a result can be taken without waiting. */
+/* Whether the statement is given up: one of ours that a lock keeps, or that nothing is known of; of a rehearsal any. */
+static bool exec_give_up(struct migrate_session *s)
+{
+    const enum exec_block block = exec_ask(s);
+
+    if (block == EXEC_NOT_BLOCKED) s->blocker[0] = '\0';
+    if (block == EXEC_UNKNOWN && s->deadline_ms > 0) s->blocker[0] = '\0';
+    s->gave_up = block != EXEC_NOT_BLOCKED || s->deadline_ms > 0;
+    if (s->gave_up) exec_cancel(s);
+    return s->gave_up;
+}
+
+/* Until a result can be taken without waiting, or there is none to come (session_is_lost). */
 static void exec_wait(struct migrate_session *s, const char *place)
 {
     const uint64_t started_ms = clock_monotonic_ms();
@@ -107,19 +143,20 @@ static void exec_wait(struct migrate_session *s, const char *place)
             exec_look(s, place, now_ms - started_ms);
             look_ms = now_ms + EXEC_LOOK_EVERY_MS;
         }
-        if (!s->gave_up && now_ms >= deadline_ms) {
-            const bool blocked = exec_is_blocked(s, place);
+        if (now_ms >= deadline_ms) {
+            if (s->gave_up) {
+                s->silent = true;
+                return;
+            }
+            const unsigned more_ms = exec_give_up(s) ? EXEC_ANSWER_MS : EXEC_LOOK_MS;
 
-            s->gave_up = blocked || s->deadline_ms > 0;
-            if (!blocked) s->blocker[0] = '\0';
-            if (s->gave_up) exec_cancel(s);
-            deadline_ms = now_ms + EXEC_LOOK_MS;
+            deadline_ms = clock_monotonic_ms() + more_ms;
         }
-        const uint64_t next_ms = look_ms < deadline_ms ? look_ms : deadline_ms;
+        const uint64_t next_ms = s->gave_up || deadline_ms < look_ms ? deadline_ms : look_ms;
         struct pollfd watch = {.fd = PQsocket(s->conn), .events = POLLIN};
 
         now_ms = clock_monotonic_ms();
-        const int wait_ms = s->gave_up ? -1 : next_ms <= now_ms ? 0 : (int)(next_ms - now_ms);
+        const int wait_ms = next_ms <= now_ms ? 0 : (int)(next_ms - now_ms);
 
         if (poll(&watch, 1, wait_ms) > 0 && PQconsumeInput(s->conn) == 0) return;
     }
@@ -132,6 +169,10 @@ static PGresult *exec_results(struct migrate_session *s, const char *place)
 
     for (;;) {
         exec_wait(s, place);
+        if (s->silent) {
+            PQclear(last);
+            return NULL;
+        }
         PGresult *result = PQgetResult(s->conn);
         const ExecStatusType status = PQresultStatus(result);
 
@@ -155,4 +196,13 @@ PGresult *session_exec(struct migrate_session *s, const char *sql, int count, co
     if (sent == 0) return NULL;
     if (place != NULL) PQsetSingleRowMode(s->conn);
     return exec_results(s, place);
+}
+
+PGresult *session_exec_prepare(struct migrate_session *s, const char *name, const char *sql, size_t count,
+                               const unsigned *types)
+{
+    s->gave_up = false;
+    s->blocker[0] = '\0';
+    if (PQsendPrepare(s->conn, name, sql, (int)count, types) == 0) return NULL;
+    return exec_results(s, NULL);
 }

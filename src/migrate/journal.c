@@ -220,7 +220,9 @@ static int journal_run_statement(struct migrate_session *s, struct journal *j, s
     /* What a joined statement deferred speaks before its mark is written. */
     if (run_statement(s, &run, err) != 0 || (join && run_settle(s, err) != 0) ||
         (idle && !join && journal_check_indexes(s, j, &run, err) != 0)) {
-        if (PQtransactionStatus(s->conn) != PQTRANS_IDLE) PQclear(PQexec(s->conn, "ROLLBACK"));
+        if (!session_is_lost(s) && PQtransactionStatus(s->conn) != PQTRANS_IDLE) {
+            PQclear(PQexec(s->conn, "ROLLBACK"));
+        }
         mark = journal_mark_of(j, j->open, checksum);
         journal_fail(s, &mark, err->message);
         journal_explain(s, j, j->open, err);

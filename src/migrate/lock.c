@@ -91,6 +91,6 @@ int session_lock(struct migrate_session *s, struct error *err)
 void session_unlock(struct migrate_session *s)
 {
     if (!s->locked) return;
-    PQclear(PQexec(s->conn, "SELECT pg_advisory_unlock_all()"));
+    if (!session_is_lost(s)) PQclear(PQexec(s->conn, "SELECT pg_advisory_unlock_all()"));
     s->locked = false;
 }

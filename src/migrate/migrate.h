@@ -185,7 +185,11 @@ struct migrate_plan {
 };
 
 /* What else is tried, on the session's connection, with the schema as it would be. */
-typedef int migrate_trial_fn(void *arg, struct pg_conn *conn, struct error *err);
+typedef int migrate_trial_fn(void *arg, struct migrate_session *s, struct error *err);
+/* Prepares a statement; `types` are oids of the parameters, 0 for one that the server infers. It waits for a lock as
+ * for the ledger's: lock_timeout_ms at most, and says for whose. */
+int migrate_prepare(struct migrate_session *s, const char *name, const char *sql, size_t count, const unsigned *types,
+                    struct error *err) ATTR_CHECKED;
 
 /* As migrate_plan_make, then `trial`, if everything pending could be rehearsed; *ret_pending (all of it) and
  * *ret_rehearsed say how much that was. Without anything pending there is no lock and no transaction but the trial's

@@ -219,7 +219,7 @@ static int plan_locked(struct migrate_session *s, const struct migrate_files *fi
     if (outcome == 0) outcome = session_run(s, "BEGIN", err);
     if (outcome == 0) outcome = plan_steps(s, files, &report, plan, PQgetvalue(relations, 0, 0), err);
     if (outcome == 0 && trial->trial != NULL && plan_rehearsed(plan) == plan->count) {
-        outcome = trial->trial(trial->arg, s->conn, err);
+        outcome = trial->trial(trial->arg, s, err);
     }
     PQclear(relations);
     session_reset(s);
@@ -264,7 +264,7 @@ int migrate_rehearse(struct migrate_session *s, const struct migrate_files *file
     migrate_report_clear(&report);
     if (outcome != 0) return -1;
     *ret_pending = *ret_rehearsed = 0;
-    if (pending == 0) return trial(arg, s->conn, err);
+    if (pending == 0) return trial(arg, s, err);
     if (plan_make(s, files, &(struct plan_trial){trial, arg}, &plan, err) != 0) return -1;
     *ret_pending = plan.count;
     *ret_rehearsed = plan_rehearsed(&plan);

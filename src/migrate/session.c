@@ -34,7 +34,7 @@ static void session_notice(void *arg, const PGresult *result)
 
 bool session_is_lost(const struct migrate_session *s)
 {
-    return PQstatus(s->conn) != CONNECTION_OK;
+    return s->silent || PQstatus(s->conn) != CONNECTION_OK;
 }
 
 /* We gave up: the server's words would be about the cancelling. */
@@ -43,6 +43,12 @@ static int session_fail_locked(const struct migrate_session *s, struct error *er
     char waited[NUMBER_UNIT_TEXT_BYTES];
 
     number_format_duration_ms(s->options.lock_timeout_ms, waited);
+    if (s->subject != NULL) {
+        return error_set(err, ERROR_TIMEOUT,
+                         "it waits for a lock in %s that %s holds; waited %s (STRATSLAB_MIGRATE_LOCK_TIMEOUT).\n"
+                         "Wait for it to end. If it hangs: SELECT pg_terminate_backend(its number)",
+                         s->options.label, s->blocker, waited);
+    }
     return error_set(err, ERROR_TIMEOUT,
                      "the ledger %s of %s is locked by %s; waited %s (STRATSLAB_MIGRATE_LOCK_TIMEOUT).\n"
                      "Wait for it to end. If it hangs: SELECT pg_terminate_backend(its number)",
@@ -57,6 +63,7 @@ int session_fail(struct migrate_session *s, const PGresult *result, struct error
     struct slice text = slice_of(PQerrorMessage(s->conn));
 
     while (text.len > 0 && text.data[text.len - 1] == '\n') text.len--;
+    if (s->silent) return error_set(err, ERROR_UNAVAILABLE, "the database %s does not answer", s->options.label);
     if (session_is_lost(s)) {
         return error_set(err, ERROR_UNAVAILABLE, "the connection to the database %s was lost: %.*s", s->options.label,
                          SLICE_FMT(text));
@@ -93,6 +100,19 @@ int session_query(struct migrate_session *s, const char *sql, int count, const c
 int session_run(struct migrate_session *s, const char *sql, struct error *err)
 {
     return session_result(s, session_exec(s, sql, 0, NULL, NULL), NULL, err);
+}
+
+int migrate_prepare(struct migrate_session *s, const char *name, const char *sql, size_t count, const unsigned *types,
+                    struct error *err)
+{
+    char subject[128];
+
+    snprintf(subject, sizeof(subject), "statement %s", name);
+    s->subject = subject;
+    const int outcome = session_result(s, session_exec_prepare(s, name, sql, count, types), NULL, err);
+
+    s->subject = NULL;
+    return outcome == 0 ? 0 : error_prefix(err, "statement %s cannot be prepared", name);
 }
 
 /* As far as that works. */
@@ -249,6 +269,7 @@ void session_take(struct migrate_session *s, PGconn *conn)
 {
     PQfinish(s->conn);
     s->conn = conn;
+    s->silent = false;
     PQsetNoticeReceiver(conn, session_notice, s);
     session_reset(s);
 }

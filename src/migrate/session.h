@@ -20,6 +20,8 @@ struct migrate_session {
     bool quiet;           /* notices are our own statements', of no interest */
     bool checks_client;   /* the server takes client_connection_check_interval */
     uint64_t deadline_ms; /* monotonic: what runs then is cancelled; 0: as session_exec says */
+    bool silent;          /* the server hangs: nothing more can be asked of this connection */
+    const char *subject;  /* what a statement of ours is for, in messages; NULL: the ledger */
     bool gave_up;         /* the last statement was cancelled by us … */
     char sqlstate[6];     /* of the last failure */
     char blocker[160];    /* … and waited for this session; "" if for none */
@@ -35,6 +37,10 @@ int session_connect(const struct migrate_options *options, PGconn **ret_conn, st
  */
 PGresult *session_exec(struct migrate_session *s, const char *sql, int count, const char *const *values,
                        const char *place) ATTR_CHECKED;
+
+/* The same for the preparing of a statement of ours. */
+PGresult *session_exec_prepare(struct migrate_session *s, const char *name, const char *sql, size_t count,
+                               const unsigned *types) ATTR_CHECKED;
 
 /* One statement with text parameters; `ret_result` may be NULL if only success matters. */
 int session_query(struct migrate_session *s, const char *sql, int count, const char *const *values,

@@ -79,4 +79,12 @@ bool pg_dial_refused(const struct pg_target *t);
 /* A whole round, waiting. 0, or -1 as of PG_DIAL_FAILED. */
 int pg_dial_wait(struct pg_target *t, unsigned timeout_ms, struct pg_conn **ret_conn) ATTR_CHECKED;
 
+/*
+ * On a connection, whoever made it: one statement with text parameters, or without parameters (`values` NULL) several.
+ * The last result is the caller's (PQclear). NULL if the connection is lost, or if nothing has come for `timeout_ms`:
+ * then nothing more can be asked on it. A server that hangs closes no connection, so libpq's own calls wait for ever.
+ */
+struct pg_result *pg_exec_within(struct pg_conn *conn, const char *sql, int count, const char *const *values,
+                                 unsigned timeout_ms) ATTR_CHECKED;
+
 #endif

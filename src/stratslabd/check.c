@@ -1,6 +1,5 @@
 /* `stratslabd check`: would the service start? At a reload the new executable runs it before anything changes. */
 
-#include <libpq-fe.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -30,29 +29,22 @@ static int check_files(struct own_check *own)
     return COMMAND_OK;
 }
 
-static int check_prepare(PGconn *conn, const struct db_statement *statement, struct error *err)
+static int check_prepare(struct migrate_session *session, const struct db_statement *statement, struct error *err)
 {
-    Oid types[DB_PARAMS_MAX];
+    unsigned types[DB_PARAMS_MAX];
 
-    for (unsigned i = 0; i < statement->param_count; i++) types[i] = (Oid)statement->params[i];
-    PGresult *result = PQprepare(conn, statement->name, statement->sql, (int)statement->param_count, types);
-    int rc = PQresultStatus(result) == PGRES_COMMAND_OK
-                 ? 0
-                 : error_set(err, ERROR_FAILED, "statement %s cannot be prepared: %s", statement->name,
-                             PQresultErrorMessage(result));
-
-    PQclear(result);
-    return rc;
+    for (unsigned i = 0; i < statement->param_count; i++) types[i] = (unsigned)statement->params[i];
+    return migrate_prepare(session, statement->name, statement->sql, statement->param_count, types, err);
 }
 
-static int check_statements(void *arg, PGconn *conn, struct error *err)
+static int check_statements(void *arg, struct migrate_session *session, struct error *err)
 {
     struct own_check *own = arg;
     size_t count;
     const struct db_statement *const *statements = api_statements(own->api, &count);
 
     for (size_t i = 0; i < count; i++) {
-        if (check_prepare(conn, statements[i], err) != 0) return -1;
+        if (check_prepare(session, statements[i], err) != 0) return -1;
     }
     check_report(&own->check, "statements", "ok", "%zu prepared", count);
     return 0;

@@ -9,6 +9,7 @@
 #include "base/mem.h"
 #include "base/number.h"
 #include "base/token.h"
+#include "pg/pg.h"
 #include "stratslabd/stratslabd.h"
 #include "json/format.h"
 
@@ -47,7 +48,7 @@ enum token_column {
     COLUMN_USED,
     COLUMN_STATE
 };
-enum { TOKEN_COLUMNS = 8, TOKEN_EXPIRES_DAYS_MAX = 36500 };
+enum { TOKEN_COLUMNS = 8, TOKEN_EXPIRES_DAYS_MAX = 36500, TOKEN_ANSWER_MS = 5000 };
 
 /* What a refusal of the database means to whoever typed the command. */
 static const struct token_refusal {
@@ -66,6 +67,8 @@ static const struct token_refusal {
     {"25006", "", ERROR_UNAVAILABLE,
      "the database takes no changes now (a standby, or default_transaction_read_only is on): name the primary in "
      "DATABASE_URL"},
+    {"55P03", "", ERROR_UNAVAILABLE,
+     "another session has locked the tokens (a migration?): try again when it has ended; pg_locks says which it is"},
     {"42P01", "", ERROR_FAILED, "the database lacks migrations of this build: run stratslabd migrate up"},
     {"42883", "", ERROR_FAILED, "the database lacks migrations of this build: run stratslabd migrate up"},
 };
@@ -85,6 +88,9 @@ static int token_fail(const struct token_call *call, const PGresult *result, str
         }
         return error_set(err, refusal->code, "%s", refusal->message);
     }
+    if (result == NULL && PQstatus(call->conn) == CONNECTION_OK) {
+        return error_set(err, ERROR_UNAVAILABLE, "the database %s does not answer", call->conf->database.label);
+    }
     if (PQstatus(call->conn) != CONNECTION_OK) {
         return error_set(err, ERROR_UNAVAILABLE, "the connection to the database %s was lost",
                          call->conf->database.label);
@@ -93,10 +99,16 @@ static int token_fail(const struct token_call *call, const PGresult *result, str
                      message == NULL ? "no reason was given" : message);
 }
 
+/* What the server's own time-outs end, it has some seconds to say. */
+static unsigned token_patience_ms(const struct token_call *call)
+{
+    return call->conf->database.limits.statement_timeout_ms + TOKEN_ANSWER_MS;
+}
+
 static int token_query(const struct token_call *call, const char *sql, int count, const char *const *values,
                        PGresult **ret_result, struct error *err)
 {
-    PGresult *result = PQexecParams(call->conn, sql, count, NULL, values, NULL, NULL, 0);
+    PGresult *result = pg_exec_within(call->conn, sql, count, values, token_patience_ms(call));
 
     if (PQresultStatus(result) != PGRES_TUPLES_OK) {
         token_fail(call, result, err);
@@ -176,7 +188,7 @@ static int token_insert(const struct token_call *call, const char *sha256, PGres
 
 static int token_command(const struct token_call *call, const char *sql, struct error *err)
 {
-    PGresult *result = PQexec(call->conn, sql);
+    PGresult *result = pg_exec_within(call->conn, sql, 0, NULL, token_patience_ms(call));
     const int rc = PQresultStatus(result) == PGRES_COMMAND_OK ? 0 : token_fail(call, result, err);
 
     PQclear(result);
@@ -191,10 +203,13 @@ static int token_print(const struct token_call *call, const char *token, const P
         printf("%s\n", token);
     }
     if (command_flush(err) != 0) return error_prefix(err, "no token was made");
-    if (token_command(call, "COMMIT", err) != 0) {
-        return error_prefix(err, PQstatus(call->conn) == CONNECTION_OK
-                                     ? "the token above was not made"
-                                     : "whether the token above was made is not known (stratslabd token list)");
+    const int committed = token_command(call, "COMMIT", err);
+    const bool is_answered = PQstatus(call->conn) == CONNECTION_OK && PQtransactionStatus(call->conn) == PQTRANS_IDLE;
+
+    if (committed != 0) {
+        /* Without an answer its fate is open. */
+        return error_prefix(err, is_answered ? "the token above was not made"
+                                             : "whether the token above was made is not known (stratslabd token list)");
     }
     if (!command_has(call->line, "--json")) {
         fprintf(stderr, "This is the token %s (%s; expires: %s). It is shown only this once.\n",
@@ -309,6 +324,16 @@ static int token_revoke(struct token_call *call, struct error *err)
 
 /* ---- The command line ---- */
 
+/* As the service has them, so that nobody's lock holds a command. */
+static int token_limit(const struct token_call *call, struct error *err)
+{
+    char sql[128];
+
+    snprintf(sql, sizeof(sql), "SET statement_timeout = %u; SET lock_timeout = %u",
+             call->conf->database.limits.statement_timeout_ms, call->conf->database.limits.lock_timeout_ms);
+    return token_command(call, sql, err);
+}
+
 /* A verb, and what it does on the connection. `entry` comes first, so that the line's entry is one of these. */
 struct token_verb {
     struct command_entry entry;
@@ -326,6 +351,7 @@ static int token_main(const struct command_line *line, const struct command_cont
     options.application_name = "stratslabd token";
     int rc = migrate_connect(&options, &call.conn, &err);
 
+    if (rc == 0) rc = token_limit(&call, &err);
     if (rc == 0) rc = verb->run(&call, &err);
     PQfinish(call.conn);
     if (rc == 0) return COMMAND_OK;

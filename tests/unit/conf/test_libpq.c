@@ -26,6 +26,8 @@ static void test_parameters_that_nobody_knows(void)
                         "sslmode=require" KNOWN},
         {"sslmode", "what follows its ? is not name=value, with a & between two of them"},
         {"&sslmode=require", "what follows its ? is not name=value, with a & between two of them"},
+        {"options=-c%20work_mem=64MB",
+         "its parameter \"options\" has a second = (in a value it is written %3D, and a space %20)"},
     };
 
     for (size_t i = 0; i < countof(cases); i++) {
