@@ -112,6 +112,7 @@ static void exec_cancel(const struct migrate_session *s)
 /* When a statement is given up. Those of a file that is applied have the time that the file gives them. */
 static uint64_t exec_deadline(const struct migrate_session *s, const char *place, uint64_t started_ms)
 {
+    if (s->gave_up) return started_ms + EXEC_ANSWER_MS;
     if (s->deadline_ms > 0) return s->deadline_ms;
     if (place != NULL) return UINT64_MAX;
     return started_ms + (s->options.lock_timeout_ms > EXEC_LOOK_MS ? s->options.lock_timeout_ms : EXEC_LOOK_MS);
