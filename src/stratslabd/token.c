@@ -391,7 +391,7 @@ static const struct token_verb token_verb_create = {
     .entry.name = "create",
     .entry.summary = "make a token, and print it this once: the database keeps its hash",
     .entry.about = "NAME is unique among the tokens that are not revoked: letters, digits and . _ @ -, at most 63.\n"
-                   "Running services take a new token within about a second.\n",
+                   "Running services take a new token at once.\n",
     .entry.options = create_options,
     .entry.operand = "NAME",
     .entry.operands_min = 1,
