@@ -155,7 +155,7 @@ static bool conf_query_check(struct slice query, struct buf *why)
 
         if (!conf_query_next(&query, &name, &value, &is_pair)) break;
         (void)slice_cut(&raw, '=');
-        if (is_pair && memchr(raw.data, '=', raw.len) != NULL) { /* libpq takes no second one */
+        if (is_pair && raw.data != NULL && memchr(raw.data, '=', raw.len) != NULL) { /* libpq takes no second one */
             buf_add_str(why, "its parameter ");
             conf_quote(buf_slice(&name), why);
             buf_add_str(why, " has a second = (in a value it is written %3D, and a space %20)");
