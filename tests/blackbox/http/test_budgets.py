@@ -167,8 +167,9 @@ def is_refused(c):
 
 
 def some_are_overloaded(clients):
-    """What is left may be room for one or two of the clients, and not for three."""
+    """What is left may be room for one or two of the clients, and not for three. An answer takes its time."""
     count = 0
+    wait_until(lambda: any(map(is_refused, clients)), 30, "a refusal")
     for c in filter(is_refused, clients):
         c.socket.setblocking(True)
         answer = c.answer()
@@ -178,7 +179,7 @@ def some_are_overloaded(clients):
 
 
 def test_all_workers_have_one_budget(daemon):
-    d = daemon(workers=3, http_memory="24MiB")
+    d = daemon(workers=3, http_memory="24MiB", http_body_timeout="5min")
     quiet = Quiet(d)
     clients = upload(d.port, 60)
     d.wait_log(r"msg=request method=POST .*status=503", count=36, timeout=60)
@@ -197,7 +198,7 @@ def test_all_workers_have_one_budget(daemon):
 
 
 def test_what_workers_that_a_reload_retires_hold_counts(daemon):
-    d = daemon(workers=2, http_memory="16MiB", stop_timeout="60s")
+    d = daemon(workers=2, http_memory="16MiB", stop_timeout="60s", http_body_timeout="5min")
     clients = upload(d.port, 30)
     d.wait_log(r"msg=request method=POST .*status=503", count=12, timeout=60)
     old = d.workers()
@@ -216,7 +217,7 @@ def test_what_workers_that_a_reload_retires_hold_counts(daemon):
 
 
 def test_answers_count_with_requests(daemon, database):
-    d = daemon(workers=2, http_memory="32MiB", http_write_timeout="60s")
+    d = daemon(workers=2, http_memory="32MiB", http_write_timeout="60s", http_body_timeout="5min")
     fill(database, 200, 60)
     readers = [Raw(d.port, receive_buffer=4096) for _ in range(6)]
     for c in readers:
@@ -239,7 +240,7 @@ def kernel_bytes():
 
 
 def test_small_answers_that_nobody_reads_are_bounded_too(daemon):
-    d = daemon(workers=1, http_memory="4MiB", http_write_timeout="60s")
+    d = daemon(workers=1, http_memory="4MiB", http_write_timeout="60s", http_body_timeout="5min")
     clients = [Raw(d.port, receive_buffer=4096) for _ in range(200)]
     for c in clients:
         send_what_fits(c, (ask("/nothing") * 20_000).encode())
