@@ -35,17 +35,22 @@ def begin(own_database):
         one.communicate()
 
 
+def signal_all(pids, number):
+    """A process of the server may end by itself meanwhile."""
+    for pid in pids:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, number)
+
+
 @contextlib.contextmanager
 def frozen(cluster):
     """The server's processes stop; they go on at the end."""
     server = [cluster.server.pid, *processes.children(cluster.server.pid)]
-    for pid in server:
-        os.kill(pid, signal.SIGSTOP)
+    signal_all(server, signal.SIGSTOP)
     try:
         yield
     finally:
-        for pid in server:
-            os.kill(pid, signal.SIGCONT)
+        signal_all(server, signal.SIGCONT)
 
 
 def ended(one):
