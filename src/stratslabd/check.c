@@ -31,7 +31,7 @@ static int check_files(struct own_check *own)
 
 static int check_prepare(struct migrate_session *session, const struct db_statement *statement, struct error *err)
 {
-    unsigned types[DB_PARAMS_MAX];
+    unsigned types[DB_PARAMS_MAX] = {0};
 
     for (unsigned i = 0; i < statement->param_count; i++) types[i] = (unsigned)statement->params[i];
     return migrate_prepare(session, statement->name, statement->sql, statement->param_count, types, err);
