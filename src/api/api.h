@@ -94,6 +94,7 @@ struct api_endpoint {
     const struct json_schema *answer;    /* their content; NULL: text or an object of which the document says no more */
     bool is_list;                        /* one page of `answer`: {"items":[…],"next":…} */
     bool has_etag;
+    bool is_unlisted; /* for people who mistype a path: the document does not have it */
 };
 
 struct api_resource {

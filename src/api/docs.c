@@ -232,6 +232,7 @@ static const struct api_endpoint api_docs_endpoints[] = {
         .handle = api_docs_elsewhere,
         .statuses = {308},
         .produces = HTTP_ANY_TYPE,
+        .is_unlisted = true,
     },
     {
         .id = "getDocsFile",

@@ -133,7 +133,7 @@ static void openapi_write_paths(struct json_writer *w, const struct api *api)
 {
     json_key_open(w, "paths", '{');
     for (size_t i = 0; i < api->operation_count; i++) {
-        if (!openapi_is_new_path(api, i)) continue;
+        if (!openapi_is_new_path(api, i) || api->operations[i].endpoint->is_unlisted) continue;
         json_key_open(w, api->operations[i].path, '{');
         for (size_t j = i; j < api->operation_count; j++) {
             if (strcmp(api->operations[j].path, api->operations[i].path) != 0) continue;

@@ -143,6 +143,8 @@ class Contract:
     def faults(self, method, target, status, fields, body):
         operations = self.operations_at(target)
         if operations is None or method not in operations and not (method == "HEAD" and "GET" in operations):
+            if operations is None and self.leads_on(target, fields):
+                return []
             return self.faults_of_none(method, operations, status, fields, body)
         operation = operations.get(method) or operations["GET"]
         if method == "OPTIONS" and status == 204:
@@ -151,6 +153,13 @@ class Contract:
         if answer is None:
             return [f"{operation.id} has no such status"]
         return self.faults_of_fields(answer, fields) + self.faults_of_content(answer, fields, body, method == "HEAD")
+
+    def leads_on(self, target, fields):
+        """The page for people, with a slash behind its path: the document does not have that one, and may show where it leads."""
+        path = target.partition("?")[0]
+        page = self.operations_at(path.removesuffix("/")) if path.endswith("/") else None
+        return bool(page) and page.get("GET") is not None and page["GET"].id == "getDocs" and (
+            "location" not in fields or fields["location"].partition("?")[0] == path.removesuffix("/"))
 
     def faults_of_none(self, method, operations, status, fields, body):
         """There is no such operation: 404, or 405 and the answer to OPTIONS with Allow, or what is said before that is known."""
