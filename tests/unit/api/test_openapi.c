@@ -54,15 +54,21 @@ static void test_the_document_has_every_route(void)
     const struct http_route *const *routes = api_routes(api, &count);
     struct json_object *document = parse(api_document(api));
     struct json_object *paths = member(document, "paths");
+    size_t listed = 0;
 
     for (size_t i = 0; i < count; i++) {
+        if (api_endpoint_of(routes[i])->is_unlisted) {
+            CU_ASSERT_FALSE(json_object_object_get_ex(paths, routes[i]->path, NULL));
+            continue;
+        }
         struct json_object *item = member(paths, routes[i]->path);
         struct json_object *operation = member(item, lower(routes[i]->method));
 
         UNIT_STR(json_object_get_string(member(operation, "operationId")), api_endpoint_of(routes[i])->id);
         CU_ASSERT(json_object_object_length(member(operation, "responses")) > 5);
+        listed++;
     }
-    UNIT_INT(operations_of(paths), count);
+    UNIT_INT(operations_of(paths), listed);
     json_object_put(document);
     api_free(api);
 }
