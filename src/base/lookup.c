@@ -2,8 +2,6 @@
 
 #include <errno.h>
 #include <poll.h>
-#include <pthread.h>
-#include <signal.h>
 #include <stdatomic.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -13,9 +11,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
-
-/* Enough for the modules of nsswitch.conf(5); more than a program needs is only reserved. */
-enum { LOOKUP_STACK_BYTES = 512 * 1024 };
+#include "base/thread.h"
 
 struct lookup {
     atomic_int holders; /* the caller and the thread; the last one frees */
@@ -51,27 +47,6 @@ static void *lookup_run(void *arg)
     return NULL;
 }
 
-/* The thread inherits the mask. A fault of its own goes to the crash handler all the same. */
-static int lookup_spawn(struct lookup *l)
-{
-    static const int own[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL};
-    pthread_attr_t attr;
-    pthread_t thread;
-    sigset_t most, before;
-
-    sigfillset(&most);
-    for (size_t i = 0; i < countof(own); i++) sigdelset(&most, own[i]);
-    pthread_attr_init(&attr);
-    pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
-    pthread_attr_setstacksize(&attr, LOOKUP_STACK_BYTES);
-    pthread_sigmask(SIG_SETMASK, &most, &before);
-    const int rc = pthread_create(&thread, &attr, lookup_run, l);
-
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    pthread_attr_destroy(&attr);
-    return rc;
-}
-
 struct lookup *lookup_start(const char *name, const char *service, const struct addrinfo *hints, lookup_fn *resolve)
 {
     const size_t len = strlen(name) + 1;
@@ -86,7 +61,7 @@ struct lookup *lookup_start(const char *name, const char *service, const struct 
     l->hints = *hints;
     l->service = service == NULL ? NULL : mem_strdup(service);
     memcpy(l->name, name, len);
-    const int rc = lookup_spawn(l);
+    const int rc = thread_detach(lookup_run, l);
 
     if (rc == 0) return l;
     atomic_store(&l->holders, 1);

@@ -4,17 +4,16 @@
  * Row-by-Row"; PostgreSQL documentation, pg_blocking_pids.
  */
 #include <poll.h>
-#include <pthread.h>
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/thread.h"
 #include "migrate/session.h"
 #include "pg/pg.h"
 
 /* What was cancelled has ANSWER_MS to say so; a server that does not is one that hangs. */
-enum { EXEC_LOOK_MS = 2000, EXEC_LOOK_EVERY_MS = 10000, EXEC_ANSWER_MS = 5000, EXEC_STACK_BYTES = 256 * 1024 };
+enum { EXEC_LOOK_MS = 2000, EXEC_LOOK_EVERY_MS = 10000, EXEC_ANSWER_MS = 5000 };
 
 enum exec_block { EXEC_NOT_BLOCKED, EXEC_BLOCKED, EXEC_UNKNOWN };
 
@@ -94,19 +93,8 @@ static void *exec_cancel_run(void *arg)
 static void exec_cancel(const struct migrate_session *s)
 {
     PGcancel *cancel = PQgetCancel(s->conn);
-    pthread_attr_t attr;
-    pthread_t thread;
-    sigset_t all, before;
 
-    if (cancel == NULL) return;
-    sigfillset(&all);
-    pthread_attr_init(&attr);
-    pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
-    pthread_attr_setstacksize(&attr, EXEC_STACK_BYTES);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    if (pthread_create(&thread, &attr, exec_cancel_run, cancel) != 0) PQfreeCancel(cancel);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    pthread_attr_destroy(&attr);
+    if (cancel != NULL && thread_detach(exec_cancel_run, cancel) != 0) PQfreeCancel(cancel);
 }
 
 /* When a statement is given up. Those of a file that is applied have the time that the file gives them. */
@@ -163,6 +151,13 @@ static void exec_wait(struct migrate_session *s, const char *place)
     }
 }
 
+/* Nothing is known of the statement that is sent now. */
+static void exec_begin(struct migrate_session *s)
+{
+    s->gave_up = false;
+    s->blocker[0] = '\0';
+}
+
 /* The last result, or the first that failed. Rows are kept for our own statements only. */
 static PGresult *exec_results(struct migrate_session *s, const char *place)
 {
@@ -187,8 +182,7 @@ static PGresult *exec_results(struct migrate_session *s, const char *place)
 PGresult *session_exec(struct migrate_session *s, const char *sql, int count, const char *const *values,
                        const char *place)
 {
-    s->gave_up = false;
-    s->blocker[0] = '\0';
+    exec_begin(s);
     /* The extended protocol takes one statement only, so a mistake of the lexer cannot hide a COMMIT. */
     const int sent = values == NULL && place == NULL
                          ? PQsendQuery(s->conn, sql)
@@ -202,8 +196,7 @@ PGresult *session_exec(struct migrate_session *s, const char *sql, int count, co
 PGresult *session_exec_prepare(struct migrate_session *s, const char *name, const char *sql, size_t count,
                                const unsigned *types)
 {
-    s->gave_up = false;
-    s->blocker[0] = '\0';
+    exec_begin(s);
     if (PQsendPrepare(s->conn, name, sql, (int)count, types) == 0) return NULL;
     return exec_results(s, NULL);
 }
