@@ -194,17 +194,11 @@ static void connect_wait(struct db *db, const struct pg_wait *wait)
         db_session_end(db, DB_STATE_DOWN, "libevent cannot watch the database's socket");
 }
 
-/* Texts are UTF-8: another encoding cannot hold them all, and SQL_ASCII takes anything. */
 static bool connect_is_utf8(struct db *db)
 {
-    const char *encoding = PQparameterStatus(db->conn, "server_encoding");
     char reason[DB_REASON_BYTES];
 
-    if (encoding == NULL || strcmp(encoding, "UTF8") == 0) return true;
-    snprintf(reason, sizeof(reason),
-             "the database %s has the encoding %s, and must have UTF8: CREATE DATABASE … TEMPLATE template0 ENCODING "
-             "'UTF8'",
-             PQdb(db->conn), encoding);
+    if (pg_is_utf8(db->conn, PQdb(db->conn), reason, sizeof(reason))) return true;
     db_session_end(db, DB_STATE_REFUSED, reason);
     return false;
 }

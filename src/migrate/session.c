@@ -9,6 +9,7 @@
 #include "base/number.h"
 #include "migrate/ledger.h"
 #include "migrate/run.h"
+#include "pg/pg.h"
 
 void session_say(const struct migrate_session *s, enum migrate_note kind, const char *fmt, ...)
 {
@@ -274,16 +275,11 @@ void session_take(struct migrate_session *s, PGconn *conn)
     session_reset(s);
 }
 
-/* Names and documents are UTF-8; another encoding cannot hold them all, and SQL_ASCII takes anything. */
 static int session_check_encoding(const struct migrate_session *s, struct error *err)
 {
-    const char *encoding = PQparameterStatus(s->conn, "server_encoding");
+    char why[ERROR_MESSAGE_MAX];
 
-    if (encoding == NULL || strcmp(encoding, "UTF8") == 0) return 0;
-    return error_set(err, ERROR_REFUSED,
-                     "the database %s has the encoding %s, and must have UTF8: CREATE DATABASE … TEMPLATE template0 "
-                     "ENCODING 'UTF8'",
-                     s->options.label, encoding);
+    return pg_is_utf8(s->conn, s->options.label, why, sizeof(why)) ? 0 : error_set(err, ERROR_REFUSED, "%s", why);
 }
 
 int migrate_session_open(const struct migrate_options *options, struct migrate_session **ret_session, struct error *err)

@@ -79,6 +79,10 @@ bool pg_dial_refused(const struct pg_target *t);
 /* A whole round, waiting. 0, or -1 as of PG_DIAL_FAILED. */
 int pg_dial_wait(struct pg_target *t, unsigned timeout_ms, struct pg_conn **ret_conn) ATTR_CHECKED;
 
+/* Whether the database of a connection can hold every text: other encodings lack characters, and SQL_ASCII takes any
+ * bytes. If not, `why` says so in one line, with what helps; `database` is its name for people. */
+bool pg_is_utf8(struct pg_conn *conn, const char *database, char *why, size_t size) ATTR_CHECKED;
+
 /*
  * On a connection, whoever made it: one statement with text parameters, or without parameters (`values` NULL) several.
  * The last result is the caller's (PQclear). NULL if the connection is lost, or if nothing has come for `timeout_ms`:
