@@ -12,12 +12,13 @@
 
 enum { CONNECT_PAUSE_MS = 100, CONNECT_PAUSE_MAX_MS = 2000, CONNECT_SAY_MS = 10000 };
 
-void session_pause(unsigned ms)
+void session_pause(unsigned *ms, unsigned longest_ms)
 {
-    uint64_t wait_ms = random_between(ms / 2, ms);
+    uint64_t wait_ms = random_between(*ms / 2, *ms);
     struct timespec left = {(time_t)(wait_ms / 1000), (long)(wait_ms % 1000) * 1000000};
 
     while (nanosleep(&left, &left) != 0 && errno == EINTR) continue;
+    *ms = *ms >= longest_ms / 2 ? longest_ms : *ms * 2;
 }
 
 /* libpq quotes the part of the text that it does not understand, which may be the password; pg/ does not. */
@@ -95,8 +96,7 @@ static int connect_patiently(const struct migrate_options *options, struct pg_ta
             connect_say(options, err->message, deadline_ms - now_ms);
             said_ms = now_ms;
         }
-        session_pause(pause_ms);
-        pause_ms = pause_ms >= CONNECT_PAUSE_MAX_MS / 2 ? CONNECT_PAUSE_MAX_MS : pause_ms * 2;
+        session_pause(&pause_ms, CONNECT_PAUSE_MAX_MS);
     }
 }
 

@@ -83,8 +83,7 @@ int session_lock(struct migrate_session *s, struct error *err)
             session_say(s, MIGRATE_NOTE_WAIT, "waiting for the migration lock, held by %s", holder);
             said_ms = now_ms;
         }
-        session_pause(pause_ms);
-        pause_ms = pause_ms >= LOCK_PAUSE_MAX_MS / 2 ? LOCK_PAUSE_MAX_MS : pause_ms * 2;
+        session_pause(&pause_ms, LOCK_PAUSE_MAX_MS);
     }
 }
 

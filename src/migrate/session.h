@@ -72,8 +72,9 @@ void session_take(struct migrate_session *s, PGconn *conn);
 int session_wait_writable(struct migrate_session *s, size_t pending, struct error *err) ATTR_CHECKED;
 
 void session_say(const struct migrate_session *s, enum migrate_note kind, const char *fmt, ...) ATTR_PRINTF(3, 4);
-/* Sleeps between half of `ms` and all of it, so that masters that start together do not ask together. */
-void session_pause(unsigned ms);
+/* Sleeps between half of `*ms` and all of it, so that masters that start together do not ask together. Then it is twice
+ * as long, up to `longest_ms`. */
+void session_pause(unsigned *ms, unsigned longest_ms);
 
 /* The advisory lock of the ledger; polled, since a session that waits inside pg_advisory_lock holds a snapshot and so
  * would be waited for by the very CREATE INDEX CONCURRENTLY that it waits for. */

@@ -221,7 +221,6 @@ int migrate_wait(const struct migrate_options *options, const struct migrate_fil
             wait_say(options, pending);
             said_ms = now_ms;
         }
-        session_pause(pause_ms);
-        pause_ms = pause_ms >= WAIT_PAUSE_MAX_MS / 2 ? WAIT_PAUSE_MAX_MS : pause_ms * 2;
+        session_pause(&pause_ms, WAIT_PAUSE_MAX_MS);
     }
 }

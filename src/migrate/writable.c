@@ -56,8 +56,7 @@ int session_wait_writable(struct migrate_session *s, size_t pending, struct erro
                         (unsigned long long)(deadline_ms - now_ms + 999) / 1000);
             said_ms = now_ms;
         }
-        session_pause(pause_ms);
-        pause_ms = pause_ms >= WRITABLE_PAUSE_MAX_MS / 2 ? WRITABLE_PAUSE_MAX_MS : pause_ms * 2;
+        session_pause(&pause_ms, WRITABLE_PAUSE_MAX_MS);
         if (writable_reopen(s, deadline_ms > now_ms ? deadline_ms - now_ms : 0, err) != 0) return -1;
     }
     char waited[NUMBER_UNIT_TEXT_BYTES];
