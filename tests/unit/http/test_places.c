@@ -46,6 +46,14 @@ static void rig_fill(struct rig *rig, struct client *clients, unsigned count, un
     }
 }
 
+/* … and wait for another one, which rig_answer gives. */
+static void rig_fill_busy(struct rig *rig, struct client *clients, unsigned count)
+{
+    rig_fill(rig, clients, count, count);
+    for (unsigned i = 0; i < count; i++) client_say(&clients[i], GET("/slow"));
+    CU_ASSERT(rig_wait(rig, &rig->pending_count, count));
+}
+
 static void rig_empty(struct rig *rig, struct client *clients, unsigned count)
 {
     for (unsigned i = 1; i < count; i++) client_close(&clients[i]);
@@ -116,9 +124,7 @@ static void test_requests_are_never_cut(void)
     struct client clients[4];
     struct client more[6];
 
-    rig_fill(&rig, clients, 4, 4);
-    for (unsigned i = 0; i < 4; i++) client_say(&clients[i], GET("/slow"));
-    CU_ASSERT(rig_wait(&rig, &rig.pending_count, 4));
+    rig_fill_busy(&rig, clients, 4);
     for (unsigned i = 0; i < 6; i++) {
         client_open(&more[i], &rig);
         client_say(&more[i], GET("/"));
@@ -144,9 +150,7 @@ static void test_an_address_with_all_places(void)
     struct client waits;
     struct client other;
 
-    rig_fill(&rig, clients, 4, 4);
-    for (unsigned i = 0; i < 4; i++) client_say(&clients[i], GET("/slow"));
-    CU_ASSERT(rig_wait(&rig, &rig.pending_count, 4));
+    rig_fill_busy(&rig, clients, 4);
     client_open(&waits, &rig);
     client_say(&waits, GET("/"));
     client_open_from(&other, &rig, "127.0.0.2");
@@ -250,9 +254,7 @@ static void test_those_that_wait_are_served_in_a_drain(void)
     struct client clients[2];
     struct client more[5];
 
-    rig_fill(&rig, clients, 2, 2);
-    for (unsigned i = 0; i < 2; i++) client_say(&clients[i], GET("/slow"));
-    CU_ASSERT(rig_wait(&rig, &rig.pending_count, 2));
+    rig_fill_busy(&rig, clients, 2);
     for (unsigned i = 0; i < 5; i++) {
         client_open(&more[i], &rig);
         client_say(&more[i], GET("/"));
@@ -278,9 +280,7 @@ static void test_the_end_of_those_that_wait(void)
     struct client clients[1];
     struct client more;
 
-    rig_fill(&rig, clients, 1, 1);
-    client_say(&clients[0], GET("/slow"));
-    CU_ASSERT(rig_wait(&rig, &rig.pending_count, 1));
+    rig_fill_busy(&rig, clients, 1);
     client_open(&more, &rig);
     turn_for(&rig, 20);
     http_server_free(rig.server);
