@@ -26,11 +26,34 @@ def alone(d, count=1):
     return wait_until(lambda: [w["state"] for w in d.status()["workers"]] == ["ready"] * count and d.status()["workers"], 30, "the workers")
 
 
+@contextlib.contextmanager
+def stopped(pids):
+    """Meanwhile they take nothing: of two that may, one may take everything, again and again."""
+    pids = list(pids)
+    for pid in pids:
+        os.kill(pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        for pid in pids:
+            os.kill(pid, signal.SIGCONT)
+
+
 def draining(d):
     return [w for w in d.status()["workers"] if w["state"] == "draining"]
 
 
-class Upload:
+class Held:
+    """A connection with a request on it, closed at the end."""
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.socket.close()
+
+
+class Upload(Held):
     """A POST of which the body comes in pieces."""
 
     def __init__(self, d, name, head_only=False):
@@ -40,12 +63,6 @@ class Upload:
         head = f"POST {PATH} HTTP/1.1\r\nHost: a\r\n".encode()
         self.rest = f"Content-Type: application/json\r\nContent-Length: {len(self.body)}\r\n\r\n".encode()
         self.socket.sendall(head if head_only else head + self.rest + self.body[:self.sent])
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.socket.close()
 
     def drip(self, seconds):
         """A byte now and then, for so long: the pace of a slow line."""
@@ -94,7 +111,7 @@ def large(database):
     return fill
 
 
-class Reader:
+class Reader(Held):
     """A GET of a large answer, which is read slowly."""
 
     def __init__(self, d):
@@ -104,12 +121,6 @@ class Reader:
         self.socket.connect(("127.0.0.1", d.port))
         self.socket.sendall(f"GET {PATH} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n".encode())
         self.data = self.socket.recv(2000)
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.socket.close()
 
     def drip(self, seconds):
         end = time.monotonic() + seconds
@@ -137,12 +148,12 @@ def test_an_upload_outlives_its_workers_replacement(replaceable, executable, why
     d = replaceable(workers=count, max_requests=50 if why == "recycled" else 0, log_access="off", **STOP)
     alone(d, count)
     with contextlib.ExitStack() as stack:
-        uploads = [stack.enter_context(Upload(d, f"slow {i}")) for i in range(2)]
-        begun(d, *uploads)
-        while not all(w["in_flight"] for w in d.status()["workers"]):  # whichever is replaced has one
-            assert len(uploads) < 100
-            uploads.append(stack.enter_context(Upload(d, f"slow {len(uploads)}")))
-            begun(d, *uploads)
+        uploads = []
+        for pid in d.workers() * (2 // count):  # whichever is replaced has one
+            with stopped(other for other in d.workers() if other != pid):
+                uploads.append(stack.enter_context(Upload(d, f"slow {len(uploads)}")))
+                begun(d, *uploads)
+        assert all(w["in_flight"] for w in d.status()["workers"])
         began = time.monotonic()
         if why == "reload":
             assert reload_wait(d, executable)[0] == 0
