@@ -72,7 +72,7 @@ CARELESS = {
     "SA_NOCLDWAIT": ["nocldwait"],
     "everything ignored and blocked": ["ignore=all", "block=all"],
     "timers": ["timer=REAL:1", "timer=VIRTUAL:0.3", "timer=PROF:0.3"],
-    "limits, umask, folder": ["limit=NOFILE:48", "limit=STACK:131072", "umask=777", "cwd=gone"],
+    "limits, umask, folder": ["limit=NOFILE:48", "limit=STACK:131072", "cwd=gone", "umask=777"],
     "no argv": ["argv=none"],
     "environment": ["bare=JUNK", "repeat=STRATSLAB_WORKERS=77", "repeat==x", "repeat=PGSSLMODE=", "repeat=PGTZ=Mars/Olympus",
                     "repeat=PGDATESTYLE=German", "repeat=PGHOSTADDR=192.0.2.1", "repeat=LC_ALL=tr_TR.UTF-8", "repeat=LC_NUMERIC=de_DE.UTF-8",
