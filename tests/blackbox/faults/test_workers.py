@@ -16,7 +16,7 @@ from support.daemon import MIGRATIONS
 from support.executables import plain_build
 from support.kinds import BOTH
 from support.load import CLOSED, Writes
-from support.namespaces import unshare
+from support.namespaces import ENTER, unshare
 from support.wait import SLOWNESS, wait_until
 
 PATH = "/api/v1/strategies"
@@ -334,7 +334,7 @@ def test_as_pid_1_it_reaps_strangers(start_daemon, database, program):
     before = wait_until(lambda: len(processes.children(master)) == 3 and processes.children(master), 10, "its children")
     with d.load(threads=2) as load:
         for _ in range(REPEAT):
-            subprocess.run(["nsenter", "--target", str(master), "--pid", "sh", "-c", "sleep 0.1 & sh -c 'exit 3' &"],
+            subprocess.run(["nsenter", "--target", str(master), *ENTER, "--pid", "sh", "-c", "sleep 0.1 & sh -c 'exit 3' &"],
                            check=True, timeout=30)
         wait_until(lambda: all_children(master) == before, 20, "the strangers to be reaped")
         load.wait(50)

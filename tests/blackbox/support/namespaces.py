@@ -5,6 +5,8 @@ import subprocess
 
 import pytest
 
+ENTER = [] if os.geteuid() == 0 else ["--user", "--preserve-credentials"]  # what nsenter needs to get into what unshare() made
+
 
 def unshare(*options):
     """The command for a program in namespaces of its own; a skip where the system does not let us."""
