@@ -6,15 +6,17 @@
 #include "base/attr.h"
 #include "base/process.h"
 
-const struct scoreboard_worker *gauge_next_worker(const struct gauge_view *v, uint32_t *at, char ret_label[16])
+bool gauge_next_worker(const struct gauge_view *v, uint32_t *at, char ret_label[16], struct scoreboard_seen *ret_seen)
 {
     while (*at < v->places) {
-        const struct scoreboard_worker *w = &v->board->worker[*at];
+        const uint32_t place = (*at)++;
 
-        snprintf(ret_label, 16, "%u", (*at)++);
-        if (w->pid != 0) return w;
+        if (v->board->place[place].pid == 0) continue;
+        scoreboard_look(v->board, place, ret_seen);
+        snprintf(ret_label, 16, "%u", place);
+        if (ret_seen->pid != 0) return true;
     }
-    return NULL;
+    return false;
 }
 
 static void gauge_one(struct exposition *e, uint64_t value)
@@ -52,11 +54,11 @@ static void gauge_health(struct exposition *e, const struct gauge_view *v)
 static void gauge_workers(struct exposition *e, const struct gauge_view *v)
 {
     uint64_t counts[SCOREBOARD_WORKER_STATE_COUNT] = {0};
-    const struct scoreboard_worker *w;
+    struct scoreboard_seen w;
     char label[16];
 
-    for (uint32_t at = 0; (w = gauge_next_worker(v, &at, label)) != NULL;) {
-        uint32_t state = w->state;
+    for (uint32_t at = 0; gauge_next_worker(v, &at, label, &w);) {
+        uint32_t state = w.state;
 
         if (state < SCOREBOARD_WORKER_STATE_COUNT) counts[state]++;
     }
@@ -67,11 +69,11 @@ static void gauge_workers(struct exposition *e, const struct gauge_view *v)
 
 static void gauge_heartbeat(struct exposition *e, const struct gauge_view *v)
 {
-    const struct scoreboard_worker *w;
+    struct scoreboard_seen w;
     char label[16];
 
-    for (uint32_t at = 0; (w = gauge_next_worker(v, &at, label)) != NULL;) {
-        uint64_t beat_ms = w->heartbeat_ms;
+    for (uint32_t at = 0; gauge_next_worker(v, &at, label, &w);) {
+        uint64_t beat_ms = w.heartbeat_ms;
 
         exposition_sample(e, "");
         exposition_label(e, "worker", label);
@@ -92,21 +94,21 @@ static void gauge_memory_of(struct exposition *e, const char *role, const char *
 
 static void gauge_memory(struct exposition *e, const struct gauge_view *v)
 {
-    const struct scoreboard_worker *w;
+    struct scoreboard_seen w;
     char label[16];
 
     gauge_memory_of(e, "master", "", v->board->master_pid);
     gauge_memory_of(e, "admin", "", getpid());
-    for (uint32_t at = 0; (w = gauge_next_worker(v, &at, label)) != NULL;) gauge_memory_of(e, "worker", label, w->pid);
+    for (uint32_t at = 0; gauge_next_worker(v, &at, label, &w);) gauge_memory_of(e, "worker", label, w.pid);
 }
 
 static void gauge_database_state(struct exposition *e, const struct gauge_view *v)
 {
-    const struct scoreboard_worker *w;
+    struct scoreboard_seen w;
     char label[16];
 
-    for (uint32_t at = 0; (w = gauge_next_worker(v, &at, label)) != NULL;) {
-        uint32_t now = w->database;
+    for (uint32_t at = 0; gauge_next_worker(v, &at, label, &w);) {
+        uint32_t now = w.database;
 
         for (uint32_t state = 0; state < SCOREBOARD_DATABASE_COUNT; state++) {
             exposition_sample(e, "");
@@ -119,12 +121,12 @@ static void gauge_database_state(struct exposition *e, const struct gauge_view *
 
 static void gauge_pending(struct exposition *e, const struct gauge_view *v)
 {
-    const struct scoreboard_worker *w;
+    struct scoreboard_seen w;
     uint32_t most = 0;
     char label[16];
 
-    for (uint32_t at = 0; (w = gauge_next_worker(v, &at, label)) != NULL;) {
-        uint32_t pending = w->migrations_pending;
+    for (uint32_t at = 0; gauge_next_worker(v, &at, label, &w);) {
+        uint32_t pending = w.migrations_pending;
 
         if (pending > most) most = pending;
     }

@@ -21,7 +21,7 @@ struct admin_gauge {
 extern const struct admin_gauge admin_gauges[];
 extern const size_t admin_gauge_count;
 
-/* The next place that has a worker, from `*at` on, which is advanced past it; its number is *ret_label. NULL: none. */
-const struct scoreboard_worker *gauge_next_worker(const struct gauge_view *v, uint32_t *at, char ret_label[16]);
+/* The next place that has a worker, from `*at` on, which is advanced past it; its number is *ret_label. False: none. */
+bool gauge_next_worker(const struct gauge_view *v, uint32_t *at, char ret_label[16], struct scoreboard_seen *ret_seen);
 
 #endif

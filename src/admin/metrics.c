@@ -16,18 +16,26 @@ struct scrape {
     const struct metrics_table *tables[2];
     uint32_t family_count;
     uint32_t series_count;
+    uint64_t counted_ms; /* for how long the service has counted */
     bool has_counted[METRICS_SERIES_MAX]; /* it, or a series that is shown with it */
 };
 
 /* ---- Cells ---- */
 
-static uint64_t scrape_sum(const struct scrape *s, uint32_t cell)
+/* Of the series' cells, the one of that number. A worker's figure that no worker could have counted is left out. */
+static uint64_t scrape_sum(const struct scrape *s, const struct metrics_family *family,
+                           const struct metrics_series *series, uint32_t number)
 {
+    const struct scoreboard *board = s->v->board;
+    const enum metrics_unit unit = metrics_cell_unit(family, number);
+    const uint32_t cell = series->cell + number;
     uint64_t sum = 0;
 
-    if (cell >= METRICS_CELLS_MAX) return 0; /* a faulty worker may have written anywhere in this memory */
-    sum = metrics_get(&s->v->board->metrics.master.cells[cell]);
-    for (uint32_t i = 0; i < s->v->places; i++) sum += metrics_get(&s->v->board->counted[i].cells[cell]);
+    if (cell >= METRICS_CELLS_MAX) return 0;
+    sum = metrics_get(&board->metrics.master.cells[cell]);
+    for (uint32_t i = 0; i < s->v->places; i++) {
+        sum += metrics_believe(metrics_get(&board->of_worker[i].counted.cells[cell]), unit, s->counted_ms);
+    }
     return sum;
 }
 
@@ -61,7 +69,7 @@ static void scrape_histogram(const struct scrape *s, const struct metrics_family
     uint64_t count = 0;
 
     for (uint32_t b = 0; b <= bounds; b++) {
-        count += scrape_sum(s, series->cell + b);
+        count += scrape_sum(s, family, series, b);
         if (b == bounds) {
             snprintf(bound, sizeof(bound), "+Inf");
         } else if (in_seconds) {
@@ -76,7 +84,7 @@ static void scrape_histogram(const struct scrape *s, const struct metrics_family
     }
     exposition_sample(s->e, "_sum");
     exposition_labels(s->e, series->labels);
-    scrape_value(s, in_seconds, scrape_sum(s, series->cell + bounds + 1));
+    scrape_value(s, in_seconds, scrape_sum(s, family, series, bounds + 1));
     exposition_sample(s->e, "_count");
     exposition_labels(s->e, series->labels);
     exposition_u64(s->e, count);
@@ -91,25 +99,27 @@ static void scrape_series(const struct scrape *s, const struct metrics_family *f
     }
     exposition_sample(s->e, "");
     exposition_labels(s->e, series->labels);
-    scrape_value(s, scrape_is_seconds(family), scrape_sum(s, series->cell));
+    scrape_value(s, scrape_is_seconds(family), scrape_sum(s, family, series, 0));
 }
 
 /* A sample for each worker that lives. Its value is a member of the worker's on the scoreboard, or in a cell of its
  * place. */
 static void scrape_worker_gauge(const struct scrape *s, const struct metrics_row *row, uint32_t cell)
 {
-    const struct scoreboard_worker *w;
+    struct scoreboard_seen seen;
     char label[16];
 
-    for (uint32_t at = 0; (w = gauge_next_worker(s->v, &at, label)) != NULL;) {
-        const char *members = (const char *)w;
+    for (uint32_t at = 0; gauge_next_worker(s->v, &at, label, &seen);) {
+        const struct scoreboard_worker_pages *own = &s->v->board->of_worker[at - 1];
+        const char *members = (const char *)&own->worker;
 
         exposition_sample(s->e, "");
         exposition_label(s->e, "worker", label);
         if (row->worker_member != 0) {
             exposition_u64(s->e, *(const _Atomic uint32_t *)(const void *)(members + row->worker_member));
         } else {
-            scrape_value(s, row->unit == METRICS_SECONDS, metrics_get(&s->v->board->counted[at - 1].cells[cell]));
+            scrape_value(s, row->unit == METRICS_SECONDS,
+                         metrics_believe(metrics_get(&own->counted.cells[cell % METRICS_CELLS_MAX]), row->unit, s->counted_ms));
         }
     }
 }
@@ -197,8 +207,9 @@ static void scrape_find_counted(struct scrape *s)
         const struct metrics_series *series = &s->catalog->series[i];
 
         if (series->shown_with == METRICS_ALWAYS || s->has_counted[series->shown_with % METRICS_SERIES_MAX]) continue;
-        if (scrape_is(&s->catalog->families[series->family % METRICS_FAMILIES_MAX], METRICS_COUNTER) &&
-            scrape_sum(s, series->cell) > 0) {
+        const struct metrics_family *family = &s->catalog->families[series->family % METRICS_FAMILIES_MAX];
+
+        if (scrape_is(family, METRICS_COUNTER) && scrape_sum(s, family, series, 0) > 0) {
             s->has_counted[series->shown_with % METRICS_SERIES_MAX] = true;
         }
     }
@@ -207,7 +218,7 @@ static void scrape_find_counted(struct scrape *s)
 void admin_metrics_text(const struct admin_metrics *metrics, const struct scoreboard *board, struct buf *out)
 {
     struct exposition e = {.out = out, .prefix = metrics->program};
-    struct gauge_view v = {.board = board, .places = board->workers, .now_ms = clock_monotonic_ms()};
+    struct gauge_view v = {.board = board, .places = scoreboard_places(board), .now_ms = clock_monotonic_ms()};
     struct scrape s = {
         .e = &e,
         .v = &v,
@@ -218,7 +229,7 @@ void admin_metrics_text(const struct admin_metrics *metrics, const struct scoreb
     };
 
     scoreboard_read(board, &v.details);
-    if (v.places > SCOREBOARD_WORKERS_MAX) v.places = SCOREBOARD_WORKERS_MAX;
+    if (v.now_ms > board->started_ms) s.counted_ms = v.now_ms - board->started_ms;
     scrape_find_counted(&s);
     for (size_t i = 0; i < admin_gauge_count; i++) {
         const struct metrics_row *row = &admin_gauges[i].row;

@@ -12,15 +12,15 @@ static double status_seconds_since(uint64_t ms)
     return now_ms > ms ? (double)(now_ms - ms) / 1000 : 0;
 }
 
-static void status_add_worker(struct buf *out, const struct scoreboard_worker *w)
+static void status_add_worker(struct buf *out, const struct scoreboard_seen *w)
 {
     buf_printf(
         out,
         "{\"pid\":%d,\"generation\":%u,\"state\":\"%s\",\"database\":\"%s\",\"uptime_s\":%.3f,\"requests\":%" PRIu64
         ",\"in_flight\":%u,\"connections\":%u,\"queue_depth\":%u,\"memory_bytes\":%" PRIu64
         ",\"restarts\":%u,\"heartbeat_age_s\":%.3f}",
-        w->pid, w->generation, scoreboard_worker_name((enum scoreboard_worker_state)w->state),
-        scoreboard_database_name((enum scoreboard_database)w->database), status_seconds_since(w->started_ms),
+        w->pid, w->generation, scoreboard_worker_name(w->state),
+        scoreboard_database_name(w->database), status_seconds_since(w->started_ms),
         w->requests, w->in_flight, w->connections, w->queue_depth, process_resident_bytes(w->pid), w->restarts,
         status_seconds_since(w->heartbeat_ms));
 }
@@ -46,9 +46,12 @@ static void status_add_totals(struct buf *out, const struct scoreboard *board)
     uint64_t requests = 0;
     uint64_t restarts = 0;
 
-    for (uint32_t i = 0; i < board->workers && i < SCOREBOARD_WORKERS_MAX; i++) {
-        requests += board->worker[i].requests;
-        restarts += board->worker[i].restarts;
+    for (uint32_t i = 0; i < scoreboard_places(board); i++) {
+        struct scoreboard_seen seen;
+
+        scoreboard_look(board, i, &seen);
+        requests += seen.requests;
+        restarts += seen.restarts;
     }
     buf_printf(out, ",\"requests\":%" PRIu64 ",\"restarts\":%" PRIu64, requests, restarts);
 }
@@ -67,11 +70,14 @@ void admin_status_json(const char *program, const struct scoreboard *board, stru
                status_seconds_since(board->started_ms));
     status_add_totals(out, board);
     buf_add_str(out, ",\"workers\":[");
-    for (uint32_t i = 0; i < board->workers && i < SCOREBOARD_WORKERS_MAX; i++) {
-        if (board->worker[i].pid == 0) continue;
+    for (uint32_t i = 0; i < scoreboard_places(board); i++) {
+        struct scoreboard_seen seen;
+
+        scoreboard_look(board, i, &seen);
+        if (seen.pid == 0) continue;
         if (!first) buf_add_char(out, ',');
         first = false;
-        status_add_worker(out, &board->worker[i]);
+        status_add_worker(out, &seen);
     }
     buf_add_str(out, "],\"reload\":");
     status_add_reload(out, &details.reload);

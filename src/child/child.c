@@ -40,10 +40,10 @@ static void child_on_term(evutil_socket_t signo, short what, void *arg)
 static void child_on_channel(evutil_socket_t fd, short what, void *arg)
 {
     struct child *child = arg;
-    char ignored[16];
+    struct channel_message ignored;
 
     (void)what;
-    if (channel_receive(fd, ignored, sizeof(ignored)) >= 0) return;
+    if (channel_receive(fd, &ignored) >= 0) return;
     event_del(child->channel);
     child->orphaned = true;
     child_drain(child, "the master has gone");
@@ -58,8 +58,19 @@ static void child_on_reopen(evutil_socket_t signo, short what, void *arg)
     (void)log_reopen();
 }
 
+void child_write_cells(struct child *child)
+{
+    struct scoreboard_worker *cells = child->place.cells;
+
+    if (cells == NULL) return;
+    cells->accepting = child->accepting;
+    cells->database = child->database;
+    cells->migrations_pending = child->migrations_pending;
+}
+
 void child_update_cells(struct child *child)
 {
+    child_write_cells(child);
     *child->place.heartbeat_ms = clock_monotonic_ms();
     if (child->session != NULL) session_tick(child->session);
     if (child->options.tick != NULL) child->options.tick(child->options.ctx);
@@ -84,12 +95,10 @@ static void child_init_cells(struct child *child)
     *child->place.heartbeat_ms = clock_monotonic_ms();
     if (cells == NULL) return;
     cells->last = (struct scoreboard_last){.route = ""};
-    cells->accepting = 0;
     cells->in_flight = 0;
     cells->connections = 0;
     cells->queue_depth = 0;
-    cells->migrations_pending = 0;
-    cells->database = SCOREBOARD_DATABASE_CONNECTING;
+    child_write_cells(child);
     child->requests_before = cells->requests;
 }
 
@@ -146,7 +155,9 @@ void child_ready(struct child *child)
 {
     if (child->state != CHILD_STARTING) return;
     child->state = CHILD_READY;
-    if (child->place.cells != NULL) child->place.cells->accepting = 1;
+    child->accepting = true;
+    child_write_cells(child);
+    if (child->session != NULL) session_say_addresses(child->session);
     channel_send(child->place.channel_fd, CHANNEL_READY);
 }
 
@@ -163,7 +174,8 @@ void child_recycle(struct child *child, const char *why)
 
 void child_draining(struct child *child)
 {
-    if (child->place.cells != NULL) child->place.cells->accepting = 0;
+    child->accepting = false;
+    child_write_cells(child);
     channel_send(child->place.channel_fd, CHANNEL_DRAINING);
 }
 

@@ -9,6 +9,7 @@
 #include "base/mem.h"
 #include "child/internal.h"
 #include "child/schema.h"
+#include "ipc/channel.h"
 
 enum {
     SESSION_BACKOFF_MIN_MS = 50,
@@ -44,7 +45,8 @@ struct child_session {
 
 static void session_set(struct child_session *s, enum scoreboard_database database)
 {
-    s->child->place.cells->database = database;
+    s->child->database = database;
+    child_write_cells(s->child);
     if (s->child->state != CHILD_STARTING) return;
     if (s->options.known != NULL) {
         s->options.known(s->options.ctx);
@@ -67,7 +69,7 @@ static void session_on_untold(struct child_session *s, enum schema_verdict verdi
 {
     const bool known = s->untold;
 
-    if (s->child->place.cells->database == SCOREBOARD_DATABASE_READY) return;
+    if (s->child->database == SCOREBOARD_DATABASE_READY) return;
     s->untold = true;
     if (verdict == SCHEMA_BUSY) {
         if (!known) {
@@ -86,13 +88,13 @@ static void session_on_untold(struct child_session *s, enum schema_verdict verdi
 static void session_on_schema(void *ctx, enum schema_verdict verdict, const char *text)
 {
     struct child_session *s = ctx;
-    struct scoreboard_worker *cells = s->child->place.cells;
-    const uint32_t before = cells->database;
+    const enum scoreboard_database before = s->child->database;
 
     if (verdict == SCHEMA_MET || verdict == SCHEMA_MISSING) s->untold = false;
     switch (verdict) {
     case SCHEMA_MET:
-        cells->migrations_pending = 0;
+        s->child->migrations_pending = 0;
+        child_write_cells(s->child);
         if (s->misfit) break;
         session_set(s, SCOREBOARD_DATABASE_READY);
         if (before != SCOREBOARD_DATABASE_READY) log_info("database ready", LOG_STR("database", s->options.label));
@@ -102,7 +104,7 @@ static void session_on_schema(void *ctx, enum schema_verdict verdict, const char
             log_error("the database lacks migrations of this build: run stratslabd migrate up",
                       LOG_STR("missing", text));
         }
-        cells->migrations_pending = session_count_words(text);
+        s->child->migrations_pending = session_count_words(text);
         session_set(s, SCOREBOARD_DATABASE_MISMATCH);
         break;
     case SCHEMA_REFUSED:
@@ -114,24 +116,23 @@ static void session_on_schema(void *ctx, enum schema_verdict verdict, const char
     }
 }
 
-/* Workers that start while the name server is silent have the addresses from those before them, who may be dead. */
+/* Workers that start while the name server is silent have the addresses from those before them, who may be dead. They
+ * come through the master, which takes them from workers that have not served anybody yet: a worker that a client took
+ * over cannot send others to a database of its own. */
 static void session_recall_addresses(struct child_session *s)
 {
-    const struct scoreboard *board = s->child->place.board;
-    const uint32_t workers = board->workers < SCOREBOARD_WORKERS_MAX ? board->workers : SCOREBOARD_WORKERS_MAX;
-    char text[SCOREBOARD_ADDRESSES_BYTES];
+    struct scoreboard_details details;
 
-    for (uint32_t i = 0; i < workers; i++) {
-        if (scoreboard_read_addresses(&board->worker[i], text)) db_recall_addresses(s->db, text);
-    }
+    scoreboard_read(s->child->place.board, &details);
+    if (details.addresses[0] != '\0') db_recall_addresses(s->db, details.addresses);
 }
 
-static void session_publish_addresses(struct child_session *s)
+void session_say_addresses(struct child_session *session)
 {
     char text[SCOREBOARD_ADDRESSES_BYTES];
 
-    db_addresses(s->db, text, sizeof(text));
-    scoreboard_publish_addresses(s->child->place.cells, text);
+    db_addresses(session->db, text, sizeof(text));
+    if (text[0] != '\0') channel_send_text(session->child->place.channel_fd, CHANNEL_ADDRESSES, text);
 }
 
 static void session_on_connected(struct child_session *s)
@@ -140,7 +141,6 @@ static void session_on_connected(struct child_session *s)
 
     if (s->options.connected != NULL) s->options.connected(s->options.ctx, reconnects - s->reconnects);
     s->reconnects = reconnects;
-    session_publish_addresses(s);
     schema_check_run(&s->schema);
 }
 
@@ -212,10 +212,8 @@ static void session_on_notified(void *ctx, const char *channel, struct slice pay
 
 void session_tick(struct child_session *session)
 {
-    struct scoreboard_worker *cells = session->child->place.cells;
-
-    cells->queue_depth = db_queue_depth(session->db);
-    if (cells->database == SCOREBOARD_DATABASE_MISMATCH || session->untold) schema_check_run(&session->schema);
+    session->child->place.cells->queue_depth = db_queue_depth(session->db);
+    if (session->child->database == SCOREBOARD_DATABASE_MISMATCH || session->untold) schema_check_run(&session->schema);
 }
 
 static void session_set_deadline(struct child_session *s, unsigned ms)
@@ -323,6 +321,11 @@ void child_session_free(struct child_session *session)
 struct db *child_session_db(struct child_session *session)
 {
     return session->db;
+}
+
+enum health child_session_health(const struct child_session *session)
+{
+    return scoreboard_worker_health(session->child->place.board, session->child->database);
 }
 
 void child_session_check(struct child_session *session)

@@ -210,3 +210,52 @@ unsigned metrics_register_table(struct metrics *metrics, const struct metrics_ta
     }
     return missed;
 }
+
+/* ---- What a worker says that it counted ---- */
+
+/* Time that a service may have counted before its clock is read, and the powers of two that a second may bring: 16
+ * million of anything, 256 GiB, and the time of 16,000 things at once. */
+enum { METRICS_BEFORE_S = 3600, METRICS_MOST_BITS = 62 };
+
+static const unsigned metrics_rate_bits[METRICS_UNIT_COUNT] = {
+    [METRICS_COUNT] = 24,
+    [METRICS_BYTES] = 38,
+    [METRICS_SECONDS] = 44,
+};
+
+uint64_t metrics_believe(uint64_t figure, enum metrics_unit unit, uint64_t ms)
+{
+    const uint64_t seconds = ms / 1000 + METRICS_BEFORE_S;
+    const unsigned bits = metrics_rate_bits[unit];
+    const uint64_t most = UINT64_C(1) << METRICS_MOST_BITS;
+
+    return figure <= (seconds > most >> bits ? most : seconds << bits) ? figure : 0;
+}
+
+enum metrics_unit metrics_cell_unit(const struct metrics_family *family, uint32_t cell)
+{
+    if (strcmp(family->type, metrics_type_names[METRICS_HISTOGRAM]) == 0 && cell + 1 < metrics_family_cells(family)) {
+        return METRICS_COUNT;
+    }
+    for (unsigned unit = METRICS_BYTES; unit < METRICS_UNIT_COUNT; unit++) {
+        if (strcmp(family->unit, metrics_unit_names[unit]) == 0) return (enum metrics_unit)unit;
+    }
+    return METRICS_COUNT;
+}
+
+void metrics_repair(const struct metrics *metrics, struct metrics_worker *place, uint64_t ms)
+{
+    const struct metrics_catalog *catalog = &metrics->catalog;
+
+    for (uint32_t i = METRICS_NOWHERE + 1; i < catalog->series_count && i < METRICS_SERIES_MAX; i++) {
+        const struct metrics_series *series = &catalog->series[i];
+        const struct metrics_family *family = &catalog->families[series->family % METRICS_FAMILIES_MAX];
+        const uint32_t count = metrics_family_cells(family);
+
+        for (uint32_t c = 0; c < count && series->cell + c < METRICS_CELLS_MAX; c++) {
+            _Atomic uint64_t *cell = &place->cells[series->cell + c];
+
+            metrics_set(cell, metrics_believe(metrics_get(cell), metrics_cell_unit(family, c), ms));
+        }
+    }
+}

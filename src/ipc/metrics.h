@@ -161,6 +161,14 @@ static inline bool metrics_has_cells(const struct metrics_row *row)
     return row->by != METRICS_BY_ADMIN && row->worker_member == 0;
 }
 
+/* A worker's figure, if a worker could have counted so much in so many milliseconds; otherwise 0. The rates are past
+ * any machine's, so nothing that is counted comes near them, and most of what is not counted is past them. */
+uint64_t metrics_believe(uint64_t figure, enum metrics_unit unit, uint64_t ms);
+/* The unit of a series' cell, of which this is the number: the buckets of a histogram are counts. */
+enum metrics_unit metrics_cell_unit(const struct metrics_family *family, uint32_t cell);
+/* Sets to 0 what no worker could have counted in so many milliseconds. */
+void metrics_repair(const struct metrics *metrics, struct metrics_worker *place, uint64_t ms);
+
 /* How many cells a series of the family has. */
 uint32_t metrics_family_cells(const struct metrics_family *family);
 bool metrics_family_is(const struct metrics_family *family, const struct metrics_row *row);

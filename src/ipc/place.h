@@ -10,9 +10,11 @@
 /* What the master gives a child. Everything in it outlives the child. */
 struct child_place {
     int channel_fd;
-    struct scoreboard *board;
-    struct scoreboard_worker *cells; /* on the board, written by the child; NULL: its role has none */
-    _Atomic uint64_t *heartbeat_ms;  /* on the board: CLOCK_MONOTONIC */
+    const struct scoreboard *board;
+    /* Of the board, what this child writes. The first two are a worker's; NULL: its role has none. */
+    struct scoreboard_worker *cells;
+    struct metrics_worker *counted;
+    _Atomic uint64_t *heartbeat_ms; /* CLOCK_MONOTONIC */
     const int *listen_fds;
     size_t listen_count;
     unsigned retire_ms; /* what the child may still take for what it has when the service goes on without it */

@@ -2,16 +2,19 @@
 
 #include <stdio.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <unistd.h>
+
+#include "base/attr.h"
+#include "base/clock.h"
 
 FORM_ENUM_FUNCTION(scoreboard_phase, SCOREBOARD_PHASE_NAMES)
 FORM_ENUM_FUNCTION(scoreboard_database, SCOREBOARD_DATABASE_NAMES)
 FORM_ENUM_FUNCTION(scoreboard_worker_state, SCOREBOARD_WORKER_STATE_NAMES)
 FORM_ENUM_FUNCTION(scoreboard_reload_state, SCOREBOARD_RELOAD_STATE_NAMES)
 FORM_FUNCTION(scoreboard_last, SCOREBOARD_LAST_MEMBERS)
-FORM_FUNCTION(scoreboard_addresses, SCOREBOARD_ADDRESSES_MEMBERS)
+FORM_FUNCTION(scoreboard_place, SCOREBOARD_PLACE_MEMBERS)
 FORM_FUNCTION(scoreboard_worker, SCOREBOARD_WORKER_MEMBERS)
+FORM_FUNCTION(scoreboard_worker_pages, SCOREBOARD_WORKER_PAGES_MEMBERS)
+FORM_FUNCTION(scoreboard_other_pages, SCOREBOARD_OTHER_PAGES_MEMBERS)
 FORM_FUNCTION(scoreboard_reload, SCOREBOARD_RELOAD_MEMBERS)
 FORM_FUNCTION(scoreboard_details, SCOREBOARD_DETAILS_MEMBERS)
 FORM_FUNCTION(scoreboard, SCOREBOARD_MEMBERS)
@@ -23,37 +26,14 @@ uint64_t scoreboard_memory_form(uint64_t form)
     form = scoreboard_worker_state_form(form);
     form = scoreboard_reload_state_form(form);
     form = scoreboard_last_form(form);
-    form = scoreboard_addresses_form(form);
+    form = scoreboard_place_form(form);
     form = scoreboard_worker_form(form);
+    form = scoreboard_worker_pages_form(form);
+    form = scoreboard_other_pages_form(form);
     form = scoreboard_reload_form(form);
     form = scoreboard_details_form(form);
     form = metrics_form(form);
     return scoreboard_form(form);
-}
-
-int scoreboard_open(int *fd, struct scoreboard **ret_board, struct error *err)
-{
-    bool made = *fd < 0;
-    void *at = MAP_FAILED;
-
-    if (made) *fd = memfd_create("scoreboard", MFD_CLOEXEC);
-    if (*fd < 0) return error_set_errno(err, "cannot make shared memory");
-    if (!made && lseek(*fd, 0, SEEK_END) != (off_t)sizeof(struct scoreboard)) {
-        return error_set(err, ERROR_INVALID, "the shared memory has another size than this build's");
-    }
-    if (!made || ftruncate(*fd, (off_t)sizeof(struct scoreboard)) == 0) {
-        at = mmap(NULL, sizeof(struct scoreboard), PROT_READ | PROT_WRITE, MAP_SHARED, *fd, 0);
-    }
-    if (at != MAP_FAILED) {
-        *ret_board = at;
-        return 0;
-    }
-    error_set_errno(err, "cannot map shared memory");
-    if (made) {
-        close(*fd);
-        *fd = -1;
-    }
-    return -1;
 }
 
 /* A sequence lock with one writer. It is odd at the start if a master died in the middle of this. */
@@ -67,6 +47,8 @@ void scoreboard_publish(struct scoreboard *board, const struct scoreboard_detail
     atomic_store(&board->details_sequence, odd + 1);
 }
 
+#define SCOREBOARD_END(text) ((text)[sizeof(text) - 1] = '\0')
+
 void scoreboard_read(const struct scoreboard *board, struct scoreboard_details *ret_details)
 {
     enum { TRIES = 1000 }; /* a master that died in the middle must not hold a reader for ever */
@@ -78,29 +60,94 @@ void scoreboard_read(const struct scoreboard *board, struct scoreboard_details *
         atomic_thread_fence(memory_order_acquire);
         if (before % 2 == 0 && before == atomic_load(&board->details_sequence)) break;
     }
+    /* Of a master that died in the middle, whatever there is. */
+    SCOREBOARD_END(ret_details->executable);
+    SCOREBOARD_END(ret_details->version);
+    SCOREBOARD_END(ret_details->instance);
+    SCOREBOARD_END(ret_details->addresses);
+    SCOREBOARD_END(ret_details->reload.step);
+    SCOREBOARD_END(ret_details->reload.reason);
 }
 
-void scoreboard_publish_addresses(struct scoreboard_worker *worker, const char *text)
+bool scoreboard_is_addresses(const char *text)
 {
-    struct scoreboard_addresses *to = &worker->addresses;
-    uint32_t odd = atomic_load(&to->sequence) | 1U;
+    const size_t len = strnlen(text, SCOREBOARD_ADDRESSES_BYTES);
 
-    atomic_store(&to->sequence, odd);
-    atomic_thread_fence(memory_order_release);
-    snprintf(to->text, sizeof(to->text), "%s", text);
-    atomic_store(&to->sequence, odd + 1);
+    if (len == 0 || len >= SCOREBOARD_ADDRESSES_BYTES) return false;
+    for (size_t i = 0; i < len; i++) {
+        if (text[i] < ' ' || text[i] > '~') return false;
+    }
+    return true;
 }
 
-bool scoreboard_read_addresses(const struct scoreboard_worker *worker, char out[SCOREBOARD_ADDRESSES_BYTES])
+/* ---- What a child wrote ---- */
+
+/* It beats while it is read, so it may be a little later than this reader's clock was. */
+enum { SCOREBOARD_BEAT_AHEAD_MS = 1000 };
+
+uint64_t scoreboard_heartbeat(const _Atomic uint64_t *heartbeat_ms, uint64_t started_ms)
 {
-    const struct scoreboard_addresses *from = &worker->addresses;
-    uint32_t before = atomic_load(&from->sequence);
+    const uint64_t beat_ms = atomic_load_explicit(heartbeat_ms, memory_order_relaxed);
+    const uint64_t now_ms = clock_monotonic_ms();
 
-    memcpy(out, from->text, SCOREBOARD_ADDRESSES_BYTES);
-    out[SCOREBOARD_ADDRESSES_BYTES - 1] = '\0';
-    atomic_thread_fence(memory_order_acquire);
-    return before % 2 == 0 && before == atomic_load(&from->sequence) && out[0] != '\0';
+    if (beat_ms < started_ms || beat_ms > now_ms + SCOREBOARD_BEAT_AHEAD_MS) return started_ms;
+    return beat_ms < now_ms ? beat_ms : now_ms;
 }
+
+static enum scoreboard_database scoreboard_database_of(const struct scoreboard_worker *worker)
+{
+    const uint32_t database = worker->database;
+
+    return database < SCOREBOARD_DATABASE_COUNT ? (enum scoreboard_database)database : SCOREBOARD_DATABASE_COUNT;
+}
+
+static void scoreboard_copy_text(char *out, const char *text, size_t size)
+{
+    memcpy(out, text, size);
+    out[size - 1] = '\0';
+    for (; *out != '\0'; out++) {
+        if (*out < ' ' || *out > '~') *out = '?';
+    }
+}
+
+uint32_t scoreboard_places(const struct scoreboard *board)
+{
+    const uint32_t places = board->workers;
+
+    return places < SCOREBOARD_WORKERS_MAX ? places : SCOREBOARD_WORKERS_MAX;
+}
+
+void scoreboard_look(const struct scoreboard *board, uint32_t place, struct scoreboard_seen *ret_seen)
+{
+    const struct scoreboard_place *said = &board->place[place];
+    const struct scoreboard_worker *worker = &board->of_worker[place].worker;
+    const uint64_t now_ms = clock_monotonic_ms();
+    const uint32_t state = said->state;
+    const uint32_t pending = worker->migrations_pending;
+
+    *ret_seen = (struct scoreboard_seen){
+        .pid = said->pid,
+        .restarts = said->restarts,
+        .generation = said->generation,
+        .state = state < SCOREBOARD_WORKER_STATE_COUNT ? (enum scoreboard_worker_state)state
+                                                       : SCOREBOARD_WORKER_STATE_COUNT,
+        .started_ms = said->started_ms,
+        .accepting = worker->accepting == 1,
+        .database = scoreboard_database_of(worker),
+        .heartbeat_ms = scoreboard_heartbeat(&worker->heartbeat_ms, said->started_ms),
+        .requests = metrics_believe(worker->requests, METRICS_COUNT,
+                                    now_ms > board->started_ms ? now_ms - board->started_ms : 0),
+        .in_flight = worker->in_flight,
+        .connections = worker->connections,
+        .queue_depth = worker->queue_depth,
+        .migrations_pending = pending <= SCOREBOARD_PENDING_MAX ? pending : 0,
+    };
+    scoreboard_copy_text(ret_seen->last.route, worker->last.route, sizeof(ret_seen->last.route));
+    scoreboard_copy_text(ret_seen->last.request_id, worker->last.request_id, sizeof(ret_seen->last.request_id));
+    scoreboard_copy_text(ret_seen->last.statement, worker->last.statement, sizeof(ret_seen->last.statement));
+}
+
+/* ---- Names ---- */
 
 static const char *const scoreboard_reload_names[] = {
     [SCOREBOARD_RELOAD_NONE] = "none",
@@ -122,19 +169,24 @@ static const char *const scoreboard_database_names[] = {
     [SCOREBOARD_DATABASE_MISMATCH] = "schema_mismatch",
 };
 
+static const char *scoreboard_name(const char *const *names, size_t count, unsigned number)
+{
+    return number < count ? names[number] : "unknown";
+}
+
 const char *scoreboard_reload_name(enum scoreboard_reload_state state)
 {
-    return scoreboard_reload_names[state];
+    return scoreboard_name(scoreboard_reload_names, countof(scoreboard_reload_names), state);
 }
 
 const char *scoreboard_worker_name(enum scoreboard_worker_state state)
 {
-    return scoreboard_worker_names[state];
+    return scoreboard_name(scoreboard_worker_names, countof(scoreboard_worker_names), state);
 }
 
 const char *scoreboard_database_name(enum scoreboard_database database)
 {
-    return scoreboard_database_names[database];
+    return scoreboard_name(scoreboard_database_names, countof(scoreboard_database_names), database);
 }
 
 static enum health scoreboard_phase_health(const struct scoreboard *board)
@@ -152,53 +204,60 @@ static enum health scoreboard_phase_health(const struct scoreboard *board)
     return HEALTH_OK;
 }
 
-static enum health scoreboard_database_health(uint32_t database)
+static enum health scoreboard_database_health(enum scoreboard_database database)
 {
-    switch ((enum scoreboard_database)database) {
-    case SCOREBOARD_DATABASE_CONNECTING:
-        return HEALTH_STARTING;
+    switch (database) {
+    case SCOREBOARD_DATABASE_READY:
+        return HEALTH_OK;
     case SCOREBOARD_DATABASE_DOWN:
         return HEALTH_DATABASE_DOWN;
     case SCOREBOARD_DATABASE_MISMATCH:
         return HEALTH_SCHEMA_MISMATCH;
-    case SCOREBOARD_DATABASE_READY:
+    case SCOREBOARD_DATABASE_CONNECTING:
     case SCOREBOARD_DATABASE_COUNT:
         break;
     }
-    return HEALTH_OK;
+    return HEALTH_STARTING;
+}
+
+static bool scoreboard_is_serving(const struct scoreboard *board, uint32_t place)
+{
+    return board->place[place].pid != 0 && board->of_worker[place].worker.accepting == 1;
 }
 
 /* All workers have one schema, and each finds out for itself, from its own requests, that it does not fit. */
 static bool scoreboard_is_mismatched(const struct scoreboard *board)
 {
-    for (uint32_t i = 0; i < board->workers && i < SCOREBOARD_WORKERS_MAX; i++) {
-        const struct scoreboard_worker *worker = &board->worker[i];
+    const uint32_t places = scoreboard_places(board);
 
-        if (worker->pid != 0 && worker->accepting && worker->database == SCOREBOARD_DATABASE_MISMATCH) return true;
+    for (uint32_t i = 0; i < places; i++) {
+        if (scoreboard_is_serving(board, i) &&
+            scoreboard_database_of(&board->of_worker[i].worker) == SCOREBOARD_DATABASE_MISMATCH) {
+            return true;
+        }
     }
     return false;
 }
 
-enum health scoreboard_worker_health(const struct scoreboard *board, const struct scoreboard_worker *worker)
+enum health scoreboard_worker_health(const struct scoreboard *board, enum scoreboard_database database)
 {
     enum health health = scoreboard_phase_health(board);
 
-    if (health == HEALTH_OK) health = scoreboard_database_health(worker->database);
+    if (health == HEALTH_OK) health = scoreboard_database_health(database);
     return health == HEALTH_OK && scoreboard_is_mismatched(board) ? HEALTH_SCHEMA_MISMATCH : health;
 }
 
 enum health scoreboard_health(const struct scoreboard *board)
 {
+    const uint32_t places = scoreboard_places(board);
     enum health health = scoreboard_phase_health(board);
 
     if (health != HEALTH_OK) return health;
     if (scoreboard_is_mismatched(board)) return HEALTH_SCHEMA_MISMATCH;
     health = HEALTH_STARTING;
-    for (uint32_t i = 0; i < board->workers && i < SCOREBOARD_WORKERS_MAX; i++) {
-        const struct scoreboard_worker *worker = &board->worker[i];
-
-        if (worker->pid == 0 || !worker->accepting) continue;
-        health = scoreboard_database_health(worker->database);
+    for (uint32_t i = 0; i < places; i++) {
+        if (!scoreboard_is_serving(board, i)) continue;
+        health = scoreboard_database_health(scoreboard_database_of(&board->of_worker[i].worker));
         if (health == HEALTH_OK) break;
     }
     return health;

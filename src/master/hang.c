@@ -24,7 +24,7 @@ static bool hang_is_detectable(const struct slot *slot)
 /* When the slot's child will have been silent for too long, if it stays silent. */
 static uint64_t hang_silent_at_ms(struct master *m, const struct slot *slot)
 {
-    return *process_heartbeat(&m->children, slot) + m->children.options->times.hang_timeout_ms;
+    return process_heartbeat_ms(&m->children, slot) + m->children.options->times.hang_timeout_ms;
 }
 
 uint64_t hang_next_ms(struct master *m)
@@ -42,11 +42,11 @@ uint64_t hang_next_ms(struct master *m)
     return next;
 }
 
-static void hang_abort(struct master *m, struct slot *slot, uint64_t now_ms)
+static void hang_abort(struct slot *slot, uint64_t now_ms, uint64_t beat_ms)
 {
     log_error("a child's event loop is silent: it is sent SIGABRT for a backtrace", LOG_STR("child", slot->role->name),
               LOG_UINT("slot", slot->index), LOG_INT("child_pid", slot->pid),
-              LOG_UINT("silent_ms", now_ms - *process_heartbeat(&m->children, slot)));
+              LOG_UINT("silent_ms", now_ms - beat_ms));
     slot->hung = true;
     if (slot->kill_at_ms == 0 || slot->kill_at_ms > now_ms + HANG_ABORT_MS) slot->kill_at_ms = now_ms + HANG_ABORT_MS;
     process_signal(slot, SIGABRT);
@@ -62,14 +62,14 @@ void hang_check_children(struct master *m)
             slot->suspect_ms = 0;
             continue;
         }
-        const uint64_t beat_ms = *process_heartbeat(&m->children, slot);
+        const uint64_t beat_ms = process_heartbeat_ms(&m->children, slot);
 
         if (slot->suspect_ms == 0 || beat_ms != slot->suspect_beat_ms ||
             now_ms > slot->suspect_ms + HANG_SECOND_LOOK_LATEST_MS) {
             slot->suspect_ms = now_ms;
             slot->suspect_beat_ms = beat_ms;
         } else if (now_ms >= slot->suspect_ms + HANG_SECOND_LOOK_MS) {
-            hang_abort(m, slot, now_ms);
+            hang_abort(slot, now_ms, beat_ms);
         }
     }
 }

@@ -51,7 +51,6 @@ struct master {
     struct supervise_crashes crashes;
     int exit_status;
 
-    int board_fd;
     int self_fd;          /* the running executable */
     int old_fd;           /* the executable before this one, while RELOAD_ROLL may have to go back to it; -1 */
     int old_directory_fd; /* its working directory; -1 */

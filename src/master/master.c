@@ -24,6 +24,8 @@
 #include "master/internal.h"
 #include "master/rollback.h"
 
+enum { MASTER_MESSAGES_MAX = 16 }; /* of a child in its life: it has four things to say, each once */
+
 /* ---- Starting ---- */
 
 static void master_set_phase(struct master *m, enum scoreboard_phase phase)
@@ -296,10 +298,32 @@ static void master_on_ready(struct master *m, struct slot *slot)
     manager_report(m);
 }
 
+/* For the children that start while the name server is silent. A child that is not ready has not read a client's byte
+ * yet, so nobody but the name server has had a say in what it knows. */
+static void master_on_addresses(struct master *m, const struct slot *slot, const char *addresses)
+{
+    if (slot->state != SLOT_STARTING || slot->generation != m->children.generation) return;
+    if (!scoreboard_is_addresses(addresses) || strcmp(m->details.addresses, addresses) == 0) return;
+    snprintf(m->details.addresses, sizeof(m->details.addresses), "%s", addresses);
+    scoreboard_publish(m->children.board, &m->details);
+}
+
+/* What a child says that talks without end is not listened to: it would have the master do nothing else. */
+static bool master_has_heard_enough(struct slot *slot)
+{
+    if (slot->heard++ < MASTER_MESSAGES_MAX) return false;
+    if (slot->heard == MASTER_MESSAGES_MAX + 1) {
+        log_error("a child says more on its channel than any child has to say: it is killed",
+                  LOG_STR("child", slot->role->name), LOG_UINT("slot", slot->index), LOG_INT("child_pid", slot->pid));
+        process_signal(slot, SIGKILL);
+    }
+    return true;
+}
+
 static void master_receive(struct master *m, struct slot *slot)
 {
-    char messages[16];
-    int count = channel_receive(slot->channel_fd, messages, sizeof(messages));
+    struct channel_message message;
+    const int count = channel_receive(slot->channel_fd, &message);
 
     if (count < 0) {
         /* It is about to be reaped; until then its end of file must not wake us again. */
@@ -307,14 +331,22 @@ static void master_receive(struct master *m, struct slot *slot)
         slot->channel_fd = -1;
         return;
     }
-    for (int i = 0; i < count; i++) {
-        if (messages[i] == CHANNEL_READY && slot->state == SLOT_STARTING) {
-            master_on_ready(m, slot);
-        } else if (messages[i] == CHANNEL_RECYCLE) {
-            slot->recycle = true;
-        } else if (messages[i] == CHANNEL_DRAINING) {
-            retire_on_draining(m, slot);
-        }
+    if (count == 0 || master_has_heard_enough(slot)) return;
+    switch (message.word) {
+    case CHANNEL_ADDRESSES:
+        master_on_addresses(m, slot, message.text);
+        break;
+    case CHANNEL_READY:
+        if (slot->state == SLOT_STARTING) master_on_ready(m, slot);
+        break;
+    case CHANNEL_RECYCLE:
+        if (slot->state == SLOT_READY) slot->recycle = true;
+        break;
+    case CHANNEL_DRAINING:
+        retire_on_draining(m, slot);
+        break;
+    default: /* no child of any build says this */
+        break;
     }
 }
 
@@ -496,7 +528,8 @@ static int master_init(struct master *m, struct error *err)
     executable_directory(m->directory, sizeof(m->directory));
     if (executable_path(m->directory, m->executable, sizeof(m->executable), err) != 0) return -1;
     m->children.generation = 1;
-    if (scoreboard_open(&m->board_fd, &m->children.board, err) != 0) return -1;
+    if (pages_open(&m->children.pages, err) != 0) return -1;
+    m->children.board = m->children.pages.board;
     if (activate_take(m->children.roles, m->children.role_count, m->children.sockets, err) != 0) return -1;
     if (master_bind(m, err) != 0) return -1;
     m->children.board->started_ms = m->service_started_ms;
@@ -551,9 +584,8 @@ static int master_begin(struct master *m, struct error *err)
 int master_run(const struct master_options *options)
 {
     struct master m = {
-        .children = {.options = options, .signal_fd = -1, .control_fd = -1},
+        .children = {.options = options, .pages = {.fd = -1, .read_fd = -1}, .signal_fd = -1, .control_fd = -1},
         .service_started_ms = clock_monotonic_ms(),
-        .board_fd = -1,
         .self_fd = -1,
         .old_fd = -1,
         .old_directory_fd = -1,

@@ -11,6 +11,7 @@
 
 #include "base/clock.h"
 #include "base/given.h"
+#include "base/log.h"
 #include "base/title.h"
 #include "ipc/channel.h"
 #include "master/executable.h"
@@ -144,16 +145,29 @@ static pid_t process_fork(void)
     return pid;
 }
 
-struct scoreboard_worker *process_cells(struct children *children, const struct slot *slot)
+struct scoreboard_place *process_place(struct children *children, const struct slot *slot)
 {
-    return slot->has_cells ? &children->board->worker[slot->cell] : NULL;
+    return slot->has_cells ? &children->board->place[slot->cell] : NULL;
 }
 
-_Atomic uint64_t *process_heartbeat(struct children *children, const struct slot *slot)
+void process_look(const struct children *children, const struct slot *slot, struct scoreboard_seen *ret_seen)
 {
-    struct scoreboard_worker *cells = process_cells(children, slot);
+    *ret_seen = (struct scoreboard_seen){.pid = 0};
+    if (slot->has_cells) scoreboard_look(children->board, slot->cell, ret_seen);
+}
 
-    return cells != NULL ? &cells->heartbeat_ms : &children->board->heartbeat_ms[slot->cell];
+uint64_t process_heartbeat_ms(const struct children *children, const struct slot *slot)
+{
+    const struct scoreboard *board = children->board;
+
+    return scoreboard_heartbeat(slot->has_cells ? &board->of_worker[slot->cell].worker.heartbeat_ms
+                                                : &board->of_other[slot->cell].heartbeat_ms,
+                                slot->started_ms);
+}
+
+static struct pages_owner process_owner(const struct slot *slot)
+{
+    return (struct pages_owner){.is_worker = slot->has_cells, .at = slot->cell};
 }
 
 /* The same number as in the log. */
@@ -168,12 +182,55 @@ static void process_title(const struct children *children, const struct slot *sl
     }
 }
 
+static struct child_place process_child_place(const struct children *children, const struct slot *slot, int channel_fd)
+{
+    const struct sockets *sockets = &children->sockets[children_role_id(children, slot->role)];
+    struct scoreboard_worker_pages *own = slot->has_cells ? &children->board->of_worker[slot->cell] : NULL;
+
+    return (struct child_place){
+        .channel_fd = channel_fd,
+        .board = children->board,
+        .cells = own == NULL ? NULL : &own->worker,
+        .counted = own == NULL ? NULL : &own->counted,
+        .heartbeat_ms = own == NULL ? &children->board->of_other[slot->cell].heartbeat_ms : &own->worker.heartbeat_ms,
+        .listen_fds = sockets->fds,
+        .listen_count = sockets->count,
+        .listen_passed = sockets->passed,
+        .retire_ms = children->options->times.retire_timeout_ms,
+    };
+}
+
+/* The child's whole life. */
+static _Noreturn void process_live(struct children *children, const struct slot *slot, const struct channel *channel)
+{
+    const struct pages_owner owner = process_owner(slot);
+    const struct master_child child = {
+        .ctx = children->options->ctx,
+        .index = slot->index,
+        .cell = slot->cell,
+        .place = process_child_place(children, slot, channel->child_fd),
+    };
+    struct error err;
+
+    given_child(slot->role->task ? 0 : SIGUSR1); /* the log's rotation, which child/child.c takes */
+    process_close_inherited(children, slot, channel->master_fd);
+    process_title(children, slot);
+    rollback_disarm();
+    notify_unset_environment();
+    if (pages_enter(&children->pages, &owner, &err) != 0) {
+        log_error("a child cannot start", LOG_STR("child", slot->role->name), LOG_STR("error", err.message));
+        exit(EXIT_FAILURE);
+    }
+    exit(slot->role->run(&child));
+}
+
 int process_start(struct children *children, struct slot *slot, struct error *err)
 {
-    struct scoreboard_worker *cells = process_cells(children, slot);
+    const struct pages_owner owner = process_owner(slot);
+    struct scoreboard_place *place = process_place(children, slot);
     struct channel channel;
 
-    if (channel_open(&channel, err) != 0) return -1;
+    if (pages_prepare(&children->pages, &owner, err) != 0 || channel_open(&channel, err) != 0) return -1;
 
     pid_t pid = process_fork();
 
@@ -183,44 +240,19 @@ int process_start(struct children *children, struct slot *slot, struct error *er
         close(channel.child_fd);
         return -1;
     }
-    if (pid == 0) {
-        const struct sockets *sockets = &children->sockets[children_role_id(children, slot->role)];
-        struct master_child child = {
-            .ctx = children->options->ctx,
-            .index = slot->index,
-            .cell = slot->cell,
-            .place =
-                {
-                    .channel_fd = channel.child_fd,
-                    .board = children->board,
-                    .cells = cells,
-                    .heartbeat_ms = process_heartbeat(children, slot),
-                    .listen_fds = sockets->fds,
-                    .listen_count = sockets->count,
-                    .listen_passed = sockets->passed,
-                    .retire_ms = children->options->times.retire_timeout_ms,
-                },
-        };
-
-        given_child(slot->role->task ? 0 : SIGUSR1); /* the log's rotation, which child/child.c takes */
-        process_close_inherited(children, slot, channel.master_fd);
-        process_title(children, slot);
-        rollback_disarm();
-        notify_unset_environment();
-        exit(slot->role->run(&child));
-    }
+    if (pid == 0) process_live(children, slot, &channel);
     close(channel.child_fd);
     slot->pid = pid;
     slot->channel_fd = channel.master_fd;
     slot->state = SLOT_STARTING;
     slot->started_ms = clock_monotonic_ms();
     slot->retire_timeout_ms = children->options->times.retire_timeout_ms;
-    *process_heartbeat(children, slot) = slot->started_ms;
-    if (cells == NULL) return 0;
-    cells->state = SCOREBOARD_WORKER_STARTING;
-    cells->generation = slot->generation;
-    cells->started_ms = slot->started_ms;
-    cells->pid = pid;
+    slot->heard = 0;
+    if (place == NULL) return 0;
+    place->state = SCOREBOARD_WORKER_STARTING;
+    place->generation = slot->generation;
+    place->started_ms = slot->started_ms;
+    place->pid = pid;
     return 0;
 }
 
@@ -231,10 +263,10 @@ void process_signal(const struct slot *slot, int signo)
 
 static void process_set_ending(struct children *children, struct slot *slot)
 {
-    struct scoreboard_worker *cells = process_cells(children, slot);
+    struct scoreboard_place *place = process_place(children, slot);
 
     slot->state = SLOT_ENDING;
-    if (cells != NULL) cells->state = SCOREBOARD_WORKER_DRAINING;
+    if (place != NULL) place->state = SCOREBOARD_WORKER_DRAINING;
 }
 
 void process_note_retired(struct children *children, struct slot *slot)
@@ -268,16 +300,16 @@ void process_hurry(struct children *children, struct slot *slot)
 
 void process_set_ready(struct children *children, struct slot *slot)
 {
-    struct scoreboard_worker *cells = process_cells(children, slot);
+    struct scoreboard_place *place = process_place(children, slot);
 
     slot->state = SLOT_READY;
     slot->ready_ms = clock_monotonic_ms();
-    if (cells != NULL) cells->state = SCOREBOARD_WORKER_READY;
+    if (place != NULL) place->state = SCOREBOARD_WORKER_READY;
 }
 
 void process_set_ended(struct children *children, struct slot *slot)
 {
-    struct scoreboard_worker *cells = process_cells(children, slot);
+    struct scoreboard_place *place = process_place(children, slot);
 
     if (slot->channel_fd >= 0) close(slot->channel_fd);
     slot->channel_fd = -1;
@@ -286,10 +318,7 @@ void process_set_ended(struct children *children, struct slot *slot)
     slot->suspect_ms = 0;
     slot->recycle = slot->hung = slot->hurried = slot->told_to_stop = false;
     slot->state = SLOT_EMPTY;
-    if (cells != NULL) {
-        cells->pid = 0;
-        cells->accepting = 0;
-    }
+    if (place != NULL) place->pid = 0;
     if (slot->retired) slot->role = NULL;
 }
 

@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
+#include "ipc/pages.h"
 #include "master/master.h"
 #include "master/socket.h"
 
@@ -40,6 +41,7 @@ struct slot {
     uint64_t suspect_ms;        /* when the master first saw that its heartbeat is missing; 0: it is not missing */
     uint64_t suspect_beat_ms;   /* the last heartbeat at that time */
     unsigned failures;          /* in a row; reset after a minute of health */
+    unsigned heard;             /* messages on its channel */
 };
 
 enum {
@@ -50,7 +52,8 @@ enum {
 /* The children, and what they are started from. */
 struct children {
     const struct master_options *options;
-    struct scoreboard *board;
+    struct pages pages;
+    struct scoreboard *board; /* of the pages */
     unsigned generation;
     /* The program's roles, and behind them former ones, which only an image before this one had: their children and
      * sockets are kept while a reload may go back to that image. A former role starts no child. */
@@ -79,10 +82,12 @@ struct slot *slot_add(struct children *children, const struct master_role *role)
 
 /* Forks; the slot is then SLOT_STARTING. Fails if the system refuses (EAGAIN, ENOMEM, EMFILE). */
 int process_start(struct children *children, struct slot *slot, struct error *err) ATTR_CHECKED;
-/* The child's cells on the scoreboard; NULL if it has none. */
-struct scoreboard_worker *process_cells(struct children *children, const struct slot *slot);
+/* What the master says of the child on the scoreboard; NULL if it is no worker. */
+struct scoreboard_place *process_place(struct children *children, const struct slot *slot);
+/* What the scoreboard says of the child; nothing if it is no worker. */
+void process_look(const struct children *children, const struct slot *slot, struct scoreboard_seen *ret_seen);
 /* When the child's event loop last turned; for a task, which has no loop, when it was started. */
-_Atomic uint64_t *process_heartbeat(struct children *children, const struct slot *slot);
+uint64_t process_heartbeat_ms(const struct children *children, const struct slot *slot);
 /* Sends the signal if the slot has a child. */
 void process_signal(const struct slot *slot, int signo);
 /* Tells the child to drain, within its time, and sets when it will be killed. No other child follows it. */

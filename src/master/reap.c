@@ -45,35 +45,33 @@ static void reap_count(struct master *m, const struct slot *slot, int status)
 
 static void reap_log_death(struct master *m, const struct slot *slot, int status, uint64_t pause_ms)
 {
-    static const struct scoreboard_worker none;
-    struct scoreboard_worker *cells = process_cells(&m->children, slot);
-    const struct scoreboard_worker *last = cells == NULL ? &none : cells;
     const char *cause = reap_cause(slot, status);
+    struct scoreboard_seen seen;
 
+    process_look(&m->children, slot, &seen);
     log_error("a child died; starting another", LOG_STR("child", slot->role->name), LOG_UINT("slot", slot->index),
               LOG_INT("child_pid", slot->pid), LOG_STR("cause", cause == NULL ? "signal" : cause),
               LOG_INT("status", WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status)),
-              LOG_UINT("in_flight", last->in_flight), LOG_STR("last_route", last->last.route),
-              LOG_STR("last_request_id", last->last.request_id), LOG_STR("last_statement", last->last.statement),
-              LOG_UINT("restarts", last->restarts + 1), LOG_UINT("pause_ms", pause_ms));
+              LOG_UINT("in_flight", seen.in_flight), LOG_STR("last_route", seen.last.route),
+              LOG_STR("last_request_id", seen.last.request_id), LOG_STR("last_statement", seen.last.statement),
+              LOG_UINT("restarts", seen.restarts + 1), LOG_UINT("pause_ms", pause_ms));
 }
 
 /* A retired child is missed by nobody but the clients that it had. One that was killed has a line of its own already.
  */
 static void reap_log_retired(struct master *m, const struct slot *slot, int status)
 {
-    static const struct scoreboard_worker none;
-    const struct scoreboard_worker *cells = process_cells(&m->children, slot);
-    const struct scoreboard_worker *last = cells == NULL ? &none : cells;
     const char *cause = reap_cause(slot, status);
+    struct scoreboard_seen seen;
 
+    process_look(&m->children, slot, &seen);
     if ((WIFEXITED(status) && WEXITSTATUS(status) == 0) || slot->kill_at_ms == UINT64_MAX) return;
     log_error("a child died while it finished its work", LOG_STR("child", slot->role->name),
               LOG_UINT("slot", slot->index), LOG_INT("child_pid", slot->pid), LOG_UINT("generation", slot->generation),
               LOG_STR("cause", cause == NULL ? "signal" : cause),
               LOG_INT("status", WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status)),
-              LOG_UINT("in_flight", last->in_flight), LOG_STR("last_route", last->last.route),
-              LOG_STR("last_request_id", last->last.request_id), LOG_STR("last_statement", last->last.statement));
+              LOG_UINT("in_flight", seen.in_flight), LOG_STR("last_route", seen.last.route),
+              LOG_STR("last_request_id", seen.last.request_id), LOG_STR("last_statement", seen.last.statement));
 }
 
 /* In a roll no child follows here: the roll decides what comes next. */
@@ -114,7 +112,7 @@ static uint64_t reap_pause_ms(struct master *m, const struct slot *slot)
 
 static void reap_crash(struct master *m, struct slot *slot, int status)
 {
-    struct scoreboard_worker *cells = process_cells(&m->children, slot);
+    struct scoreboard_place *place = process_place(&m->children, slot);
     uint64_t now_ms = clock_monotonic_ms();
     uint64_t pause_ms;
 
@@ -125,7 +123,7 @@ static void reap_crash(struct master *m, struct slot *slot, int status)
     process_set_ended(&m->children, slot);
     slot->state = SLOT_WAITING;
     slot->start_at_ms = now_ms + pause_ms;
-    if (cells != NULL) cells->restarts++;
+    if (place != NULL) place->restarts++;
     if (slot->role->counts_as_crash_loop && supervise_crashed(&m->crashes, now_ms) && !m->was_ready) {
         log_error("no child has ever become ready and they keep dying: giving up. The lines above say why they died.",
                   LOG_STR("child", slot->role->name), LOG_INT("crashes", SUPERVISE_LOOP_CRASHES),

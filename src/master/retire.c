@@ -85,15 +85,15 @@ void retire_make_place(struct master *m, const struct master_role *role)
 /* It would take nobody else until then, for as long as its clients may take, and nobody would be served. */
 void retire_on_draining(struct master *m, struct slot *slot)
 {
-    struct scoreboard_worker *cells = process_cells(&m->children, slot);
+    struct scoreboard_place *place = process_place(&m->children, slot);
 
     slot->state = SLOT_ENDING;
     if (slot->retired || m->state != MASTER_SERVING) return;
     log_warning("a child ends, as somebody else has told it to; starting another", LOG_STR("child", slot->role->name),
                 LOG_UINT("slot", slot->index), LOG_INT("child_pid", slot->pid));
-    if (cells != NULL) {
+    if (place != NULL) {
         metrics_count_restart(&m->children.board->metrics, METRICS_CAUSE_EXIT);
-        cells->restarts++;
+        place->restarts++;
     }
     process_note_retired(&m->children, slot);
 }

@@ -146,7 +146,7 @@ static int state_fill(struct master *m, struct state *state, const char *rollbac
         .reload_same = m->reload.same,
         .service_started_ms = m->service_started_ms,
         .reload_began_ms = m->reload.began_ms,
-        .board_fd = m->board_fd,
+        .board_fd = m->children.pages.fd,
         .old_fd = m->self_fd,
         .old_directory_fd = -1,
         .control_fd = m->children.control_fd,
@@ -400,7 +400,7 @@ static int state_take(struct master *m, const struct state *state, struct error 
     m->reload.requested = state->reload_requested != 0;
     m->reload.began_ms = state->reload_began_ms;
     m->service_started_ms = state->service_started_ms;
-    m->board_fd = state->board_fd;
+    m->children.pages.fd = state->board_fd;
     m->old_fd = state->old_fd;
     m->old_directory_fd = state->old_directory_fd;
     m->children.control_fd = state->control_fd;
@@ -409,7 +409,9 @@ static int state_take(struct master *m, const struct state *state, struct error 
     snprintf(m->executable, sizeof(m->executable), "%s", state->executable);
     snprintf(m->directory, sizeof(m->directory), "%s", state->directory);
     if (state_take_sockets(m, state, err) != 0 || state_take_slots(m, state, err) != 0) return -1;
-    return scoreboard_open(&m->board_fd, &m->children.board, err);
+    if (pages_open(&m->children.pages, err) != 0) return -1;
+    m->children.board = m->children.pages.board;
+    return 0;
 }
 
 int state_resume(struct master *m, int fd, char ret_rollback_reason[SCOREBOARD_REASON_BYTES], struct error *err)

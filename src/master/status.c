@@ -21,16 +21,14 @@ void status_log(struct master *m)
              LOG_STR("last_reload", scoreboard_reload_name((enum scoreboard_reload_state)reload->state)),
              LOG_STR("last_reload_reason", reload->reason));
     for (size_t at = 0; (slot = slot_next(&m->children, &at)) != NULL;) {
-        const struct scoreboard_worker *cells = process_cells(&m->children, slot);
+        struct scoreboard_seen seen;
 
+        process_look(&m->children, slot, &seen);
         log_info("state of a child", LOG_STR("child", slot->role->name), LOG_UINT("slot", slot->index),
                  LOG_INT("child_pid", slot->pid), LOG_STR("state", status_slot_names[slot->state]),
                  LOG_UINT("generation", slot->generation), LOG_UINT("failures", slot->failures),
-                 LOG_UINT("requests", cells == NULL ? 0 : cells->requests),
-                 LOG_UINT("in_flight", cells == NULL ? 0 : cells->in_flight),
-                 LOG_UINT("connections", cells == NULL ? 0 : cells->connections),
-                 LOG_UINT("queue_depth", cells == NULL ? 0 : cells->queue_depth),
-                 LOG_STR("database",
-                         cells == NULL ? "" : scoreboard_database_name((enum scoreboard_database)cells->database)));
+                 LOG_UINT("requests", seen.requests), LOG_UINT("in_flight", seen.in_flight),
+                 LOG_UINT("connections", seen.connections), LOG_UINT("queue_depth", seen.queue_depth),
+                 LOG_STR("database", slot->has_cells ? scoreboard_database_name(seen.database) : ""));
     }
 }

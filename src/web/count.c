@@ -115,27 +115,27 @@ unsigned count_register(struct metrics *metrics, const struct count_name *names,
 /* ---- A worker's part: cells ---- */
 
 /* The series of these labels, or that of `other` if the catalog had no room. */
-static _Atomic uint64_t *count_cells(struct scoreboard *board, unsigned slot, enum count_id id,
+static _Atomic uint64_t *count_cells(const struct child_place *place, enum count_id id,
                                      const struct metrics_labels *labels, const struct metrics_labels *other)
 {
-    uint32_t series = metrics_find(&board->metrics, &count_rows[id], labels);
+    const struct metrics *metrics = &place->board->metrics;
+    uint32_t series = metrics_find(metrics, &count_rows[id], labels);
 
-    if (series == METRICS_NOWHERE) series = metrics_find(&board->metrics, &count_rows[id], other);
-    return metrics_cells(&board->metrics, &board->counted[slot], series);
+    if (series == METRICS_NOWHERE) series = metrics_find(metrics, &count_rows[id], other);
+    return metrics_cells(metrics, place->counted, series);
 }
 
-static struct count_requests count_requests_of(struct scoreboard *board, unsigned slot, const char *method,
-                                               const char *route)
+static struct count_requests count_requests_of(const struct child_place *place, const char *method, const char *route)
 {
     const struct metrics_labels labels = count_request_labels(method, route);
     const struct metrics_labels other = count_request_labels(count_other, count_other);
-    struct count_requests requests = {.duration = count_cells(board, slot, COUNT_REQUEST_DURATION, &labels, &other)};
+    struct count_requests requests = {.duration = count_cells(place, COUNT_REQUEST_DURATION, &labels, &other)};
 
     for (unsigned class = 0; class < COUNT_CLASSES; class ++) {
         const struct metrics_labels classed = count_class_labels(&labels, class);
         const struct metrics_labels other_classed = count_class_labels(&other, class);
 
-        requests.by_class[class] = count_cells(board, slot, COUNT_REQUESTS, &classed, &other_classed);
+        requests.by_class[class] = count_cells(place, COUNT_REQUESTS, &classed, &other_classed);
     }
     return requests;
 }
@@ -146,33 +146,35 @@ static uint32_t count_cell(const struct scoreboard *board, enum count_id id)
     return board->metrics.catalog.series[metrics_find(&board->metrics, &count_rows[id], NULL)].cell;
 }
 
-void count_init(struct count *count, struct scoreboard *board, unsigned slot, const struct http_route *const *routes,
-                size_t route_count)
+void count_init(struct count *count, const struct child_place *place, unsigned slot,
+                const struct http_route *const *routes, size_t route_count)
 {
     const struct metrics_labels other = count_outcome_labels(count_other);
+
+    const struct scoreboard *board = place->board;
 
     count->board = board;
     count->slot = slot;
     count->held = count_cell(board, COUNT_HELD);
     count->results = count_cell(board, COUNT_RESULTS);
     for (unsigned i = 0; i < COUNT_ID_COUNT; i++) {
-        count->cells[i] = count_cells(board, slot, (enum count_id)i, NULL, NULL);
+        count->cells[i] = count_cells(place, (enum count_id)i, NULL, NULL);
         if (count_rows[i].type == METRICS_GAUGE) metrics_set(count->cells[i], 0);
     }
     count->routes = mem_array(route_count, sizeof(*count->routes));
     for (size_t i = 0; i < route_count; i++) {
         struct count_requests *requests = count->routes[routes[i]->index];
 
-        requests[0] = count_requests_of(board, slot, http_method_name(routes[i]->method), routes[i]->path);
-        requests[1] = count_requests_of(board, slot, http_method_name(HTTP_HEAD), routes[i]->path);
+        requests[0] = count_requests_of(place, http_method_name(routes[i]->method), routes[i]->path);
+        requests[1] = count_requests_of(place, http_method_name(HTTP_HEAD), routes[i]->path);
     }
     for (unsigned method = 0; method <= HTTP_METHOD_COUNT; method++) {
-        count->unmatched[method] = count_requests_of(board, slot, count_method_name(method), count_unmatched);
+        count->unmatched[method] = count_requests_of(place, count_method_name(method), count_unmatched);
     }
     for (unsigned i = 0; i < DB_OUTCOME_COUNT; i++) {
         const struct metrics_labels labels = count_outcome_labels(db_outcome_name((enum db_outcome)i));
 
-        count->outcomes[i] = count_cells(board, slot, COUNT_QUERIES, &labels, &other);
+        count->outcomes[i] = count_cells(place, COUNT_QUERIES, &labels, &other);
     }
 }
 
@@ -214,18 +216,38 @@ void count_connections(struct count *count, unsigned open)
     count->connections = open;
 }
 
+/* The parts that are their worker's own make up one in so many of the budget; the rest is for whoever asks first. */
+enum { COUNT_OWN_PARTS = 4 };
+
+static size_t count_least(size_t a, size_t b)
+{
+    return a < b ? a : b;
+}
+
+static bool count_is_other(const struct count *count, uint32_t place)
+{
+    return place != count->slot && count->board->place[place].pid != 0;
+}
+
 /* A place whose worker has ended keeps its last figure until the next worker comes. */
-size_t count_held_by_others(const struct count *count, size_t *ret_results)
+size_t count_held_by_others(const struct count *count, size_t budget, size_t *ret_results)
 {
     const struct scoreboard *board = count->board;
-    const uint32_t places = board->workers < SCOREBOARD_WORKERS_MAX ? board->workers : SCOREBOARD_WORKERS_MAX;
-    uint64_t held = 0, results = 0;
+    const uint32_t places = scoreboard_places(board);
+    size_t held = 0, results = 0, others = 0;
+
+    for (uint32_t i = 0; i < places; i++) others += count_is_other(count, i);
+    const size_t own = budget / COUNT_OWN_PARTS / (others + 1);
 
     for (uint32_t i = 0; i < places; i++) {
-        if (i == count->slot || board->worker[i].pid == 0) continue;
-        held += metrics_get(&board->counted[i].cells[count->held]);
-        results += metrics_get(&board->counted[i].cells[count->results]);
+        if (!count_is_other(count, i)) continue;
+        const _Atomic uint64_t *cells = board->of_worker[i].counted.cells;
+        const size_t said = count_least(metrics_get(&cells[count->held]), budget);
+
+        held += said > own ? said : own;
+        results += count_least(metrics_get(&cells[count->results]), budget);
     }
-    *ret_results = (size_t)results;
-    return (size_t)held;
+    held = count_least(held, budget - own);
+    *ret_results = count_least(results, budget - own - held);
+    return held;
 }

@@ -4,7 +4,7 @@
 
 #include "db/db.h"
 #include "http/http.h"
-#include "ipc/scoreboard.h"
+#include "ipc/place.h"
 #include "web/count_rows.h"
 
 #define COUNT_ENUMERATE(id, ...) COUNT_##id,
@@ -55,14 +55,16 @@ struct count_name *count_names(const struct http_route *const *routes, size_t ro
 /* For the master: registers all that a worker counts. Returns how many series found no room. */
 unsigned count_register(struct metrics *metrics, const struct count_name *names, size_t count);
 
-void count_init(struct count *count, struct scoreboard *board, unsigned slot, const struct http_route *const *routes,
-                size_t route_count);
+void count_init(struct count *count, const struct child_place *place, unsigned slot,
+                const struct http_route *const *routes, size_t route_count);
 void count_clear(struct count *count);
 void count_answer(struct count *count, const struct http_record *record);
 void count_query(struct count *count, enum db_outcome outcome, uint64_t took_ns);
 void count_moved(struct count *count, size_t received, size_t sent);
 void count_connections(struct count *count, unsigned open);
-/* What the workers of all places but this one hold for their clients and for results, those of another build too. */
-size_t count_held_by_others(const struct count *count, size_t *ret_results);
+/* What the workers of all places but this one hold of the service's budget, for their clients and for results, those of
+ * another build too. Each worker has a part of the budget that nobody else can take: it counts as taken if its owner
+ * does not use it, and what others say, whatever it is, leaves this worker its own. */
+size_t count_held_by_others(const struct count *count, size_t budget, size_t *ret_results);
 
 #endif

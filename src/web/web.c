@@ -39,7 +39,7 @@ static enum health web_health(void *ctx)
 {
     const struct web *w = ctx;
 
-    return scoreboard_worker_health(w->options->place->board, w->cells);
+    return child_session_health(w->session);
 }
 
 static void web_start_accepting(void *ctx)
@@ -139,7 +139,7 @@ static void web_on_connections(void *ctx, unsigned open)
 {
     struct web *w = ctx;
 
-    w->cells->connections = open;
+    atomic_store_explicit(&w->cells->connections, open, memory_order_relaxed);
     count_connections(&w->count, open);
 }
 
@@ -163,12 +163,14 @@ static bool web_has_room_elsewhere(void *ctx)
     const struct scoreboard *board = w->options->place->board;
     const uint64_t now_ms = clock_monotonic_ms();
 
-    for (uint32_t i = 0; i < board->workers && i < SCOREBOARD_WORKERS_MAX; i++) {
-        const struct scoreboard_worker *other = &board->worker[i];
+    for (uint32_t i = 0; i < scoreboard_places(board); i++) {
+        struct scoreboard_seen other;
 
-        if (other == w->cells || other->pid == 0 || !other->accepting) continue;
-        if (now_ms > other->heartbeat_ms + WEB_SILENT_MS) continue; /* it hangs, and takes nobody */
-        if (other->connections < w->options->conf->http.connections) return true;
+        if (i == w->options->slot) continue;
+        scoreboard_look(board, i, &other);
+        if (other.pid == 0 || !other.accepting) continue;
+        if (now_ms > other.heartbeat_ms + WEB_SILENT_MS) continue; /* it hangs, and takes nobody */
+        if (other.connections < w->options->conf->http.connections) return true;
     }
     return false;
 }
@@ -186,7 +188,7 @@ static void web_on_held(void *ctx, size_t bytes)
 static size_t web_held_elsewhere(void *ctx, size_t *ret_results)
 {
     const struct web *w = ctx;
-    const size_t held = count_held_by_others(&w->count, ret_results);
+    const size_t held = count_held_by_others(&w->count, w->options->conf->http.memory_bytes, ret_results);
 
     *ret_results += db_memory(w->db);
     return held;
@@ -262,6 +264,7 @@ static void web_tick(void *ctx)
     struct web *w = ctx;
 
     web_count(w);
+    atomic_store_explicit(&w->cells->connections, http_server_connections(w->server), memory_order_relaxed);
     metrics_set(w->count.cells[COUNT_RESULTS], db_memory(w->db));
     gate_tick(&w->gate);
 }
@@ -299,7 +302,7 @@ static int web_init_http(struct web *w, struct error *err)
     const struct http_route *const *routes = api_routes(w->api, &count);
 
     if (http_router_new(routes, count, &w->router, err) != 0) return -1;
-    count_init(&w->count, w->options->place->board, w->options->slot, routes, count);
+    count_init(&w->count, w->options->place, w->options->slot, routes, count);
     w->hooks = (struct http_hooks){
         .ctx = w,
         .screen = web_screen,

@@ -49,7 +49,10 @@ static void look_at(struct master *m)
     for (size_t at = 0; (slot = slot_next(&m->children, &at)) != NULL;) {
         FUZZ_CHECK(children_role_id(&m->children, slot->role) < m->children.role_count, "no role");
         FUZZ_CHECK(slot->cell < SCOREBOARD_WORKERS_MAX && slot->pid >= 0, "cell %u, pid %d", slot->cell, slot->pid);
-        *process_heartbeat(&m->children, slot) = 1;
+        struct scoreboard_seen seen;
+
+        process_look(&m->children, slot, &seen);
+        FUZZ_CHECK(process_heartbeat_ms(&m->children, slot) >= slot->started_ms, "a heartbeat before the start");
     }
     for (size_t i = 0; i < CHILDREN_ROLES_MAX; i++) {
         const struct sockets *sockets = &m->children.sockets[i];
@@ -66,15 +69,14 @@ static void look_at(struct master *m)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static struct state state;
-    static int board_fd = -1;
-    struct scoreboard *board = NULL;
+    static struct pages board = {.fd = -1};
     struct master *m = calloc(1, sizeof(*m));
     char reason[SCOREBOARD_REASON_BYTES];
     struct buf settings = {0};
     struct error err = {.message = ""};
 
-    if (board_fd < 0 && scoreboard_open(&board_fd, &board, &err) != 0) abort();
-    fill(&state, board_fd);
+    if (board.fd < 0 && pages_open(&board, &err) != 0) abort();
+    fill(&state, board.fd);
     size_t len = size < 2 ? 0 : (size_t)(data[0] | data[1] << 8) * 2;
 
     if (len == 0 || len > sizeof(state)) len = sizeof(state);
@@ -82,7 +84,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         ((char *)&state)[(size_t)(data[i] | data[i + 1] << 8 | data[i + 2] << 16) % sizeof(state)] = (char)data[i + 3];
     }
     /* The service's descriptors are this process's: only those may be touched that are known to be harmless. */
-    state.old_fd = state.old_fd < 0 ? -1 : board_fd;
+    state.old_fd = state.old_fd < 0 ? -1 : board.fd;
     state.old_directory_fd = state.control_fd = -1;
     for (size_t i = 0; i < CHILDREN_ROLES_MAX; i++) {
         for (size_t s = 0; s < SOCKETS_MAX; s++) state.sockets[i].sockets.fds[s] = -1;
@@ -97,6 +99,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         FUZZ_CHECK(strlen(reason) < sizeof(reason), "a reason without an end");
         look_at(m);
         munmap(m->children.board, sizeof(struct scoreboard));
+        close(m->children.pages.read_fd);
     } else {
         FUZZ_CHECK(err.message[0] != '\0', "refused without a word");
         close(fd);

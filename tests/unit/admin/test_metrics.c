@@ -53,8 +53,8 @@ static struct rig rig_new(void)
     struct rig rig = {.board = mem_zalloc(sizeof(struct scoreboard))};
 
     rig.board->workers = 3;
-    rig.board->worker[0].pid = getpid();
-    rig.board->worker[2].pid = getpid();
+    rig.board->place[0].pid = getpid();
+    rig.board->place[2].pid = getpid();
     metrics_master_register(&rig.board->metrics);
     metrics_register_table(&rig.board->metrics, &table);
     return rig;
@@ -83,7 +83,7 @@ static uint32_t rig_register(struct rig *rig, const struct metrics_row *row, con
 
 static _Atomic uint64_t *rig_cells(struct rig *rig, unsigned place, uint32_t series)
 {
-    return metrics_cells(&rig->board->metrics, &rig->board->counted[place], series);
+    return metrics_cells(&rig->board->metrics, &rig->board->of_worker[place].counted, series);
 }
 
 static void rig_scrape(struct rig *rig, const struct metrics_table *counted)
@@ -134,7 +134,7 @@ static void test_a_gauge_is_that_of_each_worker_that_lives(void)
     const uint32_t busy = metrics_find(&rig.board->metrics, &rows[BUSY], NULL);
 
     for (unsigned place = 0; place < 3; place++) {
-        rig.board->worker[place].connections = 5 + place;
+        rig.board->of_worker[place].worker.connections = 5 + place;
         metrics_set(rig_cells(&rig, place, busy), (place + 1) * 500000000ULL);
     }
     metrics_set_workers_desired(&rig.board->metrics, 2);

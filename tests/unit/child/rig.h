@@ -24,6 +24,7 @@ struct rig {
     pid_t pid;
     int status;                /* of waitpid, once it has ended */
     char heard[16];            /* what the child said so far, a letter each */
+    char addresses[CHANNEL_TEXT_BYTES]; /* with the letter A */
     int error_fd;              /* what it writes to standard error comes out here */
     char said[RIG_TEXT_BYTES]; /* read from there so far; cut */
 };

@@ -96,7 +96,7 @@ static void test_a_child_without_cells_has_a_heartbeat(void)
 
     rig_open(&rig);
     rig.place.cells = NULL;
-    rig.place.heartbeat_ms = &rig.board->heartbeat_ms[0];
+    rig.place.heartbeat_ms = &rig.board->of_other[0].heartbeat_ms;
     rig_start(&rig, plain_run, &(uint64_t){1}); /* nor does its memory count */
     CU_ASSERT(rig_hears(&rig, "R"));
     CU_ASSERT(beats(&rig));

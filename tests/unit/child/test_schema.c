@@ -18,9 +18,9 @@ static void test_missing_migrations_are_counted_and_waited_for(void)
     CU_ASSERT(rig_until_database(&rig, SCOREBOARD_DATABASE_MISMATCH));
     CU_ASSERT(rig_hears(&rig, "R")); /* it can say so only if it serves */
     UNIT_INT(rig.cells->migrations_pending, 2);
-    UNIT_INT(scoreboard_worker_health(rig.board, rig.cells), HEALTH_STARTING);
+    UNIT_INT(scoreboard_worker_health(rig.board, (enum scoreboard_database)rig.cells->database), HEALTH_STARTING);
     rig.board->phase = SCOREBOARD_SERVING;
-    UNIT_INT(scoreboard_worker_health(rig.board, rig.cells), HEALTH_SCHEMA_MISMATCH);
+    UNIT_INT(scoreboard_worker_health(rig.board, (enum scoreboard_database)rig.cells->database), HEALTH_SCHEMA_MISMATCH);
     CU_ASSERT(strstr(rig.said, "lacks migrations") != NULL && strstr(rig.said, "1 3") != NULL);
     rig_sql_inside("INSERT INTO schema_migrations VALUES ('1')");
     CU_ASSERT(rig_until_equal(&rig.cells->migrations_pending, 1));
@@ -28,7 +28,7 @@ static void test_missing_migrations_are_counted_and_waited_for(void)
     rig_sql_inside("INSERT INTO schema_migrations VALUES ('3')");
     CU_ASSERT(rig_until_database(&rig, SCOREBOARD_DATABASE_READY));
     UNIT_INT(rig.cells->migrations_pending, 0);
-    UNIT_INT(scoreboard_worker_health(rig.board, rig.cells), HEALTH_OK);
+    UNIT_INT(scoreboard_worker_health(rig.board, (enum scoreboard_database)rig.cells->database), HEALTH_OK);
     kill(rig.pid, SIGTERM);
     CU_ASSERT(rig_until_ended(&rig));
     rig_close(&rig);

@@ -1,37 +1,8 @@
-#include <sys/mman.h>
-#include <sys/wait.h>
-#include <unistd.h>
+#include <string.h>
 
+#include "base/clock.h"
 #include "ipc/scoreboard.h"
 #include "test_ipc.h"
-
-static void test_scoreboard_is_shared_with_a_child(void)
-{
-    struct scoreboard *board;
-    struct error err;
-    int status = -1;
-
-    int fd = -1;
-
-    CU_ASSERT_EQUAL_FATAL(scoreboard_open(&fd, &board, &err), 0);
-    UNIT_INT(board->phase, SCOREBOARD_STARTING);
-    pid_t pid = fork();
-
-    if (pid == 0) {
-        board->worker[3].requests = 42;
-        _exit(0);
-    }
-    UNIT_INT(waitpid(pid, &status, 0), pid);
-    UNIT_INT(board->worker[3].requests, 42);
-
-    struct scoreboard *again;
-
-    CU_ASSERT_EQUAL_FATAL(scoreboard_open(&fd, &again, &err), 0); /* as after a re-exec */
-    UNIT_INT(again->worker[3].requests, 42);
-    munmap(again, sizeof(*again));
-    close(fd);
-    munmap(board, sizeof(*board));
-}
 
 static void test_the_story_is_heard_as_it_was_told(void)
 {
@@ -72,41 +43,69 @@ static void test_health_is_the_phase_then_the_best_worker(void)
     for (size_t i = 0; i < countof(cases); i++) {
         board.phase = cases[i].phase;
         for (unsigned w = 0; w < 2; w++) {
-            board.worker[w].pid = 1;
-            board.worker[w].database = cases[i].databases[w];
-            board.worker[w].accepting = cases[i].accepting[w];
+            board.place[w].pid = 1;
+            board.of_worker[w].worker.database = cases[i].databases[w];
+            board.of_worker[w].worker.accepting = cases[i].accepting[w];
         }
         UNIT_STR(health_words[scoreboard_health(&board)], cases[i].expected);
     }
     board.phase = SCOREBOARD_SERVING;
-    UNIT_STR(health_words[scoreboard_worker_health(&board, &board.worker[0])], "ok");
-    board.worker[0].database = SCOREBOARD_DATABASE_DOWN;
-    UNIT_STR(health_words[scoreboard_worker_health(&board, &board.worker[0])], "database_down");
+    UNIT_STR(health_words[scoreboard_worker_health(&board, SCOREBOARD_DATABASE_READY)], "ok");
+    UNIT_STR(health_words[scoreboard_worker_health(&board, SCOREBOARD_DATABASE_DOWN)], "database_down");
 }
 
-/* Of one publication, or of none. */
-static void test_addresses(void)
+static void test_addresses_are_text(void)
 {
-    static struct scoreboard_worker worker;
-    char text[SCOREBOARD_ADDRESSES_BYTES];
+    static char much[SCOREBOARD_ADDRESSES_BYTES + 1];
 
-    CU_ASSERT(!scoreboard_read_addresses(&worker, text));
-    scoreboard_publish_addresses(&worker, "db=192.0.2.1");
-    CU_ASSERT(scoreboard_read_addresses(&worker, text));
-    UNIT_STR(text, "db=192.0.2.1");
-    worker.addresses.sequence |= 1; /* its worker died in the middle */
-    CU_ASSERT(!scoreboard_read_addresses(&worker, text));
-    scoreboard_publish_addresses(&worker, "db=192.0.2.2");
-    CU_ASSERT(scoreboard_read_addresses(&worker, text));
-    UNIT_STR(text, "db=192.0.2.2");
-    scoreboard_publish_addresses(&worker, "");
-    CU_ASSERT(!scoreboard_read_addresses(&worker, text));
+    memset(much, 'a', sizeof(much) - 1);
+    CU_ASSERT(scoreboard_is_addresses("db=192.0.2.1,2001:db8::1 other=192.0.2.2"));
+    CU_ASSERT(!scoreboard_is_addresses(""));
+    CU_ASSERT(!scoreboard_is_addresses("db=192.0.2.1\n"));
+    CU_ASSERT(!scoreboard_is_addresses("db=\xff"));
+    CU_ASSERT(!scoreboard_is_addresses(much));
+}
+
+/* Nothing that a worker could have written, and then what it could have written. */
+static void test_what_a_worker_says_is_what_it_could_say(void)
+{
+    static struct scoreboard board;
+    struct scoreboard_worker *worker = &board.of_worker[1].worker;
+    struct scoreboard_seen seen;
+
+    board.started_ms = board.place[1].started_ms = clock_monotonic_ms() - 10;
+    board.place[1].pid = 7;
+    board.place[1].state = UINT32_MAX;
+    board.workers = UINT32_MAX;
+    memset(worker, 0xff, sizeof(*worker));
+    scoreboard_look(&board, 1, &seen);
+    UNIT_INT(scoreboard_places(&board), SCOREBOARD_WORKERS_MAX);
+    UNIT_INT(seen.pid, 7);
+    UNIT_STR(scoreboard_worker_name(seen.state), "unknown");
+    UNIT_STR(scoreboard_database_name(seen.database), "unknown");
+    UNIT_STR(scoreboard_reload_name((enum scoreboard_reload_state)99), "unknown");
+    UNIT_INT(seen.accepting, false);
+    UNIT_INT(seen.requests, 0);
+    UNIT_INT(seen.migrations_pending, 0);
+    UNIT_INT(seen.heartbeat_ms, board.place[1].started_ms);
+    UNIT_INT(strlen(seen.last.route), sizeof(seen.last.route) - 1);
+    UNIT_INT(seen.last.route[0], '?');
+    UNIT_STR(health_words[scoreboard_worker_health(&board, seen.database)], "starting");
+    worker->accepting = 1;
+    worker->database = SCOREBOARD_DATABASE_DOWN;
+    worker->requests = 1000;
+    worker->heartbeat_ms = board.place[1].started_ms + 5;
+    scoreboard_look(&board, 1, &seen);
+    UNIT_INT(seen.accepting, true);
+    UNIT_INT(seen.database, SCOREBOARD_DATABASE_DOWN);
+    UNIT_INT(seen.requests, 1000);
+    UNIT_INT(seen.heartbeat_ms, board.place[1].started_ms + 5);
 }
 
 static const struct unit_test tests[] = {
-    UNIT_TEST(test_scoreboard_is_shared_with_a_child),
     UNIT_TEST(test_the_story_is_heard_as_it_was_told),
     UNIT_TEST(test_health_is_the_phase_then_the_best_worker),
-    UNIT_TEST(test_addresses),
+    UNIT_TEST(test_addresses_are_text),
+    UNIT_TEST(test_what_a_worker_says_is_what_it_could_say),
 };
 const struct unit_part scoreboard_tests = UNIT_PART(tests);

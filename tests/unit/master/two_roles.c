@@ -45,7 +45,7 @@ static bool mode_has(const char *word)
 /* SIGTERM ends it as it ends anybody. */
 static int child_run(const struct master_child *child)
 {
-    char ignored[16];
+    struct channel_message ignored;
 
     channel_send(child->place.channel_fd, CHANNEL_READY);
     for (;;) {
@@ -53,7 +53,7 @@ static int child_run(const struct master_child *child)
 
         *child->place.heartbeat_ms = clock_monotonic_ms();
         poll(&fd, 1, 100);
-        if (channel_receive(child->place.channel_fd, ignored, sizeof(ignored)) < 0) _exit(EXIT_SUCCESS);
+        if (channel_receive(child->place.channel_fd, &ignored) < 0) _exit(EXIT_SUCCESS);
     }
 }
 

@@ -43,12 +43,21 @@ static unsigned rig_register(struct scoreboard *board)
     return missed;
 }
 
+/* The worker of that place begins. */
+static void rig_begin(struct count *count, struct scoreboard *board, unsigned slot,
+                      const struct http_route *const *begun, size_t route_count)
+{
+    const struct child_place place = {.board = board, .counted = &board->of_worker[slot].counted};
+
+    count_init(count, &place, slot, begun, route_count);
+}
+
 static struct rig rig_new(void)
 {
     struct rig rig = {.board = mem_zalloc(sizeof(struct scoreboard))};
 
     UNIT_INT(rig_register(rig.board), 0);
-    count_init(&rig.count, rig.board, 1, routes, countof(routes));
+    rig_begin(&rig.count, rig.board, 1, routes, countof(routes));
     return rig;
 }
 
@@ -71,14 +80,14 @@ static uint64_t counted(const struct rig *rig, const char *method, const char *r
     const uint32_t offset = class == NULL ? row->bounds->count + 1 : 0;
 
     CU_ASSERT(series != METRICS_NOWHERE);
-    return metrics_get(&rig->board->counted[1].cells[rig->board->metrics.catalog.series[series].cell + offset]);
+    return metrics_get(&rig->board->of_worker[1].counted.cells[rig->board->metrics.catalog.series[series].cell + offset]);
 }
 
 static uint64_t plain(const struct rig *rig, enum count_id id)
 {
     const uint32_t series = metrics_find(&rig->board->metrics, &count_table.rows[id], NULL);
 
-    return metrics_get(&rig->board->counted[1].cells[rig->board->metrics.catalog.series[series].cell]);
+    return metrics_get(&rig->board->of_worker[1].counted.cells[rig->board->metrics.catalog.series[series].cell]);
 }
 
 static void answer(struct rig *rig, const struct http_route *route, enum http_method method, bool known,
@@ -134,7 +143,7 @@ static void test_the_next_worker_goes_on_in_the_same_cells(void)
     UNIT_INT(rig_register(rig.board), 0); /* the next image */
     count_clear(&rig.count);
     rig.count = (struct count){0};
-    count_init(&rig.count, rig.board, 1, routes, countof(routes));
+    rig_begin(&rig.count, rig.board, 1, routes, countof(routes));
     answer(&rig, &list, HTTP_GET, true, 200);
     count_moved(&rig.count, 1, 2);
     count_connections(&rig.count, 1);
@@ -166,7 +175,7 @@ static void test_a_route_without_room_is_counted_as_other(void)
 
     UNIT_INT(count_register(&rig.board->metrics, names, count), 2 * (COUNT_CLASSES + 1)); /* GET and HEAD */
     free(names);
-    count_init(&rig.count, rig.board, 1, late_routes, 1);
+    rig_begin(&rig.count, rig.board, 1, late_routes, 1);
     answer(&rig, &late, HTTP_GET, true, 200);
     answer(&rig, NULL, HTTP_GET, true, 404);
     UNIT_INT(counted(&rig, "other", "other", "2xx"), 1);
@@ -175,24 +184,53 @@ static void test_a_route_without_room_is_counted_as_other(void)
     rig_free(&rig);
 }
 
+/* Places 0 to 3, of which the last one has no worker any more, say that they hold `held` and `results`, times 1, 2, 4
+ * and 8. */
+static void rig_others_say(struct rig *rig, uint64_t held, uint64_t results)
+{
+    rig->board->workers = 4;
+    for (unsigned i = 0; i < 4; i++) {
+        struct count other = {0};
+
+        rig_begin(&other, rig->board, i, routes, countof(routes));
+        metrics_set(other.cells[COUNT_HELD], held << i);
+        metrics_set(other.cells[COUNT_RESULTS], results << i);
+        rig->board->place[i].pid = i == 3 ? 0 : 1;
+        count_clear(&other);
+    }
+}
+
 /* Those of places that have a worker; a place whose worker has ended keeps its last figure. */
 static void test_what_others_hold(void)
 {
     struct rig rig = rig_new();
     size_t results = 1;
 
-    rig.board->workers = 4;
-    for (unsigned i = 0; i < 4; i++) {
-        struct count other = {0};
-
-        count_init(&other, rig.board, i, routes, countof(routes));
-        metrics_set(other.cells[COUNT_HELD], 1U << i);
-        metrics_set(other.cells[COUNT_RESULTS], 100U << i);
-        rig.board->worker[i].pid = i == 3 ? 0 : 1;
-        count_clear(&other);
-    }
-    UNIT_INT(count_held_by_others(&rig.count, &results), 1 + 4); /* its own place is 1 */
+    rig_others_say(&rig, 1000, 100);
+    UNIT_INT(count_held_by_others(&rig.count, 12000, &results), 1000 + 4000); /* its own place is 1 */
     UNIT_INT(results, 100 + 400);
+    UNIT_INT(count_held_by_others(&rig.count, 24000, &results), 2000 + 4000); /* what nobody else may take */
+    UNIT_INT(count_held_by_others(&rig.count, 1200, &results), 1100); /* what is this worker's own is left */
+    UNIT_INT(results, 0);
+    rig_free(&rig);
+}
+
+/* Whatever another worker says, a twelfth is left here: a quarter, shared by three. */
+static void test_a_worker_that_lies_leaves_others_their_own(void)
+{
+    static const uint64_t lies[] = {UINT64_MAX, UINT64_MAX / 2, 1ULL << 60, 0};
+    struct rig rig = rig_new();
+
+    for (size_t i = 0; i < countof(lies); i++) {
+        size_t results = 0;
+
+        rig_others_say(&rig, 1, 1);
+        metrics_set(&rig.board->of_worker[0].counted.cells[rig.count.held], lies[i]);
+        metrics_set(&rig.board->of_worker[2].counted.cells[rig.count.results], lies[i]);
+        const size_t held = count_held_by_others(&rig.count, 12000, &results);
+
+        CU_ASSERT(held >= 2000 && held + results <= 11000);
+    }
     rig_free(&rig);
 }
 
@@ -203,5 +241,6 @@ static const struct unit_test tests[] = {
     UNIT_TEST(test_the_next_worker_goes_on_in_the_same_cells),
     UNIT_TEST(test_a_route_without_room_is_counted_as_other),
     UNIT_TEST(test_what_others_hold),
+    UNIT_TEST(test_a_worker_that_lies_leaves_others_their_own),
 };
 const struct unit_part count_tests = UNIT_PART(tests);
