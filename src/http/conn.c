@@ -14,6 +14,7 @@ enum {
     IN_FIRST_BYTES = 4096,
     IN_KEEP_BYTES = 16384, /* an idle connection holds no more than this */
     OUT_KEEP_BYTES = 65536,
+    OUT_BATCH_BYTES = 16384, /* of answers to pipelined requests, which go to the kernel at once */
     ROOM_MIN_BYTES = 2048, /* after a head, for a chunked body or what is pipelined */
     BODY_READ_BYTES = 65536,
     EMPTY_LINES_MAX = 2, /* before a request line (RFC 9112 section 2.2) */
@@ -96,6 +97,14 @@ static bool conn_is_above_mark(const struct http_conn *conn)
     return conn_unsent(conn) > (server_is_memory_out(server) ? IN_KEEP_BYTES : server->buffers.output_bytes);
 }
 
+/* The next request waits until the answers before it are with the kernel: what a client does not read it does not get
+ * more of. While the kernel takes all, a few small answers go there together. */
+static bool conn_holds_next(const struct http_conn *conn)
+{
+    if (!list_is_empty(&conn->stall_link)) return true;
+    return conn_unsent(conn) > OUT_BATCH_BYTES || conn_is_above_mark(conn);
+}
+
 /* True if the next request's first byte is there. */
 static bool conn_skip_empty_lines(struct http_conn *conn)
 {
@@ -122,7 +131,7 @@ static bool conn_step_idle(struct http_conn *conn)
         conn->state = CONN_CLOSING;
         return true;
     }
-    if (conn_is_above_mark(conn)) return false;
+    if (conn_holds_next(conn)) return false;
     conn->state = CONN_HEAD;
     /* A new connection's time for its head has been running since it was accepted. */
     conn->wait_is_current = conn->fresh && conn->wait == WAIT_HEAD;
@@ -409,6 +418,7 @@ static bool conn_wants_input(const struct http_conn *conn)
     if (conn->eof) return false;
     if (conn_is_busy(conn)) return conn->in_end < conn->in_cap;
     if (conn->state == CONN_CLOSING || conn->state == CONN_LINGERING) return conn->linger_bytes > 0;
+    if (conn->state == CONN_IDLE) return !conn_holds_next(conn);
     return !conn_is_above_mark(conn);
 }
 
@@ -454,9 +464,9 @@ void conn_run(struct http_conn *conn)
     conn->running = true;
     do {
         while (steps[conn->state](conn)) continue;
-        held = conn->state == CONN_IDLE && conn_is_above_mark(conn);
+        held = conn->state == CONN_IDLE && conn_holds_next(conn);
         conn_flush(conn);
-    } while (held && conn->state == CONN_IDLE && !conn_is_above_mark(conn));
+    } while (held && conn->state == CONN_IDLE && !conn_holds_next(conn));
     if (conn->state == CONN_CLOSING && conn_unsent(conn) == 0) conn_close_in_stages(conn);
     if (conn->state == CONN_LINGERING && (conn->eof || conn->linger_bytes == 0)) conn->state = CONN_GONE;
     conn->running = false;
