@@ -79,6 +79,7 @@ void conn_free(struct http_conn *conn)
     buf_clear(&conn->out);
     server_forget_memory(conn);
     if (conn->turned_away) server->away_count--;
+    if (conn->over) server->over_count--;
     free(conn);
     server_closed(server);
 }
@@ -169,6 +170,11 @@ static bool conn_step_head(struct http_conn *conn)
 
     if (parse == PARSE_MORE) {
         if (conn->eof) conn_fail_truncated(conn);
+        /* It asks for more memory, when there is none. */
+        if (!conn->eof && conn_unparsed(conn) == conn->in_cap && server_is_memory_out(conn->server)) {
+            conn_fail(conn, HTTP_REFUSAL_INPUT_FULL);
+            return true;
+        }
         return conn->eof;
     }
     if (parse == PARSE_FAILED) {

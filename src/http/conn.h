@@ -92,6 +92,7 @@ struct http_conn {
     bool reset;       /* close with a reset */
     bool turned_away; /* it has no place: places.c */
     bool displaced;   /* its place is wanted: it does not linger */
+    bool over;        /* it got its place while memory had run out */
     unsigned empty_lines;
     uint64_t wait_until_ms;
     uint64_t stall_until_ms;

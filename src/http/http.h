@@ -44,6 +44,15 @@ const char *http_method_name(enum http_method method);
 /* "Not Found" for 404 (RFC 9110 section 15); "" for a code that has no phrase here. */
 const char *http_status_phrase(unsigned status);
 
+/* What counts against a server's limit of memory besides its connections. Of what others say, only so much counts as
+ * leaves `own` of the limit to this server: whatever they say, it is not theirs. */
+struct http_elsewhere {
+    size_t held;    /* by connections of the rest of the service, as it says */
+    size_t results; /* for answers that are still to be made there, likewise */
+    size_t made;    /* for answers that are still to be made here */
+    size_t own;
+};
+
 struct http_buffers {
     size_t output_bytes; /* of one connection's unsent output: above it nothing more is read from it */
     size_t memory_bytes; /* of all connections, with what the hook held_elsewhere says: the limits' memory_bytes */
@@ -126,9 +135,8 @@ struct http_hooks {
     bool (*has_room_elsewhere)(void *ctx);
     /* Memory that the connections hold, roughly, when it changed. May be NULL. */
     void (*held)(void *ctx, size_t bytes);
-    /* What the connections of the rest of the service hold, which counts against the same limit, and what is held for
-     * answers that are still to be made. It may be asked many times a second. May be NULL: nothing. */
-    size_t (*held_elsewhere)(void *ctx, size_t *ret_results);
+    /* What else counts against the same limit. It may be asked many times a second. May be NULL: nothing. */
+    void (*held_elsewhere)(void *ctx, struct http_elsewhere *ret);
 };
 
 /* The server borrows base, router, limits and hooks; they outlive it. */

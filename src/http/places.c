@@ -26,6 +26,7 @@
 
 enum {
     PLACES_AWAY_MAX = 64,   /* that have not got their 503 yet; the oldest of more is closed */
+    PLACES_OVER_MAX = 64,   /* newcomers that get a place while memory has run out, so that they can be told so */
     PLACES_SPARE = 16,      /* descriptors for newcomers, of those that are left for others (server.c) */
     PLACES_EXTRA_PART = 8,  /* of the places: so many more are there for those that hold few */
     PLACES_HEAD_MS = 1000,  /* what a head may take while somebody waits */
@@ -164,14 +165,22 @@ static bool places_find_place(struct http_server *server, uint64_t address)
 
     if (has_room && !server_is_memory_low(server)) return true;
     if (places_make_room(server, address)) return true;
-    if (has_room) return true; /* it is the memory that is short, and this will say so */
+    /* It is the memory that is short, and a newcomer is told so. But each of them takes some more. */
+    if (has_room) {
+        return !server_is_memory_out(server) || server->over_count < PLACES_OVER_MAX || server_is_ending(server);
+    }
     return places_taken(server) < most + (most + PLACES_EXTRA_PART - 1) / PLACES_EXTRA_PART &&
            !places_has_share(server, address);
 }
 
 static void places_admit(struct http_server *server, int fd, const char *peer, uint64_t address)
 {
-    conn_new(server, fd, peer)->address = address;
+    const bool over = server_is_memory_out(server);
+    struct http_conn *conn = conn_new(server, fd, peer);
+
+    conn->address = address;
+    conn->over = over;
+    server->over_count += over;
     server_opened(server);
 }
 

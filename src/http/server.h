@@ -39,6 +39,7 @@ struct http_server {
     struct list parked; /* accepted, and waiting for a place: places.c */
     unsigned parked_count;
     unsigned away_count; /* connections that get no place, but a 503 */
+    unsigned over_count; /* connections that got one while memory had run out */
     size_t descriptors;  /* what connections may take of the process's */
     struct list waiting[WAIT_COUNT];
     uint64_t wait_ms[WAIT_COUNT];
@@ -53,8 +54,7 @@ struct http_server {
     uint64_t now_ns;
     size_t held;      /* memory of all connections */
     size_t held_said; /* by the hook */
-    size_t elsewhere; /* what connections of the rest of the service hold, as last seen */
-    size_t results;   /* and what is held for answers that are still to be made */
+    struct http_elsewhere elsewhere; /* as last seen */
     unsigned open;
     unsigned in_flight;
     enum server_drain drain;

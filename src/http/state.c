@@ -146,23 +146,40 @@ void server_look_elsewhere(struct http_server *server)
 {
     const struct http_hooks *hooks = server->hooks;
 
-    if (hooks->held_elsewhere != NULL) server->elsewhere = hooks->held_elsewhere(hooks->ctx, &server->results);
+    if (hooks->held_elsewhere != NULL) hooks->held_elsewhere(hooks->ctx, &server->elsewhere);
+}
+
+/* What of `most` is taken for this server. Others' word does not take its own part away. */
+static size_t server_taken(const struct http_server *server, size_t others, size_t most)
+{
+    const size_t own = server->elsewhere.own < most ? server->elsewhere.own : most;
+
+    return server->held + (others < most - own ? others : most - own);
+}
+
+/* For what is large. */
+static size_t server_taken_large(const struct http_server *server)
+{
+    const struct http_elsewhere *e = &server->elsewhere;
+
+    return server_taken(server, e->held + e->results, server->buffers.memory_bytes) + e->made;
 }
 
 bool server_is_memory_short(struct http_server *server, size_t more)
 {
     server_look_elsewhere(server);
-    return server->held + server->elsewhere + server->results + more > server->buffers.memory_bytes;
+    return server_taken_large(server) + more > server->buffers.memory_bytes;
 }
 
 bool server_is_memory_low(const struct http_server *server)
 {
-    return server->held + server->elsewhere + server->results > server->buffers.memory_bytes;
+    return server_taken_large(server) > server->buffers.memory_bytes;
 }
 
 bool server_is_memory_out(const struct http_server *server)
 {
     const size_t large = server->buffers.memory_bytes;
+    const size_t most = large / MEMORY_SMALL_PART < SIZE_MAX - large ? large + large / MEMORY_SMALL_PART : SIZE_MAX;
 
-    return server->held + server->elsewhere > large + large / MEMORY_SMALL_PART;
+    return server_taken(server, server->elsewhere.held, most) > most;
 }

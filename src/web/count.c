@@ -229,25 +229,23 @@ static bool count_is_other(const struct count *count, uint32_t place)
     return place != count->slot && count->board->place[place].pid != 0;
 }
 
-/* A place whose worker has ended keeps its last figure until the next worker comes. */
-size_t count_held_by_others(const struct count *count, size_t budget, size_t *ret_results)
+/* A place whose worker has ended keeps its last figure until the next worker comes. A worker cannot hold more than there
+ * is in memory, and sums of what they say stay far from the end of what a number can be. */
+void count_held_by_others(const struct count *count, size_t budget, struct http_elsewhere *ret)
 {
     const struct scoreboard *board = count->board;
     const uint32_t places = scoreboard_places(board);
-    size_t held = 0, results = 0, others = 0;
+    const size_t most = SIZE_MAX / 4 / SCOREBOARD_WORKERS_MAX;
+    size_t others = 0;
 
     for (uint32_t i = 0; i < places; i++) others += count_is_other(count, i);
-    const size_t own = budget / COUNT_OWN_PARTS / (others + 1);
-
+    *ret = (struct http_elsewhere){.made = ret->made, .own = budget / COUNT_OWN_PARTS / (others + 1)};
     for (uint32_t i = 0; i < places; i++) {
         if (!count_is_other(count, i)) continue;
         const _Atomic uint64_t *cells = board->of_worker[i].counted.cells;
-        const size_t said = count_least(metrics_get(&cells[count->held]), budget);
+        const size_t said = count_least(metrics_get(&cells[count->held]), most);
 
-        held += said > own ? said : own;
-        results += count_least(metrics_get(&cells[count->results]), budget);
+        ret->held += said > ret->own ? said : ret->own;
+        ret->results += count_least(metrics_get(&cells[count->results]), most);
     }
-    held = count_least(held, budget - own);
-    *ret_results = count_least(results, budget - own - held);
-    return held;
 }

@@ -62,9 +62,9 @@ void count_answer(struct count *count, const struct http_record *record);
 void count_query(struct count *count, enum db_outcome outcome, uint64_t took_ns);
 void count_moved(struct count *count, size_t received, size_t sent);
 void count_connections(struct count *count, unsigned open);
-/* What the workers of all places but this one hold of the service's budget, for their clients and for results, those of
- * another build too. Each worker has a part of the budget that nobody else can take: it counts as taken if its owner
- * does not use it, and what others say, whatever it is, leaves this worker its own. */
-size_t count_held_by_others(const struct count *count, size_t budget, size_t *ret_results);
+/* What the workers of all places but this one say that they hold of the service's budget, for their clients and for
+ * results, those of another build too. Each worker has a part of the budget that nobody else can take: *ret->own. That
+ * of another counts as taken also if its owner does not use it. */
+void count_held_by_others(const struct count *count, size_t budget, struct http_elsewhere *ret);
 
 #endif

@@ -185,13 +185,12 @@ static void web_on_held(void *ctx, size_t bytes)
     metrics_set(w->count.cells[COUNT_RESULTS], db_memory(w->db));
 }
 
-static size_t web_held_elsewhere(void *ctx, size_t *ret_results)
+static void web_held_elsewhere(void *ctx, struct http_elsewhere *ret)
 {
     const struct web *w = ctx;
-    const size_t held = count_held_by_others(&w->count, w->options->conf->http.memory_bytes, ret_results);
 
-    *ret_results += db_memory(w->db);
-    return held;
+    count_held_by_others(&w->count, w->options->conf->http.memory_bytes, ret);
+    ret->made = db_memory(w->db);
 }
 
 static void web_on_finished(void *ctx, enum db_outcome outcome, uint64_t took_ns)

@@ -4,13 +4,12 @@
 #include "http/server.h"
 #include "rig.h"
 
-static size_t elsewhere, results, said;
+static size_t elsewhere, results, own, said;
 
-static size_t on_held_elsewhere(void *ctx, size_t *ret_results)
+static void on_held_elsewhere(void *ctx, struct http_elsewhere *ret)
 {
     (void)ctx;
-    *ret_results = results;
-    return elsewhere;
+    *ret = (struct http_elsewhere){.held = elsewhere, .results = results, .own = own};
 }
 
 static void on_held(void *ctx, size_t bytes)
@@ -28,7 +27,7 @@ static void rig_begin(struct rig *rig, struct client *client, size_t memory_byte
     http_server_set_buffers(rig->server, &(struct http_buffers){.output_bytes = 65536, .memory_bytes = memory_bytes});
     rig->hooks.held = on_held;
     rig->hooks.held_elsewhere = on_held_elsewhere;
-    elsewhere = results = said = 0;
+    elsewhere = results = own = said = 0;
 }
 
 /* What others hold counts: large ones are refused first, then small ones, and what is always answered never. */
@@ -78,6 +77,27 @@ static void test_what_others_hold_counts(void)
     client_open(&client, &rig);
     client_say(&client, GET("/big?40000"));
     UNIT_INT(client_status(&client), 200);
+    rig_finish(&rig, &client);
+}
+
+/* Whatever others say that they hold: what is this server's own is left, for what is large as for what is small. */
+static void test_what_others_say_leaves_our_own(void)
+{
+    static const size_t lies[] = {1000000, 1250001, SIZE_MAX / 4};
+    struct rig rig;
+    struct client client;
+
+    rig_begin(&rig, &client, 1000000);
+    own = 300000;
+    for (size_t i = 0; i < countof(lies); i++) {
+        elsewhere = results = lies[i];
+        server_look_elsewhere(rig.server);
+        client_say(&client, GET("/big?100000") GET("/"));
+        UNIT_INT(client_status(&client), 200);
+        UNIT_INT(client_status(&client), 200);
+        client_say(&client, GET("/big?400000"));
+        UNIT_INT(client_status(&client), 503);
+    }
     rig_finish(&rig, &client);
 }
 
@@ -131,6 +151,7 @@ static void test_what_others_hold_is_looked_at_as_more_is_held(void)
 
 static const struct unit_test tests[] = {
     UNIT_TEST(test_what_others_hold_counts),
+    UNIT_TEST(test_what_others_say_leaves_our_own),
     UNIT_TEST(test_what_is_held_is_said),
     UNIT_TEST(test_what_others_hold_is_looked_at_as_more_is_held),
 };
