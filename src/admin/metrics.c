@@ -16,7 +16,7 @@ struct scrape {
     const struct metrics_table *tables[2];
     uint32_t family_count;
     uint32_t series_count;
-    uint64_t counted_ms; /* for how long the service has counted */
+    uint64_t counted_ms;                  /* for how long the service has counted */
     bool has_counted[METRICS_SERIES_MAX]; /* it, or a series that is shown with it */
 };
 
@@ -118,8 +118,9 @@ static void scrape_worker_gauge(const struct scrape *s, const struct metrics_row
         if (row->worker_member != 0) {
             exposition_u64(s->e, *(const _Atomic uint32_t *)(const void *)(members + row->worker_member));
         } else {
-            scrape_value(s, row->unit == METRICS_SECONDS,
-                         metrics_believe(metrics_get(&own->counted.cells[cell % METRICS_CELLS_MAX]), row->unit, s->counted_ms));
+            scrape_value(
+                s, row->unit == METRICS_SECONDS,
+                metrics_believe(metrics_get(&own->counted.cells[cell % METRICS_CELLS_MAX]), row->unit, s->counted_ms));
         }
     }
 }

@@ -19,10 +19,9 @@ static void status_add_worker(struct buf *out, const struct scoreboard_seen *w)
         "{\"pid\":%d,\"generation\":%u,\"state\":\"%s\",\"database\":\"%s\",\"uptime_s\":%.3f,\"requests\":%" PRIu64
         ",\"in_flight\":%u,\"connections\":%u,\"queue_depth\":%u,\"memory_bytes\":%" PRIu64
         ",\"restarts\":%u,\"heartbeat_age_s\":%.3f}",
-        w->pid, w->generation, scoreboard_worker_name(w->state),
-        scoreboard_database_name(w->database), status_seconds_since(w->started_ms),
-        w->requests, w->in_flight, w->connections, w->queue_depth, process_resident_bytes(w->pid), w->restarts,
-        status_seconds_since(w->heartbeat_ms));
+        w->pid, w->generation, scoreboard_worker_name(w->state), scoreboard_database_name(w->database),
+        status_seconds_since(w->started_ms), w->requests, w->in_flight, w->connections, w->queue_depth,
+        process_resident_bytes(w->pid), w->restarts, status_seconds_since(w->heartbeat_ms));
 }
 
 static void status_add_reload(struct buf *out, const struct scoreboard_reload *reload)

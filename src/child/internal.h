@@ -25,7 +25,7 @@ struct child {
     struct event *tick;
     enum child_state state;
     bool orphaned;
-    unsigned asked_to_end;    /* so often */
+    unsigned asked_to_end; /* so often */
     /* Of a worker, what is in its cells. It is written there anew at each tick: the cells are for others to read. */
     bool accepting;
     enum scoreboard_database database;

@@ -15,7 +15,7 @@ enum {
     IN_KEEP_BYTES = 16384, /* an idle connection holds no more than this */
     OUT_KEEP_BYTES = 65536,
     OUT_BATCH_BYTES = 16384, /* of answers to pipelined requests, which go to the kernel at once */
-    ROOM_MIN_BYTES = 2048, /* after a head, for a chunked body or what is pipelined */
+    ROOM_MIN_BYTES = 2048,   /* after a head, for a chunked body or what is pipelined */
     BODY_READ_BYTES = 65536,
     EMPTY_LINES_MAX = 2, /* before a request line (RFC 9112 section 2.2) */
     LINGER_BYTES = 16 << 20,

@@ -52,8 +52,8 @@ struct http_server {
     uint64_t accept_again_ms; /* after running out of descriptors; 0: not paused */
     uint64_t now_ms;          /* at the start of the event that is being handled */
     uint64_t now_ns;
-    size_t held;      /* memory of all connections */
-    size_t held_said; /* by the hook */
+    size_t held;                     /* memory of all connections */
+    size_t held_said;                /* by the hook */
     struct http_elsewhere elsewhere; /* as last seen */
     unsigned open;
     unsigned in_flight;

@@ -9,7 +9,7 @@
 
 #include "base/clock.h"
 
-/* Nobody changes its size: who reads past the end of a file that shrank gets SIGBUS. fcntl(2), "File Sealing". */
+/* Nobody changes its size: whoever reads past the end of a file that shrank gets SIGBUS. fcntl(2), "File Sealing". */
 enum { PAGES_SEALS = F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL };
 
 static const size_t pages_master_bytes = offsetof(struct scoreboard, of_worker);
@@ -42,8 +42,8 @@ static int pages_map(const struct pages *pages, struct span span, bool writes, s
     char *at = (char *)pages->board + span.at;
     const int fd = writes ? pages->fd : pages->read_fd;
 
-    if (mmap(at, span.bytes, writes ? PROT_READ | PROT_WRITE : PROT_READ, MAP_SHARED | MAP_FIXED, fd,
-             (off_t)span.at) == MAP_FAILED) {
+    if (mmap(at, span.bytes, writes ? PROT_READ | PROT_WRITE : PROT_READ, MAP_SHARED | MAP_FIXED, fd, (off_t)span.at) ==
+        MAP_FAILED) {
         return error_set_errno(err, "cannot map shared memory");
     }
     return 0;
@@ -68,7 +68,8 @@ static int pages_take(const struct pages *pages, struct error *err)
         return error_set(err, ERROR_INVALID, "the shared memory has another size than this build's");
     }
     if (seals < 0 || (seals & PAGES_SEALS) != PAGES_SEALS) {
-        return error_set(err, ERROR_INVALID, "the size of the shared memory can be changed: it is not as this build makes it");
+        return error_set(err, ERROR_INVALID,
+                         "the size of the shared memory can be changed: it is not as this build makes it");
     }
     return 0;
 }

@@ -129,8 +129,8 @@ void scoreboard_look(const struct scoreboard *board, uint32_t place, struct scor
         .pid = said->pid,
         .restarts = said->restarts,
         .generation = said->generation,
-        .state = state < SCOREBOARD_WORKER_STATE_COUNT ? (enum scoreboard_worker_state)state
-                                                       : SCOREBOARD_WORKER_STATE_COUNT,
+        .state =
+            state < SCOREBOARD_WORKER_STATE_COUNT ? (enum scoreboard_worker_state)state : SCOREBOARD_WORKER_STATE_COUNT,
         .started_ms = said->started_ms,
         .accepting = worker->accepting == 1,
         .database = scoreboard_database_of(worker),

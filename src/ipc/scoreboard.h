@@ -71,25 +71,25 @@ FORM_ENUM(scoreboard_worker_state, SCOREBOARD_WORKER_STATE_NAMES);
 FORM_STRUCT(scoreboard_last, SCOREBOARD_LAST_MEMBERS);
 
 /* A worker's place, as the master says it. */
-#define SCOREBOARD_PLACE_MEMBERS(M, owner)                                                     \
-    M(owner, _Atomic int32_t, pid, )         /* 0: nobody */                                   \
-    M(owner, _Atomic uint32_t, restarts, )   /* of this place since the master started */      \
-    M(owner, _Atomic uint32_t, generation, ) /* of the code that it runs */                    \
-    M(owner, _Atomic uint32_t, state, )      /* enum scoreboard_worker_state */                \
+#define SCOREBOARD_PLACE_MEMBERS(M, owner)                                                \
+    M(owner, _Atomic int32_t, pid, )         /* 0: nobody */                              \
+    M(owner, _Atomic uint32_t, restarts, )   /* of this place since the master started */ \
+    M(owner, _Atomic uint32_t, generation, ) /* of the code that it runs */               \
+    M(owner, _Atomic uint32_t, state, )      /* enum scoreboard_worker_state */           \
     M(owner, _Atomic uint64_t, started_ms, ) /* CLOCK_MONOTONIC */
 FORM_STRUCT(scoreboard_place, SCOREBOARD_PLACE_MEMBERS);
 
 /* What the worker that has the place says of itself. */
-#define SCOREBOARD_WORKER_MEMBERS(M, owner)                                                                        \
-    M(owner, _Alignas(64) _Atomic uint32_t, accepting, ) /* 1 between its "ready" and its drain */                 \
-    M(owner, _Atomic uint32_t, database, )               /* enum scoreboard_database */                            \
-    M(owner, _Atomic uint64_t, heartbeat_ms, )           /* CLOCK_MONOTONIC, from its event loop */                \
-    M(owner, _Atomic uint64_t, requests, )               /* answered; a restart does not reset it */               \
-    M(owner, _Atomic uint32_t, in_flight, )                                                                        \
-    M(owner, _Atomic uint32_t, connections, )                                                                      \
-    M(owner, _Atomic uint32_t, queue_depth, )                                                                      \
-    M(owner, _Atomic uint32_t,                                                                                     \
-      migrations_pending, ) /* that this build knows and the database lacks, when it was last checked */           \
+#define SCOREBOARD_WORKER_MEMBERS(M, owner)                                                              \
+    M(owner, _Alignas(64) _Atomic uint32_t, accepting, ) /* 1 between its "ready" and its drain */       \
+    M(owner, _Atomic uint32_t, database, )               /* enum scoreboard_database */                  \
+    M(owner, _Atomic uint64_t, heartbeat_ms, )           /* CLOCK_MONOTONIC, from its event loop */      \
+    M(owner, _Atomic uint64_t, requests, )               /* answered; a restart does not reset it */     \
+    M(owner, _Atomic uint32_t, in_flight, )                                                              \
+    M(owner, _Atomic uint32_t, connections, )                                                            \
+    M(owner, _Atomic uint32_t, queue_depth, )                                                            \
+    M(owner, _Atomic uint32_t,                                                                           \
+      migrations_pending, ) /* that this build knows and the database lacks, when it was last checked */ \
     M(owner, struct scoreboard_last, last, )
 FORM_STRUCT(scoreboard_worker, SCOREBOARD_WORKER_MEMBERS);
 
@@ -115,46 +115,52 @@ FORM_STRUCT(scoreboard_reload, SCOREBOARD_RELOAD_MEMBERS);
 
 /* What the master publishes and cannot write as one number. The addresses are those of the database's hosts, as the
  * name server gave them to the last worker that started: for the workers that start while it is silent. */
-#define SCOREBOARD_DETAILS_MEMBERS(M, owner)                                                       \
-    M(owner, char, executable, [SCOREBOARD_TEXT_BYTES])                                            \
-    M(owner, char, version, [32])                                                                  \
-    M(owner, char, instance, [CONTROL_INSTANCE_BYTES]) /* ipc/control.h; "": it cannot be found */ \
-    M(owner, char, addresses, [SCOREBOARD_ADDRESSES_BYTES]) /* "name=address,address name=…" */    \
+#define SCOREBOARD_DETAILS_MEMBERS(M, owner)                                                            \
+    M(owner, char, executable, [SCOREBOARD_TEXT_BYTES])                                                 \
+    M(owner, char, version, [32])                                                                       \
+    M(owner, char, instance, [CONTROL_INSTANCE_BYTES])      /* ipc/control.h; "": it cannot be found */ \
+    M(owner, char, addresses, [SCOREBOARD_ADDRESSES_BYTES]) /* "name=address,address name=…" */       \
     M(owner, struct scoreboard_reload, reload, )
 FORM_STRUCT(scoreboard_details, SCOREBOARD_DETAILS_MEMBERS);
 
 /* Pages that only the master writes. */
-#define SCOREBOARD_MASTER_MEMBERS(M, owner)                                                            \
-    M(owner, _Atomic uint32_t, phase, )   /* enum scoreboard_phase */                                  \
-    M(owner, _Atomic uint32_t, workers, ) /* places in use, or once in use */                          \
-    M(owner, _Atomic int32_t, master_pid, )                                                            \
-    M(owner, _Atomic uint32_t, generation, )       /* of the code: 1, and one more for each reload */  \
-    M(owner, _Atomic uint64_t, started_ms, )       /* CLOCK_MONOTONIC */                               \
-    M(owner, _Atomic uint32_t, details_sequence, ) /* odd while the master changes the details */      \
-    M(owner, struct scoreboard_details, details, )                                                     \
-    M(owner, struct scoreboard_place, place, [SCOREBOARD_WORKERS_MAX])                                 \
+#define SCOREBOARD_MASTER_MEMBERS(M, owner)                                                           \
+    M(owner, _Atomic uint32_t, phase, )   /* enum scoreboard_phase */                                 \
+    M(owner, _Atomic uint32_t, workers, ) /* places in use, or once in use */                         \
+    M(owner, _Atomic int32_t, master_pid, )                                                           \
+    M(owner, _Atomic uint32_t, generation, )       /* of the code: 1, and one more for each reload */ \
+    M(owner, _Atomic uint64_t, started_ms, )       /* CLOCK_MONOTONIC */                              \
+    M(owner, _Atomic uint32_t, details_sequence, ) /* odd while the master changes the details */     \
+    M(owner, struct scoreboard_details, details, )                                                    \
+    M(owner, struct scoreboard_place, place, [SCOREBOARD_WORKERS_MAX])                                \
     M(owner, struct metrics, metrics, )
 FORM_STRUCT(scoreboard_master, SCOREBOARD_MASTER_MEMBERS);
 
+/* What is missing to the next page. */
 #define SCOREBOARD_REST(bytes) (SCOREBOARD_PAGE_BYTES - (bytes) % SCOREBOARD_PAGE_BYTES)
+enum {
+    SCOREBOARD_MASTER_REST = SCOREBOARD_REST(sizeof(struct scoreboard_master)),
+    SCOREBOARD_WORKER_REST = SCOREBOARD_REST(sizeof(struct scoreboard_worker) + sizeof(struct metrics_worker)),
+    SCOREBOARD_OTHER_REST = SCOREBOARD_REST(sizeof(uint64_t)),
+};
 
 /* Pages that only one worker writes. What nobody has touched takes no memory. */
 #define SCOREBOARD_WORKER_PAGES_MEMBERS(M, owner) \
     M(owner, struct scoreboard_worker, worker, )  \
     M(owner, struct metrics_worker, counted, )    \
-    M(owner, char, rest, [SCOREBOARD_REST(sizeof(struct scoreboard_worker) + sizeof(struct metrics_worker))])
+    M(owner, char, rest, [SCOREBOARD_WORKER_REST])
 FORM_STRUCT(scoreboard_worker_pages, SCOREBOARD_WORKER_PAGES_MEMBERS);
 
 /* Pages that only one child writes that is not a worker. */
 #define SCOREBOARD_OTHER_PAGES_MEMBERS(M, owner)                   \
     M(owner, _Atomic uint64_t, heartbeat_ms, ) /* as a worker's */ \
-    M(owner, char, rest, [SCOREBOARD_REST(sizeof(uint64_t))])
+    M(owner, char, rest, [SCOREBOARD_OTHER_REST])
 FORM_STRUCT(scoreboard_other_pages, SCOREBOARD_OTHER_PAGES_MEMBERS);
 
-#define SCOREBOARD_MEMBERS(M, owner)                                               \
-    SCOREBOARD_MASTER_MEMBERS(M, owner)                                            \
-    M(owner, char, rest, [SCOREBOARD_REST(sizeof(struct scoreboard_master))])      \
-    M(owner, struct scoreboard_worker_pages, of_worker, [SCOREBOARD_WORKERS_MAX])  \
+#define SCOREBOARD_MEMBERS(M, owner)                                              \
+    SCOREBOARD_MASTER_MEMBERS(M, owner)                                           \
+    M(owner, char, rest, [SCOREBOARD_MASTER_REST])                                \
+    M(owner, struct scoreboard_worker_pages, of_worker, [SCOREBOARD_WORKERS_MAX]) \
     M(owner, struct scoreboard_other_pages, of_other, [SCOREBOARD_OTHERS_MAX])
 FORM_STRUCT(scoreboard, SCOREBOARD_MEMBERS);
 

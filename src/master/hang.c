@@ -45,8 +45,7 @@ uint64_t hang_next_ms(struct master *m)
 static void hang_abort(struct slot *slot, uint64_t now_ms, uint64_t beat_ms)
 {
     log_error("a child's event loop is silent: it is sent SIGABRT for a backtrace", LOG_STR("child", slot->role->name),
-              LOG_UINT("slot", slot->index), LOG_INT("child_pid", slot->pid),
-              LOG_UINT("silent_ms", now_ms - beat_ms));
+              LOG_UINT("slot", slot->index), LOG_INT("child_pid", slot->pid), LOG_UINT("silent_ms", now_ms - beat_ms));
     slot->hung = true;
     if (slot->kill_at_ms == 0 || slot->kill_at_ms > now_ms + HANG_ABORT_MS) slot->kill_at_ms = now_ms + HANG_ABORT_MS;
     process_signal(slot, SIGABRT);

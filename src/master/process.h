@@ -82,9 +82,9 @@ struct slot *slot_add(struct children *children, const struct master_role *role)
 
 /* Forks; the slot is then SLOT_STARTING. Fails if the system refuses (EAGAIN, ENOMEM, EMFILE). */
 int process_start(struct children *children, struct slot *slot, struct error *err) ATTR_CHECKED;
-/* What the master says of the child on the scoreboard; NULL if it is no worker. */
+/* What the master says of the child on the scoreboard; NULL if it is not a worker. */
 struct scoreboard_place *process_place(struct children *children, const struct slot *slot);
-/* What the scoreboard says of the child; nothing if it is no worker. */
+/* What the scoreboard says of the child; nothing if it is not a worker. */
 void process_look(const struct children *children, const struct slot *slot, struct scoreboard_seen *ret_seen);
 /* When the child's event loop last turned; for a task, which has no loop, when it was started. */
 uint64_t process_heartbeat_ms(const struct children *children, const struct slot *slot);

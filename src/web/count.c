@@ -229,8 +229,8 @@ static bool count_is_other(const struct count *count, uint32_t place)
     return place != count->slot && count->board->place[place].pid != 0;
 }
 
-/* A place whose worker has ended keeps its last figure until the next worker comes. A worker cannot hold more than there
- * is in memory, and sums of what they say stay far from the end of what a number can be. */
+/* A place whose worker has ended keeps its last figure until the next worker comes. A worker cannot hold more than
+ * there is in memory, and sums of what they say stay far from the end of what a number can be. */
 void count_held_by_others(const struct count *count, size_t budget, struct http_elsewhere *ret)
 {
     const struct scoreboard *board = count->board;

@@ -22,11 +22,11 @@ struct rig {
     struct channel channel;
     struct child_place place;
     pid_t pid;
-    int status;                /* of waitpid, once it has ended */
-    char heard[16];            /* what the child said so far, a letter each */
+    int status;                         /* of waitpid, once it has ended */
+    char heard[16];                     /* what the child said so far, a letter each */
     char addresses[CHANNEL_TEXT_BYTES]; /* with the letter A */
-    int error_fd;              /* what it writes to standard error comes out here */
-    char said[RIG_TEXT_BYTES]; /* read from there so far; cut */
+    int error_fd;                       /* what it writes to standard error comes out here */
+    char said[RIG_TEXT_BYTES];          /* read from there so far; cut */
 };
 
 /* The database exists while this is between, with an empty ledger. False, and said why, where there is no server. */

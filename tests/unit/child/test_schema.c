@@ -20,7 +20,8 @@ static void test_missing_migrations_are_counted_and_waited_for(void)
     UNIT_INT(rig.cells->migrations_pending, 2);
     UNIT_INT(scoreboard_worker_health(rig.board, (enum scoreboard_database)rig.cells->database), HEALTH_STARTING);
     rig.board->phase = SCOREBOARD_SERVING;
-    UNIT_INT(scoreboard_worker_health(rig.board, (enum scoreboard_database)rig.cells->database), HEALTH_SCHEMA_MISMATCH);
+    UNIT_INT(scoreboard_worker_health(rig.board, (enum scoreboard_database)rig.cells->database),
+             HEALTH_SCHEMA_MISMATCH);
     CU_ASSERT(strstr(rig.said, "lacks migrations") != NULL && strstr(rig.said, "1 3") != NULL);
     rig_sql_inside("INSERT INTO schema_migrations VALUES ('1')");
     CU_ASSERT(rig_until_equal(&rig.cells->migrations_pending, 1));

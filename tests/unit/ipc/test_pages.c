@@ -175,7 +175,11 @@ static void test_the_next_child_goes_on(void)
 {
     static const struct metrics_row rows[] = {
         {.name = "asked_total", .type = METRICS_COUNTER, .by = METRICS_BY_WORKER, .help = "Asked."},
-        {.name = "told_total", .type = METRICS_COUNTER, .unit = METRICS_BYTES, .by = METRICS_BY_WORKER, .help = "Told."}};
+        {.name = "told_total",
+         .type = METRICS_COUNTER,
+         .unit = METRICS_BYTES,
+         .by = METRICS_BY_WORKER,
+         .help = "Told."}};
     static const struct metrics_table table = {rows, countof(rows)};
     struct pages pages = rig_open();
     const struct scoreboard_worker_pages *own = &pages.board->of_worker[3];

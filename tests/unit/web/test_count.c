@@ -80,7 +80,8 @@ static uint64_t counted(const struct rig *rig, const char *method, const char *r
     const uint32_t offset = class == NULL ? row->bounds->count + 1 : 0;
 
     CU_ASSERT(series != METRICS_NOWHERE);
-    return metrics_get(&rig->board->of_worker[1].counted.cells[rig->board->metrics.catalog.series[series].cell + offset]);
+    return metrics_get(
+        &rig->board->of_worker[1].counted.cells[rig->board->metrics.catalog.series[series].cell + offset]);
 }
 
 static uint64_t plain(const struct rig *rig, enum count_id id)
