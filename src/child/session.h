@@ -51,9 +51,9 @@ struct child_session_options {
 struct child_session *child_session_new(struct child *child, const struct child_session_options *options);
 void child_session_free(struct child_session *session); /* takes NULL */
 struct db *child_session_db(struct child_session *session);
+struct db *child_session_own_db(struct child_session *session); /* for db_choose; NULL if there is none */
 /* The worker's health: what the service does, its own session with the database, and the schema. */
 enum health child_session_health(const struct child_session *session);
-struct db *child_session_own_db(struct child_session *session); /* for db_choose; NULL if there is none */
 /* Checks the schema. Call it if something happened that a changed schema would explain. */
 void child_session_check(struct child_session *session);
 /* For a drain: what is under way has `ms` to finish; a second call may only shorten that. What is left then is
