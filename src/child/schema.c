@@ -22,6 +22,7 @@ static enum schema_verdict schema_failure(enum db_outcome outcome)
     case DB_OVERLOADED:
     case DB_TOO_MANY:
     case DB_CONFLICT:
+    case DB_BUSY:
     case DB_TIMEOUT:
     case DB_RESOURCES:
         return SCHEMA_BUSY;

@@ -9,6 +9,7 @@
 #include "base/mem.h"
 #include "child/internal.h"
 #include "child/schema.h"
+#include "child/trust.h"
 #include "ipc/channel.h"
 
 enum {
@@ -16,6 +17,7 @@ enum {
     SESSION_BACKOFF_MAX_MS = 800,
     SESSION_RETRY_WINDOW_MS = 2000,
     SESSION_PROBE_MS = 5000,
+    SESSION_CHECKS = 2, /* statements of its own */
 };
 
 /* What a worker asks for itself is small: if the answer takes longer than this, something is wrong. */
@@ -34,11 +36,12 @@ enum session_end {
 struct child_session {
     struct child *child;
     struct child_session_options options;
-    const struct db_statement **statements;     /* the worker's, and the schema check's */
+    const struct db_statement **statements;     /* the worker's, and those of the checks */
     const struct db_statement **own_statements; /* likewise */
     struct db *db;
     struct db *own; /* NULL: there is no second connection */
     struct schema_check schema;
+    struct trust_check trust;
     bool misfit;         /* a statement does not fit the schema, whatever the ledger says */
     bool own_misfit;     /* one of the second connection's */
     bool untold;         /* the database did not tell what its schema holds: it is asked again */
@@ -152,6 +155,7 @@ static void session_on_connected(struct child_session *s)
     if (s->options.connected != NULL) s->options.connected(s->options.ctx, reconnects - s->reconnects);
     s->reconnects = reconnects;
     schema_check_run(&s->schema);
+    trust_check_run(&s->trust);
 }
 
 /* The ledger is looked at too: it may name what is missing. */
@@ -311,7 +315,7 @@ static void session_open_own(struct child_session *s, struct db_options options)
     options.probe_timeout_ms = SESSION_OWN_MS;
     options.wait_max_ms = SESSION_OWN_MS / 2 * 3;
     options.statements = s->own_statements;
-    options.statement_count = s->options.own_statement_count + 1;
+    options.statement_count = s->options.own_statement_count + SESSION_CHECKS;
     options.channels = NULL;
     options.channel_count = 0;
     options.notified = NULL;
@@ -335,7 +339,7 @@ static void session_open(struct child_session *s)
         /* This is longer than one statement that nobody can cancel. */
         .wait_max_ms = o->limits.statement_timeout_ms / 2 * 3,
         .statements = s->statements,
-        .statement_count = o->statement_count + 1,
+        .statement_count = o->statement_count + SESSION_CHECKS,
         .channels = o->channels,
         .channel_count = o->channel_count,
         .notified = o->notified != NULL ? session_on_notified : NULL,
@@ -349,10 +353,11 @@ static void session_open(struct child_session *s)
 
 static const struct db_statement **session_statements(const struct db_statement *const *statements, size_t count)
 {
-    const struct db_statement **all = mem_array(count + 1, sizeof(*all));
+    const struct db_statement **all = mem_array(count + SESSION_CHECKS, sizeof(*all));
 
     if (count > 0) memcpy(all, statements, count * sizeof(*all));
     all[count] = &schema_check_statement;
+    all[count + 1] = &db_trust_statement;
     return all;
 }
 
@@ -372,6 +377,7 @@ struct child_session *child_session_new(struct child *child, const struct child_
                                       .versions = slice_of(options->schema_versions),
                                       .done = session_on_schema,
                                       .ctx = s};
+    s->trust = (struct trust_check){.db = s->db, .label = options->label};
     child->session = s;
     return s;
 }

@@ -18,6 +18,10 @@
  * Clients take turns: db/share.c says how. Queries that one client's slow ones must not hold up at all, such as the
  * service's own, go to another db.
  *
+ * A read that had to give way to another transaction (a deadlock, a serialization failure, a standby that replays) is
+ * sent again, some times; if it meets that each time, it fails with DB_BUSY. A write that had to fails with
+ * DB_CONFLICT.
+ *
  * A session that refuses a write because it is read-only is replaced as soon as a new session would take writes, which
  * is tried with back-off on a second connection, so that reads go on.
  *
@@ -78,6 +82,9 @@ struct db_statement {
     enum db_type params[DB_PARAMS_MAX];
 };
 
+/* Asks who but its owners could put something in the way of our names (pg_trust_sql in pg/pg.h). */
+extern const struct db_statement db_trust_statement;
+
 /* What became of a query. One table in db/outcome.c makes it from SQLSTATE (PostgreSQL, appendix A). */
 enum db_outcome {
     DB_OK,
@@ -91,7 +98,9 @@ enum db_outcome {
     DB_FOREIGN_KEY,   /* 23503, 23001 */
     DB_CHECK,         /* 23514, 23502 */
     DB_INVALID_VALUE, /* class 22: a value that SQL cannot take (too long, out of range, malformed) */
-    DB_CONFLICT,      /* 40001, 40P01, 55P03: another transaction won; trying again may help */
+    DB_CONFLICT,      /* of a write, 40001, 40P01: another transaction won; trying again may help */
+    DB_BUSY,          /* 55P03: others held a lock for too long; or a read met the above each time that it was sent.
+                         Nothing happened; try later */
     DB_TIMEOUT,       /* 57014: statement_timeout, or cancelled */
     DB_RESOURCES,     /* class 53 (disk full, memory), 54 */
     DB_READ_ONLY,     /* 25006: a standby, or default_transaction_read_only */
@@ -101,7 +110,8 @@ enum db_outcome {
 };
 
 const char *db_outcome_name(enum db_outcome outcome); /* "unique" */
-enum db_outcome db_outcome_of(const char *sqlstate);  /* five characters; DB_FAULT for NULL or unknown */
+/* Of a write; five characters; DB_FAULT for NULL or unknown. */
+enum db_outcome db_outcome_of(const char *sqlstate);
 
 /* Valid during the callback only. */
 struct db_result;
@@ -213,6 +223,9 @@ void db_refresh(struct db *db, const char *reason);
 /* Held: the connection is ended, and none is made until it is let go again. What was under way is treated as at any
  * loss. */
 void db_hold(struct db *db, bool held);
+/* A session that is given up while something runs in it does not stay on the server: what runs is cancelled there, for
+ * as long as it takes (db/cancel.c). */
+
 /* Sends a cancel request for what runs now. Does not block. */
 void db_cancel_running(struct db *db);
 /* The end of a graceful stop: takes no more queries, fails those that were not sent yet (DB_TIMEOUT), and cancels what

@@ -157,6 +157,7 @@ static void pipeline_finish(struct db_query *q, enum db_outcome outcome, PGresul
 {
     char why[DB_REASON_BYTES];
 
+    outcome = db_outcome_for(outcome, q->statement->access);
     if (outcome == DB_READ_ONLY) db_scout_refused(q->db);
     if (outcome == DB_OK && q->statement->access == DB_WRITE) q->db->read_only = false;
     db_fit_note(q, pg, &outcome, why);
@@ -164,10 +165,40 @@ static void pipeline_finish(struct db_query *q, enum db_outcome outcome, PGresul
         PQclear(pg);
         pg = NULL;
     }
-    db_query_finish(q, outcome, pg, why[0] == '\0' ? NULL : why);
+    db_query_finish(q, db_outcome_for(outcome, q->statement->access), pg, why[0] == '\0' ? NULL : why);
+}
+
+/* Whether a read is sent again that had to give way to another transaction: some times, as long as its client may still
+ * wait for it. */
+static bool pipeline_is_again(struct db_query *q, const PGresult *pg)
+{
+    const struct db *db = q->db;
+    const uint64_t most_ms = db->options.limits.statement_timeout_ms;
+
+    if (q->done == NULL || db->draining || q->again == DB_AGAIN_MAX || !db_sqlstate_is_again(db_pg_sqlstate(pg)))
+        return false;
+    if (most_ms > 0 && clock_monotonic_ms() - q->submitted_ns / 1000000U >= most_ms) return false;
+    q->again++;
+    return true;
 }
 
 /* ---- results, by kind of batch ---- */
+
+/* Without them an answer may be another one: the session is of no use. */
+static void pipeline_pins_result(struct db *db, struct db_batch *batch, PGresult *pg)
+{
+    char reason[DB_REASON_BYTES];
+
+    (void)batch;
+    if (db_pg_outcome(pg) == DB_OK) {
+        PQclear(pg);
+        return;
+    }
+    snprintf(reason, sizeof(reason), "the session's settings cannot be set: %s (%s)", db_pg_message(pg),
+             db_pg_sqlstate(pg));
+    PQclear(pg);
+    db_session_end(db, DB_STATE_DOWN, reason);
+}
 
 static void pipeline_settings_result(struct db *db, struct db_batch *batch, PGresult *pg)
 {
@@ -253,7 +284,7 @@ static void pipeline_reads_result(struct db *db, struct db_batch *batch, PGresul
     struct db_query *q = list_at(batch->queries.next, struct db_query, link);
 
     if (PQresultStatus(pg) != PGRES_PIPELINE_ABORTED && !db_share_was_cut(batch, q, pg) &&
-        !pipeline_is_renewed(batch, q, pg)) {
+        !pipeline_is_renewed(batch, q, pg) && !pipeline_is_again(q, pg)) {
         db_share_learn(q, batch->count);
         pipeline_finish(q, db_pg_outcome(pg), pg);
         return;
@@ -331,6 +362,7 @@ static const struct {
     void (*result)(struct db *db, struct db_batch *batch, PGresult *pg); /* owns pg */
     void (*synced)(struct db *db, struct db_batch *batch);               /* frees the batch */
 } kinds[] = {
+    [DB_BATCH_PINS] = {pipeline_pins_result, pipeline_plain_synced},
     [DB_BATCH_SETTINGS] = {pipeline_settings_result, pipeline_plain_synced},
     [DB_BATCH_LISTEN] = {pipeline_listen_result, pipeline_plain_synced},
     [DB_BATCH_PREPARE] = {pipeline_prepare_result, pipeline_prepare_synced},
@@ -347,6 +379,7 @@ static void pipeline_end_by_fatal(struct db *db, struct db_batch *batch, PGresul
     char reason[DB_REASON_BYTES];
 
     snprintf(reason, sizeof(reason), "%s", db_pg_message(pg));
+    db->dismissed = true;
     if (batch->kind == DB_BATCH_WRITE) {
         struct db_query *q = list_at(batch->queries.next, struct db_query, link);
 
@@ -541,6 +574,17 @@ void db_pipeline_turn(int fd, short what, void *arg)
     db_leave(db);
 }
 
+static bool pipeline_send_pins(struct db *db)
+{
+    char *sql = db_target_pins(&db->options);
+
+    pipeline_batch_push(db, pipeline_batch_new(DB_BATCH_PINS));
+    const bool sent = PQsendQueryParams(db->conn, sql, 0, NULL, NULL, NULL, NULL, 0) == 1 && db_send_sync(db);
+
+    free(sql);
+    return sent;
+}
+
 static bool pipeline_send_settings(struct db *db)
 {
     char sql[128];
@@ -577,6 +621,8 @@ void db_pipeline_open(struct db *db)
 {
     PGconn *conn = db->conn;
 
+    db->cancel = PQgetCancel(conn);
+    db->dismissed = false;
     db->window = DB_FLIGHT_FIRST;
     db->hold_until_ms = 0;
     db->slow = false;
@@ -588,8 +634,8 @@ void db_pipeline_open(struct db *db)
     db->writable = event_new(db->base, PQsocket(conn), EV_WRITE, pipeline_on_writable, db);
     if (db->readable == NULL || db->writable == NULL || event_add(db->readable, NULL) != 0) mem_die(0);
 
-    if (PQsetnonblocking(conn, 1) != 0 || PQenterPipelineMode(conn) != 1 || !pipeline_send_settings(db) ||
-        !db_pipeline_listen(db) || !pipeline_send_statements(db, 0)) {
+    if (PQsetnonblocking(conn, 1) != 0 || PQenterPipelineMode(conn) != 1 || !pipeline_send_pins(db) ||
+        !pipeline_send_settings(db) || !db_pipeline_listen(db) || !pipeline_send_statements(db, 0)) {
         pipeline_fail(db);
         return;
     }
