@@ -65,18 +65,19 @@ def count(database):
 
 
 def bring_to(database, item, status):
-    """As a service would."""
-    steps = {
-        "queued": [],
-        "running": ["SELECT backtest_claim('w')"],
-        "succeeded": ["SELECT backtest_claim('w')", "SELECT backtest_finish(%(id)s, 'w', '{\"sharpe\":1.10}')"],
-        "failed": ["SELECT backtest_claim('w')", "SELECT backtest_fail(%(id)s, 'w', '{\"title\":\"No data\"}', false)"],
-        "cancelled": ["SELECT backtest_cancel(%(id)s)"],
-    }
+    """As a service would. Its claim, if it has one."""
     with database.connect() as db:
-        for step in steps[status]:
-            db.execute(step, {"id": item["id"]})
-        assert db.execute("SELECT status FROM backtests WHERE id = %(id)s", {"id": item["id"]}).fetchone() == (status,)
+        claim = None
+        if status in ("running", "succeeded", "failed"):
+            claim, = db.execute("SELECT claim FROM backtest_claim('w')").fetchone()
+        if status == "succeeded":
+            db.execute("SELECT backtest_finish(%s, %s, '{\"sharpe\":1.10}')", [item["id"], claim])
+        if status == "failed":
+            db.execute("SELECT backtest_fail(%s, %s, '{\"title\":\"No data\"}', false)", [item["id"], claim])
+        if status == "cancelled":
+            db.execute("SELECT backtest_cancel(%s)", [item["id"]])
+        assert db.execute("SELECT status FROM backtests WHERE id = %s", [item["id"]]).fetchone() == (status,)
+    return claim
 
 
 def wait_blocked(database):
@@ -142,14 +143,14 @@ def test_what_services_do_is_seen(daemon, database):
     d = daemon()
     strategy = make_strategy(d)
     item = make(d, strategy)
-    bring_to(database, item, "running")
+    claim = bring_to(database, item, "running")
     with database.connect() as db:
-        db.execute("SELECT backtest_heartbeat(%s, 'w', 0.25)", [item["id"]])
+        db.execute("SELECT backtest_heartbeat(%s, %s, 0.25)", [item["id"], claim])
     seen = get(d, item)
     assert (seen["status"], seen["progress"], seen["attempts"], seen["finished_at"]) == ("running", 0.25, 1, None)
     assert TIME.fullmatch(seen["started_at"]) and seen["started_at"] >= seen["created_at"]
     with database.connect() as db:
-        db.execute("SELECT backtest_finish(%s, 'w', '{\"sharpe\":1.10}')", [item["id"]])
+        db.execute("SELECT backtest_finish(%s, %s, '{\"sharpe\":1.10}')", [item["id"], claim])
     answer = d.request("GET", f"{PATH}/{item['id']}")
     seen = answer.json()
     assert (seen["status"], seen["progress"], seen["error"]) == ("succeeded", 1, None)
@@ -298,10 +299,10 @@ def test_a_cancel_that_meets_the_end_sees_it(daemon, database):
     with concurrent.futures.ThreadPoolExecutor(1) as pool:
         for end, expected in (("COMMIT", 409), ("ROLLBACK", 200)):
             item = make(d, strategy)
-            bring_to(database, item, "running")
+            claim = bring_to(database, item, "running")
             with database.connect() as service:
                 service.execute("BEGIN")
-                service.execute("SELECT backtest_finish(%s, 'w', '{}')", [item["id"]])
+                service.execute("SELECT backtest_finish(%s, %s, '{}')", [item["id"], claim])
                 answer = pool.submit(cancel, d, item)
                 wait_blocked(database)
                 service.execute(end)
