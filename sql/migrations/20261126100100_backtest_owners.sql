@@ -16,7 +16,7 @@ ALTER TABLE backtests
     ADD CONSTRAINT backtests_error_size CHECK (octet_length(error::text) <= 16384) NOT VALID,
     ADD CONSTRAINT backtests_attempts_most CHECK (attempts <= 1000) NOT VALID,
     ADD CONSTRAINT backtests_progress_digits CHECK (octet_length(progress::text) <= 400) NOT VALID,
-    ADD CONSTRAINT backtests_initial_capital_digits CHECK (octet_length(initial_capital::text) <= 1000) NOT VALID;
+    ADD CONSTRAINT backtests_initial_capital_digits CHECK (octet_length(initial_capital::text) <= 2000) NOT VALID;
 ALTER TABLE backtest_keys
     ADD CONSTRAINT backtest_keys_request_size CHECK (octet_length(request::text) <= 16384) NOT VALID;
 ALTER TABLE access_tokens

@@ -35,9 +35,9 @@ struct api_retention {
     struct api_retention_events events;
     char keep_text[24];
     char most_text[24];
-    uint64_t most;              /* of the next piece */
-    uint64_t next_ms;           /* not before this */
-    uint64_t removed;           /* since this run began */
+    uint64_t most;                 /* of the next piece */
+    uint64_t next_ms;              /* not before this */
+    uint64_t removed;              /* since this run began */
     char at[RETENTION_TIME_BYTES]; /* where the last piece ended; "" at the beginning of a run */
     char id[RETENTION_TIME_BYTES];
     bool busy;
@@ -82,8 +82,7 @@ static bool retention_keep_value(const struct db_result *result, const char *nam
 static void retention_count(struct api_retention *r, const struct db_result *result)
 {
     uint64_t removed = 0;
-    const bool has_count =
-        number_parse_u64(db_result_value(result, 0, db_result_column(result, "removed")), &removed);
+    const bool has_count = number_parse_u64(db_result_value(result, 0, db_result_column(result, "removed")), &removed);
     const bool goes_on = has_count && removed == r->most && retention_keep_value(result, "last_at", r->at) &&
                          retention_keep_value(result, "last_id", r->id);
 

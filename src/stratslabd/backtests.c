@@ -58,8 +58,7 @@ static int prune_fail(const struct prune *p, const PGresult *result, struct erro
 /* One statement; its transaction has ended when this returns. */
 static PGresult *prune_exec(const struct prune *p, const char *sql, int count, const char *const *values)
 {
-    return pg_exec_within(p->conn, sql, count, values,
-                          p->conf->database.limits.statement_timeout_ms + PRUNE_ANSWER_MS);
+    return pg_exec_within(p->conn, sql, count, values, p->conf->database.limits.statement_timeout_ms + PRUNE_ANSWER_MS);
 }
 
 static int prune_query(const struct prune *p, const char *sql, int count, const char *const *values,
@@ -95,7 +94,9 @@ static int prune_set_before(struct prune *p, uint64_t age_ms, struct error *err)
     char *ms = mem_printf("%llu", (unsigned long long)age_ms);
     const char *const values[] = {ms};
     PGresult *result;
-    const int rc = prune_query(p, "SELECT b.at, rfc3339(b.at)\nFROM (SELECT now() - $1::bigint * interval '1 ms' AS at) AS b",
+    const int rc = prune_query(p,
+                               "SELECT now() - $1::bigint * interval '1 ms' AS at,\n"
+                               "    rfc3339(now() - $1::bigint * interval '1 ms') AS text",
                                1, values, &result, err);
 
     free(ms);
@@ -113,10 +114,11 @@ static int prune_count(const struct prune *p, uint64_t *ret_old, uint64_t *ret_f
     PGresult *result;
 
     if (prune_query(p,
-                    "SELECT count(*), count(*) FILTER (WHERE NOT EXISTS (\n"
-                    "    SELECT FROM backtest_keys AS k\n"
-                    "    WHERE k.backtest_id = b.id AND k.created_at > now() - interval '24 hours'))\n"
+                    "SELECT count(*), count(*) FILTER (WHERE k.id IS NULL)\n"
                     "FROM backtests AS b\n"
+                    "LEFT JOIN (SELECT DISTINCT backtest_id AS id\n"
+                    "           FROM backtest_keys\n"
+                    "           WHERE created_at > now() - interval '24 hours') AS k ON k.id = b.id\n"
                     "WHERE b.finished_at < $1::timestamptz",
                     1, values, &result, err) != 0) {
         return -1;
@@ -223,8 +225,9 @@ static int prune_main(const struct command_line *line, const struct command_cont
     int rc = 0;
 
     if (age_ms == 0) {
-        rc = error_set(&err, ERROR_USAGE,
-                       "nothing says how old is too old: give --older-than 90d, say, or set STRATSLAB_BACKTEST_RETENTION");
+        rc = error_set(
+            &err, ERROR_USAGE,
+            "nothing says how old is too old: give --older-than 90d, say, or set STRATSLAB_BACKTEST_RETENTION");
     }
     options.boot_timeout_ms = 0;
     options.application_name = "stratslabd backtests";
