@@ -256,8 +256,9 @@ static const struct command_option prune_options[] = {
 static const struct command_entry backtests_prune = {
     .name = "prune",
     .summary = "remove backtests that finished long ago, with their results",
-    .about = "Those that are queued or running stay. So does one that an Idempotency-Key of the last 24 hours stands\n"
-             "for. It works in pieces, each a transaction of its own: ended half-way, it can be run again.\n",
+    .about = "Those that are queued or running stay. So does one that an Idempotency-Key of the last 24\n"
+             "hours stands for. It works in pieces, each a transaction of its own: ended half-way, it can\n"
+             "be run again.\n",
     .options = prune_options,
     .settings = true,
     .connects = true,
