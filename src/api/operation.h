@@ -66,6 +66,9 @@ void api_statement_clear(struct api_operation *op);
  * already. */
 bool api_bind(const struct api_operation *op, struct http_exchange *x, struct slice values[DB_PARAMS_MAX]) ATTR_CHECKED;
 
+/* retention.c's. */
+extern const struct db_statement api_retention_statement;
+
 /* The route's handler for every endpoint with a statement. */
 void api_run(struct http_exchange *x);
 

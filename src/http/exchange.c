@@ -61,6 +61,16 @@ void http_exchange_set_client_id(struct http_exchange *x, struct client_id id)
     x->client_id = id;
 }
 
+void http_exchange_set_client_key(struct http_exchange *x, struct slice key)
+{
+    x->client_key = key;
+}
+
+struct slice http_exchange_client_key(const struct http_exchange *x)
+{
+    return x->client_key;
+}
+
 void http_exchange_on_cancel(struct http_exchange *x, void (*cancel)(void *arg), void *arg)
 {
     x->cancel = cancel;
