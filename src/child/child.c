@@ -40,16 +40,22 @@ static void child_on_term(evutil_socket_t signo, short what, void *arg)
 static void child_on_channel(evutil_socket_t fd, short what, void *arg)
 {
     struct child *child = arg;
-    char ignored[16];
+    int fds[CHANNEL_FDS_MAX];
+    size_t count;
+    char message;
 
     (void)what;
-    if (channel_receive(fd, ignored, sizeof(ignored)) >= 0) return;
+    if (channel_receive_fds(fd, &message, fds, &count) >= 0) {
+        log_take_file(fds, count); /* the master has opened it again */
+        return;
+    }
     event_del(child->channel);
     child->orphaned = true;
     child_drain(child, "the master has gone");
 }
 
-/* The master passes on the signal of whoever rotates the log's files. */
+/* The master passes on the signal of whoever rotates the log's files. A child that may open no file gets it from the
+ * master (log_expect_file). */
 static void child_on_reopen(evutil_socket_t signo, short what, void *arg)
 {
     (void)signo;

@@ -14,6 +14,7 @@ struct command_context {
     /* What the command line set, as NAME=VALUE: for programs that are started with the same settings. */
     const char *const *sets;
     size_t set_count;
+    bool is_helper; /* the master of a service runs it for a reload */
     int resume_fd; /* the master's state if this process was another image of it a moment ago; else -1 */
 };
 

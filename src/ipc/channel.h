@@ -7,6 +7,7 @@
 #define IPC_CHANNEL_H
 
 #include <stdbool.h>
+#include <stddef.h>
 
 #include "base/attr.h"
 #include "base/error.h"
@@ -27,6 +28,12 @@ enum channel_message {
 int channel_open(struct channel *ret_channel, struct error *err) ATTR_CHECKED;
 /* Sends one message. A peer that has gone is not an error: its end of file says so. */
 void channel_send(int fd, enum channel_message message);
+/* The master's message to a child: an open log file, whose descriptors go along (at most CHANNEL_FDS_MAX). */
+enum { CHANNEL_LOG_FILE = 'L', CHANNEL_FDS_MAX = 4 };
+void channel_send_fds(int fd, const int *fds, size_t count);
+/* As channel_receive for one message, with the descriptors that came along: the caller's, and close-on-exec.
+ * *ret_count is how many, 0 for most messages. */
+int channel_receive_fds(int fd, char *message, int fds[CHANNEL_FDS_MAX], size_t *ret_count);
 /* Reads up to `size` messages: returns their number, 0 if there is none now, -1 at end of file. */
 int channel_receive(int fd, char *messages, int size);
 

@@ -218,14 +218,19 @@ static void master_on_usr2(struct master *m, const struct signalfd_siginfo *info
 static void master_on_usr1(struct master *m, const struct signalfd_siginfo *info)
 {
     struct slot *slot;
+    int fds[LOG_FILE_FDS_MAX];
 
     if (!log_has_file()) {
         log_info("there is no log file to reopen: the log is standard error", LOG_UINT("from_pid", info->ssi_pid));
         return;
     }
     if (log_reopen()) log_info("log file reopened", LOG_UINT("from_pid", info->ssi_pid));
+    const size_t count = log_file_fds(fds);
+
     for (size_t at = 0; (slot = slot_next(&m->children, &at)) != NULL;) {
-        if (!slot->role->task) process_signal(slot, SIGUSR1);
+        if (slot->role->task || slot->pid == 0) continue;
+        channel_send_fds(slot->channel_fd, fds, count);
+        process_signal(slot, SIGUSR1); /* for one of an image before this, which opens the file itself */
     }
 }
 
