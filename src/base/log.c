@@ -99,6 +99,13 @@ void log_take_file(const int *fds, size_t count)
     sink_take(&log_state.file, fds[0], count > 1 ? fds[1] : -1);
 }
 
+void log_miss_file(void)
+{
+    if (log_state.path == NULL || !log_state.is_passed) return;
+    log_error("cannot reopen the log file; going on with the one that is open",
+              LOG_STR("error", "the master cannot open it, and says why"));
+}
+
 void log_expect_file(void)
 {
     log_state.is_passed = true;

@@ -75,7 +75,9 @@ bool log_has_file(void);
 enum { LOG_FILE_FDS_MAX = 2 };
 size_t log_file_fds(int fds[LOG_FILE_FDS_MAX]);
 void log_take_file(const int *fds, size_t count);
-/* From now on log_reopen leaves that to log_take_file. */
+/* The other process could not open it: the file that is open stays, and the log says so. */
+void log_miss_file(void);
+/* From now on log_reopen leaves that to log_take_file and log_miss_file. */
 void log_expect_file(void);
 /* The role that each line has: "master", "worker". A string that lives for ever. A process that was forked calls this
  * before it logs: what its parent has counted is the parent's to write. */

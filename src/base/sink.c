@@ -99,11 +99,8 @@ void sink_take(struct sink *sink, int fd, int look_fd)
     const bool is_file = fstat(fd, &st) == 0 && S_ISREG(st.st_mode);
 
     sink_close(sink);
-    *sink = (struct sink){.fd = fd,
-                          .is_ours = true,
-                          .kind = is_file ? SINK_PLAIN : SINK_OWN,
-                          .look_fd = look_fd,
-                          .appends = true};
+    *sink = (struct sink){
+        .fd = fd, .is_ours = true, .kind = is_file ? SINK_PLAIN : SINK_OWN, .look_fd = look_fd, .appends = true};
 }
 
 int sink_check(const char *path, struct error *err)

@@ -45,10 +45,11 @@ static void child_on_channel(evutil_socket_t fd, short what, void *arg)
     char message;
 
     (void)what;
-    if (channel_receive_fds(fd, &message, fds, &count) >= 0) {
-        log_take_file(fds, count); /* the master has opened it again */
-        return;
-    }
+    const int got = channel_receive_fds(fd, &message, fds, &count);
+
+    if (got > 0) log_take_file(fds, count); /* the master has opened it again */
+    if (got > 0 && message == CHANNEL_NO_LOG_FILE) log_miss_file();
+    if (got >= 0) return;
     event_del(child->channel);
     child->orphaned = true;
     child_drain(child, "the master has gone");

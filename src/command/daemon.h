@@ -15,7 +15,7 @@ struct command_context {
     const char *const *sets;
     size_t set_count;
     bool is_helper; /* the master of a service runs it for a reload */
-    int resume_fd; /* the master's state if this process was another image of it a moment ago; else -1 */
+    int resume_fd;  /* the master's state if this process was another image of it a moment ago; else -1 */
 };
 
 /* For struct command_program: --config and --set, and what reads them. */

@@ -52,7 +52,8 @@ static void identity_tell_user(const struct command_context *context)
     }
     if (identity_find(context->conf->user, &identity, NULL) != 0) return;
     if (identity.stays) {
-        log_warning("every process stays root, because STRATSLAB_USER says so: whoever takes one over has root's files");
+        log_warning(
+            "every process stays root, because STRATSLAB_USER says so: whoever takes one over has root's files");
     } else if (identity_try(&identity, NULL, 0, NULL) == 0 && identity.stays) {
         log_info("root is an ordinary user here, in a user namespace without others: only capabilities are given up");
     } else {
@@ -105,7 +106,7 @@ int command_enter_wall(const struct command_context *context, const char *role)
     if (!conf->sandbox) return COMMAND_OK;
     log_expect_file();
     if (wall_enter(conf->environment == CONF_ENVIRONMENT_DEVELOPMENT, &err) != 0) {
-        log_error("the process cannot enter its sandbox (STRATSLAB_SANDBOX)", LOG_STR("error", err.message));
+        log_error("the process cannot enter its sandbox", LOG_STR("error", err.message));
         return COMMAND_SYSTEM;
     }
     return COMMAND_OK;

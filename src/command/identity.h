@@ -13,8 +13,9 @@ void command_tell_identity(const struct command_context *context);
 /* For what the master runs at a reload: becomes whom the service's own children become. Does nothing in a command that
  * a person runs. Before anything is connected, and after the last file of root's is read. */
 int command_leave_root(const struct command_context *context, struct error *err) ATTR_CHECKED;
-/* For a child of the service, with the role that its lines in the log have: becomes the user, and enters the second wall. Logs why if that fails; the child then ends
- * with the status that this returns, which is COMMAND_OK otherwise. */
+/* For a child of the service, with the role that its lines in the log have: becomes the user, and enters the second
+ * wall. Logs why if that fails; the child then ends with the status that this returns, which is COMMAND_OK otherwise.
+ */
 int command_enter_wall(const struct command_context *context, const char *role) ATTR_CHECKED;
 
 #endif

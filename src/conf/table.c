@@ -104,10 +104,11 @@ const struct conf_setting conf_table[] = {
     {.name = "STRATSLAB_USER",
      CONF_ROW_TEXT(conf.user),
      .defaults = CONF_BOTH(""),
-     .help = "If the service is started as root: the user, by name or number, that all its processes but the master "
-             "become, with no capabilities and no way back. The default is the user \"stratslab\" if there is one, else "
-             "\"nobody\". \"root\" stays root, without its capabilities; that is warned about. A service that is not "
-             "started as root stays who it is.",
+     .help =
+         "If the service is started as root: the user, by name or number, that all its processes but the master "
+         "become, with no capabilities and no way back. The default is the user \"stratslab\" if there is one, else "
+         "\"nobody\". \"root\" stays root, without its capabilities; that is warned about. A service that is not "
+         "started as root stays who it is.",
      .empty_is_absent = true,
      .reloadable = true},
     {.name = "STRATSLAB_SANDBOX",

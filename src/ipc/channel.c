@@ -50,8 +50,8 @@ void channel_send_fds(int fd, const int *fds, size_t count)
                                    .msg_controllen = CMSG_SPACE(count * sizeof(int))};
 
     if (count == 0 || count > CHANNEL_FDS_MAX) return;
-    control.head = (struct cmsghdr){
-        .cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS, .cmsg_len = CMSG_LEN(count * sizeof(int))};
+    control.head =
+        (struct cmsghdr){.cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS, .cmsg_len = CMSG_LEN(count * sizeof(int))};
     memcpy(CMSG_DATA(&control.head), fds, count * sizeof(int));
     while (sendmsg(fd, &message, MSG_NOSIGNAL) < 0 && errno == EINTR) {}
 }
@@ -63,10 +63,8 @@ int channel_receive_fds(int fd, char *message, int fds[CHANNEL_FDS_MAX], size_t 
 
     *ret_count = 0;
     for (;;) {
-        struct msghdr got = {.msg_iov = &piece,
-                             .msg_iovlen = 1,
-                             .msg_control = control.bytes,
-                             .msg_controllen = sizeof(control.bytes)};
+        struct msghdr got = {
+            .msg_iov = &piece, .msg_iovlen = 1, .msg_control = control.bytes, .msg_controllen = sizeof(control.bytes)};
         const ssize_t len = recvmsg(fd, &got, MSG_CMSG_CLOEXEC);
 
         if (len < 0 && errno == EINTR) continue;

@@ -53,6 +53,32 @@ enum {
     FILTER_NEWEST = 462, /* mseal of Linux 6.10. Newer calls have not been looked at */
 };
 
+/* Calls that the headers of Debian 12 may not know. From 424 on every processor has the same numbers. */
+enum {
+    CALL_PIDFD_SEND_SIGNAL = 424,
+    CALL_IO_URING_SETUP = 425,
+    CALL_IO_URING_ENTER = 426,
+    CALL_IO_URING_REGISTER = 427,
+    CALL_OPEN_TREE = 428,
+    CALL_MOVE_MOUNT = 429,
+    CALL_FSOPEN = 430,
+    CALL_FSCONFIG = 431,
+    CALL_FSMOUNT = 432,
+    CALL_FSPICK = 433,
+    CALL_PIDFD_OPEN = 434,
+    CALL_CLONE3 = 435,
+    CALL_OPENAT2 = 437,
+    CALL_PIDFD_GETFD = 438,
+    CALL_PROCESS_MADVISE = 440,
+    CALL_MOUNT_SETATTR = 442,
+    CALL_QUOTACTL_FD = 443,
+    CALL_MEMFD_SECRET = 447,
+    CALL_PROCESS_MRELEASE = 448,
+    CALL_FCHMODAT2 = 452,
+    CALL_STATMOUNT = 457,
+    CALL_LISTMOUNT = 458,
+};
+
 /* A call that is denied by an argument: if its bits of `mask` are one of `values`, or if they are none of them. */
 struct filter_argument {
     int nr;
@@ -97,11 +123,11 @@ static const int filter_denied[] = {
     SYS_process_vm_writev,
     SYS_kcmp,
     SYS_tkill,
-    424, /* pidfd_send_signal */
-    434, /* pidfd_open */
-    438, /* pidfd_getfd */
-    440, /* process_madvise */
-    448, /* process_mrelease */
+    CALL_PIDFD_SEND_SIGNAL,
+    CALL_PIDFD_OPEN,
+    CALL_PIDFD_GETFD,
+    CALL_PROCESS_MADVISE,
+    CALL_PROCESS_MRELEASE,
     SYS_personality,
     SYS_setpriority,
     SYS_setns,
@@ -121,7 +147,7 @@ static const int filter_denied[] = {
     SYS_setfsgid,
     SYS_setgroups,
     SYS_capset,
-    /* Names, modes and contents of files. */
+/* Names, modes and contents of files. */
 #ifdef SYS_creat
     SYS_creat,
     SYS_link,
@@ -149,7 +175,7 @@ static const int filter_denied[] = {
     SYS_mknodat,
     SYS_fchmod,
     SYS_fchmodat,
-    452, /* fchmodat2 */
+    CALL_FCHMODAT2,
     SYS_fchown,
     SYS_fchownat,
     SYS_utimensat,
@@ -167,26 +193,26 @@ static const int filter_denied[] = {
     SYS_pivot_root,
     SYS_mount,
     SYS_umount2,
-    428, /* open_tree */
-    429, /* move_mount */
-    430, /* fsopen */
-    431, /* fsconfig */
-    432, /* fsmount */
-    433, /* fspick */
-    442, /* mount_setattr */
-    457, /* statmount */
-    458, /* listmount */
+    CALL_OPEN_TREE,
+    CALL_MOVE_MOUNT,
+    CALL_FSOPEN,
+    CALL_FSCONFIG,
+    CALL_FSMOUNT,
+    CALL_FSPICK,
+    CALL_MOUNT_SETATTR,
+    CALL_STATMOUNT,
+    CALL_LISTMOUNT,
     SYS_quotactl,
-    443, /* quotactl_fd */
+    CALL_QUOTACTL_FD,
     /* Who connects does not listen: the master's sockets listen already. */
     SYS_listen,
     /* The kernel itself. */
     SYS_bpf,
     SYS_perf_event_open,
     SYS_userfaultfd,
-    425, /* io_uring_setup */
-    426, /* io_uring_enter */
-    427, /* io_uring_register */
+    CALL_IO_URING_SETUP,
+    CALL_IO_URING_ENTER,
+    CALL_IO_URING_REGISTER,
     SYS_add_key,
     SYS_request_key,
     SYS_keyctl,
@@ -222,11 +248,11 @@ static const int filter_denied[] = {
     SYS_sysfs,
     SYS__sysctl,
 #endif
-    447, /* memfd_secret */
+    CALL_MEMFD_SECRET,
 };
 
 /* Callers know what to do without these: clone3 and openat2 hide their flags from a filter. */
-static const int filter_missing[] = {435 /* clone3 */, 437 /* openat2 */};
+static const int filter_missing[] = {CALL_CLONE3, CALL_OPENAT2};
 
 struct filter {
     struct sock_filter code[FILTER_INSTRUCTIONS_MAX];
@@ -299,7 +325,8 @@ int filter_enter(struct error *err)
     struct filter filter = {.len = 0};
 
     filter_make(&filter);
-    if (filter.len > FILTER_INSTRUCTIONS_MAX) return error_set(err, ERROR_SYSTEM, "the filter of system calls is too long");
+    if (filter.len > FILTER_INSTRUCTIONS_MAX)
+        return error_set(err, ERROR_SYSTEM, "the filter of system calls is too long");
     const struct sock_fprog program = {.len = filter.len, .filter = filter.code};
 
     if (syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_TSYNC, &program) != 0) {

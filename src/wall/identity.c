@@ -75,10 +75,11 @@ int identity_find(const char *text, struct identity *ret_identity, struct error 
 
         user = is_number ? getpwuid((uid_t)number) : getpwnam(text);
         if (user == NULL && !is_number) {
-            return error_set(err, ERROR_SETTINGS,
-                             "STRATSLAB_USER: there is no user \"%s\" on this machine. Make one (useradd --system %s), or "
-                             "name another one; root must be written to stay root",
-                             text, text);
+            return error_set(
+                err, ERROR_SETTINGS,
+                "STRATSLAB_USER: there is no user \"%s\" on this machine. Make one (useradd --system %s), or "
+                "name another one; root must be written to stay root",
+                text, text);
         }
         if (user != NULL) identity_take(&id, user);
         if (user == NULL) identity_take_number(&id, (uint32_t)number);
@@ -241,9 +242,10 @@ int identity_try(struct identity *id, const char *const *paths, size_t count, st
         id->stays = true;
         return 0;
     }
-    return error_set(err, ERROR_SETTINGS,
-                     "the service was started as root, and its processes cannot become the user %s (STRATSLAB_USER): %s. "
-                     "Start it as an ordinary user, or with the capabilities SETUID and SETGID; or, to stay root, set "
-                     "STRATSLAB_USER=root",
-                     id->name, strerror(trial.problem));
+    return error_set(
+        err, ERROR_SETTINGS,
+        "the service was started as root, and its processes cannot become the user %s (STRATSLAB_USER): %s. "
+        "Start it as an ordinary user, or with the capabilities SETUID and SETGID; or, to stay root, set "
+        "STRATSLAB_USER=root",
+        id->name, strerror(trial.problem));
 }

@@ -37,8 +37,8 @@ struct identity {
 int identity_find(const char *text, struct identity *ret_identity, struct error *err) ATTR_CHECKED;
 
 /*
- * Tries, in a child process, to become that user, and to read the files at `paths` as that user. Sets `stays` if this is
- * a user namespace without other users. ERROR_SETTINGS if it cannot be done, with what helps; the caller has no
+ * Tries, in a child process, to become that user, and to read the files at `paths` as that user. Sets `stays` if this
+ * is a user namespace without other users. ERROR_SETTINGS if it cannot be done, with what helps; the caller has no
  * threads.
  */
 int identity_try(struct identity *identity, const char *const *paths, size_t count, struct error *err) ATTR_CHECKED;

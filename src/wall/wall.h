@@ -2,11 +2,11 @@
  * The second wall: what a process that speaks to clients gives up once it has all that it needs, so that whoever takes
  * it over (by a fault in a parser, say) has little of the machine. Nothing here can be taken back.
  *
- *   - a filter of system calls (seccomp(2)): no other program, no other process (fork, ptrace, another's memory, signals
- *     to others), no new file, name or mode, no sockets to listen on, no other families of sockets, no other identity,
- *     no mounts and namespaces, nothing of the kernel's that an ordinary user would not miss (bpf, perf, io_uring,
- *     userfaultfd, keys, modules, clocks), no memory that is both written and run. What is denied answers EPERM; calls
- *     that are newer than this table answer ENOSYS, as an older kernel would.
+ *   - a filter of system calls (seccomp(2)): no other program, no other process (fork, ptrace, another's memory,
+ * signals to others), no new file, name or mode, no sockets to listen on, no other families of sockets, no other
+ * identity, no mounts and namespaces, nothing of the kernel's that an ordinary user would not miss (bpf, perf,
+ * io_uring, userfaultfd, keys, modules, clocks), no memory that is both written and run. What is denied answers EPERM;
+ * calls that are newer than this table answer ENOSYS, as an older kernel would.
  *   - Landlock (landlock(7)), as much of it as the kernel has: no file can be written, made, removed or run but
  *     /dev/null, no TCP port be bound, and no process outside be sent a signal.
  *   - no dump and no other process that looks into this one (PR_SET_DUMPABLE of prctl(2)), unless it is to be debugged.
@@ -28,8 +28,8 @@
 /* What this build, on this kernel, can do. */
 struct wall_means {
     bool filter;
-    int landlock;     /* the version of its interface; 0: the kernel has none, or it is switched off */
-    const char *lack; /* why there is no filter; NULL if there is one */
+    int landlock;      /* the version of its interface; 0: the kernel has none, or it is switched off */
+    const char *lack;  /* why there is no filter; NULL if there is one */
     bool is_by_choice; /* the lack is of how this was built or started: nobody has to be warned */
 };
 
