@@ -63,10 +63,12 @@ static void identity_tell_user(const struct command_context *context)
     }
 }
 
-void command_tell_identity(const struct command_context *context)
+void command_begin_wall(const struct command_context *context)
 {
     struct wall_means means;
 
+    if (context->conf->environment == CONF_ENVIRONMENT_PRODUCTION)
+        wall_hide(); /* in development a debugger may attach */
     identity_tell_user(context);
     wall_probe(&means);
     if (!context->conf->sandbox) {
@@ -105,7 +107,7 @@ int command_enter_wall(const struct command_context *context, const char *role)
     }
     if (!conf->sandbox) return COMMAND_OK;
     log_expect_file();
-    if (wall_enter(conf->environment == CONF_ENVIRONMENT_DEVELOPMENT, &err) != 0) {
+    if (wall_enter(&err) != 0) {
         log_error("the process cannot enter its sandbox", LOG_STR("error", err.message));
         return COMMAND_SYSTEM;
     }

@@ -7,8 +7,9 @@
 /* Whether the processes that connect can become the user of the settings, and whether that user can read what the
  * connection needs. ERROR_SETTINGS. */
 int command_judge_identity(const struct command_context *context, struct error *err) ATTR_CHECKED;
-/* The log says who they become, and what of the second wall there is: once, when the service begins. */
-void command_tell_identity(const struct command_context *context);
+/* When the service begins: hides its memory, unless it is to be debugged, and the log says who its processes become,
+ * and what of the second wall there is. */
+void command_begin_wall(const struct command_context *context);
 
 /* For what the master runs at a reload: becomes whom the service's own children become. Does nothing in a command that
  * a person runs. Before anything is connected, and after the last file of root's is read. */

@@ -75,7 +75,7 @@ int service_begin(struct service *service, const struct command_context *context
     if (command_judge_identity(context, err) != 0) return -1;
     service_warn_limits(conf);
     service_tell_links(conf);
-    command_tell_identity(context);
+    command_begin_wall(context);
     service_log_size(conf);
     return 0;
 }

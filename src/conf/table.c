@@ -143,9 +143,12 @@ const struct conf_setting conf_table[] = {
      .reloadable = true},
     {.name = "STRATSLAB_ENVIRONMENT",
      CONF_ROW_CHOICE(conf.environment, enum conf_environment, "production, development"),
-     .defaults = {[CONF_STRATSLABD] = "production"},
+     .defaults = CONF_BOTH("production"),
      .help = "Whether applied migrations that were changed, and pending ones that are older than applied ones, are "
-             "errors (production) or warnings (development).",
+             "errors (production) or warnings (development). And whether a debugger of the same user may attach to "
+             "the service and a crash may leave a core file (development), or neither (production).",
+     .help_of = {[CONF_BACKTESTD] = "Whether a debugger of the same user may attach to the service and a crash may "
+                                    "leave a core file (development), or neither (production)."},
      .reloadable = true},
     {.name = "STRATSLAB_AUTH",
      CONF_ROW_CHOICE(conf.auth, enum conf_auth, "token, off"),

@@ -35,12 +35,16 @@ void wall_probe(struct wall_means *ret_means)
     if (lack == NULL) ret_means->landlock = landlock_version();
 }
 
-int wall_enter(bool may_be_debugged, struct error *err)
+void wall_hide(void)
+{
+    prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+}
+
+int wall_enter(struct error *err)
 {
     struct wall_means means;
 
     wall_probe(&means);
-    if (!may_be_debugged) prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
     if (means.landlock > 0 && landlock_enter(means.landlock, err) != 0) return -1;
     return means.filter ? filter_enter(err) : 0;
 }

@@ -313,7 +313,7 @@ static bool wall_build(void)
     struct identity who;
 
     return identity_find("", &who, NULL) == 0 && identity_try(&who, NULL, 0, NULL) == 0 &&
-           identity_become(&who, NULL) == 0 && wall_enter(false, NULL) == 0;
+           identity_become(&who, NULL) == 0 && wall_enter(NULL) == 0;
 }
 
 /* The number of the first attempt that was not denied as it should be, from 1. */
@@ -392,6 +392,7 @@ static int end_by_abort(void)
 
 static int is_dumpable(void)
 {
+    wall_hide();
     return wall_build() ? prctl(PR_GET_DUMPABLE, 0, 0, 0, 0) : 9;
 }
 
