@@ -14,6 +14,7 @@
 #include "child/crash.h"
 #include "child/internal.h"
 #include "ipc/channel.h"
+#include "ipc/passing.h"
 
 enum { CHILD_IDLE_GRACE_MS = 5000, CHILD_STOP_GRACE_MS = 250 };
 
@@ -40,15 +41,13 @@ static void child_on_term(evutil_socket_t signo, short what, void *arg)
 static void child_on_channel(evutil_socket_t fd, short what, void *arg)
 {
     struct child *child = arg;
-    int fds[CHANNEL_FDS_MAX];
-    size_t count;
-    char message;
+    struct passing passing;
 
     (void)what;
-    const int got = channel_receive_fds(fd, &message, fds, &count);
+    const int got = passing_receive(fd, &passing);
 
-    if (got > 0) log_take_file(fds, count); /* the master has opened it again */
-    if (got > 0 && message == CHANNEL_NO_LOG_FILE) log_miss_file();
+    if (got > 0 && passing.word == PASSING_NO_LOG_FILE) log_miss_file();
+    if (got > 0) log_take_file(passing.fds, passing.count); /* the master has opened it again */
     if (got >= 0) return;
     event_del(child->channel);
     child->orphaned = true;

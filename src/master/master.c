@@ -19,6 +19,7 @@
 #include "base/random.h"
 #include "base/title.h"
 #include "ipc/channel.h"
+#include "ipc/passing.h"
 #include "master/activate.h"
 #include "master/executable.h"
 #include "master/internal.h"
@@ -231,9 +232,9 @@ static void master_on_usr1(struct master *m, const struct signalfd_siginfo *info
     for (size_t at = 0; (slot = slot_next(&m->children, &at)) != NULL;) {
         if (slot->role->task || slot->pid == 0) continue;
         if (reopened) {
-            channel_send_fds(slot->channel_fd, fds, count);
+            passing_send(slot->channel_fd, PASSING_LOG_FILE, fds, count);
         } else {
-            channel_send(slot->channel_fd, CHANNEL_NO_LOG_FILE);
+            passing_send(slot->channel_fd, PASSING_NO_LOG_FILE, NULL, 0);
         }
         process_signal(slot, SIGUSR1); /* for one of an image before this, which opens the file itself */
     }
