@@ -5,6 +5,7 @@
 #include "backtestd/backtestd.h"
 #include "backtestd/schema.h"
 #include "base/log.h"
+#include "command/identity.h"
 #include "command/service.h"
 #include "queue/queue.h"
 
@@ -14,7 +15,9 @@ static const struct metrics_table serve_counted = {0};
 static int serve_admin(const struct master_child *child)
 {
     const struct service *service = child->ctx;
+    const int status = command_enter_wall(service->context, "admin");
 
+    if (status != COMMAND_OK) return status;
     return admin_run(&(struct admin_options){
         .http_limits = &service->context->conf->http,
         .place = &child->place,
@@ -26,14 +29,18 @@ static int serve_database(const struct master_child *child)
 {
     const struct service *service = child->ctx;
 
-    log_set_role("database");
+    const int status = command_enter_wall(service->context, "database");
+
+    if (status != COMMAND_OK) return status;
     return schema_await_database(service->context->conf);
 }
 
 static int serve_worker(const struct master_child *child)
 {
     const struct service *service = child->ctx;
+    const int status = command_enter_wall(service->context, "worker");
 
+    if (status != COMMAND_OK) return status;
     return queue_run(&(struct queue_options){
         .conf = service->context->conf,
         .place = &child->place,

@@ -33,6 +33,7 @@ static struct {
     int failure;         /* errno of the file's last write; 0: it was written */
     bool failure_told;
     bool is_configured;
+    bool is_passed;     /* the file comes from another process */
     size_t start;       /* in line: where the first key goes, behind the journal's prefix and the brace */
     size_t value_bytes; /* in this line */
     uint64_t second;    /* that `ts` was written for */
@@ -79,11 +80,42 @@ bool log_has_file(void)
     return log_state.path != NULL;
 }
 
+size_t log_file_fds(int fds[LOG_FILE_FDS_MAX])
+{
+    if (log_state.path == NULL) return 0;
+    fds[0] = log_state.file.fd;
+    fds[1] = log_state.file.look_fd;
+    return fds[1] >= 0 ? 2 : 1;
+}
+
+void log_take_file(const int *fds, size_t count)
+{
+    if (count == 0) return;
+    if (log_state.path == NULL) {
+        for (size_t i = 0; i < count; i++) close(fds[i]);
+        return;
+    }
+    log_flush();
+    sink_take(&log_state.file, fds[0], count > 1 ? fds[1] : -1);
+}
+
+void log_miss_file(void)
+{
+    if (log_state.path == NULL || !log_state.is_passed) return;
+    log_error("cannot reopen the log file; going on with the one that is open",
+              LOG_STR("error", "the master cannot open it, and says why"));
+}
+
+void log_expect_file(void)
+{
+    log_state.is_passed = true;
+}
+
 bool log_reopen(void)
 {
     struct error err;
 
-    if (log_state.path == NULL) return true;
+    if (log_state.path == NULL || log_state.is_passed) return true;
     log_flush();
     if (sink_open(&log_state.file, log_state.path, &err) == 0) return true;
     log_error("cannot reopen the log file; going on with the one that is open", LOG_STR("error", err.message));

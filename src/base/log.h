@@ -69,6 +69,16 @@ int log_open(const char *path, struct error *err) ATTR_CHECKED;
  * On failure, which it logs itself, the file that is open stays. */
 bool log_reopen(void);
 bool log_has_file(void);
+/* A process that may not open the file itself has it from another one that may: log_file_fds writes the descriptors of
+ * the open file, and returns how many these are (0: there is no file). log_take_file takes them over; without any, or
+ * without a file, it closes what it gets. */
+enum { LOG_FILE_FDS_MAX = 2 };
+size_t log_file_fds(int fds[LOG_FILE_FDS_MAX]);
+void log_take_file(const int *fds, size_t count);
+/* The other process could not open it: the file that is open stays, and the log says so. */
+void log_miss_file(void);
+/* From now on log_reopen leaves that to log_take_file and log_miss_file. */
+void log_expect_file(void);
 /* The role that each line has: "master", "worker". A string that lives for ever. A process that was forked calls this
  * before it logs: what its parent has counted is the parent's to write. */
 void log_set_role(const char *role);

@@ -93,6 +93,16 @@ int sink_open(struct sink *sink, const char *path, struct error *err)
     return 0;
 }
 
+void sink_take(struct sink *sink, int fd, int look_fd)
+{
+    struct stat st;
+    const bool is_file = fstat(fd, &st) == 0 && S_ISREG(st.st_mode);
+
+    sink_close(sink);
+    *sink = (struct sink){
+        .fd = fd, .is_ours = true, .kind = is_file ? SINK_PLAIN : SINK_OWN, .look_fd = look_fd, .appends = true};
+}
+
 int sink_check(const char *path, struct error *err)
 {
     const char *slash = strrchr(path, '/');

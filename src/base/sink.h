@@ -47,6 +47,9 @@ void sink_use(struct sink *sink, int fd);
 int sink_open(struct sink *sink, const char *path, struct error *err) ATTR_CHECKED;
 /* Whether sink_open would succeed. Makes no file. */
 int sink_check(const char *path, struct error *err) ATTR_CHECKED;
+/* Takes what another process has opened by sink_open and passed on: the descriptor, and one for reading, or -1. They
+ * are the sink's from here on. */
+void sink_take(struct sink *sink, int fd, int look_fd);
 void sink_close(struct sink *sink);
 /* How many bytes one write may have and still be whole. */
 size_t sink_batch_bytes(const struct sink *sink);

@@ -14,6 +14,7 @@
 #include "child/crash.h"
 #include "child/internal.h"
 #include "ipc/channel.h"
+#include "ipc/passing.h"
 
 enum { CHILD_IDLE_GRACE_MS = 5000, CHILD_STOP_GRACE_MS = 250 };
 
@@ -40,16 +41,21 @@ static void child_on_term(evutil_socket_t signo, short what, void *arg)
 static void child_on_channel(evutil_socket_t fd, short what, void *arg)
 {
     struct child *child = arg;
-    struct channel_message ignored;
+    struct passing passing;
 
     (void)what;
-    if (channel_receive(fd, &ignored) >= 0) return;
+    const int got = passing_receive(fd, &passing);
+
+    if (got > 0 && passing.word == PASSING_NO_LOG_FILE) log_miss_file();
+    if (got > 0) log_take_file(passing.fds, passing.count); /* the master has opened it again */
+    if (got >= 0) return;
     event_del(child->channel);
     child->orphaned = true;
     child_drain(child, "the master has gone");
 }
 
-/* The master passes on the signal of whoever rotates the log's files. */
+/* The master passes on the signal of whoever rotates the log's files. A child that may open no file gets it from the
+ * master (log_expect_file). */
 static void child_on_reopen(evutil_socket_t signo, short what, void *arg)
 {
     (void)signo;

@@ -7,6 +7,7 @@
 
 #include "base/given.h"
 #include "base/sink.h"
+#include "command/identity.h"
 #include "command/limits.h"
 #include "command/service.h"
 
@@ -111,11 +112,13 @@ static void check_limits(struct check *c)
 int check_common(struct check *c)
 {
     const struct conf *conf = c->context->conf;
+    struct error err;
     int status;
 
     check_report(c, "settings", "ok", "%s%s", conf->config_path,
                  conf->config_missing ? " (there is no such file)" : "");
     if ((status = check_state_form(c)) != COMMAND_OK) return status;
+    if (command_judge_identity(c->context, &err) != 0) return check_failed(c, "user", &err);
     check_limits(c);
     return check_log_file(c);
 }

@@ -126,9 +126,12 @@ int command_run_with_settings(const struct command_line *line)
     const char **sets = mem_array(line->value_count + 1, sizeof(char *));
     const char *config = command_text(line, "--config");
     char *set_config = config == NULL ? NULL : mem_printf("STRATSLAB_CONFIG=%s", config);
-    struct command_context context = {
-        .program = line->program, .sets = sets, .resume_fd = master_resume_fd(line->program->name)};
+    struct command_context context = {.program = line->program,
+                                      .sets = sets,
+                                      .is_helper = getenv(MASTER_HELPER_VARIABLE) != NULL,
+                                      .resume_fd = master_resume_fd(line->program->name)};
 
+    unsetenv(MASTER_HELPER_VARIABLE);
     if (command_of(line)->serves) given_serve(line->program->name, context.resume_fd >= 0);
     for (const struct command_value *set = NULL; (set = command_next(line, "--set", set)) != NULL;) {
         sets[context.set_count++] = set->text;

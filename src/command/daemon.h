@@ -14,7 +14,8 @@ struct command_context {
     /* What the command line set, as NAME=VALUE: for programs that are started with the same settings. */
     const char *const *sets;
     size_t set_count;
-    int resume_fd; /* the master's state if this process was another image of it a moment ago; else -1 */
+    bool is_helper; /* the master of a service runs it for a reload */
+    int resume_fd;  /* the master's state if this process was another image of it a moment ago; else -1 */
 };
 
 /* For struct command_program: --config and --set, and what reads them. */

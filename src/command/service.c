@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/sink.h"
+#include "command/identity.h"
 #include "command/limits.h"
 
 /* The master ends the program with its own statuses, which are among those that helps and man pages list. */
@@ -71,8 +72,10 @@ int service_begin(struct service *service, const struct command_context *context
     });
     log_set_role("master"); /* which this process is going to be */
     if (conf->log.file[0] != '\0' && log_open(conf->log.file, err) != 0) return -1;
+    if (command_judge_identity(context, err) != 0) return -1;
     service_warn_limits(conf);
     service_tell_links(conf);
+    command_begin_wall(context);
     service_log_size(conf);
     return 0;
 }

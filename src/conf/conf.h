@@ -118,6 +118,8 @@ struct conf {
     struct conf_addresses listen;
     struct conf_addresses admin_listen; /* none: no admin process */
     struct conf_socket_access sockets;
+    const char *user; /* whom root's children become; "": the usual one (wall/identity.h) */
+    bool sandbox;     /* whether children enter the second wall (wall/wall.h) */
     enum conf_auth auth;
     struct conf_names cors_origins;  /* "https://app.example", or "*" alone */
     struct conf_names allowed_hosts; /* "api.example", "*.example", "[::1]"; none: any */
@@ -153,6 +155,13 @@ void conf_free(struct conf *conf); /* takes NULL */
  * did connect. ERROR_SETTINGS, with a line for each.
  */
 int conf_judge_database(const struct conf *conf, const char *const *environ_list, struct error *err) ATTR_CHECKED;
+
+enum { CONF_DATABASE_FILES_MAX = 8 };
+
+/* The files that libpq reads each time it connects, as far as DATABASE_URL and `environ_list` name them: certificates,
+ * a key, a password file. Writes their paths, which live as long as `conf`, and returns how many. */
+size_t conf_database_files(const struct conf *conf, const char *const *environ_list,
+                           const char *paths[CONF_DATABASE_FILES_MAX]);
 
 /* Whether somebody on another machine may be able to connect there. */
 bool conf_address_is_public(const struct conf_address *address);

@@ -412,3 +412,24 @@ int conf_judge_database(const struct conf *conf, const char *const *environ_list
     buf_clear(&g.problems);
     return result;
 }
+
+size_t conf_database_files(const struct conf *conf, const char *const *environ_list,
+                           const char *paths[CONF_DATABASE_FILES_MAX])
+{
+    struct libpq_given g = {.state = conf->state, .environ_list = environ_list};
+    struct libpq_source mode = {.value = SLICE_NONE};
+    size_t count = 0;
+
+    (void)libpq_source(&g, "sslmode", &mode);
+    for (size_t i = 0; i < countof(libpq_rows) && count < CONF_DATABASE_FILES_MAX; i++) {
+        const struct libpq_row *row = &libpq_rows[i];
+        const bool is_tls = row->kind == LIBPQ_FILE && !slice_is(mode.value, "disable");
+        struct libpq_source source;
+
+        if (!is_tls && strcmp(row->name, "passfile") != 0) continue;
+        if (!libpq_source(&g, row->name, &source) || source.value.len == 0) continue;
+        if (memchr(source.value.data, ':', source.value.len) != NULL || libpq_is_system(row, source.value)) continue;
+        paths[count++] = arena_copy(g.state->arena, source.value).data;
+    }
+    return count;
+}

@@ -102,6 +102,23 @@ const struct conf_setting conf_table[] = {
              "root may name another user; a group must be one that the service's user is in. The default is the user "
              "and the group that the service runs as.",
      .empty_is_absent = true},
+    {.name = "STRATSLAB_USER",
+     CONF_ROW_TEXT(conf.user),
+     .defaults = CONF_BOTH(""),
+     .help =
+         "If the service is started as root: the user, by name or number, that all its processes but the master "
+         "become, with no capabilities and no way back. The default is the user \"stratslab\" if there is one, else "
+         "\"nobody\". \"root\" stays root, without its capabilities; that is warned about. A service that is not "
+         "started as root stays who it is.",
+     .empty_is_absent = true,
+     .reloadable = true},
+    {.name = "STRATSLAB_SANDBOX",
+     CONF_ROW_BOOLEAN(conf.sandbox),
+     .defaults = CONF_BOTH("on"),
+     .help = "Whether processes that speak to clients or to the database give up what they do not need: a filter of "
+             "system calls, and Landlock as far as the kernel has it (no other programs, no files written, no sockets "
+             "listened on). \"off\" is for a module of the C library's name service or of Kerberos that needs more.",
+     .reloadable = true},
     {.name = "STRATSLAB_WORKERS",
      CONF_ROW_COUNT(conf.supervision.workers, 1, 256),
      .defaults = CONF_BOTH(""),
@@ -127,9 +144,12 @@ const struct conf_setting conf_table[] = {
      .reloadable = true},
     {.name = "STRATSLAB_ENVIRONMENT",
      CONF_ROW_CHOICE(conf.environment, enum conf_environment, "production, development"),
-     .defaults = {[CONF_STRATSLABD] = "production"},
+     .defaults = CONF_BOTH("production"),
      .help = "Whether applied migrations that were changed, and pending ones that are older than applied ones, are "
-             "errors (production) or warnings (development).",
+             "errors (production) or warnings (development). And whether a debugger of the same user may attach to "
+             "the service and a crash may leave a core file (development), or neither (production).",
+     .help_of = {[CONF_BACKTESTD] = "Whether a debugger of the same user may attach to the service and a crash may "
+                                    "leave a core file (development), or neither (production)."},
      .reloadable = true},
     {.name = "STRATSLAB_AUTH",
      CONF_ROW_CHOICE(conf.auth, enum conf_auth, "token, off"),

@@ -19,6 +19,7 @@
 #include "base/random.h"
 #include "base/title.h"
 #include "ipc/channel.h"
+#include "ipc/passing.h"
 #include "master/activate.h"
 #include "master/executable.h"
 #include "master/internal.h"
@@ -220,14 +221,24 @@ static void master_on_usr2(struct master *m, const struct signalfd_siginfo *info
 static void master_on_usr1(struct master *m, const struct signalfd_siginfo *info)
 {
     struct slot *slot;
+    int fds[LOG_FILE_FDS_MAX];
 
     if (!log_has_file()) {
         log_info("there is no log file to reopen: the log is standard error", LOG_UINT("from_pid", info->ssi_pid));
         return;
     }
-    if (log_reopen()) log_info("log file reopened", LOG_UINT("from_pid", info->ssi_pid));
+    const bool reopened = log_reopen();
+    const size_t count = log_file_fds(fds);
+
+    if (reopened) log_info("log file reopened", LOG_UINT("from_pid", info->ssi_pid));
     for (size_t at = 0; (slot = slot_next(&m->children, &at)) != NULL;) {
-        if (!slot->role->task) process_signal(slot, SIGUSR1);
+        if (slot->role->task || slot->pid == 0) continue;
+        if (reopened) {
+            passing_send(slot->channel_fd, PASSING_LOG_FILE, fds, count);
+        } else {
+            passing_send(slot->channel_fd, PASSING_NO_LOG_FILE, NULL, 0);
+        }
+        process_signal(slot, SIGUSR1); /* for one of an image before this, which opens the file itself */
     }
 }
 
@@ -421,7 +432,12 @@ static void master_wait(struct master *m)
         owners[count] = slot;
         fds[count++] = (struct pollfd){.fd = slot->channel_fd, .events = POLLIN};
     }
-    if (ppoll(fds, count, next == UINT64_MAX ? NULL : &timeout, NULL) <= 0) return;
+    /* The C library checks the length of an array that the compiler knows under another name than ppoll, and whoever
+     * wraps ppoll (a tracer, a test) would not see the master's. */
+    struct pollfd *watched = fds;
+
+    __asm__("" : "+r"(watched));
+    if (ppoll(watched, count, next == UINT64_MAX ? NULL : &timeout, NULL) <= 0) return;
     /* The children's messages come before the signals, which may report their end. */
     for (nfds_t i = 3; i < count; i++) {
         if (fds[i].revents != 0) master_receive(m, owners[i]);

@@ -12,6 +12,10 @@
 #include "conf/conf.h"
 #include "ipc/place.h"
 
+/* In the environment of what a reload runs for the master, so that it becomes whom the service's own children become.
+ * Not a setting's name: executables of other versions pass over it. */
+#define MASTER_HELPER_VARIABLE "STRATSLABD_HELPER"
+
 /* Exit statuses of the master itself. */
 enum { MASTER_EXIT_CRASH_LOOP = 70, MASTER_EXIT_SYSTEM = 71 };
 

@@ -336,6 +336,7 @@ static void process_exec(const struct process_program *program, int output_fd)
     dup2(output_fd, STDERR_FILENO);
     given_child(0);
     notify_unset_environment();
+    setenv(MASTER_HELPER_VARIABLE, "1", 1);
     /* Relative paths are those of the next image, which begins there too (state.c). */
     if (program->directory[0] != '\0' && chdir(program->directory) != 0) errno = 0;
     execveat(program->exe_fd, "", program->args, environ, AT_EMPTY_PATH);

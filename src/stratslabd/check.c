@@ -7,6 +7,7 @@
 #include "api/api.h"
 #include "base/mem.h"
 #include "command/check.h"
+#include "command/identity.h"
 #include "stratslabd/stratslabd.h"
 #include "web/web.h"
 
@@ -102,6 +103,7 @@ static int check_database(struct own_check *own)
 
     options.boot_timeout_ms = 0;
     options.application_name = "stratslabd check";
+    if (command_leave_root(c->context, &err) != 0) return check_failed(c, "user", &err);
     if (migrate_session_open(&options, &session, &err) != 0) return check_away(own, &err);
     check_report(c, "database", "ok", "%s", c->context->conf->database.label);
     int status = check_trust(c, session);

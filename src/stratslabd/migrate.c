@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "command/identity.h"
 #include "migrate/migrate.h"
 #include "stratslabd/migrate_print.h"
 #include "stratslabd/stratslabd.h"
@@ -12,6 +13,7 @@ enum migrate_need { NEED_NOTHING, NEED_FILES, NEED_SESSION, NEED_PATIENT_SESSION
 
 struct migrate_call {
     const struct command_line *line;
+    const struct command_context *context;
     const struct conf *conf;
     struct migrate_files *files;
     struct migrate_session *session;
@@ -244,6 +246,7 @@ static int migrate_perform(struct migrate_call *call, const struct migrate_verb 
     int outcome = 0;
 
     if (verb->need >= NEED_FILES) outcome = migrate_files_load(call->conf->migrations.dir, &call->files, err);
+    if (outcome == 0 && verb->need >= NEED_SESSION) outcome = command_leave_root(call->context, err);
     if (outcome == 0 && verb->need >= NEED_SESSION) {
         struct migrate_options options = stratslabd_migrate_options(call->conf);
 
@@ -260,7 +263,7 @@ static int migrate_perform(struct migrate_call *call, const struct migrate_verb 
 
 static int migrate_main(const struct command_line *line, const struct command_context *context)
 {
-    struct migrate_call call = {.line = line, .conf = context->conf};
+    struct migrate_call call = {.line = line, .context = context, .conf = context->conf};
     struct error err = {0};
     int outcome = migrate_perform(&call, (const struct migrate_verb *)command_of(line), &err);
 
@@ -505,9 +508,15 @@ int stratslabd_migrate_boot(const struct command_context *context)
     struct error err = {0};
     size_t applied = 0;
 
+    log_set_role("migrate");
     options.say = migrate_say_to_log;
     int outcome = migrate_files_load(context->conf->migrations.dir, &files, &err);
+    const int status = outcome == 0 ? command_enter_wall(context, "migrate") : COMMAND_OK;
 
+    if (status != COMMAND_OK) {
+        migrate_files_free(files);
+        return status;
+    }
     if (outcome == 0) outcome = migrate_session_open(&options, &session, &err);
     if (outcome == 0) outcome = migrate_up(session, files, NULL, false, &applied, &err);
     if (outcome == 0) log_info("schema is up to date", LOG_UINT("applied", applied));

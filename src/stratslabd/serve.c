@@ -10,6 +10,7 @@
 #include "base/buf.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "command/identity.h"
 #include "command/service.h"
 #include "http/http.h"
 #include "migrate/migrate.h"
@@ -52,14 +53,15 @@ static int serve_migrate(const struct master_child *child)
 {
     const struct serve *serve = child->ctx;
 
-    log_set_role("migrate");
     return stratslabd_migrate_boot(serve->service.context);
 }
 
 static int serve_admin(const struct master_child *child)
 {
     const struct serve *serve = child->ctx;
+    const int status = command_enter_wall(serve->service.context, "admin");
 
+    if (status != COMMAND_OK) return status;
     return admin_run(&(struct admin_options){
         .http_limits = &serve->service.context->conf->http,
         .place = &child->place,
@@ -70,7 +72,9 @@ static int serve_admin(const struct master_child *child)
 static int serve_worker(const struct master_child *child)
 {
     const struct serve *serve = child->ctx;
+    const int status = command_enter_wall(serve->service.context, "worker");
 
+    if (status != COMMAND_OK) return status;
     return web_run(&(struct web_options){
         .conf = serve->service.context->conf,
         .place = &child->place,

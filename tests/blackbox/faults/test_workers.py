@@ -209,7 +209,7 @@ def test_at_the_stop_connections_in_the_kernels_queue_are_served(daemon):
 
 def test_a_worker_runs_out_of_memory(daemon, stratslabd):
     plain_build(stratslabd)
-    d = daemon(log_access="off")
+    d = daemon(log_access="off", user="root")  # root may set another user's limits only with SYS_RESOURCE
     victim = wait_workers(d, 2)[0]
     with open(f"/proc/{victim}/statm", encoding="ascii") as f:
         mapped = int(f.read().split()[0]) * os.sysconf("SC_PAGE_SIZE")
@@ -274,7 +274,7 @@ def test_fork_is_refused(start_daemon, database, anybody_s):
 
 
 def test_the_descriptor_limit_is_reached(daemon):
-    d = daemon(workers=1, log_access="off")
+    d = daemon(workers=1, log_access="off", user="root")  # as above
     (worker,) = wait_workers(d, 1)
     limit = processes.descriptors(worker) + 4
     resource.prlimit(worker, resource.RLIMIT_NOFILE, (limit, limit))
@@ -306,7 +306,8 @@ def test_the_clock_is_set_back(daemon, stratslabd, tmp_path):
         (tmp_path / "new").rename(clock)
 
     set_clock("+0")
-    d = daemon(log_access="off", LD_PRELOAD=library, FAKETIME_TIMESTAMP_FILE=clock, FAKETIME_NO_CACHE=1,
+    # The file of the time is in a folder of this test's user alone.
+    d = daemon(log_access="off", user="root", LD_PRELOAD=library, FAKETIME_TIMESTAMP_FILE=clock, FAKETIME_NO_CACHE=1,
                FAKETIME_DONT_FAKE_MONOTONIC=1)
     first = wait_workers(d, 2)
     year = d.request("GET", d.path).headers["Date"].split()[3]

@@ -266,7 +266,7 @@ def test_a_low_hard_limit_of_descriptors_is_told(daemon, program, database):
 
 def test_a_log_at_its_size_limit_ends_nobody(daemon, tmp_path):
     log = tmp_path / "its.log"
-    d = daemon(log_file=str(log))
+    d = daemon(log_file=str(log), user="root")  # root may set another user's limits only with SYS_RESOURCE
     before = wait_until(lambda: len(workers(d)) == 2 and workers(d), 20, "two workers")
     usual = resource.prlimit(d.pid, resource.RLIMIT_FSIZE)
     full = log.stat().st_size + 10

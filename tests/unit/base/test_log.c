@@ -465,6 +465,26 @@ static void test_log_file(void)
     close(fd);
     fd = open(path, O_RDONLY | O_CLOEXEC);
     UNIT_STR(said(fd, &out), "four\n");
+    /* Another process has opened it, and passed it on. */
+    int passed[LOG_FILE_FDS_MAX];
+    char *third = mem_printf("%s.3", path);
+
+    UNIT_INT(log_file_fds(passed), 2);
+    passed[0] = open(third, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+    passed[1] = open(third, O_RDONLY | O_CLOEXEC);
+    CU_ASSERT_EQUAL(write(passed[0], "torn", 4), 4);
+    log_take_file(passed, 2);
+    log_info("five");
+    log_take_file(NULL, 0); /* most messages bring none */
+    close(fd);
+    fd = open(third, O_RDONLY | O_CLOEXEC);
+    UNIT_STR(said(fd, &out), "\nfive\n"); /* the torn line has no message */
+    close(fd);
+    unlink(third);
+    free(third);
+    CU_ASSERT_TRUE(log_reopen());
+    fd = open(path, O_RDONLY | O_CLOEXEC);
+    UNIT_STR(said(fd, &out), "four\n");
     /* Where it cannot be reopened, the one that is open stays, and says so. */
     unlink(path);
     CU_ASSERT_EQUAL(mkdir(path, 0700), 0);

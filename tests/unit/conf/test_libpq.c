@@ -164,7 +164,33 @@ static void test_files(void)
     test_file_remove(path);
 }
 
+/* The paths with this address and this variable in the environment, a space behind each. */
+static void named(const char *url, const char *variable, const char *expected)
+{
+    struct conf *conf = test_load_one(url, NULL);
+    const char *paths[CONF_DATABASE_FILES_MAX];
+    const size_t count = conf_database_files(conf, TEST_LIST("A", variable), paths);
+    struct buf found = {0};
+
+    for (size_t i = 0; i < count; i++) buf_printf(&found, "%s ", paths[i]);
+    UNIT_STR(buf_cstr(&found), expected);
+    buf_clear(&found);
+    conf_free(conf);
+}
+
+static void test_files_that_a_connection_reads(void)
+{
+    named("DATABASE_URL=postgresql://u@h/d", "A=b", "");
+    named("DATABASE_URL=postgresql://u@h/d?passfile=/p", "PGSSLCERT=/c", "/p /c ");
+    named("DATABASE_URL=postgresql://u@h/d?sslmode=disable", "PGSSLCERT=/c", "");
+    named("DATABASE_URL=postgresql://u@h/d?sslkey=engine:k&sslrootcert=system&sslmode=verify-full", "PGPASSFILE=/p",
+          "/p ");
+    named("DATABASE_URL=postgresql://u@h/d?sslkey=/k&sslcert=/c&sslrootcert=/r&sslcrl=/l&passfile=/p", "PGSSLCRLDIR=/d",
+          "/p /c /l /d /k /r ");
+}
+
 static const struct unit_test tests[] = {
+    UNIT_TEST(test_files_that_a_connection_reads),
     UNIT_TEST(test_parameters_that_nobody_knows),
     UNIT_TEST(test_no_password_is_quoted),
     UNIT_TEST(test_values),

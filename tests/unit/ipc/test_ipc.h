@@ -5,6 +5,6 @@
 #include "unit.h"
 
 extern const struct unit_part channel_tests, control_tests, form_tests, metrics_tests, metrics_master_tests,
-    pages_tests, scoreboard_tests;
+    pages_tests, passing_tests, scoreboard_tests;
 
 #endif

@@ -1,0 +1,50 @@
+#include "wall/wall.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+
+#include "wall/internal.h"
+
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define WALL_SANITIZED 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer) || __has_feature(memory_sanitizer)
+#define WALL_SANITIZED 1
+#endif
+#endif
+#ifndef WALL_SANITIZED
+#define WALL_SANITIZED 0
+#endif
+
+static const char *wall_lack(void)
+{
+    const char *preloaded = getenv("LD_PRELOAD");
+
+    if (WALL_SANITIZED) return "this build has a sanitizer, which needs what the filter denies";
+    if (preloaded != NULL && strstr(preloaded, "/vgpreload_") != NULL) return "it runs under valgrind";
+    return NULL;
+}
+
+void wall_probe(struct wall_means *ret_means)
+{
+    const char *lack = wall_lack();
+
+    *ret_means = (struct wall_means){.lack = lack != NULL ? lack : filter_lack(), .is_by_choice = lack != NULL};
+    ret_means->filter = ret_means->lack == NULL;
+    if (lack == NULL) ret_means->landlock = landlock_version();
+}
+
+void wall_hide(void)
+{
+    prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+}
+
+int wall_enter(struct error *err)
+{
+    struct wall_means means;
+
+    wall_probe(&means);
+    if (means.landlock > 0 && landlock_enter(means.landlock, err) != 0) return -1;
+    return means.filter ? filter_enter(err) : 0;
+}
