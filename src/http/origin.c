@@ -30,7 +30,7 @@ bool http_origin_is_of_host(struct slice origin, struct slice host)
             origin_without_usual_port((struct slice){origin.data + len, origin.len - len}, schemes[i].port);
         const struct slice asked = origin_without_usual_port(host, schemes[i].port);
 
-        return page.len == asked.len && page.len > 0 && strncasecmp(page.data, asked.data, page.len) == 0;
+        return page.len == asked.len && page.data[0] != ':' && strncasecmp(page.data, asked.data, page.len) == 0;
     }
     return false;
 }

@@ -53,7 +53,7 @@ def is_as_shown(name, answer):
     assert answer.status == said["status"], name
 
 
-def ask(path, method="GET", fields="", host="a", content=""):
+def ask(path, method="GET", fields="", host="localhost", content=""):
     return f"{method} {path} HTTP/1.1\r\nHost: {host}\r\n{fields}\r\n{content}"
 
 
