@@ -32,7 +32,7 @@ static void settings_hand_over(const char *set)
     struct slice value = slice_of(set);
     const struct slice name = slice_cut(&value, '=');
 
-    if (value.data == NULL) return; /* it is no setting, and a command with settings has said so */
+    if (value.data == NULL) return; /* it is not a setting, and a command with settings has said so */
     char *variable = mem_printf("%.*s", SLICE_FMT(name));
     char *by_file = mem_printf("%s_FILE", variable);
 

@@ -155,8 +155,8 @@ int conf_load(enum conf_program program, const char *const *environ_list, const 
               struct conf **ret_conf, struct error *err) ATTR_CHECKED;
 void conf_free(struct conf *conf); /* takes NULL */
 
-/* Whether a NAME=VALUE of the command line is not for everybody to read: its setting is one that is masked, or the value
- * holds what base/mask.h knows as a secret. */
+/* Whether a NAME=VALUE of the command line is not for everybody to read: its setting is one that is masked, or the
+ * value holds what base/mask.h knows as a secret. */
 bool conf_set_is_secret(const char *set);
 /* Whether it is certain, too, that there is a password in it; not so of a URL that names none. */
 bool conf_set_has_password(const char *set);
