@@ -7,6 +7,7 @@
 #include "admin/status.h"
 #include "base/log.h"
 #include "child/child.h"
+#include "http/guard.h"
 #include "http/health.h"
 
 /* What waits in the kernel's queue when the service ends is answered within this. */
@@ -27,6 +28,7 @@ struct admin {
     const struct admin_options *options;
     struct child *child;
     struct http_router *router;
+    struct http_guard guard;
     struct http_hooks hooks;
     struct http_server *server;
     struct http_limits limits;
@@ -52,7 +54,6 @@ static void admin_status(struct http_exchange *x)
     const struct admin *a = http_exchange_context(x);
     struct buf body = {0};
 
-    http_exchange_add_header(x, "Cache-Control", SLICE_LIT("no-store"));
     http_exchange_add_header(x, "Vary", SLICE_LIT("Accept"));
     if (http_exchange_prefers(x, "text/html", "application/json")) {
         http_exchange_add_header(x, "Content-Security-Policy", buf_slice(&a->page_policy));
@@ -71,7 +72,6 @@ static void admin_metrics(struct http_exchange *x)
     struct buf body = {0};
 
     admin_metrics_text(&a->options->metrics, a->options->place->board, &body);
-    http_exchange_add_header(x, "Cache-Control", SLICE_LIT("no-store"));
     http_respond(x, 200, EXPOSITION_MEDIA_TYPE, buf_slice(&body));
     buf_clear(&body);
 }
@@ -88,6 +88,21 @@ static const struct http_route admin_metrics_route = {
     .method = HTTP_GET, .path = "/metrics", .handle = admin_metrics, .produces = "text/plain"};
 static const struct http_route *const admin_routes[] = {&admin_health_route, &admin_ready_route, &admin_live_route,
                                                         &admin_status_route, &admin_metrics_route};
+
+static bool admin_screen(void *ctx, struct http_exchange *x, struct slice path)
+{
+    const struct admin *a = ctx;
+
+    return http_guard_screen(&a->guard, x, path);
+}
+
+static void admin_answering(void *ctx, struct http_exchange *x, unsigned status)
+{
+    const struct admin *a = ctx;
+
+    (void)status;
+    http_guard_answering(&a->guard, x);
+}
 
 static void admin_on_drained(void *ctx)
 {
@@ -120,7 +135,8 @@ static int admin_init(struct admin *a, struct error *err)
     if (child_new(&options, &a->child, err) != 0) return -1;
     if (http_router_new(admin_routes, countof(admin_routes), &a->router, err) != 0) return -1;
     admin_page_policy(&a->page_policy);
-    a->hooks = (struct http_hooks){.ctx = a};
+    a->guard = (struct http_guard){.hosts = a->options->hosts};
+    a->hooks = (struct http_hooks){.ctx = a, .screen = admin_screen, .answering = admin_answering};
     a->limits = *a->options->http_limits;
     a->limits.memory_bytes /= ADMIN_MEMORY_PART;
     if (a->limits.memory_bytes < ADMIN_MEMORY_MIN_BYTES) a->limits.memory_bytes = ADMIN_MEMORY_MIN_BYTES;

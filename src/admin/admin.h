@@ -7,10 +7,12 @@
 
 #include "admin/metrics.h"
 #include "child/child.h"
+#include "http/host.h"
 #include "http/http.h"
 
 struct admin_options {
     const struct http_limits *http_limits;
+    struct http_hosts hosts; /* that requests may be for */
     const struct child_place *place;
     struct admin_metrics metrics; /* also names the program whose admin process it is */
 };

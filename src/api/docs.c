@@ -181,7 +181,7 @@ static void api_docs_elsewhere(struct http_exchange *x)
     buf_add_slice(&location, path);
     if (query.data != NULL) buf_printf(&location, "?%.*s", SLICE_FMT(query));
     http_exchange_add_header(x, "Location", buf_slice(&location));
-    http_exchange_add_header(x, "Cache-Control", slice_of(docs_revalidated));
+    http_exchange_set_caching(x, docs_revalidated);
     http_respond(x, 308, NULL, SLICE_NONE);
     buf_clear(&location);
 }

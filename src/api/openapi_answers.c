@@ -53,8 +53,9 @@ static const struct openapi_error {
     {
         .status = 403,
         .traits = TRAIT_SECURED,
-        .description = "The token lacks the scope that this operation needs",
-        .shown = {&api_refusals[API_REFUSAL_SCOPE]},
+        .description = "The token lacks the scope that this operation needs; or a page of another site would make a "
+                       "change (STRATSLAB_CORS_ORIGINS)",
+        .shown = {&api_refusals[API_REFUSAL_SCOPE], &http_refusals[HTTP_REFUSAL_ORIGIN]},
         .headers = {"WWW-Authenticate"},
     },
     {
@@ -200,8 +201,11 @@ static const struct openapi_header {
      "{\"type\":\"string\",\"pattern\":\"^</[^>]*>; rel=\\\"next\\\"$\"}", false},
     {"Retry-After", "Seconds to wait before sending the request again; absent if it should not be sent again",
      "{\"type\":\"integer\",\"minimum\":1}", false},
-    {"Cache-Control", "RFC 9111", "{\"type\":\"string\"}", false},
-    {"WWW-Authenticate", "RFC 6750", "{\"type\":\"string\",\"pattern\":\"^Bearer\"}", true},
+    {"Cache-Control", "Who may keep the answer (RFC 9111): nobody, with no-store", "{\"type\":\"string\"}", true},
+    {"Cross-Origin-Resource-Policy", "cross-origin if a page of another origin may read the answer",
+     "{\"type\":\"string\",\"enum\":[\"same-origin\",\"cross-origin\"]}", true},
+    {"WWW-Authenticate", "RFC 6750; absent if it is not about a token", "{\"type\":\"string\",\"pattern\":\"^Bearer\"}",
+     false},
     {"Accept", "The media types that are taken", "{\"type\":\"string\"}", false},
     {"Accept-Patch", "The media types that PATCH takes", "{\"type\":\"string\"}", false},
     {"Accept-Encoding", "The content codings that are taken", "{\"type\":\"string\"}", false},
@@ -415,13 +419,21 @@ static void openapi_write_header_ref(struct json_writer *w, const char *name)
     free(ref);
 }
 
+/* Of every answer. */
+static void openapi_write_common_headers(struct json_writer *w)
+{
+    openapi_write_header_ref(w, "X-Request-ID");
+    openapi_write_header_ref(w, "Cache-Control");
+    openapi_write_header_ref(w, "Cross-Origin-Resource-Policy");
+}
+
 static void openapi_write_error(struct json_writer *w, const struct openapi_error *error,
                                 const struct api_operation *op)
 {
     json_open(w, '{');
     json_key_text(w, "description", error->description);
     json_key_open(w, "headers", '{');
-    openapi_write_header_ref(w, "X-Request-ID");
+    openapi_write_common_headers(w);
     for (size_t i = 0; i < OPENAPI_HEADERS_MAX && error->headers[i] != NULL; i++) {
         openapi_write_header_ref(w, error->headers[i]);
     }
@@ -499,11 +511,10 @@ static void openapi_write_answer_headers(struct json_writer *w, const struct ope
     const struct api_endpoint *e = op->endpoint;
 
     json_key_open(w, "headers", '{');
-    openapi_write_header_ref(w, "X-Request-ID");
+    openapi_write_common_headers(w);
     if (e->has_etag && answer->status != 204) openapi_write_header_ref(w, "ETag");
     if (answer->has_location) openapi_write_header_ref(w, "Location");
     if (e->is_list) openapi_write_header_ref(w, "Link");
-    if (e->sql == NULL) openapi_write_header_ref(w, "Cache-Control");
     if (answer->status == 503) openapi_write_header_ref(w, "Retry-After");
     json_close(w, '}');
 }

@@ -129,6 +129,9 @@ static void api_answer_row(const struct api_call *call, const struct db_result *
     if (etag.data != NULL) {
         etag = slice_of(arena_printf(http_exchange_arena(x), "\"%.*s\"", SLICE_FMT(etag)));
         http_exchange_add_header(x, "ETag", etag);
+        /* What has a version may be kept by the one who asked, and is asked for again each time: also whether he still
+         * may see it. */
+        if (call->op->endpoint->access == DB_READ) http_exchange_set_caching(x, "private, no-cache");
         if (call->op->endpoint->access == DB_READ && http_if_none_match(x, etag)) {
             http_respond(x, 304, NULL, SLICE_NONE);
             return;

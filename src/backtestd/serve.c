@@ -15,11 +15,15 @@ static const struct metrics_table serve_counted = {0};
 static int serve_admin(const struct master_child *child)
 {
     const struct service *service = child->ctx;
+    const struct conf *conf = service->context->conf;
     const int status = command_enter_wall(service->context, "admin");
 
     if (status != COMMAND_OK) return status;
     return admin_run(&(struct admin_options){
-        .http_limits = &service->context->conf->http,
+        .http_limits = &conf->http,
+        .hosts = {.names = conf->admin_hosts.names.items,
+                  .count = conf->admin_hosts.names.count,
+                  .machine = conf->admin_hosts.machine},
         .place = &child->place,
         .metrics = {.program = "backtestd", .counted = &serve_counted},
     });

@@ -104,16 +104,20 @@ static struct mask_span mask_behind_space(struct slice text, size_t space)
     return span;
 }
 
-/* An access token, or a part of one. */
+/* An access token, or a part of one; also with its "_" percent-encoded, as it may stand in a target. */
 static struct mask_span mask_in_token(struct slice text, size_t at)
 {
-    const size_t digits = at + strlen(TOKEN_PREFIX);
+    static const char *const prefixes[] = {TOKEN_PREFIX, "stl%5F"};
+    size_t digits = 0;
+
+    for (size_t i = 0; i < countof(prefixes); i++) {
+        const size_t len = strlen(prefixes[i]);
+
+        if (text.len - at >= len && strncasecmp(text.data + at, prefixes[i], len) == 0) digits = at + len;
+    }
     size_t end = digits;
 
-    if (text.len < digits || memcmp(text.data + at, TOKEN_PREFIX, strlen(TOKEN_PREFIX)) != 0) {
-        return (struct mask_span){0};
-    }
-    while (end < text.len && hex_value(text.data[end]) >= 0) end++;
+    while (digits > 0 && end < text.len && hex_value(text.data[end]) >= 0) end++;
     return (struct mask_span){digits, end};
 }
 
@@ -125,11 +129,22 @@ static struct mask_span mask_look(struct slice text, size_t at)
     case ' ':
         return mask_behind_space(text, at);
     case 's':
+    case 'S':
         return mask_in_token(text, at);
     case ':':
         if (text.len - at > 3 && memcmp(text.data + at, "://", 3) == 0) return mask_in_url(text, at);
     }
     return (struct mask_span){0};
+}
+
+bool mask_finds(struct slice text)
+{
+    for (size_t at = 0; at < text.len; at++) {
+        const struct mask_span secret = mask_look(text, at);
+
+        if (secret.end != secret.at) return true;
+    }
+    return false;
 }
 
 struct slice mask_text(struct slice text, struct buf *scratch)

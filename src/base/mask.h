@@ -15,4 +15,7 @@
 /* Returns `text` itself if nothing in it is secret; otherwise its masked form, in `scratch`. */
 struct slice mask_text(struct slice text, struct buf *scratch);
 
+/* Whether anything in it is secret. */
+bool mask_finds(struct slice text);
+
 #endif

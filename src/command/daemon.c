@@ -25,6 +25,22 @@ const struct command_option command_settings_options[] = {
     {0},
 };
 
+/* The environment is the next source after the command line, and programs that we start get no other secret from us: so
+ * it counts there as it did here. */
+static void settings_hand_over(const char *set)
+{
+    struct slice value = slice_of(set);
+    const struct slice name = slice_cut(&value, '=');
+
+    if (value.data == NULL) return; /* it is not a setting, and a command with settings has said so */
+    char *variable = mem_printf("%.*s", SLICE_FMT(name));
+    char *by_file = mem_printf("%s_FILE", variable);
+
+    if (setenv(variable, value.data, 1) != 0 || unsetenv(by_file) != 0) mem_die(value.len);
+    free(variable);
+    free(by_file);
+}
+
 char **command_args_new(const struct command_context *context, const char *const *words)
 {
     size_t count = 0;
@@ -34,7 +50,13 @@ char **command_args_new(const struct command_context *context, const char *const
     char **args = mem_array(1 + context->set_count + count + 1, sizeof(char *));
 
     args[at++] = mem_strdup(context->program->name);
-    for (size_t i = 0; i < context->set_count; i++) args[at++] = mem_printf("--set=%s", context->sets[i]);
+    for (size_t i = 0; i < context->set_count; i++) {
+        if (conf_set_is_secret(context->sets[i])) {
+            settings_hand_over(context->sets[i]);
+        } else {
+            args[at++] = mem_printf("--set=%s", context->sets[i]);
+        }
+    }
     for (size_t i = 0; i < count; i++) args[at++] = mem_strdup(words[i]);
     return args;
 }
@@ -121,25 +143,46 @@ static int settings_run(const struct command_line *line, struct command_context 
     return status;
 }
 
+/* Everybody on the machine can read a command line (proc(5): /proc/PID/cmdline), so a secret stays there for no longer
+ * than it takes to get here. The copy is the caller's. */
+static char *settings_take(const char *text)
+{
+    char *copy = mem_strdup(text);
+    char *equals = strchr(text, '=');
+    char *secret = equals == NULL ? (char *)(uintptr_t)text : equals + 1;
+
+    /* The strings of argv are the program's to change (C17 section 5.1.2.2.1). */
+    if (conf_set_is_secret(copy)) memset(secret, '*', strlen(secret));
+    return copy;
+}
+
+/* A service says so in its log. */
+static void settings_warn(const char *program, const char *set)
+{
+    if (!conf_set_has_password(set)) return;
+    fprintf(stderr, "%s: warning: --set %.*s: %s\n", program, (int)strcspn(set, "="), set, COMMAND_SECRET_ADVICE);
+}
+
 int command_run_with_settings(const struct command_line *line)
 {
-    const char **sets = mem_array(line->value_count + 1, sizeof(char *));
+    char **sets = mem_array(line->value_count + 2, sizeof(char *));
     const char *config = command_text(line, "--config");
-    char *set_config = config == NULL ? NULL : mem_printf("STRATSLAB_CONFIG=%s", config);
     struct command_context context = {.program = line->program,
-                                      .sets = sets,
+                                      .sets = (const char *const *)sets,
                                       .is_helper = getenv(MASTER_HELPER_VARIABLE) != NULL,
                                       .resume_fd = master_resume_fd(line->program->name)};
 
     unsetenv(MASTER_HELPER_VARIABLE);
     if (command_of(line)->serves) given_serve(line->program->name, context.resume_fd >= 0);
     for (const struct command_value *set = NULL; (set = command_next(line, "--set", set)) != NULL;) {
-        sets[context.set_count++] = set->text;
+        sets[context.set_count++] = settings_take(set->text);
     }
-    if (set_config != NULL) sets[context.set_count++] = set_config;
+    for (size_t i = 0; i < context.set_count && !command_of(line)->serves; i++)
+        settings_warn(line->program->name, sets[i]);
+    if (config != NULL) sets[context.set_count++] = mem_printf("STRATSLAB_CONFIG=%s", config);
     const int status = settings_run(line, &context);
 
+    for (size_t i = 0; i < context.set_count; i++) free(sets[i]);
     free(sets);
-    free(set_config);
     return status;
 }

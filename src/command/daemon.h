@@ -11,7 +11,8 @@
 struct command_context {
     const struct command_program *program;
     const struct conf *conf; /* NULL if an option says that it does without */
-    /* What the command line set, as NAME=VALUE: for programs that are started with the same settings. */
+    /* What the command line set, as NAME=VALUE: for programs that are started with the same settings. No secret stands
+     * on the command line any more. */
     const char *const *sets;
     size_t set_count;
     bool is_helper; /* the master of a service runs it for a reload */
@@ -22,7 +23,13 @@ struct command_context {
 extern const struct command_option command_settings_options[];
 int command_run_with_settings(const struct command_line *line);
 
-/* The command line of a program with the same settings: `words` (NULL after the last) are its command and options. */
+/* Of a setting that --set gives. */
+#define COMMAND_SECRET_ADVICE                                                                                         \
+    "this is a secret, and others on this machine can read it until the program has started, and for longer in what " \
+    "starts it (sudo, a unit, the shell's history); give it in the environment, or in a file that NAME_FILE names"
+
+/* The command line of a program with the same settings: `words` (NULL after the last) are its command and options. What
+ * the command line set that is secret goes into the environment instead, which is for our own user to read only. */
 char **command_args_new(const struct command_context *context, const char *const *words);
 void command_args_free(char **args); /* takes NULL */
 

@@ -2,6 +2,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "base/log.h"
@@ -22,6 +23,19 @@ static void service_warn_limits(const struct conf *conf)
         limits_judge(conf, i, &text);
         if (text.len > 0) log_warning("a limit of the system is low", LOG_STR("limit", buf_cstr(&text)));
         buf_clear(&text);
+    }
+}
+
+static void service_warn_secrets(const struct command_context *context)
+{
+    for (size_t i = 0; i < context->set_count; i++) {
+        const char *set = context->sets[i];
+        const struct slice name = {set, strcspn(set, "=")};
+
+        if (conf_set_has_password(set)) {
+            log_warning("a secret stood on the command line", LOG_SLICE("setting", name),
+                        LOG_STR("advice", COMMAND_SECRET_ADVICE));
+        }
     }
 }
 
@@ -74,6 +88,7 @@ int service_begin(struct service *service, const struct command_context *context
     if (conf->log.file[0] != '\0' && log_open(conf->log.file, err) != 0) return -1;
     if (command_judge_identity(context, err) != 0) return -1;
     service_warn_limits(conf);
+    service_warn_secrets(context);
     service_tell_links(conf);
     command_begin_wall(context);
     service_log_size(conf);

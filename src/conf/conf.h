@@ -70,6 +70,14 @@ struct conf_names {
     size_t count;
 };
 
+/* The hosts that requests on some addresses may be for. */
+struct conf_hosts {
+    struct conf_names names; /* "api.example", "*.example", "[::1]"; "*": any */
+    /* Nobody asks for a token there, so that names of loopback and the address that a connection came in on count too,
+     * and no others. False: if there are no names, any host counts. */
+    bool machine;
+};
+
 /* Of the Unix sockets that are listened on. */
 struct conf_socket_access {
     unsigned mode;     /* of the file: 0660; whoever may write may connect */
@@ -122,7 +130,8 @@ struct conf {
     bool sandbox;     /* whether children enter the second wall (wall/wall.h) */
     enum conf_auth auth;
     struct conf_names cors_origins;  /* "https://app.example", or "*" alone */
-    struct conf_names allowed_hosts; /* "api.example", "*.example", "[::1]"; none: any */
+    struct conf_names allowed_hosts; /* as given; what they come to is: */
+    struct conf_hosts hosts, admin_hosts;
     const char *config_path;
     bool config_missing;     /* there is no file at the default place, which is fine */
     const char *openapi_url; /* path of the OpenAPI document; NULL: it is not served */
@@ -148,6 +157,12 @@ struct conf {
 int conf_load(enum conf_program program, const char *const *environ_list, const char *const *sets, size_t set_count,
               struct conf **ret_conf, struct error *err) ATTR_CHECKED;
 void conf_free(struct conf *conf); /* takes NULL */
+
+/* Whether a NAME=VALUE of the command line is not for everybody to read: its setting is one that is masked, or the
+ * value holds what base/mask.h knows as a secret. */
+bool conf_set_is_secret(const char *set);
+/* Whether it is certain, too, that there is a password in it; not so of a URL that names none. */
+bool conf_set_has_password(const char *set);
 
 /*
  * What libpq would find wrong only when it connects: its own variables (PGSSLMODE, ...) in `environ_list`, and the

@@ -168,6 +168,9 @@ bool conf_origins_parse(struct arena *arena, struct slice text, struct conf_name
 bool conf_hosts_parse(struct arena *arena, struct slice text, struct conf_names *ret_names,
                       struct buf *why) ATTR_CHECKED;
 
+/* What allowed_hosts comes to, once all else is known. */
+void conf_hosts_resolve(struct conf_state *state);
+
 /* link.c */
 /* Whether it is a variable that an orchestrator sets by itself. `environ_list` is where it is from. */
 bool conf_is_link(struct slice name, struct slice value, const char *const *environ_list);

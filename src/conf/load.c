@@ -430,6 +430,7 @@ int conf_load(enum conf_program program, const char *const *environ_list, const 
         conf_free(&state->conf);
     } else {
         conf_database_resolve(state);
+        conf_hosts_resolve(state);
         for (size_t i = CONF_DATABASE_URL; i <= CONF_POSTGRES_PASSWORD; i++) {
             if (state->origins[i].where != NULL) state->conf.database.given = true;
         }

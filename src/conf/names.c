@@ -116,6 +116,12 @@ static bool conf_origin_add(struct conf_reader *r, struct slice word)
     return conf_name_add(r, arena_printf(r->arena, "%s://%s:%u", name, host, (unsigned)port));
 }
 
+static bool conf_is_alone(const struct conf_reader *r)
+{
+    if (r->count > 1) buf_add_str(r->why, "has others beside *, and * alone means all of them");
+    return r->count == 1;
+}
+
 bool conf_origins_parse(struct arena *arena, struct slice text, struct conf_names *ret_names, struct buf *why)
 {
     struct conf_reader r = {.arena = arena, .why = why};
@@ -126,10 +132,7 @@ bool conf_origins_parse(struct arena *arena, struct slice text, struct conf_name
         if (!conf_origin_add(&r, word)) return false;
         all = all || slice_is(word, "*");
     }
-    if (all && r.count > 1) {
-        buf_add_str(why, "has others beside *, and * alone means all of them");
-        return false;
-    }
+    if (all && !conf_is_alone(&r)) return false;
     conf_names_fill(&r, ret_names);
     return true;
 }
@@ -140,14 +143,15 @@ static bool conf_host_add(struct conf_reader *r, struct slice word)
     struct slice rest = below ? (struct slice){word.data + 2, word.len - 2} : word;
     uint64_t port;
 
+    if (slice_is(word, "*")) return conf_name_add(r, "*");
     if (!conf_port_cut(&rest, &port) || port != 0) {
         return conf_refuse(word, "has a port: list a host by its name alone", r->why);
     }
     const char *host = conf_url_host(r->arena, rest);
 
     if (host == NULL || (below && host[0] == '[')) {
-        return conf_refuse(word, "is not a host name: write api.example.com, *.example.com, 192.0.2.1 or [2001:db8::1]",
-                           r->why);
+        return conf_refuse(
+            word, "is not a host name: write api.example.com, *.example.com, 192.0.2.1, [2001:db8::1] or *", r->why);
     }
     return conf_name_add(r, below ? arena_printf(r->arena, "*.%s", host) : host);
 }
@@ -155,11 +159,42 @@ static bool conf_host_add(struct conf_reader *r, struct slice word)
 bool conf_hosts_parse(struct arena *arena, struct slice text, struct conf_names *ret_names, struct buf *why)
 {
     struct conf_reader r = {.arena = arena, .why = why};
+    bool all = false;
     struct slice word;
 
     while (conf_item_next(&text, &word)) {
         if (!conf_host_add(&r, word)) return false;
+        all = all || slice_is(word, "*");
     }
+    if (all && !conf_is_alone(&r)) return false;
     conf_names_fill(&r, ret_names);
     return true;
+}
+
+/* Whoever listens on a name means it, and it need not be listed again. */
+static struct conf_hosts conf_hosts_of_machine(const struct conf_state *state, const struct conf_addresses *listen)
+{
+    const struct conf_names *given = &state->conf.allowed_hosts;
+    const char **items = arena_alloc(state->arena, (given->count + listen->count + 1) * sizeof(*items));
+    size_t count = given->count;
+
+    memcpy(items, given->items, count * sizeof(*items));
+    for (size_t i = 0; i < listen->count; i++) {
+        const char *host = listen->items[i].host;
+
+        if (host == NULL || host[0] == '\0') continue;
+        items[count++] = strchr(host, ':') == NULL ? conf_lower(state->arena, slice_of(host))
+                                                   : arena_printf(state->arena, "[%s]", host);
+    }
+    items[count] = NULL;
+    return (struct conf_hosts){{items, count}, true};
+}
+
+void conf_hosts_resolve(struct conf_state *state)
+{
+    struct conf *conf = &state->conf;
+
+    conf->hosts = conf->auth == CONF_AUTH_OFF ? conf_hosts_of_machine(state, &conf->listen)
+                                              : (struct conf_hosts){conf->allowed_hosts, false};
+    conf->admin_hosts = conf_hosts_of_machine(state, &conf->admin_listen); /* it knows no tokens */
 }

@@ -160,14 +160,24 @@ const struct conf_setting conf_table[] = {
     {.name = "STRATSLAB_CORS_ORIGINS",
      CONF_ROW_ORIGINS(conf.cors_origins),
      .defaults = {[CONF_STRATSLABD] = ""},
-     .help = "The web origins whose scripts may read answers in a browser: scheme://host[:port], or * for all. "
-             "Separate several by commas or spaces. The default is none.",
+     .help =
+         "The web origins whose scripts may read answers in a browser, and make changes: scheme://host[:port], or * "
+         "for all. Separate several by commas or spaces. The default is none.",
      .reloadable = true},
     {.name = "STRATSLAB_ALLOWED_HOSTS",
      CONF_ROW_HOSTS(conf.allowed_hosts),
-     .defaults = {[CONF_STRATSLABD] = ""},
-     .help = "The host names that requests may be for, without ports; *.example.com is every name below that one. "
-             "Requests for other hosts are answered 421, except for the health paths. The default is any host.",
+     .defaults = CONF_BOTH(""),
+     .help =
+         "The host names that requests may be for, without ports; *.example.com is every name below that one, and * "
+         "alone is any. Requests for other hosts are answered 421, except for the health paths. If no token is "
+         "asked for (STRATSLAB_AUTH is off; the admin port), localhost, the addresses that are listened on and "
+         "Unix sockets always count, and without a list nothing else does: name the service here as others call "
+         "it, for example as Prometheus does. If a token is asked for, the default is any host.",
+     .help_of = {[CONF_BACKTESTD] =
+                     "The host names that requests for the admin port may be for, without ports; *.example.com is "
+                     "every name below that one, and * alone is any. localhost, the addresses that are listened on "
+                     "and Unix sockets always count. Requests for other hosts are answered 421, except for the health "
+                     "paths: name the service here as others call it, for example as Prometheus does."},
      .reloadable = true},
     {.name = "STRATSLAB_MIGRATE_ON_START",
      CONF_ROW_BOOLEAN(conf.migrations.on_start),

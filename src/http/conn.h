@@ -56,6 +56,7 @@ struct http_exchange {
     bool method_known;
     bool begun; /* counted as in flight: from its first byte to its answer */
     const struct http_route *route;
+    struct slice authority; /* of the target; absent if that is only a path */
     struct slice params[HTTP_PATH_PARAMS_MAX];
     unsigned param_count;
     struct slice query;
@@ -67,7 +68,8 @@ struct http_exchange {
     struct slice client_key;
     char request_id_made[32];
     bool keep_alive;
-    bool complete; /* the whole request was read */
+    bool complete;     /* the whole request was read */
+    bool caching_said; /* the answer has its Cache-Control */
     uint64_t started_ns;
     size_t body_in_bytes;
     void (*cancel)(void *arg);

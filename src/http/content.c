@@ -21,7 +21,7 @@ void http_respond_content(struct http_exchange *x, const struct http_content *co
     const struct slice etag = slice_of(is_packed ? content->gzip_etag : content->etag);
 
     http_exchange_add_header(x, "ETag", etag);
-    http_exchange_add_header(x, "Cache-Control", slice_of(cache_control));
+    http_exchange_set_caching(x, cache_control);
     if (content->gzip.data != NULL) http_exchange_add_header(x, "Vary", SLICE_LIT("Accept-Encoding"));
     if (http_if_none_match(x, etag)) {
         http_respond(x, 304, NULL, SLICE_NONE);

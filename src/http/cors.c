@@ -24,6 +24,11 @@ static const char *cors_allowed(const struct http_cors *cors, struct http_exchan
     return NULL;
 }
 
+bool http_cors_is_listed(const struct http_cors *cors, struct http_exchange *x)
+{
+    return cors_allowed(cors, x) != NULL;
+}
+
 static bool cors_is_field_list(struct slice names)
 {
     while (names.data != NULL) {

@@ -20,6 +20,8 @@ struct http_cors {
  * so that the request itself comes and its answer (a 404, a 405) can be read. True: answered.
  */
 bool http_cors_preflight(const struct http_cors *cors, struct http_exchange *x) ATTR_CHECKED;
+/* Whether the page that sends this may read the answer. */
+bool http_cors_is_listed(const struct http_cors *cors, struct http_exchange *x);
 /* For http_hooks.answering: the fields that every answer carries. */
 void http_cors_answering(const struct http_cors *cors, struct http_exchange *x);
 

@@ -1,6 +1,7 @@
 /* What the head of a request decides, before any of its content is read. */
 #include <stdlib.h>
 
+#include "base/mask.h"
 #include "http/conn.h"
 #include "http/negotiate.h"
 #include "http/router.h"
@@ -29,7 +30,8 @@ static void decide_connection(struct http_exchange *x)
                                                (is_kept_by_default || http_list_has(options, "keep-alive"));
 }
 
-/* Every exchange has an id from its start; the client's takes its place if it is sane. */
+/* Every exchange has an id from its start; the client's takes its place if it is sane. What looks like a secret is not:
+ * ids are logged, and kept by others. */
 static void decide_request_id(struct http_exchange *x)
 {
     const struct slice id = x->head.known[KNOWN_REQUEST_ID].value;
@@ -41,6 +43,7 @@ static void decide_request_id(struct http_exchange *x)
 
         if (!alphanumeric && c != '.' && c != '_' && c != '-') return;
     }
+    if (mask_finds(id)) return;
     x->request_id = id;
 }
 
@@ -59,6 +62,7 @@ static bool decide_check_target(struct http_conn *conn, struct http_target *ret_
         return false;
     }
     x->query = ret_target->query;
+    x->authority = ret_target->authority;
     if (ret_target->authority.data == NULL) return true;
     /* The target's host goes before the field (RFC 9112 section 3.2.2), for everyone who asks. */
     for (size_t i = 0; i < x->head.field_count; i++) {

@@ -34,6 +34,11 @@ struct slice http_exchange_query(const struct http_exchange *x)
     return x->query;
 }
 
+struct slice http_exchange_host(const struct http_exchange *x)
+{
+    return x->authority.data != NULL ? x->authority : x->head.known[KNOWN_HOST].value;
+}
+
 struct slice http_exchange_body(const struct http_exchange *x)
 {
     return x->body;

@@ -5,7 +5,6 @@ void http_respond_health(struct http_exchange *x, enum health health)
     bool ok = health == HEALTH_OK;
 
     if (!ok) http_exchange_add_header(x, "Retry-After", SLICE_LIT("1"));
-    http_exchange_add_header(x, "Cache-Control", SLICE_LIT("no-store"));
     http_respond(
         x, ok ? 200 : 503, "application/json",
         slice_of(arena_printf(http_exchange_arena(x), "{\"status\":\"%s\",\"version\":\"" PACKAGE_VERSION "\"}",

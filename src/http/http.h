@@ -188,6 +188,9 @@ struct slice http_exchange_query(const struct http_exchange *x); /* raw, without
 /* The field's value, without space at its ends; absent if there is none. Several field lines of one name come
  * joined by ", " (RFC 9110 section 5.3). Names are compared without case. */
 struct slice http_exchange_header(struct http_exchange *x, const char *name);
+/* The host that the request is for, perhaps with a port: that of its target, or of its Host field (RFC 9112 section
+ * 3.3). Absent if HTTP/1.0 names none. */
+struct slice http_exchange_host(const struct http_exchange *x);
 struct slice http_exchange_body(const struct http_exchange *x);
 struct slice http_exchange_request_id(const struct http_exchange *x);
 /* Whether the request's Accept gives `type` more weight than `other`. */
@@ -224,8 +227,10 @@ void http_exchange_admit(struct http_exchange *x);
 /* ---- The answer: fields first, then one of the three that end the exchange (x is gone afterwards). ---- */
 
 /* Adds a response field. The name and the value are copied; a value with CR, LF or NUL is a bug and aborts.
- * Content-Length, Date, Connection, X-Request-ID and X-Content-Type-Options are the server's own. */
+ * Content-Length, Date, Connection, X-Request-ID, X-Content-Type-Options and Cache-Control are the server's own. */
 void http_exchange_add_header(struct http_exchange *x, const char *name, struct slice value);
+/* Who may keep the answer, and until when (Cache-Control, RFC 9111 section 5.2). Without it nobody may: no-store. */
+void http_exchange_set_caching(struct http_exchange *x, const char *value);
 /* Answers. `type` may be NULL (then no Content-Type; body must be empty). The body is copied before this returns. HEAD,
  * 204 and 304 send no body; HEAD sends the Content-Length that GET would, 304 sends none. */
 void http_respond(struct http_exchange *x, unsigned status, const char *type, struct slice body);

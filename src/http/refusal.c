@@ -76,6 +76,11 @@ const struct http_refusal http_refusals[HTTP_REFUSAL_COUNT] = {
         {.status = 400, .detail = "Content-Type is given more than once."},
     [HTTP_REFUSAL_NO_CONTENT] =
         {.status = 400, .detail = "%s needs a body here, and the request has none.", .sample = {"POST"}},
+    [HTTP_REFUSAL_ORIGIN] =
+        {.status = 403,
+         .code = "cross_site_request",
+         .detail = "A page of another site has sent this request; nothing was changed. If that page may make changes "
+                   "here, list its origin in STRATSLAB_CORS_ORIGINS."},
     [HTTP_REFUSAL_NOT_FOUND] =
         {.status = 404, .detail = "There is nothing at %s.", .sample = {"/api/v2"}},
     [HTTP_REFUSAL_NOT_FOUND_SLASH] =
@@ -109,7 +114,10 @@ const struct http_refusal http_refusals[HTTP_REFUSAL_COUNT] = {
     [HTTP_REFUSAL_EXPECT] =
         {.status = 417, .detail = "The only expectation that this server meets is 100-continue."},
     [HTTP_REFUSAL_HOST] =
-        {.status = 421, .detail = "This service does not answer for the host \"%s\".", .sample = {"example.net"}},
+        {.status = 421,
+         .detail = "This service does not answer for the host \"%s\". If it should, list the name in "
+                   "STRATSLAB_ALLOWED_HOSTS.",
+         .sample = {"example.net"}},
     [HTTP_REFUSAL_FIELDS_MANY] =
         {.status = 431, .detail = "The request has more header fields than this server takes."},
     [HTTP_REFUSAL_FIELDS_LARGE] =

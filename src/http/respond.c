@@ -62,6 +62,12 @@ void http_exchange_add_header(struct http_exchange *x, const char *name, struct 
     buf_add(fields, "\r\n", 2);
 }
 
+void http_exchange_set_caching(struct http_exchange *x, const char *value)
+{
+    http_exchange_add_header(x, "Cache-Control", slice_of(value));
+    x->caching_said = true;
+}
+
 /* Unique among processes by a random seed, within one by a count. */
 void conn_make_request_id(struct http_conn *conn)
 {
@@ -121,6 +127,7 @@ static void respond_write_head(struct http_conn *conn, unsigned status, const ch
     } else if (x->head.minor == 0) {
         buf_add_slice(out, SLICE_LIT("Connection: keep-alive\r\n"));
     }
+    if (!x->caching_said) buf_add_slice(out, SLICE_LIT("Cache-Control: no-store\r\n"));
     buf_add_slice(out, buf_slice(&conn->fields));
     buf_add(out, "\r\n", 2);
 }
@@ -143,6 +150,7 @@ void http_respond(struct http_exchange *x, unsigned status, const char *type, st
     if (!x->begun) abort(); /* answered twice */
     if (!is_bare && respond_is_output_full(x, body.len)) {
         buf_reset(&conn->fields);
+        x->caching_said = false;
         http_refuse(x, &http_refusals[HTTP_REFUSAL_OUTPUT_FULL]);
         return;
     }

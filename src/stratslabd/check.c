@@ -113,6 +113,12 @@ static int check_database(struct own_check *own)
     return status;
 }
 
+static bool check_takes_any_host(const struct conf *conf)
+{
+    return conf->auth == CONF_AUTH_OFF && conf->allowed_hosts.count > 0 &&
+           strcmp(conf->allowed_hosts.items[0], "*") == 0;
+}
+
 static void check_access(struct check *c)
 {
     const struct conf *conf = c->context->conf;
@@ -124,6 +130,11 @@ static void check_access(struct check *c)
             "STRATSLAB_AUTH is off, and STRATSLAB_LISTEN has %s: whoever can connect there may read and change "
             "everything",
             open->text);
+    } else if (check_takes_any_host(conf)) {
+        check_report(
+            c, "access", "warning",
+            "STRATSLAB_AUTH is off, and STRATSLAB_ALLOWED_HOSTS is *: a web page that makes its own name point "
+            "here may read and change everything through a browser on this machine");
     } else {
         check_report(c, "access", "ok", "%s",
                      conf->auth == CONF_AUTH_TOKEN ? "tokens are asked for"

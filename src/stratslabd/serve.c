@@ -59,11 +59,15 @@ static int serve_migrate(const struct master_child *child)
 static int serve_admin(const struct master_child *child)
 {
     const struct serve *serve = child->ctx;
+    const struct conf *conf = serve->service.context->conf;
     const int status = command_enter_wall(serve->service.context, "admin");
 
     if (status != COMMAND_OK) return status;
     return admin_run(&(struct admin_options){
-        .http_limits = &serve->service.context->conf->http,
+        .http_limits = &conf->http,
+        .hosts = {.names = conf->admin_hosts.names.items,
+                  .count = conf->admin_hosts.names.count,
+                  .machine = conf->admin_hosts.machine},
         .place = &child->place,
         .metrics = {.program = "stratslabd", .counted = &count_table},
     });

@@ -3,13 +3,9 @@
 #include <string.h>
 
 #include "base/log.h"
-#include "http/host.h"
 
 /* How long a browser may remember the answer to a preflight request. */
 enum { GATE_CORS_MAX_AGE_S = 600 };
-
-/* How much of a host an answer repeats. */
-enum { GATE_SAID_BYTES = 256 };
 
 /* Fields of answers that scripts may read, beyond those that they always can (WHATWG Fetch, "CORS-safelisted
  * response-header name"). */
@@ -38,12 +34,14 @@ void gate_init(struct gate *gate, const struct conf *conf, struct db *own, struc
     const struct api_access_events events = {.ctx = gate, .loaded = gate_on_tokens, .failed = gate_on_failure};
 
     *gate = (struct gate){
-        .conf = conf,
         .access = conf->auth == CONF_AUTH_TOKEN ? api_access_new(own, shared, &events) : NULL,
-        .cors = {.origins = conf->cors_origins.items,
-                 .origin_count = conf->cors_origins.count,
-                 .exposed = gate_exposed,
-                 .max_age_s = GATE_CORS_MAX_AGE_S},
+        .guard = {.hosts = {.names = conf->hosts.names.items,
+                            .count = conf->hosts.names.count,
+                            .machine = conf->hosts.machine},
+                  .cors = {.origins = conf->cors_origins.items,
+                           .origin_count = conf->cors_origins.count,
+                           .exposed = gate_exposed,
+                           .max_age_s = GATE_CORS_MAX_AGE_S}},
     };
 }
 
@@ -63,29 +61,9 @@ void gate_tick(struct gate *gate)
     if (gate->access != NULL) api_access_tick(gate->access);
 }
 
-/* Probes have the address that they were given in Host, not a name. */
-static bool gate_is_health(struct slice path)
-{
-    static const char health[] = "/health";
-    const size_t len = sizeof(health) - 1;
-
-    return path.len >= len && memcmp(path.data, health, len) == 0 && (path.len == len || path.data[len] == '/');
-}
-
 bool gate_screen(const struct gate *gate, struct http_exchange *x, struct slice path)
 {
-    const struct conf_names *hosts = &gate->conf->allowed_hosts;
-
-    if (hosts->count > 0 && !gate_is_health(path)) {
-        const struct slice host = http_exchange_header(x, "Host");
-
-        if (!http_host_is_listed(host, hosts->items, hosts->count)) {
-            http_refuse_with(x, &http_refusals[HTTP_REFUSAL_HOST],
-                             HTTP_WORDS({host.data, host.len > GATE_SAID_BYTES ? GATE_SAID_BYTES : host.len}));
-            return false;
-        }
-    }
-    return gate->cors.origin_count == 0 || !http_cors_preflight(&gate->cors, x);
+    return http_guard_screen(&gate->guard, x, path);
 }
 
 bool gate_admit(const struct gate *gate, struct http_exchange *x)
@@ -95,5 +73,5 @@ bool gate_admit(const struct gate *gate, struct http_exchange *x)
 
 void gate_answering(const struct gate *gate, struct http_exchange *x)
 {
-    if (gate->cors.origin_count > 0) http_cors_answering(&gate->cors, x);
+    http_guard_answering(&gate->guard, x);
 }

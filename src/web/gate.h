@@ -7,13 +7,12 @@
 
 #include "api/access.h"
 #include "conf/conf.h"
-#include "http/cors.h"
+#include "http/guard.h"
 
 struct gate {
-    const struct conf *conf;
     struct api_access *access; /* NULL if everybody may do everything */
     bool failing;              /* the tokens cannot be read, and the log says so */
-    struct http_cors cors;
+    struct http_guard guard;
 };
 
 /* Borrows all; the gate does not move. `own` and `shared` are for db_choose. */

@@ -543,7 +543,7 @@ def test_two_keys_in_one_request_are_none(daemon):
     strategy = make_strategy(d)
     body = json.dumps(wish(strategy)).encode()
     with d.connect() as s:
-        s.sendall(b"POST %s HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Type: application/json\r\nContent-Length: %d\r\n"
+        s.sendall(b"POST %s HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Type: application/json\r\nContent-Length: %d\r\n"
                   b"Idempotency-Key: a\r\nIdempotency-Key: b\r\n\r\n%s" % (PATH.encode(), len(body), body))
         answer = b"".join(iter(lambda: s.recv(65536), b""))
     assert answer.startswith(b"HTTP/1.1 422 ") and b"header:Idempotency-Key" in answer

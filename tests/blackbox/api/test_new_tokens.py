@@ -79,7 +79,7 @@ def test_the_content_is_asked_for_after_the_token_is_known(daemon, make):
 
     def post(token):
         with d.connect() as s:
-            s.sendall(f"POST {PATH} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {token}\r\nExpect: 100-continue\r\n"
+            s.sendall(f"POST {PATH} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {token}\r\nExpect: 100-continue\r\n"
                       "Content-Type: application/json\r\nContent-Length: 25\r\n\r\n".encode())
             first = s.recv(65536)
             if first.startswith(b"HTTP/1.1 100"):
@@ -98,7 +98,7 @@ def test_a_client_that_leaves_while_it_is_held(daemon, database, make):
             db.execute("LOCK TABLE access_tokens_state IN ACCESS EXCLUSIVE MODE")
             for _ in range(20):
                 s = d.connect()
-                s.sendall(f"GET {PATH} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {stranger()}\r\n\r\n".encode())
+                s.sendall(f"GET {PATH} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {stranger()}\r\n\r\n".encode())
                 s.close()
         token = make("one")
     assert d.request("GET", PATH, headers=bearer(token)).status == 200

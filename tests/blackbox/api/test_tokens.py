@@ -395,6 +395,7 @@ def test_off_is_for_this_machine(start, command, database):
         access, = (line for line in json.loads(done.stdout)["checks"] if line["check"] == "access")
         assert access["result"] == result, (settings, access)
     assert "access: warning: STRATSLAB_AUTH is off" in command("check", auth="off", listen="0.0.0.0:8000").stdout
+    assert "access: warning: STRATSLAB_AUTH is off, and STRATSLAB_ALLOWED_HOSTS is *" in command("check", auth="off", allowed_hosts="*").stdout
 
 
 def test_off_on_a_public_address_is_logged(start):

@@ -60,7 +60,7 @@ class Upload(Held):
         self.body = json.dumps({"name": name, "kind": "k", "description": "x" * 200}).encode()
         self.socket = d.connect(timeout=60)
         self.sent = 20
-        head = f"POST {PATH} HTTP/1.1\r\nHost: a\r\n".encode()
+        head = f"POST {PATH} HTTP/1.1\r\nHost: localhost\r\n".encode()
         self.rest = f"Content-Type: application/json\r\nContent-Length: {len(self.body)}\r\n\r\n".encode()
         self.socket.sendall(head if head_only else head + self.rest + self.body[:self.sent])
 
@@ -119,7 +119,7 @@ class Reader(Held):
         self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         self.socket.settimeout(60 * SLOWNESS)
         self.socket.connect(("127.0.0.1", d.port))
-        self.socket.sendall(f"GET {PATH} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n".encode())
+        self.socket.sendall(f"GET {PATH} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n".encode())
         self.data = self.socket.recv(2000)
 
     def drip(self, seconds):
@@ -234,7 +234,7 @@ def test_a_client_that_sends_without_reading_gets_the_answer_too(daemon):
     """It learns of the end by an error of its sending, and finds the answer then."""
     d = daemon(workers=1, http_body="64MiB", **STOP)
     with d.connect(timeout=60) as s:
-        s.sendall(f"POST {PATH} HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: {60 << 20}\r\n\r\n".encode())
+        s.sendall(f"POST {PATH} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: {60 << 20}\r\n\r\n".encode())
         s.sendall(b"x" * 1000)
         begun(d, s)
         d.signal(signal.SIGTERM)

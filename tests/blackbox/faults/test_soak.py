@@ -36,8 +36,8 @@ class Rude:
 
     def _run(self):
         body = json.dumps({"name": "x" * 90, "kind": "soak", "parameters": {str(i): i for i in range(200)}}).encode()
-        head = f"POST {PATH} HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n".encode()
-        get = f"GET {PATH}?limit=5 HTTP/1.1\r\nHost: x\r\n\r\n".encode()
+        head = f"POST {PATH} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n".encode()
+        get = f"GET {PATH}?limit=5 HTTP/1.1\r\nHost: localhost\r\n\r\n".encode()
         for what in self._forever(head + body[:-1], get * 50, b"\x16\x03\x01\x02\x00", b"GET / HTTP/1.1\r\nHost",
                                   head.replace(b"Content-Length", b"Transfer-Encoding: chunked\r\nX") + b"5;x=y\r\n{\"nam\r\n",
                                   head + b"{" * len(body), get[:-2] + b"If-None-Match: \"1\"\r\n" + get[-2:]):
@@ -76,7 +76,7 @@ def test_mixed_traffic_leaves_nothing_behind(daemon):
         while time.monotonic() < end:
             dripping = [d.connect() for _ in range(DRIPPING)]
             for s in dripping:
-                s.sendall(b"GET / HTTP/1.1\r\nHost: x\r\nX: ")
+                s.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\nX: ")
             wait_until(lambda: time.monotonic() >= end - SECONDS * 2 / 3 * (len(memory) == 0), SECONDS + 30, "a third of the time", 0.2)
             for s in dripping:
                 s.close()

@@ -83,7 +83,7 @@ def test_a_crash_is_put_down_to_its_route_and_leaves_a_backtrace(daemon, executa
             load.wait_served()
             wait_ready(d, 2)
             with d.connect() as s:
-                s.sendall(f"PATCH {PATH}/{item['id']} HTTP/1.1\r\nHost: x\r\nX-Request-ID: crash-{crashes}\r\nContent-Length: 2\r\n"
+                s.sendall(f"PATCH {PATH}/{item['id']} HTTP/1.1\r\nHost: localhost\r\nX-Request-ID: crash-{crashes}\r\nContent-Length: 2\r\n"
                           "Content-Type: application/json\r\n\r\n{}".encode())
                 assert s.recv(1) == b"", "it was answered"
             told = d.wait_log(r"a child died.*cause=ABRT.*in_flight=(\d+) (last_route=\S+ last_request_id=\S+ last_statement=\S+)",

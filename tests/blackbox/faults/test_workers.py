@@ -109,7 +109,7 @@ def test_the_admin_process_is_killed(daemon):
 
 def answers(port):
     with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=5) as s:
-        s.sendall(b"GET /health HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+        s.sendall(b"GET /health HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
         return s.makefile("rb").read().startswith(b"HTTP/1.1 200")
     return False
 
@@ -183,7 +183,7 @@ def test_stop_under_load_resets_nobody(daemon):
 def test_at_the_stop_connections_in_the_kernels_queue_are_served(daemon):
     """The worker holds as many as it may; more wait in the queue, their requests sent."""
     d = daemon(workers=1, http_connections=2, log_access="off")
-    ask = f"GET {PATH} HTTP/1.1\r\nHost: x\r\n\r\n".encode()
+    ask = f"GET {PATH} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode()
     wait_until(lambda: d.status()["workers"][0]["connections"] == 0, 10, "no connections")
     held = [d.connect() for _ in range(2)]
     wait_until(lambda: d.status()["workers"][0]["connections"] == 2, 10, "both to be held")
@@ -216,7 +216,7 @@ def test_a_worker_runs_out_of_memory(daemon, stratslabd):
     resource.prlimit(victim, resource.RLIMIT_AS, (mapped, mapped))
     sockets = []
     body = b'{"name":"' + b"x" * 500_000
-    head = f"POST {PATH} HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 900000\r\n\r\n".encode()
+    head = f"POST {PATH} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 900000\r\n\r\n".encode()
     with contextlib.suppress(OSError):
         for _ in range(60):
             s = d.connect()

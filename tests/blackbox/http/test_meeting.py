@@ -14,7 +14,7 @@ from support import processes
 from support.wait import SLOWNESS, wait_until
 
 LIST = "/api/v1/strategies"
-H = "Host: a\r\n"
+H = "Host: localhost\r\n"
 PATIENT = {"database_statement_timeout": "60s", "database_lock_timeout": "60s"}
 
 

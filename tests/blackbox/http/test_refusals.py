@@ -53,7 +53,7 @@ def is_as_shown(name, answer):
     assert answer.status == said["status"], name
 
 
-def ask(path, method="GET", fields="", host="a", content=""):
+def ask(path, method="GET", fields="", host="localhost", content=""):
     return f"{method} {path} HTTP/1.1\r\nHost: {host}\r\n{fields}\r\n{content}"
 
 
@@ -115,6 +115,11 @@ def test_and_those_that_have_not_come_whole_at_a_stop(daemon):
 def test_and_those_for_another_host(daemon):
     d = daemon(workers=1, allowed_hosts="api.example")
     is_as_shown("421 misdirected_request", tell(d.port, ask("/", host="example.net")))
+
+
+def test_and_those_of_pages_from_elsewhere(daemon):
+    d = daemon(workers=1)
+    is_as_shown("403 cross_site_request", tell(d.port, ask(STRATEGIES, "POST", "Origin: https://evil.example\r\n")))
 
 
 GUARDED = {"401 unauthorized", "401 invalid_token", "401 invalid_token_2", "403 insufficient_scope"}
@@ -289,5 +294,5 @@ def test_so_is_a_queue_that_is_full(daemon, database):
 
 
 def test_nothing_else_is_shown():
-    tested = set(REFUSED) | set(LATE) | GUARDED | set(OUTCOMES) | own() | constraints() | AWAY | BY_UNIT_TESTS | {"421 misdirected_request", "503 stopping"}
+    tested = set(REFUSED) | set(LATE) | GUARDED | set(OUTCOMES) | own() | constraints() | AWAY | BY_UNIT_TESTS | {"403 cross_site_request", "421 misdirected_request", "503 stopping"}
     assert set(shown()) == tested

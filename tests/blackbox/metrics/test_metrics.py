@@ -163,11 +163,11 @@ def test_a_slow_request_is_in_flight_and_then_in_a_high_bucket(daemon, database)
 
 def test_bytes_are_those_of_the_wire(daemon):
     d = daemon(workers=1)
-    raw(d, b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")  # behind it, all that came before has been counted
+    raw(d, b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")  # behind it, all that came before has been counted
     before = scrape(d)
     sent = received = 0
-    for request in (b"GET / HTTP/1.1\r\nHost: x\r\n\r\n" * 3, b"GET /nope HTTP/1.1\r\nHost: x\r\n\r\n", b"rubbish\r\n\r\n",
-                    b"POST /api/v1/strategies HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+    for request in (b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n" * 3, b"GET /nope HTTP/1.1\r\nHost: localhost\r\n\r\n", b"rubbish\r\n\r\n",
+                    b"POST /api/v1/strategies HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
                     b"Transfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n"):
         sent += len(request)
         received += len(raw(d, request))

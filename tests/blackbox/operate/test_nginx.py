@@ -104,7 +104,7 @@ def proxy():
 
 
 def test_requests_pass_with_their_names_and_share_connections(daemon, proxy):
-    d = daemon(workers=2)
+    d = daemon(workers=2, allowed_hosts="api.example.org")
     p = proxy(d.port)
     status, headers, body = p.request("POST", "/api/v1/strategies", {"name": "A", "kind": "sma_crossover"})
     assert status == 201 and headers["Strict-Transport-Security"]
@@ -130,7 +130,7 @@ def test_requests_pass_with_their_names_and_share_connections(daemon, proxy):
 
 
 def test_a_reload_behind_it_loses_nothing(daemon, proxy, stratslabd):
-    d = daemon(workers=2)
+    d = daemon(workers=2, allowed_hosts="api.example.org")
     p = proxy(d.port)
     fates, stop = [], threading.Event()
 
@@ -154,7 +154,7 @@ def test_a_reload_behind_it_loses_nothing(daemon, proxy, stratslabd):
 
 
 def test_large_answers_are_compressed_and_their_etags_weak(daemon, proxy):
-    d = daemon(workers=1)
+    d = daemon(workers=1, allowed_hosts="api.example.org")
     p = proxy(d.port)
     made = json.loads(p.request("POST", "/api/v1/strategies", {"name": "A", "kind": "k", "description": "d" * 2000})[2])
     path = f"/api/v1/strategies/{made['id']}"

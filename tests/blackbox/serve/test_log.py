@@ -32,7 +32,7 @@ def everything(d, name):
         raw.sendall(b"\x01\xff\x1b[31m nonsense\r\n\r\n")
         assert b" 400 " in raw.recv(4096)
     with d.connect() as raw:
-        raw.sendall(b'GET /"quoted"\\=x\xc3\xa9 HTTP/1.1\r\nHost: x\r\n\r\n')
+        raw.sendall(b'GET /"quoted"\\=x\xc3\xa9 HTTP/1.1\r\nHost: localhost\r\n\r\n')
         assert raw.recv(4096).startswith(b"HTTP/1.1 4")
 
 
@@ -239,7 +239,7 @@ def test_access_log_of_slow_requests(unready, daemon, database):
             cursor.execute("SELECT * FROM strategies WHERE id = %s FOR UPDATE", [made["id"]])
             client = d.connect()
             body = json.dumps({"status": "archived"}).encode()
-            client.sendall(f"PATCH /api/v1/strategies/{made['id']} HTTP/1.1\r\nHost: x\r\nIf-Match: \"1\"\r\n"
+            client.sendall(f"PATCH /api/v1/strategies/{made['id']} HTTP/1.1\r\nHost: localhost\r\nIf-Match: \"1\"\r\n"
                            f"Content-Type: application/merge-patch+json\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body)
             wait_until(lambda: waits(database, backend), 10, "the change to wait for the row")
             cursor.execute("SELECT pg_sleep(0.4)")

@@ -83,7 +83,7 @@ def test_the_one_that_ends_leaves_its_successor_s_socket(daemon, path):
     with socket.socket(socket.AF_UNIX) as slow:
         slow.settimeout(60)
         slow.connect(str(path))
-        slow.sendall(b"POST /api/v1/strategies HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 2\r\n"
+        slow.sendall(b"POST /api/v1/strategies HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 2\r\n"
                      b"Expect: 100-continue\r\n\r\n")
         assert slow.recv(4096).startswith(b"HTTP/1.1 100")
         first.signal(signal.SIGTERM)

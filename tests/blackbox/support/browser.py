@@ -1,4 +1,5 @@
-"""Headless Chromium, driven by plain requests to chromedriver (W3C WebDriver). It reaches 127.0.0.1 and nobody else."""
+"""Headless Chromium, driven by plain requests to chromedriver (W3C WebDriver). It reaches 127.0.0.1 and nobody else: every name
+below .example is that address, as a name is that was rebound."""
 import base64
 import contextlib
 import http.client
@@ -18,7 +19,7 @@ ELEMENT = "element-6066-11e4-a52e-4f735466cecf"  # the key of a reference to an 
 OF_ITS_OWN = ("chrome:", "chrome-untrusted:")  # pages of the browser, which may still load where it is slow
 FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
          "--disable-component-update", "--disable-sync", "--disable-dev-shm-usage", "--window-size=1280,1000",
-         "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"]
+         "--host-resolver-rules=MAP *.example 127.0.0.1, MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"]
 
 
 def missing():

@@ -43,6 +43,9 @@ static void test_mask(void)
         {"/stl_0123abcDEF/x?a=stl_0f&b", "/stl_***/x?a=stl_***&b"},
         {"stl_0", "stl_***"},
         {"xstl_0fstl_AAz", "xstl_***stl_***z"},
+        {"/a?b=stl%5F0f&c=stl%5f0f", "/a?b=stl%5F***&c=stl%5f***"},
+        {"STL_0f", "STL_***"},
+        {"stl%5", "stl%5"},
         {"stl_", "stl_"},
         {"stl_z", "stl_z"},
         {"stl", "stl"},
@@ -56,6 +59,7 @@ static void test_mask(void)
         char *copy = len == 0 ? NULL : memcpy(mem_array(len, 1), cases[i].text, len);
 
         UNIT_SLICE(mask_text((struct slice){copy, len}, &scratch), cases[i].masked);
+        CU_ASSERT_EQUAL(mask_finds((struct slice){copy, len}), strcmp(cases[i].text, cases[i].masked) != 0);
         free(copy);
     }
     buf_clear(&scratch);

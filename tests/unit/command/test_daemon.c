@@ -16,8 +16,12 @@ static struct {
     unsigned workers;
     size_t set_count;
     char last_set[64];
-    char args[128]; /* those of a program with the same settings */
+    char args[128];    /* those of a program with the same settings */
+    char password[32]; /* in its environment */
+    char url[128];     /* of the database */
+    char line[128];    /* this program's own arguments by then */
 } seen;
+static const struct words *given;
 
 static int probe_run(const struct command_line *line, const struct command_context *context)
 {
@@ -27,7 +31,18 @@ static int probe_run(const struct command_line *line, const struct command_conte
     memset(&seen, 0, sizeof(seen));
     seen.runs = 1;
     seen.has_conf = context->conf != NULL;
-    if (seen.has_conf) seen.workers = context->conf->supervision.workers;
+    if (seen.has_conf) {
+        seen.workers = context->conf->supervision.workers;
+        snprintf(seen.url, sizeof(seen.url), "%s", context->conf->database.url);
+    }
+    if (getenv("POSTGRES_PASSWORD") != NULL) {
+        snprintf(seen.password, sizeof(seen.password), "%s", getenv("POSTGRES_PASSWORD"));
+    }
+    for (int i = 1; i < given->argc; i++) {
+        const size_t len = strlen(seen.line);
+
+        snprintf(seen.line + len, sizeof(seen.line) - len, "%s ", given->argv[i]);
+    }
     seen.set_count = context->set_count;
     if (context->set_count > 0) {
         snprintf(seen.last_set, sizeof(seen.last_set), "%s", context->sets[context->set_count - 1]);
@@ -74,6 +89,7 @@ static int run(const char *text)
     environ = nothing;
     memset(&seen, 0, sizeof(seen));
     words_of(&words, text);
+    given = &words;
     /* It makes spaces of what settings have in their names. */
     for (int i = 1; i < words.argc; i++) {
         for (char *at = words.argv[i]; *at != '\0'; at++) {
@@ -104,6 +120,22 @@ static void test_settings_of_the_line(void)
     UNIT_STR(seen.last_set, "STRATSLAB_CONFIG=");
 }
 
+/* It is still in force, and stands neither on this command line nor on the next one. */
+static void test_a_secret_of_the_line(void)
+{
+    UNIT_INT(run("--set POSTGRES_PASSWORD=geheim probe --set=STRATSLAB_WORKERS=3"), COMMAND_OK);
+    UNIT_INT(seen.set_count, 2);
+    CU_ASSERT_PTR_NOT_NULL(strstr(seen.url, "geheim"));
+    UNIT_STR(seen.args, "sample --set=STRATSLAB_WORKERS=3 again --now ");
+    UNIT_STR(seen.password, "geheim");
+    UNIT_STR(seen.line, "--set POSTGRES_PASSWORD=****** probe --set=STRATSLAB_WORKERS=3 ");
+
+    UNIT_INT(run("--set geheim probe"), COMMAND_SETTINGS);
+    UNIT_INT(run("probe --table --set geheim"), COMMAND_OK);
+    UNIT_STR(seen.line, "probe --table --set ****** ");
+    UNIT_STR(seen.args, "sample again --now ");
+}
+
 static void test_bad_settings(void)
 {
     UNIT_INT(run("probe --set STRATSLAB_WORKERS=none"), COMMAND_SETTINGS);
@@ -123,6 +155,7 @@ static void test_without_settings(void)
 
 static const struct unit_test tests[] = {
     UNIT_TEST(test_settings_of_the_line),
+    UNIT_TEST(test_a_secret_of_the_line),
     UNIT_TEST(test_bad_settings),
     UNIT_TEST(test_without_settings),
 };

@@ -28,6 +28,6 @@ void test_file_remove(const char *path);
 char *config_variable(const char *path);
 
 extern const struct unit_part address_tests, database_tests, defaults_tests, file_tests, libpq_tests, link_tests,
-    load_tests, names_tests, print_tests, program_tests, table_tests, value_tests;
+    load_tests, names_tests, print_tests, program_tests, secret_tests, table_tests, value_tests;
 
 #endif

@@ -40,12 +40,55 @@ static void test_value_hosts(void)
     conf = test_load_one(NULL, "STRATSLAB_ALLOWED_HOSTS=");
     UNIT_INT(conf->allowed_hosts.count, 0);
     conf_free(conf);
+    conf = test_load_one("STRATSLAB_ALLOWED_HOSTS= * ", NULL);
+    check_names(&conf->allowed_hosts, TEST_LIST("*"));
+    conf_free(conf);
+}
+
+static struct conf *load_hosts(enum conf_program program, const char *const *sets)
+{
+    struct conf *conf = NULL;
+    struct error err;
+
+    UNIT_INT(test_load_program(program, NULL, sets, &conf, &err), 0);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(conf);
+    return conf;
+}
+
+/* With tokens the list is all; without, it comes on top of what is the machine's own. The admin port knows no tokens.
+ */
+static void test_hosts_that_count(void)
+{
+    struct conf *conf = load_hosts(CONF_STRATSLABD, TEST_LIST("STRATSLAB_ALLOWED_HOSTS=api.example"));
+
+    check_names(&conf->hosts.names, TEST_LIST("api.example"));
+    CU_ASSERT_FALSE(conf->hosts.machine);
+    check_names(&conf->admin_hosts.names, TEST_LIST("api.example", "127.0.0.1"));
+    CU_ASSERT_TRUE(conf->admin_hosts.machine);
+    conf_free(conf);
+
+    conf = load_hosts(CONF_STRATSLABD, TEST_LIST("STRATSLAB_AUTH=off",
+                                                 "STRATSLAB_LISTEN=Lab.Example:80 [::1]:80 *:81 0.0.0.0:82 unix:/x",
+                                                 "STRATSLAB_ADMIN_LISTEN=off"));
+    check_names(&conf->hosts.names, TEST_LIST("lab.example", "[::1]", "0.0.0.0"));
+    CU_ASSERT_TRUE(conf->hosts.machine);
+    UNIT_INT(conf->admin_hosts.names.count, 0);
+    conf_free(conf);
+
+    conf = load_hosts(CONF_STRATSLABD, TEST_LIST("STRATSLAB_AUTH=off", "STRATSLAB_ALLOWED_HOSTS=*"));
+    UNIT_STR(conf->hosts.names.items[0], "*");
+    conf_free(conf);
+
+    conf = load_hosts(CONF_BACKTESTD, TEST_LIST("STRATSLAB_ALLOWED_HOSTS=backtestd"));
+    check_names(&conf->admin_hosts.names, TEST_LIST("backtestd", "127.0.0.1"));
+    CU_ASSERT_TRUE(conf->admin_hosts.machine);
+    conf_free(conf);
 }
 
 static void test_value_names_refused(void)
 {
 #define NO_ORIGIN " is not an origin: write scheme://host or scheme://host:port, without a path or a slash at the end"
-#define NO_HOST " is not a host name: write api.example.com, *.example.com, 192.0.2.1 or [2001:db8::1]"
+#define NO_HOST " is not a host name: write api.example.com, *.example.com, 192.0.2.1, [2001:db8::1] or *"
     static const struct {
         const char *set, *message;
     } cases[] = {
@@ -65,7 +108,8 @@ static void test_value_names_refused(void)
         {"STRATSLAB_CORS_ORIGINS=* https://a", "has others beside *, and * alone means all of them"},
         {"STRATSLAB_CORS_ORIGINS=https://a https://A", "\"https://a\" is given twice"},
         {"STRATSLAB_ALLOWED_HOSTS=a.example:80", "\"a.example:80\" has a port: list a host by its name alone"},
-        {"STRATSLAB_ALLOWED_HOSTS=*", "\"*\"" NO_HOST},
+        {"STRATSLAB_ALLOWED_HOSTS=* a", "has others beside *, and * alone means all of them"},
+        {"STRATSLAB_ALLOWED_HOSTS=**", "\"**\"" NO_HOST},
         {"STRATSLAB_ALLOWED_HOSTS=*.", "\"*.\"" NO_HOST},
         {"STRATSLAB_ALLOWED_HOSTS=*.[::1]", "\"*.[::1]\"" NO_HOST},
         {"STRATSLAB_ALLOWED_HOSTS=a/b", "\"a/b\"" NO_HOST},
@@ -86,6 +130,7 @@ static void test_value_names_refused(void)
 static const struct unit_test tests[] = {
     UNIT_TEST(test_value_origins),
     UNIT_TEST(test_value_hosts),
+    UNIT_TEST(test_hosts_that_count),
     UNIT_TEST(test_value_names_refused),
 };
 const struct unit_part names_tests = UNIT_PART(tests);

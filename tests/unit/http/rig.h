@@ -89,8 +89,8 @@ void answer_is_refusal(const struct answer *answer, enum http_refusal_id id);
 /* A field's value in an answer; absent where it is not there. */
 struct slice answer_field(const struct answer *answer, const char *name);
 
-extern const struct unit_part conditional_tests, conn_tests, content_tests, decide_tests, exchange_tests, host_tests,
-    negotiate_tests, parse_tests, places_tests, problem_tests, query_tests, refusal_tests, respond_tests, router_tests,
-    server_tests, state_tests, status_tests, syntax_tests;
+extern const struct unit_part conditional_tests, conn_tests, content_tests, decide_tests, exchange_tests, guard_tests,
+    host_tests, negotiate_tests, origin_tests, parse_tests, places_tests, problem_tests, query_tests, refusal_tests,
+    respond_tests, router_tests, server_tests, state_tests, status_tests, syntax_tests;
 
 #endif
