@@ -81,6 +81,7 @@ struct api_access {
     uint64_t looks_ms;                    /* when that was so */
     uint64_t unknown[ACCESS_UNKNOWN_MAX]; /* of the hashes of refused tokens some bytes, by some others */
     char state[TOKENS_ID_BYTES];          /* that the tokens are of; "" asks for them whatever it is */
+    char asked_state[TOKENS_ID_BYTES];    /* as it was when the query under way was sent, which holds it */
     struct buf note_ids;
     struct buf note_times;
 };
@@ -183,10 +184,12 @@ static void access_load_done(void *arg, const struct db_result *result)
 
 static void access_load(struct api_access *access)
 {
-    const struct slice known = access->state[0] == '\0' ? SLICE_NONE : slice_of(access->state);
     enum db_outcome outcome = DB_OK;
 
     if (access->loading) return;
+    memcpy(access->asked_state, access->state, sizeof(access->state));
+    const struct slice known = access->asked_state[0] == '\0' ? SLICE_NONE : slice_of(access->asked_state);
+
     access->loading = db_submit(access->db, &access_load_statement, &known, access_load_done, access, &outcome) != NULL;
     if (!access->loading) {
         access_answer_held(access, outcome, &access->held);
