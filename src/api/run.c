@@ -26,8 +26,11 @@ static void api_answer_outcome(const struct api_call *call, enum db_outcome outc
     const struct http_refusal *refusal = &api_refusals[api_outcome_refusals[outcome]];
     const struct api_constraint *constraint = NULL;
     const struct api_process *process = &call->op->api->process;
+    const bool is_read = call->op->endpoint->access == DB_READ;
 
-    if (result != NULL) constraint = api_constraint_find(call->op->resource, db_result_constraint(result));
+    /* A read changes nothing that it could violate: somebody has put a function in the way. */
+    if (is_read && (outcome == DB_UNIQUE || outcome == DB_FOREIGN_KEY)) refusal = &api_refusals[API_REFUSAL_INTERNAL];
+    if (!is_read && result != NULL) constraint = api_constraint_find(call->op->resource, db_result_constraint(result));
     if (constraint != NULL) {
         const struct http_refusal own = api_constraint_refusal(constraint);
         const struct http_problem_item item = {slice_of(constraint->pointer), slice_of(constraint->detail)};
@@ -90,13 +93,70 @@ static void api_add_next_link(const struct api_call *call, struct slice next)
     buf_clear(&link);
 }
 
-static unsigned api_result_status(const struct db_result *result)
-{
-    struct slice text = api_column(result, "status");
-    uint64_t status = 200;
+/* ---- A row is made in the database, where others may change functions and views: it is judged before it is passed on.
+ */
 
-    if (text.data != NULL && !number_parse_u64(text, &status)) return 500;
-    return (unsigned)status;
+enum { API_FIELD_MAX = 1024 };
+
+static bool api_has_param(const struct api_endpoint *e, enum api_in in)
+{
+    for (size_t i = 0; i < e->param_count; i++) {
+        if (e->params[i].in == in) return true;
+    }
+    return false;
+}
+
+/* Whether the endpoint has such an answer (openapi_answers.c). */
+static bool api_has_status(const struct api_endpoint *e, unsigned status)
+{
+    if (status == 404) return api_has_param(e, API_IN_PATH);
+    if (status == 412) return api_has_param(e, API_IN_IF_MATCH);
+    if (e->statuses[0] == 0) return status == 200;
+    for (size_t i = 0; i < API_STATUSES_MAX; i++) {
+        if (e->statuses[i] == status && status != 0) return true;
+    }
+    return false;
+}
+
+/* What becomes part of a field: visible, and nothing that ends what it is put into. */
+static bool api_is_fit_for_field(struct slice text)
+{
+    for (size_t i = 0; i < text.len; i++) {
+        const char c = text.data[i];
+
+        if (c <= ' ' || c > '~' || c == '"' || c == '<' || c == '>') return false;
+    }
+    return text.len <= API_FIELD_MAX;
+}
+
+struct api_row {
+    unsigned status;
+    struct slice etag;
+    struct slice location;
+    struct slice next;
+    struct slice body;
+};
+
+/* Of no row the status is 404. False if it is not an answer of this endpoint. */
+static bool api_read_row(const struct api_endpoint *e, const struct db_result *result, struct api_row *ret_row)
+{
+    const struct slice status = api_column(result, "status");
+    uint64_t number = db_result_rows(result) == 0 ? 404 : 200;
+
+    *ret_row = (struct api_row){.etag = api_column(result, "etag"),
+                                .location = api_column(result, "location"),
+                                .next = api_column(result, "next"),
+                                .body = api_column(result, "body")};
+    if (status.data != NULL && !number_parse_u64(status, &number)) return false;
+    if (number > 999 || !api_has_status(e, (unsigned)number)) return false;
+    ret_row->status = (unsigned)number;
+    const bool has_content = number < 300 && number != 204;
+    const bool is_made = number == 201 || number == 202;
+
+    if ((ret_row->etag.data != NULL && !e->has_etag) || (ret_row->next.data != NULL && !e->is_list)) return false;
+    if (ret_row->location.data != NULL && !is_made) return false;
+    return (!has_content || ret_row->body.len > 0) && api_is_fit_for_field(ret_row->etag) &&
+           api_is_fit_for_field(ret_row->location) && api_is_fit_for_field(ret_row->next);
 }
 
 /* The answers that a statement can give without content. Which of them applies is the statement's to say. */
@@ -119,30 +179,33 @@ static bool api_answer_refusal(struct http_exchange *x, unsigned status)
 
 static void api_answer_row(const struct api_call *call, const struct db_result *result)
 {
+    const struct api_process *process = &call->op->api->process;
     struct http_exchange *x = call->x;
-    unsigned status = api_result_status(result);
-    struct slice etag = api_column(result, "etag");
-    struct slice location = api_column(result, "location");
-    struct slice next = api_column(result, "next");
+    struct api_row row;
 
-    if (api_answer_refusal(x, status)) return;
-    if (etag.data != NULL) {
-        etag = slice_of(arena_printf(http_exchange_arena(x), "\"%.*s\"", SLICE_FMT(etag)));
-        http_exchange_add_header(x, "ETag", etag);
+    if (!api_read_row(call->op->endpoint, result, &row)) {
+        process->fault(process->ctx, x, call->statement->name, result);
+        http_refuse(x, &api_refusals[API_REFUSAL_INTERNAL]);
+        return;
+    }
+    if (api_answer_refusal(x, row.status)) return;
+    if (row.etag.data != NULL) {
+        row.etag = slice_of(arena_printf(http_exchange_arena(x), "\"%.*s\"", SLICE_FMT(row.etag)));
+        http_exchange_add_header(x, "ETag", row.etag);
         /* What has a version may be kept by the one who asked, and is asked for again each time: also whether he still
          * may see it. */
         if (call->op->endpoint->access == DB_READ) http_exchange_set_caching(x, "private, no-cache");
-        if (call->op->endpoint->access == DB_READ && http_if_none_match(x, etag)) {
+        if (call->op->endpoint->access == DB_READ && http_if_none_match(x, row.etag)) {
             http_respond(x, 304, NULL, SLICE_NONE);
             return;
         }
     }
-    if (location.data != NULL) http_exchange_add_header(x, "Location", location);
-    if (next.data != NULL) api_add_next_link(call, next);
-    if (status == 204) {
-        http_respond(x, status, NULL, SLICE_NONE);
+    if (row.location.data != NULL) http_exchange_add_header(x, "Location", row.location);
+    if (row.next.data != NULL) api_add_next_link(call, row.next);
+    if (row.status == 204) {
+        http_respond(x, row.status, NULL, SLICE_NONE);
     } else {
-        http_respond(x, status, "application/json", api_column(result, "body"));
+        http_respond(x, row.status, "application/json", row.body);
     }
 }
 
@@ -154,8 +217,6 @@ static void api_done(void *arg, const struct db_result *result)
     process->working(process->ctx, call->x, call->statement->name);
     if (db_result_outcome(result) != DB_OK) {
         api_answer_outcome(call, db_result_outcome(result), result);
-    } else if (db_result_rows(result) == 0) {
-        api_answer_refusal(call->x, 404);
     } else {
         api_answer_row(call, result);
     }

@@ -114,19 +114,22 @@ void buf_add_json(struct buf *b, struct slice text)
     while (at < text.len) {
         unsigned char c = (unsigned char)text.data[at];
 
-        if (c >= 0x20 && c < 0x80 && c != '"' && c != '\\') {
+        if (c >= 0x20 && c < 0x7f && c != '"' && c != '\\') {
             at++;
             continue;
         }
         size_t wide = c < 0x80 ? 0 : utf8_length(text.data + at, text.len - at);
+        const bool is_control = wide == 2 && c == 0xc2 && (unsigned char)text.data[at + 1] < 0xa0;
 
-        if (wide > 0) {
+        if (wide > 0 && !is_control) {
             at += wide;
             continue;
         }
         buf_add(b, text.data + plain, at - plain);
         if (c < 0x80) {
             buf_add_json_escape(b, c);
+        } else if (is_control) {
+            buf_add_json_escape(b, (unsigned char)text.data[++at]);
         } else {
             buf_add_str(b, "\xef\xbf\xbd");
         }

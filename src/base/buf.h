@@ -35,7 +35,8 @@ static inline void buf_add_char(struct buf *b, char c)
 }
 void buf_add_u64(struct buf *b, unsigned long long n);
 void buf_printf(struct buf *b, const char *fmt, ...) ATTR_PRINTF(2, 3);
-/* `text` as a JSON string with its quotes (RFC 8259 section 7). Bytes that are not UTF-8 become U+FFFD. */
+/* `text` as a JSON string with its quotes (RFC 8259 section 7). Bytes that are not UTF-8 become U+FFFD. DEL and the
+ * controls U+0080 to U+009F are escaped too, because terminals act on them. */
 void buf_add_json(struct buf *b, struct slice text);
 /* Drops the first `len` bytes. */
 void buf_consume(struct buf *b, size_t len);

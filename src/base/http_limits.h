@@ -17,7 +17,8 @@ struct http_limits {
                                    that never sent a byte is closed in silence */
     unsigned body_timeout_ms;   /* 408; from the head's end to the body's end */
     unsigned idle_timeout_ms;   /* closes in silence; between requests */
-    unsigned write_timeout_ms;  /* resets the connection; if the client takes no byte of the answer for so long */
+    unsigned write_timeout_ms;  /* resets the connection; if the client takes less than 512 bytes a second of what
+                                   waits for it, over so long */
     unsigned connections;       /* past it the longest idle one makes room for a new one, or that one waits */
     unsigned connections_per_address; /* an address that has as many gets no more of a full worker's room; 0: half */
     size_t memory_bytes;              /* 503; held for clients by all workers of the service together */

@@ -147,18 +147,38 @@ bool mask_finds(struct slice text)
     return false;
 }
 
+/* Copies what stands before the span, and a sign in its place. */
+static void mask_add(struct slice text, struct mask_span secret, size_t *copied, struct buf *scratch)
+{
+    if (*copied == 0) buf_reset(scratch);
+    buf_add(scratch, text.data + *copied, secret.at - *copied);
+    buf_add_str(scratch, "***");
+    *copied = secret.end;
+}
+
+/* What leads to a secret may have another one in it: "://stl_…:password@". */
+static void mask_add_before(struct slice text, size_t at, size_t end, size_t *copied, struct buf *scratch)
+{
+    for (; at < end; at++) {
+        struct mask_span secret = mask_look(text, at);
+
+        if (secret.at >= end || secret.end == secret.at) continue;
+        if (secret.end > end) secret.end = end;
+        mask_add(text, secret, copied, scratch);
+        at = secret.end - 1;
+    }
+}
+
 struct slice mask_text(struct slice text, struct buf *scratch)
 {
     size_t copied = 0;
 
     for (size_t at = 0; at < text.len; at++) {
-        struct mask_span secret = mask_look(text, at);
+        const struct mask_span secret = mask_look(text, at);
 
         if (secret.end == secret.at) continue;
-        if (copied == 0) buf_reset(scratch);
-        buf_add(scratch, text.data + copied, secret.at - copied);
-        buf_add_str(scratch, "***");
-        copied = secret.end;
+        mask_add_before(text, at + 1, secret.at, &copied, scratch);
+        mask_add(text, secret, &copied, scratch);
         at = secret.end - 1;
     }
     if (copied == 0) return text;

@@ -274,7 +274,8 @@ const struct conf_setting conf_table[] = {
     {.name = "STRATSLAB_HTTP_WRITE_TIMEOUT",
      CONF_ROW_DURATION(conf.http.write_timeout_ms, 100, CONF_HOUR),
      .defaults = {[CONF_STRATSLABD] = "30s"},
-     .help = "How long a client may leave a response unread before the connection is closed.",
+     .help = "How long a client may leave a response unread before the connection is closed. A client that reads less "
+             "than 512 bytes a second, over so long, counts as one that does not read.",
      .reloadable = true},
     {.name = "STRATSLAB_HTTP_CONNECTIONS",
      CONF_ROW_COUNT(conf.http.connections, 1, 65536),

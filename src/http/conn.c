@@ -19,6 +19,7 @@ enum {
     BODY_READ_BYTES = 65536,
     EMPTY_LINES_MAX = 2, /* before a request line (RFC 9112 section 2.2) */
     LINGER_BYTES = 16 << 20,
+    LEAST_BYTES_PER_S = 512, /* that a client takes of what waits for it */
 };
 
 static void conn_on_readable(evutil_socket_t fd, short what, void *arg);
@@ -340,6 +341,12 @@ static void conn_moved(const struct http_conn *conn, size_t received, size_t sen
     if (hooks->moved != NULL) hooks->moved(hooks->ctx, received, sent);
 }
 
+/* What a client takes within the write time-out for another one: a byte now and then would hold the rest for ever. */
+static size_t conn_least_sent(const struct http_conn *conn)
+{
+    return (size_t)conn->server->limits->write_timeout_ms * LEAST_BYTES_PER_S / 1000;
+}
+
 static void conn_flush(struct http_conn *conn)
 {
     while (conn_unsent(conn) > 0 && conn->state != CONN_GONE) {
@@ -352,9 +359,10 @@ static void conn_flush(struct http_conn *conn)
         }
         conn->out_sent += (size_t)sent;
         conn_moved(conn, 0, (size_t)sent);
-        list_remove(&conn->stall_link);
+        conn->stall_sent += (size_t)sent;
         if (conn_unsent(conn) > 0) break;
     }
+    if (conn_unsent(conn) == 0 || conn->stall_sent >= conn_least_sent(conn)) list_remove(&conn->stall_link);
     if (conn_unsent(conn) > 0) {
         /* A client that always leaves a little must not make the buffer grow for ever. */
         if (conn->out_sent >= OUT_KEEP_BYTES && conn->out_sent > conn_unsent(conn)) {
@@ -362,6 +370,7 @@ static void conn_flush(struct http_conn *conn)
             conn->out_sent = 0;
         }
         if (!list_is_empty(&conn->stall_link)) return;
+        conn->stall_sent = 0;
         conn->stall_until_ms = conn->server->now_ms + conn->server->limits->write_timeout_ms;
         list_push_back(&conn->server->stalled, &conn->stall_link);
         return;

@@ -100,6 +100,7 @@ struct http_conn {
     unsigned empty_lines;
     uint64_t wait_until_ms;
     uint64_t stall_until_ms;
+    size_t stall_sent;   /* since that was set */
     size_t linger_bytes; /* how much more is thrown away */
     struct event *read_event;
     struct event *write_event;

@@ -75,9 +75,12 @@ static void web_on_fault(void *ctx, const struct http_exchange *x, const char *s
 {
     struct web *w = ctx;
 
+    const char *error = result == NULL ? "" : db_result_message(result);
+
+    if (result != NULL && db_result_outcome(result) == DB_OK)
+        error = "its row is not an answer of this endpoint: a function, a view or a table was changed";
     log_error("a statement failed", LOG_ID("request_id", http_exchange_request_id(x)), LOG_STR("statement", statement),
-              LOG_STR("sqlstate", result == NULL ? "" : db_result_sqlstate(result)),
-              LOG_STR("error", result == NULL ? "" : db_result_message(result)));
+              LOG_STR("sqlstate", result == NULL ? "" : db_result_sqlstate(result)), LOG_STR("error", error));
     /* Somebody may have changed the schema. */
     child_session_check(w->session);
 }

@@ -1,6 +1,5 @@
 """docs/adding-things.md: its diffs apply and compile, each takes one file of code, and what it names is there. And the places that no
 compiler and no other test misses."""
-import glob
 import os
 import re
 import shlex
@@ -9,21 +8,13 @@ import subprocess
 import sys
 
 import pytest
+from support import pages
+from support.pages import TOP, read, sources, words
 
-TOP = os.path.normpath(os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", ".."))
 COMPILER = shlex.split(os.environ.get("CC") or next(filter(shutil.which, ("cc", "gcc", "clang")), "cc"))
 FLAGS = ["-std=gnu17", "-D_GNU_SOURCE", '-DPACKAGE_VERSION="0"', "-fsyntax-only", "-Wall", "-Wextra", "-Wshadow", "-Wconversion", "-Werror"]
 LISTS = {"src/conf/table.c", "src/stratslabd/main.c"}  # files of C that are one table: a row there is data
 SECTIONS = ("An endpoint", "A setting", "A counter", "A command")
-
-
-def read(path):
-    with open(os.path.join(TOP, path), encoding="utf-8") as f:
-        return f.read()
-
-
-def sources(pattern):
-    return sorted(os.path.relpath(path, TOP) for path in glob.glob(os.path.join(TOP, pattern), recursive=True))
 
 
 PAGE = read("docs/adding-things.md")
@@ -103,21 +94,15 @@ def test_a_setting_of_another_type_does_not_compile(tree):
 
 # ---- what the page names ----
 
-def words():
-    return re.findall(r"`([^`\n]+)`", re.sub(r"^```.*?^```", "", PAGE, flags=re.MULTILINE | re.DOTALL))
-
-
 def test_files_are_there():
-    paths = [word.split()[0] for word in words() if re.match(r"(src|tests|docs|man|etc|sql|scripts)/", word) and not re.search(r"NAME|ROOM", word)]
+    paths = [word.split()[0] for word in words(PAGE) if re.match(r"(src|tests|docs|man|etc|sql|scripts)/", word) and not re.search(r"NAME|ROOM", word)]
     assert len(paths) > 40
     assert [path for path in paths if not os.path.exists(os.path.join(TOP, path))] == []
     assert [link for link in re.findall(r"\]\(([^)#]+)\)", PAGE) if not os.path.exists(os.path.join(TOP, "docs", link))] == []
 
 
 def test_tests_are_there():
-    every = "".join(read(path) for pattern in ("tests/unit/**/*.c", "tests/blackbox/**/*.py") for path in sources(pattern))
-    names = {word for word in words() if re.fullmatch(r"test_\w+", word)}
-    assert len(names) > 12 and {name for name in names if not re.search(rf"\b(?:void|def) {name}\(", every)} == set()
+    assert len(pages.named_tests(PAGE)) > 12 and pages.missing_tests(PAGE) == []
 
 
 def test_commands_are_there():
@@ -128,7 +113,7 @@ def test_commands_are_there():
 
 def test_names_in_the_code_are_there():
     code = "".join(read(path) for pattern in ("src/**/*.[ch]", "tests/unit/**/*.c") for path in sources(pattern))
-    names = {name for word in words() for name in re.findall(r"\b[a-z]+_[a-z_]+\b", word) if "/" not in word and not name.startswith("test_")}
+    names = {name for word in words(PAGE) for name in re.findall(r"\b[a-z]+_[a-z_]+\b", word) if "/" not in word and not name.startswith("test_")}
     assert len(names) > 15 and {name for name in names if not re.search(rf"\b{name}\b", code)} == set()
 
 

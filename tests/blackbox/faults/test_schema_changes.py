@@ -161,3 +161,18 @@ def test_rights_that_are_lost(daemon, database):
         db.execute(f"GRANT INSERT ON strategies TO {database.role}")
     more = itertools.count()
     wait_until(lambda: d.request("POST", PATH, {"name": f"b{next(more)}", "kind": "k"}).status == 201 and status(d) == "ok", 60, "ok")
+
+
+SWALLOW = """CREATE FUNCTION swallow() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NULL; END $$;
+    CREATE TRIGGER swallow BEFORE INSERT ON strategies FOR EACH ROW EXECUTE FUNCTION swallow()"""
+
+
+def test_a_row_that_is_not_an_answer_is_500_and_told(daemon, database):
+    """Somebody's trigger swallows what is inserted: nothing was made, and 404 would speak of a path that is right."""
+    d = daemon()
+    migrate(database, SWALLOW)
+    answer = d.request("POST", PATH, {"name": "swallowed", "kind": "sma_crossover"})
+    assert answer.status == 500 and answer.json()["code"] == "internal_error", answer
+    assert "its row is not an answer of this endpoint" in d.wait_log(r".*a statement failed.*createStrategy.*").group(0)
+    migrate(database, "DROP TRIGGER swallow ON strategies")
+    assert d.request("POST", PATH, {"name": "swallowed", "kind": "sma_crossover"}).status == 201

@@ -146,7 +146,8 @@ static void test_json_strings(void)
     } cases[] = {
         {{NULL, 0}, "\"\""},
         {{"", 0}, "\"\""},
-        {{"plain /'\x7f", 9}, "\"plain /'\x7f\""},
+        {{"plain /'\x7f", 9}, "\"plain /'\\u007f\""},
+        {{"\xc2\x9b\xc2\xa0", 4}, "\"\\u009b\xc2\xa0\""},
         {{"\"", 1}, "\"\\\"\""},
         {{"a\"\\\n\x01\xc3\xa9\xff", 8}, "\"a\\\"\\\\\\n\\u0001\xc3\xa9\xef\xbf\xbd\""},
         {{"\xf0\x9f\x93\x88", 4}, "\"\xf0\x9f\x93\x88\""},

@@ -24,6 +24,8 @@ static void test_mask(void)
         {"https://h/a:b@c", "https://h/a:b@c"},
         {"://a:b@", "://a:***@"},
         {"://a:b", "://a:b"},
+        {"https://stl_0fa:b@h", "https://stl_***:***@h"},
+        {"https://stl_0fa@h", "https://stl_***@h"},
         {"missing \"=\" after \"postgres://a:b@c\" in", "missing \"=\" after \"postgres://a:***@c\" in"},
         {"host=h password=x dbname=d", "host=h password=*** dbname=d"},
         {"host=h password = 'x y\\' z' dbname=d", "host=h password = '***' dbname=d"},

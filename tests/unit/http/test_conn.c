@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "http/server.h"
 #include "rig.h"
 
 static void test_pipeline_waits(void)
@@ -173,6 +174,51 @@ static void test_write_stall(void)
     client_say(&client, GET("/big?30000000"));
     CU_ASSERT(rig_wait(&rig, &rig.ended, 1));
     UNIT_INT(rig.last_status, 200);
+    CU_ASSERT(rig_wait_connections(&rig, 0));
+    CU_ASSERT(client_sees_end(&client));
+    CU_ASSERT(client.reset);
+    rig_finish(&rig, &client);
+}
+
+static void slow_client_takes(struct client *client, size_t most)
+{
+    const uint64_t until = clock_monotonic_ms() + 20000;
+    char chunk[16384];
+
+    for (size_t taken = 0; taken < most && clock_monotonic_ms() < until;) {
+        const ssize_t len = recv(client->fd, chunk, sizeof(chunk), MSG_DONTWAIT);
+
+        if (len > 0) taken += (size_t)len;
+        rig_turn(client->rig);
+    }
+}
+
+/* A client that takes something, and less than the least rate, has no more time for the rest; one that takes as much
+ * has. The time-out is an hour, so that no deadline passes while the test looks. */
+static void test_slow_reader(void)
+{
+    enum { HOUR_MS = 3600000, LEAST_BYTES = HOUR_MS / 1000 * 512 };
+    struct http_limits limits = rig_limits();
+    struct rig rig;
+    struct client client;
+
+    limits.write_timeout_ms = HOUR_MS;
+    rig_start(&rig, &client, &limits);
+    client_say(&client, GET("/big?30000000"));
+    CU_ASSERT(rig_wait(&rig, &rig.ended, 1));
+    struct http_conn *conn = list_at(rig.server->conns.next, struct http_conn, link);
+
+    CU_ASSERT_FALSE_FATAL(list_is_empty(&conn->stall_link));
+    conn->stall_until_ms -= HOUR_MS / 2; /* half of it has passed */
+    const uint64_t until_ms = conn->stall_until_ms;
+    const size_t sent = conn->out_sent;
+
+    for (int reads = 0; reads < 100 && conn->out_sent == sent; reads++) slow_client_takes(&client, 16384);
+    CU_ASSERT(conn->out_sent > sent && conn->out_sent < sent + LEAST_BYTES);
+    CU_ASSERT_EQUAL(conn->stall_until_ms, until_ms);
+    slow_client_takes(&client, 4 * LEAST_BYTES);
+    CU_ASSERT(conn->stall_until_ms > until_ms);
+    conn->stall_until_ms = 0;
     CU_ASSERT(rig_wait_connections(&rig, 0));
     CU_ASSERT(client_sees_end(&client));
     CU_ASSERT(client.reset);
@@ -412,6 +458,6 @@ static const struct unit_test tests[] = {
     UNIT_TEST(test_input_total),    UNIT_TEST(test_output_total),  UNIT_TEST(test_pipeline_waits),
     UNIT_TEST(test_pipeline_flood), UNIT_TEST(test_large_content), UNIT_TEST(test_deadlines),
     UNIT_TEST(test_write_stall),    UNIT_TEST(test_output_mark),   UNIT_TEST(test_half_close),
-    UNIT_TEST(test_cancel),         UNIT_TEST(test_linger),
+    UNIT_TEST(test_cancel),         UNIT_TEST(test_linger),        UNIT_TEST(test_slow_reader),
 };
 const struct unit_part conn_tests = UNIT_PART(tests);
