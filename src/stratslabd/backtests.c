@@ -199,7 +199,7 @@ static void prune_print(const struct prune *p, bool dry_run, uint64_t count, uin
 static int prune_run(struct prune *p, uint64_t age_ms, struct error *err)
 {
     const bool dry_run = command_has(p->line, "--dry-run");
-    uint64_t old, removable;
+    uint64_t old = 0, removable = 0;
 
     if (prune_limit(p, err) != 0 || prune_set_before(p, age_ms, err) != 0) return -1;
     if (!dry_run && prune_pieces(p, err) != 0) {
