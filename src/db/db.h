@@ -91,7 +91,7 @@ enum db_outcome {
     DB_RESOURCES,     /* class 53 (disk full, memory), 54 */
     DB_READ_ONLY,     /* 25006: a standby, or default_transaction_read_only */
     DB_DENIED,        /* 42501: our role may not */
-    DB_FAULT,         /* anything else: a bug of ours, or the schema is not ours */
+    DB_FAULT,         /* anything else: a bug of ours, or the schema is not ours; a row of more than 32 MiB */
     DB_OUTCOME_COUNT,
 };
 

@@ -25,6 +25,9 @@ enum {
     DB_SLOW_MS = 200,
     /* While there is something that may mend itself, this often is looked at it. */
     DB_DOUBT_MS = 1000,
+    /* A row that takes more fails its own query. It has come by then; the session that it came in ends, so that libpq
+     * gives back what it took. What can be so large is to be refused by its statement, before it is sent. */
+    DB_ROW_BYTES_MAX = 32 * 1024 * 1024,
     /* Handed over before we ask libpq to write, which shows whether the socket takes it. */
     DB_PUSH_BYTES = 16384,
 };
@@ -179,6 +182,8 @@ struct db_result {
     const char *sqlstate; /* NULL: that of pg */
 };
 enum db_outcome db_pg_outcome(const PGresult *pg);
+/* Whether it has rows above DB_ROW_BYTES_MAX. Its outcome then is DB_FAULT. */
+bool db_pg_is_large(const PGresult *pg);
 /* Whether the server ends the session with this error. */
 bool db_pg_is_fatal(const PGresult *pg);
 /* Whether the warning says that what was committed may be missing on the standbys. */

@@ -366,6 +366,7 @@ static void pipeline_count_memory(struct db *db, const PGresult *pg)
     db->result_bytes = PQresultMemorySize(pg);
     if (db->input_bytes == 0) db->input_bytes = FIRST_BYTES;
     while (db->input_bytes < db->result_bytes) db->input_bytes *= 2;
+    if (db_pg_is_large(pg)) db_renew_want(db, "a row was too large, and libpq keeps the memory that it took");
 }
 
 static void pipeline_take_result(struct db *db, PGresult *pg)

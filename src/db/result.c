@@ -14,8 +14,17 @@ const char *db_pg_sqlstate(const PGresult *pg)
     return result_field(pg, PG_DIAG_SQLSTATE);
 }
 
+/* By the mean of its rows: a result of many small ones is not meant, for it takes what its number takes. */
+bool db_pg_is_large(const PGresult *pg)
+{
+    const int rows = PQresultStatus(pg) == PGRES_TUPLES_OK ? PQntuples(pg) : 0;
+
+    return rows > 0 && PQresultMemorySize(pg) / (size_t)rows > DB_ROW_BYTES_MAX;
+}
+
 const char *db_pg_message(const PGresult *pg)
 {
+    if (pg != NULL && db_pg_is_large(pg)) return "the answer of the database is larger than is taken (32 MiB a row)";
     return result_field(pg, PG_DIAG_MESSAGE_PRIMARY);
 }
 
@@ -67,6 +76,7 @@ enum db_outcome db_pg_outcome(const PGresult *pg)
 {
     switch (PQresultStatus(pg)) {
     case PGRES_TUPLES_OK:
+        return db_pg_is_large(pg) ? DB_FAULT : DB_OK;
     case PGRES_COMMAND_OK:
     case PGRES_EMPTY_QUERY:
         return DB_OK;
