@@ -167,7 +167,8 @@ def test_a_start_on_a_standby_with_migrations_pending(start_daemon, stratslabd, 
     wait_until(lambda: is_there(there), 20, "the database on the standby")
     done = daemons.run(stratslabd, "migrate", "up", DATABASE_URL=there.url, migrations_dir=os.path.realpath(daemons.MIGRATIONS),
                        database_boot_timeout="1s")
-    assert done.returncode == 69 and "is read-only" in done.stderr and "4 migrations are pending" in done.stderr, done.stderr
+    pending = sum(name.endswith(".sql") for name in os.listdir(daemons.MIGRATIONS))
+    assert done.returncode == 69 and "is read-only" in done.stderr and f"{pending} migrations are pending" in done.stderr, done.stderr
     d = start_daemon(wait=False, DATABASE_URL=there.url)
     d.wait_log("to take changes .* it is read-only")
     standby.promote()

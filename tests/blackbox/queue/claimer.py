@@ -18,18 +18,18 @@ def work(db, worker, table, death, after):
     done = 0
     while True:
         with db.transaction():
-            claim = db.execute("SELECT id, attempts, parameters FROM backtest_claim(%s, '1 hour')", [worker]).fetchone()
+            claim = db.execute("SELECT id, claim, attempts, parameters FROM backtest_claim(%s, '1 hour')", [worker]).fetchone()
             if claim is None:
                 return
             die("claiming")
-        job, attempts, parameters = claim
+        job, secret, attempts, parameters = claim
         db.execute(f"INSERT INTO {table} VALUES (%s, %s, %s)", [worker, job, attempts])
         die("working")
-        assert db.execute("SELECT backtest_heartbeat(%s, %s, 0.5, '1 hour')", [job, worker]).fetchone() == ("running",)
+        assert db.execute("SELECT backtest_heartbeat(%s, %s, 0.5, '1 hour')", [job, secret]).fetchone() == ("running",)
         die("beating")
         with db.transaction():
             end = db.execute("SELECT backtest_finish(%s, %s, jsonb_build_object('by', %s::text, 'parameters', %s::jsonb))",
-                             [job, worker, worker, psycopg.types.json.Jsonb(parameters)]).fetchone()
+                             [job, secret, worker, psycopg.types.json.Jsonb(parameters)]).fetchone()
             die("finishing")
         assert end == ("succeeded",), end
         done += 1

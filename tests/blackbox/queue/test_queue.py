@@ -9,6 +9,7 @@ import sys
 import psycopg
 import pytest
 from psycopg import conninfo
+from support.daemon import MIGRATIONS
 from support.wait import SLOWNESS, wait_until
 
 CLAIMER = os.path.join(os.path.dirname(os.path.abspath(__file__)), "claimer.py")
@@ -59,6 +60,11 @@ class Queue:
         return self.admin.execute("UPDATE backtests SET lease_until = now() - interval '1 second' WHERE status = 'running'").rowcount
 
 
+def since_the_queue():
+    """How many migrations there are from the queue's on."""
+    return str(sum(name.endswith(".sql") and name >= "20261123130000" for name in os.listdir(MIGRATIONS)))
+
+
 @pytest.fixture
 def queue(command, database):
     migrated = command("migrate", "up")
@@ -68,15 +74,26 @@ def queue(command, database):
     one.close()
 
 
+# The secret of each claim, by the backtest and the worker's name; a worker that has claimed nothing guesses.
+SECRETS = {}
+GUESSED = "01234567-89ab-4cde-8f01-23456789abcd"
+
+
 def call(db, function, *arguments):
-    """The one value of a function."""
+    """The one value of a function. For those that take a claim, the second argument is the name of the worker that has it."""
+    arguments = list(arguments)
+    if len(arguments) > 1:
+        arguments[1] = SECRETS.get((str(arguments[0]), arguments[1]), GUESSED)
     return db.execute(f"SELECT {function}({', '.join(['%s'] * len(arguments))})", arguments).fetchone()[0]
 
 
-def claim(db, worker="w"):
+def claim(db, worker="w", function="backtest_claim"):
     """The claimed id, or None."""
-    row = db.execute("SELECT id FROM backtest_claim(%s)", [worker]).fetchone()
-    return row and row[0]
+    row = db.execute(f"SELECT id, claim FROM {function}(%s)", [worker]).fetchone()
+    if row is None:
+        return None
+    SECRETS[str(row[0]), worker] = row[1]
+    return row[0]
 
 
 # ---- the functions ----
@@ -88,7 +105,7 @@ def test_a_claim_has_all_that_a_service_needs(queue):
         cursor = db.execute("SELECT c.*, lease_until > now() + interval '119 minutes' AS far FROM backtest_claim('w', '2 hours') AS c")
         got = dict(zip([column.name for column in cursor.description], cursor.fetchone(), strict=True))
     assert set(got) == {"id", "strategy_id", "strategy_version", "kind", "parameters", "symbol", "timeframe", "start", "end",
-                        "initial_capital", "attempts", "lease_until", "far"}
+                        "initial_capital", "attempts", "lease_until", "claim", "far"}
     assert (got["id"], got["strategy_id"], got["strategy_version"], got["kind"], got["parameters"], got["symbol"], got["attempts"],
             str(got["initial_capital"]), got["far"]) == (oldest, queue.strategy, 1, "rsi", {"n": 14}, "S1", 1, "1000.50", True)
     assert queue.row(oldest, "status, worker, attempts, started_at IS NOT NULL, finished_at") == ("running", "w", 1, True, None)
@@ -123,11 +140,11 @@ def test_heartbeats_keep_the_lease_and_tell_progress(queue):
         assert (str(queue.row(job, "progress")[0]), queue.row(job, far)) == ("0.25", (False,))
         assert call(db, "backtest_heartbeat", job, "other", 0.9) == "lost"
         assert call(db, "backtest_heartbeat", "00000000-0000-0000-0000-000000000000", "w", 0.9) == "lost"
-        for progress in (-0.1, 1.1, "NaN"):
+        for progress in (-0.1, 1.1, float("nan")):
             with pytest.raises(psycopg.errors.CheckViolation):
-                db.execute("SELECT backtest_heartbeat(%s, 'w', %s::double precision)", [job, str(progress)])
+                call(db, "backtest_heartbeat", job, "w", progress)
         with pytest.raises(psycopg.errors.CheckViolation):
-            db.execute("SELECT backtest_heartbeat(%s, 'w', 0.5, NULL)", [job])
+            call(db, "backtest_heartbeat", job, "w", 0.5, None)
         assert str(queue.row(job, "progress")[0]) == "0.25"
 
 
@@ -191,7 +208,7 @@ def test_a_failure_has_a_reason(queue):
         claim(db)
         for reason in ("NULL", "'[]'", "'\"text\"'"):
             with pytest.raises(psycopg.errors.CheckViolation):
-                db.execute(f"SELECT backtest_fail(%s, 'w', {reason}, false)", [job])
+                db.execute(f"SELECT backtest_fail(%s, %s, {reason}, false)", [job, SECRETS[str(job), "w"]])
     assert queue.row(job)[0] == "running"
 
 
@@ -271,8 +288,8 @@ def test_a_cancel_under_way_is_waited_for_and_seen(queue, database):
             api.execute("SELECT backtest_cancel(%s)", [job])
             beat = subprocess.Popen([sys.executable, "-c", "import psycopg, sys\n"
                                      "with psycopg.connect(sys.argv[1]) as db:\n"
-                                     "    print(db.execute(\"SELECT backtest_heartbeat(%s, 'w', 0.5)\", [sys.argv[2]]).fetchone()[0])",
-                                     queue.conninfo(), str(job)], stdout=subprocess.PIPE, text=True)
+                                     "    print(db.execute(\"SELECT backtest_heartbeat(%s, %s, 0.5)\", sys.argv[2:]).fetchone()[0])",
+                                     queue.conninfo(), str(job), str(SECRETS[str(job), "w"])], stdout=subprocess.PIPE, text=True)
             wait_until(lambda: queue.admin.execute("SELECT count(*) FROM pg_stat_activity WHERE usename = %s AND wait_event_type = 'Lock'",
                                                    [queue.role]).fetchone()[0], 20, "a heartbeat that waits")
         assert beat.communicate(timeout=20 * SLOWNESS)[0].strip() == "cancelled"
@@ -382,7 +399,7 @@ def test_the_role_may_do_its_work_and_nothing_else(queue):
     definers = {name for name, in queue.admin.execute(
         "SELECT proname FROM pg_proc WHERE pronamespace = 'public'::regnamespace AND prosecdef AND has_function_privilege(%s, oid, 'EXECUTE')",
         [queue.role])}
-    assert definers == {"backtest_claim", "backtest_heartbeat", "backtest_finish", "backtest_fail", "backtest_expire"}
+    assert definers == {"backtest_claim", "backtest_heartbeat", "backtest_finish", "backtest_fail", "backtest_give_back", "backtest_expire"}
     with queue.service() as db:
         for table in TABLES:
             db.execute(f"SELECT * FROM {table}").fetchall()
@@ -392,7 +409,7 @@ def test_the_role_may_do_its_work_and_nothing_else(queue):
                 "UPDATE backtests SET status = 'queued'", "DELETE FROM backtests", "TRUNCATE backtests",
                 "SELECT * FROM backtests FOR UPDATE", "INSERT INTO strategies (name, kind) VALUES ('x', 'k')",
                 "UPDATE strategies SET name = 'x'", "DELETE FROM strategy_versions", "CREATE TABLE t (n integer)",
-                "SELECT backtest_attempt_failed(id, '{}', true) FROM backtests", "SELECT backtest_status_for(id, 'w') FROM backtests",
+                "SELECT backtest_attempt_failed(id, '{}', true) FROM backtests", "SELECT backtest_status_for(id, id) FROM backtests", "SELECT * FROM backtest_prune(now(), 1)",
                 "SELECT backtest_cancel(id) FROM backtests", f"SELECT backtest_grant('{queue.role}')",
                 "SELECT backtest_request('{}', 'k')", f"SET ROLE {queue.database.role}",
                 "DROP FUNCTION backtest_expire()", "ALTER TABLE backtests DISABLE TRIGGER ALL"):
@@ -406,8 +423,9 @@ def test_strangers_may_call_nothing(queue):
     try:
         with queue.database.connect(user=stranger) as db:
             for statement in ("SELECT backtest_claim('w')", "SELECT backtest_expire()", "SELECT * FROM backtests",
-                              "SELECT backtest_finish(NULL, 'w', NULL)", "SELECT backtest_heartbeat(NULL, 'w')",
-                              "SELECT backtest_fail(NULL, 'w', NULL)", f"SELECT backtest_grant('{stranger}')"):
+                              "SELECT backtest_finish(NULL, NULL, NULL)", "SELECT backtest_heartbeat(NULL, NULL)",
+                              "SELECT backtest_fail(NULL, NULL, NULL)", "SELECT backtest_give_back(NULL, NULL)",
+                              "SELECT * FROM backtest_prune(now(), 1)", f"SELECT backtest_grant('{stranger}')"):
                 with pytest.raises(psycopg.errors.InsufficientPrivilege):
                     db.execute(statement)
     finally:
@@ -423,11 +441,11 @@ def test_a_search_path_of_the_callers_own_leads_nowhere(queue):
         db.execute("CREATE FUNCTION pg_temp.backtest_expire() RETURNS integer LANGUAGE sql AS $$ SELECT 1 / 0 $$")
         db.execute("CREATE FUNCTION pg_temp.backtest_max_attempts() RETURNS integer LANGUAGE sql AS $$ SELECT 1 / 0 $$")
         db.execute("SET search_path = pg_temp, public")
-        assert db.execute("SELECT id FROM public.backtest_claim('w')").fetchone() == (job,)
+        assert claim(db, function="public.backtest_claim") == job
         assert call(db, "public.backtest_heartbeat", job, "w", 0.5) == "running"
         assert call(db, "public.backtest_fail", job, "w", ERROR) == "queued"
         db.execute("SET search_path = ''")
-        assert db.execute("SELECT id FROM public.backtest_claim('w')").fetchone() == (job,)
+        assert claim(db, function="public.backtest_claim") == job
         assert call(db, "public.backtest_finish", job, "w", None) == "succeeded"
 
 
@@ -460,7 +478,7 @@ def test_the_group_role_is_made_where_we_may_and_asked_for_where_we_may_not(comm
         work(own_database)
         assert "CREATE ROLE" not in migrate(second.url)
         work(second)
-    down = command("migrate", "down", "--steps", "2", "--yes", DATABASE_URL=second.url)
+    down = command("migrate", "down", "--steps", since_the_queue(), "--yes", DATABASE_URL=second.url)
     assert down.returncode == 0, down.stderr
     with second.connect() as admin:
         assert admin.execute("SELECT has_table_privilege('stratslab_service', 'strategies', 'SELECT')").fetchone() == (False,)
@@ -478,7 +496,7 @@ def test_the_group_role_is_made_where_we_may_and_asked_for_where_we_may_not(comm
 def test_the_migration_can_be_undone_and_done_again(command, database, queue):
     queue.add()
     queue.admin.execute(f"DROP OWNED BY {queue.role}")
-    for arguments in (("down", "--steps", "2", "--yes"), ("up",), ("redo", "--yes"), ("verify",)):
+    for arguments in (("down", "--steps", since_the_queue(), "--yes"), ("up",), ("redo", "--yes"), ("verify",)):
         done = command("migrate", *arguments)
         assert done.returncode == 0, done.stderr
     assert queue.statuses() == {"queued": 1}
