@@ -304,6 +304,7 @@ static bool access_admit_known(struct api_access *access, struct http_exchange *
     tokens_use(&access->tokens, entry, now_us);
     /* A copy: the table may be another one before the answer. */
     http_exchange_set_client(x, arena_copy(http_exchange_arena(x), slice_of(entry->name)));
+    http_exchange_set_client_key(x, arena_copy(http_exchange_arena(x), slice_of(entry->id)));
     if (!access_has_scope(entry, scope)) {
         access_refuse_scope(x, scope);
         return false;

@@ -34,6 +34,7 @@ enum api_in {
     API_IN_QUERY,    /* left out: default_text, else SQL NULL */
     API_IN_HEADER,   /* by the field's name; left out: default_text, else SQL NULL */
     API_IN_IF_MATCH, /* If-Match as bigint[]: NULL if it is absent or "*" */
+    API_IN_CLIENT,   /* not of the request, and so not in the document: the id of its token; NULL without one */
 };
 
 struct api_param {

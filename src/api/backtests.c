@@ -12,10 +12,33 @@
 #define BACKTEST_STATE                                                                             \
     "b.status, b.progress, b.metrics, b.error, b.attempts, rfc3339(b.created_at) AS created_at,\n" \
     "        rfc3339(b.started_at) AS started_at, rfc3339(b.finished_at) AS finished_at"
-#define BACKTEST_BODY                           \
+
+/* Of a page of a list, so that a page has a bound: what has more bytes is NULL. A value's size as it is stored costs
+ * nothing to know, so what is large is not even read. */
+#define BACKTEST_LISTED_BYTES "4096"
+#define BACKTEST_STATE_LISTED                                                                                         \
+    "b.status, b.progress,\n"                                                                                         \
+    "        CASE WHEN pg_column_size(b.metrics) <= " BACKTEST_LISTED_BYTES "\n"                                      \
+    "                AND octet_length(b.metrics::text) <= " BACKTEST_LISTED_BYTES " THEN b.metrics END AS metrics,\n" \
+    "        CASE WHEN pg_column_size(b.error) <= " BACKTEST_LISTED_BYTES "\n"                                        \
+    "                AND octet_length(b.error::text) <= " BACKTEST_LISTED_BYTES " THEN b.error END AS error,\n"       \
+    "        b.attempts, rfc3339(b.created_at) AS created_at, rfc3339(b.started_at) AS started_at,\n"                 \
+    "        rfc3339(b.finished_at) AS finished_at"
+
+/* What is larger than the schema allows was there before the schema had bounds. It fails its own request, and is not
+ * even sent to us: all requests of a worker share one connection. */
+#define BACKTEST_READ_BYTES "4194304"
+#define BACKTEST_FITS                                                                      \
+    "CASE WHEN pg_column_size(b.metrics) > " BACKTEST_READ_BYTES "\n"                      \
+    "            OR pg_column_size(b.error) > " BACKTEST_READ_BYTES " THEN false\n"        \
+    "        ELSE coalesce(octet_length(b.metrics::text), 0) <= " BACKTEST_READ_BYTES "\n" \
+    "            AND coalesce(octet_length(b.error::text), 0) <= " BACKTEST_READ_BYTES " END"
+
+#define BACKTEST_BODY_TEXT                      \
     "(SELECT row_to_json(j)::text\n"            \
     "     FROM (SELECT " BACKTEST_REQUEST ",\n" \
-    "        " BACKTEST_STATE ") AS j) AS body"
+    "        " BACKTEST_STATE ") AS j)"
+#define BACKTEST_BODY BACKTEST_BODY_TEXT " AS body"
 
 /* As every backtest is at first. The answer to an Idempotency-Key that comes again is that of the first time, whatever
  * has happened to the backtest since. */
@@ -106,14 +129,17 @@ static const struct json_field backtest_fields[] = {
         .type = JSON_TYPE_OBJECT,
         .nullable = true,
         .read_only = true,
-        .description = "The results if it succeeded; the service that runs it decides which members they have",
+        .description = "The results if it succeeded; the service that runs it decides which members they have. They "
+                       "have at most 64 KiB as text. In a list they are null if they have more than 4 KiB",
     },
     {
         .name = "error",
         .type = JSON_TYPE_OBJECT,
         .nullable = true,
         .read_only = true,
-        .description = "Why it failed, as a problem (RFC 9457)",
+        .description =
+            "Why it failed, as a problem (RFC 9457), of at most 16 KiB as text. In a list it is null if it has "
+            "more than 4 KiB",
     },
     {.name = "attempts", .type = JSON_TYPE_INTEGER, .has_minimum = true, .read_only = true},
     {.name = "created_at", .type = JSON_TYPE_STRING, .format = JSON_FORMAT_DATE_TIME, .read_only = true},
@@ -175,11 +201,12 @@ static const struct api_param backtests_create_params[] = {
                 .min_length = 1,
                 .max_length = 255,
                 .pattern = "^[!-~]+$",
-                .description = "For 24 hours, another request with the same key and the same body makes nothing new: "
-                               "it gets the first answer again",
+                .description = "For 24 hours, another request of this client (of the same token) with the same key and "
+                               "the same body makes nothing new: it gets the first answer again",
                 .example = "\"4b6f2d0c-run-17\"",
             },
     },
+    API_PARAM_CLIENT,
 };
 
 static const struct api_param backtests_id_params[] = {API_PARAM_ID};
@@ -188,6 +215,8 @@ static const struct api_endpoint backtests_endpoints[] = {
     {
         .id = "listBacktests",
         .summary = "Backtests, the newest first",
+        .description =
+            "Metrics and errors of more than 4 KiB are null in a list. Read the backtest itself to get them.",
         .link = "backtests",
         .method = HTTP_GET,
         .path = BACKTESTS_PATH,
@@ -197,7 +226,7 @@ static const struct api_endpoint backtests_endpoints[] = {
         .is_list = true,
         .sql = "WITH page AS MATERIALIZED (\n"
                "    SELECT " BACKTEST_REQUEST ",\n"
-               "        " BACKTEST_STATE "\n"
+               "        " BACKTEST_STATE_LISTED "\n"
                "    FROM backtests AS b\n"
                "    WHERE true\n"
                "        [? AND b.id < $2 ?]\n"
@@ -221,7 +250,7 @@ static const struct api_endpoint backtests_endpoints[] = {
         .answer = &backtest_schema,
         .sql = "SELECT 202 AS status, '" BACKTESTS_PATH "/' || b.id AS location,\n"
                "    " BACKTEST_BODY_AT_FIRST "\n"
-               "FROM backtest_request($2, $1) AS b",
+               "FROM backtest_request($3, $1, $2) AS b",
     },
     {
         .id = "getBacktest",
@@ -231,8 +260,10 @@ static const struct api_endpoint backtests_endpoints[] = {
         API_PARAMS(backtests_id_params),
         .access = DB_READ,
         .answer = &backtest_schema,
-        .sql = "SELECT " BACKTEST_BODY "\n"
+        .sql = "SELECT CASE WHEN f.fits THEN 200 ELSE 500 END AS status,\n"
+               "    CASE WHEN f.fits THEN " BACKTEST_BODY_TEXT " END AS body\n"
                "FROM backtests AS b\n"
+               "CROSS JOIN LATERAL (SELECT " BACKTEST_FITS " AS fits) AS f\n"
                "WHERE b.id = $1",
     },
     {

@@ -126,6 +126,8 @@ bool api_bind(const struct api_operation *op, struct http_exchange *x, struct sl
 
         if (param->in == API_IN_IF_MATCH) {
             if (!api_bind_if_match(x, &values[i], &faults)) continue;
+        } else if (param->in == API_IN_CLIENT) {
+            values[i] = http_exchange_client_key(x);
         } else {
             if (param->in == API_IN_PATH) values[i] = http_exchange_path_param(x, path_index++);
             if (param->in == API_IN_HEADER) values[i] = http_exchange_header(x, param->field.name);

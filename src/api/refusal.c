@@ -47,6 +47,11 @@ const struct http_refusal api_refusals[API_REFUSAL_COUNT] = {
         {.status = 422, .code = "validation_failed", .detail = "The database cannot take a value of this request."},
     [API_REFUSAL_INTERNAL] =
         {.status = 500, .detail = "The server failed on this request. Its log says more under this request_id."},
+    [API_REFUSAL_LARGE] =
+        {.status = 500,
+         .code = "stored_too_large",
+         .detail = "What is stored here is larger than the service can answer with. Whoever runs the service can remove "
+                   "it."},
     [API_REFUSAL_UNAVAILABLE] =
         {.status = 503,
          .retry_after_s = 1,

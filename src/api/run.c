@@ -109,6 +109,9 @@ static bool api_answer_refusal(struct http_exchange *x, unsigned status)
     case 412:
         http_refuse(x, &api_refusals[API_REFUSAL_STALE]);
         return true;
+    case 500:
+        http_refuse(x, &api_refusals[API_REFUSAL_LARGE]);
+        return true;
     default:
         return false;
     }

@@ -70,4 +70,13 @@
     }
 /* clang-format on */
 
+/* Whose request it is: the id of its token, NULL without one. */
+/* clang-format off */
+#define API_PARAM_CLIENT                           \
+    {                                              \
+        .in = API_IN_CLIENT, .type = DB_TYPE_UUID, \
+        .field = {.name = "client"},               \
+    }
+/* clang-format on */
+
 #endif

@@ -49,6 +49,16 @@ void http_exchange_set_client(struct http_exchange *x, struct slice name)
     x->client = name;
 }
 
+void http_exchange_set_client_key(struct http_exchange *x, struct slice key)
+{
+    x->client_key = key;
+}
+
+struct slice http_exchange_client_key(const struct http_exchange *x)
+{
+    return x->client_key;
+}
+
 void http_exchange_on_cancel(struct http_exchange *x, void (*cancel)(void *arg), void *arg)
 {
     x->cancel = cancel;

@@ -186,6 +186,10 @@ bool http_exchange_prefers(struct http_exchange *x, const char *type, const char
 
 /* Who asks, for the record. The text lives as long as the exchange. */
 void http_exchange_set_client(struct http_exchange *x, struct slice name);
+/* What tells the request's client from all others, for whoever keeps something for it; absent unless it was set. As
+ * long as the request. */
+void http_exchange_set_client_key(struct http_exchange *x, struct slice key);
+struct slice http_exchange_client_key(const struct http_exchange *x);
 
 /* Walks a query string: false at its end. Decodes "+" and percent-encoding into the arena. *ret_valid is false if
  * the pair is malformed (bad escape, NUL, not UTF-8); name and value are then as received. A name without "=" has an

@@ -65,18 +65,19 @@ def count(database):
 
 
 def bring_to(database, item, status):
-    """As a service would."""
-    steps = {
-        "queued": [],
-        "running": ["SELECT backtest_claim('w')"],
-        "succeeded": ["SELECT backtest_claim('w')", "SELECT backtest_finish(%(id)s, 'w', '{\"sharpe\":1.10}')"],
-        "failed": ["SELECT backtest_claim('w')", "SELECT backtest_fail(%(id)s, 'w', '{\"title\":\"No data\"}', false)"],
-        "cancelled": ["SELECT backtest_cancel(%(id)s)"],
-    }
+    """As a service would. Its claim, if it has one."""
     with database.connect() as db:
-        for step in steps[status]:
-            db.execute(step, {"id": item["id"]})
-        assert db.execute("SELECT status FROM backtests WHERE id = %(id)s", {"id": item["id"]}).fetchone() == (status,)
+        claim = None
+        if status in ("running", "succeeded", "failed"):
+            claim, = db.execute("SELECT claim FROM backtest_claim('w')").fetchone()
+        if status == "succeeded":
+            db.execute("SELECT backtest_finish(%s, %s, '{\"sharpe\":1.10}')", [item["id"], claim])
+        if status == "failed":
+            db.execute("SELECT backtest_fail(%s, %s, '{\"title\":\"No data\"}', false)", [item["id"], claim])
+        if status == "cancelled":
+            db.execute("SELECT backtest_cancel(%s)", [item["id"]])
+        assert db.execute("SELECT status FROM backtests WHERE id = %s", [item["id"]]).fetchone() == (status,)
+    return claim
 
 
 def wait_blocked(database):
@@ -142,14 +143,14 @@ def test_what_services_do_is_seen(daemon, database):
     d = daemon()
     strategy = make_strategy(d)
     item = make(d, strategy)
-    bring_to(database, item, "running")
+    claim = bring_to(database, item, "running")
     with database.connect() as db:
-        db.execute("SELECT backtest_heartbeat(%s, 'w', 0.25)", [item["id"]])
+        db.execute("SELECT backtest_heartbeat(%s, %s, 0.25)", [item["id"], claim])
     seen = get(d, item)
     assert (seen["status"], seen["progress"], seen["attempts"], seen["finished_at"]) == ("running", 0.25, 1, None)
     assert TIME.fullmatch(seen["started_at"]) and seen["started_at"] >= seen["created_at"]
     with database.connect() as db:
-        db.execute("SELECT backtest_finish(%s, 'w', '{\"sharpe\":1.10}')", [item["id"]])
+        db.execute("SELECT backtest_finish(%s, %s, '{\"sharpe\":1.10}')", [item["id"], claim])
     answer = d.request("GET", f"{PATH}/{item['id']}")
     seen = answer.json()
     assert (seen["status"], seen["progress"], seen["error"]) == ("succeeded", 1, None)
@@ -298,10 +299,10 @@ def test_a_cancel_that_meets_the_end_sees_it(daemon, database):
     with concurrent.futures.ThreadPoolExecutor(1) as pool:
         for end, expected in (("COMMIT", 409), ("ROLLBACK", 200)):
             item = make(d, strategy)
-            bring_to(database, item, "running")
+            claim = bring_to(database, item, "running")
             with database.connect() as service:
                 service.execute("BEGIN")
-                service.execute("SELECT backtest_finish(%s, 'w', '{}')", [item["id"]])
+                service.execute("SELECT backtest_finish(%s, %s, '{}')", [item["id"], claim])
                 answer = pool.submit(cancel, d, item)
                 wait_blocked(database)
                 service.execute(end)
@@ -379,6 +380,45 @@ WRONG_QUERIES = [
 ]
 
 
+def test_a_page_has_a_bound_and_one_backtest_has_all(daemon, database):
+    d = daemon()
+    strategy = make_strategy(d)
+    texts = {"small": "x" * 4000, "long": "x" * 4100, "longest": "x" * 65000, "random": "".join(map(chr, range(0x4e00, 0x4e00 + 2000)))}
+    ids = {}
+    for name, text in texts.items():
+        item = make(d, strategy, symbol=name)
+        ids[name] = item["id"]
+        with database.connect() as db:
+            claim, = db.execute("SELECT claim FROM backtest_claim('w')").fetchone()
+            assert db.execute("SELECT backtest_finish(%s, %s, %s)", [item["id"], claim, json.dumps({"x": text})]).fetchone() == ("succeeded",)
+    failed = {}
+    for name, size in (("short error", 4000), ("long error", 16000)):
+        item = failed[name] = make(d, strategy, symbol=name)
+        with database.connect() as db:
+            claim, = db.execute("SELECT claim FROM backtest_claim('w')").fetchone()
+            db.execute("SELECT backtest_fail(%s, %s, %s, false)", [item["id"], claim, json.dumps({"title": "x" * size})])
+    listed = {item["symbol"]: item for item in d.request("GET", PATH).json()["items"]}
+    assert listed["small"] == get(d, listed["small"]) and listed["small"]["metrics"] == {"x": texts["small"]}
+    for name in ("long", "longest", "random"):
+        assert listed[name] == {**get(d, listed[name]), "metrics": None}
+        assert get(d, listed[name])["metrics"] == {"x": texts[name]}
+    assert listed["short error"] == get(d, listed["short error"])
+    assert listed["long error"] == {**get(d, listed["long error"]), "error": None}
+
+
+def test_a_page_of_backtests_with_all_the_metrics_there_may_be_is_small(daemon, database):
+    d = daemon()
+    strategy = make_strategy(d)
+    with database.connect() as db:
+        db.execute("INSERT INTO backtests (strategy_id, strategy_version, symbol, timeframe, \"start\", \"end\", initial_capital, status,"
+                   " finished_at, attempts, metrics) SELECT %s, 1, 'S', '1d', '2024-01-01', '2025-01-01', 1, 'succeeded', now(), 1,"
+                   " jsonb_build_object('x', repeat(md5(n::text), 2000)) FROM generate_series(1, 201) AS n", [strategy["id"]])
+    answer = d.request("GET", f"{PATH}?limit=200")
+    assert answer.status == 200 and len(answer.json()["items"]) == 200
+    print(f"a page of 200 backtests with metrics of 64 KB each: {len(answer.body)} bytes")
+    assert len(answer.body) < 200 * 1024
+
+
 def test_a_list_names_every_wrong_parameter(daemon):
     d = daemon()
     for query, expected in WRONG_QUERIES:
@@ -423,6 +463,59 @@ def test_a_key_with_another_body_is_refused(daemon, database):
     assert post(d, wish(strategy)).status == 202
     assert post(d, wish(strategy)).status == 202
     assert count(database) == 4
+
+
+@pytest.fixture
+def tokens(command):
+    """tokens("one"): a new access token of that name; revoke("one") ends it."""
+    def make(name):
+        done = command("token", "create", name, "--scope", "read", "--scope", "write")
+        assert done.returncode == 0, done.stderr
+        return {"Authorization": f"Bearer {done.stdout.strip()}"}
+
+    return make
+
+
+def test_a_key_belongs_to_its_client(daemon, database, command, tokens):
+    """Neither of two tokens can see what the other did with the same key, and neither is refused for it. A token that was
+    revoked and made again is another client."""
+    d = daemon(auth="token")
+    one, two = tokens("one"), tokens("two")
+
+    def ask(who, body, key="same"):
+        return d.request("POST", PATH, body, {**who, "Idempotency-Key": key})
+
+    made = d.request("POST", STRATEGIES, {"name": "s", "kind": "k"}, one)
+    assert made.status == 201, made.text
+    first = ask(one, wish(made.json()))
+    assert first.status == 202, first.text
+    second = ask(two, wish(made.json()))
+    assert second.status == 202 and second.json()["id"] != first.json()["id"]
+    assert ask(one, wish(made.json())).body == first.body
+    assert ask(two, wish(made.json())).body == second.body
+    assert count(database) == 2
+    # What one of them asks for otherwise is refused to that one only.
+    problem(ask(one, wish(made.json(), symbol="X")), 422, "idempotency_key_reused")
+    assert ask(two, wish(made.json()), "other").status == 202
+    assert ask(one, wish(made.json(), symbol="Y"), "other").status == 202
+    assert command("token", "revoke", "one").returncode == 0
+    again = tokens("one")
+    third = ask(again, wish(made.json(), symbol="Z"))
+    assert third.status == 202 and third.json()["symbol"] == "Z"
+    assert count(database) == 5
+
+
+def test_of_many_requests_of_two_clients_with_one_key_each_makes_one_backtest(daemon, database, tokens):
+    d = daemon(workers=4, auth="token")
+    clients = [tokens("one"), tokens("two")]
+    strategy = d.request("POST", STRATEGIES, {"name": "s", "kind": "k"}, clients[0]).json()
+    with concurrent.futures.ThreadPoolExecutor(16) as pool:
+        answers = list(pool.map(
+            lambda n: (n % 2, d.request("POST", PATH, wish(strategy), {**clients[n % 2], "Idempotency-Key": "k"})), range(48)))
+    assert {answer.status for _, answer in answers} == {202}
+    made = [{answer.json()["id"] for client, answer in answers if client == n} for n in (0, 1)]
+    assert len(made[0]) == len(made[1]) == 1 and made[0] != made[1]
+    assert count(database) == 2
 
 
 def test_a_key_is_visible_ascii(daemon, database):
