@@ -70,6 +70,9 @@ bool api_bind(const struct api_operation *op, struct http_exchange *x, struct sl
 enum { API_ACCESS_STATEMENTS = 2 };
 extern const struct db_statement *const api_access_statements[API_ACCESS_STATEMENTS];
 
+/* retention.c's. */
+extern const struct db_statement api_retention_statement;
+
 /* The route's handler for every endpoint with a statement. */
 void api_run(struct http_exchange *x);
 

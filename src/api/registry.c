@@ -89,7 +89,7 @@ static void api_statements_init(struct api *api)
 {
     size_t at = 0;
 
-    api->statement_count += API_ACCESS_STATEMENTS;
+    api->statement_count += API_ACCESS_STATEMENTS + 1;
     api->statements = mem_array(api->statement_count, sizeof(struct db_statement *));
     for (size_t i = 0; i < api->operation_count; i++) {
         const struct api_operation *op = &api->operations[i];
@@ -99,6 +99,7 @@ static void api_statements_init(struct api *api)
         }
     }
     memcpy(&api->statements[at], api_access_statements, sizeof(api_access_statements));
+    api->statements[at + API_ACCESS_STATEMENTS] = &api_retention_statement;
 }
 
 static void api_documents_init(struct api *api, const struct api_options *options)

@@ -129,6 +129,7 @@ struct conf {
     struct http_limits http;
     struct conf_database database;
     struct conf_migrations migrations;
+    size_t backtest_retention_ms; /* how long a backtest is kept after its end; 0: for ever */
     struct conf_supervision supervision;
     struct conf_log log;
     struct conf_names links; /* variables that an orchestrator sets by itself, and that were passed over */

@@ -15,6 +15,7 @@ enum {
 };
 
 #define CONF_TIB ((size_t)1 << 40)
+#define CONF_CENTURY ((size_t)36500 * CONF_DAY)
 
 const struct conf_setting conf_table[] = {
     [CONF_DATABASE_URL] =
@@ -164,6 +165,13 @@ const struct conf_setting conf_table[] = {
      .help =
          "How long check, plan and a reload may try pending migrations in a transaction that is rolled back. For so "
          "long they may hold locks on tables. What takes longer is not tried, and stops no reload. 0 tries none.",
+     .reloadable = true},
+    {.name = "STRATSLAB_BACKTEST_RETENTION",
+     CONF_ROW_DURATION(conf.backtest_retention_ms, 0, CONF_CENTURY),
+     .defaults = {[CONF_STRATSLABD] = "0s"},
+     .help =
+         "How long a backtest is kept after it has succeeded, failed or was cancelled. After that it is removed, with "
+         "its results. 0 keeps all; \"stratslabd backtests prune\" removes old ones by hand.",
      .reloadable = true},
     {.name = "STRATSLAB_DATABASE_BOOT_TIMEOUT",
      CONF_ROW_DURATION(conf.database.boot_timeout_ms, 0, CONF_DAY),

@@ -10,6 +10,7 @@ static const struct command_entry *const commands[] = {
     &command_status,
     &command_reload,
     &stratslabd_token,
+    &stratslabd_backtests,
     &command_config,
     &stratslabd_openapi,
     NULL,

@@ -9,7 +9,7 @@
 #include "migrate/migrate.h"
 
 extern const struct command_entry stratslabd_serve, stratslabd_migrate, stratslabd_check, stratslabd_health,
-    stratslabd_token, stratslabd_openapi;
+    stratslabd_token, stratslabd_backtests, stratslabd_openapi;
 
 /* An address where others than this machine can use the API without a token; NULL if there is none. */
 const struct conf_address *stratslabd_open_address(const struct conf *conf);

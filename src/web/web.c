@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "api/api.h"
+#include "api/retention.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/random.h"
@@ -24,6 +25,8 @@ struct web {
     struct api *api;
     struct db *db; /* the session's */
     struct gate gate;
+    struct api_retention *retention; /* NULL: nothing is ever removed */
+    bool retention_failing;
     struct http_router *router;
     struct http_hooks hooks;
     struct http_server *server;
@@ -264,6 +267,37 @@ static void web_tick(void *ctx)
     web_count(w);
     metrics_set(w->count.cells[COUNT_RESULTS], db_memory(w->db));
     gate_tick(&w->gate);
+    if (w->retention != NULL && !w->draining) api_retention_tick(w->retention);
+}
+
+/* ---- Old backtests ---- */
+
+static void web_on_removed(void *ctx, uint64_t backtests)
+{
+    struct web *w = ctx;
+
+    w->retention_failing = false;
+    log_info("removed backtests that finished longer ago than they are kept", LOG_UINT("backtests", backtests),
+             LOG_UINT("kept_s", w->options->conf->backtest_retention_ms / 1000));
+}
+
+static void web_on_not_removed(void *ctx, const char *statement, const struct db_result *result)
+{
+    struct web *w = ctx;
+
+    if (w->retention_failing) return; /* it is tried again each minute, and one line is enough */
+    w->retention_failing = true;
+    log_error("backtests that are to be kept no longer (STRATSLAB_BACKTEST_RETENTION) cannot be removed",
+              LOG_STR("statement", statement), LOG_STR("sqlstate", db_result_sqlstate(result)),
+              LOG_STR("error", db_result_message(result)));
+}
+
+static void web_init_retention(struct web *w)
+{
+    const size_t keep_ms = w->options->conf->backtest_retention_ms;
+    const struct api_retention_events events = {.ctx = w, .removed = web_on_removed, .failed = web_on_not_removed};
+
+    if (keep_ms > 0) w->retention = api_retention_new(w->db, keep_ms, &events);
 }
 
 /* ---- Wiring ---- */
@@ -289,6 +323,7 @@ static void web_init_database(struct web *w)
     w->session = child_session_new(w->child, &options);
     w->db = child_session_db(w->session);
     gate_init(&w->gate, conf, w->db);
+    web_init_retention(w);
     api_attach(w->api, &(struct api_process){
                            .ctx = w, .db = w->db, .health = web_health, .fault = web_on_fault, .working = web_on_work});
 }
@@ -362,6 +397,7 @@ static void web_clear(struct web *w)
     http_router_free(w->router);
     child_session_free(w->session);
     gate_clear(&w->gate);
+    api_retention_free(w->retention);
     api_free(w->api);
     count_clear(&w->count);
     access_log_free(w->access);
