@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "admin/admin.h"
 #include "api/api.h"
@@ -60,6 +61,7 @@ static int serve_admin(const struct master_child *child)
 {
     const struct serve *serve = child->ctx;
 
+    conf_forget_owner(serve->service.context->conf, environ);
     return admin_run(&(struct admin_options){
         .http_limits = &serve->service.context->conf->http,
         .place = &child->place,
@@ -71,6 +73,7 @@ static int serve_worker(const struct master_child *child)
 {
     const struct serve *serve = child->ctx;
 
+    conf_forget_owner(serve->service.context->conf, environ);
     return web_run(&(struct web_options){
         .conf = serve->service.context->conf,
         .place = &child->place,
