@@ -155,6 +155,13 @@ export_settings() {
     export STRATSLAB_DOCS_DIR="${STRATSLAB_DOCS_DIR:-$build/docs-ui/files}"
 }
 
+# Of the private database. The API is served as a role that owns nothing, as elsewhere; backtestd has no such role yet.
+export_database() { # PROGRAM
+    unset MIGRATE_DATABASE_URL MIGRATE_POSTGRES_USER MIGRATE_POSTGRES_PASSWORD
+    if [ "$1" = backtestd ]; then DATABASE_URL=$(cat "$dev/url"); else DATABASE_URL=$(cat "$dev/api-url"); fi
+    export DATABASE_URL MIGRATE_DATABASE_URL_FILE="$dev/url"
+}
+
 do_up() {
     if pid=$(our_daemon); then die "the service is up already (process $pid); $0 down stops it"; fi
     steps=4
@@ -177,8 +184,7 @@ do_up() {
     else
         trap 'stop_cluster' EXIT
         start_cluster
-        DATABASE_URL=$(cat "$dev/url")
-        export DATABASE_URL
+        export_database stratslabd
     fi
     export_settings
     if [ ! -d "$STRATSLAB_DOCS_DIR" ]; then
@@ -225,8 +231,7 @@ do_run() { # [stratslabd | backtestd] ARGUMENT…
     export_settings
     if [ -z "${DATABASE_URL:-}" ] && find_cluster; then
         use_cluster
-        DATABASE_URL=$(cat "$dev/url")
-        export DATABASE_URL
+        export_database "$program"
     fi
     status=0
     "$build/$program" "$@" || status=$?

@@ -46,13 +46,35 @@ die() {
     exit 1
 }
 
-# What .env says of a variable; the environment wins.
+# What .env says of a variable, as Compose reads it: an "export" before it, quotes, and a comment behind it are no part of it; ${NAME}
+# in it stands for another one (one level of these). The environment wins.
+# shellcheck disable=SC2016 # ${NAME} as it stands in the file
 setting() {
     value=$(printenv "$1" || :)
-    if [ -z "$value" ] && [ -f "$top/.env" ]; then
-        value=$(sed -n "s/^$1=//p" "$top/.env" | tail -n 1 | tr -d '\r' | sed "s/^\"\(.*\)\"\$/\1/; s/^'\(.*\)'\$/\1/")
-    fi
+    if [ -z "$value" ]; then value=$(env_file_value "$1"); fi
+    case $value in
+    *'${'*'}'*)
+        inner=${value#*'${'}
+        inner=${inner%%'}'*}
+        case ${inner%%:-*} in
+        *[!A-Za-z0-9_]* | '' | "$1") ;;
+        *)
+            other=$(printenv "${inner%%:-*}" || env_file_value "${inner%%:-*}")
+            case $inner in *:-*) other=${other:-${inner#*:-}} ;; esac
+            value=${value%%'${'*}$other${value#*'}'}
+            ;;
+        esac
+        ;;
+    esac
     printf '%s\n' "${value:-$2}"
+}
+
+env_file_value() {
+    if [ ! -f "$top/.env" ]; then return; fi
+    sed -n "s/^[[:space:]]*\(export[[:space:]]\{1,\}\)\{0,1\}$1[[:space:]]*=[[:space:]]*//p" "$top/.env" | tail -n 1 | tr -d '\r' |
+        sed "s/^\"\([^\"]*\)\"[[:space:]]*\(#.*\)\{0,1\}\$/\1/; t
+            s/^'\([^']*\)'[[:space:]]*\(#.*\)\{0,1\}\$/\1/; t
+            s/[[:space:]]\{1,\}#.*\$//; s/[[:space:]]*\$//"
 }
 
 find_compose() {
@@ -112,13 +134,13 @@ need_containers() {
 failed_build() { docker exec "$1" cat /tmp/stratslab-dev.failed 2>/dev/null || :; }
 
 # Who listens on a port of this machine; nothing if nobody does.
-port_holder() {
+port_holder() { # PORT ADDRESS
     holder=$(docker ps --filter "publish=$1" --format '{{.Names}}' 2>/dev/null | head -n 1)
     if [ -n "$holder" ]; then
         echo "container $holder"
     elif command -v ss >/dev/null; then
         # Who listens on another address only is not in the way.
-        ss -Hltnp "sport = :$1" 2>/dev/null | awk -v bind="$(setting BIND_ADDRESS 127.0.0.1)" '
+        ss -Hltnp "sport = :$1" 2>/dev/null | awk -v bind="$2" '
             { address = $4; sub(/:[0-9]+$/, "", address) }
             address == bind || bind == "0.0.0.0" || address ~ /^(0\.0\.0\.0|\*|\[::\])$/ { print; exit }' | sed -n 's/.*users:((\([^,]*\),pid=\([0-9]*\).*/\1, process \2/p; t; s/.*/somebody else (root may see who: ss -ltnp)/p'
     elif command -v lsof >/dev/null; then
@@ -130,30 +152,60 @@ port_holder() {
     fi
 }
 
-# The variable, its default, and the service that publishes it.
-ports='API_PORT 8000 api
-DB_PORT 5432 postgres'
+# The ports that the stack publishes, as Compose understands all its files: SERVICE ADDRESS PORT, or PORT-PORT, a line each. Compose
+# 1.29 prints most of them short (address:published:target/protocol), Compose 2 long (a key a line), and either may quote.
+published_ports() {
+    compose config 2>/dev/null | tr -d "\"'" | awk '
+        function flush() {
+            if (published != "" && published != "0") print service, (address == "" ? "0.0.0.0" : address), published
+            published = address = ""
+        }
+        { match($0, /^ */); indent = RLENGTH }
+        indent == 0 && NF { flush(); in_services = $1 == "services:"; service = ""; in_ports = 0; next }
+        in_services && indent == 2 { flush(); service = $1; sub(/:$/, "", service); in_ports = 0; next }
+        in_services && indent == 4 && $1 == "ports:" { flush(); in_ports = 1; next }
+        in_ports && indent <= 4 && $1 != "-" { flush(); in_ports = 0; next }
+        !in_ports { next }
+        $1 == "-" && $2 !~ /:$/ { # short
+            flush()
+            text = $2
+            sub(/\/[a-z]*$/, "", text)
+            if (!sub(/:[^:]*$/, "", text)) next # no port of this machine is asked for
+            published = text
+            sub(/^.*:/, "", published)
+            address = text
+            if (!sub(/:[^:]*$/, "", address)) address = ""
+            gsub(/[][]/, "", address)
+            flush()
+            next
+        }
+        $1 == "-" { flush(); $1 = ""; $0 = $0 }
+        $1 == "published:" { published = $2 }
+        $1 == "host_ip:" { address = $2 }
+        END { flush() }'
+}
+
+# The variable that a service's port comes from.
+port_variable() {
+    case $1 in api) echo API_PORT ;; postgres) echo DB_PORT ;; *) echo "the port of $1" ;; esac
+}
 
 # A line for each port that others than this stack have taken.
 taken_ports() {
-    if is_production; then ports='API_PORT 8000 api'; fi
-    while read -r variable default service; do
-        value=$(setting "$variable" "$default")
+    published_ports | while read -r service address value; do
         case $value in *[!0-9-]* | '' | -* | *-) continue ;; esac
         port=${value%-*}
         last=${value#*-}
         if [ $((last - port)) -gt 100 ]; then last=$port; fi
         case $(state "$(container "$service" | grep . || echo none)") in running*) continue ;; esac
         while [ "$port" -le "$last" ]; do
-            who=$(port_holder "$port")
+            who=$(port_holder "$port" "$address")
             if [ -n "$who" ]; then
-                echo "port $port is in use by $who: stop that, or set $variable to another port in .env"
+                echo "port $port is in use by $who: stop that, or set $(port_variable "$service") to another port in .env"
             fi
             port=$((port + 1))
         done
-    done <<PORTS
-$ports
-PORTS
+    done
 }
 
 # Docker takes a path to a colon for two.
@@ -165,7 +217,8 @@ bad_path() {
 check_scale() {
     count=$(printf '%s\n' "$@" | sed -n 's/^\(--scale=\)\{0,1\}api=\([0-9][0-9]*\)$/\2/p' | tail -n 1)
     if [ "${count:-1}" -le 1 ]; then return; fi
-    range=$(setting API_PORT 8000)
+    range=$(published_ports | sed -n 's/^api [^ ]* //p' | head -n 1)
+    range=${range:-$(setting API_PORT 8000)}
     case $range in *[!0-9-]*) return ;; esac
     if [ $((${range#*-} - ${range%-*} + 1)) -lt "$count" ]; then
         die "$count API services need $count ports, and API_PORT is $range: set it to a range," \
@@ -231,7 +284,17 @@ do_up() {
         shift
         if [ "$argument" != --build ]; then set -- "$@" "$argument"; fi
     done
-    compose up "$@"
+    # shellcheck disable=SC2013 # names have no spaces
+    for name in $(sed -n 's/^\(POSTGRES_[A-Z_]*\|STRATSLAB_[A-Z_]*\|DATABASE_URL\)=.*/\1/p' "$top/.env" 2>/dev/null); do
+        say "$name in .env is not used any more: its name is now STACK_${name#STRATSLAB_} (scripts/docker.sh doctor has more)"
+    done
+    compose up "$@" && return
+    status=$?
+    for id in $(containers roles | head -n 1); do
+        # Compose says no more than that it has ended.
+        if [ "$(docker inspect -f '{{.State.ExitCode}}' "$id")" != 0 ]; then docker logs --tail 10 "$id" >&2; fi
+    done
+    return $status
 }
 
 do_up_d() {

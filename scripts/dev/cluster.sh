@@ -177,9 +177,15 @@ as_administrator() { # DATABASE ARGUMENT… of psql
         -U postgres -d "$database" "$@"
 }
 
-# The roles that the stack in containers has, and docs/backtests.md speaks of. stratslab may make more (CREATEROLE).
+# The roles that the stack in containers has, and docs/operations.md speaks of: stratslab is the owner here. It may make more
+# (CREATEROLE).
 make_roles() {
-    as_administrator stratslab >/dev/null <<'STATEMENTS' || say "    the role stratslab_service could not be made (above)"
+    if [ ! -s "$dev/api-password" ]; then (umask 077 && random_word >"$dev/api-password"); fi
+    API_PASSWORD=$(cat "$dev/api-password") as_administrator stratslab >/dev/null <<'STATEMENTS' || die "the roles could not be made (above)"
+\getenv password API_PASSWORD
+SELECT 'CREATE ROLE stratslab_api NOLOGIN' WHERE NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'stratslab_api') \gexec
+ALTER ROLE stratslab_api LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE PASSWORD :'password';
+SELECT 'SELECT api_grant(''stratslab_api'')' WHERE to_regproc('api_grant') IS NOT NULL \gexec
 SELECT 'ALTER ROLE stratslab CREATEROLE' FROM pg_roles WHERE rolname = 'stratslab' AND NOT rolcreaterole \gexec
 SELECT statement
 FROM (VALUES (1, 'CREATE ROLE stratslab_service NOLOGIN'),
@@ -201,6 +207,8 @@ learn_address() {
     port=$(as_postgres sed -n 4p "$cluster/data/postmaster.pid")
     echo "$port" >"$dev/port"
     (umask 077 && echo "postgresql://stratslab:$(cat "$dev/password")@127.0.0.1:$port/stratslab" >"$dev/url")
+    if [ ! -s "$dev/api-password" ]; then return; fi
+    (umask 077 && echo "postgresql://stratslab_api:$(cat "$dev/api-password")@127.0.0.1:$port/stratslab" >"$dev/api-url")
 }
 
 start_cluster() {
@@ -224,6 +232,7 @@ start_cluster() {
     done
     learn_address
     make_roles
+    learn_address # of the API's role, which may have been made only now
     say "    PostgreSQL is up on 127.0.0.1:$port: psql \"\$(cat .dev/url)\""
 }
 

@@ -78,7 +78,7 @@ doctor_checkout() {
 # A volume keeps what it was made with.
 doctor_volume() {
     volume=${COMPOSE_PROJECT_NAME}_postgres_data
-    image=$(setting POSTGRES_IMAGE postgres:15-alpine)
+    image=$(setting STACK_POSTGRES_IMAGE postgres:15-alpine)
     docker volume inspect "$volume" >/dev/null 2>&1 || { ok "there is no volume $volume yet: the first start makes it" && return; }
     image_is_here "$image" || { note "volume $volume exists, but $image is not here yet, so their versions cannot be compared" && return; }
     # Alpine and Debian keep the server's program at different places; both images have it on PATH.
@@ -99,14 +99,14 @@ doctor_password() {
     database=$(container postgres)
     if [ "$(state "${database:-none}")" != 'running healthy' ]; then return; fi
     if is_production; then
-        password=$(cat "$(setting POSTGRES_PASSWORD_SOURCE ./secrets/postgres_password)" 2>/dev/null || :)
+        password=$(head -n 1 "$(setting STACK_POSTGRES_PASSWORD_SOURCE ./secrets/postgres_password)" 2>/dev/null | tr -d '\r')
     else
-        password=$(setting POSTGRES_PASSWORD stratslab)
+        password=$(setting STACK_POSTGRES_PASSWORD stratslab)
     fi
     # shellcheck disable=SC2016 # the container's variables
     if said=$(PGPASSWORD=$password docker exec -e PGPASSWORD "$database" sh -c \
         'PGCONNECT_TIMEOUT=5 psql -XAtqw -h "$(hostname)" -U "$1" -d "$2" -c "SELECT 1"' psql \
-        "$(setting POSTGRES_USER stratslab)" "$(setting POSTGRES_DB stratslab)" 2>&1); then
+        "$(setting STACK_POSTGRES_USER stratslab)" "$(setting STACK_POSTGRES_DB stratslab)" 2>&1); then
         ok "the database takes the user and the password of the settings"
     else
         bad "the database does not take the settings' user and password: ${said##*FATAL:  }. The volume keeps those that it was made" \
@@ -147,6 +147,9 @@ one_of() { # VARIABLE VALUE…
     bad "$name is $value, which is not one of: $*"
 }
 
+# What a variable of earlier versions is called now.
+stack_name() { echo "STACK_${1#STRATSLAB_}"; }
+
 doctor_env_file() {
     cr=$(printf '\r')
     if grep -q "$cr" "$top/.env"; then bad ".env has Windows line ends, which become part of the values"; fi
@@ -160,12 +163,17 @@ doctor_env_file() {
         *) bad ".env:$number is not a NAME=VALUE line" && continue ;;
         esac
         name=${line%%=*}
+        name=${name#export }
         case $name in
         *[!A-Za-z0-9_]*) bad ".env:$number: \"$name\" is not a name (put no spaces around the =)" && continue ;;
         esac
         if ! echo "$names" | grep -qx "$name"; then note ".env:$number: $name is not in .env.docker.example; is it misspelt?"; fi
-        case ${line#*=} in
-        *' #'*) bad ".env:$number: $name: a # after a value is part of it for docker-compose 1.29" ;;
+        case $name in
+        POSTGRES_* | STRATSLAB_* | DATABASE_URL)
+            bad ".env:$number: $name is not used here any more, so that a shell's variables for other programs do no harm: its name is" \
+                "now $(stack_name "$name")"
+            continue
+            ;;
         esac
     done <"$top/.env"
 }
@@ -181,12 +189,13 @@ doctor_settings() {
     fi
     network=${COMPOSE_PROJECT_NAME}_default
     made=
-    for volume in "${COMPOSE_PROJECT_NAME}_build_cache" "${COMPOSE_PROJECT_NAME}_postgres_data"; do
+    for volume in "${COMPOSE_PROJECT_NAME}_build_cache" "${COMPOSE_PROJECT_NAME}_postgres_data" "${COMPOSE_PROJECT_NAME}_role_passwords"; do
         if ! docker volume inspect "$volume" >/dev/null 2>&1; then made="$made $volume"; fi
     done
     if docker network inspect "$network" >/dev/null 2>&1; then network=; fi
     status=0
-    compose run --rm --no-deps -T --entrypoint "$program" api config >/dev/null 2>"$scratch" </dev/null || status=$?
+    compose run --rm --no-deps -T --entrypoint "$program" -e POSTGRES_PASSWORD_FILE= -e MIGRATE_POSTGRES_PASSWORD_FILE= \
+        -e MIGRATE_POSTGRES_USER= api config >/dev/null 2>"$scratch" </dev/null || status=$?
     case $status in
     0) ok "the service takes its settings" ;;
     78)
@@ -202,11 +211,13 @@ doctor_settings() {
 }
 
 doctor_secret() {
-    secret=$(setting POSTGRES_PASSWORD_SOURCE ./secrets/postgres_password)
+    secret=$(setting STACK_POSTGRES_PASSWORD_SOURCE ./secrets/postgres_password)
     if [ ! -s "$secret" ]; then
         bad "$secret, which holds the database's password, is missing or empty: docs/containers.md says how to make it"
-    elif [ -z "$(find "$secret" -perm -004 2>/dev/null)" ]; then
-        bad "user 10001 of the container cannot read $secret: chmod 644 $secret (its folder keeps others of this machine out)"
+    elif [ -z "$(find "$secret" \( -perm -004 -o -user 0 -perm -400 \) 2>/dev/null)" ]; then
+        bad "the stack's service roles cannot read $secret: chmod 644 $secret (its folder keeps others of this machine out)"
+    elif [ -z "$(tr -d '\r\n' <"$secret" 2>/dev/null)" ]; then
+        bad "$secret holds no password: docs/containers.md says how to make it"
     else
         ok "$secret can be read in the container"
     fi
@@ -214,6 +225,14 @@ doctor_secret() {
 
 # What became of the service, if it is not well: why it ended, and whether an edit was not built.
 doctor_service() {
+    for id in $(containers roles | head -n 1); do
+        case $(state "$id") in exited*) ;; *) continue ;; esac
+        code=$(docker inspect -f '{{.State.ExitCode}}' "$id")
+        if [ "$code" != 0 ]; then
+            bad "the roles of the database could not be made, so the API does not start. The service roles has ended with $code:"
+            docker logs --tail 3 "$id" 2>&1 | sed 's/^/          /'
+        fi
+    done
     for id in $(containers api); do
         now=$(state "$id")
         case $now in
@@ -260,7 +279,7 @@ do_doctor() {
         doctor_settings
         doctor_service
     fi
-    if [ "$(setting BIND_ADDRESS 127.0.0.1)" != 127.0.0.1 ] && [ "$(setting POSTGRES_PASSWORD stratslab)" = stratslab ] && ! is_production; then
+    if [ "$(setting BIND_ADDRESS 127.0.0.1)" != 127.0.0.1 ] && [ "$(setting STACK_POSTGRES_PASSWORD stratslab)" = stratslab ] && ! is_production; then
         bad "ports are open to the network (BIND_ADDRESS), and the password is the default: set POSTGRES_PASSWORD"
     fi
     if [ $problems = 0 ]; then say "nothing found that is in the way"; else die "problems found that could be in the way: $problems (BAD above)"; fi

@@ -4,6 +4,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/mem.h"
 
@@ -51,6 +52,15 @@ void arena_free(struct arena *a)
     if (a == NULL) return;
     arena_drop(a->head);
     free(a);
+}
+
+void arena_burn(struct arena *a)
+{
+    if (a == NULL) return;
+    for (struct arena_chunk *chunk = a->head; chunk != NULL; chunk = chunk->next) {
+        explicit_bzero(chunk->data, chunk->size);
+    }
+    arena_free(a);
 }
 
 void arena_reset(struct arena *a)

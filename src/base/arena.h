@@ -14,6 +14,8 @@ struct arena;
 
 struct arena *arena_new(void);
 void arena_free(struct arena *a); /* takes NULL */
+/* The same for an arena that held secrets: overwrites what it held. */
+void arena_burn(struct arena *a); /* takes NULL */
 void arena_reset(struct arena *a);
 /* Aligned for any type; uninitialised. */
 void *arena_alloc(struct arena *a, size_t size);

@@ -16,6 +16,7 @@ struct buf {
 
 void buf_init(struct buf *b);
 void buf_clear(struct buf *b);              /* frees */
+void buf_burn(struct buf *b);               /* the same if it held a secret: overwrites its bytes first */
 void buf_reset(struct buf *b);              /* empties, keeps the memory */
 char *buf_grow(struct buf *b, size_t more); /* buf_reserve's slow way */
 /* Room for at least `more` bytes behind len; returns where they go. The caller adds to len what it wrote. */

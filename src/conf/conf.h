@@ -7,9 +7,10 @@
  * The settings file has lines NAME=VALUE, comments after #, and values in single or double quotes if they need
  * spaces or #; it is STRATSLAB_CONFIG, or sysconfdir/stratslab/PROGRAM.conf, which may be missing unless it was named.
  *
- * NAME_FILE in place of NAME, for those that allow it, names a file whose content (without the last line end) is the
- * value: Docker secrets, systemd credentials. Both at once, in one source, is an error; of two sources the later wins,
- * whichever way it gives the value.
+ * NAME_FILE in place of NAME, for those that allow it, names a file whose content is the value: Docker secrets, systemd
+ * credentials. Line ends at its end do not count, however many there are and whichever (PostgreSQL's image reads its
+ * password so). Both at once, in one source, is an error; of two sources the later wins, whichever way it gives the
+ * value.
  *
  * An empty value counts as none given for the database's address and its parts, and for settings whose default is
  * computed, so that Compose's "${NAME:-}" does no harm; for others it is a bad value. A name twice in the file is an
@@ -94,6 +95,13 @@ struct conf_database {
 };
 
 struct conf_migrations {
+    /* As who migrations run and tokens are made. Made from MIGRATE_DATABASE_URL or MIGRATE_POSTGRES_USER and _PASSWORD;
+     * without them, and after conf_forget_owner, that of struct conf_database. Secret. */
+    const char *url;
+    const char *label;
+    const char *url_setting; /* where people look for it: "MIGRATE_DATABASE_URL", "MIGRATE_POSTGRES_USER" or
+                                "DATABASE_URL" */
+    bool own_role;           /* it is not that of struct conf_database */
     const char *dir;
     bool on_start;
     unsigned lock_timeout_ms;      /* how long to wait for another master's migration */
@@ -165,6 +173,12 @@ bool conf_set_is_secret(const char *set);
 bool conf_set_has_password(const char *set);
 
 /*
+ * In a process that serves requests: overwrites what the snapshot holds of the tables' owner, and the values of the
+ * owner's variables in `environ_list`, which is the process's own environment.
+ */
+void conf_forget_owner(const struct conf *conf, char *const *environ_list);
+
+/*
  * What libpq would find wrong only when it connects: its own variables (PGSSLMODE, ...) in `environ_list`, and the
  * files of certificates and keys. For commands that connect. An image that is given its service back does not ask: it
  * did connect. ERROR_SETTINGS, with a line for each.
@@ -188,7 +202,8 @@ void conf_print_json(const struct conf *conf, struct buf *out);
 void conf_print_source(const struct conf *conf, const char *name, struct buf *out);
 /*
  * Every setting in force as "NAME=VALUE" with a NUL after each, secrets and all: an environment that conf_load reads
- * back to the same snapshot, whatever stands in the settings file and the environment by then.
+ * back to the same snapshot, whatever stands in the settings file and the environment by then. But for the owner's: who
+ * is given that has migrated already.
  */
 void conf_export(const struct conf *conf, struct buf *out);
 /* The program's sample settings file, every setting commented out at its default with its help. */

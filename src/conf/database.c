@@ -8,6 +8,8 @@
 #include "base/percent.h"
 #include "conf/internal.h"
 
+enum { CONF_URL_BYTES = 4096 };
+
 /* The parts of a URI, as written. */
 struct conf_uri {
     struct slice scheme; /* without the driver */
@@ -167,7 +169,7 @@ static bool conf_query_check(struct slice query, struct buf *why)
     }
     if (!is_pair) buf_add_str(why, "what follows its ? is not name=value, with a & between two of them");
     buf_clear(&name);
-    buf_clear(&value);
+    buf_burn(&value);
     return ok;
 }
 
@@ -289,7 +291,7 @@ static bool conf_words_check(struct slice text, struct buf *why)
         is_known = !is_words || conf_word_check(&word, secret, why);
         secret = secret || conf_is_secret_key(word.key);
     }
-    buf_clear(&value);
+    buf_burn(&value);
     if (!is_known || (is_words && text.len == 0)) return is_known;
     buf_add_str(why,
                 "it is neither a postgresql:// URL nor a string of keywords and values such as host=... dbname=...");
@@ -379,8 +381,13 @@ void conf_database_mask(struct slice url, struct buf *out)
         if (!first) buf_add_char(out, ' ');
         conf_word_print(&word, out);
     }
-    buf_clear(&value);
+    buf_burn(&value);
 }
+
+struct conf_resolved {
+    const char *url;
+    const char *label;
+};
 
 /* "user@hosts/name", of what is there. */
 static const char *conf_label(struct arena *arena, struct slice user, struct slice hosts, struct slice name)
@@ -397,25 +404,25 @@ static struct slice conf_decoded(struct arena *arena, struct slice text)
 
     (void)conf_percent_decode(text, &decoded); /* it was checked */
     copy = arena_copy(arena, decoded.len == 0 ? SLICE_LIT("") : buf_slice(&decoded));
-    buf_clear(&decoded);
+    buf_burn(&decoded);
     return copy;
 }
 
-static void conf_resolve_uri(struct conf_state *state, struct slice url)
+static struct conf_resolved conf_resolve_uri(struct arena *arena, struct slice url)
 {
-    struct arena *arena = state->arena;
     struct conf_uri uri = conf_uri_split(url);
     struct slice rest = conf_uri_scheme(url);
 
     rest = (struct slice){rest.data + rest.len, url.len - rest.len};
-    state->conf.database.url = arena_printf(arena, "%.*s%.*s", SLICE_FMT(uri.scheme), SLICE_FMT(rest));
-    state->conf.database.label =
-        conf_label(arena, conf_decoded(arena, uri.user), conf_decoded(arena, uri.hosts), conf_decoded(arena, uri.name));
+    return (struct conf_resolved){
+        arena_printf(arena, "%.*s%.*s", SLICE_FMT(uri.scheme), SLICE_FMT(rest)),
+        conf_label(arena, conf_decoded(arena, uri.user), conf_decoded(arena, uri.hosts), conf_decoded(arena, uri.name)),
+    };
 }
 
-static void conf_resolve_words(struct conf_state *state, struct slice url)
+static struct conf_resolved conf_resolve_words(struct arena *arena, struct slice url)
 {
-    struct arena *arena = state->arena;
+    struct conf_resolved resolved = {.url = arena_copy(arena, url).data};
     struct slice host = SLICE_NONE, port = SLICE_NONE, user = SLICE_NONE, name = SLICE_NONE;
     const struct {
         const char *key;
@@ -424,7 +431,6 @@ static void conf_resolve_words(struct conf_state *state, struct slice url)
     struct buf value = {0};
     struct conf_word word;
 
-    state->conf.database.url = arena_copy(arena, url).data;
     while (conf_word_next(&url, &value, &word)) {
         if (conf_word_is_secret(&word)) continue;
         for (size_t i = 0; i < countof(wanted); i++) {
@@ -434,8 +440,9 @@ static void conf_resolve_words(struct conf_state *state, struct slice url)
     if (host.len > 0 && port.len > 0) {
         host = slice_of(arena_printf(arena, "%.*s:%.*s", SLICE_FMT(host), SLICE_FMT(port)));
     }
-    state->conf.database.label = conf_label(arena, user, host, name);
-    buf_clear(&value);
+    resolved.label = conf_label(arena, user, host, name);
+    buf_burn(&value);
+    return resolved;
 }
 
 /* An IPv6 address, with or without its brackets: its inside. Else absent. */
@@ -447,18 +454,20 @@ static struct slice conf_v6_inside(struct slice host)
     return host.len > 0 && host.data[0] != '/' && memchr(host.data, ':', host.len) != NULL ? host : SLICE_NONE;
 }
 
-static void conf_resolve_parts(struct conf_state *state)
+static struct conf_resolved conf_resolve_parts(const struct conf_database_pieces *database, const char *user,
+                                               const char *password, struct arena *arena)
 {
-    const struct conf_database_pieces *database = &state->database;
+    struct conf_resolved resolved;
     struct slice host = slice_of(database->host);
     struct slice v6 = conf_v6_inside(host);
     struct buf url = {0}, hosts = {0};
 
+    (void)buf_reserve(&url, CONF_URL_BYTES); /* growing would leave pieces of it behind */
     buf_add_str(&url, "postgresql://");
-    conf_percent_encode(slice_of(database->user), "", &url);
-    if (database->password[0] != '\0') {
+    conf_percent_encode(slice_of(user), "", &url);
+    if (password[0] != '\0') {
         buf_add_char(&url, ':');
-        conf_percent_encode(slice_of(database->password), "", &url);
+        conf_percent_encode(slice_of(password), "", &url);
     }
     buf_add_char(&url, '@');
     if (v6.data != NULL) {
@@ -472,25 +481,51 @@ static void conf_resolve_parts(struct conf_state *state)
     }
     buf_printf(&url, ":%u/", database->port);
     conf_percent_encode(slice_of(database->name), "", &url);
-    state->conf.database.url = arena_copy(state->arena, buf_slice(&url)).data;
-    state->conf.database.label =
-        conf_label(state->arena, slice_of(database->user), buf_slice(&hosts), slice_of(database->name));
-    explicit_bzero(url.data, url.len);
-    buf_clear(&url);
+    resolved = (struct conf_resolved){
+        arena_copy(arena, buf_slice(&url)).data,
+        conf_label(arena, slice_of(user), buf_slice(&hosts), slice_of(database->name)),
+    };
+    buf_burn(&url);
     buf_clear(&hosts);
+    return resolved;
+}
+
+static struct conf_resolved conf_resolve_given(struct arena *arena, struct slice url)
+{
+    return conf_uri_scheme(url).data != NULL ? conf_resolve_uri(arena, url) : conf_resolve_words(arena, url);
+}
+
+static void conf_resolve_owner(struct conf_state *state)
+{
+    const struct conf_database_pieces *database = &state->database;
+    struct conf_migrations *migrations = &state->conf.migrations;
+    struct conf_resolved resolved = {state->conf.database.url, state->conf.database.label};
+
+    migrations->url_setting = "DATABASE_URL";
+    if (database->migrate.given_url[0] != '\0') {
+        migrations->url_setting = "MIGRATE_DATABASE_URL";
+        resolved = conf_resolve_given(state->owners, slice_of(database->migrate.given_url));
+    } else if (database->migrate.user[0] != '\0' && database->given_url[0] == '\0') {
+        migrations->url_setting = "MIGRATE_POSTGRES_USER";
+        resolved = conf_resolve_parts(database, database->migrate.user, database->migrate.password, state->owners);
+    }
+    migrations->own_role = resolved.url != state->conf.database.url;
+    migrations->url = resolved.url;
+    /* It is shown, and so kept. */
+    migrations->label = arena_copy(state->arena, slice_of(resolved.label)).data;
 }
 
 void conf_database_resolve(struct conf_state *state)
 {
-    struct slice url = slice_of(state->database.given_url);
+    const struct conf_database_pieces *database = &state->database;
+    const struct slice url = slice_of(database->given_url);
+    const struct conf_resolved resolved =
+        url.len == 0 ? conf_resolve_parts(database, database->user, database->password, state->arena)
+                     : conf_resolve_given(state->arena, url);
 
-    if (url.len == 0) {
-        conf_resolve_parts(state);
-    } else if (conf_uri_scheme(url).data != NULL) {
-        conf_resolve_uri(state, url);
-    } else {
-        conf_resolve_words(state, url);
-    }
+    state->conf.database.url = resolved.url;
+    state->conf.database.label = resolved.label;
+    conf_resolve_owner(state);
 }
 
 /* Whether each host has a port of its own. */
@@ -525,23 +560,23 @@ static bool conf_uri_parameter(struct arena *arena, struct slice url, const char
         found = true;
     }
     buf_clear(&key);
-    buf_clear(&value);
+    buf_burn(&value);
     return found;
 }
 
-bool conf_database_parameter(const struct conf_state *state, const char *name, struct slice *ret_value)
+bool conf_database_parameter(const struct conf_target *target, const char *name, struct slice *ret_value)
 {
-    struct slice url = slice_of(state->conf.database.url);
+    struct slice url = slice_of(target->url);
     struct buf value = {0};
     struct conf_word word;
     bool found = false;
 
-    if (conf_uri_scheme(url).data != NULL) return conf_uri_parameter(state->arena, url, name, ret_value);
+    if (conf_uri_scheme(url).data != NULL) return conf_uri_parameter(target->arena, url, name, ret_value);
     while (conf_word_next(&url, &value, &word)) {
         if (!slice_is(word.key, name)) continue;
-        *ret_value = arena_copy(state->arena, word.value.len == 0 ? SLICE_LIT("") : word.value);
+        *ret_value = arena_copy(target->arena, word.value.len == 0 ? SLICE_LIT("") : word.value);
         found = true;
     }
-    buf_clear(&value);
+    buf_burn(&value);
     return found;
 }

@@ -4,11 +4,13 @@
 #include "base/file.h"
 #include "conf/internal.h"
 
-enum { CONF_FILE_BYTES_MAX = 1024 * 1024 };
+enum { CONF_FILE_BYTES_MAX = 1024 * 1024, CONF_FILE_BYTES_USUAL = 64 * 1024 };
 
 bool conf_file_read(struct arena *arena, const char *path, struct slice *ret_text, int *ret_errno)
 {
     struct buf content = {0};
+
+    (void)buf_reserve(&content, CONF_FILE_BYTES_USUAL); /* growing would leave pieces of it behind */
     bool ok = file_read(path, CONF_FILE_BYTES_MAX, &content);
 
     if (ok) {
@@ -16,8 +18,7 @@ bool conf_file_read(struct arena *arena, const char *path, struct slice *ret_tex
     } else {
         *ret_errno = errno;
     }
-    if (content.len > 0) explicit_bzero(content.data, content.len); /* it may have been a password */
-    buf_clear(&content);
+    buf_burn(&content); /* it may have been a password */
     return ok;
 }
 

@@ -47,6 +47,7 @@ struct conf_setting {
     bool reloadable;
     bool outside_file;    /* cannot stand in the settings file */
     bool empty_is_absent; /* an empty value counts as none given, as Compose's ${NAME:-} makes them */
+    bool is_owners;       /* the tables' owner's: conf_forget_owner wipes it */
     bool may_be_none;     /* address lists: "off" or empty; paths: empty */
 };
 
@@ -58,6 +59,9 @@ enum conf_index {
     CONF_POSTGRES_DB,
     CONF_POSTGRES_USER,
     CONF_POSTGRES_PASSWORD,
+    CONF_MIGRATE_POSTGRES_USER,
+    CONF_MIGRATE_POSTGRES_PASSWORD,
+    CONF_MIGRATE_DATABASE_URL,
     CONF_CONFIG,
     CONF_LISTEN,
     CONF_ADMIN_LISTEN,
@@ -66,7 +70,7 @@ enum conf_index {
 /* DATABASE_URL is used instead of these if it is given. */
 static inline bool conf_is_database_part(size_t index)
 {
-    return index >= CONF_POSTGRES_HOST && index <= CONF_POSTGRES_PASSWORD;
+    return index >= CONF_POSTGRES_HOST && index <= CONF_MIGRATE_POSTGRES_PASSWORD;
 }
 
 enum { CONF_SETTINGS_MAX = 64 };
@@ -87,13 +91,19 @@ struct conf_database_pieces {
     const char *name;
     const char *user;
     const char *password; /* "" is none */
+    struct {
+        const char *given_url; /* "" if there is none; so for the others */
+        const char *user;
+        const char *password;
+    } migrate;
 };
 
 struct conf_state {
     struct conf conf;
     struct conf_database_pieces database;
     struct conf_origin origins[CONF_SETTINGS_MAX];
-    struct arena *arena; /* all strings */
+    struct arena *arena;  /* all strings */
+    struct arena *owners; /* but those of settings that are the owner's, and what is made from them */
 };
 
 /* program.c */
@@ -195,12 +205,24 @@ void conf_file_parse(struct arena *arena, struct slice text, struct conf_lines *
 /* A parameter of a connection string; `what` it is called: "parameter", "keyword". */
 bool conf_libpq_check(struct slice name, struct slice value, const char *what, struct buf *why) ATTR_CHECKED;
 
+/* Where the text of a setting is kept. */
+static inline struct arena *conf_arena(const struct conf_state *state, const struct conf_setting *setting)
+{
+    return setting->is_owners ? state->owners : state->arena;
+}
+
 /* database.c */
+/* A URL, or what is made from the pieces, and how people see it. */
+struct conf_target {
+    const char *setting; /* "DATABASE_URL", "MIGRATE_DATABASE_URL": whose it is */
+    const char *url;
+    struct arena *arena; /* of what is made from it */
+};
+
 bool conf_database_check(struct slice url, struct buf *why) ATTR_CHECKED;
 void conf_database_resolve(struct conf_state *state);
-/* A parameter of the connection string that conf_database_resolve has made: its value, decoded. False if it has none.
- */
-bool conf_database_parameter(const struct conf_state *state, const char *name, struct slice *ret_value) ATTR_CHECKED;
+/* A parameter of a connection string that conf_database_resolve has made: its value, decoded. False if it has none. */
+bool conf_database_parameter(const struct conf_target *target, const char *name, struct slice *ret_value) ATTR_CHECKED;
 /* The URL or keyword string with passwords as "***". */
 void conf_database_mask(struct slice url, struct buf *out);
 

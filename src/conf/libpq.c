@@ -276,7 +276,7 @@ bool conf_libpq_check(struct slice name, struct slice value, const char *what, s
 
 /* What libpq will connect with. */
 struct libpq_given {
-    struct conf_state *state;
+    struct conf_target target;
     const char *const *environ_list;
     struct buf problems;
 };
@@ -302,10 +302,10 @@ static const char *libpq_variable(const char *const *environ_list, const char *n
 static bool libpq_source(struct libpq_given *g, const char *name, struct libpq_source *ret_source)
 {
     const struct libpq_row *row = libpq_find(slice_of(name));
-    struct arena *arena = g->state->arena;
+    struct arena *arena = g->target.arena;
 
-    if (conf_database_parameter(g->state, name, &ret_source->value)) {
-        ret_source->where = arena_printf(arena, "DATABASE_URL: its parameter %s", name);
+    if (conf_database_parameter(&g->target, name, &ret_source->value)) {
+        ret_source->where = arena_printf(arena, "%s: its parameter %s", g->target.setting, name);
         return true;
     }
     const char *text = row->variable == NULL ? NULL : libpq_variable(g->environ_list, row->variable);
@@ -353,7 +353,7 @@ static void libpq_check_file(struct libpq_given *g, const struct libpq_row *row)
 
     if (!libpq_source(g, row->name, &source) || source.value.len == 0) return;
     if (memchr(source.value.data, ':', source.value.len) != NULL || libpq_is_system(row, source.value)) return;
-    const char *path = arena_copy(g->state->arena, source.value).data;
+    const char *path = arena_copy(g->target.arena, source.value).data;
 
     struct stat st = {0};
 
@@ -393,21 +393,33 @@ static void libpq_check_versions(struct libpq_given *g)
     libpq_problem(g, least.where, "is above ssl_max_protocol_version");
 }
 
-int conf_judge_database(const struct conf *conf, const char *const *environ_list, struct error *err)
+static void libpq_judge(struct libpq_given *g)
 {
-    struct libpq_given g = {.state = conf->state, .environ_list = environ_list};
     struct libpq_source mode = {.value = SLICE_NONE};
     struct libpq_source service;
-    int result = 0;
 
     /* What a service's file says goes before the environment, and only libpq knows which file that is. */
-    if (libpq_source(&g, "service", &service)) return 0;
-    (void)libpq_source(&g, "sslmode", &mode);
+    if (libpq_source(g, "service", &service)) return;
+    (void)libpq_source(g, "sslmode", &mode);
     for (size_t i = 0; i < countof(libpq_rows); i++) {
-        if (libpq_rows[i].variable != NULL) libpq_check_variable(&g, &libpq_rows[i]);
-        if (libpq_rows[i].kind == LIBPQ_FILE && !slice_is(mode.value, "disable")) libpq_check_file(&g, &libpq_rows[i]);
+        if (libpq_rows[i].variable != NULL) libpq_check_variable(g, &libpq_rows[i]);
+        if (libpq_rows[i].kind == LIBPQ_FILE && !slice_is(mode.value, "disable")) libpq_check_file(g, &libpq_rows[i]);
     }
-    libpq_check_versions(&g);
+    libpq_check_versions(g);
+}
+
+int conf_judge_database(const struct conf *conf, const char *const *environ_list, struct error *err)
+{
+    const struct conf_migrations *migrations = &conf->migrations;
+    struct libpq_given g = {.target = {"DATABASE_URL", conf->database.url, conf->state->arena},
+                            .environ_list = environ_list};
+    int result = 0;
+
+    libpq_judge(&g);
+    if (migrations->own_role && g.problems.len == 0) {
+        g.target = (struct conf_target){migrations->url_setting, migrations->url, conf->state->owners};
+        libpq_judge(&g);
+    }
     if (g.problems.len > 0) result = error_set(err, ERROR_SETTINGS, "%s", buf_cstr(&g.problems));
     buf_clear(&g.problems);
     return result;

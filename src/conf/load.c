@@ -15,6 +15,7 @@ enum conf_judged { CONF_JUDGED = 'a', CONF_JUDGED_WITHOUT_URL = 'p' };
 
 struct conf_loader {
     struct conf_state *state;
+    struct arena *scratch;   /* what the sources hold, and nobody needs afterwards */
     struct buf problems;     /* each an enum conf_judged, a line and a NUL */
     enum conf_judged judged; /* what is read now */
     bool url_given;          /* something gives DATABASE_URL, good or bad */
@@ -67,14 +68,13 @@ static void conf_loader_set_from_file(struct conf_loader *l, size_t index, const
     struct slice value;
     int error;
 
-    if (!conf_file_read(l->state->arena, path, &value, &error)) {
+    if (!conf_file_read(l->scratch, path, &value, &error)) {
         conf_problem(l, where, name, "cannot read %s: %s", path, strerror(error));
         return;
     }
-    if (value.len > 0 && value.data[value.len - 1] == '\n') {
-        value.len--;
-        if (value.len > 0 && value.data[value.len - 1] == '\r') value.len--;
-    }
+    /* All of them, and carriage returns: a shell's $(<file) and then initdb, by which PostgreSQL's image reads its
+     * password, take the same from the file. */
+    while (value.len > 0 && (value.data[value.len - 1] == '\n' || value.data[value.len - 1] == '\r')) value.len--;
     if (value.len == 0) {
         conf_problem(l, where, name, "%s is empty", path);
         return;
@@ -197,7 +197,7 @@ static void conf_loader_file(struct conf_loader *l, const char *path, struct sli
     struct conf_lines lines;
 
     conf_loader_next_source(l, true);
-    conf_file_parse(arena, text, &lines);
+    conf_file_parse(l->scratch, text, &lines);
     for (size_t i = 0; i < lines.count; i++) {
         const struct conf_line *line = &lines.items[i];
         const char *where = arena_printf(arena, "%s:%u", path, line->number);
@@ -322,7 +322,7 @@ static void conf_loader_find_file(struct conf_loader *l, const char *const *envi
     struct slice text;
     int error;
 
-    if (conf_file_read(l->state->arena, path, &text, &error)) {
+    if (conf_file_read(l->scratch, path, &text, &error)) {
         conf_loader_file(l, path, text);
     } else if (named != NULL) {
         conf_problem(l, where, slice_of(conf_table[CONF_CONFIG].name), "cannot read %s: %s", path, strerror(error));
@@ -373,6 +373,17 @@ static void conf_loader_check_memory(struct conf_loader *l)
     buf_clear(&text);
 }
 
+static void conf_loader_check_owner(struct conf_loader *l)
+{
+    const struct conf_origin *password = &l->state->origins[CONF_MIGRATE_POSTGRES_PASSWORD];
+
+    if (password->where == NULL || l->state->database.migrate.user[0] != '\0') return;
+    l->judged = CONF_JUDGED_WITHOUT_URL;
+    conf_problem(l, password->where, slice_of(conf_table[CONF_MIGRATE_POSTGRES_PASSWORD].name),
+                 "whose password it is, is not set: set %s too", conf_table[CONF_MIGRATE_POSTGRES_USER].name);
+    l->judged = CONF_JUDGED;
+}
+
 /* Whole lines only, and a word about those for which there is no room. */
 static int conf_report(struct buf *lines, struct error *err)
 {
@@ -412,6 +423,8 @@ int conf_load(enum conf_program program, const char *const *environ_list, const 
     int result = 0;
 
     state->arena = arena_new();
+    state->owners = arena_new();
+    loader.scratch = arena_new();
     state->conf.state = state;
     state->conf.program = program;
     for (size_t i = 0; i < conf_setting_count(); i++) conf_default_set(state, &conf_table[i]);
@@ -424,6 +437,7 @@ int conf_load(enum conf_program program, const char *const *environ_list, const 
     }
     conf_loader_check_together(&loader);
     conf_loader_check_memory(&loader);
+    conf_loader_check_owner(&loader);
     conf_loader_lines(&loader, &lines);
     if (lines.len > 0) {
         result = conf_report(&lines, err);
@@ -436,6 +450,7 @@ int conf_load(enum conf_program program, const char *const *environ_list, const 
         }
         *ret_conf = &state->conf;
     }
+    arena_burn(loader.scratch);
     buf_clear(&loader.problems);
     buf_clear(&lines);
     return result;
@@ -448,5 +463,39 @@ void conf_free(struct conf *conf)
     struct conf_state *state = conf->state;
 
     arena_free(state->arena);
+    arena_burn(state->owners);
     free(state);
+}
+
+/* Where the value begins if it is NAME=VALUE of a setting that is the owner's; else NULL. */
+static char *conf_owners_value(char *variable)
+{
+    for (size_t i = 0; i < conf_setting_count(); i++) {
+        const size_t len = strlen(conf_table[i].name);
+
+        if (!conf_table[i].is_owners || strncmp(variable, conf_table[i].name, len) != 0) continue;
+        if (variable[len] == '=') return variable + len + 1;
+    }
+    return NULL;
+}
+
+void conf_forget_owner(const struct conf *conf, char *const *environ_list)
+{
+    struct conf_state *state = conf->state;
+    struct conf_migrations *migrations = &state->conf.migrations;
+
+    migrations->url = state->conf.database.url;
+    migrations->label = state->conf.database.label;
+    migrations->url_setting = "DATABASE_URL";
+    migrations->own_role = false;
+    state->database.migrate.given_url = "";
+    state->database.migrate.user = "";
+    state->database.migrate.password = "";
+    arena_burn(state->owners);
+    state->owners = NULL;
+    for (; environ_list != NULL && *environ_list != NULL; environ_list++) {
+        char *value = conf_owners_value(*environ_list);
+
+        if (value != NULL) explicit_bzero(value, strlen(value));
+    }
 }

@@ -14,6 +14,8 @@ static void conf_value_show(const struct conf_state *state, size_t index, struct
 {
     if (index == CONF_DATABASE_URL) {
         conf_database_mask(slice_of(state->conf.database.url), out);
+    } else if (index == CONF_MIGRATE_DATABASE_URL && state->conf.migrations.own_role) {
+        conf_database_mask(slice_of(state->conf.migrations.url), out);
     } else {
         conf_value_print(state, &conf_table[index], out);
     }
@@ -25,6 +27,11 @@ static void conf_source_show(const struct conf_state *state, size_t index, struc
 
     if (index == CONF_DATABASE_URL && !conf_has_database_url(state)) {
         buf_add_str(out, "made from POSTGRES_HOST and the other POSTGRES_* settings");
+        return;
+    }
+    if (index == CONF_MIGRATE_DATABASE_URL && origin->where == NULL) {
+        buf_add_str(out, state->conf.migrations.own_role ? "made from MIGRATE_POSTGRES_USER, POSTGRES_HOST and the like"
+                                                         : "default: DATABASE_URL is used");
         return;
     }
     buf_add_str(out, origin->where == NULL ? "default" : origin->where);
@@ -89,7 +96,7 @@ void conf_export(const struct conf *conf, struct buf *out)
     for (size_t i = 0; (i = conf_next(conf->program, i)) < conf_setting_count(); i++) {
         struct buf value = {0};
 
-        if (i == CONF_CONFIG || conf_is_database_part(i)) continue;
+        if (i == CONF_CONFIG || conf_is_database_part(i) || conf_table[i].is_owners) continue;
         if (i == CONF_DATABASE_URL) {
             buf_add_str(&value, conf->database.url);
         } else {

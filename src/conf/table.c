@@ -67,6 +67,40 @@ const struct conf_setting conf_table[] = {
                                 .file_variant = true,
                                 .reloadable = true,
                                 .empty_is_absent = true},
+    [CONF_MIGRATE_POSTGRES_USER] =
+        {.name = "MIGRATE_POSTGRES_USER",
+         CONF_ROW_TEXT(database.migrate.user),
+         .defaults = {[CONF_STRATSLABD] = ""},
+         .help = "The role that owns the tables. If it is set, what changes them or makes tokens (migrate, token, the "
+                 "migrations of a start and of a reload) connects as this role, to the server and the database that "
+                 "POSTGRES_HOST, POSTGRES_PORT and POSTGRES_DB name. Requests are served as POSTGRES_USER, which then "
+                 "needs no right to change tables. Not used if DATABASE_URL is set.",
+         .file_variant = true,
+         .reloadable = true,
+         .empty_is_absent = true,
+         .is_owners = true},
+    [CONF_MIGRATE_POSTGRES_PASSWORD] = {.name = "MIGRATE_POSTGRES_PASSWORD",
+                                        CONF_ROW_TEXT(database.migrate.password),
+                                        .defaults = {[CONF_STRATSLABD] = ""},
+                                        .help = "The password of MIGRATE_POSTGRES_USER. The default is none.",
+                                        .secret = true,
+                                        .file_variant = true,
+                                        .reloadable = true,
+                                        .empty_is_absent = true,
+                                        .is_owners = true},
+    [CONF_MIGRATE_DATABASE_URL] =
+        {.name = "MIGRATE_DATABASE_URL",
+         CONF_ROW_DATABASE_URL(database.migrate.given_url),
+         .defaults = {[CONF_STRATSLABD] = ""},
+         .help = "The same database as that of DATABASE_URL, as the role that owns the tables. If it is set, what "
+                 "changes them or makes tokens connects with it, and DATABASE_URL needs no right to change tables. "
+                 "Processes that serve requests forget it. If it is not set, it is made from MIGRATE_POSTGRES_USER; if "
+                 "that is not set either, DATABASE_URL is used for everything.",
+         .secret = true,
+         .file_variant = true,
+         .reloadable = true,
+         .empty_is_absent = true,
+         .is_owners = true},
     [CONF_CONFIG] =
         {.name = "STRATSLAB_CONFIG",
          CONF_ROW_PATH(conf.config_path),

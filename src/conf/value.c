@@ -15,7 +15,7 @@ struct conf_type_row {
 static bool conf_text_set(struct conf_state *state, const struct conf_setting *setting, struct slice text, void *at,
                           struct buf *why)
 {
-    const char *value = arena_copy(state->arena, text).data;
+    const char *value = arena_copy(conf_arena(state, setting), text).data;
 
     if (memchr(text.data, '\0', text.len) != NULL) {
         buf_add_str(why, "holds a NUL byte");

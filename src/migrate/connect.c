@@ -21,17 +21,22 @@ void session_pause(unsigned *ms, unsigned longest_ms)
     *ms = *ms >= longest_ms / 2 ? longest_ms : *ms * 2;
 }
 
+static const char *connect_setting(const struct migrate_options *options)
+{
+    return options->setting == NULL ? "DATABASE_URL" : options->setting;
+}
+
 /* libpq quotes the part of the text that it does not understand, which may be the password; pg/ does not. */
-static int connect_check(const struct pg_target *target, struct error *err)
+static int connect_check(const struct migrate_options *options, const struct pg_target *target, struct error *err)
 {
     const char *refusal = pg_target_refusal(target);
 
     if (refusal == NULL) return 0;
     return error_set(err, ERROR_SETTINGS,
-                     "DATABASE_URL cannot be used: %s. It is a connection URI, "
+                     "%s cannot be used: %s. It is a connection URI, "
                      "postgresql://user:password@host:5432/database, with special characters in user and password "
                      "percent-encoded",
-                     refusal);
+                     connect_setting(options), refusal);
 }
 
 static struct pg_target *connect_target(const struct migrate_options *options)
@@ -94,9 +99,9 @@ static int connect_once(const struct migrate_options *options, struct pg_target 
     if (!pg_dial_refused(target)) return error_set(err, ERROR_UNAVAILABLE, "%s", pg_dial_reason(target));
     return error_set(err, ERROR_REFUSED,
                      "the database %s refuses the connection: %s\n"
-                     "Check DATABASE_URL or POSTGRES_*. A volume that was kept from an earlier start keeps its first "
+                     "Check %s or POSTGRES_*. A volume that was kept from an earlier start keeps its first "
                      "password, user and database: change them there, or begin with a new volume.",
-                     options->label, pg_dial_reason(target));
+                     options->label, pg_dial_reason(target), connect_setting(options));
 }
 
 static void connect_say(const struct migrate_options *options, const char *why, uint64_t left_ms)
@@ -135,7 +140,7 @@ int session_connect(const struct migrate_options *options, PGconn **ret_conn, st
     struct pg_target *target = connect_target(options);
     struct error why = {0};
     char waited[NUMBER_UNIT_TEXT_BYTES];
-    int outcome = connect_check(target, &why);
+    int outcome = connect_check(options, target, &why);
 
     if (outcome == 0) outcome = connect_patiently(options, target, deadline_ms, ret_conn, &why);
     pg_target_free(target);

@@ -63,6 +63,7 @@ enum migrate_note {
 struct migrate_options {
     const char *conninfo; /* a URI, or key=value pairs; secret */
     const char *label;    /* the database, for people: without the password */
+    const char *setting;  /* the setting that named it, for people; NULL: DATABASE_URL */
     enum migrate_environment environment;
     unsigned lock_timeout_ms;      /* for another master's migration; then ERROR_TIMEOUT */
     unsigned rehearsal_timeout_ms; /* how long all rehearsed files together may run, and so hold locks; 0: none is */

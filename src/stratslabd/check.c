@@ -51,7 +51,7 @@ static int check_statements(void *arg, struct migrate_session *session, struct e
     return 0;
 }
 
-static int check_rehearse(struct own_check *own, struct migrate_session *session)
+static int check_rehearse(struct own_check *own, struct migrate_session *session, bool *ret_pending)
 {
     struct check *c = &own->check;
     size_t pending = 0;
@@ -61,6 +61,7 @@ static int check_rehearse(struct own_check *own, struct migrate_session *session
     if (migrate_rehearse(session, own->files, check_statements, own, &pending, &rehearsed, &err) != 0) {
         return check_failed(c, "migrations", &err);
     }
+    *ret_pending = pending > 0;
     if (pending == 0) {
         check_report(c, "migrations", "ok", "nothing is pending");
     } else {
@@ -70,6 +71,28 @@ static int check_rehearse(struct own_check *own, struct migrate_session *session
         check_report(c, "statements", "skipped",
                      "the schema they need is made by a migration that cannot be rehearsed");
     }
+    return COMMAND_OK;
+}
+
+/* What a migration that is pending makes may be what the role lacks; so its rights are asked for if there is none. */
+static int check_role(struct own_check *own, bool is_pending)
+{
+    struct check *c = &own->check;
+    const struct conf *conf = c->context->conf;
+    struct role_verdict verdict;
+    struct error err;
+    size_t count;
+    const struct db_statement *const *statements = api_statements(own->api, &count);
+
+    if (stratslabd_judge_role(conf, &verdict, &err) != 0) {
+        if (!c->preflight || err.code != ERROR_UNAVAILABLE) return check_failed(c, "role", &err);
+        check_report(c, "role", "skipped", "%s", err.message); /* a busy database is a reason to wait, not to refuse */
+        return COMMAND_OK;
+    }
+    check_report(c, "role", verdict.is_mighty ? "warning" : "ok", "%s", verdict.text);
+    if (is_pending || verdict.is_mighty) return COMMAND_OK;
+    if (stratslabd_judge_rights(conf, statements, count, &err) != 0) return check_failed(c, "rights", &err);
+    check_report(c, "rights", "ok", "it may run all %zu statements", count);
     return COMMAND_OK;
 }
 
@@ -100,17 +123,18 @@ static int check_database(struct own_check *own)
     struct migrate_options options = stratslabd_migrate_options(c->context->conf);
     struct migrate_session *session = NULL;
     struct error err;
+    bool is_pending = false;
 
     options.boot_timeout_ms = 0;
     options.application_name = "stratslabd check";
     if (command_leave_root(c->context, &err) != 0) return check_failed(c, "user", &err);
     if (migrate_session_open(&options, &session, &err) != 0) return check_away(own, &err);
-    check_report(c, "database", "ok", "%s", c->context->conf->database.label);
+    check_report(c, "database", "ok", "%s", c->context->conf->migrations.label);
     int status = check_trust(c, session);
 
-    if (status == COMMAND_OK) status = check_rehearse(own, session);
+    if (status == COMMAND_OK) status = check_rehearse(own, session, &is_pending);
     migrate_session_close(session);
-    return status;
+    return status == COMMAND_OK ? check_role(own, is_pending) : status;
 }
 
 static bool check_takes_any_host(const struct conf *conf)

@@ -58,8 +58,9 @@ static void migrate_say_to_log(void *arg, enum migrate_note kind, const char *li
 struct migrate_options stratslabd_migrate_options(const struct conf *conf)
 {
     return (struct migrate_options){
-        .conninfo = conf->database.url,
-        .label = conf->database.label,
+        .conninfo = conf->migrations.url,
+        .label = conf->migrations.label,
+        .setting = conf->migrations.url_setting,
         .environment = conf->environment == CONF_ENVIRONMENT_DEVELOPMENT ? MIGRATE_DEVELOPMENT : MIGRATE_PRODUCTION,
         .lock_timeout_ms = conf->migrations.lock_timeout_ms,
         .rehearsal_timeout_ms = conf->migrations.rehearsal_timeout_ms,
@@ -83,7 +84,7 @@ static int migrate_confirm(void *arg, const char *const *paths, size_t count, st
     if (!isatty(STDIN_FILENO) || !isatty(STDERR_FILENO))
         return error_set(err, ERROR_USAGE, "%s needs --yes if there is no terminal to ask",
                          command_of(call->line)->name);
-    fprintf(stderr, "This undoes, in %s:\n", call->conf->database.label);
+    fprintf(stderr, "This undoes, in %s:\n", call->conf->migrations.label);
     for (size_t i = 0; i < count; i++) fprintf(stderr, "  %s\n", paths[i]);
     fprintf(stderr, "Data that they hold is lost. Go on? [y/N] ");
     if (fgets(answer, sizeof(answer), stdin) != NULL && (answer[0] == 'y' || answer[0] == 'Y')) return 0;
@@ -500,6 +501,17 @@ static void migrate_log_lines(const struct error *err)
     }
 }
 
+/* The service does its work as well; but whoever gets the better of it has everything. */
+static void migrate_warn_role(const struct conf *conf)
+{
+    struct role_verdict verdict;
+    struct error err;
+
+    if (stratslabd_judge_role(conf, &verdict, &err) == 0 && verdict.is_mighty) {
+        log_warning("requests are served as a role that may change everything", LOG_STR("reason", verdict.text));
+    }
+}
+
 int stratslabd_migrate_boot(const struct command_context *context)
 {
     struct migrate_options options = stratslabd_migrate_options(context->conf);
@@ -523,5 +535,6 @@ int stratslabd_migrate_boot(const struct command_context *context)
     if (outcome != 0) migrate_log_lines(&err);
     migrate_session_close(session);
     migrate_files_free(files);
+    if (outcome == 0) migrate_warn_role(context->conf);
     return outcome == 0 ? COMMAND_OK : command_exit_of(&err);
 }

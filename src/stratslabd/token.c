@@ -66,7 +66,10 @@ static const struct token_refusal {
     {"22008", "", ERROR_USAGE, "--expires: there is no such time"},
     {"25006", "", ERROR_UNAVAILABLE,
      "the database takes no changes now (a standby, or default_transaction_read_only is on): name the primary in "
-     "DATABASE_URL"},
+     "DATABASE_URL, and in MIGRATE_DATABASE_URL if that is set"},
+    {"42501", "", ERROR_REFUSED,
+     "this role may not do that: tokens belong to the owner of the tables. Set MIGRATE_DATABASE_URL (or "
+     "MIGRATE_POSTGRES_USER) to the role that migrates"},
     {"55P03", "", ERROR_UNAVAILABLE,
      "another session has locked the tokens (a migration?): try again when it has ended; pg_locks says which it is"},
     {"57014", "", ERROR_UNAVAILABLE,
@@ -94,13 +97,13 @@ static int token_fail(const struct token_call *call, const PGresult *result, str
         return error_set(err, refusal->code, "%s", refusal->message);
     }
     if (result == NULL && PQstatus(call->conn) == CONNECTION_OK) {
-        return error_set(err, ERROR_UNAVAILABLE, "the database %s does not answer", call->conf->database.label);
+        return error_set(err, ERROR_UNAVAILABLE, "the database %s does not answer", call->conf->migrations.label);
     }
     if (PQstatus(call->conn) != CONNECTION_OK) {
         return error_set(err, ERROR_UNAVAILABLE, "the connection to the database %s was lost",
-                         call->conf->database.label);
+                         call->conf->migrations.label);
     }
-    return error_set(err, ERROR_REFUSED, "the database %s refuses: %s", call->conf->database.label,
+    return error_set(err, ERROR_REFUSED, "the database %s refuses: %s", call->conf->migrations.label,
                      message == NULL ? "no reason was given" : message);
 }
 

@@ -103,21 +103,27 @@ def start_daemon(kind, program, stratslabd, tmp_path):
 
 
 @pytest.fixture
-def daemon(start_daemon, database):
+def database_settings(database):
+    """What `daemon` and `command` are told of the database: one role that owns everything. The tests of the API have another."""
+    return {"DATABASE_URL": database.url}
+
+
+@pytest.fixture
+def daemon(start_daemon, database_settings):
     """daemon(workers=4, DATABASE_URL=…): starts one on `database` and waits until it is ready (wait=False: does not).
     At the end each is stopped, and must end with `expect_exit` (0), leave no process behind, and report nothing."""
     def start(*arguments, **options):
-        return start_daemon(*arguments, **{"DATABASE_URL": database.url, **options})
+        return start_daemon(*arguments, **{**database_settings, **options})
 
     return start
 
 
 @pytest.fixture
-def command(stratslabd, database):
+def command(stratslabd, database_settings):
     """command("migrate", "status", "--json", workers=4): runs a subcommand on `database` to its end."""
     def run(*arguments, **options):
         migrations = os.path.realpath(daemons.MIGRATIONS)
-        settings = {"DATABASE_URL": database.url, "migrations_dir": migrations, "environment": "development", **options}
+        settings = {**database_settings, "migrations_dir": migrations, "environment": "development", **options}
         return daemons.run(stratslabd, *arguments, **settings)
 
     return run

@@ -6,6 +6,7 @@ from support.stack import wait_until
 
 CONF = "/etc/stratslab/stratslabd.conf"
 LOCAL = "POSTGRES_HOST=/var/run/postgresql\n"
+OWNER = "/etc/credstore/stratslabd.MIGRATE_DATABASE_URL"
 HEALTH = "http://127.0.0.1:8000/health"
 
 
@@ -13,6 +14,12 @@ HEALTH = "http://127.0.0.1:8000/health"
 def machine(images):
     with Machine() as one:
         yield one
+
+
+def psql(machine, statements, database="stratslab"):
+    """As PostgreSQL's administrator."""
+    machine.write("/tmp/statements.sql", statements)
+    return machine.sh(f"cd / && su postgres -s /bin/sh -c 'psql -XAtq -v ON_ERROR_STOP=1 -f /tmp/statements.sql {database}'").stdout.strip()
 
 
 def package(machine):
@@ -66,14 +73,22 @@ def test_it_does_not_start_without_a_database_and_says_why(machine):
 def test_start(machine):
     """Beside a PostgreSQL that knows the service's user by its name, in the whole of the unit's sandbox."""
     machine.sh("pg_createcluster $(ls /usr/lib/postgresql) main --start")
-    machine.sh("cd / && su postgres -s /bin/sh -c \"psql -qc 'CREATE ROLE stratslab LOGIN' "
-               "-c \\\"CREATE DATABASE stratslab OWNER stratslab TEMPLATE template0 ENCODING 'UTF8'\\\"\"")
+    psql(machine, "CREATE ROLE stratslab_owner LOGIN PASSWORD 'own3r';\nCREATE ROLE stratslab_api NOLOGIN;\n"
+                  "CREATE ROLE stratslab LOGIN IN ROLE stratslab_api;\n"
+                  "CREATE DATABASE stratslab OWNER stratslab_owner TEMPLATE template0 ENCODING 'UTF8';\n", "postgres")
+    machine.run("mkdir", "-p", "/etc/credstore")
+    machine.write(OWNER, "postgresql://stratslab_owner:own3r@127.0.0.1/stratslab\n", "600")
     machine.write(CONF, LOCAL, "640")
     machine.run("systemctl", "enable", "--now", "stratslabd")
     master = serves(machine)
     assert machine.show("StatusText").startswith("Serving on 127.0.0.1:8000 with ")
     assert machine.run("ps", "-o", "user=", "-p", str(master)).stdout.strip() == "stratslab"
     assert machine.run("stratslabd", "status").returncode == 0
+    # The unit serves as a role that owns nothing, and root makes tokens as the other one.
+    assert psql(machine, "SELECT DISTINCT tableowner FROM pg_tables WHERE schemaname = 'public'") == "stratslab_owner"
+    assert psql(machine, "SELECT DISTINCT usename FROM pg_stat_activity WHERE datname = 'stratslab' AND usename <> 'postgres'") == "stratslab"
+    assert "may change everything" not in machine.run("journalctl", "-u", "stratslabd").stdout
+    assert machine.run("env", f"MIGRATE_DATABASE_URL_FILE={OWNER}", "stratslabd", "token", "create", "web").returncode == 0
 
 
 def test_the_daemon_that_computes_runs_beside_it(machine):

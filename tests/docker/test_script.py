@@ -1,4 +1,5 @@
 """scripts/docker.sh: each verb, with both Compose flavours."""
+import contextlib
 import os
 import socket
 import subprocess
@@ -97,9 +98,52 @@ def test_port_in_use_names_port_and_holder(stack, script):
         assert f"port {stack.port} is in use by" in line
 
 
+@pytest.mark.parametrize("line", [
+    "API_PORT={port}", 'API_PORT="{port}"', "API_PORT='{port}'", 'API_PORT="{port}" # the port', "API_PORT={port} # the port",
+    "export API_PORT={port}", "THE_PORT={port}\nAPI_PORT=${{THE_PORT}}", "API_PORT={port}-{next}",
+])
+def test_ports_however_they_are_written(stack, script, line):
+    """In .env, as Compose reads it: who has the port is found, and nothing is wrong with how it is written."""
+    next_port = stack.port + 1
+    with open(os.path.join(stack.folder, ".env"), "w") as f:
+        f.write(line.format(port=stack.port, next=next_port) + "\n")
+    with socket.socket() as holder:
+        holder.bind(("127.0.0.1", stack.port))
+        holder.listen()
+        (said,) = bad(script("doctor", check=False, API_PORT=None))
+        assert f"port {stack.port} is in use by" in said and f"process {os.getpid()}" in said, said
+    assert not bad(script("doctor", check=False, API_PORT=None))
+
+
+PORTS = """services:
+  api:
+    ports:
+      - "{short}:8001"
+      - target: 8002
+        published: {long}
+        protocol: tcp
+      - "8003"
+"""
+
+
+def test_ports_of_further_files(stack, script):
+    """Short and long, as docker-compose.override.yml may have them."""
+    held = []
+    with contextlib.ExitStack() as holders:
+        for _ in range(2):
+            holder = holders.enter_context(socket.socket())
+            holder.bind(("127.0.0.1", 0))
+            holder.listen()
+            held.append(holder.getsockname()[1])
+        with open(os.path.join(stack.folder, "docker-compose.override.yml"), "w") as f:
+            f.write(PORTS.format(short=held[0], long=held[1]))
+        said = bad(script("doctor", check=False))
+        assert len(said) == 2 and all(f"port {port} is in use by" in "\n".join(said) for port in held), said
+
+
 def test_doctor_tells_what_the_service_refuses(stack, script):
     """The service's own words about each variable, and nothing is left of the asking."""
-    done = script("doctor", check=False, STRATSLAB_WORKERS="many", STRATSLAB_LOG_LEVEL="loud", DATABASE_URL="mysql://x/y")
+    done = script("doctor", check=False, STACK_WORKERS="many", STACK_LOG_LEVEL="loud", STACK_DATABASE_URL="mysql://x/y")
     said = "\n".join(bad(done))
     assert done.returncode == 1
     for words in ('STRATSLAB_WORKERS: "many" is not an integer', 'STRATSLAB_LOG_LEVEL: "loud" is not one of', "DATABASE_URL: its scheme"):
@@ -146,11 +190,12 @@ def test_doctor_on_a_service_that_has_ended(stack, script):
     """Rows of the README's table that show only when the stack is up: another password than the volume's, a bad variable."""
     stack.start()
     assert "takes the user and the password" in script("doctor").stdout
-    stack.up(check=False, POSTGRES_PASSWORD="another", STRATSLAB_WORKERS="1")
-    wait_until(lambda: stack.state().startswith("exited"), 120, "the service to end")
-    said = "\n".join(bad(script("doctor", check=False, POSTGRES_PASSWORD="another")))
-    assert "does not take the settings' user and password" in said and "docs/containers.md" in said and "has ended with 69" in said, said
-    stack.up(check=False, STRATSLAB_WORKERS="none")
+    done = script("up-d", check=False, STACK_POSTGRES_PASSWORD="another", STACK_WORKERS="1")
+    assert done.returncode != 0 and "keeps its" in done.stderr, done.stderr
+    said = "\n".join(bad(script("doctor", check=False, STACK_POSTGRES_PASSWORD="another")))
+    assert "does not take the settings' user and password" in said and "docs/containers.md" in said, said
+    assert "The service roles has ended with 69" in said, said
+    stack.up(check=False, STACK_WORKERS="none")
     wait_until(lambda: stack.state().startswith("exited") and "not an integer" in stack.logs(), 120, "the service to end")
     assert "has ended with 78: mend the variables" in "\n".join(bad(script("doctor", check=False)))
 
@@ -207,11 +252,12 @@ def test_a_commit_is_in_the_labels(one_stack):
 
 def test_doctor_reads_env(stack, script):
     with open(os.path.join(stack.folder, ".env"), "w", newline="") as f:
-        f.write("API_PROT=8001\nDB_PORT=many\nSTRATSLAB_LOG_LEVEL = debug\nnonsense\nPOSTGRES_DB=x\r\n")
+        f.write("API_PROT=8001\nDB_PORT=many\nSTACK LOG_LEVEL=debug\nnonsense\nPOSTGRES_DB=x\r\nexport STRATSLAB_AUTH=off\n")
     done = script("doctor", check=False, DB_PORT="many")
     assert done.returncode == 1
-    for words in ("API_PROT is not in .env.docker.example", "DB_PORT is not a port", '"STRATSLAB_LOG_LEVEL " is not a name',
-                  ".env:4 is not a NAME=VALUE line", "Windows line ends"):
+    for words in ("API_PROT is not in .env.docker.example", "DB_PORT is not a port", '"STACK LOG_LEVEL" is not a name',
+                  ".env:4 is not a NAME=VALUE line", "Windows line ends", "POSTGRES_DB is not used here any more",
+                  "its name is now STACK_POSTGRES_DB", "its name is now STACK_AUTH"):
         assert words in done.stdout, words
 
 

@@ -110,7 +110,7 @@ def test_data_survives_down_but_not_down_v(stack):
 
 def test_env_file_overrides(stack):
     with open(os.path.join(stack.folder, ".env"), "w") as f:
-        f.write("POSTGRES_PASSWORD=p@ss:w/rd %41#x\nPOSTGRES_DB=other\nSTRATSLAB_LOG_FORMAT=json\nSTRATSLAB_WORKERS=1\n")
+        f.write("STACK_POSTGRES_PASSWORD=p@ss:w/rd %41#x\nSTACK_POSTGRES_DB=other\nSTACK_LOG_FORMAT=json\nSTACK_WORKERS=1\n")
     stack.start()
     assert stack.get("/health").status == 200
     status = json.loads(stack.exec("stratslabd", "status", "--json").stdout)
@@ -120,9 +120,9 @@ def test_env_file_overrides(stack):
 
 
 @pytest.mark.parametrize("settings, words", [
-    ({"STRATSLAB_WORKERS": "many"}, ["STRATSLAB_WORKERS", "many"]),
-    ({"DATABASE_URL": "mysql://nobody@nowhere/x"}, ["DATABASE_URL"]),
-    ({"STRATSLAB_LOG_FORMAT": "xml", "STRATSLAB_LOG_LEVEL": "loud"}, ["STRATSLAB_LOG_FORMAT", "STRATSLAB_LOG_LEVEL"]),
+    ({"STACK_WORKERS": "many"}, ["STRATSLAB_WORKERS", "many"]),
+    ({"STACK_DATABASE_URL": "mysql://nobody@nowhere/x"}, ["DATABASE_URL"]),
+    ({"STACK_LOG_FORMAT": "xml", "STACK_LOG_LEVEL": "loud"}, ["STRATSLAB_LOG_FORMAT", "STRATSLAB_LOG_LEVEL"]),
 ], ids=["workers", "url", "two"])
 def test_invalid_variables_are_named(one_stack, settings, words):
     one_stack.up(**settings)
@@ -154,11 +154,86 @@ def test_port_in_use_is_named(stack):
 def test_wrong_password_on_a_kept_volume_gets_a_hint(one_stack):
     one_stack.start()
     one_stack.down()
-    one_stack.up(POSTGRES_PASSWORD="another")
-    api = one_stack.container()
-    wait_until(lambda: inspect(api, "{{.State.Status}}") == "exited", 180, "the service to end")
-    assert inspect(api, "{{.State.ExitCode}}") == "69"
-    assert re.search(r"volume.*password|password.*volume", one_stack.logs())
+    done = one_stack.up(check=False, STACK_POSTGRES_PASSWORD="another")
+    assert done.returncode != 0
+    assert inspect(one_stack.container("roles"), "{{.State.ExitCode}}") == "69"
+    assert re.search(r"volume[^.]*password", one_stack.logs("roles").replace("\n", " "))
+
+
+# What a shell may hold for other programs, so that they find their database; and what would open the API.
+HOSTILE = {"DATABASE_URL": "postgresql://shop:shop@shop.example/shop", "POSTGRES_USER": "shop", "POSTGRES_PASSWORD": "shop",
+           "POSTGRES_DB": "shop", "POSTGRES_HOST": "shop.example", "POSTGRES_PORT": "1", "POSTGRES_IMAGE": "shop/postgres:9",
+           "POSTGRES_PASSWORD_SOURCE": "/etc/hostname", "STRATSLAB_AUTH": "off", "STRATSLAB_ENVIRONMENT": "development",
+           "STRATSLAB_WORKERS": "many", "STRATSLAB_LISTEN": "*:1", "STRATSLAB_CORS_ORIGINS": "*", "STRATSLAB_ALLOWED_HOSTS": "x.example",
+           "STRATSLAB_LOG_LEVEL": "error", "STRATSLAB_LOG_FORMAT": "json", "STRATSLAB_MIGRATIONS_DIR": "/nowhere",
+           "MIGRATE_DATABASE_URL": "postgresql://shop:shop@shop.example/shop", "PGHOST": "shop.example", "PGUSER": "shop",
+           "PGPASSWORD": "shop", "PGDATABASE": "shop"}
+
+
+@pytest.mark.parametrize("file", ["docker-compose.yml", "docker-compose.prod.yml"])
+@pytest.mark.parametrize("place", ["shell", ".env"])
+def test_other_programs_variables_stay_out(stack, file, place):
+    """With the shell of another project, or its .env, the stack is the same as without."""
+    plain = stack.run("-f", file, "config").stdout
+    if place == ".env":
+        with open(os.path.join(stack.folder, ".env"), "w") as f:
+            f.writelines(f"{name}={value}\n" for name, value in HOSTILE.items())
+        assert stack.run("-f", file, "config").stdout == plain
+    else:
+        assert stack.run("-f", file, "config", **HOSTILE).stdout == plain
+    assert "shop" not in plain
+
+
+def own_tables(stack):
+    return stack.sql("SELECT string_agg(DISTINCT pg_get_userbyid(relowner), ' ') FROM pg_class "
+                     "WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p', 'S', 'v')")
+
+
+def assert_three_roles(stack):
+    """The API's sessions are of a role that is neither superuser nor owner, and has no way to the passwords of those."""
+    wait_until(lambda: stack.sql("SELECT count(*) FROM pg_stat_activity WHERE application_name LIKE 'stratslabd%'") != "0", 60,
+               "the API's sessions")
+    assert stack.sql("SELECT string_agg(DISTINCT usename, ' ') FROM pg_stat_activity WHERE application_name LIKE 'stratslabd%'") == \
+        "stratslab_api"
+    assert own_tables(stack) == "stratslab_owner"
+    assert stack.sql("SELECT string_agg(DISTINCT pg_get_userbyid(proowner), ' ') FROM pg_proc AS p WHERE pronamespace = 'public'::regnamespace "
+                     "AND NOT EXISTS (SELECT FROM pg_depend AS d WHERE d.objid = p.oid AND d.deptype = 'e')") == "stratslab_owner"
+    assert stack.sql("SELECT string_agg(rolname, ' ') FROM pg_roles WHERE rolname LIKE 'stratslab%' "
+                     "AND rolname <> 'stratslab' AND (rolsuper OR rolcreaterole OR rolcreatedb)") == ""
+    check = stack.exec("stratslabd", "check").stdout
+    assert "requests are served as stratslab_api, which may neither change tables nor make tokens" in check, check
+    assert "rights: ok" in check, check
+    assert "may change everything" not in stack.logs()
+
+
+def test_three_roles(one_stack):
+    one_stack.start()
+    assert_three_roles(one_stack)
+
+
+def test_a_volume_of_one_role_gets_three(one_stack):
+    """In a stack of earlier versions the superuser was everything. Its volume is taken over as it is, with its data."""
+    with open(os.path.join(one_stack.folder, "docker-compose.yml")) as f:
+        new = f.read()
+    old = new.replace("POSTGRES_USER: stratslab_api", "POSTGRES_USER: stratslab").replace(
+        "POSTGRES_PASSWORD_FILE: /run/stratslab/api_password", "POSTGRES_PASSWORD: stratslab")
+    old = re.sub(r"(?m)^      MIGRATE_.*\n", "", old)
+    old = old.replace("      roles:\n        condition: service_completed_successfully\n", "").replace(
+        '    entrypoint: ["sh", "/stratslab/roles"]', '    entrypoint: ["true"]')
+    with open(os.path.join(one_stack.folder, "docker-compose.yml"), "w") as f:
+        f.write(old)
+    one_stack.start()
+    assert own_tables(one_stack) == "stratslab"
+    assert one_stack.create("kept").status == 201
+    # It works on as it did, and says what is wrong with it.
+    assert "requests are served as stratslab, which is a superuser" in one_stack.logs()
+    with open(os.path.join(one_stack.folder, "docker-compose.yml"), "w") as f:
+        f.write(new)
+    one_stack.up()
+    one_stack.wait_healthy()
+    assert_three_roles(one_stack)
+    assert [item["name"] for item in one_stack.get("/api/v1/strategies").json()["items"]] == ["kept"]
+    assert one_stack.create("new").status == 201
 
 
 def test_three_at_once_migrate_once(one_stack):
@@ -176,11 +251,33 @@ def test_three_at_once_migrate_once(one_stack):
         assert len(re.findall(rf'what="applied [^"]*{version}', log)) == 1
 
 
+@pytest.mark.parametrize("end", ["\r\n", "\r\n\r\n", "\n\n", ""], ids=["windows", "windows-two", "two", "none"])
+def test_line_ends_of_the_password_file(one_stack, images, end):
+    """Whatever the file ends with, the database and all that log in to it read the same."""
+    write_secret(one_stack, f"s3cret{end}")
+    one_stack.settings.update(COMPOSE_FILE="docker-compose.prod.yml", API_IMAGE=images["runtime"])
+    one_stack.up("--no-build")
+    one_stack.wait_healthy()
+    assert '"status":"ok"' in one_stack.get("/health").text
+    assert_three_roles(one_stack)
+    # Over the network, where the password is asked for.
+    asked = one_stack.exec("sh", "-c", 'PGPASSWORD=s3cret psql -XAtqw -h "$(hostname)" -U stratslab -d stratslab -c "SELECT 6 * 7"',
+                           service="postgres")
+    assert asked.stdout.strip() == "42"
+
+
+def write_secret(stack, text):
+    folder = os.path.join(stack.folder, "secrets")
+    os.mkdir(folder)
+    os.chmod(folder, 0o755)
+    with open(os.path.join(folder, "postgres_password"), "w", newline="") as f:
+        f.write(text)
+    os.chmod(f.name, 0o644)
+
+
 def test_production_file(stack, images):
     """The runtime image: secrets from files, limits, no mounts of the source, no published database, tokens asked for."""
-    os.mkdir(os.path.join(stack.folder, "secrets"))
-    with open(os.path.join(stack.folder, "secrets", "postgres_password"), "w") as f:
-        f.write("s3cret\n")
+    write_secret(stack, "s3cret\n")
     stack.settings.update(COMPOSE_FILE="docker-compose.prod.yml", API_IMAGE=images["runtime"])
     stack.up("--no-build")
     stack.wait_healthy()
@@ -188,7 +285,8 @@ def test_production_file(stack, images):
     api, postgres = stack.container("api"), stack.container("postgres")
     assert inspect(postgres, "{{json .HostConfig.PortBindings}}") in ("{}", "null")
     mounts = json.loads(inspect(api, "{{json .Mounts}}"))
-    assert [m["Destination"] for m in mounts if m["Type"] == "bind"] == ["/run/secrets/postgres_password"]
+    assert [m["Destination"] for m in mounts if m["Type"] == "bind"] == []
+    assert stack.exec("ls", "/run/secrets", check=False).returncode != 0, "the API can see the superuser's password"
     assert int(inspect(api, "{{.HostConfig.Memory}}")) == 256 * 1024 * 1024
     assert inspect(api, "{{.HostConfig.RestartPolicy.Name}}") == "unless-stopped"
     assert inspect(api, "{{.HostConfig.ReadonlyRootfs}} {{.HostConfig.CapDrop}}") == "true [ALL]"

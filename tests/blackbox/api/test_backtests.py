@@ -84,7 +84,7 @@ def wait_blocked(database):
     """Until one of the daemon's sessions waits for somebody else's lock."""
     with database.connect() as db:
         wait_until(lambda: db.execute("SELECT count(*) FROM pg_stat_activity WHERE usename = %s AND wait_event_type = 'Lock'",
-                                      [database.role]).fetchone()[0] > 0, 10, "a request that waits for a lock")
+                                      [database.api_role]).fetchone()[0] > 0, 10, "a request that waits for a lock")
 
 
 # ---- create and read ----

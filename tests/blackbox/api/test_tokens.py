@@ -176,7 +176,7 @@ def test_a_wrong_name_or_expiry_is_said(command, database, arguments, words):
 def test_without_its_table_or_its_database_the_command_says_so(command):
     done = command("token", "list")
     assert done.returncode == 65 and "migrate up" in done.stderr
-    done = command("token", "list", DATABASE_URL="postgresql://x@127.0.0.1:1/x")
+    done = command("token", "list", MIGRATE_DATABASE_URL="postgresql://x@127.0.0.1:1/x")
     assert done.returncode == 69 and "out of reach" in done.stderr
 
 

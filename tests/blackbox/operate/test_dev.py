@@ -207,6 +207,22 @@ def test_the_roles_of_the_stack(checkout):
     assert checkout.ask(may) == "t"
 
 
+def test_the_service_is_served_as_the_apis_role(checkout):
+    """As in the stack in containers: the owner migrates and makes tokens. A cluster of before, without the role, gets it."""
+    checkout.ask("SELECT 1")
+    assert checkout.dev("run", "migrate", "up").returncode == 0
+    assert checkout.ask("SELECT DISTINCT tableowner FROM pg_tables WHERE schemaname = 'public'") == "stratslab"
+    served = "requests are served as stratslab_api, which may neither change tables nor make tokens"
+    done = checkout.dev("run", "check")
+    assert done.returncode == 0 and served in done.stdout and "rights: ok" in done.stdout, done.stdout + done.stderr
+    assert checkout.dev("run", "token", "create", "mine").returncode == 0
+    assert os.stat(os.path.join(checkout.folder, ".dev", "api-url")).st_mode & 0o077 == 0
+    checkout.ask("REVOKE ALL ON ALL TABLES IN SCHEMA public FROM stratslab_api")
+    os.remove(os.path.join(checkout.folder, ".dev", "api-password"))
+    done = checkout.dev("run", "check")
+    assert done.returncode == 0 and served in done.stdout, done.stdout + done.stderr
+
+
 @pytest.mark.parametrize("name", REFUSED)
 def test_a_path_that_cannot_be_built_in_is_refused_first(tmp_path, name):
     one = Checkout(tmp_path / name)

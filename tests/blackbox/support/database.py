@@ -1,4 +1,4 @@
-"""A fresh database for one test, owned by a fresh, ordinary role."""
+"""A fresh database for one test, owned by a fresh, ordinary role, with another that serves requests."""
 import copy
 import secrets
 import urllib.parse
@@ -22,12 +22,25 @@ def make_url(parameters):
     return f"postgresql://{who}@{where}/{urllib.parse.quote(name, safe='')}" + (f"?{query}" if query else "")
 
 
+# As the migration makes it if it may. The cluster is every test's.
+GROUP = """
+DO $$
+BEGIN
+    CREATE ROLE stratslab_api NOLOGIN;
+EXCEPTION
+    WHEN duplicate_object OR unique_violation THEN NULL;
+END
+$$"""
+
+
 class Database:
-    """`url` is for the daemon, as the owner; `connect()` is for the test, as the superuser."""
+    """`url` is for the daemon, as the owner; `api_url` as a role that may do what the API does, and no more; `connect()` is for
+    the test, as the superuser."""
 
     def __init__(self, admin_url):
         self.name = self.role = f"t_{secrets.token_hex(6)}"
-        self.password = secrets.token_hex(12)
+        self.api_role = f"{self.role}_api"
+        self.password, self.api_password = secrets.token_hex(12), secrets.token_hex(12)
         self._set_server(admin_url)
 
     def at(self, admin_url):
@@ -41,14 +54,22 @@ class Database:
         own = {**self._admin, "dbname": self.name}
         self.admin_url = make_url(own)
         self.url = make_url({**own, "user": self.role, "password": self.password})
+        self.api_url = make_url({**own, "user": self.api_role, "password": self.api_password})
 
     def create(self):
         self._execute("CREATE ROLE {role} LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE PASSWORD {password}")
         self._execute("CREATE DATABASE {name} OWNER {role}")
+        self._execute(GROUP)
+        self._execute("CREATE ROLE {api_role} LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE PASSWORD {api_password} IN ROLE stratslab_api")
+
+    def settings(self):
+        """Of a stratslabd that migrates as the owner and serves as the other role."""
+        return {"DATABASE_URL": self.api_url, "MIGRATE_DATABASE_URL": self.url}
 
     def drop(self):
         self._execute("DROP DATABASE IF EXISTS {name} WITH (FORCE)")
         self._execute("DROP ROLE IF EXISTS {role}")
+        self._execute("DROP ROLE IF EXISTS {api_role}")
 
     def connect(self, **parameters):
         """An autocommitting connection as the superuser; parameters override, for example user=database.role."""
@@ -56,5 +77,7 @@ class Database:
 
     def _execute(self, statement):
         with psycopg.connect(**self._admin, autocommit=True) as admin:
-            admin.execute(sql.SQL(statement).format(name=sql.Identifier(self.name), role=sql.Identifier(self.role),
-                                                    password=sql.Literal(self.password)))
+            names = {"name": self.name, "role": self.role, "api_role": self.api_role}
+            words = {"password": self.password, "api_password": self.api_password}
+            admin.execute(sql.SQL(statement).format(**{key: sql.Identifier(value) for key, value in names.items()},
+                                                    **{key: sql.Literal(value) for key, value in words.items()}))

@@ -9,7 +9,7 @@ import subprocess
 import time
 
 SLOWNESS = float(os.environ.get("STRATSLAB_TEST_SLOWNESS", "1"))
-OURS = ("COMPOSE_", "POSTGRES_", "STRATSLAB_", "DATABASE_URL", "API_", "DB_", "BIND_ADDRESS", "APP_", "DEV_WATCH", "DOCS_UI", "QUEUE_")
+OURS = ("COMPOSE_", "STACK_", "POSTGRES_", "STRATSLAB_", "DATABASE_URL", "MIGRATE_", "API_", "DB_", "BIND_ADDRESS", "APP_", "DEV_WATCH", "DOCS_UI", "QUEUE_")
 
 
 def wait_until(look, seconds, what):
@@ -144,7 +144,7 @@ class Stack:
         return docker("exec", self.container(service), *command, check=check, **options)
 
     def sql(self, statement):
-        user = self.settings.get("POSTGRES_USER", "stratslab")
+        user = self.settings.get("STACK_POSTGRES_USER", "stratslab")
         return self.exec("psql", "-XAtq", "-U", user, "-d", "stratslab", "-c", statement, service="postgres").stdout.strip()
 
     def edit(self, name, old, new):

@@ -102,7 +102,21 @@ static void test_arena_prints_what_does_not_fit_a_chunk(void)
     arena_free(a);
 }
 
+/* What was in it cannot be looked at afterwards: that it is overwritten, the black-box tests see in a process's memory.
+ */
+static void test_arena_burn_takes_any(void)
+{
+    struct arena *a = arena_new();
+
+    (void)arena_copy(a, SLICE_LIT("secret"));
+    (void)arena_alloc(a, 10000);
+    arena_burn(a);
+    arena_burn(arena_new());
+    arena_burn(NULL);
+}
+
 static const struct unit_test tests[] = {
+    UNIT_TEST(test_arena_burn_takes_any),
     UNIT_TEST(test_arena_aligns_every_allocation),
     UNIT_TEST(test_arena_allocations_do_not_overlap),
     UNIT_TEST(test_arena_takes_what_is_larger_than_a_chunk),

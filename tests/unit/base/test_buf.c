@@ -192,7 +192,19 @@ static void test_reserve_exactly(void)
     buf_clear(&b);
 }
 
+static void test_buf_burn_leaves_it_empty(void)
+{
+    struct buf b = {0};
+
+    buf_burn(&b);
+    buf_add_str(&b, "secret");
+    buf_burn(&b);
+    CU_ASSERT_PTR_NULL(b.data);
+    UNIT_INT(b.cap, 0);
+}
+
 static const struct unit_test tests[] = {
+    UNIT_TEST(test_buf_burn_leaves_it_empty),
     UNIT_TEST(test_buf_grows_and_keeps_its_content),
     UNIT_TEST(test_buf_adds_each_kind),
     UNIT_TEST(test_buf_numbers),

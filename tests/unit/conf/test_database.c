@@ -155,10 +155,86 @@ static void test_database_url_wins(void)
     conf_free(conf);
 }
 
+static void test_database_of_the_owner(void)
+{
+    static const struct {
+        const char *variables[8];
+        const char *url, *label, *setting; /* of migrations; NULL: as DATABASE_URL */
+    } cases[] = {
+        {{"POSTGRES_USER=api"}, NULL, NULL, "DATABASE_URL"},
+        {{"DATABASE_URL=postgresql://api@h/d"}, NULL, NULL, "DATABASE_URL"},
+        {{"DATABASE_URL=postgresql://api@h/d", "MIGRATE_DATABASE_URL=postgresql+asyncpg://owner:p@h/d"},
+         "postgresql://owner:p@h/d",
+         "owner@h/d",
+         "MIGRATE_DATABASE_URL"},
+        {{"MIGRATE_DATABASE_URL=host=h dbname=d user=owner password=p"},
+         "host=h dbname=d user=owner password=p",
+         "owner@h/d",
+         "MIGRATE_DATABASE_URL"},
+        {{"POSTGRES_HOST=h", "POSTGRES_USER=api", "POSTGRES_PASSWORD=a", "MIGRATE_POSTGRES_USER=owner",
+          "MIGRATE_POSTGRES_PASSWORD=p/"},
+         "postgresql://owner:p%2F@h:5432/stratslab",
+         "owner@h:5432/stratslab",
+         "MIGRATE_POSTGRES_USER"},
+        {{"MIGRATE_POSTGRES_USER=owner"},
+         "postgresql://owner@127.0.0.1:5432/stratslab",
+         "owner@127.0.0.1:5432/stratslab",
+         "MIGRATE_POSTGRES_USER"},
+        /* The pieces go with the pieces. */
+        {{"DATABASE_URL=postgresql://api@h/d", "MIGRATE_POSTGRES_USER=owner"}, NULL, NULL, "DATABASE_URL"},
+        {{"DATABASE_URL=postgresql://api@h/d", "MIGRATE_DATABASE_URL="}, NULL, NULL, "DATABASE_URL"},
+    };
+
+    for (size_t i = 0; i < countof(cases); i++) {
+        struct conf *conf = NULL;
+        struct error err;
+
+        CU_ASSERT_EQUAL_FATAL(test_load(cases[i].variables, NULL, &conf, &err), 0);
+        UNIT_STR(conf->migrations.url, cases[i].url == NULL ? conf->database.url : cases[i].url);
+        UNIT_STR(conf->migrations.label, cases[i].label == NULL ? conf->database.label : cases[i].label);
+        UNIT_STR(conf->migrations.url_setting, cases[i].setting);
+        CU_ASSERT_EQUAL(conf->migrations.own_role, cases[i].url != NULL);
+        conf_free(conf);
+    }
+    test_refused(TEST_LIST("MIGRATE_POSTGRES_PASSWORD=p"), NULL,
+                 "environment: MIGRATE_POSTGRES_PASSWORD: whose password it is, is not set: set MIGRATE_POSTGRES_USER "
+                 "too");
+    test_refused(TEST_LIST("MIGRATE_DATABASE_URL=mysql://u:p@h/d"), NULL,
+                 "environment: MIGRATE_DATABASE_URL: its scheme is neither postgresql:// nor postgres://");
+}
+
+/* A process that serves has no need of it: neither in the snapshot nor in its environment. */
+static void test_database_owner_is_forgotten(void)
+{
+    char secret[] = "MIGRATE_DATABASE_URL=postgresql://owner:hush@h/d", other[] = "POSTGRES_USER=api";
+    char file[] = "MIGRATE_DATABASE_URL_FILE=/run/secret";
+    char *environ_list[] = {secret, other, NULL};
+    char *with_file[] = {file, NULL};
+    struct buf out = {0};
+    struct conf *conf = NULL;
+    struct error err;
+
+    CU_ASSERT_EQUAL_FATAL(test_load((const char *const *)environ_list, NULL, &conf, &err), 0);
+    conf_export(conf, &out);
+    CU_ASSERT_PTR_NULL(memmem(out.data, out.len, "hush", 4));
+    conf_forget_owner(conf, environ_list);
+    conf_forget_owner(conf, with_file);
+    UNIT_STR(secret, "MIGRATE_DATABASE_URL=");
+    UNIT_INT(secret[sizeof(secret) - 2], 0);
+    UNIT_STR(other, "POSTGRES_USER=api");
+    UNIT_STR(file, "MIGRATE_DATABASE_URL_FILE=/run/secret");
+    UNIT_STR(conf->migrations.url, conf->database.url);
+    CU_ASSERT_FALSE(conf->migrations.own_role);
+    buf_reset(&out);
+    conf_print_text(conf, &out);
+    CU_ASSERT_PTR_NULL(memmem(out.data, out.len, "owner", 5));
+    buf_clear(&out);
+    conf_free(conf);
+}
+
 static const struct unit_test tests[] = {
-    UNIT_TEST(test_database_parts),
-    UNIT_TEST(test_database_urls),
-    UNIT_TEST(test_database_refused),
-    UNIT_TEST(test_database_url_wins),
+    UNIT_TEST(test_database_parts),        UNIT_TEST(test_database_urls),
+    UNIT_TEST(test_database_refused),      UNIT_TEST(test_database_url_wins),
+    UNIT_TEST(test_database_of_the_owner), UNIT_TEST(test_database_owner_is_forgotten),
 };
 const struct unit_part database_tests = UNIT_PART(tests);

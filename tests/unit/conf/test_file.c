@@ -95,8 +95,10 @@ static void test_file_variant(void)
     static const struct {
         const char *content, *encoded;
     } cases[] = {
-        {"hush", "hush"},         {"hush\n", "hush"},    {"hush\n\n", "hush%0A"}, {"hush\r\n", "hush"},
-        {" hush ", "%20hush%20"}, {"hush\r", "hush%0D"}, {"\xc3\xa9", "%C3%A9"},
+        {"hush", "hush"},         {"hush\n", "hush"},       {"hush\n\n", "hush"},
+        {"hush\r\n", "hush"},     {"hush\r\n\r\n", "hush"}, {"\nhush\n", "%0Ahush"},
+        {" hush ", "%20hush%20"}, {"hush\r", "hush"},       {"hush\n \n", "hush%0A%20"},
+        {"\xc3\xa9", "%C3%A9"},
     };
 
     for (size_t i = 0; i < countof(cases); i++) {
