@@ -352,7 +352,7 @@ static void access_on_cancel(void *arg)
 /* Nobody knows whether the token is good: so it does not open, and the client is not told that it is bad. */
 static void access_refuse_unasked(struct http_exchange *x, enum db_outcome outcome)
 {
-    const bool passes = outcome == DB_OVERLOADED || outcome == DB_TIMEOUT;
+    const bool passes = outcome == DB_OVERLOADED || outcome == DB_BUSY || outcome == DB_TIMEOUT;
 
     http_refuse(x, &api_refusals[api_outcome_refusals[passes ? outcome : DB_UNAVAILABLE]]);
 }

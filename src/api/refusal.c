@@ -68,6 +68,12 @@ const struct http_refusal api_refusals[API_REFUSAL_COUNT] = {
          .retry_after_s = 1,
          .code = "overloaded",
          .detail = "Too many requests are waiting for the database; nothing was changed. Try again later."},
+    [API_REFUSAL_BUSY] =
+        {.status = 503,
+         .retry_after_s = 1,
+         .code = "database_busy",
+         .detail = "Something else in the database holds what this request needs; nothing was changed. Try again "
+                   "later."},
     [API_REFUSAL_TIMEOUT] =
         {.status = 503,
          .retry_after_s = 1,
@@ -91,7 +97,7 @@ const enum api_refusal_id api_outcome_refusals[DB_OUTCOME_COUNT] = {
     [DB_OVERLOADED] = API_REFUSAL_OVERLOADED,   [DB_UNIQUE] = API_REFUSAL_UNIQUE,
     [DB_FOREIGN_KEY] = API_REFUSAL_FOREIGN_KEY, [DB_CHECK] = API_REFUSAL_CHECK,
     [DB_INVALID_VALUE] = API_REFUSAL_VALUE,     [DB_CONFLICT] = API_REFUSAL_CONFLICT,
-    [DB_TIMEOUT] = API_REFUSAL_TIMEOUT,         [DB_RESOURCES] = API_REFUSAL_RESOURCES,
-    [DB_READ_ONLY] = API_REFUSAL_READ_ONLY,     [DB_DENIED] = API_REFUSAL_INTERNAL,
-    [DB_FAULT] = API_REFUSAL_INTERNAL,
+    [DB_BUSY] = API_REFUSAL_BUSY,               [DB_TIMEOUT] = API_REFUSAL_TIMEOUT,
+    [DB_RESOURCES] = API_REFUSAL_RESOURCES,     [DB_READ_ONLY] = API_REFUSAL_READ_ONLY,
+    [DB_DENIED] = API_REFUSAL_INTERNAL,         [DB_FAULT] = API_REFUSAL_INTERNAL,
 };

@@ -21,6 +21,7 @@ static enum schema_verdict schema_failure(enum db_outcome outcome)
         return SCHEMA_UNKNOWN;
     case DB_OVERLOADED:
     case DB_CONFLICT:
+    case DB_BUSY:
     case DB_TIMEOUT:
     case DB_RESOURCES:
         return SCHEMA_BUSY;

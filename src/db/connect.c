@@ -44,6 +44,16 @@ static uint64_t connect_pause_ms(struct db *db, bool hopeless)
     return connect_jitter(hopeless || pause > longest ? longest : pause);
 }
 
+/* How many statements may run, or be due, in the session. A probe has none. */
+static unsigned connect_statements(const struct db *db)
+{
+    unsigned count = 0;
+
+    if (db->dismissed) return 0;
+    list_each(it, &db->flight) count += list_at(it, struct db_batch, link)->kind != DB_BATCH_PROBE;
+    return count;
+}
+
 void db_session_close(struct db *db)
 {
     /* The events are freed first: libevent must not watch a closed descriptor. */
@@ -51,8 +61,9 @@ void db_session_close(struct db *db)
     if (db->writable != NULL) event_free(db->writable);
     db->readable = db->writable = NULL;
     pg_dial_stop(db->target);
-    PQfinish(db->conn);
+    db_cancel_and_close(db->conn, db->cancel, connect_statements(db));
     db->conn = NULL;
+    db->cancel = NULL;
     db->output_blocked = false;
     db->unpushed = 0;
     db->input_bytes = db->result_bytes = 0;
@@ -175,8 +186,10 @@ static void connect_on_notice(void *arg, const PGresult *pg)
 {
     struct db *db = arg;
 
-    if (db_pg_is_fatal(pg) || strcmp(db_pg_sqlstate(pg), "57P02") == 0)
+    if (db_pg_is_fatal(pg) || strcmp(db_pg_sqlstate(pg), "57P02") == 0) {
         snprintf(db->last_notice, sizeof(db->last_notice), "%s", db_pg_message(pg));
+        db->dismissed = true;
+    }
     if (db_pg_is_unreplicated(pg)) db->unreplicated = true;
 }
 

@@ -167,6 +167,7 @@ static void db_free_queries(struct list *queries)
 void db_free(struct db *db)
 {
     if (db == NULL) return;
+    db_session_close(db); /* which looks at what is in flight */
     while (!list_is_empty(&db->flight)) {
         struct db_batch *batch = list_at(db->flight.next, struct db_batch, link);
 
@@ -176,7 +177,6 @@ void db_free(struct db *db)
     }
     db_free_queries(&db->waiting);
     db_free_queries(&db->failing);
-    db_session_close(db);
     db_scout_recall(db);
     db_fits_clear(db);
     free(db->conninfo);

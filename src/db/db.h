@@ -15,6 +15,9 @@
  * for as long as their session lives; if that does not help either, it fails, and the state is DB_STATE_MISFIT until
  * the statement works. This goes for writes too: an error of the server aborts the transaction, and each write is one.
  *
+ * A read that had to give way to another transaction (a deadlock, a serialization failure, a standby that replays) is
+ * sent again, some times; if it meets that each time, it fails with DB_BUSY. A write that had to fails with DB_CONFLICT.
+ *
  * A session that refuses a write because it is read-only is replaced as soon as a new session would take writes, which
  * is tried with back-off on a second connection, so that reads go on.
  *
@@ -86,7 +89,9 @@ enum db_outcome {
     DB_FOREIGN_KEY,   /* 23503, 23001 */
     DB_CHECK,         /* 23514, 23502 */
     DB_INVALID_VALUE, /* class 22: a value that SQL cannot take (too long, out of range, malformed) */
-    DB_CONFLICT,      /* 40001, 40P01, 55P03: another transaction won; trying again may help */
+    DB_CONFLICT,      /* of a write, 40001, 40P01: another transaction won; trying again may help */
+    DB_BUSY,          /* 55P03: others held a lock for too long; or a read met the above each time that it was sent.
+                         Nothing happened; try later */
     DB_TIMEOUT,       /* 57014: statement_timeout, or cancelled */
     DB_RESOURCES,     /* class 53 (disk full, memory), 54 */
     DB_READ_ONLY,     /* 25006: a standby, or default_transaction_read_only */
@@ -96,7 +101,8 @@ enum db_outcome {
 };
 
 const char *db_outcome_name(enum db_outcome outcome); /* "unique" */
-enum db_outcome db_outcome_of(const char *sqlstate);  /* five characters; DB_FAULT for NULL or unknown */
+/* Of a write; five characters; DB_FAULT for NULL or unknown. */
+enum db_outcome db_outcome_of(const char *sqlstate);
 
 /* Valid during the callback only. */
 struct db_result;
@@ -189,6 +195,9 @@ struct db_query *db_submit(struct db *db, const struct db_statement *statement, 
 /* The client has left: `done` will not be called. A query that was not sent is dropped. One that was sent runs on,
  * because others share the connection. The slices need not live any longer. */
 void db_abandon(struct db_query *query);
+/* A session that is given up while something runs in it does not stay on the server: what runs is cancelled there, for
+ * as long as it takes (db/cancel.c). */
+
 /* Sends a cancel request for what runs now. Does not block. */
 void db_cancel_running(struct db *db);
 /* The end of a graceful stop: takes no more queries, fails those that were not sent yet (DB_TIMEOUT), and cancels what

@@ -23,14 +23,21 @@ static uint64_t deadline_of_silence(const struct db *db)
     return db->input_ms + db->options.limits.statement_timeout_ms + db->options.probe_timeout_ms;
 }
 
-/* When what runs is cancelled: a single statement cannot take this long, or nobody waits for it any more. */
+/*
+ * When what runs is cancelled: a single statement cannot take this long, or nobody waits for it any more. A write that
+ * is silent for longer than it may run is one of which the commit waits for a standby; cancelled, it is told as unknown
+ * and the session goes on. If others are behind it, they may wait likewise: then the session is given up instead.
+ */
 static uint64_t deadline_of_running(const struct db *db)
 {
     const struct db_batch *batch = deadline_head(db);
+    const bool is_reads = batch->kind == DB_BATCH_READS;
+    const bool is_last = db->flight.prev == &batch->link;
 
-    if (batch->cancelled || batch->kind != DB_BATCH_READS) return UINT64_MAX;
-    if (batch->late) return 0;
-    if (batch->count < 2 || db->options.limits.statement_timeout_ms == 0) return UINT64_MAX;
+    if (batch->cancelled || (!is_reads && batch->kind != DB_BATCH_WRITE)) return UINT64_MAX;
+    if (is_reads && batch->late) return 0;
+    if (is_reads ? batch->count < 2 : !is_last) return UINT64_MAX;
+    if (db->options.limits.statement_timeout_ms == 0) return UINT64_MAX;
     return db->input_ms + db->options.limits.statement_timeout_ms + db->options.probe_timeout_ms / 2;
 }
 

@@ -23,6 +23,8 @@ enum {
     /* After this long without an answer nothing more is handed over; after this long an answer was slow. */
     DB_HOLD_MS = 50,
     DB_SLOW_MS = 200,
+    /* How often a read is sent again that had to give way to another transaction. */
+    DB_AGAIN_MAX = 3,
     /* While there is something that may mend itself, this often is looked at it. */
     DB_DOUBT_MS = 1000,
     /* Handed over before we ask libpq to write, which shows whether the socket takes it. */
@@ -44,6 +46,7 @@ struct db_query {
     bool renewed;            /* its statement was prepared again for it once */
     char sqlstate[6];        /* of an error that stands for the result's own; "" if none does */
     bool moved;              /* the session was replaced for it once */
+    unsigned again;          /* how often it was sent again, because it had to give way */
     bool was_lost;           /* a connection died under it once; a second time is one too many */
     struct slice values[];
 };
@@ -101,7 +104,9 @@ struct db {
     db_state_fn *on_state;
     void *arg;
 
-    PGconn *conn; /* NULL in a pause, and while dialing */
+    PGconn *conn;     /* NULL in a pause, and while dialing */
+    PGcancel *cancel; /* of conn, whatever becomes of its socket; owned; may be NULL */
+    bool dismissed;   /* the server said that it ends the session: nothing of ours runs there any more */
     enum db_phase phase;
     enum db_state state;
     char reason[DB_REASON_BYTES];      /* of the state */
@@ -169,6 +174,10 @@ void db_timer_set(struct event *timer, uint64_t ms);
 /* outcome.c */
 /* Whether this error of preparing will come next time too, unless somebody mends something. */
 bool db_sqlstate_is_refusal(const char *sqlstate);
+/* Whether a read that met this had to give way to another transaction, and may be sent again at once. */
+bool db_sqlstate_is_again(const char *sqlstate);
+/* What the outcome is for a statement of this kind: nothing of a read can have happened. */
+enum db_outcome db_outcome_for(enum db_outcome outcome, enum db_access access);
 enum db_plan db_plan_of(const char *sqlstate); /* what the code alone says */
 
 /* result.c */
@@ -243,6 +252,11 @@ void db_renew(struct db *db);
 void db_scout_refused(struct db *db); /* a write was refused, because the session is read-only */
 void db_scout_tick(struct db *db, uint64_t now_ms);
 void db_scout_recall(struct db *db); /* if one is out */
+
+/* cancel.c */
+/* Takes both, and closes the connection. If `statements` of ours may still run or be due in its session, they are
+ * cancelled, outside of the loop, and nobody waits for it. They may be NULL. */
+void db_cancel_and_close(PGconn *conn, PGcancel *cancel, unsigned statements);
 
 /* pipeline.c */
 bool db_pipeline_prepare(struct db *db, size_t index); /* a statement, again; false if the connection is broken */

@@ -5,17 +5,44 @@
 /*
  * PostgreSQL, appendix A. A pattern is a whole SQLSTATE or its class. The first one that fits counts, so a code stands
  * before its class.
+ *
+ * Others' work is in the way in three manners. Who waits for a lock for too long has changed nothing, and nobody came
+ * first: that is the same for reads and writes. If one of two had to give way, a write is told so, since what it would
+ * change may be another thing by now; a read may simply be sent again (a standby cancels reads in this manner, too).
  */
 static const struct {
     const char *pattern;
     enum db_outcome outcome;
+    bool is_again; /* a read that meets it is sent again, and is DB_BUSY if that does not help */
 } sqlstates[] = {
-    {"00000", DB_OK},          {"08", DB_UNAVAILABLE},    {"22", DB_INVALID_VALUE},  {"23001", DB_FOREIGN_KEY},
-    {"23502", DB_CHECK},       {"23503", DB_FOREIGN_KEY}, {"23505", DB_UNIQUE},      {"23514", DB_CHECK},
-    {"23P01", DB_UNIQUE},      {"25006", DB_READ_ONLY},   {"40001", DB_CONFLICT},    {"40P01", DB_CONFLICT},
-    {"42501", DB_DENIED},      {"53300", DB_UNAVAILABLE}, {"53", DB_RESOURCES},      {"54", DB_RESOURCES},
-    {"55P03", DB_CONFLICT},    {"57014", DB_TIMEOUT},     {"57P01", DB_UNAVAILABLE}, {"57P02", DB_UNAVAILABLE},
-    {"57P03", DB_UNAVAILABLE}, {"57P05", DB_UNAVAILABLE},
+    {"00000", DB_OK, false},
+    {"08007", DB_UNKNOWN, true}, /* transaction_resolution_unknown */
+    {"08", DB_UNAVAILABLE, false},
+    {"22", DB_INVALID_VALUE, false},
+    {"23001", DB_FOREIGN_KEY, false},
+    {"23502", DB_CHECK, false},
+    {"23503", DB_FOREIGN_KEY, false},
+    {"23505", DB_UNIQUE, false},
+    {"23514", DB_CHECK, false},
+    {"23P01", DB_UNIQUE, false},
+    {"25006", DB_READ_ONLY, false},
+    {"25P03", DB_TIMEOUT, false}, /* idle_in_transaction_session_timeout */
+    {"25P04", DB_TIMEOUT, false}, /* transaction_timeout */
+    {"40003", DB_UNKNOWN, true},  /* statement_completion_unknown */
+    {"40", DB_CONFLICT, true},    /* a serialization failure, a deadlock */
+    {"42501", DB_DENIED, false},
+    {"44000", DB_CHECK, false}, /* a view's WITH CHECK OPTION */
+    {"53300", DB_UNAVAILABLE, false},
+    {"53", DB_RESOURCES, false},
+    {"54", DB_RESOURCES, false},
+    {"55006", DB_BUSY, false}, /* object_in_use */
+    {"55P03", DB_BUSY, false}, /* lock_timeout, NOWAIT */
+    {"57014", DB_TIMEOUT, false},
+    {"57P01", DB_UNAVAILABLE, false},
+    {"57P02", DB_UNAVAILABLE, false},
+    {"57P03", DB_UNAVAILABLE, false},
+    {"57P05", DB_UNAVAILABLE, false},
+    {"72000", DB_CONFLICT, true}, /* snapshot_too_old, up to version 16 */
 };
 
 static const char *const names[DB_OUTCOME_COUNT] = {
@@ -28,6 +55,7 @@ static const char *const names[DB_OUTCOME_COUNT] = {
     [DB_CHECK] = "check",
     [DB_INVALID_VALUE] = "invalid_value",
     [DB_CONFLICT] = "conflict",
+    [DB_BUSY] = "busy",
     [DB_TIMEOUT] = "timeout",
     [DB_RESOURCES] = "resources",
     [DB_READ_ONLY] = "read_only",
@@ -40,13 +68,34 @@ const char *db_outcome_name(enum db_outcome outcome)
     return (unsigned)outcome < DB_OUTCOME_COUNT ? names[outcome] : names[DB_FAULT];
 }
 
+/* countof(sqlstates) if no pattern fits. */
+static size_t outcome_find(const char *sqlstate)
+{
+    size_t i = 0;
+
+    if (sqlstate == NULL || strlen(sqlstate) != 5) return countof(sqlstates);
+    while (i < countof(sqlstates) && strncmp(sqlstate, sqlstates[i].pattern, strlen(sqlstates[i].pattern)) != 0) i++;
+    return i;
+}
+
 enum db_outcome db_outcome_of(const char *sqlstate)
 {
-    if (sqlstate == NULL || strlen(sqlstate) != 5) return DB_FAULT;
-    for (size_t i = 0; i < countof(sqlstates); i++) {
-        if (strncmp(sqlstate, sqlstates[i].pattern, strlen(sqlstates[i].pattern)) == 0) return sqlstates[i].outcome;
-    }
-    return DB_FAULT;
+    const size_t at = outcome_find(sqlstate);
+
+    return at < countof(sqlstates) ? sqlstates[at].outcome : DB_FAULT;
+}
+
+bool db_sqlstate_is_again(const char *sqlstate)
+{
+    const size_t at = outcome_find(sqlstate);
+
+    return at < countof(sqlstates) && sqlstates[at].is_again;
+}
+
+enum db_outcome db_outcome_for(enum db_outcome outcome, enum db_access access)
+{
+    if (access == DB_READ && (outcome == DB_CONFLICT || outcome == DB_UNKNOWN)) return DB_BUSY;
+    return outcome;
 }
 
 /*
@@ -78,7 +127,9 @@ enum db_plan db_plan_of(const char *sqlstate)
 bool db_sqlstate_is_refusal(const char *sqlstate)
 {
     static const bool passing[DB_OUTCOME_COUNT] = {
-        [DB_UNAVAILABLE] = true, [DB_CONFLICT] = true, [DB_TIMEOUT] = true, [DB_RESOURCES] = true};
+        [DB_UNAVAILABLE] = true, [DB_UNKNOWN] = true, [DB_CONFLICT] = true,
+        [DB_BUSY] = true,        [DB_TIMEOUT] = true, [DB_RESOURCES] = true,
+    };
 
     return !passing[db_outcome_of(sqlstate)];
 }

@@ -156,6 +156,7 @@ static void pipeline_finish(struct db_query *q, enum db_outcome outcome, PGresul
 {
     char why[DB_REASON_BYTES];
 
+    outcome = db_outcome_for(outcome, q->statement->access);
     if (outcome == DB_READ_ONLY) db_scout_refused(q->db);
     if (outcome == DB_OK && q->statement->access == DB_WRITE) q->db->read_only = false;
     db_fit_note(q, pg, &outcome, why);
@@ -163,7 +164,21 @@ static void pipeline_finish(struct db_query *q, enum db_outcome outcome, PGresul
         PQclear(pg);
         pg = NULL;
     }
-    db_query_finish(q, outcome, pg, why[0] == '\0' ? NULL : why);
+    db_query_finish(q, db_outcome_for(outcome, q->statement->access), pg, why[0] == '\0' ? NULL : why);
+}
+
+/* Whether a read is sent again that had to give way to another transaction: some times, as long as its client may still
+ * wait for it. */
+static bool pipeline_is_again(struct db_query *q, const PGresult *pg)
+{
+    const struct db *db = q->db;
+    const uint64_t most_ms = db->options.limits.statement_timeout_ms;
+
+    if (q->done == NULL || db->draining || q->again == DB_AGAIN_MAX || !db_sqlstate_is_again(db_pg_sqlstate(pg)))
+        return false;
+    if (most_ms > 0 && clock_monotonic_ms() - q->submitted_ns / 1000000U >= most_ms) return false;
+    q->again++;
+    return true;
 }
 
 /* ---- results, by kind of batch ---- */
@@ -251,7 +266,8 @@ static void pipeline_reads_result(struct db *db, struct db_batch *batch, PGresul
     }
     struct db_query *q = list_at(batch->queries.next, struct db_query, link);
 
-    if (PQresultStatus(pg) != PGRES_PIPELINE_ABORTED && !pipeline_is_renewed(batch, q, pg)) {
+    if (PQresultStatus(pg) != PGRES_PIPELINE_ABORTED && !pipeline_is_renewed(batch, q, pg) &&
+        !pipeline_is_again(q, pg)) {
         pipeline_finish(q, db_pg_outcome(pg), pg);
         return;
     }
@@ -339,6 +355,7 @@ static void pipeline_end_by_fatal(struct db *db, struct db_batch *batch, PGresul
     char reason[DB_REASON_BYTES];
 
     snprintf(reason, sizeof(reason), "%s", db_pg_message(pg));
+    db->dismissed = true;
     if (batch->kind == DB_BATCH_WRITE) {
         struct db_query *q = list_at(batch->queries.next, struct db_query, link);
 
@@ -565,6 +582,8 @@ void db_pipeline_open(struct db *db)
 {
     PGconn *conn = db->conn;
 
+    db->cancel = PQgetCancel(conn);
+    db->dismissed = false;
     db->window = DB_FLIGHT_FIRST;
     db->slow = false;
     db->deaf = false;

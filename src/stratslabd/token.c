@@ -52,7 +52,7 @@ enum { TOKEN_COLUMNS = 8, TOKEN_EXPIRES_DAYS_MAX = 36500, TOKEN_ANSWER_MS = 5000
 
 /* What a refusal of the database means to whoever typed the command. */
 static const struct token_refusal {
-    const char *sqlstate;
+    const char *sqlstate;   /* or its class */
     const char *constraint; /* "": any */
     enum error_code code;
     const char *message;
@@ -69,6 +69,11 @@ static const struct token_refusal {
      "DATABASE_URL"},
     {"55P03", "", ERROR_UNAVAILABLE,
      "another session has locked the tokens (a migration?): try again when it has ended; pg_locks says which it is"},
+    {"57014", "", ERROR_UNAVAILABLE,
+     "the database took longer than STRATSLAB_DATABASE_STATEMENT_TIMEOUT, so it was cancelled: try again later"},
+    {"40", "", ERROR_UNAVAILABLE, "another transaction was in the way, and nothing was changed: try again"},
+    {"53", "", ERROR_UNAVAILABLE,
+     "the database has run out of a resource (disk, memory, connections), and nothing was changed: its log says more"},
     {"42P01", "", ERROR_FAILED, "the database lacks migrations of this build: run stratslabd migrate up"},
     {"42883", "", ERROR_FAILED, "the database lacks migrations of this build: run stratslabd migrate up"},
 };
@@ -82,7 +87,7 @@ static int token_fail(const struct token_call *call, const PGresult *result, str
     for (size_t i = 0; sqlstate != NULL && i < countof(token_refusals); i++) {
         const struct token_refusal *refusal = &token_refusals[i];
 
-        if (strcmp(sqlstate, refusal->sqlstate) != 0) continue;
+        if (strncmp(sqlstate, refusal->sqlstate, strlen(refusal->sqlstate)) != 0) continue;
         if (refusal->constraint[0] != '\0' && (constraint == NULL || strcmp(constraint, refusal->constraint) != 0)) {
             continue;
         }

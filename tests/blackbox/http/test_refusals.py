@@ -153,7 +153,7 @@ TELLER = """
     CREATE TRIGGER a_told BEFORE INSERT OR UPDATE ON backtests FOR EACH ROW EXECUTE FUNCTION told();
 """
 # By SQLSTATE: what a statement comes to, at any operation that changes something.
-OUTCOMES = {"500 internal_error": "XX000", "503 database_unavailable_2": "08006", "503 timeout": "57014",
+OUTCOMES = {"500 internal_error": "XX000", "503 database_unavailable_2": "08006", "503 timeout": "57014", "503 database_busy": "55P03",
             "503 database_resources": "53100", "503 database_read_only": "25006"}
 CONFLICTS = {"409 conflict": "23505", "409 conflict_2": "23503", "409 conflict_3": "40001"}
 WRITES = {
