@@ -8,7 +8,6 @@
 #include <string.h>
 
 #include "base/clock.h"
-#include "base/thread.h"
 #include "migrate/session.h"
 #include "pg/pg.h"
 
@@ -80,23 +79,6 @@ static void exec_look(struct migrate_session *s, const char *place, uint64_t run
     }
 }
 
-static void *exec_cancel_run(void *arg)
-{
-    char why[256];
-
-    (void)PQcancel(arg, why, sizeof(why)); /* if it did not work, no answer comes */
-    PQfreeCancel(arg);
-    return NULL;
-}
-
-/* In a thread, because PQcancel waits for the server for as long as that hangs. */
-static void exec_cancel(const struct migrate_session *s)
-{
-    PGcancel *cancel = PQgetCancel(s->conn);
-
-    if (cancel != NULL && thread_detach(exec_cancel_run, cancel) != 0) PQfreeCancel(cancel);
-}
-
 /* When a statement is given up. Those of a file that is applied have the time that the file gives them. */
 static uint64_t exec_deadline(const struct migrate_session *s, const char *place, uint64_t started_ms)
 {
@@ -114,7 +96,7 @@ static bool exec_give_up(struct migrate_session *s)
     if (block == EXEC_NOT_BLOCKED) s->blocker[0] = '\0';
     if (block == EXEC_UNKNOWN && s->deadline_ms > 0) s->blocker[0] = '\0';
     s->gave_up = block != EXEC_NOT_BLOCKED || s->deadline_ms > 0;
-    if (s->gave_up) exec_cancel(s);
+    if (s->gave_up) pg_cancel(s->conn);
     return s->gave_up;
 }
 

@@ -83,10 +83,14 @@ int pg_dial_wait(struct pg_target *t, unsigned timeout_ms, struct pg_conn **ret_
  * bytes. If not, `why` says so in one line, with what helps; `database` is its name for people. */
 bool pg_is_utf8(struct pg_conn *conn, const char *database, char *why, size_t size) ATTR_CHECKED;
 
+/* Cancels what runs there. Does not wait: libpq has no way to do it with a deadline, so a thread does it, which ends
+ * with the process. */
+void pg_cancel(struct pg_conn *conn);
+
 /*
  * On a connection, whoever made it: one statement with text parameters, or without parameters (`values` NULL) several.
  * The last result is the caller's (PQclear). NULL if the connection is lost, or if nothing has come for `timeout_ms`:
- * then nothing more can be asked on it. A server that hangs closes no connection, so libpq's own calls wait for ever.
+ * then it is cancelled, and nothing more can be asked on it. A server that hangs closes no connection, so libpq's own calls wait for ever.
  */
 struct pg_result *pg_exec_within(struct pg_conn *conn, const char *sql, int count, const char *const *values,
                                  unsigned timeout_ms) ATTR_CHECKED;
