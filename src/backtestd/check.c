@@ -47,6 +47,15 @@ static int check_away(struct check *c, const struct migrate_files *files, const 
     return status;
 }
 
+static int check_trust(struct check *c, struct migrate_session *session)
+{
+    struct error err;
+
+    if (migrate_check_trust(session, &err) != 0) return check_failed(c, "search path", &err);
+    check_report(c, "search path", "ok", "nobody else may create objects on it");
+    return COMMAND_OK;
+}
+
 static int check_database(struct check *c, const struct migrate_files *files)
 {
     const struct migrate_options options = schema_session_options(c->context->conf);
@@ -55,8 +64,9 @@ static int check_database(struct check *c, const struct migrate_files *files)
 
     if (migrate_session_open(&options, &session, &err) != 0) return check_away(c, files, &err);
     check_report(c, "database", "ok", "%s", c->context->conf->database.label);
-    const int status = check_ledger(c, session, files);
+    int status = check_trust(c, session);
 
+    if (status == COMMAND_OK) status = check_ledger(c, session, files);
     migrate_session_close(session);
     return status;
 }

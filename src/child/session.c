@@ -9,12 +9,14 @@
 #include "base/mem.h"
 #include "child/internal.h"
 #include "child/schema.h"
+#include "child/trust.h"
 
 enum {
     SESSION_BACKOFF_MIN_MS = 50,
     SESSION_BACKOFF_MAX_MS = 800,
     SESSION_RETRY_WINDOW_MS = 2000,
     SESSION_PROBE_MS = 5000,
+    SESSION_CHECKS = 2, /* statements of its own */
 };
 
 /* After the time of a graceful stop, what is left is cancelled, this often and for this long. Then it fails, whatever
@@ -30,9 +32,10 @@ enum session_end {
 struct child_session {
     struct child *child;
     struct child_session_options options;
-    const struct db_statement **statements; /* the worker's, and the schema check's */
+    const struct db_statement **statements; /* the worker's, and those of the checks */
     struct db *db;
     struct schema_check schema;
+    struct trust_check trust;
     bool misfit;         /* a statement does not fit the schema, whatever the ledger says */
     bool untold;         /* the database did not tell what its schema holds: it is asked again */
     uint64_t reconnects; /* as reported to the worker so far */
@@ -142,6 +145,7 @@ static void session_on_connected(struct child_session *s)
     s->reconnects = reconnects;
     session_publish_addresses(s);
     schema_check_run(&s->schema);
+    trust_check_run(&s->trust);
 }
 
 /* The ledger is looked at too: it may name what is missing. */
@@ -280,7 +284,7 @@ static void session_open(struct child_session *s)
         /* This is longer than one statement that nobody can cancel. */
         .wait_max_ms = o->limits.statement_timeout_ms / 2 * 3,
         .statements = s->statements,
-        .statement_count = o->statement_count + 1,
+        .statement_count = o->statement_count + SESSION_CHECKS,
         .channels = o->channels,
         .channel_count = o->channel_count,
         .notified = o->notified != NULL ? session_on_notified : NULL,
@@ -298,14 +302,16 @@ struct child_session *child_session_new(struct child *child, const struct child_
 
     s->child = child;
     s->options = *options;
-    s->statements = mem_array(count + 1, sizeof(struct db_statement *));
+    s->statements = mem_array(count + SESSION_CHECKS, sizeof(struct db_statement *));
     if (count > 0) memcpy(s->statements, options->statements, count * sizeof(struct db_statement *));
     s->statements[count] = &schema_check_statement;
+    s->statements[count + 1] = &db_trust_statement;
     s->deadline = evtimer_new(child_base(child), session_on_deadline, s);
     if (s->deadline == NULL) mem_die(sizeof(*s));
     session_open(s);
     s->schema = (struct schema_check){
         .db = s->db, .versions = slice_of(options->schema_versions), .done = session_on_schema, .ctx = s};
+    s->trust = (struct trust_check){.db = s->db, .label = options->label};
     child->session = s;
     return s;
 }

@@ -77,6 +77,9 @@ struct db_statement {
     enum db_type params[DB_PARAMS_MAX];
 };
 
+/* Asks who but its owners could put something in the way of our names (pg_trust_sql in pg/pg.h). */
+extern const struct db_statement db_trust_statement;
+
 /* What became of a query. One table in db/outcome.c makes it from SQLSTATE (PostgreSQL, appendix A). */
 enum db_outcome {
     DB_OK,

@@ -53,7 +53,8 @@ struct db_query {
 
 /* What is sent with one Sync, in the order of the pipeline. */
 enum db_batch_kind {
-    DB_BATCH_SETTINGS, /* one query of our own, which may fail */
+    DB_BATCH_PINS,     /* one query of our own, without which nothing may be asked */
+    DB_BATCH_SETTINGS, /* one that may fail */
     DB_BATCH_LISTEN,   /* the same, for one channel */
     DB_BATCH_PREPARE,  /* every statement, or those from `first` on */
     DB_BATCH_RENEW,    /* one statement again */
@@ -200,6 +201,8 @@ const char *db_pg_message(const PGresult *pg);
 /* target.c */
 /* Where to connect, and the settings of each session. */
 struct pg_target *db_target_new(const struct db_options *o);
+/* The statement that pins them; the caller's (free). */
+char *db_target_pins(const struct db_options *o);
 
 /* reason.c */
 /* libpq's message on one line, without source locations. */

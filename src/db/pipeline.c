@@ -183,6 +183,22 @@ static bool pipeline_is_again(struct db_query *q, const PGresult *pg)
 
 /* ---- results, by kind of batch ---- */
 
+/* Without them an answer may be another one: the session is of no use. */
+static void pipeline_pins_result(struct db *db, struct db_batch *batch, PGresult *pg)
+{
+    char reason[DB_REASON_BYTES];
+
+    (void)batch;
+    if (db_pg_outcome(pg) == DB_OK) {
+        PQclear(pg);
+        return;
+    }
+    snprintf(reason, sizeof(reason), "the session's settings cannot be set: %s (%s)", db_pg_message(pg),
+             db_pg_sqlstate(pg));
+    PQclear(pg);
+    db_session_end(db, DB_STATE_DOWN, reason);
+}
+
 static void pipeline_settings_result(struct db *db, struct db_batch *batch, PGresult *pg)
 {
     (void)db, (void)batch;
@@ -339,6 +355,7 @@ static const struct {
     void (*result)(struct db *db, struct db_batch *batch, PGresult *pg); /* owns pg */
     void (*synced)(struct db *db, struct db_batch *batch);               /* frees the batch */
 } kinds[] = {
+    [DB_BATCH_PINS] = {pipeline_pins_result, pipeline_plain_synced},
     [DB_BATCH_SETTINGS] = {pipeline_settings_result, pipeline_plain_synced},
     [DB_BATCH_LISTEN] = {pipeline_listen_result, pipeline_plain_synced},
     [DB_BATCH_PREPARE] = {pipeline_prepare_result, pipeline_prepare_synced},
@@ -546,6 +563,17 @@ void db_pipeline_turn(int fd, short what, void *arg)
     db_leave(db);
 }
 
+static bool pipeline_send_pins(struct db *db)
+{
+    char *sql = db_target_pins(&db->options);
+
+    pipeline_batch_push(db, pipeline_batch_new(DB_BATCH_PINS));
+    const bool sent = PQsendQueryParams(db->conn, sql, 0, NULL, NULL, NULL, NULL, 0) == 1 && db_send_sync(db);
+
+    free(sql);
+    return sent;
+}
+
 static bool pipeline_send_settings(struct db *db)
 {
     char sql[128];
@@ -594,8 +622,8 @@ void db_pipeline_open(struct db *db)
     db->writable = event_new(db->base, PQsocket(conn), EV_WRITE, pipeline_on_writable, db);
     if (db->readable == NULL || db->writable == NULL || event_add(db->readable, NULL) != 0) mem_die(0);
 
-    if (PQsetnonblocking(conn, 1) != 0 || PQenterPipelineMode(conn) != 1 || !pipeline_send_settings(db) ||
-        !db_pipeline_listen(db) || !pipeline_send_statements(db, 0)) {
+    if (PQsetnonblocking(conn, 1) != 0 || PQenterPipelineMode(conn) != 1 || !pipeline_send_pins(db) ||
+        !pipeline_send_settings(db) || !db_pipeline_listen(db) || !pipeline_send_statements(db, 0)) {
         pipeline_fail(db);
         return;
     }

@@ -1,16 +1,50 @@
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/mem.h"
 #include "db/internal.h"
 
-/* If a setting is there twice, the server takes the last one: so what we depend on comes after the operator's own. */
-static char *target_session_options(const char *own, const struct db_options *o)
+const struct db_statement db_trust_statement = {.name = "checkTrust", .sql = pg_trust_sql, .access = DB_READ};
+
+enum { TARGET_OWN_PINS = 3, TARGET_NUMBER_BYTES = 16 };
+
+/* The time-outs of our settings. */
+struct target_pins {
+    struct pg_pin pins[TARGET_OWN_PINS];
+    char values[TARGET_OWN_PINS][TARGET_NUMBER_BYTES];
+};
+
+static void target_pins_init(struct target_pins *t, const struct db_limits *limits)
 {
-    if (own == NULL) own = getenv("PGOPTIONS");
-    return mem_printf("%s -c statement_timeout=%u -c lock_timeout=%u -c idle_in_transaction_session_timeout=%u "
-                      "-c TimeZone=UTC -c DateStyle=ISO -c IntervalStyle=iso_8601 -c bytea_output=hex",
-                      own == NULL ? "" : own, o->limits.statement_timeout_ms, o->limits.lock_timeout_ms,
-                      o->limits.idle_in_transaction_timeout_ms);
+    const struct {
+        const char *name;
+        unsigned ms;
+    } own[TARGET_OWN_PINS] = {
+        {"statement_timeout", limits->statement_timeout_ms},
+        {"lock_timeout", limits->lock_timeout_ms},
+        {"idle_in_transaction_session_timeout", limits->idle_in_transaction_timeout_ms},
+    };
+
+    for (size_t i = 0; i < countof(own); i++) {
+        snprintf(t->values[i], sizeof(t->values[i]), "%u", own[i].ms);
+        t->pins[i] = (struct pg_pin){own[i].name, t->values[i]};
+    }
+}
+
+static char *target_session_options(const char *given, const struct db_options *o)
+{
+    struct target_pins own;
+
+    target_pins_init(&own, &o->limits);
+    return pg_pins_options(given, own.pins, countof(own.pins));
+}
+
+char *db_target_pins(const struct db_options *o)
+{
+    struct target_pins own;
+
+    target_pins_init(&own, &o->limits);
+    return pg_pins_sql(own.pins, countof(own.pins), PG_PATH_OWN, NULL);
 }
 
 static void target_set(struct pg_target *t, const char *keyword, char *value)

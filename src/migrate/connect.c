@@ -45,7 +45,10 @@ static struct pg_target *connect_target(const struct migrate_options *options)
         {"tcp_user_timeout", "30000"},
     };
     struct pg_target *target = pg_target_new(options->conninfo);
+    char *pins = pg_pins_options(pg_target_given(target, "options"), NULL, 0);
 
+    pg_target_set(target, "options", pins);
+    free(pins);
     pg_target_set(target, "application_name", options->application_name);
     pg_target_set(target, "client_encoding", "UTF8");
     for (size_t i = 0; i < countof(keepalive); i++) {
@@ -54,12 +57,38 @@ static struct pg_target *connect_target(const struct migrate_options *options)
     return target;
 }
 
+/* What a file relies on as much as our own statements do. Time-outs are not among them: an operator may have given the
+ * role some. */
+static int connect_pin(const struct migrate_options *options, PGconn *conn, struct error *err)
+{
+    char *sql = pg_pins_sql(NULL, 0, PG_PATH_OWN_FIRST, NULL);
+    PGresult *result = pg_exec_within(conn, sql, 0, NULL, options->connect_timeout_ms);
+    int outcome = 0;
+
+    free(sql);
+    if (result == NULL) {
+        outcome = error_set(err, ERROR_UNAVAILABLE, "the database %s does not answer", options->label);
+    } else if (PQresultStatus(result) != PGRES_TUPLES_OK) {
+        outcome = error_set(err, ERROR_UNAVAILABLE, "the settings of a session of %s cannot be set: %s", options->label,
+                            PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY));
+    }
+    PQclear(result);
+    return outcome;
+}
+
 /* One round: ERROR_UNAVAILABLE (trying again may help) or ERROR_REFUSED. */
 static int connect_once(const struct migrate_options *options, struct pg_target *target, PGconn **ret_conn,
                         struct error *err)
 {
-    if (pg_dial_wait(target, options->connect_timeout_ms, ret_conn) == 0) {
-        PQsetErrorVerbosity(*ret_conn, PQERRORS_DEFAULT);
+    PGconn *conn = NULL;
+
+    if (pg_dial_wait(target, options->connect_timeout_ms, &conn) == 0) {
+        PQsetErrorVerbosity(conn, PQERRORS_DEFAULT);
+        if (connect_pin(options, conn, err) != 0) {
+            PQfinish(conn);
+            return -1;
+        }
+        *ret_conn = conn;
         return 0;
     }
     if (!pg_dial_refused(target)) return error_set(err, ERROR_UNAVAILABLE, "%s", pg_dial_reason(target));

@@ -184,6 +184,9 @@ struct migrate_plan {
     struct arena *arena;
 };
 
+/* Whether nobody but its owners may put something in the way of our names: else ERROR_FAILED, with what helps. */
+int migrate_check_trust(struct migrate_session *s, struct error *err) ATTR_CHECKED;
+
 /* What else is tried, on the session's connection, with the schema as it would be. */
 typedef int migrate_trial_fn(void *arg, struct migrate_session *s, struct error *err);
 /* Prepares a statement; `types` are oids of the parameters, 0 for one that the server infers. It waits for a lock as

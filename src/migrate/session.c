@@ -145,6 +145,7 @@ void session_reset(struct migrate_session *s)
     s->deadline_ms = 0;
     if (PQtransactionStatus(s->conn) != PQTRANS_IDLE) session_try(s, "ROLLBACK");
     for (size_t i = 0; i < countof(session_clearing); i++) session_try(s, session_clearing[i]);
+    session_try(s, s->pins);
     if (!session_is_lost(s)) {
         PGresult *result = session_exec(s, session_check_client, 0, NULL, NULL);
 
@@ -191,6 +192,7 @@ int session_between(struct migrate_session *s, struct error *err)
     for (size_t i = 0; i < countof(session_clearing) && outcome == 0; i++) {
         outcome = session_run(s, session_clearing[i], err);
     }
+    if (outcome == 0) outcome = session_run(s, s->pins, err);
     if (outcome == 0 && s->checks_client) outcome = session_run(s, session_check_client, err);
     s->quiet = was_quiet;
     return outcome;
@@ -261,9 +263,31 @@ void session_advise(struct migrate_session *s, struct error *err)
     }
 }
 
+int migrate_check_trust(struct migrate_session *s, struct error *err)
+{
+    PGresult *result = NULL;
+    int outcome = 0;
+
+    if (session_query(s, pg_trust_sql, 0, NULL, &result, err) != 0) return -1;
+    if (PQntuples(result) > 0 && !PQgetisnull(result, 0, 0))
+        outcome = error_set(err, ERROR_FAILED, "%s", PQgetvalue(result, 0, 0));
+    PQclear(result);
+    return outcome;
+}
+
 int migrate_connect(const struct migrate_options *options, struct pg_conn **ret_conn, struct error *err)
 {
     return session_connect(options, ret_conn, err);
+}
+
+/* Keeps the search path that the connection was given, so that a schema which a file makes changes nothing in it. */
+static void session_pin(struct migrate_session *s)
+{
+    PGresult *result = session_exec(s, "SELECT pg_catalog.current_setting('search_path')", 0, NULL, NULL);
+
+    free(s->pins);
+    s->pins = pg_pins_sql(NULL, 0, PG_PATH_OWN_FIRST, PQntuples(result) == 1 ? PQgetvalue(result, 0, 0) : NULL);
+    PQclear(result);
 }
 
 void session_take(struct migrate_session *s, PGconn *conn)
@@ -272,6 +296,7 @@ void session_take(struct migrate_session *s, PGconn *conn)
     s->conn = conn;
     s->silent = false;
     PQsetNoticeReceiver(conn, session_notice, s);
+    session_pin(s);
     session_reset(s);
 }
 
@@ -305,5 +330,6 @@ void migrate_session_close(struct migrate_session *s)
     PQfinish(s->conn);
     free(s->ledger);
     free(s->journal);
+    free(s->pins);
     free(s);
 }

@@ -21,6 +21,8 @@ struct migrate_session {
     bool checks_client;   /* the server takes client_connection_check_interval */
     uint64_t deadline_ms; /* monotonic: what runs then is cancelled; 0: as session_exec says */
     bool silent;          /* the server hangs: nothing more can be asked of this connection */
+    char *pins;           /* the statement that sets what a session of ours must have, with the search path that it had
+                             at first; owned */
     const char *subject;  /* what a statement of ours is for, in messages; NULL: the ledger */
     bool gave_up;         /* the last statement was cancelled by us … */
     char sqlstate[6];     /* of the last failure */

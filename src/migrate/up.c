@@ -89,6 +89,15 @@ static int up_locked(struct migrate_session *s, const struct migrate_files *file
     return outcome;
 }
 
+/* The file's functions would be looked for there too. What cannot be asked now is said by what follows. */
+static void up_warn_trust(struct migrate_session *s)
+{
+    struct error err;
+
+    if (migrate_check_trust(s, &err) != 0 && !session_is_lost(s))
+        session_say(s, MIGRATE_NOTE_WARNING, "%s", err.message);
+}
+
 int migrate_up(struct migrate_session *s, const struct migrate_files *files, const char *to, bool dry_run,
                size_t *ret_applied, struct error *err)
 {
@@ -106,6 +115,7 @@ int migrate_up(struct migrate_session *s, const struct migrate_files *files, con
     if (outcome == 0 && wanted > 0 && !dry_run) {
         outcome = session_wait_writable(s, wanted, err);
         if (outcome == 0) outcome = session_lock(s, err);
+        if (outcome == 0) up_warn_trust(s);
         if (outcome == 0) outcome = up_locked(s, files, to, &applied, err);
         session_unlock(s);
     }

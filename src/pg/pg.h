@@ -18,6 +18,7 @@
 #define PG_PG_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "base/attr.h"
@@ -82,6 +83,32 @@ int pg_dial_wait(struct pg_target *t, unsigned timeout_ms, struct pg_conn **ret_
 /* Whether the database of a connection can hold every text: other encodings lack characters, and SQL_ASCII takes any
  * bytes. If not, `why` says so in one line, with what helps; `database` is its name for people. */
 bool pg_is_utf8(struct pg_conn *conn, const char *database, char *why, size_t size) ATTR_CHECKED;
+
+/*
+ * Settings of a session that the SQL of this house relies on, and the values that they must have (docs/operations.md,
+ * "What is set in each session"). They are asked for at connection, so that they come back at RESET ALL; and set again
+ * by a statement, which works through a pooler that drops what is asked for at connection, and knows which of them this
+ * server has.
+ */
+struct pg_pin {
+    const char *name, *value;
+};
+
+enum pg_path {
+    PG_PATH_OWN,       /* the schema of our tables, and pg_temp at last */
+    PG_PATH_OWN_FIRST, /* between the two what else is on the session's path: a migration may need extensions */
+};
+
+/* What `options` is to be: what the connection string has there (NULL: PGOPTIONS has it), the pins, and `own` ones. If
+ * one is there several times, the server takes the last. The caller's (free). */
+char *pg_pins_options(const char *given, const struct pg_pin *own, size_t count);
+/* One statement that sets the pins and `own` ones, and the search path: to `path`, or (NULL) as the session finds it.
+ * The last row of its result is the search path. The caller's (free). */
+char *pg_pins_sql(const struct pg_pin *own, size_t count, enum pg_path way, const char *path);
+
+/* Asks, in a session with its search path, who but its owners could put something in the way of our names: one row with
+ * one value, the reasons with what helps, or NULL. */
+extern const char pg_trust_sql[];
 
 /* Cancels what runs there. Does not wait: libpq has no way to do it with a deadline, so a thread does it, which ends
  * with the process. */

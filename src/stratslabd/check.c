@@ -83,6 +83,16 @@ static int check_away(struct own_check *own, const struct error *err)
     return status;
 }
 
+/* Before anything of a file runs. */
+static int check_trust(struct check *c, struct migrate_session *session)
+{
+    struct error err;
+
+    if (migrate_check_trust(session, &err) != 0) return check_failed(c, "search path", &err);
+    check_report(c, "search path", "ok", "nobody else may create objects on it");
+    return COMMAND_OK;
+}
+
 static int check_database(struct own_check *own)
 {
     struct check *c = &own->check;
@@ -94,8 +104,9 @@ static int check_database(struct own_check *own)
     options.application_name = "stratslabd check";
     if (migrate_session_open(&options, &session, &err) != 0) return check_away(own, &err);
     check_report(c, "database", "ok", "%s", c->context->conf->database.label);
-    int status = check_rehearse(own, session);
+    int status = check_trust(c, session);
 
+    if (status == COMMAND_OK) status = check_rehearse(own, session);
     migrate_session_close(session);
     return status;
 }
