@@ -15,7 +15,6 @@ from support.ports import Port
 from support.service import Service
 from support.wait import wait_until
 
-TOP = os.path.normpath(os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", ".."))
 PROGRAM = shutil.which("pgbouncer", path="/usr/sbin:/usr/bin:" + os.environ.get("PATH", ""))
 
 
@@ -81,19 +80,27 @@ def test_session_mode_serves_migrates_and_survives_the_pooler_s_restart(daemon, 
     assert d.request("GET", "/api/v1/strategies").status == 200
 
 
-def test_session_mode_keeps_what_the_role_has(daemon, database, pooler):
-    """The pooler drops what the service sends at connection; the page's settings of the role hold."""
+def test_session_mode_sets_what_the_sql_relies_on(daemon, database, pooler):
+    """The pooler drops what the service asks for at connection, and the role has other settings: the service sets them again."""
     url, _ = pooler("session")
-    with open(os.path.join(TOP, "docs", "operations.md"), encoding="utf-8") as f:
-        settings = re.findall(r"^ALTER ROLE stratslab SET (\w+) = '(.*)';$", f.read(), re.MULTILINE)
-    assert len(settings) == 6
+    hostile = {"standard_conforming_strings": "off", "default_transaction_isolation": "serializable", "TimeZone": "Asia/Kathmandu",
+               "search_path": "hostile, public", "DateStyle": "SQL, DMY", "lock_timeout": "0"}
     with database.connect() as admin:
-        for name, value in settings:
-            admin.execute(f"ALTER ROLE {database.role} SET {name} = '{value}'")
-    with psycopg.connect(url, options="-c statement_timeout=1234") as c:
-        for name, value in settings:
-            assert c.execute(f"SHOW {name}").fetchone()[0].startswith(value)
-    assert daemon(DATABASE_URL=url, workers=1).request("GET", "/api/v1/strategies").status == 200
+        admin.execute(f"CREATE SCHEMA hostile AUTHORIZATION {database.role}")
+        for name, value in hostile.items():
+            admin.execute(f"ALTER ROLE {database.role} IN DATABASE {database.name} SET {name} = {value}" if name == "search_path" else
+                          f"ALTER ROLE {database.role} SET {name} = '{value}'")
+        admin.execute("CREATE TABLE schema_migrations (version varchar(128) PRIMARY KEY)")
+        admin.execute(f"ALTER TABLE schema_migrations OWNER TO {database.role}; GRANT CREATE ON SCHEMA public TO {database.role}")
+    with psycopg.connect(url, options="-c lock_timeout=1234") as c:
+        for name, value in hostile.items():
+            assert c.execute(f"SHOW {name}").fetchone()[0] == value
+    d = daemon(DATABASE_URL=url, workers=1, database_lock_timeout="200ms")
+    assert d.request("POST", "/api/v1/strategies", {"name": "100% sure", "kind": "k"}).status == 201
+    assert [s["name"] for s in d.request("GET", "/api/v1/strategies?q=%25").json()["items"]] == ["100% sure"]
+    with database.connect() as holder, holder.transaction(force_rollback=True):
+        holder.execute("LOCK TABLE strategies")
+        assert d.request("GET", "/api/v1/strategies").json()["code"] == "database_busy"
 
 
 def test_without_ignore_startup_parameters_it_is_refused_with_a_reason(start_daemon, database, pooler):
