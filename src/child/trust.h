@@ -1,4 +1,5 @@
-/* Asks the database whether others could put something of theirs in the place of what the service means (pg/trust.c). */
+/* Asks the database whether others could put something of theirs in the place of what the service means (pg/trust.c).
+ */
 #ifndef CHILD_TRUST_H
 #define CHILD_TRUST_H
 
@@ -12,8 +13,8 @@ struct trust_check {
     bool told;
 };
 
-/* db_trust_statement must be prepared with the others. Asks, unless it waits for an answer already, and warns in the log, once. The service goes on: it may have served in
- * this way for long, and `check` refuses it. */
+/* db_trust_statement must be prepared with the others. Asks, unless it waits for an answer already, and warns in the
+ * log, once. The service goes on: it may have served in this way for long, and `check` refuses it. */
 void trust_check_run(struct trust_check *check);
 
 #endif

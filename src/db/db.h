@@ -16,7 +16,8 @@
  * the statement works. This goes for writes too: an error of the server aborts the transaction, and each write is one.
  *
  * A read that had to give way to another transaction (a deadlock, a serialization failure, a standby that replays) is
- * sent again, some times; if it meets that each time, it fails with DB_BUSY. A write that had to fails with DB_CONFLICT.
+ * sent again, some times; if it meets that each time, it fails with DB_BUSY. A write that had to fails with
+ * DB_CONFLICT.
  *
  * A session that refuses a write because it is read-only is replaced as soon as a new session would take writes, which
  * is tried with back-off on a second connection, so that reads go on.

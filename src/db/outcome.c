@@ -15,34 +15,22 @@ static const struct {
     enum db_outcome outcome;
     bool is_again; /* a read that meets it is sent again, and is DB_BUSY if that does not help */
 } sqlstates[] = {
-    {"00000", DB_OK, false},
-    {"08007", DB_UNKNOWN, true}, /* transaction_resolution_unknown */
-    {"08", DB_UNAVAILABLE, false},
-    {"22", DB_INVALID_VALUE, false},
-    {"23001", DB_FOREIGN_KEY, false},
-    {"23502", DB_CHECK, false},
-    {"23503", DB_FOREIGN_KEY, false},
-    {"23505", DB_UNIQUE, false},
-    {"23514", DB_CHECK, false},
-    {"23P01", DB_UNIQUE, false},
-    {"25006", DB_READ_ONLY, false},
-    {"25P03", DB_TIMEOUT, false}, /* idle_in_transaction_session_timeout */
-    {"25P04", DB_TIMEOUT, false}, /* transaction_timeout */
-    {"40003", DB_UNKNOWN, true},  /* statement_completion_unknown */
-    {"40", DB_CONFLICT, true},    /* a serialization failure, a deadlock */
-    {"42501", DB_DENIED, false},
-    {"44000", DB_CHECK, false}, /* a view's WITH CHECK OPTION */
-    {"53300", DB_UNAVAILABLE, false},
-    {"53", DB_RESOURCES, false},
-    {"54", DB_RESOURCES, false},
-    {"55006", DB_BUSY, false}, /* object_in_use */
-    {"55P03", DB_BUSY, false}, /* lock_timeout, NOWAIT */
-    {"57014", DB_TIMEOUT, false},
-    {"57P01", DB_UNAVAILABLE, false},
-    {"57P02", DB_UNAVAILABLE, false},
-    {"57P03", DB_UNAVAILABLE, false},
-    {"57P05", DB_UNAVAILABLE, false},
-    {"72000", DB_CONFLICT, true}, /* snapshot_too_old, up to version 16 */
+    {"00000", DB_OK, false},          {"08007", DB_UNKNOWN, true}, /* transaction_resolution_unknown */
+    {"08", DB_UNAVAILABLE, false},    {"22", DB_INVALID_VALUE, false},
+    {"23001", DB_FOREIGN_KEY, false}, {"23502", DB_CHECK, false},
+    {"23503", DB_FOREIGN_KEY, false}, {"23505", DB_UNIQUE, false},
+    {"23514", DB_CHECK, false},       {"23P01", DB_UNIQUE, false},
+    {"25006", DB_READ_ONLY, false},   {"25P03", DB_TIMEOUT, false}, /* idle_in_transaction_session_timeout */
+    {"25P04", DB_TIMEOUT, false},                                   /* transaction_timeout */
+    {"40003", DB_UNKNOWN, true},                                    /* statement_completion_unknown */
+    {"40", DB_CONFLICT, true},                                      /* a serialization failure, a deadlock */
+    {"42501", DB_DENIED, false},      {"44000", DB_CHECK, false},   /* a view's WITH CHECK OPTION */
+    {"53300", DB_UNAVAILABLE, false}, {"53", DB_RESOURCES, false},
+    {"54", DB_RESOURCES, false},      {"55006", DB_BUSY, false}, /* object_in_use */
+    {"55P03", DB_BUSY, false},                                   /* lock_timeout, NOWAIT */
+    {"57014", DB_TIMEOUT, false},     {"57P01", DB_UNAVAILABLE, false},
+    {"57P02", DB_UNAVAILABLE, false}, {"57P03", DB_UNAVAILABLE, false},
+    {"57P05", DB_UNAVAILABLE, false}, {"72000", DB_CONFLICT, true}, /* snapshot_too_old, up to version 16 */
 };
 
 static const char *const names[DB_OUTCOME_COUNT] = {

@@ -117,7 +117,8 @@ void pg_cancel(struct pg_conn *conn);
 /*
  * On a connection, whoever made it: one statement with text parameters, or without parameters (`values` NULL) several.
  * The last result is the caller's (PQclear). NULL if the connection is lost, or if nothing has come for `timeout_ms`:
- * then it is cancelled, and nothing more can be asked on it. A server that hangs closes no connection, so libpq's own calls wait for ever.
+ * then it is cancelled, and nothing more can be asked on it. A server that hangs closes no connection, so libpq's own
+ * calls wait for ever.
  */
 struct pg_result *pg_exec_within(struct pg_conn *conn, const char *sql, int count, const char *const *values,
                                  unsigned timeout_ms) ATTR_CHECKED;

@@ -47,39 +47,58 @@ static const struct pins_row {
  * public, if our tables are there and the role may read them, so that a path which leads elsewhere changes nothing
  * (unless the connection string asks for that path itself); else the first schema on the path, where they will be made.
  */
-#define PINS_HOLDS(schema, table)                                                                                   \
-    "EXISTS (SELECT\n"                                                                                              \
-    "          FROM pg_catalog.pg_class AS c\n"                                                                     \
-    "          JOIN pg_catalog.pg_namespace AS n ON n.oid OPERATOR(pg_catalog.=) c.relnamespace\n"                  \
-    "         WHERE n.nspname OPERATOR(pg_catalog.=) " schema " AND c.relname OPERATOR(pg_catalog.=) '" table "'\n" \
-    "           AND pg_catalog.has_table_privilege(c.oid, 'SELECT'))"
-#define PINS_ON_PATH                                                                                              \
-    "FROM ROWS FROM (pg_catalog.unnest(pg_catalog.current_schemas(false))) WITH ORDINALITY AS s (name, place)\n"   \
-    " WHERE NOT pg_catalog.starts_with(s.name::pg_catalog.text, 'pg_')"
-#define PINS_SCHEMA                                                                                           \
-    "coalesce((SELECT s.name " PINS_ON_PATH " AND EXISTS (\n"                                                 \
-    "               SELECT\n"                                                                                 \
-    "                 FROM pg_catalog.pg_class AS c\n"                                                        \
-    "                 JOIN pg_catalog.pg_namespace AS n ON n.oid OPERATOR(pg_catalog.=) c.relnamespace\n"     \
-    "                WHERE n.nspname OPERATOR(pg_catalog.=) s.name\n"                                         \
-    "                  AND c.relname OPERATOR(pg_catalog.=) 'schema_migrations') ORDER BY s.place LIMIT 1),\n" \
-    "         (SELECT 'public'::pg_catalog.name\n"                                                            \
-    "            FROM pg_catalog.pg_settings AS o\n"                                                          \
-    "           WHERE o.name OPERATOR(pg_catalog.=) 'search_path' AND o.source OPERATOR(pg_catalog.<>) 'client'\n" \
-    "             AND " PINS_HOLDS("'public'", "schema_migrations") "\n"                                      \
-    "             AND " PINS_HOLDS("'public'", "strategy_versions") "),\n"                                    \
-    "         (SELECT s.name " PINS_ON_PATH " ORDER BY s.place LIMIT 1),\n"                                   \
-    "         'public')"
+#define PINS_OWN                                                                                             \
+    "WITH path AS (\n"                                                                                       \
+    "    SELECT s.name, s.place\n"                                                                           \
+    "    FROM (\n"                                                                                           \
+    "        SELECT (pg_catalog.current_schemas(false))[g.place] AS name, g.place\n"                         \
+    "        FROM pg_catalog.generate_subscripts(pg_catalog.current_schemas(false), 1) AS g(place)) AS s\n"  \
+    "    WHERE NOT pg_catalog.starts_with(s.name::pg_catalog.text, 'pg_')),\n"                               \
+    "tables AS (\n"                                                                                          \
+    "    SELECT n.nspname AS name, c.relname, c.oid\n"                                                       \
+    "    FROM pg_catalog.pg_class AS c\n"                                                                    \
+    "    JOIN pg_catalog.pg_namespace AS n ON n.oid OPERATOR(pg_catalog.=) c.relnamespace\n"                 \
+    "    WHERE c.relname OPERATOR(pg_catalog.=) 'schema_migrations'\n"                                       \
+    "        OR c.relname OPERATOR(pg_catalog.=) 'strategy_versions'),\n"                                    \
+    "found AS (\n"                                                                                           \
+    "    SELECT p.name, 1 AS rank, p.place\n"                                                                \
+    "    FROM path AS p\n"                                                                                   \
+    "    JOIN tables AS t ON t.name OPERATOR(pg_catalog.=) p.name\n"                                         \
+    "        AND t.relname OPERATOR(pg_catalog.=) 'schema_migrations'\n"                                     \
+    "    UNION ALL\n"                                                                                        \
+    "    SELECT t.name, 2, 0\n"                                                                              \
+    "    FROM tables AS t\n"                                                                                 \
+    "    JOIN pg_catalog.pg_settings AS o ON o.name OPERATOR(pg_catalog.=) 'search_path'\n"                  \
+    "        AND o.source OPERATOR(pg_catalog.<>) 'client'\n"                                                \
+    "    WHERE t.name OPERATOR(pg_catalog.=) 'public' AND pg_catalog.has_table_privilege(t.oid, 'SELECT')\n" \
+    "    GROUP BY t.name\n"                                                                                  \
+    "    HAVING pg_catalog.count(*) OPERATOR(pg_catalog.=) 2\n"                                              \
+    "    UNION ALL\n"                                                                                        \
+    "    SELECT p.name, 3, p.place\n"                                                                        \
+    "    FROM path AS p\n"                                                                                   \
+    "    UNION ALL\n"                                                                                        \
+    "    SELECT 'public', 4, 0),\n"                                                                          \
+    "own AS (\n"                                                                                             \
+    "    SELECT f.name\n"                                                                                    \
+    "    FROM found AS f\n"                                                                                  \
+    "    ORDER BY f.rank, f.place\n"                                                                         \
+    "    LIMIT 1),\n"
 
 /* pg_catalog is not named, so that it comes before all of them: nobody's function can take the place of one of
  * PostgreSQL's own. pg_temp is named, or it would come before everything, and last. */
-static const char pins_path[] = "(SELECT pg_catalog.concat_ws(', ', pg_catalog.quote_ident(f.own), 'pg_temp')\n"
-                                "   FROM (SELECT " PINS_SCHEMA " AS own) AS f)";
-static const char pins_path_and_others[] =
-    "(SELECT pg_catalog.concat_ws(', ', pg_catalog.quote_ident(f.own),\n"
-    "            (SELECT pg_catalog.string_agg(pg_catalog.quote_ident(s.name), ', ' ORDER BY s.place) " PINS_ON_PATH
-    " AND s.name OPERATOR(pg_catalog.<>) f.own), 'pg_temp')\n"
-    "   FROM (SELECT " PINS_SCHEMA " AS own) AS f)";
+static const char pins_own[] =
+    PINS_OWN "pinned AS (\n"
+             "    SELECT pg_catalog.concat_ws(', ', pg_catalog.quote_ident(o.name), 'pg_temp') AS path\n"
+             "    FROM own AS o)\n";
+static const char pins_own_first[] =
+    PINS_OWN "others AS (\n"
+             "    SELECT pg_catalog.string_agg(pg_catalog.quote_ident(p.name), ', ' ORDER BY p.place) AS path\n"
+             "    FROM path AS p\n"
+             "    JOIN own AS o ON o.name OPERATOR(pg_catalog.<>) p.name),\n"
+             "pinned AS (\n"
+             "    SELECT pg_catalog.concat_ws(', ', pg_catalog.quote_ident(o.name), r.path, 'pg_temp') AS path\n"
+             "    FROM own AS o\n"
+             "    CROSS JOIN others AS r)\n";
 
 static void pins_add_literal(struct buf *sql, const char *text)
 {
@@ -104,16 +123,20 @@ char *pg_pins_sql(const struct pg_pin *own, size_t count, enum pg_path way, cons
 {
     struct buf sql = {0};
 
-    buf_add_str(&sql, "SELECT pg_catalog.set_config(p.name, p.value, false)\n  FROM (VALUES\n");
+    if (path == NULL) buf_add_str(&sql, way == PG_PATH_OWN ? pins_own : pins_own_first);
+    buf_add_str(&sql, "SELECT pg_catalog.set_config(p.name, p.value, false)\n"
+                      "FROM (VALUES\n");
     for (size_t i = 0; i < countof(pins_rows); i++) pins_add_row(&sql, &pins_rows[i].pin);
     for (size_t i = 0; i < count; i++) pins_add_row(&sql, &own[i]);
     buf_add_str(&sql, "('search_path', ");
-    if (path != NULL) {
-        pins_add_literal(&sql, path);
+    if (path == NULL) {
+        buf_add_str(&sql, "(SELECT path\n"
+                          "FROM pinned)");
     } else {
-        buf_add_str(&sql, way == PG_PATH_OWN ? pins_path : pins_path_and_others);
+        pins_add_literal(&sql, path);
     }
-    buf_add_str(&sql, ")) AS p (name, value)\n WHERE pg_catalog.current_setting(p.name, true) IS NOT NULL");
+    buf_add_str(&sql, ")) AS p(name, value)\n"
+                      "WHERE pg_catalog.current_setting(p.name, true) IS NOT NULL");
     return buf_steal(&sql);
 }
 

@@ -8,88 +8,103 @@
 
 /* The schemas on the path, and in each whom it may trust: superusers, who own the schema, the database or the tables,
  * and ourselves. Functions are named with their schema throughout: this is asked before anybody is trusted. */
-#define TRUST_OF_PATH                                                                                          \
-    "WITH own AS (\n"                                                                                          \
-    "    SELECT n.oid, n.nspname, n.nspowner, n.nspacl\n"                                                      \
-    "    FROM pg_catalog.pg_namespace AS n\n"                                                                  \
-    "    WHERE n.nspname = ANY (pg_catalog.current_schemas(false))\n"                                          \
-    "        AND NOT pg_catalog.starts_with(n.nspname::pg_catalog.text, 'pg_')),\n"                            \
-    "ledger AS (\n"                                                                                            \
-    "    SELECT c.relowner\n"                                                                                  \
-    "    FROM pg_catalog.pg_class AS c\n"                                                                      \
-    "    JOIN own AS o ON o.oid = c.relnamespace\n"                                                            \
-    "    WHERE c.relname = 'schema_migrations'),\n"                                                            \
-    "trusted AS (\n"                                                                                           \
-    "    SELECT o.oid AS schema, r.oid AS role\n"                                                              \
-    "    FROM own AS o\n"                                                                                      \
-    "    JOIN pg_catalog.pg_roles AS r ON r.rolsuper OR r.oid = o.nspowner OR r.rolname = current_user\n"      \
-    "        OR r.rolname = session_user OR r.rolname = 'pg_database_owner'\n"                                 \
-    "        OR EXISTS (SELECT FROM ledger AS l WHERE l.relowner = r.oid)\n"                                   \
-    "        OR EXISTS (\n"                                                                                    \
-    "            SELECT\n"                                                                                     \
-    "            FROM pg_catalog.pg_database AS d\n"                                                           \
-    "            WHERE d.datname = pg_catalog.current_database() AND d.datdba = r.oid))\n"
+#define TRUST_OF_PATH                                                                       \
+    "WITH own AS (\n"                                                                       \
+    "    SELECT n.oid, n.nspname, n.nspowner, n.nspacl\n"                                   \
+    "    FROM pg_catalog.pg_namespace AS n\n"                                               \
+    "    WHERE n.nspname = ANY (pg_catalog.current_schemas(false))\n"                       \
+    "        AND NOT pg_catalog.starts_with(n.nspname::pg_catalog.text, 'pg_')),\n"         \
+    "ledger AS (\n"                                                                         \
+    "    SELECT c.relowner\n"                                                               \
+    "    FROM pg_catalog.pg_class AS c\n"                                                   \
+    "    JOIN own AS o ON o.oid = c.relnamespace\n"                                         \
+    "    WHERE c.relname = 'schema_migrations'),\n"                                         \
+    "trusted AS (\n"                                                                        \
+    "    SELECT o.oid AS schema, r.oid AS role\n"                                           \
+    "    FROM own AS o\n"                                                                   \
+    "    JOIN pg_catalog.pg_roles AS r ON r.rolsuper\n"                                     \
+    "        OR r.oid = o.nspowner\n"                                                       \
+    "        OR r.rolname = current_user\n"                                                 \
+    "        OR r.rolname = session_user\n"                                                 \
+    "        OR r.rolname = 'pg_database_owner'\n"                                          \
+    "        OR EXISTS (\n"                                                                 \
+    "            SELECT\n"                                                                  \
+    "            FROM ledger AS l\n"                                                        \
+    "            WHERE l.relowner = r.oid)\n"                                               \
+    "        OR EXISTS (\n"                                                                 \
+    "            SELECT\n"                                                                  \
+    "            FROM pg_catalog.pg_database AS d\n"                                        \
+    "            WHERE d.datname = pg_catalog.current_database() AND d.datdba = r.oid)),\n" \
+    "strangers AS (\n"                                                                      \
+    "    SELECT o.oid AS schema, o.nspname, o.nspacl, r.oid AS role, r.rolname\n"           \
+    "    FROM own AS o\n"                                                                   \
+    "    CROSS JOIN pg_catalog.pg_roles AS r\n"                                             \
+    "    WHERE NOT EXISTS (\n"                                                              \
+    "        SELECT\n"                                                                      \
+    "        FROM trusted AS t\n"                                                           \
+    "        WHERE t.schema = o.oid AND t.role = r.oid))\n"
 
 /* As long as there are no tables, nobody knows who is to own them: then only everybody's privilege counts. */
-#define TRUST_GRANTS                                                                                               \
-    "    SELECT pg_catalog.format(\n"                                                                              \
-    "        '%s may create objects in the schema %I, and functions of theirs would run as this service: '\n"      \
-    "        'REVOKE CREATE ON SCHEMA %I FROM %s (as the owner of the schema, or a superuser)',\n"                 \
-    "        CASE WHEN a.grantee = 0 THEN 'everybody (PUBLIC)' ELSE pg_catalog.format('the role %I', r.rolname) END,\n" \
-    "        o.nspname, o.nspname,\n"                                                                              \
-    "        CASE WHEN a.grantee = 0 THEN 'PUBLIC' ELSE pg_catalog.quote_ident(r.rolname) END) AS said\n"          \
-    "    FROM own AS o\n"                                                                                          \
-    "    CROSS JOIN LATERAL pg_catalog.aclexplode(o.nspacl) AS a\n"                                                \
-    "    LEFT JOIN pg_catalog.pg_roles AS r ON r.oid = a.grantee\n"                                                \
-    "    WHERE a.privilege_type = 'CREATE' AND (a.grantee = 0 OR EXISTS (SELECT FROM ledger))\n"                   \
-    "        AND NOT EXISTS (SELECT FROM trusted AS t WHERE t.schema = o.oid AND t.role = a.grantee)\n"
+#define TRUST_GRANTS                                                                                            \
+    "    SELECT pg_catalog.format(\n"                                                                           \
+    "        '%s may create objects in the schema %I: REVOKE CREATE ON SCHEMA %I FROM %s',\n"                   \
+    "        g.who, g.nspname, g.nspname, g.name) AS said\n"                                                    \
+    "    FROM (\n"                                                                                              \
+    "        SELECT o.nspname, 'everybody' AS who, 'PUBLIC' AS name, 0::pg_catalog.oid AS role,\n"              \
+    "            o.nspacl\n"                                                                                    \
+    "        FROM own AS o\n"                                                                                   \
+    "        UNION ALL\n"                                                                                       \
+    "        SELECT s.nspname, pg_catalog.concat('the role ', s.rolname), pg_catalog.quote_ident(s.rolname),\n" \
+    "            s.role, s.nspacl\n"                                                                            \
+    "        FROM strangers AS s\n"                                                                             \
+    "        CROSS JOIN ledger) AS g\n"                                                                         \
+    "    WHERE EXISTS (\n"                                                                                      \
+    "        SELECT\n"                                                                                          \
+    "        FROM pg_catalog.aclexplode(g.nspacl) AS a\n"                                                       \
+    "        WHERE a.grantee = g.role AND a.privilege_type = 'CREATE')\n"
 
 /* What such a role left behind: of functions only those that have a name which we may mean. */
-#define TRUST_FUNCTIONS                                                                                            \
-    "    SELECT pg_catalog.format(\n"                                                                              \
-    "        'the function %s belongs to the role %I, and may run in the place of another one of that name: '\n"   \
-    "        'DROP FUNCTION %s, or give it to the owner of the tables',\n"                                         \
-    "        f.name, f.rolname, f.name)\n"                                                                         \
-    "    FROM (\n"                                                                                                 \
-    "        SELECT r.rolname, pg_catalog.format('%I.%I(%s)', o.nspname, p.proname,\n"                             \
-    "                                            pg_catalog.pg_get_function_identity_arguments(p.oid)) AS name\n"  \
-    "        FROM pg_catalog.pg_proc AS p\n"                                                                       \
-    "        JOIN own AS o ON o.oid = p.pronamespace\n"                                                            \
-    "        JOIN pg_catalog.pg_roles AS r ON r.oid = p.proowner\n"                                                \
-    "        WHERE NOT EXISTS (SELECT FROM trusted AS t WHERE t.schema = o.oid AND t.role = p.proowner)\n"         \
-    "            AND NOT EXISTS (\n"                                                                               \
-    "                SELECT\n"                                                                                     \
-    "                FROM pg_catalog.pg_depend AS d\n"                                                             \
-    "                WHERE d.classid = 'pg_catalog.pg_proc'::pg_catalog.regclass AND d.objid = p.oid\n"            \
-    "                    AND d.deptype = 'e')\n"                                                                   \
-    "            AND EXISTS (\n"                                                                                   \
-    "                SELECT\n"                                                                                     \
-    "                FROM pg_catalog.pg_proc AS k\n"                                                               \
-    "                JOIN pg_catalog.pg_namespace AS n ON n.oid = k.pronamespace\n"                                \
-    "                WHERE k.proname = p.proname AND k.proowner <> p.proowner\n"                                   \
-    "                    AND (n.nspname = 'pg_catalog' OR n.oid = o.oid))) AS f\n"
+#define TRUST_FUNCTIONS                                                                                           \
+    "    SELECT pg_catalog.format(\n"                                                                             \
+    "        'the function %1$s of the role %2$I could be taken for another one: DROP FUNCTION %1$s',\n"          \
+    "        f.name, f.rolname)\n"                                                                                \
+    "    FROM (\n"                                                                                                \
+    "        SELECT s.rolname, pg_catalog.format('%I.%I(%s)', s.nspname, p.proname,\n"                            \
+    "                                            pg_catalog.pg_get_function_identity_arguments(p.oid)) AS name\n" \
+    "        FROM pg_catalog.pg_proc AS p\n"                                                                      \
+    "        JOIN strangers AS s ON s.schema = p.pronamespace AND s.role = p.proowner\n"                          \
+    "        WHERE NOT EXISTS (\n"                                                                                \
+    "                SELECT\n"                                                                                    \
+    "                FROM pg_catalog.pg_depend AS d\n"                                                            \
+    "                WHERE d.classid = 'pg_catalog.pg_proc'::pg_catalog.regclass\n"                               \
+    "                    AND d.objid = p.oid\n"                                                                   \
+    "                    AND d.deptype = 'e')\n"                                                                  \
+    "            AND EXISTS (\n"                                                                                  \
+    "                SELECT\n"                                                                                    \
+    "                FROM pg_catalog.pg_proc AS k\n"                                                              \
+    "                JOIN pg_catalog.pg_namespace AS n ON n.oid = k.pronamespace\n"                               \
+    "                WHERE k.proname = p.proname\n"                                                               \
+    "                    AND k.proowner <> p.proowner\n"                                                          \
+    "                    AND (n.nspname = 'pg_catalog' OR n.oid = s.schema))) AS f\n"
 
 #define TRUST_OPERATORS                                                                                            \
     "    SELECT pg_catalog.format(\n"                                                                              \
-    "        'the operator %s of the schema %I belongs to the role %I, and may run in the place of PostgreSQL''s: '\n" \
-    "        'drop it (DROP OPERATOR), or give it to the owner of the tables', p.oprname, o.nspname, r.rolname)\n" \
+    "        'the operator %s of the role %I in the schema %I could be taken for PostgreSQL''s: DROP OPERATOR',\n" \
+    "        p.oprname, s.rolname, s.nspname)\n"                                                                   \
     "    FROM pg_catalog.pg_operator AS p\n"                                                                       \
-    "    JOIN own AS o ON o.oid = p.oprnamespace\n"                                                                \
-    "    JOIN pg_catalog.pg_roles AS r ON r.oid = p.oprowner\n"                                                    \
-    "    WHERE NOT EXISTS (SELECT FROM trusted AS t WHERE t.schema = o.oid AND t.role = p.oprowner)\n"             \
-    "        AND NOT EXISTS (\n"                                                                                   \
-    "            SELECT\n"                                                                                         \
-    "            FROM pg_catalog.pg_depend AS d\n"                                                                 \
-    "            WHERE d.classid = 'pg_catalog.pg_operator'::pg_catalog.regclass AND d.objid = p.oid\n"            \
-    "                AND d.deptype = 'e')\n"
+    "    JOIN strangers AS s ON s.schema = p.oprnamespace AND s.role = p.oprowner\n"                               \
+    "    WHERE NOT EXISTS (\n"                                                                                     \
+    "        SELECT\n"                                                                                             \
+    "        FROM pg_catalog.pg_depend AS d\n"                                                                     \
+    "        WHERE d.classid = 'pg_catalog.pg_operator'::pg_catalog.regclass\n"                                    \
+    "            AND d.objid = p.oid\n"                                                                            \
+    "            AND d.deptype = 'e')\n"
 
 /* Only a superuser may set it, so it cannot be pinned; the schema's promises are its triggers. */
-#define TRUST_TRIGGERS                                                                                             \
-    "    SELECT pg_catalog.format(\n"                                                                              \
-    "        'session_replication_role is %s, so that no trigger of the schema runs: as a superuser, '\n"          \
-    "        'ALTER ROLE %I RESET session_replication_role, or ALTER DATABASE %I …', \n"                           \
-    "        pg_catalog.current_setting('session_replication_role'), session_user,\n"                              \
-    "        pg_catalog.current_database())\n"                                                                     \
+#define TRUST_TRIGGERS                                                                                                \
+    "    SELECT pg_catalog.format(\n"                                                                                 \
+    "        'session_replication_role keeps triggers from running: ALTER ROLE %I RESET session_replication_role',\n" \
+    "        session_user)\n"                                                                                         \
     "    WHERE pg_catalog.current_setting('session_replication_role') NOT IN ('origin', 'local')\n"
 
 const char pg_trust_sql[] =
