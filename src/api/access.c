@@ -59,40 +59,53 @@ enum {
     ACCESS_UNKNOWN_MAX = 256,   /* tokens that are remembered; a power of two */
 };
 
+/* How long what the database last said of the tokens counts. With the second that a look may be late, and the moment of
+ * a request's decision, no token counts for longer than five seconds after its end. */
+enum { ACCESS_TRUST_MS = 4000 };
+/* How long a request waits for a look. api_access_tick sees to it. */
+enum { ACCESS_HOLD_MS = 3000 };
+
 /* A request whose token is not in memory; in the exchange's arena. */
 struct access_held {
-    struct list link; /* in api_access.held or .asked */
+    struct list link; /* in api_access.held or .waiting */
     struct api_access *access;
     struct http_exchange *x;
+    uint64_t since_ms;
     unsigned char sha256[DIGEST_SHA256_BYTES];
 };
 
 struct api_access {
-    struct db *db;
+    struct db *own; /* is asked first; NULL: there is none */
+    struct db *shared;
     struct api_access_events events;
     struct tokens tokens;
     bool loaded; /* once at least */
     bool loading;
+    bool again; /* when that has ended, whatever it brings */
     bool noting;
+    uint64_t asked_ms; /* when the look began that is under way, or the last one */
+    uint64_t fresh_ms; /* when the last one began that was answered */
     struct list held;  /* for the next look at the database */
-    struct list asked; /* for the one that is under way: it began after they came */
+    struct list waiting; /* for the one that is under way: it began after they came */
     unsigned held_count;
     unsigned looks;                       /* that may be begun now */
     uint64_t looks_ms;                    /* when that was so */
     uint64_t unknown[ACCESS_UNKNOWN_MAX]; /* of the hashes of refused tokens some bytes, by some others */
     char state[TOKENS_ID_BYTES];          /* that the tokens are of; "" asks for them whatever it is */
-    struct buf note_ids;
+    char asked[TOKENS_ID_BYTES];          /* the value of the look that is under way, which may be sent twice */
+    struct buf note_ids;                  /* the values of a note, likewise: not touched while one is under way */
     struct buf note_times;
 };
 
-struct api_access *api_access_new(struct db *db, const struct api_access_events *events)
+struct api_access *api_access_new(struct db *own, struct db *shared, const struct api_access_events *events)
 {
     struct api_access *access = mem_zalloc(sizeof(*access));
 
-    access->db = db;
+    access->own = own;
+    access->shared = shared;
     access->events = *events;
     list_init(&access->held);
-    list_init(&access->asked);
+    list_init(&access->waiting);
     access->looks = ACCESS_LOOKS_MAX;
     access->looks_ms = clock_monotonic_ms();
     return access;
@@ -105,6 +118,11 @@ void api_access_free(struct api_access *access)
     buf_clear(&access->note_ids);
     buf_clear(&access->note_times);
     free(access);
+}
+
+static struct db *access_db(const struct api_access *access)
+{
+    return db_choose(access->own, access->shared);
 }
 
 /* ---- Loading ---- */
@@ -174,27 +192,36 @@ static void access_load_done(void *arg, const struct db_result *result)
     access->loading = false;
     if (outcome != DB_OK) {
         access_failed(access, access_load_statement.name, result);
-    } else if (db_result_rows(result) > 0) {
-        access_replace_tokens(access, result);
+    } else {
+        access->fresh_ms = access->asked_ms;
+        if (db_result_rows(result) > 0) access_replace_tokens(access, result);
     }
-    access_answer_held(access, outcome, &access->asked);
-    access_look(access);
+    access_answer_held(access, outcome, &access->waiting);
+    if (access->again) {
+        api_access_connected(access);
+    } else {
+        access_look(access);
+    }
 }
 
 static void access_load(struct api_access *access)
 {
-    const struct slice known = access->state[0] == '\0' ? SLICE_NONE : slice_of(access->state);
     enum db_outcome outcome = DB_OK;
 
     if (access->loading) return;
-    access->loading = db_submit(access->db, &access_load_statement, &known, access_load_done, access, &outcome) != NULL;
+    memcpy(access->asked, access->state, sizeof(access->asked));
+    const struct slice known = access->asked[0] == '\0' ? SLICE_NONE : slice_of(access->asked);
+
+    access->asked_ms = clock_monotonic_ms();
+    access->loading =
+        db_submit(access_db(access), &access_load_statement, &known, access_load_done, access, &outcome) != NULL;
     if (!access->loading) {
         access_answer_held(access, outcome, &access->held);
         return;
     }
     list_each(it, &access->held) {
         list_remove(it);
-        list_push_back(&access->asked, it);
+        list_push_back(&access->waiting, it);
     }
 }
 
@@ -212,6 +239,7 @@ static void access_look(struct api_access *access)
 
 void api_access_connected(struct api_access *access)
 {
+    access->again = access->loading;
     access->state[0] = '\0';
     access_load(access);
 }
@@ -229,19 +257,24 @@ static void access_note_done(void *arg, const struct db_result *result)
 /* What is lost with the database is told a minute later, if the token is still in use. */
 static void access_note(struct api_access *access)
 {
+    struct db *db = access_db(access);
     enum db_outcome outcome;
 
-    if (access->noting || db_state(access->db) != DB_STATE_READY) return;
+    if (access->noting || db_state(db) != DB_STATE_READY) return;
     buf_reset(&access->note_ids);
     buf_reset(&access->note_times);
     if (tokens_note(&access->tokens, &access->note_ids, &access->note_times) == 0) return;
     const struct slice values[] = {buf_slice(&access->note_ids), buf_slice(&access->note_times)};
 
-    access->noting = db_submit(access->db, &access_note_statement, values, access_note_done, access, &outcome) != NULL;
+    access->noting = db_submit(db, &access_note_statement, values, access_note_done, access, &outcome) != NULL;
 }
+
+static void access_give_up(struct list *list);
 
 void api_access_tick(struct api_access *access)
 {
+    access_give_up(&access->waiting);
+    access_give_up(&access->held);
     access_load(access);
     access_note(access);
 }
@@ -291,6 +324,17 @@ static bool access_has_scope(const struct token_entry *entry, enum api_scope sco
     return scope == API_SCOPE_WRITE ? entry->can_write : entry->can_read;
 }
 
+/* The hash stands for the token. The bit keeps it apart from addresses. */
+static struct client_id access_client_id(const struct token_entry *entry)
+{
+    struct client_id id;
+
+    memcpy(&id.high, entry->sha256, sizeof(id.high));
+    memcpy(&id.low, entry->sha256 + sizeof(id.high), sizeof(id.low));
+    id.low |= HTTP_CLIENT_NAMED;
+    return id;
+}
+
 /* Of a token that is in memory: true if the request may go on; false: answered. */
 static bool access_admit_known(struct api_access *access, struct http_exchange *x, struct token_entry *entry)
 {
@@ -302,6 +346,7 @@ static bool access_admit_known(struct api_access *access, struct http_exchange *
         return false;
     }
     tokens_use(&access->tokens, entry, now_us);
+    http_exchange_set_client_id(x, access_client_id(entry));
     /* A copy: the table may be another one before the answer. */
     http_exchange_set_client(x, arena_copy(http_exchange_arena(x), slice_of(entry->name)));
     if (!access_has_scope(entry, scope)) {
@@ -357,16 +402,36 @@ static void access_refuse_unasked(struct http_exchange *x, enum db_outcome outco
     http_refuse(x, &api_refusals[api_outcome_refusals[passes ? outcome : DB_UNAVAILABLE]]);
 }
 
+static bool access_is_fresh(const struct api_access *access)
+{
+    return clock_monotonic_ms() - access->fresh_ms < ACCESS_TRUST_MS;
+}
+
+static void access_give_up(struct list *list)
+{
+    const uint64_t now_ms = clock_monotonic_ms();
+
+    while (!list_is_empty(list)) {
+        struct access_held *held = list_at(list->next, struct access_held, link);
+
+        if (now_ms - held->since_ms < ACCESS_HOLD_MS) return;
+        access_release(held);
+        access_refuse_unasked(held->x, DB_TIMEOUT);
+    }
+}
+
 static void access_answer_held(struct api_access *access, enum db_outcome outcome, struct list *list)
 {
+    const bool fresh = access_is_fresh(access);
+
     while (!list_is_empty(list)) {
         struct access_held *held = list_at(list->next, struct access_held, link);
         struct token_entry *entry = tokens_find(&access->tokens, held->sha256);
 
         access_release(held);
-        if (entry != NULL) {
+        if (entry != NULL && fresh) {
             if (access_admit_known(access, held->x, entry)) http_exchange_admit(held->x);
-        } else if (outcome == DB_OK) {
+        } else if (entry == NULL && outcome == DB_OK) {
             access_keep_unknown(access, held->sha256);
             access_refuse_token(held->x, false);
         } else {
@@ -375,27 +440,44 @@ static void access_answer_held(struct api_access *access, enum db_outcome outcom
     }
 }
 
-/* False if the token is refused without a look. */
-static bool access_hold(struct api_access *access, struct http_exchange *x,
+/* Until the database was asked. */
+static void access_hold(struct api_access *access, struct http_exchange *x,
                         const unsigned char sha256[DIGEST_SHA256_BYTES])
 {
-    if (!db_takes_queries(access->db) || access->held_count >= ACCESS_HELD_MAX || access_is_unknown(access, sha256))
-        return false;
+    if (access->held_count >= ACCESS_HELD_MAX) {
+        access_refuse_unasked(x, DB_OVERLOADED);
+        return;
+    }
     struct access_held *held = arena_alloc(http_exchange_arena(x), sizeof(*held));
 
-    *held = (struct access_held){.access = access, .x = x};
+    *held = (struct access_held){.access = access, .x = x, .since_ms = clock_monotonic_ms()};
     memcpy(held->sha256, sha256, DIGEST_SHA256_BYTES);
     list_push_back(&access->held, &held->link);
     access->held_count++;
     http_exchange_hold(x, access_on_cancel, held);
     access_look(access);
-    return true;
+}
+
+/* A token that is not in memory, or one when too much time has passed since the database was last heard of it. */
+static void access_judge_later(struct api_access *access, struct http_exchange *x,
+                               const unsigned char sha256[DIGEST_SHA256_BYTES], bool fresh)
+{
+    const bool takes = db_takes_queries(access_db(access));
+
+    if (!takes && !fresh) {
+        access_refuse_unasked(x, DB_UNAVAILABLE);
+    } else if (!takes || (fresh && access_is_unknown(access, sha256))) {
+        access_refuse_token(x, false);
+    } else {
+        access_hold(access, x, sha256);
+    }
 }
 
 bool api_access_admit(struct api_access *access, struct http_exchange *x)
 {
     unsigned char sha256[DIGEST_SHA256_BYTES];
     struct token_entry *entry;
+    bool fresh;
 
     if (api_scope(api_endpoint_of(http_exchange_route(x))) == API_SCOPE_NONE) return true;
     const struct slice token = access_bearer(x);
@@ -412,8 +494,9 @@ bool api_access_admit(struct api_access *access, struct http_exchange *x)
         http_refuse(x, &api_refusals[API_REFUSAL_TOKENS_UNAVAILABLE]);
         return false;
     }
+    fresh = access_is_fresh(access);
     entry = tokens_find(&access->tokens, sha256);
-    if (entry != NULL) return access_admit_known(access, x, entry);
-    if (!access_hold(access, x, sha256)) access_refuse_token(x, false);
+    if (entry != NULL && fresh) return access_admit_known(access, x, entry);
+    access_judge_later(access, x, sha256, fresh);
     return false;
 }

@@ -4,9 +4,11 @@
  *
  * The table is loaded at each new connection to the database, and again within a second of a change. A token that is
  * not in it holds its request until the database was asked for changes, so that a new one opens at once: one look is
- * for all that wait for it, and they are limited in rate and number. While the database is away the last table goes on
- * to be used; before the first, requests that carry a token are answered 503. When a token was last used is kept in the
- * table too, and written once a minute at most.
+ * for all that wait for it, and they are limited in rate and number. The table counts for a few seconds after the
+ * database was last asked, and no longer: if it does not answer, requests that carry a token wait for it for a moment
+ * and are answered 503, as they are before the first table. So a token that was revoked opens nothing after five
+ * seconds, however the database is. When a token was last used is kept in the table too, and written once a minute at
+ * most.
  */
 #ifndef API_ACCESS_H
 #define API_ACCESS_H
@@ -19,6 +21,10 @@
 
 struct api_access;
 
+/* What it asks the database: among api_statements, and for the connection of the worker's own queries. */
+enum { API_ACCESS_STATEMENTS = 2 };
+extern const struct db_statement *const api_access_statements[API_ACCESS_STATEMENTS];
+
 struct api_access_events {
     void *ctx;
     void (*loaded)(void *ctx, size_t tokens);
@@ -26,8 +32,8 @@ struct api_access_events {
     void (*failed)(void *ctx, const char *statement, const struct db_result *result);
 };
 
-/* Borrows `db`, which is freed first: what is under way is then dropped. */
-struct api_access *api_access_new(struct db *db, const struct api_access_events *events);
+/* Asks by db_choose(own, shared). Borrows both, which are freed first: what is under way is then dropped. */
+struct api_access *api_access_new(struct db *own, struct db *shared, const struct api_access_events *events);
 void api_access_free(struct api_access *access); /* takes NULL */
 
 /* The database is there (again): whatever is in memory may be old. */

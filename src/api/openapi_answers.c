@@ -126,6 +126,13 @@ static const struct openapi_error {
         .is_own = true,
     },
     {
+        .status = 429,
+        .traits = TRAIT_STATEMENT,
+        .description = "This client alone has too many requests waiting for the database",
+        .headers = {"Retry-After"},
+        .is_outcomes = true,
+    },
+    {
         .status = 431,
         .traits = TRAIT_ANY,
         .description = "The header fields are too many, or too large",

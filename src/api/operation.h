@@ -66,10 +66,6 @@ void api_statement_clear(struct api_operation *op);
  * already. */
 bool api_bind(const struct api_operation *op, struct http_exchange *x, struct slice values[DB_PARAMS_MAX]) ATTR_CHECKED;
 
-/* access.c's statements, which are prepared with the others. */
-enum { API_ACCESS_STATEMENTS = 2 };
-extern const struct db_statement *const api_access_statements[API_ACCESS_STATEMENTS];
-
 /* The route's handler for every endpoint with a statement. */
 void api_run(struct http_exchange *x);
 

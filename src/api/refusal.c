@@ -45,6 +45,11 @@ const struct http_refusal api_refusals[API_REFUSAL_COUNT] = {
          .detail = "The database's own rules refuse a value of this request."},
     [API_REFUSAL_VALUE] =
         {.status = 422, .code = "validation_failed", .detail = "The database cannot take a value of this request."},
+    [API_REFUSAL_TOO_MANY] =
+        {.status = 429,
+         .retry_after_s = 1,
+         .detail = "Too many requests of this client (its token, else its address) are waiting for the database; "
+                   "nothing was changed. Wait for answers before you send more."},
     [API_REFUSAL_INTERNAL] =
         {.status = 500, .detail = "The server failed on this request. Its log says more under this request_id."},
     [API_REFUSAL_UNAVAILABLE] =
@@ -93,5 +98,5 @@ const enum api_refusal_id api_outcome_refusals[DB_OUTCOME_COUNT] = {
     [DB_INVALID_VALUE] = API_REFUSAL_VALUE,     [DB_CONFLICT] = API_REFUSAL_CONFLICT,
     [DB_TIMEOUT] = API_REFUSAL_TIMEOUT,         [DB_RESOURCES] = API_REFUSAL_RESOURCES,
     [DB_READ_ONLY] = API_REFUSAL_READ_ONLY,     [DB_DENIED] = API_REFUSAL_INTERNAL,
-    [DB_FAULT] = API_REFUSAL_INTERNAL,
+    [DB_FAULT] = API_REFUSAL_INTERNAL,          [DB_TOO_MANY] = API_REFUSAL_TOO_MANY,
 };

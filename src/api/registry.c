@@ -1,5 +1,6 @@
 #include <stdlib.h>
 
+#include "api/access.h"
 #include "api/openapi.h"
 #include "api/operation.h"
 #include "base/mem.h"

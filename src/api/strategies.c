@@ -126,7 +126,7 @@ static const struct api_param strategies_list_params[] = {
         .type = DB_TYPE_TEXT,
         .field = {.name = "q",
                   .type = JSON_TYPE_STRING,
-                  .min_length = 1,
+                  .min_length = 3, /* what the index of trigrams can look up */
                   .max_length = 100,
                   .description = "Only strategies with this text in their name, in upper or lower case"},
     },

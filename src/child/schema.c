@@ -20,6 +20,7 @@ static enum schema_verdict schema_failure(enum db_outcome outcome)
     case DB_UNKNOWN:
         return SCHEMA_UNKNOWN;
     case DB_OVERLOADED:
+    case DB_TOO_MANY:
     case DB_CONFLICT:
     case DB_TIMEOUT:
     case DB_RESOURCES:
@@ -47,9 +48,10 @@ static void schema_check_done(void *arg, const struct db_result *result)
 
 void schema_check_run(struct schema_check *check)
 {
+    struct db *db = db_choose(check->own, check->db);
     enum db_outcome outcome;
 
     if (check->running) return;
     check->running =
-        db_submit(check->db, &schema_check_statement, &check->versions, schema_check_done, check, &outcome) != NULL;
+        db_submit(db, &schema_check_statement, &check->versions, schema_check_done, check, &outcome) != NULL;
 }

@@ -12,8 +12,9 @@ enum schema_verdict {
     SCHEMA_UNKNOWN, /* the connection was lost */
 };
 
-/* Embedded; set db, versions (a text[] literal), done and ctx. */
+/* Embedded; set own, db, versions (a text[] literal), done and ctx. */
 struct schema_check {
+    struct db *own; /* may be NULL: see db_choose */
     struct db *db;
     struct slice versions;
     /* `text` is the versions that are missing, or why the database does not tell. */

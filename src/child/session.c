@@ -17,6 +17,9 @@ enum {
     SESSION_PROBE_MS = 5000,
 };
 
+/* What a worker asks for itself is small: if the answer takes longer than this, something is wrong. */
+enum { SESSION_OWN_MS = 2000 };
+
 /* After the time of a graceful stop, what is left is cancelled, this often and for this long. Then it fails, whatever
  * the database does, and the answers have the last pause to go out. */
 enum { SESSION_CANCEL_EVERY_MS = 50, SESSION_CANCEL_MS = 600, SESSION_LAST_PAUSE_MS = 200 };
@@ -30,10 +33,13 @@ enum session_end {
 struct child_session {
     struct child *child;
     struct child_session_options options;
-    const struct db_statement **statements; /* the worker's, and the schema check's */
+    const struct db_statement **statements;     /* the worker's, and the schema check's */
+    const struct db_statement **own_statements; /* likewise */
     struct db *db;
+    struct db *own; /* NULL: there is no second connection */
     struct schema_check schema;
     bool misfit;         /* a statement does not fit the schema, whatever the ledger says */
+    bool own_misfit;     /* one of the second connection's */
     bool untold;         /* the database did not tell what its schema holds: it is asked again */
     uint64_t reconnects; /* as reported to the worker so far */
     struct event *deadline;
@@ -93,7 +99,7 @@ static void session_on_schema(void *ctx, enum schema_verdict verdict, const char
     switch (verdict) {
     case SCHEMA_MET:
         cells->migrations_pending = 0;
-        if (s->misfit) break;
+        if (s->misfit || s->own_misfit) break;
         session_set(s, SCOREBOARD_DATABASE_READY);
         if (before != SCOREBOARD_DATABASE_READY) log_info("database ready", LOG_STR("database", s->options.label));
         break;
@@ -122,7 +128,9 @@ static void session_recall_addresses(struct child_session *s)
     char text[SCOREBOARD_ADDRESSES_BYTES];
 
     for (uint32_t i = 0; i < workers; i++) {
-        if (scoreboard_read_addresses(&board->worker[i], text)) db_recall_addresses(s->db, text);
+        if (!scoreboard_read_addresses(&board->worker[i], text)) continue;
+        db_recall_addresses(s->db, text);
+        if (s->own != NULL) db_recall_addresses(s->own, text);
     }
 }
 
@@ -138,6 +146,8 @@ static void session_on_connected(struct child_session *s)
 {
     const uint64_t reconnects = db_reconnects(s->db);
 
+    /* The second connection may still be with a server that is not the one any more. */
+    if (s->own != NULL && reconnects != s->reconnects) db_refresh(s->own, "the other connection was made anew");
     if (s->options.connected != NULL) s->options.connected(s->options.ctx, reconnects - s->reconnects);
     s->reconnects = reconnects;
     session_publish_addresses(s);
@@ -145,16 +155,15 @@ static void session_on_connected(struct child_session *s)
 }
 
 /* The ledger is looked at too: it may name what is missing. */
-static void session_on_misfit(struct child_session *s, const char *reason)
+static void session_misfit(struct child_session *s, bool *misfit, const char *reason)
 {
-    if (s->reconnects != db_reconnects(s->db)) session_on_connected(s);
-    if (!s->misfit) {
+    if (!*misfit) {
         log_error(
             "the database's schema is not what this build needs, and some requests fail; run stratslabd migrate up",
             LOG_STR("reason", reason), LOG_STR("database", s->options.label));
         schema_check_run(&s->schema);
     }
-    s->misfit = true;
+    *misfit = true;
     session_set(s, SCOREBOARD_DATABASE_MISMATCH);
 }
 
@@ -177,7 +186,8 @@ static void session_on_state(void *ctx, enum db_state state, const char *reason)
                  LOG_STR("reason", reason));
         break;
     case DB_STATE_MISFIT:
-        session_on_misfit(s, reason);
+        if (s->reconnects != db_reconnects(s->db)) session_on_connected(s);
+        session_misfit(s, &s->misfit, reason);
         break;
     case DB_STATE_DOWN:
         log_warning("database out of reach; trying again", LOG_STR("database", label), LOG_STR("reason", reason));
@@ -193,6 +203,24 @@ static void session_on_state(void *ctx, enum db_state state, const char *reason)
                   LOG_STR("database", label));
         session_set(s, SCOREBOARD_DATABASE_DOWN);
         break;
+    }
+}
+
+/* How the database is, the first connection says. Of the second one it matters whether its statements fit. */
+static void session_on_own_state(void *ctx, enum db_state state, const char *reason)
+{
+    struct child_session *s = ctx;
+
+    if (s->end != SESSION_OPEN || state == DB_STATE_RENEWING) return;
+    if (state == DB_STATE_MISFIT) {
+        session_misfit(s, &s->own_misfit, reason);
+        return;
+    }
+    if (s->own_misfit) schema_check_run(&s->schema);
+    s->own_misfit = false;
+    if (state != DB_STATE_READY && db_takes_queries(s->db)) {
+        log_warning("the connection for the worker's own queries is out of reach; until it is back, they share the other one",
+                    LOG_STR("database", s->options.label), LOG_STR("reason", reason));
     }
 }
 
@@ -225,6 +253,12 @@ static void session_set_deadline(struct child_session *s, unsigned ms)
     if (event_add(s->deadline, &in) != 0) mem_die(0);
 }
 
+static void session_each(struct child_session *s, void (*end)(struct db *db))
+{
+    if (s->own != NULL) end(s->own);
+    end(s->db);
+}
+
 static void session_on_deadline(evutil_socket_t fd, short what, void *arg)
 {
     struct child_session *s = arg;
@@ -241,17 +275,17 @@ static void session_on_deadline(evutil_socket_t fd, short what, void *arg)
         child_update_cells(s->child); /* so that the number is up to date */
         log_warning("the time of a graceful stop is up: cancelling what is in flight",
                     LOG_UINT("in_flight", s->child->place.cells->in_flight));
-        db_drain(s->db);
+        session_each(s, db_drain);
         session_set_deadline(s, SESSION_CANCEL_EVERY_MS);
         break;
     case SESSION_CANCELLING:
         if (now_ms < s->abort_ms) {
-            db_drain(s->db);
+            session_each(s, db_drain);
             session_set_deadline(s, SESSION_CANCEL_EVERY_MS);
             break;
         }
         s->end = SESSION_HUNG_UP;
-        db_abort(s->db);
+        session_each(s, db_abort);
         session_set_deadline(s, SESSION_LAST_PAUSE_MS);
         break;
     case SESSION_HUNG_UP:
@@ -262,6 +296,26 @@ static void session_on_deadline(evutil_socket_t fd, short what, void *arg)
         }
         break;
     }
+}
+
+static unsigned session_least(unsigned ms)
+{
+    return ms == 0 || ms > SESSION_OWN_MS ? SESSION_OWN_MS : ms;
+}
+
+static void session_open_own(struct child_session *s, struct db_options options)
+{
+    options.application_name = s->options.own_application_name;
+    options.limits.statement_timeout_ms = session_least(options.limits.statement_timeout_ms);
+    options.limits.lock_timeout_ms = session_least(options.limits.lock_timeout_ms);
+    options.probe_timeout_ms = SESSION_OWN_MS;
+    options.wait_max_ms = SESSION_OWN_MS / 2 * 3;
+    options.statements = s->own_statements;
+    options.statement_count = s->options.own_statement_count + 1;
+    options.channels = NULL;
+    options.channel_count = 0;
+    options.notified = NULL;
+    s->own = db_new(child_base(s->child), &options, session_on_own_state, s);
 }
 
 static void session_open(struct child_session *s)
@@ -288,24 +342,32 @@ static void session_open(struct child_session *s)
     };
 
     s->db = db_new(child_base(s->child), &options, session_on_state, s);
+    if (o->own_statement_count > 0) session_open_own(s, options);
     session_recall_addresses(s);
+}
+
+static const struct db_statement **session_statements(const struct db_statement *const *statements, size_t count)
+{
+    const struct db_statement **all = mem_array(count + 1, sizeof(*all));
+
+    if (count > 0) memcpy(all, statements, count * sizeof(*all));
+    all[count] = &schema_check_statement;
+    return all;
 }
 
 struct child_session *child_session_new(struct child *child, const struct child_session_options *options)
 {
     struct child_session *s = mem_zalloc(sizeof(*s));
-    const size_t count = options->statement_count;
 
     s->child = child;
     s->options = *options;
-    s->statements = mem_array(count + 1, sizeof(struct db_statement *));
-    if (count > 0) memcpy(s->statements, options->statements, count * sizeof(struct db_statement *));
-    s->statements[count] = &schema_check_statement;
+    s->statements = session_statements(options->statements, options->statement_count);
+    s->own_statements = session_statements(options->own_statements, options->own_statement_count);
     s->deadline = evtimer_new(child_base(child), session_on_deadline, s);
     if (s->deadline == NULL) mem_die(sizeof(*s));
     session_open(s);
     s->schema = (struct schema_check){
-        .db = s->db, .versions = slice_of(options->schema_versions), .done = session_on_schema, .ctx = s};
+        .own = s->own, .db = s->db, .versions = slice_of(options->schema_versions), .done = session_on_schema, .ctx = s};
     child->session = s;
     return s;
 }
@@ -314,15 +376,22 @@ void child_session_free(struct child_session *session)
 {
     if (session == NULL) return;
     session->child->session = NULL;
+    db_free(session->own);
     db_free(session->db);
     event_free(session->deadline);
     free(session->statements);
+    free(session->own_statements);
     free(session);
 }
 
 struct db *child_session_db(struct child_session *session)
 {
     return session->db;
+}
+
+struct db *child_session_own_db(struct child_session *session)
+{
+    return session->own;
 }
 
 void child_session_check(struct child_session *session)

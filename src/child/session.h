@@ -1,6 +1,7 @@
 /*
  * A worker's session with the database: one connection (db/db.h) for as long as the worker lives. If it is lost,
- * another one takes its place. It shows on the scoreboard how the database is: out of reach, ready, or without
+ * another one takes its place. A worker that serves clients has a second one for its own queries, so that they do not
+ * wait behind those of clients; while that one is out of reach, all share the first. It shows on the scoreboard how the database is: out of reach, ready, or without
  * migrations that this build knows. It looks again while it waits for them.
  */
 #ifndef CHILD_SESSION_H
@@ -19,6 +20,10 @@ struct child_session_options {
     struct db_limits limits;
     const struct db_statement *const *statements;
     size_t statement_count;
+    /* Those of them that are the service's own. None: there is no second connection. */
+    const struct db_statement *const *own_statements;
+    size_t own_statement_count;
+    const char *own_application_name;
     const char *const *channels; /* the channels that each connection LISTENs to; as in struct db_options */
     size_t channel_count;
     const char *schema_versions; /* every migration that this build knows, as a text[] literal */
@@ -45,6 +50,7 @@ struct child_session_options {
 struct child_session *child_session_new(struct child *child, const struct child_session_options *options);
 void child_session_free(struct child_session *session); /* takes NULL */
 struct db *child_session_db(struct child_session *session);
+struct db *child_session_own_db(struct child_session *session); /* for db_choose; NULL if there is none */
 /* Checks the schema. Call it if something happened that a changed schema would explain. */
 void child_session_check(struct child_session *session);
 /* For a drain: what is under way has `ms` to finish; a second call may only shorten that. What is left then is

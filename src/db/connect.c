@@ -60,7 +60,7 @@ void db_session_close(struct db *db)
 
 static void connect_fail_query(struct db_query *q, enum db_outcome outcome)
 {
-    list_remove(&q->link);
+    db_share_leave(q);
     q->outcome = outcome;
     list_push_back(&q->db->failing, &q->link);
 }
@@ -69,10 +69,7 @@ static void connect_fail_query(struct db_query *q, enum db_outcome outcome)
  * succeeded was not yet committed by its Sync. */
 static void connect_query_lost(struct db_query *q, struct list *keep)
 {
-    struct db *db = q->db;
-
-    q->sent = false;
-    db->flight_count--;
+    db_share_landed(q);
     if (q->done == NULL) {
         db_query_free(q);
     } else if (q->statement->access == DB_WRITE) {
@@ -114,10 +111,10 @@ static void connect_sort_queries(struct db *db)
         if (q->statement->access == DB_WRITE) connect_fail_query(q, DB_UNAVAILABLE);
     }
     while (!list_is_empty(&keep)) {
-        struct list *last = keep.prev;
+        struct db_query *last = list_at(keep.prev, struct db_query, link);
 
-        list_remove(last);
-        list_push_front(&db->waiting, last);
+        list_remove(&last->link);
+        db_share_wait(last, true);
     }
     /* For the next connection these queries are new. */
     list_each(it, &db->waiting) list_at(it, struct db_query, link)->since_ms = clock_monotonic_ms();

@@ -31,8 +31,8 @@ void db_timer_set(struct event *timer, uint64_t ms)
 /* Takes the query out of every list and count. */
 static void db_query_remove(struct db_query *q)
 {
-    list_remove(&q->link);
-    if (q->sent) q->db->flight_count--;
+    db_share_landed(q);
+    db_share_part(q);
     q->db->depth--;
 }
 
@@ -45,6 +45,7 @@ void db_query_free(struct db_query *q)
 
 void db_query_finish(struct db_query *q, enum db_outcome outcome, PGresult *result, const char *message)
 {
+    if (q->done != NULL) db_values_check(q);
     struct db_result r = {outcome, result, message == NULL ? db_pg_message(result) : message,
                           q->sqlstate[0] == '\0' ? NULL : q->sqlstate};
     const struct db_options *options = &q->db->options;
@@ -73,8 +74,10 @@ void db_fail_all(struct db *db, const char *message)
 static void db_fail_waiting(struct db *db, enum db_outcome outcome, const char *message)
 {
     list_each(it, &db->waiting) {
-        list_at(it, struct db_query, link)->outcome = outcome;
-        list_remove(it);
+        struct db_query *q = list_at(it, struct db_query, link);
+
+        q->outcome = outcome;
+        db_share_leave(q);
         list_push_back(&db->failing, it);
     }
     db_fail_all(db, message);
@@ -149,6 +152,7 @@ struct db *db_new(struct event_base *base, const struct db_options *options, db_
     list_init(&db->waiting);
     list_init(&db->flight);
     list_init(&db->failing);
+    db_share_init(db);
     buf_init(&db->scratch);
     db->timer = db_event_new(db, db_on_timer);
     db->turn = db_event_new(db, db_pipeline_turn);
@@ -206,6 +210,11 @@ size_t db_memory(const struct db *db)
     return db == NULL ? 0 : db->input_bytes + db->result_bytes;
 }
 
+unsigned db_clients(const struct db *db)
+{
+    return db->client_count;
+}
+
 uint64_t db_reconnects(const struct db *db)
 {
     return db->times_ready == 0 ? 0 : db->times_ready - 1;
@@ -236,10 +245,17 @@ bool db_takes_queries(const struct db *db)
     return db->state == DB_STATE_READY || db->state == DB_STATE_RENEWING || db->state == DB_STATE_MISFIT;
 }
 
-static enum db_outcome db_check_submit(const struct db *db, const struct db_statement *s, const struct slice *values)
+struct db *db_choose(struct db *own, struct db *shared)
+{
+    return own != NULL && db_takes_queries(own) ? own : shared;
+}
+
+static enum db_outcome db_check_submit(struct db *db, struct client_id client, const struct db_statement *s,
+                                       const struct slice *values)
 {
     if (db->freed || db->draining || !db_takes_queries(db)) return DB_UNAVAILABLE;
     if (db->depth >= db->options.limits.queue_max) return DB_OVERLOADED;
+    if (db_share_is_full(db, client)) return DB_TOO_MANY;
     if (s->param_count > DB_PARAMS_MAX) return DB_FAULT;
     return db_values_fit(s, values) ? DB_OK : DB_INVALID_VALUE;
 }
@@ -247,7 +263,13 @@ static enum db_outcome db_check_submit(const struct db *db, const struct db_stat
 struct db_query *db_submit(struct db *db, const struct db_statement *statement, const struct slice *values,
                            db_done_fn *done, void *arg, enum db_outcome *ret_outcome)
 {
-    enum db_outcome refused = db_check_submit(db, statement, values);
+    return db_submit_for(db, (struct client_id){0}, statement, values, done, arg, ret_outcome);
+}
+
+struct db_query *db_submit_for(struct db *db, struct client_id client, const struct db_statement *statement,
+                               const struct slice *values, db_done_fn *done, void *arg, enum db_outcome *ret_outcome)
+{
+    enum db_outcome refused = db_check_submit(db, client, statement, values);
 
     if (refused != DB_OK) {
         if (db->options.finished != NULL) db->options.finished(db->arg, refused, 0);
@@ -264,7 +286,10 @@ struct db_query *db_submit(struct db *db, const struct db_statement *statement, 
     q->submitted_ns = clock_monotonic_ns();
     q->since_ms = q->submitted_ns / 1000000U;
     if (values_bytes > 0) memcpy(q->values, values, values_bytes);
-    list_push_back(&db->waiting, &q->link);
+    q->values_sum = db_values_sum(statement, q->values);
+    q->fit = &db->fits[db_fit_index(db, statement)];
+    db_share_join(q, client);
+    db_share_wait(q, false);
     db->depth++;
     db_pipeline_wake(db);
     return q;

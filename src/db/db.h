@@ -15,6 +15,9 @@
  * for as long as their session lives; if that does not help either, it fails, and the state is DB_STATE_MISFIT until
  * the statement works. This goes for writes too: an error of the server aborts the transaction, and each write is one.
  *
+ * Clients take turns: db/share.c says how. Queries that one client's slow ones must not hold up at all, such as the
+ * service's own, go to another db.
+ *
  * A session that refuses a write because it is read-only is replaced as soon as a new session would take writes, which
  * is tried with back-off on a second connection, so that reads go on.
  *
@@ -37,6 +40,7 @@
 #include <stdint.h>
 
 #include "base/attr.h"
+#include "base/client_id.h"
 #include "base/db_limits.h"
 #include "base/slice.h"
 
@@ -82,6 +86,7 @@ enum db_outcome {
     DB_UNKNOWN,       /* a write was sent, and the connection lost or silent before its result: it may or may not have
                          happened */
     DB_OVERLOADED,    /* our own queue is full, or the query waited in it for too long: it was not sent */
+    DB_TOO_MANY,      /* its client has as many queries in our queue as one client may: it was not sent */
     DB_UNIQUE,        /* 23505, 23P01 */
     DB_FOREIGN_KEY,   /* 23503, 23001 */
     DB_CHECK,         /* 23514, 23502 */
@@ -169,6 +174,7 @@ enum db_state db_state(const struct db *db);
 /* Whether its state is one in which queries are taken. */
 bool db_takes_queries(const struct db *db);
 unsigned db_queue_depth(const struct db *db);
+unsigned db_clients(const struct db *db); /* whose queries wait or are under way; the service itself counts as one */
 /* Bytes that results take, as far as it can be known: libpq's buffer for what comes in, which grows to the largest
  * result of the session and stays, and the result that is at hand. 0 for a NULL. */
 size_t db_memory(const struct db *db);
@@ -179,16 +185,31 @@ void db_addresses(const struct db *db, char *out, size_t size);
 void db_recall_addresses(struct db *db, const char *text);
 
 /*
- * Submits one query. `values` has statement->param_count slices in text form; an absent slice is SQL's NULL. The slices
- * (not the array) must live until `done` is called or the query is abandoned. `done` is called exactly once, never from
- * within this call. Returns NULL with *ret_outcome DB_UNAVAILABLE, DB_OVERLOADED or (a value with a NUL byte)
- * DB_INVALID_VALUE if the query is not taken; `done` is then not called.
+ * Submits one query, for nobody: it is the service's own. `values` has statement->param_count slices in text form; an
+ * absent slice is SQL's NULL. `done` is called exactly once, never from within this call. Returns NULL with
+ * *ret_outcome DB_UNAVAILABLE, DB_OVERLOADED, DB_TOO_MANY or (a value with a NUL byte) DB_INVALID_VALUE if the query is
+ * not taken; `done` is then not called.
+ *
+ * The rule of values: what the slices point to (the array itself is copied) is not changed and not freed until `done` is
+ * called or the query is abandoned. It is read whenever the query is sent, and a read whose connection was lost is sent
+ * again. So a value is constant, or belongs to this query alone. Builds with AddressSanitizer compare the bytes with
+ * those that were submitted at each sending and at the end, and abort if they differ.
  */
 struct db_query *db_submit(struct db *db, const struct db_statement *statement, const struct slice *values,
                            db_done_fn *done, void *arg, enum db_outcome *ret_outcome) ATTR_CHECKED;
+/* The same for a client, which takes turns with others and has a bound of its own: a quarter of limits.queue_max, or 16
+ * if that is more. */
+struct db_query *db_submit_for(struct db *db, struct client_id client, const struct db_statement *statement,
+                               const struct slice *values, db_done_fn *done, void *arg,
+                               enum db_outcome *ret_outcome) ATTR_CHECKED;
+/* Where a query of the service itself goes: to `own`, or to `shared` if that takes none now, or is NULL. */
+struct db *db_choose(struct db *own, struct db *shared);
 /* The client has left: `done` will not be called. A query that was not sent is dropped. One that was sent runs on,
  * because others share the connection. The slices need not live any longer. */
 void db_abandon(struct db_query *query);
+/* Replaces the session by a new one as soon as nothing is in flight: it may be one with another server than is asked
+ * for now. */
+void db_refresh(struct db *db, const char *reason);
 /* Sends a cancel request for what runs now. Does not block. */
 void db_cancel_running(struct db *db);
 /* The end of a graceful stop: takes no more queries, fails those that were not sent yet (DB_TIMEOUT), and cancels what

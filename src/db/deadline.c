@@ -78,7 +78,7 @@ static void deadline_refuse_waiting(struct db *db, uint64_t now_ms)
         struct db_query *q = list_at(db->waiting.next, struct db_query, link);
 
         q->outcome = DB_OVERLOADED;
-        list_remove(&q->link);
+        db_share_leave(q);
         list_push_back(&db->failing, &q->link);
     }
     db_fail_all(db, "other queries kept it waiting for too long");

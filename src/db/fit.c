@@ -43,12 +43,6 @@ size_t db_fit_index(const struct db *db, const struct db_statement *s)
     return i;
 }
 
-/* A statement that is none of ours was never prepared: its place is one that nobody looks at. */
-static struct db_fit *fit_of(const struct db_query *q)
-{
-    return &q->db->fits[db_fit_index(q->db, q->statement)];
-}
-
 static bool fit_may_move(const struct db_fit *fit, uint64_t now_ms)
 {
     return !fit->misfit || now_ms - fit->moved_ms >= FIT_MOVE_EVERY_MS;
@@ -61,7 +55,7 @@ enum db_second db_fit_judge(struct db_query *q, const PGresult *pg)
 
     if (db_pg_plan(pg) != DB_PLAN_STALE || db->draining) return DB_SECOND_NONE;
     if (db_fit_index(db, q->statement) == db->options.statement_count) return DB_SECOND_NONE;
-    struct db_fit *fit = fit_of(q);
+    struct db_fit *fit = q->fit;
 
     if (!q->renewed) {
         q->renewed = true;
@@ -99,7 +93,7 @@ static void fit_forget_refusal(struct db_fit *fit)
 
 void db_fit_note(struct db_query *q, const PGresult *pg, enum db_outcome *outcome, char why[DB_REASON_BYTES])
 {
-    struct db_fit *fit = fit_of(q);
+    struct db_fit *fit = q->fit;
 
     why[0] = '\0';
     if (*outcome == DB_OK) {

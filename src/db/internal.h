@@ -5,11 +5,24 @@
 #include <libpq-fe.h>
 
 #include "base/buf.h"
+#include "base/client_id.h"
 #include "base/list.h"
 #include "db/db.h"
 #include "pg/pg.h"
 
 struct event;
+
+/* The rule of values (db.h) is checked in builds with AddressSanitizer: reading a freed value is then found as well. */
+#if defined(__SANITIZE_ADDRESS__)
+#define DB_CHECKS_VALUES true
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define DB_CHECKS_VALUES true
+#endif
+#endif
+#ifndef DB_CHECKS_VALUES
+#define DB_CHECKS_VALUES false
+#endif
 
 enum {
     DB_REASON_BYTES = PG_REASON_BYTES,
@@ -29,22 +42,37 @@ enum {
     DB_PUSH_BYTES = 16384,
 };
 
+/* Whose queries share a queue, while there are any. See share.c. */
+struct db_client {
+    struct list link; /* in its part of db->clients */
+    struct list turn; /* in db->turns, while something waits */
+    struct client_id id;
+    struct list waiting; /* of db_query.turn */
+    unsigned count;      /* queries anywhere */
+    unsigned flight;     /* of them handed to libpq and not answered */
+};
+
 struct db_query {
     struct list link; /* in db->waiting, a batch, or db->failing */
+    struct list turn; /* in its client's `waiting`, while it is in db->waiting */
     struct db *db;
+    struct db_client *client;
     const struct db_statement *statement;
+    struct db_fit *fit; /* of the statement; of one that is none of ours, a place that nobody looks at */
     db_done_fn *done; /* NULL: abandoned */
     void *arg;
     uint64_t submitted_ns;
     uint64_t since_ms;       /* submitted; once it is sent, sent */
     PGresult *result;        /* a write's own result, kept until its Sync; owned */
     enum db_outcome outcome; /* in db->failing: what to report if there is no result */
-    bool sent;               /* handed to libpq; its values are not needed any more */
+    bool sent;               /* handed to libpq; a read may be sent again */
+    bool alone;              /* it was sent as one that may be slow */
     bool in_callback;        /* its callback runs now */
     bool renewed;            /* its statement was prepared again for it once */
     char sqlstate[6];        /* of an error that stands for the result's own; "" if none does */
     bool moved;              /* the session was replaced for it once */
     bool was_lost;           /* a connection died under it once; a second time is one too many */
+    uint64_t values_sum;     /* when it was submitted: db_values_sum */
     struct slice values[];
 };
 
@@ -76,8 +104,11 @@ struct db_batch {
 /* Between attempts, connecting, preparing, serving. */
 enum db_phase { DB_PHASE_PAUSE, DB_PHASE_DIALING, DB_PHASE_PREPARING, DB_PHASE_READY };
 
-/* What is known of one statement and the schema, beyond that it was prepared once: see fit.c. */
+/* What is known of one statement, beyond that it was prepared once: how it and the schema are (fit.c), and whether it
+ * is quick (share.c). */
 struct db_fit {
+    bool quick;              /* it was, when it last ran */
+    uint64_t slow_ms;        /* when it last was not; 0: never */
     bool misfit;             /* the schema is not the one that it was written for */
     uint64_t last_ms;        /* when that last showed */
     uint64_t moved_ms;       /* when the session was last replaced for it; 0: never */
@@ -117,8 +148,16 @@ struct db {
     struct event *readable;     /* these two watch one socket */
     struct event *writable;
 
-    struct list waiting;
-    struct list flight; /* of db_batch */
+    struct list waiting; /* all that wait, in the order in which they came */
+    struct list turns;   /* the clients whose queries they are, in the order of their turns */
+    struct list clients[256];
+    uint64_t client_secret;
+    unsigned client_count;
+    unsigned client_max;    /* queries of one client */
+    bool lone_flight;       /* one that may be slow is in flight */
+    uint64_t rest_until_ms; /* until then nothing is sent that was slow lately */
+    uint64_t head_ms;       /* when the batch at the head of the pipeline came there */
+    struct list flight;     /* of db_batch */
     struct list failing;
     unsigned depth;        /* queries anywhere */
     unsigned flight_count; /* queries handed to libpq and not answered */
@@ -196,6 +235,25 @@ struct pg_target *db_target_new(const struct db_options *o);
 /* libpq's message on one line, without source locations. */
 void db_reason_clean(char out[DB_REASON_BYTES], const char *text);
 
+/* share.c */
+void db_share_init(struct db *db);
+/* Whether the client has as much here as it may. */
+bool db_share_is_full(struct db *db, struct client_id id);
+/* A new query belongs to its client from now on; at its end it parts from it. */
+void db_share_join(struct db_query *q, struct client_id id);
+void db_share_part(struct db_query *q);
+/* Puts a query among those that wait: after the others of its client, or before them. */
+void db_share_wait(struct db_query *q, bool first);
+/* Takes it out of the list that it is in, whichever that is. */
+void db_share_leave(struct db_query *q);
+/* Whose turn it is; NULL: nothing may be sent now. *ret_alone: in a batch of its own. */
+struct db_query *db_share_next(struct db *db, bool *ret_alone);
+/* It is in flight from now on, and in no list. */
+void db_share_sent(struct db_query *q, bool alone);
+void db_share_landed(struct db_query *q); /* if it is in flight: it is so no more */
+/* It has been answered, and was one of so many in its batch. */
+void db_share_learn(const struct db_query *q, unsigned sent_with);
+
 /* connect.c */
 void db_session_timer(struct db *db); /* the timer fired: begins an attempt, or ends one that took too long */
 /* The session, or the attempt to begin one, is over. Decides what becomes of every query and plans the next attempt.
@@ -263,6 +321,9 @@ void db_on_deadline(int fd, short what, void *arg);
 /* send.c */
 /* These hand over to libpq; false if the connection is broken. */
 bool db_send_query(struct db *db, struct db_query *q);
+/* Of everything that the values point to; 0 in builds that do not check the rule of values (db.h). */
+uint64_t db_values_sum(const struct db_statement *s, const struct slice *values);
+void db_values_check(const struct db_query *q); /* aborts if they are not what was submitted */
 bool db_send_statement(struct db *db, const struct db_statement *s);
 bool db_send_listen(struct db *db, const char *channel);
 /* Drops a prepared statement on the server. */

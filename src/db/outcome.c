@@ -23,6 +23,7 @@ static const char *const names[DB_OUTCOME_COUNT] = {
     [DB_UNAVAILABLE] = "unavailable",
     [DB_UNKNOWN] = "unknown",
     [DB_OVERLOADED] = "overloaded",
+    [DB_TOO_MANY] = "too_many",
     [DB_UNIQUE] = "unique",
     [DB_FOREIGN_KEY] = "foreign_key",
     [DB_CHECK] = "check",

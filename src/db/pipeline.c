@@ -74,37 +74,34 @@ static void pipeline_batch_push(struct db *db, struct db_batch *batch)
     list_push_back(&db->flight, &batch->link);
 }
 
-static bool pipeline_batch_take(struct db *db, struct db_batch *batch, struct db_query *q)
+static bool pipeline_batch_take(struct db *db, struct db_batch *batch, struct db_query *q, bool alone)
 {
     if (!db_send_query(db, q)) return false;
     q->since_ms = clock_monotonic_ms();
-    list_remove(&q->link);
+    db_share_sent(q, alone);
     list_push_back(&batch->queries, &q->link);
-    q->sent = true;
-    db->flight_count++;
     batch->count++;
     return true;
 }
 
-/* Sends the reads from the head of the queue up to the next write, or that write alone. Nothing in a batch can be
- * committed without its Sync, so a write that libpq did not take goes back to those that were never sent. */
-static bool pipeline_batch_send(struct db *db)
+/* Sends `q`, whose turn it is. If it is a read, those go with it whose turns are next, up to the next write. Nothing in
+ * a batch can be committed without its Sync, so a write that libpq did not take goes back to those that were never
+ * sent. */
+static bool pipeline_batch_send(struct db *db, struct db_query *q, bool alone)
 {
-    struct db_query *first = list_at(db->waiting.next, struct db_query, link);
-    enum db_access access = first->statement->access;
-    unsigned room = db->window - db->flight_count;
-    unsigned most = access == DB_WRITE ? 1 : room < DB_BATCH_MAX ? room : DB_BATCH_MAX;
-    struct db_batch *batch = pipeline_batch_new(access == DB_WRITE ? DB_BATCH_WRITE : DB_BATCH_READS);
-    bool ok = true;
+    const bool is_write = q->statement->access == DB_WRITE;
+    const unsigned room = db->window - db->flight_count;
+    const unsigned most = is_write || alone ? 1 : room < DB_BATCH_MAX ? room : DB_BATCH_MAX;
+    struct db_batch *batch = pipeline_batch_new(is_write ? DB_BATCH_WRITE : DB_BATCH_READS);
 
     pipeline_batch_push(db, batch);
-    while (ok && batch->count < most && !list_is_empty(&db->waiting)) {
-        struct db_query *q = list_at(db->waiting.next, struct db_query, link);
-
-        if (q->statement->access != access) break;
-        ok = pipeline_batch_take(db, batch, q);
+    if (!pipeline_batch_take(db, batch, q, alone)) return false;
+    while (batch->count < most) {
+        q = db_share_next(db, &alone);
+        if (q == NULL || alone || q->statement->access == DB_WRITE) break;
+        if (!pipeline_batch_take(db, batch, q, false)) return false;
     }
-    return ok && db_send_sync(db);
+    return db_send_sync(db);
 }
 
 /* Each step has its own batch, since each may fail: the statement may be gone already, or not fit the schema. Then the
@@ -135,11 +132,14 @@ static void pipeline_retry_query(struct db_query *q)
         db_query_free(q);
         return;
     }
+    db_share_landed(q);
     list_remove(&q->link);
-    q->outcome = DB_TIMEOUT;
-    list_push_front(db->draining ? &db->failing : &db->waiting, &q->link);
-    q->sent = false;
-    db->flight_count--;
+    if (db->draining) {
+        q->outcome = DB_TIMEOUT;
+        list_push_front(&db->failing, &q->link);
+    } else {
+        db_share_wait(q, true);
+    }
 }
 
 /* Whether the query is sent again, because its statement or its session is made anew. The server has rolled back what
@@ -252,6 +252,7 @@ static void pipeline_reads_result(struct db *db, struct db_batch *batch, PGresul
     struct db_query *q = list_at(batch->queries.next, struct db_query, link);
 
     if (PQresultStatus(pg) != PGRES_PIPELINE_ABORTED && !pipeline_is_renewed(batch, q, pg)) {
+        db_share_learn(q, batch->count);
         pipeline_finish(q, db_pg_outcome(pg), pg);
         return;
     }
@@ -310,6 +311,7 @@ static void pipeline_write_synced(struct db *db, struct db_batch *batch)
     if (outcome == DB_OK && unreplicated) outcome = DB_UNKNOWN;
     list_remove(&q->link);
     db_batch_free(batch);
+    db_share_learn(q, 1);
     pipeline_finish(q, outcome, pg);
 }
 
@@ -378,6 +380,7 @@ static void pipeline_take_result(struct db *db, PGresult *pg)
         PQclear(pg);
         if (batch->count > 0 && !db->slow && db->window < DB_FLIGHT_MAX) db->window *= 2;
         kinds[batch->kind].synced(db, batch);
+        db->head_ms = db->input_ms;
         if (!db->freed && db->draining) pipeline_drain(db);
     } else if (db_pg_is_fatal(pg)) {
         pipeline_end_by_fatal(db, batch, pg);
@@ -439,10 +442,12 @@ static void pipeline_send_waiting(struct db *db)
 {
     PGconn *conn = db->conn;
     bool was_idle = list_is_empty(&db->flight);
+    struct db_query *q;
+    bool alone;
 
-    while (db->phase == DB_PHASE_READY && !db->output_blocked && !list_is_empty(&db->waiting) &&
-           pipeline_has_room(db)) {
-        if (!pipeline_batch_send(db)) {
+    while (db->phase == DB_PHASE_READY && !db->output_blocked && pipeline_has_room(db) &&
+           (q = db_share_next(db, &alone)) != NULL) {
+        if (!pipeline_batch_send(db, q, alone)) {
             pipeline_fail(db);
             return;
         }
@@ -459,12 +464,13 @@ static void pipeline_send_waiting(struct db *db)
 static void pipeline_send_and_flush(struct db *db)
 {
     PGconn *conn = db->conn;
+    bool alone;
 
     pipeline_send_waiting(db);
     if (!db_session_is(db, conn)) return;
     pipeline_take_results(db);
     if (!db_session_is(db, conn)) return;
-    if (!list_is_empty(&db->waiting) && !db->output_blocked && pipeline_has_room(db)) db_pipeline_wake(db);
+    if (!db->output_blocked && pipeline_has_room(db) && db_share_next(db, &alone) != NULL) db_pipeline_wake(db);
 }
 
 /* How many queries are under way at a time: few at first and after a slow answer, twice as many after each quick one.

@@ -28,6 +28,14 @@ void db_renew_want(struct db *db, const char *reason)
     db_reason_clean(db->renew_reason, reason);
 }
 
+void db_refresh(struct db *db, const char *reason)
+{
+    if (db->phase != DB_PHASE_READY || db->draining) return;
+    db_renew_want(db, reason);
+    db->deadline_ms = clock_monotonic_ms();
+    db_timer_set(db->deadline, 0);
+}
+
 bool db_renew_is_due(const struct db *db)
 {
     return db->renew_wanted && !db->draining && db->phase == DB_PHASE_READY && list_is_empty(&db->flight);

@@ -1,6 +1,30 @@
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "db/internal.h"
+
+/* FNV-1a, over lengths and bytes. */
+uint64_t db_values_sum(const struct db_statement *s, const struct slice *values)
+{
+    const uint64_t prime = 0x100000001b3U;
+    uint64_t sum = 0xcbf29ce484222325U;
+
+    if (!DB_CHECKS_VALUES) return 0;
+    for (unsigned i = 0; i < s->param_count; i++) {
+        sum = (sum ^ values[i].len ^ (values[i].data == NULL ? UINT64_MAX : 0)) * prime;
+        for (size_t k = 0; k < values[i].len; k++) sum = (sum ^ (unsigned char)values[i].data[k]) * prime;
+    }
+    return sum;
+}
+
+void db_values_check(const struct db_query *q)
+{
+    if (db_values_sum(q->statement, q->values) == q->values_sum) return;
+    fprintf(stderr, "statement \"%s\": a value was changed before its query had ended; see the rule of values in db/db.h\n",
+            q->statement->name);
+    abort();
+}
 
 /* Text is sent as it is, with its length (its binary form is its bytes). The other types are sent in text form, which
  * libpq wants NUL-terminated. */
@@ -12,6 +36,7 @@ bool db_send_query(struct db *db, struct db_query *q)
     int formats[DB_PARAMS_MAX] = {0};
     size_t bytes = 0;
 
+    db_values_check(q);
     for (unsigned i = 0; i < s->param_count; i++) bytes += q->values[i].len + 1;
     db->unpushed += bytes;
     buf_reset(&db->scratch);

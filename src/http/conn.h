@@ -63,6 +63,7 @@ struct http_exchange {
     struct slice body;
     struct slice request_id;
     struct slice client;
+    struct client_id client_id; /* nobody: not set */
     char request_id_made[32];
     bool keep_alive;
     bool complete; /* the whole request was read */

@@ -49,6 +49,18 @@ void http_exchange_set_client(struct http_exchange *x, struct slice name)
     x->client = name;
 }
 
+struct client_id http_exchange_client_id(const struct http_exchange *x)
+{
+    const struct client_id address = {x->conn->address, 1};
+
+    return client_id_is_nobody(x->client_id) ? address : x->client_id;
+}
+
+void http_exchange_set_client_id(struct http_exchange *x, struct client_id id)
+{
+    x->client_id = id;
+}
+
 void http_exchange_on_cancel(struct http_exchange *x, void (*cancel)(void *arg), void *arg)
 {
     x->cancel = cancel;

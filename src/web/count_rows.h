@@ -54,6 +54,11 @@
       .help = "Answers that clients had not read to their end when their worker had to end.")                          \
     M(QUEUE_DEPTH, .name = "database_queue_depth", .type = METRICS_GAUGE,                                              \
       .worker_member = offsetof(struct scoreboard_worker, queue_depth), .help = "Queries that wait or are under way.") \
+    M(CLIENTS, .name = "database_clients", .type = METRICS_GAUGE,                                                      \
+      .help = "Clients (tokens, else addresses) whose queries wait or are under way.",                                 \
+      .more = "It is looked at once a second.")                                                                        \
+    M(LIMITED, .name = "database_limited_total", .type = METRICS_COUNTER,                                              \
+      .help = "Requests answered 429: their client had as many queries in the queue as one client may.")               \
     M(RESULTS, .name = "database_memory_bytes", .type = METRICS_GAUGE, .unit = METRICS_BYTES,                          \
       .help = "Memory held for the results of queries. The largest one of a connection stays reserved.",               \
       .more = "It counts with `http_memory_bytes`.")                                                                   \

@@ -33,13 +33,13 @@ static void gate_on_failure(void *ctx, const char *statement, const struct db_re
               LOG_STR("sqlstate", db_result_sqlstate(result)), LOG_STR("error", db_result_message(result)));
 }
 
-void gate_init(struct gate *gate, const struct conf *conf, struct db *db)
+void gate_init(struct gate *gate, const struct conf *conf, struct db *own, struct db *shared)
 {
     const struct api_access_events events = {.ctx = gate, .loaded = gate_on_tokens, .failed = gate_on_failure};
 
     *gate = (struct gate){
         .conf = conf,
-        .access = conf->auth == CONF_AUTH_TOKEN ? api_access_new(db, &events) : NULL,
+        .access = conf->auth == CONF_AUTH_TOKEN ? api_access_new(own, shared, &events) : NULL,
         .cors = {.origins = conf->cors_origins.items,
                  .origin_count = conf->cors_origins.count,
                  .exposed = gate_exposed,

@@ -16,9 +16,9 @@ struct gate {
     struct http_cors cors;
 };
 
-/* Borrows both; the gate does not move. */
-void gate_init(struct gate *gate, const struct conf *conf, struct db *db);
-void gate_clear(struct gate *gate); /* after the db is freed */
+/* Borrows all; the gate does not move. `own` and `shared` are for db_choose. */
+void gate_init(struct gate *gate, const struct conf *conf, struct db *own, struct db *shared);
+void gate_clear(struct gate *gate); /* after the dbs are freed */
 /* The database is there (again). */
 void gate_connected(struct gate *gate);
 /* Each second. */

@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 
+#include "api/access.h"
 #include "api/api.h"
 #include "base/clock.h"
 #include "base/log.h"
@@ -197,6 +198,7 @@ static void web_on_finished(void *ctx, enum db_outcome outcome, uint64_t took_ns
     struct web *w = ctx;
 
     count_query(&w->count, outcome, took_ns);
+    if (outcome == DB_TOO_MANY) metrics_add(w->count.cells[COUNT_LIMITED], 1);
 }
 
 /* ---- The end ---- */
@@ -263,6 +265,7 @@ static void web_tick(void *ctx)
 
     web_count(w);
     metrics_set(w->count.cells[COUNT_RESULTS], db_memory(w->db));
+    metrics_set(w->count.cells[COUNT_CLIENTS], db_clients(w->db));
     gate_tick(&w->gate);
 }
 
@@ -275,6 +278,9 @@ static void web_init_database(struct web *w)
         .conninfo = conf->database.url,
         .label = conf->database.label,
         .application_name = "stratslabd worker",
+        .own_statements = api_access_statements,
+        .own_statement_count = API_ACCESS_STATEMENTS,
+        .own_application_name = "stratslabd own queries",
         .limits = conf->database.limits,
         .schema_versions = w->options->schema_versions,
         .ctx = w,
@@ -288,7 +294,7 @@ static void web_init_database(struct web *w)
     options.statements = api_statements(w->api, &options.statement_count);
     w->session = child_session_new(w->child, &options);
     w->db = child_session_db(w->session);
-    gate_init(&w->gate, conf, w->db);
+    gate_init(&w->gate, conf, child_session_own_db(w->session), w->db);
     api_attach(w->api, &(struct api_process){
                            .ctx = w, .db = w->db, .health = web_health, .fault = web_on_fault, .working = web_on_work});
 }

@@ -37,8 +37,9 @@ def encode(body, headers):
 class Client:
     """One kept-alive connection. `contract` judges each answer (contract.py)."""
 
-    def __init__(self, port, host="127.0.0.1", timeout=REQUEST_SECONDS, contract=None):
-        self.connection = http.client.HTTPConnection(host, port, timeout=timeout * SLOWNESS)
+    def __init__(self, port, host="127.0.0.1", timeout=REQUEST_SECONDS, contract=None, source=None):
+        self.connection = http.client.HTTPConnection(host, port, timeout=timeout * SLOWNESS,
+                                                     source_address=None if source is None else (source, 0))
         self.contract = contract
 
     def __enter__(self):

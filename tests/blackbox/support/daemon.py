@@ -157,9 +157,9 @@ class Daemon:
     def admin(self, method, path, body=None, headers=None, timeout=client.REQUEST_SECONDS):
         return client.request(self.admin_port, method, path, body, headers, timeout)
 
-    def client(self):
-        """A kept-alive connection: `with daemon.client() as c: c.request(…)`."""
-        return client.Client(self.port, contract=self._contract())
+    def client(self, source=None, timeout=client.REQUEST_SECONDS):
+        """A kept-alive connection: `with daemon.client() as c: c.request(…)`. `source` is an address of this machine."""
+        return client.Client(self.port, timeout=timeout, contract=self._contract(), source=source)
 
     def _contract(self):
         return contract.of(self.settings) if self.is_judged else None

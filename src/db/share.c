@@ -1,0 +1,214 @@
+/*
+ * Whose turn it is: one connection is shared by many clients, and what is slow in it holds up everybody behind it.
+ *
+ * The queries that wait form a queue for each client, and the clients take turns. A client has a bound on what it may
+ * have here, and on what may be in flight for it. Queries of nobody, those of the service itself, have a queue like a
+ * client's, without bounds.
+ *
+ * The server runs what is in flight one after the other, so the order is decided before sending, and a statement that
+ * may be slow is sent alone: nothing of a client goes with it in one batch, and there is one such at a time. Which
+ * statements are slow is learnt from how long they took. One that is not known yet goes alone until it was quick once.
+ *
+ * When a slow one has kept quick ones waiting, quick ones alone are sent for as long as it has taken. So clients whose
+ * queries are quick have at least half of the time, however many others there are, and wait for one slow query at most.
+ */
+#include <event2/event.h>
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "base/random.h"
+#include "db/internal.h"
+
+enum {
+    SHARE_PARTS = 4,      /* a client has one of so many parts of queue_max */
+    SHARE_LEAST = 16,     /* and this at least, if there is that much */
+    SHARE_FLIGHT_MAX = 32,
+    SHARE_SLOW_MS = 50,   /* from here on a statement is slow, and … */
+    SHARE_EACH_MS = 5,    /* … for each that was sent with it in one batch, this is added */
+    SHARE_SLOW_FOR_MS = 10 * 1000, /* and it stays that, after the last time it was */
+    SHARE_REST_MAX_MS = 1000,
+};
+
+void db_share_init(struct db *db)
+{
+    const unsigned most = db->options.limits.queue_max;
+    const unsigned part = most / SHARE_PARTS;
+
+    for (size_t i = 0; i < countof(db->clients); i++) list_init(&db->clients[i]);
+    list_init(&db->turns);
+    db->client_secret = random_u64() | 1;
+    db->client_max = part > SHARE_LEAST ? part : SHARE_LEAST;
+    if (db->client_max > most) db->client_max = most;
+}
+
+/* The secret keeps clients from choosing addresses that come together in one list. */
+static struct list *share_bucket(struct db *db, struct client_id id)
+{
+    uint64_t mixed = (id.high ^ db->client_secret) * 0x9e3779b97f4a7c15U;
+
+    mixed = (mixed ^ mixed >> 32 ^ id.low) * db->client_secret;
+    return &db->clients[mixed >> 56];
+}
+
+static struct db_client *share_find(struct db *db, struct client_id id)
+{
+    list_each(it, share_bucket(db, id)) {
+        struct db_client *client = list_at(it, struct db_client, link);
+
+        if (client_id_is(client->id, id)) return client;
+    }
+    return NULL;
+}
+
+bool db_share_is_full(struct db *db, struct client_id id)
+{
+    const struct db_client *client = client_id_is_nobody(id) ? NULL : share_find(db, id);
+
+    return client != NULL && client->count >= db->client_max;
+}
+
+void db_share_join(struct db_query *q, struct client_id id)
+{
+    struct db *db = q->db;
+    struct db_client *client = share_find(db, id);
+
+    if (client == NULL) {
+        client = mem_zalloc(sizeof(*client));
+        client->id = id;
+        list_init(&client->turn);
+        list_init(&client->waiting);
+        list_push_back(share_bucket(db, id), &client->link);
+        db->client_count++;
+    }
+    client->count++;
+    q->client = client;
+    list_init(&q->turn);
+}
+
+void db_share_part(struct db_query *q)
+{
+    struct db_client *client = q->client;
+
+    db_share_leave(q);
+    if (--client->count > 0) return;
+    list_remove(&client->link);
+    q->db->client_count--;
+    free(client);
+}
+
+void db_share_wait(struct db_query *q, bool first)
+{
+    struct db_client *client = q->client;
+
+    if (list_is_empty(&client->waiting)) list_push_back(&q->db->turns, &client->turn);
+    if (first) {
+        list_push_front(&client->waiting, &q->turn);
+        list_push_front(&q->db->waiting, &q->link);
+    } else {
+        list_push_back(&client->waiting, &q->turn);
+        list_push_back(&q->db->waiting, &q->link);
+    }
+}
+
+void db_share_leave(struct db_query *q)
+{
+    struct db_client *client = q->client;
+
+    list_remove(&q->link);
+    list_remove(&q->turn);
+    if (list_is_empty(&client->waiting)) list_remove(&client->turn);
+}
+
+/* ---- slow and quick ---- */
+
+static bool share_is_slow(const struct db_fit *fit, uint64_t now_ms)
+{
+    return fit->slow_ms != 0 && now_ms - fit->slow_ms < SHARE_SLOW_FOR_MS;
+}
+
+static bool share_is_quick(const struct db_fit *fit, uint64_t now_ms)
+{
+    return fit->quick && !share_is_slow(fit, now_ms);
+}
+
+static bool share_may_go(const struct db *db, const struct db_query *q, uint64_t now_ms)
+{
+    if (client_id_is_nobody(q->client->id)) return true;
+    if (q->client->flight >= SHARE_FLIGHT_MAX) return false;
+    if (share_is_quick(q->fit, now_ms)) return true;
+    if (db->lone_flight) return false;
+    return now_ms >= db->rest_until_ms || !share_is_slow(q->fit, now_ms);
+}
+
+struct db_query *db_share_next(struct db *db, bool *ret_alone)
+{
+    const uint64_t now_ms = clock_monotonic_ms();
+
+    list_each(it, &db->turns) {
+        const struct db_client *client = list_at(it, struct db_client, turn);
+        struct db_query *q = list_at(client->waiting.next, struct db_query, turn);
+
+        if (!share_may_go(db, q, now_ms)) continue;
+        *ret_alone = !client_id_is_nobody(client->id) && !share_is_quick(q->fit, now_ms);
+        return q;
+    }
+    /* What ends in flight calls for the next; the end of a rest is ours to see. */
+    if (!list_is_empty(&db->turns) && now_ms < db->rest_until_ms) db_timer_set(db->turn, db->rest_until_ms - now_ms);
+    return NULL;
+}
+
+void db_share_sent(struct db_query *q, bool alone)
+{
+    struct db *db = q->db;
+    struct db_client *client = q->client;
+
+    db_share_leave(q);
+    /* Whoever has had a turn comes after all others. */
+    if (!list_is_empty(&client->waiting)) {
+        list_remove(&client->turn);
+        list_push_back(&db->turns, &client->turn);
+    }
+    q->sent = true;
+    q->alone = alone;
+    db->lone_flight = db->lone_flight || alone;
+    db->flight_count++;
+    client->flight++;
+}
+
+void db_share_landed(struct db_query *q)
+{
+    if (!q->sent) return;
+    q->sent = false;
+    if (q->alone) q->db->lone_flight = false;
+    q->db->flight_count--;
+    q->client->flight--;
+}
+
+/* Whether another client has something behind it, in flight or not, that is not slow. */
+static bool share_keeps_waiting(const struct db *db, const struct db_client *but, uint64_t now_ms)
+{
+    if (db->flight_count > but->flight) return true;
+    list_each(it, &db->turns) {
+        const struct db_client *client = list_at(it, struct db_client, turn);
+
+        if (client != but && !share_is_slow(list_at(client->waiting.next, struct db_query, turn)->fit, now_ms)) return true;
+    }
+    return false;
+}
+
+void db_share_learn(const struct db_query *q, unsigned sent_with)
+{
+    struct db *db = q->db;
+    const uint64_t began_ms = q->since_ms > db->head_ms ? q->since_ms : db->head_ms;
+    const uint64_t took_ms = db->input_ms > began_ms ? db->input_ms - began_ms : 0;
+
+    if (took_ms < SHARE_SLOW_MS + (uint64_t)SHARE_EACH_MS * (sent_with - 1)) {
+        q->fit->quick = true;
+        return;
+    }
+    q->fit->quick = false;
+    q->fit->slow_ms = db->input_ms;
+    if (!share_keeps_waiting(db, q->client, db->input_ms)) return;
+    db->rest_until_ms = db->input_ms + (took_ms < SHARE_REST_MAX_MS ? took_ms : SHARE_REST_MAX_MS);
+}
