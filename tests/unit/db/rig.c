@@ -308,11 +308,17 @@ static void answer_done(void *arg, const struct db_result *r)
 enum db_outcome rig_submit(struct rig *rig, struct answer *a, const struct db_statement *s, const char *p1,
                            const char *p2)
 {
+    return rig_submit_for(rig, 0, a, s, p1, p2);
+}
+
+enum db_outcome rig_submit_for(struct rig *rig, unsigned client, struct answer *a, const struct db_statement *s,
+                               const char *p1, const char *p2)
+{
     const struct slice values[2] = {slice_of(p1), slice_of(p2)};
     enum db_outcome refused = DB_OK;
 
     a->calls = 0;
-    a->query = db_submit(rig->db, s, values, answer_done, a, &refused);
+    a->query = db_submit_for(rig->db, (struct client_id){0, client}, s, values, answer_done, a, &refused);
     CU_ASSERT((a->query == NULL) == (refused != DB_OK));
     return refused;
 }

@@ -75,6 +75,8 @@ bool rig_until_sleeping(struct rig *rig);
 /* Up to two parameters as text; NULL is SQL NULL. Strings must live. */
 enum db_outcome rig_submit(struct rig *rig, struct answer *a, const struct db_statement *s, const char *p1,
                            const char *p2);
+enum db_outcome rig_submit_for(struct rig *rig, unsigned client, struct answer *a, const struct db_statement *s,
+                               const char *p1, const char *p2); /* 0: for nobody, as the one above */
 bool rig_ask(struct rig *rig, struct answer *a, const struct db_statement *s, const char *p1, const char *p2);
 /* First value of a query on the control connection, in a buffer of the rig's that the next call reuses. */
 const char *rig_sql(struct rig *rig, const char *sql);
@@ -94,6 +96,6 @@ extern const struct db_statement st_int, st_text, st_length, st_divide, st_sleep
     st_insert, st_insert_slow, st_insert_child, st_insert_late, st_write_stamp;
 
 extern const struct unit_part cancel_tests, connect_tests, outcome_tests, pipeline_tests, reason_tests, result_tests,
-    send_tests, target_tests, deadline_tests, fit_tests, renew_tests;
+    send_tests, target_tests, deadline_tests, fit_tests, renew_tests, share_tests;
 
 #endif

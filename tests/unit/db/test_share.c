@@ -1,0 +1,201 @@
+/* Clients take turns, have a bound each, and what is slow holds up nobody else's next query. */
+#include <stdio.h>
+
+#include "rig.h"
+
+enum { ALICE = 1, BOB, CAROL };
+
+static unsigned answered;
+
+static void note_order(struct answer *a)
+{
+    *(unsigned *)a->arg = ++answered;
+}
+
+/* Answers with the order in which they came. */
+struct ordered {
+    struct answer answer;
+    unsigned order;
+};
+
+static void ask(struct rig *rig, unsigned client, struct ordered *o, const struct db_statement *s, const char *value)
+{
+    *o = (struct ordered){.answer = {.then = note_order, .arg = &o->order}};
+    UNIT_INT(rig_submit_for(rig, client, &o->answer, s, value, NULL), DB_OK);
+}
+
+static bool all_came(void *arg)
+{
+    return answered == *(const unsigned *)arg;
+}
+
+static void until_answered(struct rig *rig, unsigned count)
+{
+    CU_ASSERT(rig_until(rig, all_came, &count));
+}
+
+static void open_rig(struct rig *rig)
+{
+    answered = 0;
+    rig_open(rig);
+    CU_ASSERT(rig_start_ready(rig));
+}
+
+/* After this it is known to be quick. */
+static void warm(struct rig *rig, const struct db_statement *s, const char *value)
+{
+    struct ordered o;
+
+    ask(rig, CAROL, &o, s, value);
+    until_answered(rig, 1);
+    answered = 0;
+}
+
+static void test_each_has_a_bound(void)
+{
+    enum { MOST = 16, ALL = 64 };
+    struct answer a[ALL] = {0};
+    struct answer more = {0};
+    struct rig rig;
+    unsigned at = 0;
+
+    rig_open(&rig);
+    rig.options.limits.queue_max = ALL;
+    CU_ASSERT(rig_start_ready(&rig));
+    for (; at < MOST; at++) UNIT_INT(rig_submit_for(&rig, ALICE, &a[at], &st_int, "1", NULL), DB_OK);
+    UNIT_INT(rig_submit_for(&rig, ALICE, &more, &st_int, "1", NULL), DB_TOO_MANY);
+    UNIT_INT(rig_submit_for(&rig, BOB, &a[at++], &st_int, "2", NULL), DB_OK);
+    UNIT_INT(db_clients(rig.db), 2);
+    for (; at < ALL; at++) UNIT_INT(rig_submit(&rig, &a[at], &st_int, "3", NULL), DB_OK);
+    UNIT_INT(rig_submit_for(&rig, BOB, &more, &st_int, "1", NULL), DB_OVERLOADED);
+    CU_ASSERT(rig_until_answered(&rig, a, ALL));
+    UNIT_INT(db_clients(rig.db), 0);
+    UNIT_INT(rig_submit_for(&rig, ALICE, &more, &st_int, "1", NULL), DB_OK);
+    CU_ASSERT(rig_until_answered(&rig, &more, 1));
+    rig_close(&rig);
+}
+
+/* A small queue is one client's as well. */
+static void test_a_small_queue_has_one_bound(void)
+{
+    struct answer a[4] = {0};
+    struct answer more = {0};
+    struct rig rig;
+
+    rig_open(&rig);
+    rig.options.limits.queue_max = countof(a);
+    CU_ASSERT(rig_start_ready(&rig));
+    for (size_t i = 0; i < countof(a); i++) UNIT_INT(rig_submit_for(&rig, ALICE, &a[i], &st_int, "1", NULL), DB_OK);
+    UNIT_INT(rig_submit_for(&rig, ALICE, &more, &st_int, "1", NULL), DB_OVERLOADED);
+    CU_ASSERT(rig_until_answered(&rig, a, countof(a)));
+    rig_close(&rig);
+}
+
+static void test_turns(void)
+{
+    struct ordered alice[12], bob;
+    struct rig rig;
+
+    open_rig(&rig);
+    for (size_t i = 0; i < countof(alice); i++) ask(&rig, ALICE, &alice[i], &st_write_stamp, NULL);
+    ask(&rig, BOB, &bob, &st_write_stamp, NULL);
+    until_answered(&rig, countof(alice) + 1);
+    UNIT_INT(bob.order, 2);
+    for (size_t i = 1; i < countof(alice); i++) CU_ASSERT(alice[i - 1].order < alice[i].order);
+    rig_close(&rig);
+}
+
+/* What is slow is alone in flight: whoever comes meanwhile is next, however many slow ones were there before, and then
+ * has time. */
+static void test_slow_ones_hold_up_no_other(void)
+{
+    struct ordered slow[5], quick[4];
+    struct rig rig;
+
+    open_rig(&rig);
+    warm(&rig, &st_int, "1");
+    for (size_t i = 0; i < countof(slow); i++) ask(&rig, ALICE, &slow[i], &st_sleep, "500");
+    CU_ASSERT(rig_until_sleeping(&rig));
+    for (size_t i = 0; i < countof(quick); i++) ask(&rig, BOB, &quick[i], &st_int, "2");
+    until_answered(&rig, countof(slow) + countof(quick));
+    UNIT_INT(slow[0].order, 1);
+    for (size_t i = 0; i < countof(quick); i++) UNIT_INT(quick[i].order, 2 + i);
+    for (size_t i = 0; i < countof(slow); i++) UNIT_INT(slow[i].answer.outcome, DB_OK);
+    rig_close(&rig);
+}
+
+/* Slow ones of two take turns as well, and those of more clients do not add up before somebody quick. */
+static void test_many_slow_clients(void)
+{
+    struct ordered slow[6], quick;
+    struct rig rig;
+
+    open_rig(&rig);
+    warm(&rig, &st_int, "1");
+    for (size_t i = 0; i < countof(slow); i++) ask(&rig, i < 4 ? ALICE : CAROL, &slow[i], &st_sleep, "300");
+    CU_ASSERT(rig_until_sleeping(&rig));
+    ask(&rig, BOB, &quick, &st_int, "2");
+    until_answered(&rig, countof(slow) + 1);
+    UNIT_INT(quick.order, 2);
+    CU_ASSERT(slow[4].order < slow[1].order && slow[5].order < slow[2].order);
+    rig_close(&rig);
+}
+
+/* A statement that nobody knows goes alone until it was quick once; then it shares a Sync with others. */
+static void test_quick_ones_share_a_sync(void)
+{
+    struct ordered a[4];
+    struct rig rig;
+
+    open_rig(&rig);
+    for (size_t i = 0; i < 2; i++) ask(&rig, i == 0 ? ALICE : BOB, &a[i], &st_stamp, NULL);
+    until_answered(&rig, 2);
+    CU_ASSERT(strcmp(a[0].answer.value, a[1].answer.value) != 0);
+    for (size_t i = 2; i < 4; i++) ask(&rig, i == 2 ? ALICE : BOB, &a[i], &st_stamp, NULL);
+    until_answered(&rig, 4);
+    UNIT_STR(a[2].answer.value, a[3].answer.value);
+    rig_close(&rig);
+}
+
+/* Waiting, in flight, abandoned, lost: a client is there for as long as it has something here. */
+static void test_clients_come_and_go(void)
+{
+    struct ordered a[3];
+    struct answer dropped[2] = {0};
+    struct rig rig;
+
+    rig_open(&rig);
+    rig_use_proxy(&rig);
+    answered = 0;
+    CU_ASSERT(rig_start_ready(&rig));
+    UNIT_INT(rig_submit_for(&rig, ALICE, &dropped[0], &st_int, "1", NULL), DB_OK);
+    UNIT_INT(db_clients(rig.db), 1);
+    db_abandon(dropped[0].query);
+    UNIT_INT(db_clients(rig.db), 0);
+    ask(&rig, ALICE, &a[0], &st_sleep, "300");
+    ask(&rig, BOB, &a[1], &st_int, "1");
+    CU_ASSERT(rig_until_sleeping(&rig));
+    UNIT_INT(rig_submit_for(&rig, CAROL, &dropped[1], &st_sleep, "1", NULL), DB_OK);
+    ask(&rig, ALICE, &a[2], &st_int, "3");
+    UNIT_INT(db_clients(rig.db), 3);
+    db_abandon(dropped[1].query);
+    UNIT_INT(db_clients(rig.db), 2);
+    proxy_cut(&rig);
+    until_answered(&rig, countof(a));
+    for (size_t i = 0; i < countof(a); i++) UNIT_INT(a[i].answer.outcome, DB_OK);
+    UNIT_STR(a[2].answer.value, "3");
+    UNIT_INT(db_clients(rig.db), 0);
+    rig_close(&rig);
+}
+
+static const struct unit_test tests[] = {
+    UNIT_TEST(test_each_has_a_bound),
+    UNIT_TEST(test_a_small_queue_has_one_bound),
+    UNIT_TEST(test_turns),
+    UNIT_TEST(test_slow_ones_hold_up_no_other),
+    UNIT_TEST(test_many_slow_clients),
+    UNIT_TEST(test_quick_ones_share_a_sync),
+    UNIT_TEST(test_clients_come_and_go),
+};
+
+const struct unit_part share_tests = UNIT_PART(tests);
