@@ -194,7 +194,8 @@ const struct conf_setting conf_table[] = {
     {.name = "STRATSLAB_DATABASE_QUEUE",
      CONF_ROW_COUNT(conf.database.limits.queue_max, 1, 65536),
      .defaults = CONF_BOTH("1024"),
-     .help = "How many statements a worker queues. Requests beyond that are answered 503.",
+     .help = "How many statements a worker queues. Requests beyond that are answered 503. One client (token, else "
+             "address) has a quarter of it, or 16 if that is more; beyond that its requests are answered 429.",
      .help_of = {[CONF_BACKTESTD] = "How many statements a worker queues. Beyond that it takes no more work."},
      .reloadable = true},
     {.name = "STRATSLAB_HTTP_REQUEST_LINE",

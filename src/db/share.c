@@ -143,6 +143,7 @@ static bool share_may_go(const struct db *db, const struct db_query *q, uint64_t
 
 struct db_query *db_share_next(struct db *db, bool *ret_alone)
 {
+    if (list_is_empty(&db->turns)) return NULL;
     const uint64_t now_ms = clock_monotonic_ms();
 
     list_each(it, &db->turns) {
@@ -154,7 +155,7 @@ struct db_query *db_share_next(struct db *db, bool *ret_alone)
         return q;
     }
     /* What ends in flight calls for the next; the end of a rest is ours to see. */
-    if (!list_is_empty(&db->turns) && now_ms < db->rest_until_ms) db_timer_set(db->turn, db->rest_until_ms - now_ms);
+    if (now_ms < db->rest_until_ms) db_timer_set(db->turn, db->rest_until_ms - now_ms);
     return NULL;
 }
 
