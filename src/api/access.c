@@ -83,9 +83,9 @@ struct api_access {
     bool loading;
     bool again; /* when that has ended, whatever it brings */
     bool noting;
-    uint64_t asked_ms; /* when the look began that is under way, or the last one */
-    uint64_t fresh_ms; /* when the last one began that was answered */
-    struct list held;  /* for the next look at the database */
+    uint64_t asked_ms;   /* when the look began that is under way, or the last one */
+    uint64_t fresh_ms;   /* when the last one began that was answered */
+    struct list held;    /* for the next look at the database */
     struct list waiting; /* for the one that is under way: it began after they came */
     unsigned held_count;
     unsigned looks;                       /* that may be begun now */

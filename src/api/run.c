@@ -177,8 +177,8 @@ void api_run(struct http_exchange *x)
 
     *call = (struct api_call){.op = op, .x = x, .statement = &op->variants[variant]};
     op->api->process.working(op->api->process.ctx, x, call->statement->name);
-    call->query = db_submit_for(op->api->process.db, http_exchange_client_id(x), call->statement, values, api_done, call,
-                                &outcome);
+    call->query = db_submit_for(op->api->process.db, http_exchange_client_id(x), call->statement, values, api_done,
+                                call, &outcome);
     if (call->query == NULL) {
         api_answer_outcome(call, outcome, NULL);
         return;

@@ -219,8 +219,9 @@ static void session_on_own_state(void *ctx, enum db_state state, const char *rea
     if (s->own_misfit) schema_check_run(&s->schema);
     s->own_misfit = false;
     if (state != DB_STATE_READY && db_takes_queries(s->db)) {
-        log_warning("the connection for the worker's own queries is out of reach; until it is back, they share the other one",
-                    LOG_STR("database", s->options.label), LOG_STR("reason", reason));
+        log_warning(
+            "the connection for the worker's own queries is out of reach; until it is back, they share the other one",
+            LOG_STR("database", s->options.label), LOG_STR("reason", reason));
     }
 }
 
@@ -366,8 +367,11 @@ struct child_session *child_session_new(struct child *child, const struct child_
     s->deadline = evtimer_new(child_base(child), session_on_deadline, s);
     if (s->deadline == NULL) mem_die(sizeof(*s));
     session_open(s);
-    s->schema = (struct schema_check){
-        .own = s->own, .db = s->db, .versions = slice_of(options->schema_versions), .done = session_on_schema, .ctx = s};
+    s->schema = (struct schema_check){.own = s->own,
+                                      .db = s->db,
+                                      .versions = slice_of(options->schema_versions),
+                                      .done = session_on_schema,
+                                      .ctx = s};
     child->session = s;
     return s;
 }

@@ -1,8 +1,9 @@
 /*
  * A worker's session with the database: one connection (db/db.h) for as long as the worker lives. If it is lost,
  * another one takes its place. A worker that serves clients has a second one for its own queries, so that they do not
- * wait behind those of clients; while that one is out of reach, all share the first. It shows on the scoreboard how the database is: out of reach, ready, or without
- * migrations that this build knows. It looks again while it waits for them.
+ * wait behind those of clients; while that one is out of reach, all share the first. It shows on the scoreboard how the
+ * database is: out of reach, ready, or without migrations that this build knows. It looks again while it waits for
+ * them.
  */
 #ifndef CHILD_SESSION_H
 #define CHILD_SESSION_H

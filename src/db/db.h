@@ -190,10 +190,10 @@ void db_recall_addresses(struct db *db, const char *text);
  * *ret_outcome DB_UNAVAILABLE, DB_OVERLOADED, DB_TOO_MANY or (a value with a NUL byte) DB_INVALID_VALUE if the query is
  * not taken; `done` is then not called.
  *
- * The rule of values: what the slices point to (the array itself is copied) is not changed and not freed until `done` is
- * called or the query is abandoned. It is read whenever the query is sent, and a read whose connection was lost is sent
- * again. So a value is constant, or belongs to this query alone. Builds with AddressSanitizer compare the bytes with
- * those that were submitted at each sending and at the end, and abort if they differ.
+ * The rule of values: what the slices point to (the array itself is copied) is not changed and not freed until `done`
+ * is called or the query is abandoned. It is read whenever the query is sent, and a read whose connection was lost is
+ * sent again. So a value is constant, or belongs to this query alone. Builds with AddressSanitizer compare the bytes
+ * with those that were submitted at each sending and at the end, and abort if they differ.
  */
 struct db_query *db_submit(struct db *db, const struct db_statement *statement, const struct slice *values,
                            db_done_fn *done, void *arg, enum db_outcome *ret_outcome) ATTR_CHECKED;

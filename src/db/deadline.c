@@ -30,6 +30,7 @@ static uint64_t deadline_of_running(const struct db *db)
 
     if (batch->cancelled || batch->kind != DB_BATCH_READS) return UINT64_MAX;
     if (batch->late) return 0;
+    if (db_share_may_cut(db)) return db->input_ms + DB_CUT_MS;
     if (batch->count < 2 || db->options.limits.statement_timeout_ms == 0) return UINT64_MAX;
     return db->input_ms + db->options.limits.statement_timeout_ms + db->options.probe_timeout_ms / 2;
 }
@@ -133,6 +134,7 @@ static void deadline_check_flight(struct db *db, uint64_t now_ms)
     } else if (deadline_of_silence(db) <= now_ms) {
         db_session_end(db, DB_STATE_DOWN, "the database stopped answering");
     } else if (deadline_of_running(db) <= now_ms) {
+        deadline_head(db)->cut = !deadline_head(db)->late && db_share_may_cut(db);
         deadline_head(db)->cancelled = true;
         db_cancel_running(db);
     }

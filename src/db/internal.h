@@ -36,6 +36,10 @@ enum {
     /* After this long without an answer nothing more is handed over; after this long an answer was slow. */
     DB_HOLD_MS = 50,
     DB_SLOW_MS = 200,
+    /* Reads of one batch may be silent for so long while others wait. */
+    DB_CUT_MS = 250,
+    /* After a cancel request that found nothing to cancel in its batch, nothing is sent: it may still be on its way. */
+    DB_CUT_HOLD_MS = 100,
     /* While there is something that may mend itself, this often is looked at it. */
     DB_DOUBT_MS = 1000,
     /* Handed over before we ask libpq to write, which shows whether the socket takes it. */
@@ -59,7 +63,7 @@ struct db_query {
     struct db_client *client;
     const struct db_statement *statement;
     struct db_fit *fit; /* of the statement; of one that is none of ours, a place that nobody looks at */
-    db_done_fn *done; /* NULL: abandoned */
+    db_done_fn *done;   /* NULL: abandoned */
     void *arg;
     uint64_t submitted_ns;
     uint64_t since_ms;       /* submitted; once it is sent, sent */
@@ -67,6 +71,7 @@ struct db_query {
     enum db_outcome outcome; /* in db->failing: what to report if there is no result */
     bool sent;               /* handed to libpq; a read may be sent again */
     bool alone;              /* it was sent as one that may be slow */
+    bool was_cut;            /* it was cancelled once, to be sent again */
     bool in_callback;        /* its callback runs now */
     bool renewed;            /* its statement was prepared again for it once */
     char sqlstate[6];        /* of an error that stands for the result's own; "" if none does */
@@ -96,6 +101,8 @@ struct db_batch {
     bool refused;                     /* one of them was refused, and those behind it skipped */
     bool late;                        /* nobody waits for what is left of it */
     bool cancelled;                   /* a cancel request was sent for it */
+    bool cut;                         /* because it kept others waiting: what was cancelled is sent again, alone */
+    bool was_cut;                     /* the request has come there */
     struct list queries;              /* not answered yet; a write stays until its Sync */
     struct list aborted;              /* to send again: skipped by the server, or refused for a stale statement */
     const struct db_statement *stale; /* prepare it again after the Sync; at most one, as its error skips the rest */
@@ -156,6 +163,7 @@ struct db {
     unsigned client_max;    /* queries of one client */
     bool lone_flight;       /* one that may be slow is in flight */
     uint64_t rest_until_ms; /* until then nothing is sent that was slow lately */
+    uint64_t hold_until_ms; /* until then nothing is sent at all */
     uint64_t head_ms;       /* when the batch at the head of the pipeline came there */
     struct list flight;     /* of db_batch */
     struct list failing;
@@ -251,6 +259,10 @@ struct db_query *db_share_next(struct db *db, bool *ret_alone);
 /* It is in flight from now on, and in no list. */
 void db_share_sent(struct db_query *q, bool alone);
 void db_share_landed(struct db_query *q); /* if it is in flight: it is so no more */
+/* Whether the batch at the head may be cut if it is silent, since others wait. */
+bool db_share_may_cut(const struct db *db);
+/* Whether the query, which ended with this, is sent again because its batch was cut. */
+bool db_share_was_cut(struct db_batch *batch, struct db_query *q, const PGresult *pg);
 /* It has been answered, and was one of so many in its batch. */
 void db_share_learn(const struct db_query *q, unsigned sent_with);
 

@@ -65,6 +65,7 @@ void db_batch_free(struct db_batch *batch)
 static bool pipeline_has_room(const struct db *db)
 {
     if (db->renew_wanted || db->flight_count >= db->window) return false;
+    if (db->hold_until_ms != 0 && clock_monotonic_ms() < db->hold_until_ms) return false;
     return list_is_empty(&db->flight) || clock_monotonic_ms() - db->input_ms < DB_HOLD_MS;
 }
 
@@ -251,7 +252,8 @@ static void pipeline_reads_result(struct db *db, struct db_batch *batch, PGresul
     }
     struct db_query *q = list_at(batch->queries.next, struct db_query, link);
 
-    if (PQresultStatus(pg) != PGRES_PIPELINE_ABORTED && !pipeline_is_renewed(batch, q, pg)) {
+    if (PQresultStatus(pg) != PGRES_PIPELINE_ABORTED && !db_share_was_cut(batch, q, pg) &&
+        !pipeline_is_renewed(batch, q, pg)) {
         db_share_learn(q, batch->count);
         pipeline_finish(q, db_pg_outcome(pg), pg);
         return;
@@ -267,6 +269,10 @@ static void pipeline_batch_synced(struct db *db, struct db_batch *batch)
 {
     const struct db_statement *stale = batch->stale;
 
+    if (batch->cut && !batch->was_cut) {
+        db->hold_until_ms = clock_monotonic_ms() + DB_CUT_HOLD_MS;
+        db_timer_set(db->turn, DB_CUT_HOLD_MS);
+    }
     while (!list_is_empty(&batch->aborted)) pipeline_retry_query(list_at(batch->aborted.prev, struct db_query, link));
     db_batch_free(batch);
     if (stale == NULL) return;
@@ -457,7 +463,7 @@ static void pipeline_send_waiting(struct db *db)
     }
     pipeline_flush(db);
     if (!db_session_is(db, conn)) return;
-    if (was_idle && !list_is_empty(&db->flight)) db_deadline_arm(db);
+    if (!list_is_empty(&db->flight) && (was_idle || !list_is_empty(&db->turns))) db_deadline_arm(db);
 }
 
 /* Results make room for more queries, and sending may bring results. */
@@ -572,6 +578,7 @@ void db_pipeline_open(struct db *db)
     PGconn *conn = db->conn;
 
     db->window = DB_FLIGHT_FIRST;
+    db->hold_until_ms = 0;
     db->slow = false;
     db->deaf = false;
     db->unreplicated = false;

@@ -21,7 +21,8 @@ uint64_t db_values_sum(const struct db_statement *s, const struct slice *values)
 void db_values_check(const struct db_query *q)
 {
     if (db_values_sum(q->statement, q->values) == q->values_sum) return;
-    fprintf(stderr, "statement \"%s\": a value was changed before its query had ended; see the rule of values in db/db.h\n",
+    fprintf(stderr,
+            "statement \"%s\": a value was changed before its query had ended; see the rule of values in db/db.h\n",
             q->statement->name);
     abort();
 }

@@ -9,6 +9,9 @@
  * may be slow is sent alone: nothing of a client goes with it in one batch, and there is one such at a time. Which
  * statements are slow is learnt from how long they took. One that is not known yet goes alone until it was quick once.
  *
+ * What was quick may be slow with other values: if a batch of reads is silent for long while others wait, what runs is
+ * cancelled, and sent again alone.
+ *
  * When a slow one has kept quick ones waiting, quick ones alone are sent for as long as it has taken. So clients whose
  * queries are quick have at least half of the time, however many others there are, and wait for one slow query at most.
  */
@@ -21,11 +24,11 @@
 #include "db/internal.h"
 
 enum {
-    SHARE_PARTS = 4,      /* a client has one of so many parts of queue_max */
-    SHARE_LEAST = 16,     /* and this at least, if there is that much */
+    SHARE_PARTS = 4,  /* a client has one of so many parts of queue_max */
+    SHARE_LEAST = 16, /* and this at least, if there is that much */
     SHARE_FLIGHT_MAX = 32,
-    SHARE_SLOW_MS = 50,   /* from here on a statement is slow, and … */
-    SHARE_EACH_MS = 5,    /* … for each that was sent with it in one batch, this is added */
+    SHARE_SLOW_MS = 50,            /* from here on a statement is slow, and … */
+    SHARE_EACH_MS = 5,             /* … for each that was sent with it in one batch, this is added */
     SHARE_SLOW_FOR_MS = 10 * 1000, /* and it stays that, after the last time it was */
     SHARE_REST_MAX_MS = 1000,
 };
@@ -186,6 +189,25 @@ void db_share_landed(struct db_query *q)
     q->client->flight--;
 }
 
+/* A batch of reads that were quick before, and are not: each would hold up all others for its own time. What runs is
+ * cancelled, and all that is left of the batch goes back to the queues, from where slow ones go alone. */
+bool db_share_may_cut(const struct db *db)
+{
+    const struct db_batch *batch = list_at(db->flight.next, struct db_batch, link);
+
+    return batch->kind == DB_BATCH_READS && batch->count > 1 && db->client_count > 1 && !list_is_empty(&db->turns);
+}
+
+bool db_share_was_cut(struct db_batch *batch, struct db_query *q, const PGresult *pg)
+{
+    if (!batch->cut || batch->was_cut || q->was_cut || db_pg_outcome(pg) != DB_TIMEOUT) return false;
+    batch->was_cut = true;
+    q->was_cut = true;
+    q->fit->quick = false;
+    q->fit->slow_ms = q->db->input_ms;
+    return true;
+}
+
 /* Whether another client has something behind it, in flight or not, that is not slow. */
 static bool share_keeps_waiting(const struct db *db, const struct db_client *but, uint64_t now_ms)
 {
@@ -193,7 +215,8 @@ static bool share_keeps_waiting(const struct db *db, const struct db_client *but
     list_each(it, &db->turns) {
         const struct db_client *client = list_at(it, struct db_client, turn);
 
-        if (client != but && !share_is_slow(list_at(client->waiting.next, struct db_query, turn)->fit, now_ms)) return true;
+        if (client != but && !share_is_slow(list_at(client->waiting.next, struct db_query, turn)->fit, now_ms))
+            return true;
     }
     return false;
 }

@@ -188,7 +188,7 @@ bool http_exchange_prefers(struct http_exchange *x, const char *type, const char
 /* Who asks, for the record. The text lives as long as the exchange. */
 void http_exchange_set_client(struct http_exchange *x, struct slice name);
 /* Whom the request counts for: the address that it comes from (of IPv6 the first 64 bits, and all of a Unix socket's
- * clients are one), or what was set, which has HTTP_CLIENT_NAMED in `low`, so that it is no address. */
+ * clients are one), or what was set, which has HTTP_CLIENT_NAMED in `low`, so that it differs from every address. */
 #define HTTP_CLIENT_NAMED (1ULL << 63)
 struct client_id http_exchange_client_id(const struct http_exchange *x);
 void http_exchange_set_client_id(struct http_exchange *x, struct client_id id);

@@ -141,6 +141,28 @@ static void test_many_slow_clients(void)
     rig_close(&rig);
 }
 
+/* With other values it is slow, and by then many are on their way: they go back, and none fails. */
+static void test_what_was_quick_may_be_slow(void)
+{
+    struct ordered slow[6], quick;
+    struct rig rig;
+
+    open_rig(&rig);
+    warm(&rig, &st_int, "1");
+    warm(&rig, &st_sleep, "1");
+    for (size_t i = 0; i < countof(slow); i++) ask(&rig, ALICE, &slow[i], &st_sleep, "1000");
+    CU_ASSERT(rig_until_sleeping(&rig));
+    rig_turn(&rig, 100); /* until nothing is sent behind them */
+    ask(&rig, BOB, &quick, &st_int, "2");
+    until_answered(&rig, countof(slow) + 1);
+    CU_ASSERT(quick.order <= 2);
+    for (size_t i = 0; i < countof(slow); i++) {
+        UNIT_INT(slow[i].answer.outcome, DB_OK);
+        UNIT_STR(slow[i].answer.value, "1000");
+    }
+    rig_close(&rig);
+}
+
 /* A statement that nobody knows goes alone until it was quick once; then it shares a Sync with others. */
 static void test_quick_ones_share_a_sync(void)
 {
@@ -194,6 +216,7 @@ static const struct unit_test tests[] = {
     UNIT_TEST(test_turns),
     UNIT_TEST(test_slow_ones_hold_up_no_other),
     UNIT_TEST(test_many_slow_clients),
+    UNIT_TEST(test_what_was_quick_may_be_slow),
     UNIT_TEST(test_quick_ones_share_a_sync),
     UNIT_TEST(test_clients_come_and_go),
 };

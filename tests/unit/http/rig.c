@@ -3,6 +3,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <event2/event.h>
+#include <inttypes.h>
 #include <netinet/tcp.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -55,6 +56,21 @@ static void handle_field(struct http_exchange *x)
     rig_of(x)->handled++;
     http_exchange_add_header(x, "X-Found", value.data == NULL ? SLICE_LIT("no") : SLICE_LIT("yes"));
     http_respond(x, 200, "text/plain", value);
+}
+
+/* Whom it counts for; with a query, somebody named. */
+static void handle_client(struct http_exchange *x)
+{
+    char text[64];
+
+    rig_of(x)->handled++;
+    if (http_exchange_query(x).data != NULL) {
+        http_exchange_set_client_id(x, (struct client_id){1, HTTP_CLIENT_NAMED | 5});
+    }
+    const struct client_id id = http_exchange_client_id(x);
+
+    snprintf(text, sizeof(text), "%" PRIx64 " %" PRIx64, id.high, id.low);
+    http_respond(x, 200, "text/plain", slice_of(text));
 }
 
 static void handle_tagged(struct http_exchange *x)
@@ -143,6 +159,7 @@ static const struct http_route routes[] = {
     ROUTE(HTTP_DELETE, "/items/{id}", handle_params),
     ROUTE(HTTP_GET, "/items/{id}/parts/{part}", handle_params),
     ROUTE(HTTP_GET, "/field", handle_field),
+    ROUTE(HTTP_GET, "/client", handle_client),
     ROUTE(HTTP_GET, "/tagged", handle_tagged),
     ROUTE(HTTP_GET, "/content", handle_content),
     ROUTE(HTTP_GET, "/big", handle_big),

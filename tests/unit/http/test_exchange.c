@@ -14,6 +14,9 @@ static void test_request_parts(void)
         {"GET http://b:2/field?Host HTTP/1.1\r\nHost: a:1\r\n\r\n", "b:2"},
         {"POST /echo HTTP/1.1\r\n" TEXT "Transfer-Encoding: chunked\r\n\r\n1\r\na\r\n2;x\r\nbc\r\n0\r\nT: u\r\n\r\n",
          "abc"},
+        {GET("/client"), "ffff7f000001 1"},
+        {GET("/client?named"), "1 8000000000000005"},
+        {GET("/client"), "ffff7f000001 1"},
     };
     struct rig rig;
     struct client client;
