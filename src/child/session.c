@@ -174,6 +174,8 @@ static void session_on_state(void *ctx, enum db_state state, const char *reason)
 
     s->untold = false;
     if (s->end != SESSION_OPEN) return; /* we ended it ourselves, and it does not come back */
+    /* If there is one connection to be had, it is the first one's. */
+    if (s->own != NULL && state != DB_STATE_RENEWING) db_hold(s->own, !db_takes_queries(s->db));
     if (state != DB_STATE_MISFIT && state != DB_STATE_RENEWING) s->misfit = false;
     switch (state) {
     case DB_STATE_CONNECTING:
@@ -317,6 +319,7 @@ static void session_open_own(struct child_session *s, struct db_options options)
     options.channel_count = 0;
     options.notified = NULL;
     s->own = db_new(child_base(s->child), &options, session_on_own_state, s);
+    db_hold(s->own, true);
 }
 
 static void session_open(struct child_session *s)

@@ -224,6 +224,19 @@ static void connect_go(struct db *db)
     }
 }
 
+void db_hold(struct db *db, bool held)
+{
+    if (db->held == held || db->draining) return;
+    db_enter(db);
+    db->held = held;
+    if (!held) {
+        db_timer_set(db->timer, 0);
+    } else if (db->phase != DB_PHASE_PAUSE) {
+        db_session_end(db, DB_STATE_DOWN, "it is not wanted now");
+    }
+    db_leave(db);
+}
+
 static void connect_on_ready(int fd, short what, void *arg)
 {
     struct db *db = arg;
@@ -253,7 +266,7 @@ void db_session_timer(struct db *db)
     char reason[DB_REASON_BYTES];
 
     if (db->phase == DB_PHASE_PAUSE) {
-        connect_begin(db);
+        if (!db->held) connect_begin(db);
     } else if (db->phase == DB_PHASE_DIALING) {
         connect_go(db);
     } else {

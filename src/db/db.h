@@ -210,6 +210,9 @@ void db_abandon(struct db_query *query);
 /* Replaces the session by a new one as soon as nothing is in flight: it may be one with another server than is asked
  * for now. */
 void db_refresh(struct db *db, const char *reason);
+/* Held: the connection is ended, and none is made until it is let go again. What was under way is treated as at any
+ * loss. */
+void db_hold(struct db *db, bool held);
 /* Sends a cancel request for what runs now. Does not block. */
 void db_cancel_running(struct db *db);
 /* The end of a graceful stop: takes no more queries, fails those that were not sent yet (DB_TIMEOUT), and cancels what

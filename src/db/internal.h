@@ -175,6 +175,7 @@ struct db {
     uint64_t deadline_ms;  /* when the deadline's timer fires */
     size_t unpushed;       /* bytes handed to libpq since it last wrote */
     bool output_blocked;   /* the socket takes no more for now */
+    bool held;             /* by db_hold: no attempt begins */
     bool draining;         /* since db_drain: no new query is taken, and none is sent again */
 
     struct db_fit *fits; /* as many as there are statements */

@@ -48,6 +48,13 @@ def busy(database):
         wait_until(lambda: db.execute(sleeping).fetchone()[0], 30, "a slow search to run")
 
 
+def until_refused(searches):
+    try:
+        wait_until(lambda: any(status == 429 for status, _, _ in searches), 30, "the first refusal")
+    except AssertionError as e:
+        raise AssertionError(f"{e}: {searches}") from None
+
+
 def read(d, path, count, headers=None):
     """How long each took, in order; all are 200."""
     took = []
@@ -74,7 +81,7 @@ def test_slow_searches_of_one_client_hold_up_no_other(start, database):
 def test_a_client_with_too_much_is_told_alone(start, database):
     d, path = start(0.5, database_queue=64)
     with slow.searching(d, 32, GREEDY) as searches:
-        wait_until(lambda: any(status == 429 for status, _, _ in searches), 30, "the first refusal")
+        until_refused(searches)
         read(d, path, 20)
         with d.client() as c:
             assert c.request("POST", PATH, {"name": "written", "kind": "k"}).status == 201
@@ -92,7 +99,7 @@ def test_tokens_tell_clients_of_one_address_apart(start, database, make):
     d, path = start(0.5, database_queue=64, auth="token")
     greedy, other = make("greedy"), make("other")
     with slow.searching(d, 32, headers=bearer(greedy)) as searches:
-        wait_until(lambda: any(status == 429 for status, _, _ in searches), 30, "the first refusal")
+        until_refused(searches)
         read(d, path, 20, bearer(other))
     assert {status for status, _, _ in searches} <= {200, 429, 503}
 

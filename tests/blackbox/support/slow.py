@@ -35,7 +35,11 @@ def searching(daemon, count, source="127.0.0.1", headers=None):
     def search():
         with daemon.client(source=source, timeout=60) as client:
             while not stop.is_set():
-                answer = client.request("GET", SEARCH, headers=headers)
+                try:
+                    answer = client.request("GET", SEARCH, headers=headers)
+                except Exception as e:  # told by whoever looks at the answers
+                    answers.append((repr(e), None, None))
+                    return
                 code = answer.json().get("code")
                 answers.append((answer.status, code, answer.headers["Retry-After"]))
                 if code in ("too_many_requests", "overloaded"):
@@ -50,3 +54,4 @@ def searching(daemon, count, source="127.0.0.1", headers=None):
         stop.set()
         for thread in threads:
             thread.join()
+    assert all(isinstance(status, int) for status, _, _ in answers), answers
