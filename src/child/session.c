@@ -221,9 +221,8 @@ static void session_on_own_state(void *ctx, enum db_state state, const char *rea
     if (s->own_misfit) schema_check_run(&s->schema);
     s->own_misfit = false;
     if (state != DB_STATE_READY && db_takes_queries(s->db)) {
-        log_warning(
-            "the connection for the worker's own queries is out of reach; until it is back, they share the other one",
-            LOG_STR("database", s->options.label), LOG_STR("reason", reason));
+        log_warning("no connection for own queries; they share the one of clients",
+                    LOG_STR("database", s->options.label), LOG_STR("reason", reason));
     }
 }
 

@@ -50,7 +50,7 @@ def busy(database):
 
 def until_refused(searches):
     try:
-        wait_until(lambda: any(status == 429 for status, _, _ in searches), 30, "the first refusal")
+        wait_until(lambda: any(status == 429 for status, _, _ in searches), 90, "the first refusal")
     except AssertionError as e:
         raise AssertionError(f"{e}: {searches}") from None
 
