@@ -121,7 +121,7 @@ static bool api_has_status(const struct api_endpoint *e, unsigned status)
 /* What becomes part of a field: visible, and nothing that ends what it is put into. */
 static bool api_is_fit_for_field(struct slice text)
 {
-    for (size_t i = 0; i < text.len; i++) {
+    for (size_t i = 0; text.data != NULL && i < text.len; i++) {
         const char c = text.data[i];
 
         if (c <= ' ' || c > '~' || c == '"' || c == '<' || c == '>') return false;

@@ -129,7 +129,7 @@ static void make_body(struct buf *out, struct cursor *c)
 
     if (choice < 128) {
         const struct slice body = slice_of(bodies[choice % countof(bodies)]);
-        const size_t at = choice < 64 ? body.len : cursor_byte(c) % body.len;
+        const size_t at = choice < 64 ? body.len : cursor_byte(c) % (body.len + 1);
 
         buf_add(out, body.data, at);
         if (choice < 64) return;

@@ -453,7 +453,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     while (c.left > 0) step_take(&play, &c);
     if (!is_cut) {
         play_finish(&play);
-        for (unsigned i = 0; i < play.scene->client_count; i++) check_side(&play, &play.sides[i]);
+        for (size_t i = 0; i < countof(play.sides); i++) {
+            if (play.sides[i].client != NULL) check_side(&play, &play.sides[i]);
+        }
     }
     scene_free(play.scene);
     for (size_t i = 0; i < countof(play.sides); i++) buf_clear(&play.sides[i].later);
