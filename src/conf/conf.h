@@ -9,7 +9,8 @@
  *
  * NAME_FILE in place of NAME, for those that allow it, names a file whose content is the value: Docker secrets, systemd
  * credentials. Line ends at its end do not count, however many there are and whichever (PostgreSQL's image reads its
- * password so). Both at once, in one source, is an error; of two sources the later wins, whichever way it gives the value.
+ * password so). Both at once, in one source, is an error; of two sources the later wins, whichever way it gives the
+ * value.
  *
  * An empty value counts as none given for the database's address and its parts, and for settings whose default is
  * computed, so that Compose's "${NAME:-}" does no harm; for others it is a bad value. A name twice in the file is an
