@@ -185,10 +185,10 @@ void conf_forget_owner(const struct conf *conf, char *const *environ_list);
  */
 int conf_judge_database(const struct conf *conf, const char *const *environ_list, struct error *err) ATTR_CHECKED;
 
-enum { CONF_DATABASE_FILES_MAX = 8 };
+enum { CONF_DATABASE_FILES_MAX = 16 };
 
-/* The files that libpq reads each time it connects, as far as DATABASE_URL and `environ_list` name them: certificates,
- * a key, a password file. Writes their paths, which live as long as `conf`, and returns how many. */
+/* The files that libpq reads each time it connects, as far as DATABASE_URL, MIGRATE_DATABASE_URL and `environ_list` name them:
+ * certificates, a key, a password file. Writes their paths, which live until conf_forget_owner, and returns how many. */
 size_t conf_database_files(const struct conf *conf, const char *const *environ_list,
                            const char *paths[CONF_DATABASE_FILES_MAX]);
 

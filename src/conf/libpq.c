@@ -408,16 +408,24 @@ static void libpq_judge(struct libpq_given *g)
     libpq_check_versions(g);
 }
 
+static struct conf_target libpq_served(const struct conf *conf)
+{
+    return (struct conf_target){"DATABASE_URL", conf->database.url, conf->state->arena};
+}
+
+static struct conf_target libpq_owned(const struct conf *conf)
+{
+    return (struct conf_target){conf->migrations.url_setting, conf->migrations.url, conf->state->owners};
+}
+
 int conf_judge_database(const struct conf *conf, const char *const *environ_list, struct error *err)
 {
-    const struct conf_migrations *migrations = &conf->migrations;
-    struct libpq_given g = {.target = {"DATABASE_URL", conf->database.url, conf->state->arena},
-                            .environ_list = environ_list};
+    struct libpq_given g = {.target = libpq_served(conf), .environ_list = environ_list};
     int result = 0;
 
     libpq_judge(&g);
-    if (migrations->own_role && g.problems.len == 0) {
-        g.target = (struct conf_target){migrations->url_setting, migrations->url, conf->state->owners};
+    if (conf->migrations.own_role && g.problems.len == 0) {
+        g.target = libpq_owned(conf);
         libpq_judge(&g);
     }
     if (g.problems.len > 0) result = error_set(err, ERROR_SETTINGS, "%s", buf_cstr(&g.problems));
@@ -425,23 +433,33 @@ int conf_judge_database(const struct conf *conf, const char *const *environ_list
     return result;
 }
 
-size_t conf_database_files(const struct conf *conf, const char *const *environ_list,
-                           const char *paths[CONF_DATABASE_FILES_MAX])
+static size_t libpq_add_files(struct libpq_given *g, const char *paths[CONF_DATABASE_FILES_MAX], size_t count)
 {
-    struct libpq_given g = {.state = conf->state, .environ_list = environ_list};
     struct libpq_source mode = {.value = SLICE_NONE};
-    size_t count = 0;
 
-    (void)libpq_source(&g, "sslmode", &mode);
+    (void)libpq_source(g, "sslmode", &mode);
     for (size_t i = 0; i < countof(libpq_rows) && count < CONF_DATABASE_FILES_MAX; i++) {
         const struct libpq_row *row = &libpq_rows[i];
         const bool is_tls = row->kind == LIBPQ_FILE && !slice_is(mode.value, "disable");
         struct libpq_source source;
 
         if (!is_tls && strcmp(row->name, "passfile") != 0) continue;
-        if (!libpq_source(&g, row->name, &source) || source.value.len == 0) continue;
+        if (!libpq_source(g, row->name, &source) || source.value.len == 0) continue;
         if (memchr(source.value.data, ':', source.value.len) != NULL || libpq_is_system(row, source.value)) continue;
-        paths[count++] = arena_copy(g.state->arena, source.value).data;
+        paths[count++] = arena_copy(g->target.arena, source.value).data;
+    }
+    return count;
+}
+
+size_t conf_database_files(const struct conf *conf, const char *const *environ_list,
+                           const char *paths[CONF_DATABASE_FILES_MAX])
+{
+    struct libpq_given g = {.target = libpq_served(conf), .environ_list = environ_list};
+    size_t count = libpq_add_files(&g, paths, 0);
+
+    if (conf->migrations.own_role) {
+        g.target = libpq_owned(conf);
+        count = libpq_add_files(&g, paths, count);
     }
     return count;
 }

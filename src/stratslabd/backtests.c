@@ -32,7 +32,7 @@ static int prune_fail(const struct prune *p, const PGresult *result, struct erro
 {
     const char *sqlstate = PQresultErrorField(result, PG_DIAG_SQLSTATE);
     const char *message = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
-    const char *label = p->conf->database.label;
+    const char *label = p->conf->migrations.label;
 
     if (PQstatus(p->conn) != CONNECTION_OK) {
         return error_set(err, ERROR_UNAVAILABLE, "the connection to the database %s was lost", label);

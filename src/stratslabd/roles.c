@@ -40,7 +40,7 @@ static const char role_sql[] =
     "             JOIN pg_catalog.pg_class AS s ON s.oid = pg_catalog.to_regclass('strategies')\n"
     "             WHERE c.relnamespace = s.relnamespace AND c.relkind IN ('r', 'p')\n"
     "                 AND pg_catalog.pg_has_role(r.oid, c.relowner, 'USAGE')) THEN 'owns tables of the service'\n"
-    "         WHEN pg_catalog.has_schema_privilege(r.oid, pg_catalog.current_schema(), 'CREATE') THEN 'may make tables'\n"
+    "         WHEN pg_catalog.has_schema_privilege(r.oid, current_schema, 'CREATE') THEN 'may make tables'\n"
     "         END AS mighty\n"
     "FROM pg_catalog.pg_roles AS r\n"
     "WHERE r.rolname = current_user";
