@@ -284,10 +284,9 @@ do_up() {
         shift
         if [ "$argument" != --build ]; then set -- "$@" "$argument"; fi
     done
-    # shellcheck disable=SC2013 # names have no spaces
-    for name in $(sed -n 's/^\(POSTGRES_[A-Z_]*\|STRATSLAB_[A-Z_]*\|DATABASE_URL\)=.*/\1/p' "$top/.env" 2>/dev/null); do
-        say "$name in .env is not used any more: its name is now STACK_${name#STRATSLAB_} (scripts/docker.sh doctor has more)"
-    done
+    if grep -q '^DATABASE_URL=.' "$top/.env" 2>/dev/null; then
+        say "DATABASE_URL in .env is not used any more: its name is now STACK_DATABASE_URL (scripts/docker.sh doctor has more)"
+    fi
     compose up "$@" && return
     status=$?
     for id in $(containers roles | head -n 1); do

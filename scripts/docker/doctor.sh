@@ -78,7 +78,7 @@ doctor_checkout() {
 # A volume keeps what it was made with.
 doctor_volume() {
     volume=${COMPOSE_PROJECT_NAME}_postgres_data
-    image=$(setting STACK_POSTGRES_IMAGE postgres:15-alpine)
+    image=$(setting POSTGRES_IMAGE postgres:15-alpine)
     docker volume inspect "$volume" >/dev/null 2>&1 || { ok "there is no volume $volume yet: the first start makes it" && return; }
     image_is_here "$image" || { note "volume $volume exists, but $image is not here yet, so their versions cannot be compared" && return; }
     # Alpine and Debian keep the server's program at different places; both images have it on PATH.
@@ -99,14 +99,14 @@ doctor_password() {
     database=$(container postgres)
     if [ "$(state "${database:-none}")" != 'running healthy' ]; then return; fi
     if is_production; then
-        password=$(head -n 1 "$(setting STACK_POSTGRES_PASSWORD_SOURCE ./secrets/postgres_password)" 2>/dev/null | tr -d '\r')
+        password=$(head -n 1 "$(setting POSTGRES_PASSWORD_SOURCE ./secrets/postgres_password)" 2>/dev/null | tr -d '\r')
     else
-        password=$(setting STACK_POSTGRES_PASSWORD stratslab)
+        password=$(setting POSTGRES_PASSWORD stratslab)
     fi
     # shellcheck disable=SC2016 # the container's variables
     if said=$(PGPASSWORD=$password docker exec -e PGPASSWORD "$database" sh -c \
         'PGCONNECT_TIMEOUT=5 psql -XAtqw -h "$(hostname)" -U "$1" -d "$2" -c "SELECT 1"' psql \
-        "$(setting STACK_POSTGRES_USER stratslab)" "$(setting STACK_POSTGRES_DB stratslab)" 2>&1); then
+        "$(setting POSTGRES_USER stratslab)" "$(setting POSTGRES_DB stratslab)" 2>&1); then
         ok "the database takes the user and the password of the settings"
     else
         bad "the database does not take the settings' user and password: ${said##*FATAL:  }. The volume keeps those that it was made" \
@@ -147,9 +147,6 @@ one_of() { # VARIABLE VALUE…
     bad "$name is $value, which is not one of: $*"
 }
 
-# What a variable of earlier versions is called now.
-stack_name() { echo "STACK_${1#STRATSLAB_}"; }
-
 doctor_env_file() {
     cr=$(printf '\r')
     if grep -q "$cr" "$top/.env"; then bad ".env has Windows line ends, which become part of the values"; fi
@@ -169,10 +166,8 @@ doctor_env_file() {
         esac
         if ! echo "$names" | grep -qx "$name"; then note ".env:$number: $name is not in .env.docker.example; is it misspelt?"; fi
         case $name in
-        POSTGRES_* | STRATSLAB_* | DATABASE_URL)
-            bad ".env:$number: $name is not used here any more, so that a shell's variables for other programs do no harm: its name is" \
-                "now $(stack_name "$name")"
-            continue
+        DATABASE_URL | MIGRATE_DATABASE_URL)
+            [ -z "${line#*=}" ] || bad ".env:$number: $name is not used here any more, so that the database of another project is safe: its name is now STACK_$name"
             ;;
         esac
     done <"$top/.env"
@@ -211,7 +206,7 @@ doctor_settings() {
 }
 
 doctor_secret() {
-    secret=$(setting STACK_POSTGRES_PASSWORD_SOURCE ./secrets/postgres_password)
+    secret=$(setting POSTGRES_PASSWORD_SOURCE ./secrets/postgres_password)
     if [ ! -s "$secret" ]; then
         bad "$secret, which holds the database's password, is missing or empty: docs/containers.md says how to make it"
     elif [ -z "$(find "$secret" \( -perm -004 -o -user 0 -perm -400 \) 2>/dev/null)" ]; then
@@ -279,7 +274,7 @@ do_doctor() {
         doctor_settings
         doctor_service
     fi
-    if [ "$(setting BIND_ADDRESS 127.0.0.1)" != 127.0.0.1 ] && [ "$(setting STACK_POSTGRES_PASSWORD stratslab)" = stratslab ] && ! is_production; then
+    if [ "$(setting BIND_ADDRESS 127.0.0.1)" != 127.0.0.1 ] && [ "$(setting POSTGRES_PASSWORD stratslab)" = stratslab ] && ! is_production; then
         bad "ports are open to the network (BIND_ADDRESS), and the password is the default: set POSTGRES_PASSWORD"
     fi
     if [ $problems = 0 ]; then say "nothing found that is in the way"; else die "problems found that could be in the way: $problems (BAD above)"; fi

@@ -143,7 +143,7 @@ def test_ports_of_further_files(stack, script):
 
 def test_doctor_tells_what_the_service_refuses(stack, script):
     """The service's own words about each variable, and nothing is left of the asking."""
-    done = script("doctor", check=False, STACK_WORKERS="many", STACK_LOG_LEVEL="loud", STACK_DATABASE_URL="mysql://x/y")
+    done = script("doctor", check=False, STRATSLAB_WORKERS="many", STRATSLAB_LOG_LEVEL="loud", STACK_DATABASE_URL="mysql://x/y")
     said = "\n".join(bad(done))
     assert done.returncode == 1
     for words in ('STRATSLAB_WORKERS: "many" is not an integer', 'STRATSLAB_LOG_LEVEL: "loud" is not one of', "DATABASE_URL: its scheme"):
@@ -190,12 +190,12 @@ def test_doctor_on_a_service_that_has_ended(stack, script):
     """Rows of the README's table that show only when the stack is up: another password than the volume's, a bad variable."""
     stack.start()
     assert "takes the user and the password" in script("doctor").stdout
-    done = script("up-d", check=False, STACK_POSTGRES_PASSWORD="another", STACK_WORKERS="1")
+    done = script("up-d", check=False, POSTGRES_PASSWORD="another", STRATSLAB_WORKERS="1")
     assert done.returncode != 0 and "keeps its" in done.stderr, done.stderr
-    said = "\n".join(bad(script("doctor", check=False, STACK_POSTGRES_PASSWORD="another")))
+    said = "\n".join(bad(script("doctor", check=False, POSTGRES_PASSWORD="another")))
     assert "does not take the settings' user and password" in said and "docs/containers.md" in said, said
     assert "The service roles has ended with 69" in said, said
-    stack.up(check=False, STACK_WORKERS="none")
+    stack.up(check=False, STRATSLAB_WORKERS="none")
     wait_until(lambda: stack.state().startswith("exited") and "not an integer" in stack.logs(), 120, "the service to end")
     assert "has ended with 78: mend the variables" in "\n".join(bad(script("doctor", check=False)))
 
@@ -252,12 +252,12 @@ def test_a_commit_is_in_the_labels(one_stack):
 
 def test_doctor_reads_env(stack, script):
     with open(os.path.join(stack.folder, ".env"), "w", newline="") as f:
-        f.write("API_PROT=8001\nDB_PORT=many\nSTACK LOG_LEVEL=debug\nnonsense\nPOSTGRES_DB=x\r\nexport STRATSLAB_AUTH=off\n")
+        f.write("API_PROT=8001\nDB_PORT=many\nSTRATSLAB LOG_LEVEL=debug\nnonsense\nPOSTGRES_DB=x\r\nexport DATABASE_URL=x\n")
     done = script("doctor", check=False, DB_PORT="many")
     assert done.returncode == 1
-    for words in ("API_PROT is not in .env.docker.example", "DB_PORT is not a port", '"STACK LOG_LEVEL" is not a name',
-                  ".env:4 is not a NAME=VALUE line", "Windows line ends", "POSTGRES_DB is not used here any more",
-                  "its name is now STACK_POSTGRES_DB", "its name is now STACK_AUTH"):
+    for words in ("API_PROT is not in .env.docker.example", "DB_PORT is not a port", '"STRATSLAB LOG_LEVEL" is not a name',
+                  ".env:4 is not a NAME=VALUE line", "Windows line ends", "DATABASE_URL is not used here any more",
+                  "its name is now STACK_DATABASE_URL"):
         assert words in done.stdout, words
 
 

@@ -144,7 +144,7 @@ class Stack:
         return docker("exec", self.container(service), *command, check=check, **options)
 
     def sql(self, statement):
-        user = self.settings.get("STACK_POSTGRES_USER", "stratslab")
+        user = self.settings.get("POSTGRES_USER", "stratslab")
         return self.exec("psql", "-XAtq", "-U", user, "-d", "stratslab", "-c", statement, service="postgres").stdout.strip()
 
     def edit(self, name, old, new):

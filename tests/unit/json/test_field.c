@@ -37,15 +37,15 @@ static void test_string_kinds(void)
 {
     static const struct json_field field = {.name = "text", .type = JSON_TYPE_STRING, .values = nothing};
     static const struct {
-        const char *written, *read; /* `read` as JSON with nothing escaped that need not be */
+        const char *written, *read; /* `read` as JSON with nothing escaped but what a terminal acts on */
     } cases[] = {
         {"", ""},
         {"plain", "plain"},
         {"\\\"\\\\\\/\\b\\f\\n\\r\\t", "\\\"\\\\/\\b\\f\\n\\r\\t"},
         {"\\u0001\\u001f\\u0020", "\\u0001\\u001f "},
-        {"\x7f", "\x7f"},
-        {"\xc2\x80", "\xc2\x80"},
-        {"\\u0080", "\xc2\x80"},
+        {"\x7f", "\\u007f"},
+        {"\xc2\x80", "\\u0080"},
+        {"\\u0080", "\\u0080"},
         {"\xc3\xa9", "\xc3\xa9"},
         {"\\u00E9\\u00e9", "\xc3\xa9\xc3\xa9"},
         {"\xdf\xbf", "\xdf\xbf"},
