@@ -8,9 +8,10 @@ ID = "019360a0-7c5e-7000-8000-000000000000"
 PATH = f"/api/v1/strategies/{ID}"
 STRATEGY = {"id": ID, "name": "n", "description": "", "kind": "k", "parameters": {}, "status": "draft", "version": 1,
             "created_at": "2026-11-23T14:03:52Z", "updated_at": "2026-11-23T14:03:52.123456Z"}
-FIELDS = {"Content-Type": "application/json", "X-Request-ID": "a", "ETag": '"1"', "Date": "now", "Content-Length": "1"}
+ALWAYS = {"X-Request-ID": "a", "Cache-Control": "no-store", "Cross-Origin-Resource-Policy": "same-origin"}
+FIELDS = {**ALWAYS, "Content-Type": "application/json", "ETag": '"1"', "Date": "now", "Content-Length": "1"}
 PROBLEM = {"type": "about:blank", "title": "Not Found", "status": 404, "code": "not_found", "detail": "No.", "request_id": "a"}
-PROBLEM_FIELDS = {"Content-Type": "application/problem+json", "X-Request-ID": "a"}
+PROBLEM_FIELDS = {**ALWAYS, "Content-Type": "application/problem+json"}
 
 
 @pytest.fixture(scope="module")
@@ -23,7 +24,7 @@ def judge(stratslabd):
     ("HEAD", PATH + "?", 200, FIELDS, None),
     ("GET", PATH.upper().replace("/API/V1/STRATEGIES", "/api/v1/strategies"), 404, PROBLEM_FIELDS, PROBLEM),
     ("GET", "/nowhere", 404, PROBLEM_FIELDS, PROBLEM),
-    ("DELETE", PATH, 204, {"X-Request-ID": "a"}, None),
+    ("DELETE", PATH, 204, ALWAYS, None),
     ("POST", PATH, 405, {**PROBLEM_FIELDS, "Allow": "GET, HEAD, PUT, PATCH, DELETE, OPTIONS"}, PROBLEM),
     ("OPTIONS", PATH, 204, {"Allow": "GET, HEAD, PUT, PATCH, DELETE, OPTIONS"}, None),
 ])

@@ -507,13 +507,13 @@ class Run:
                 query.append((name, r.choice(good)))
 
         names = [i["name"] for i in self.model.items.values()]
-        part = r.choice(names)[:r.randint(1, 4)] if names else "n"
+        part = (r.choice(names) + "%%")[:r.randint(3, 5)] if names else "nam"
         if self.make.chance(0.5):
             add("status", STATUSES, ["on", "", "Draft", "draft,active", None])
         if self.make.chance(0.4):
             add("kind", ["rsi", "k", "x_1", "none"], ["A", "", "k" * 65, None])
         if self.make.chance(0.4):
-            add("q", ["n", "N1", "%", "_", "\\", "a%_", part, "x" * 100], ["", "x" * 101, None])
+            add("q", ["nam", "N1_", "%%%", "___", "\\" * 3, "a%_", part, "x" * 100], ["", "n", "N1", "x" * 101, None])
         if self.make.chance(0.5):
             add("limit", ["1", "3", "200", "50"], ["0", "201", "-1", "1.0", "1e1", "01", "+1", "", "x", "9" * 30, " 1", None])
         if self.make.chance(0.3):

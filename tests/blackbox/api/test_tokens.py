@@ -324,7 +324,7 @@ def test_last_use_is_written_once_a_minute_and_no_request_costs_a_query(start_da
     counts = {name: executed.count(name) for name in set(executed)}
     assert counts.pop("listStrategies") >= 101
     assert 1 <= counts.pop("noteTokens") <= 2, counts  # of reader, and of other
-    assert set(counts) <= {"loadTokens", "checkSchema"} and counts["loadTokens"] < 200, counts
+    assert set(counts) <= {"loadTokens", "checkSchema", "checkTrust"} and counts["loadTokens"] < 200, counts
 
 
 def test_workers_write_no_use_that_is_known_already(start, make, database):

@@ -16,7 +16,8 @@ from support.wait import SLOWNESS, wait_until
 
 PATH = "/api/v1/strategies"
 WAITING = "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'SyncRep' AND usename = %s"
-SESSIONS = "SELECT count(*) FROM pg_stat_activity WHERE usename = %s"
+OF_CLIENTS = "usename = %s AND application_name <> 'stratslabd own queries'"
+SESSIONS = f"SELECT count(*) FROM pg_stat_activity WHERE {OF_CLIENTS}"
 
 
 def until_commits_wait(cluster, db):
@@ -105,7 +106,7 @@ def test_writes_that_are_given_up_leave_no_session(start_daemon, fenced):
 def test_a_session_with_one_write_goes_on(start_daemon, fenced):
     """The write is cancelled, and told as unknown: the session is the same, and reads never see the database as down."""
     d = start_daemon(DATABASE_URL=fenced.url, workers=1, database_statement_timeout="500ms")
-    pids = "SELECT array_agg(pid) FROM pg_stat_activity WHERE usename = %s"
+    pids = f"SELECT array_agg(pid) FROM pg_stat_activity WHERE {OF_CLIENTS}"
     before = fenced.admin.execute(pids, (fenced.role,)).fetchone()[0]
     fenced.gone()
     for number in range(3):

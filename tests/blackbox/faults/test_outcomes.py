@@ -20,7 +20,7 @@ GIVES_WAY = """
 def requests(strategy, backtest):
     """One of each operation: (method, path, body)."""
     one, other = f"{STRATEGIES}/{strategy}", f"{BACKTESTS}/{backtest}"
-    return [("GET", STRATEGIES, None), ("GET", STRATEGIES + "?q=a&status=draft", None), ("GET", one, None), ("GET", one + "/versions", None),
+    return [("GET", STRATEGIES, None), ("GET", STRATEGIES + "?q=abc&status=draft", None), ("GET", one, None), ("GET", one + "/versions", None),
             ("GET", one + "/versions/1", None), ("POST", STRATEGIES, {"name": "new", "kind": "k"}),
             ("PUT", one, {"name": "a", "kind": "l"}), ("PATCH", one, {"kind": "m"}), ("DELETE", one, None),
             ("GET", BACKTESTS, None), ("GET", other, None), ("POST", other + "/cancel", None),
@@ -37,7 +37,7 @@ def serving(daemon):
     """A daemon with a strategy and a backtest of it: (daemon, one request of each operation)."""
     def start(**settings):
         d = daemon(workers=1, **settings)
-        strategy = d.request("POST", STRATEGIES, {"name": "a", "kind": "k"}).json()["id"]
+        strategy = d.request("POST", STRATEGIES, {"name": "abc", "kind": "k"}).json()["id"]
         backtest = d.request("POST", BACKTESTS, wish(strategy)).json()["id"]
         return d, requests(strategy, backtest)
 

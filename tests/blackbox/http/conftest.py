@@ -5,12 +5,18 @@ from quiet import Quiet
 from support import daemon as daemons
 from support.database import Database
 
+
+@pytest.fixture
+def database_settings(database):
+    return database.settings()  # nothing is warned of
+
+
 @pytest.fixture(scope="module")
 def shared(stratslabd, tmp_path_factory):
     """One daemon for a module's tests, none of which may hurt it."""
     database = Database(os.environ["STRATSLAB_TEST_DATABASE_URL"])
     database.create()
-    daemon = daemons.Daemon(stratslabd, ("serve",), {"DATABASE_URL": database.url, "workers": 2},
+    daemon = daemons.Daemon(stratslabd, ("serve",), {**database.settings(), "workers": 2},
                             str(tmp_path_factory.mktemp("shared")))
     try:
         daemon.start()

@@ -19,7 +19,7 @@ NOBODY = "stl_" + "0" * 64
 def run(stratslabd, tmp_path_factory, **settings):
     database = Database(os.environ["STRATSLAB_TEST_DATABASE_URL"])
     database.create()
-    daemon = daemons.Daemon(stratslabd, ("serve",), {"DATABASE_URL": database.url, "docs_url": "off", **settings}, str(tmp_path_factory.mktemp("access")))
+    daemon = daemons.Daemon(stratslabd, ("serve",), {**database.settings(), "docs_url": "off", **settings}, str(tmp_path_factory.mktemp("access")))
     daemon.token = None
     try:
         daemon.start()

@@ -331,7 +331,7 @@ def test_a_thousand_connections(daemon):
         for c in clients:
             c.send(ask(LIST))
         statuses = [c.answer().status for c in clients]
-        assert set(statuses) <= {200, 503} and statuses.count(200) > 0, turn
+        assert set(statuses) <= {200, 429, 503} and statuses.count(200) > 0, turn
     for c in clients:
         c.in_order()
     for c in clients[::2]:
@@ -431,8 +431,8 @@ def test_all_that_hangs_at_a_stop_is_answered_503(daemon, database):
 def test_a_database_that_has_frozen_does_not_hold_up_a_stop(start_daemon, cluster, own_database):
     d = start_daemon(DATABASE_URL=own_database.url, workers=1, stop_timeout="300ms", **PATIENT)
     with Raw(d.port, seconds=30) as reader, Raw(d.port, seconds=30) as writer:
-        reader.in_order()
-        writer.in_order()
+        # What was quick before need not go alone, so both are on their way when the database freezes.
+        assert reader.ask(ask(LIST)).status == 200 and writer.ask(post("zero")).status == 201
         frozen = [cluster.server.pid, *processes.children(cluster.server.pid)]
         for pid in frozen:
             os.kill(pid, signal.SIGSTOP)

@@ -294,5 +294,6 @@ def test_so_is_a_queue_that_is_full(daemon, database):
 
 
 def test_nothing_else_is_shown():
-    tested = set(REFUSED) | set(LATE) | GUARDED | set(OUTCOMES) | own() | constraints() | AWAY | BY_UNIT_TESTS | {"403 cross_site_request", "421 misdirected_request", "503 stopping"}
+    tested = set(REFUSED) | set(LATE) | GUARDED | set(OUTCOMES) | own() | constraints() | AWAY | BY_UNIT_TESTS | {"403 cross_site_request", "421 misdirected_request",
+                                                                                               "429 too_many_requests", "503 stopping"}
     assert set(shown()) == tested
