@@ -9,6 +9,8 @@
 #include "base/clock.h"
 #include "db/internal.h"
 
+enum { DEADLINE_LATE_MS = 250 };
+
 static struct db_batch *deadline_head(const struct db *db)
 {
     return list_at(db->flight.next, struct db_batch, link);
@@ -176,6 +178,19 @@ static void deadline_mend(struct db *db, uint64_t now_ms)
     if (db_session_is(db, conn) && db_renew_is_due(db)) db_renew(db);
 }
 
+/* A process that was stopped (docker pause, a machine that slept) finds its timers over before it finds the answers
+ * that came meanwhile, since the stop interrupts the wait for them (signal(7)). So they are read first. */
+static bool deadline_overslept(struct db *db, uint64_t now_ms)
+{
+    const bool overslept = !db->overslept && now_ms > db->deadline_ms + DEADLINE_LATE_MS;
+
+    db->overslept = overslept;
+    if (!overslept) return false;
+    db->deadline_ms = now_ms + 1;
+    db_timer_set(db->deadline, 1);
+    return true;
+}
+
 void db_on_deadline(int fd, short what, void *arg)
 {
     struct db *db = arg;
@@ -183,6 +198,7 @@ void db_on_deadline(int fd, short what, void *arg)
     uint64_t now_ms = clock_monotonic_ms();
 
     (void)fd, (void)what;
+    if (deadline_overslept(db, now_ms)) return;
     db_enter(db);
     /* This is first, because the queries that a lost session leaves get another chance. */
     deadline_check_flight(db, now_ms);

@@ -182,6 +182,7 @@ struct db {
     bool slow;             /* the last input took long to come */
     uint64_t input_ms;     /* when bytes last came, or when the pipeline was last empty */
     uint64_t deadline_ms;  /* when the deadline's timer fires */
+    bool overslept;        /* the deadline came late, and what came meanwhile is read first */
     size_t unpushed;       /* bytes handed to libpq since it last wrote */
     bool output_blocked;   /* the socket takes no more for now */
     bool held;             /* by db_hold: no attempt begins */
