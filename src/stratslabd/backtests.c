@@ -49,7 +49,7 @@ static int prune_fail(const struct prune *p, const PGresult *result, struct erro
     if (strcmp(sqlstate, "25006") == 0) {
         return error_set(err, ERROR_UNAVAILABLE,
                          "the database takes no changes now (a standby, or default_transaction_read_only is on): name "
-                         "the primary in DATABASE_URL");
+                         "the primary in DATABASE_URL, and in MIGRATE_DATABASE_URL if that is set");
     }
     return error_set(err, ERROR_REFUSED, "the database %s refuses: %s", label,
                      message == NULL ? "no reason was given" : message);
