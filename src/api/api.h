@@ -14,8 +14,9 @@
  *     next      cursor of the next page: becomes Link: <…?after=NEXT>; rel="next"
  *
  * A row that says what the entry does not declare is answered 500, and told in the log: a status that is not among its
- * `statuses` (404 and 500 take a parameter in the path, 412 one of API_IN_IF_MATCH), etag without has_etag, next without
- * is_list, location without 201 or 202, no body where there is to be one, or a value that cannot be part of a field.
+ * `statuses` (404 and 500 take a parameter in the path, 412 one of API_IN_IF_MATCH), etag without has_etag, next
+ * without is_list, location without 201 or 202, no body where there is to be one, or a value that cannot be part of a
+ * field.
  *
  * What the entry declares beside it is the document's (openapi.c): nothing about an endpoint is written anywhere else.
  *
