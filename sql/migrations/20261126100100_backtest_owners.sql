@@ -2,15 +2,37 @@
 -- to make it and to whoever knows its secret, an Idempotency-Key to its client. What is finished can be removed.
 -- migrate:up
 
+-- ---- What there is ----
+
+-- First of all, so that nothing is claimed meanwhile.
+LOCK TABLE backtests IN ACCESS EXCLUSIVE MODE;
+
+-- Whoever runs these cannot prove it: their claims have no secret. They are claimed again, and lose no attempt by it.
+UPDATE backtests
+SET status = 'queued', attempts = greatest(attempts - 1, 0), lease_until = NULL, started_at = NULL, progress = 0
+WHERE status = 'running';
+
+-- Of what is queued, whatever breaks a bound: a claim or a cancellation of it would be refused for ever, and claims would
+-- get no further than it.
+UPDATE backtests
+SET worker = NULL
+WHERE status = 'queued' AND worker ~ '[[:cntrl:]]';
+UPDATE backtests
+SET status = 'failed', finished_at = clock_timestamp(), error = jsonb_build_object(
+    'type', 'about:blank', 'title', 'Not possible any more', 'code', 'initial_capital_too_long',
+    'detail', 'Its initial capital has more than 2000 digits, and backtests take fewer now.')
+WHERE status = 'queued' AND octet_length(initial_capital::text) > 2000;
+
 -- ---- Bounds ----
 
--- NOT VALID: what is there already stays, and what is written from now on is checked. No reader has to trust them.
+-- NOT VALID: what is there already stays, nobody waits for it to be read, and what is written from now on is checked. No
+-- reader has to trust them.
 ALTER TABLE backtests
-    ADD COLUMN claimed_by text
-        CONSTRAINT backtests_claimed_by_length CHECK (octet_length(claimed_by) BETWEEN 1 AND 63),
+    ADD COLUMN claimed_by text,
     -- Of the secret itself nothing is kept: services may read this table.
-    ADD COLUMN claim_sha256 bytea
-        CONSTRAINT backtests_claim_sha256_length CHECK (octet_length(claim_sha256) = 32),
+    ADD COLUMN claim_sha256 bytea,
+    ADD CONSTRAINT backtests_claimed_by_length CHECK (octet_length(claimed_by) BETWEEN 1 AND 63) NOT VALID,
+    ADD CONSTRAINT backtests_claim_sha256_length CHECK (octet_length(claim_sha256) = 32) NOT VALID,
     ADD CONSTRAINT backtests_worker_visible CHECK (worker !~ '[[:cntrl:]]') NOT VALID,
     ADD CONSTRAINT backtests_metrics_size CHECK (octet_length(metrics::text) <= 65536) NOT VALID,
     ADD CONSTRAINT backtests_error_size CHECK (octet_length(error::text) <= 16384) NOT VALID,
@@ -23,11 +45,6 @@ ALTER TABLE access_tokens
     ADD CONSTRAINT access_tokens_scopes_count CHECK (cardinality(scopes) <= 2) NOT VALID;
 
 -- ---- Claims ----
-
--- Whoever runs these cannot prove it: their claims have no secret. They are claimed again, and lose no attempt by it.
-UPDATE backtests
-SET status = 'queued', attempts = greatest(attempts - 1, 0), lease_until = NULL, started_at = NULL, progress = 0
-WHERE status = 'running';
 
 ALTER TABLE backtests
     ADD CONSTRAINT backtests_claimed CHECK (

@@ -6,15 +6,17 @@
  * one. It returns one row at the most; no row is 404. The columns, by name, each optional but the first two for an
  * answer with content:
  *
- *     status    the answer's HTTP status; 200 without it. 404 and 412 become problems; 204 has no body.
+ *     status    the answer's HTTP status; 200 without it. 404, 412 and 500 (what is stored is too large) become
+ *               problems; 204 has no body.
  *     body      the answer's JSON, passed on as it is
  *     etag      entity tag without its quotes; If-None-Match is answered with 304 from it
  *     location  Location
  *     next      cursor of the next page: becomes Link: <…?after=NEXT>; rel="next"
  *
  * A row that says what the entry does not declare is answered 500, and told in the log: a status that is not among its
- * `statuses` (404 takes a parameter in the path, 412 one of API_IN_IF_MATCH), etag without has_etag, next without
- * is_list, location without 201 or 202, no body where there is to be one, or a value that cannot be part of a field.
+ * `statuses` (404 and 500 take a parameter in the path, 412 one of API_IN_IF_MATCH), etag without has_etag, next
+ * without is_list, location without 201 or 202, no body where there is to be one, or a value that cannot be part of a
+ * field.
  *
  * What the entry declares beside it is the document's (openapi.c): nothing about an endpoint is written anywhere else.
  *

@@ -109,7 +109,7 @@ static bool api_has_param(const struct api_endpoint *e, enum api_in in)
 /* Whether the endpoint has such an answer (openapi_answers.c). */
 static bool api_has_status(const struct api_endpoint *e, unsigned status)
 {
-    if (status == 404) return api_has_param(e, API_IN_PATH);
+    if (status == 404 || status == 500) return api_has_param(e, API_IN_PATH);
     if (status == 412) return api_has_param(e, API_IN_IF_MATCH);
     if (e->statuses[0] == 0) return status == 200;
     for (size_t i = 0; i < API_STATUSES_MAX; i++) {

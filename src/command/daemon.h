@@ -13,7 +13,7 @@ struct command_context {
     const struct conf *conf; /* NULL if an option says that it does without */
     /* What the command line set, as NAME=VALUE: for programs that are started with the same settings. No secret stands
      * on the command line any more. */
-    const char *const *sets;
+    const char *const *sets; /* copies of our own; NULL after the last */
     size_t set_count;
     bool is_helper; /* the master of a service runs it for a reload */
     int resume_fd;  /* the master's state if this process was another image of it a moment ago; else -1 */

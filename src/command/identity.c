@@ -1,5 +1,6 @@
 #include "command/identity.h"
 
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -112,4 +113,11 @@ int command_enter_wall(const struct command_context *context, const char *role)
         return COMMAND_SYSTEM;
     }
     return COMMAND_OK;
+}
+
+void command_forget_owner(const struct command_context *context)
+{
+    conf_forget_owner(context->conf);
+    conf_wipe_owners(environ);
+    conf_wipe_owners((char *const *)(uintptr_t)context->sets);
 }

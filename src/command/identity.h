@@ -18,5 +18,8 @@ int command_leave_root(const struct command_context *context, struct error *err)
  * wall. Logs why if that fails; the child then ends with the status that this returns, which is COMMAND_OK otherwise.
  */
 int command_enter_wall(const struct command_context *context, const char *role) ATTR_CHECKED;
+/* For a child that serves requests: overwrites what it has of the tables' owner, in its settings, its environment and
+ * what the command line set. */
+void command_forget_owner(const struct command_context *context);
 
 #endif

@@ -173,10 +173,11 @@ bool conf_set_is_secret(const char *set);
 bool conf_set_has_password(const char *set);
 
 /*
- * In a process that serves requests: overwrites what the snapshot holds of the tables' owner, and the values of the
- * owner's variables in `environ_list`, which is the process's own environment.
+ * In a process that serves requests (command_forget_owner): the first overwrites what the snapshot holds of the tables'
+ * owner; the second the values of the owner's settings among NAME=VALUE texts, of which the last is followed by NULL.
  */
-void conf_forget_owner(const struct conf *conf, char *const *environ_list);
+void conf_forget_owner(const struct conf *conf);
+void conf_wipe_owners(char *const *variables); /* takes NULL */
 
 /*
  * What libpq would find wrong only when it connects: its own variables (PGSSLMODE, ...) in `environ_list`, and the
@@ -187,8 +188,9 @@ int conf_judge_database(const struct conf *conf, const char *const *environ_list
 
 enum { CONF_DATABASE_FILES_MAX = 16 };
 
-/* The files that libpq reads each time it connects, as far as DATABASE_URL, MIGRATE_DATABASE_URL and `environ_list` name them:
- * certificates, a key, a password file. Writes their paths, which live until conf_forget_owner, and returns how many. */
+/* The files that libpq reads each time it connects, as far as DATABASE_URL, MIGRATE_DATABASE_URL and `environ_list`
+ * name them: certificates, a key, a password file. Writes their paths, which live until conf_forget_owner, and returns
+ * how many. */
 size_t conf_database_files(const struct conf *conf, const char *const *environ_list,
                            const char *paths[CONF_DATABASE_FILES_MAX]);
 

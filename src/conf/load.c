@@ -479,7 +479,16 @@ static char *conf_owners_value(char *variable)
     return NULL;
 }
 
-void conf_forget_owner(const struct conf *conf, char *const *environ_list)
+void conf_wipe_owners(char *const *variables)
+{
+    for (; variables != NULL && *variables != NULL; variables++) {
+        char *value = conf_owners_value(*variables);
+
+        if (value != NULL) explicit_bzero(value, strlen(value));
+    }
+}
+
+void conf_forget_owner(const struct conf *conf)
 {
     struct conf_state *state = conf->state;
     struct conf_migrations *migrations = &state->conf.migrations;
@@ -493,9 +502,4 @@ void conf_forget_owner(const struct conf *conf, char *const *environ_list)
     state->database.migrate.password = "";
     arena_burn(state->owners);
     state->owners = NULL;
-    for (; environ_list != NULL && *environ_list != NULL; environ_list++) {
-        char *value = conf_owners_value(*environ_list);
-
-        if (value != NULL) explicit_bzero(value, strlen(value));
-    }
 }

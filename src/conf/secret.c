@@ -20,7 +20,9 @@ bool conf_set_has_password(const char *set)
     struct buf masked = {0};
 
     if (!conf_set_is_secret(set) || value.data == NULL) return false;
-    if (conf_find(name) != CONF_DATABASE_URL) return true;
+    const int index = conf_find(name);
+
+    if (index != CONF_DATABASE_URL && index != CONF_MIGRATE_DATABASE_URL) return true;
     conf_database_mask(value, &masked);
     const bool has = !slice_eq(buf_slice(&masked), value);
 

@@ -28,31 +28,20 @@ struct prune {
     uint64_t removed;
 };
 
+/* Of backtests alone; stratslabd_database_fail knows the rest. */
+static const struct database_refusal prune_refusals[] = {
+    {"42501", "", ERROR_REFUSED,
+     "this role may not remove backtests: run this as the owner of the tables, or GRANT it EXECUTE ON FUNCTION "
+     "backtest_prune"},
+    {"55P03", "", ERROR_UNAVAILABLE,
+     "another session has locked the backtests (a migration?): try again when it has ended; pg_locks says which it is"},
+};
+
 static int prune_fail(const struct prune *p, const PGresult *result, struct error *err)
 {
-    const char *sqlstate = PQresultErrorField(result, PG_DIAG_SQLSTATE);
-    const char *message = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
-    const char *label = p->conf->migrations.label;
+    const struct database_refusals refusals = {prune_refusals, countof(prune_refusals)};
 
-    if (PQstatus(p->conn) != CONNECTION_OK) {
-        return error_set(err, ERROR_UNAVAILABLE, "the connection to the database %s was lost", label);
-    }
-    if (sqlstate == NULL) return error_set(err, ERROR_UNAVAILABLE, "the database %s does not answer", label);
-    if (strcmp(sqlstate, "42883") == 0 || strcmp(sqlstate, "42P01") == 0) {
-        return error_set(err, ERROR_FAILED, "the database lacks migrations of this build: run stratslabd migrate up");
-    }
-    if (strcmp(sqlstate, "42501") == 0) {
-        return error_set(err, ERROR_REFUSED,
-                         "this role may not remove backtests: run this as the owner of the tables, or GRANT it EXECUTE "
-                         "ON FUNCTION backtest_prune");
-    }
-    if (strcmp(sqlstate, "25006") == 0) {
-        return error_set(err, ERROR_UNAVAILABLE,
-                         "the database takes no changes now (a standby, or default_transaction_read_only is on): name "
-                         "the primary in DATABASE_URL");
-    }
-    return error_set(err, ERROR_REFUSED, "the database %s refuses: %s", label,
-                     message == NULL ? "no reason was given" : message);
+    return stratslabd_database_fail(p->conf, p->conn, result, &refusals, err);
 }
 
 /* One statement; its transaction has ended when this returns. */

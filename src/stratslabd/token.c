@@ -50,13 +50,8 @@ enum token_column {
 };
 enum { TOKEN_COLUMNS = 8, TOKEN_EXPIRES_DAYS_MAX = 36500, TOKEN_ANSWER_MS = 5000 };
 
-/* What a refusal of the database means to whoever typed the command. */
-static const struct token_refusal {
-    const char *sqlstate;   /* or its class */
-    const char *constraint; /* "": any */
-    enum error_code code;
-    const char *message;
-} token_refusals[] = {
+/* Of tokens alone; stratslabd_database_fail knows the rest. */
+static const struct database_refusal token_refusals[] = {
     {"23505", "access_tokens_name_key", ERROR_USAGE,
      "a token with this name exists already: choose another name, or revoke that one first (stratslabd token list)"},
     {"23514", "access_tokens_name_pattern", ERROR_USAGE,
@@ -64,47 +59,18 @@ static const struct token_refusal {
     {"23514", "access_tokens_name_no_id", ERROR_USAGE, "a name may not look like an id"},
     {"23514", "access_tokens_expires_at_year", ERROR_USAGE, "--expires: the time is after the year 9999"},
     {"22008", "", ERROR_USAGE, "--expires: there is no such time"},
-    {"25006", "", ERROR_UNAVAILABLE,
-     "the database takes no changes now (a standby, or default_transaction_read_only is on): name the primary in "
-     "DATABASE_URL, and in MIGRATE_DATABASE_URL if that is set"},
     {"42501", "", ERROR_REFUSED,
      "this role may not do that: tokens belong to the owner of the tables. Set MIGRATE_DATABASE_URL (or "
      "MIGRATE_POSTGRES_USER) to the role that migrates"},
     {"55P03", "", ERROR_UNAVAILABLE,
      "another session has locked the tokens (a migration?): try again when it has ended; pg_locks says which it is"},
-    {"57014", "", ERROR_UNAVAILABLE,
-     "the database took longer than STRATSLAB_DATABASE_STATEMENT_TIMEOUT, so it was cancelled: try again later"},
-    {"40", "", ERROR_UNAVAILABLE, "another transaction was in the way, and nothing was changed: try again"},
-    {"53", "", ERROR_UNAVAILABLE,
-     "the database has run out of a resource (disk, memory, connections), and nothing was changed: its log says more"},
-    {"42P01", "", ERROR_FAILED, "the database lacks migrations of this build: run stratslabd migrate up"},
-    {"42883", "", ERROR_FAILED, "the database lacks migrations of this build: run stratslabd migrate up"},
 };
 
 static int token_fail(const struct token_call *call, const PGresult *result, struct error *err)
 {
-    const char *sqlstate = PQresultErrorField(result, PG_DIAG_SQLSTATE);
-    const char *constraint = PQresultErrorField(result, PG_DIAG_CONSTRAINT_NAME);
-    const char *message = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
+    const struct database_refusals refusals = {token_refusals, countof(token_refusals)};
 
-    for (size_t i = 0; sqlstate != NULL && i < countof(token_refusals); i++) {
-        const struct token_refusal *refusal = &token_refusals[i];
-
-        if (strncmp(sqlstate, refusal->sqlstate, strlen(refusal->sqlstate)) != 0) continue;
-        if (refusal->constraint[0] != '\0' && (constraint == NULL || strcmp(constraint, refusal->constraint) != 0)) {
-            continue;
-        }
-        return error_set(err, refusal->code, "%s", refusal->message);
-    }
-    if (result == NULL && PQstatus(call->conn) == CONNECTION_OK) {
-        return error_set(err, ERROR_UNAVAILABLE, "the database %s does not answer", call->conf->migrations.label);
-    }
-    if (PQstatus(call->conn) != CONNECTION_OK) {
-        return error_set(err, ERROR_UNAVAILABLE, "the connection to the database %s was lost",
-                         call->conf->migrations.label);
-    }
-    return error_set(err, ERROR_REFUSED, "the database %s refuses: %s", call->conf->migrations.label,
-                     message == NULL ? "no reason was given" : message);
+    return stratslabd_database_fail(call->conf, call->conn, result, &refusals, err);
 }
 
 /* What the server's own time-outs end, it has some seconds to say. */

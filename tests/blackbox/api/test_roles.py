@@ -2,6 +2,7 @@
 import os
 import re
 import signal
+import subprocess
 
 import psycopg
 import pytest
@@ -221,6 +222,8 @@ def give(database, tmp_path, way):
     files.mkdir()
     if way == "variable":
         return secret, {"MIGRATE_DATABASE_URL": url}
+    if way == "--set":
+        return secret, {"MIGRATE_DATABASE_URL": None}
     if way == "file":
         (files / "url").write_text(url + "\n")
         return secret, {"MIGRATE_DATABASE_URL": None, "MIGRATE_DATABASE_URL_FILE": files / "url"}
@@ -239,13 +242,14 @@ def give(database, tmp_path, way):
                     "MIGRATE_POSTGRES_USER": database.role, "MIGRATE_POSTGRES_PASSWORD_FILE": files / "password"}
 
 
-@pytest.mark.parametrize("way", ["variable", "file", "credential", "settings file", "keywords", "parts"])
+@pytest.mark.parametrize("way", ["variable", "--set", "file", "credential", "settings file", "keywords", "parts"])
 def test_workers_do_not_hold_the_owners_password(daemon, database, tmp_path, way):
     """Nor does the admin process; not in their memory, not in their environment; not after a reload either."""
     secret, settings = give(database, tmp_path, way)
-    d = daemon(**settings)
+    arguments = ("serve", "--set", f"MIGRATE_DATABASE_URL={database.url.replace(database.password, secret)}") if way == "--set" else ()
+    d = daemon(*arguments, **settings)
     with open(f"/proc/{d.process.pid}/maps") as maps:
-        if "libasan" in maps.read() and way in ("variable", "keywords"):
+        if "libasan" in maps.read() and way in ("variable", "--set", "keywords"):
             pytest.skip("AddressSanitizer keeps a copy of the environment (the plain build's test does not)")
     for _ in range(2):
         master = d.process.pid
@@ -335,3 +339,51 @@ def test_the_steps_from_one_role_to_three(stratslabd, own_database, start_daemon
     assert done.returncode == 0 and "requests are served as stratslab_api, which may neither" in done.stdout, done.stdout + done.stderr
     done = daemons.run(stratslabd, "migrate", "redo", "--yes", migrations_dir=os.path.realpath(daemons.MIGRATIONS), **roles)
     assert done.returncode == 0, done.stderr
+
+
+# What an owner of bad will puts in the way of whoever makes the stack's roles at the next start.
+TRAPS = """
+CREATE OR REPLACE FUNCTION public.api_grant(role regrole) RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+    EXECUTE 'RESET ROLE';
+    EXECUTE 'ALTER ROLE stratslab_owner SUPERUSER';
+EXCEPTION
+    WHEN insufficient_privilege THEN NULL;
+END
+$$;
+CREATE FUNCTION public.format(text, text) RETURNS text LANGUAGE sql RETURN 'ALTER ROLE stratslab_owner SUPERUSER';
+CREATE FUNCTION public.format(text, text, text) RETURNS text LANGUAGE sql RETURN 'SELECT api_grant(''stratslab_api'')'"""
+
+
+def test_the_stack_s_roles_are_made_and_the_superuser_runs_nothing_of_the_owner_s(stratslabd, cluster, own_database, tmp_path):
+    """docker/postgres/roles, as the stack's service of that name runs it at each start."""
+    folder = os.path.realpath(os.path.join(DOCS, "..", "docker", "postgres"))
+    with open(os.path.join(folder, "roles")) as f:
+        script = f.read().replace("/run/stratslab", str(tmp_path)).replace("/stratslab/", folder + "/")
+    parts = psycopg.conninfo.conninfo_to_dict(own_database.admin_url)
+    where = {"PGHOST": parts["host"], "PGPORT": parts["port"], "PGDATABASE": own_database.name, "PGUSER": parts["user"]}
+
+    def make():
+        done = subprocess.run(["sh", "-c", script], capture_output=True, text=True, timeout=120,
+                              env={**os.environ, "PATH": f"{cluster.bin}:{os.environ['PATH']}", "PGPASSWORD": "any", **where})
+        assert done.returncode == 0 and done.stdout.endswith("roles: as they should be\n"), done.stdout + done.stderr
+
+    def password(role):
+        return (tmp_path / f"{role}_password").read_text()
+
+    make()
+    roles = {"DATABASE_URL": make_url({**parts, "user": "stratslab_api", "password": password("api")}),
+             "MIGRATE_DATABASE_URL": make_url({**parts, "user": "stratslab_owner", "password": password("owner")})}
+    run = {"migrations_dir": os.path.realpath(daemons.MIGRATIONS), **roles}
+    done = daemons.run(stratslabd, "migrate", "up", **run)
+    assert done.returncode == 0, done.stderr
+    with own_database.connect() as admin:
+        admin.execute("REVOKE SELECT ON strategies FROM stratslab_api")
+    make()
+    done = daemons.run(stratslabd, "check", **run)
+    assert done.returncode == 0 and "it may run all" in done.stdout, done.stdout + done.stderr
+    with psycopg.connect(roles["MIGRATE_DATABASE_URL"], autocommit=True) as owner:
+        owner.execute(TRAPS)
+    make()
+    with own_database.connect() as admin:
+        assert admin.execute("SELECT rolname FROM pg_roles WHERE rolsuper AND rolname ~ '^stratslab'").fetchall() == []

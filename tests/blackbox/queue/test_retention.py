@@ -96,6 +96,15 @@ def test_the_command_says_why_it_cannot(admin, command, database):
     assert missing.returncode == 65 and "migrate up" in missing.stderr, missing.stderr
 
 
+def test_a_table_that_others_have_locked_is_told_as_that(admin, command, database):
+    add(admin, 1, "100 days")
+    with database.connect() as other, other.transaction():
+        other.execute("LOCK TABLE backtests IN ACCESS EXCLUSIVE MODE")
+        done = command("backtests", "prune", "--older-than", "90d", database_lock_timeout="200ms")
+    assert done.returncode == 69 and "another session has locked the backtests" in done.stderr, done.stderr
+    assert left(admin) == {"100 days": 1}
+
+
 def test_the_setting_removes_what_is_old_while_the_service_runs(admin, daemon):
     add(admin, 250, "91 days")
     add(admin, 7, "89 days")

@@ -85,6 +85,30 @@ def test_what_is_claimed_is_claimed_again_and_services_keep_their_rights(old, co
     ok(command, "migrate", "verify")
 
 
+def test_what_is_queued_and_breaks_a_bound_is_in_nobody_s_way(old, command, database):
+    """Before everything else in the queue: a capital with too many digits for any update of its row, and names of workers that
+    hold a control character."""
+    admin, role = old
+    strategy, = admin.execute("SELECT id::text FROM strategies").fetchone()
+    text = json.dumps({"strategy_id": strategy, **WISH}).replace(": 1000}", f": {'9' * 2500}}}")
+    too_long, = admin.execute("SELECT id::text FROM backtest_request(%s, NULL)", [text]).fetchone()
+    given_back, running, plain = (request(admin, None)[1] for _ in range(3))
+    admin.execute("UPDATE backtests SET worker = E'w\\x07', attempts = 1 WHERE id = %s", [given_back])
+    admin.execute("UPDATE backtests SET worker = E'w\\x07', attempts = 1, status = 'running', lease_until = now() + interval '1 h',"
+                  " started_at = now() WHERE id = %s", [running])
+    ok(command, "migrate", "up")
+    assert admin.execute("SELECT status, error->>'code' FROM backtests WHERE id = %s", [too_long]).fetchone() == (
+        "failed", "initial_capital_too_long")
+    assert admin.execute("SELECT status FROM backtest_cancel(%s)", [given_back]).fetchone() == ("cancelled",)
+    with database.connect(user=role) as service:
+        claimed = [str(service.execute("SELECT id FROM backtest_claim('w')").fetchone()[0]) for _ in range(2)]
+        assert claimed == [running, plain]
+        assert service.execute("SELECT id FROM backtest_claim('w')").fetchone() is None
+    # Nothing of it read the table while nobody else could.
+    checks = "conrelid = 'backtests'::regclass AND contype = 'c' AND conname ~ '_(claimed_by|claim_sha256)_length$'"
+    assert admin.execute(f"SELECT convalidated FROM pg_constraint WHERE {checks}").fetchall() == [(False,)] * 2
+
+
 def test_what_is_too_large_already_fails_its_own_request(old, command, daemon, database):
     admin, _ = old
     sizes = {"SMALL": 1000, "LONG": 5000, "MEGABYTE": 1_200_000, "LARGE": LARGE}

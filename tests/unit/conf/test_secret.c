@@ -13,6 +13,8 @@ static void test_sets_that_are_secret(void)
         {"DATABASE_URL=host=h password=p", true, true},
         {"DATABASE_URL=postgresql://u@h/d", true, false},
         {"DATABASE_URL=postgresql:///d", true, false},
+        {"MIGRATE_DATABASE_URL=postgresql://u:p@h/d", true, true},
+        {"MIGRATE_DATABASE_URL=postgresql://u@h/d", true, false},
         {"POSTGRES_HOST=postgresql://u:p@h/d", true, true}, /* not what it means, and a password all the same */
         {"MADE_UP_TOKEN=abc", true, true},
         {"POSTGRES_PASSWORD=", false, false},
