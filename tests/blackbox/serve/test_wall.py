@@ -196,6 +196,21 @@ def test_root_that_may_not_become_anybody(start_daemon, database, program):
     children(d, 2)
 
 
+@needs_root
+@BOTH
+def test_root_that_may_not_signal_others(start_daemon, database, program):
+    """As in a container that has every capability dropped but SETUID and SETGID: the master could neither stop nor replace what it starts."""
+    if subprocess.run(["setpriv", "--bounding-set=-kill", "true"], capture_output=True, check=False).returncode != 0:
+        pytest.skip("setpriv cannot take capabilities away here")
+    bare = f"setpriv --bounding-set=-kill --inh-caps=-all {program}"
+    d = start_daemon(DATABASE_URL=database.url, wait=False, expect_exit=78, program=bare)
+    assert d.wait() == 78
+    assert re.search(r"the master could not signal its processes once they are the user \S+ \(STRATSLAB_USER\): Operation not permitted", d.log())
+    assert "SETUID, SETGID and KILL" in d.log()
+    d = start_daemon(DATABASE_URL=database.url, workers=1, program=bare, user="root")
+    children(d, 2)
+
+
 @BOTH
 def test_in_a_namespace_where_root_is_an_ordinary_user(start_daemon, database, program):
     """As in a container of an ordinary user that has one user only."""
