@@ -177,6 +177,8 @@ bool conf_set_has_password(const char *set);
  * owner's variables in `environ_list`, which is the process's own environment.
  */
 void conf_forget_owner(const struct conf *conf, char *const *environ_list);
+/* Overwrites the value if this is NAME=VALUE of a setting of the tables' owner. */
+void conf_wipe_owners(char *variable);
 
 /*
  * What libpq would find wrong only when it connects: its own variables (PGSSLMODE, ...) in `environ_list`, and the

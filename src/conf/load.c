@@ -479,6 +479,13 @@ static char *conf_owners_value(char *variable)
     return NULL;
 }
 
+void conf_wipe_owners(char *variable)
+{
+    char *value = conf_owners_value(variable);
+
+    if (value != NULL) explicit_bzero(value, strlen(value));
+}
+
 void conf_forget_owner(const struct conf *conf, char *const *environ_list)
 {
     struct conf_state *state = conf->state;
@@ -493,9 +500,5 @@ void conf_forget_owner(const struct conf *conf, char *const *environ_list)
     state->database.migrate.password = "";
     arena_burn(state->owners);
     state->owners = NULL;
-    for (; environ_list != NULL && *environ_list != NULL; environ_list++) {
-        char *value = conf_owners_value(*environ_list);
-
-        if (value != NULL) explicit_bzero(value, strlen(value));
-    }
+    for (; environ_list != NULL && *environ_list != NULL; environ_list++) conf_wipe_owners(*environ_list);
 }

@@ -64,7 +64,7 @@ static int serve_admin(const struct master_child *child)
     const int status = command_enter_wall(serve->service.context, "admin");
 
     if (status != COMMAND_OK) return status;
-    conf_forget_owner(serve->service.context->conf, environ);
+    command_forget_owner(serve->service.context);
     return admin_run(&(struct admin_options){
         .http_limits = &conf->http,
         .hosts = {.names = conf->admin_hosts.names.items,
@@ -81,7 +81,7 @@ static int serve_worker(const struct master_child *child)
     const int status = command_enter_wall(serve->service.context, "worker");
 
     if (status != COMMAND_OK) return status;
-    conf_forget_owner(serve->service.context->conf, environ);
+    command_forget_owner(serve->service.context);
     return web_run(&(struct web_options){
         .conf = serve->service.context->conf,
         .place = &child->place,
