@@ -26,17 +26,22 @@ int command_judge_identity(const struct command_context *context, struct error *
     return identity_judge(context, &identity, err);
 }
 
-/* libpq looks for it in the home of whoever connects. */
-static void identity_tell_passwords(const struct identity *identity)
+/* libpq looks for them in the home of whoever connects. Who has named another file, or a password, lacks nothing. */
+static void identity_tell_home(const struct conf *conf, const struct identity *identity)
 {
     const char *home = getenv("HOME");
     char path[4096];
 
-    if (home == NULL || getenv("PGPASSFILE") != NULL || strcmp(home, identity->home) == 0) return;
-    snprintf(path, sizeof(path), "%s/.pgpass", home);
-    if (access(path, R_OK) != 0) return;
-    log_warning("a password file in root's home is not read: the processes that connect are not root",
-                LOG_STR("file", path), LOG_STR("user", identity->name), LOG_STR("home", identity->home));
+    if (home == NULL || strcmp(home, identity->home) == 0) return;
+    for (unsigned i = 0; i < CONF_HOME_FILE_COUNT; i++) {
+        const char *file = conf_home_file(conf, (const char *const *)environ, (enum conf_home_file)i);
+
+        if (file == NULL) continue;
+        snprintf(path, sizeof(path), "%s/%s", home, file);
+        if (access(path, R_OK) != 0) continue;
+        log_warning("a file in root's home is not read: the processes that connect are not root", LOG_STR("file", path),
+                    LOG_STR("user", identity->name), LOG_STR("home", identity->home));
+    }
 }
 
 static void identity_tell_user(const struct command_context *context)
@@ -59,7 +64,7 @@ static void identity_tell_user(const struct command_context *context)
     } else {
         log_info("only the master stays root", LOG_STR("user", identity.name), LOG_UINT("uid", identity.uid),
                  LOG_UINT("gid", identity.gid));
-        identity_tell_passwords(&identity);
+        identity_tell_home(context->conf, &identity);
     }
 }
 

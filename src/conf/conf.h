@@ -190,9 +190,21 @@ int conf_judge_database(const struct conf *conf, const char *const *environ_list
 enum { CONF_DATABASE_FILES_MAX = 16 };
 
 /* The files that libpq reads each time it connects, as far as DATABASE_URL, MIGRATE_DATABASE_URL and `environ_list` name them:
- * certificates, a key, a password file. Writes their paths, which live until conf_forget_owner, and returns how many. */
+ * certificates, a key, a password file, a service file. Writes their paths, which live until conf_forget_owner, and returns how many. */
 size_t conf_database_files(const struct conf *conf, const char *const *environ_list,
                            const char *paths[CONF_DATABASE_FILES_MAX]);
+
+/* Files that libpq looks for in the home of whoever connects, if none is named. */
+enum conf_home_file {
+    CONF_HOME_SERVICES,
+    CONF_HOME_PASSWORDS,
+    CONF_HOME_ROOTS,
+    CONF_HOME_CERTIFICATE,
+    CONF_HOME_FILE_COUNT,
+};
+
+/* Its place in that home, such as ".pgpass", if these settings and variables make libpq look for it; else NULL. */
+const char *conf_home_file(const struct conf *conf, const char *const *environ_list, enum conf_home_file file);
 
 /* Whether somebody on another machine may be able to connect there. */
 bool conf_address_is_public(const struct conf_address *address);

@@ -184,6 +184,38 @@ def test_a_password_file_that_the_user_cannot_read(start_daemon, database, progr
 
 @needs_root
 @BOTH
+def test_a_service_file_that_the_user_cannot_read(start_daemon, database, program, tmp_path):
+    """What was connected as root, and what connects as the user, would read different things."""
+    services = tmp_path / "services"
+    words = {"host": "127.0.0.1", "dbname": "nowhere"}
+    services.write_text("[lab]\n" + "".join(f"{name}={value}\n" for name, value in words.items()), encoding="utf-8")
+    services.chmod(0o600)
+    settings = {"DATABASE_URL": "postgresql:///?service=lab", "PGSERVICEFILE": str(services)}
+    d = start_daemon(wait=False, expect_exit=78, **settings)
+    assert d.wait() == 78
+    assert f"the user {usual_user().pw_name} cannot read {services}" in d.log()
+    done = run(program, "check", migrations_dir=os.path.realpath(daemons.MIGRATIONS), **settings)
+    assert done.returncode == 78 and "user: failed" in done.stdout + done.stderr
+
+
+@needs_root
+@BOTH
+@pytest.mark.parametrize("password", [True, False], ids=["given", "in the home"])
+def test_roots_own_files_are_told_of_if_they_are_needed(start_daemon, database, tmp_path, password):
+    """The log's warnings wake somebody: root's password file is nobody's business if the settings have the password."""
+    home = tmp_path / "home"
+    home.mkdir()
+    (home / ".pgpass").write_text("*:*:*:*:of-another-database\n", encoding="utf-8")
+    (home / ".pgpass").chmod(0o600)
+    url = database.url if password else re.sub(r":[^:@/]*@", "@", database.url, count=1)
+    d = start_daemon(wait=False, expect_exit=None, DATABASE_URL=url, HOME=str(home), workers=1)
+    d.wait_log("only the master stays root")
+    d.wait_log("msg=sized")
+    assert ("a file in root's home is not read" in d.log()) == (not password)
+
+
+@needs_root
+@BOTH
 def test_root_that_may_not_become_anybody(start_daemon, database, program):
     """As in a container that has every capability dropped, and no user set."""
     if subprocess.run(["setpriv", "--bounding-set=-setuid,-setgid", "true"], capture_output=True, check=False).returncode != 0:
