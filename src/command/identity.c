@@ -100,6 +100,11 @@ int command_leave_root(const struct command_context *context, struct error *err)
     return context->is_helper ? identity_leave(context, err) : 0;
 }
 
+int command_try_served(const struct command_context *context, struct error *err)
+{
+    return identity_leave(context, err);
+}
+
 int command_enter_wall(const struct command_context *context, const char *role)
 {
     const struct conf *conf = context->conf;

@@ -216,6 +216,25 @@ def test_roots_own_files_are_told_of_if_they_are_needed(start_daemon, database, 
 
 @needs_root
 @BOTH
+def test_check_connects_as_the_service_would(database, program, stratslabd, tmp_path):
+    """What only root's home has, the service's processes do not have: check would promise a start that fails."""
+    daemons.migrate(stratslabd, database.url)
+    with database.connect() as db:
+        db.execute(f"GRANT pw_users TO {database.role}")  # whose password the server asks for
+    home = tmp_path / "home"
+    home.mkdir()
+    (home / ".pgpass").write_text(f"*:*:*:*:{database.password}\n", encoding="utf-8")
+    (home / ".pgpass").chmod(0o600)
+    bare = re.sub(r":[^:@/]*@", "@", database.url, count=1)
+    settings = {"HOME": str(home), "migrations_dir": os.path.realpath(daemons.MIGRATIONS), "auth": "off"}
+    as_root = run(program, "check", DATABASE_URL=bare, user="root", **settings)
+    assert as_root.returncode == 0, as_root.stdout + as_root.stderr
+    done = run(program, "check", DATABASE_URL=bare, **settings)
+    assert done.returncode == 69 and "no password supplied" in done.stdout + done.stderr, done.stdout + done.stderr
+
+
+@needs_root
+@BOTH
 def test_root_that_may_not_become_anybody(start_daemon, database, program):
     """As in a container that has every capability dropped, and no user set."""
     if subprocess.run(["setpriv", "--bounding-set=-setuid,-setgid", "true"], capture_output=True, check=False).returncode != 0:
