@@ -12,6 +12,12 @@
 /* Its workers count nothing yet; what the master counts is there. */
 static const struct metrics_table serve_counted = {0};
 
+/* It has no use for the tables' owner, and is given it all the same if it shares an environment with stratslabd. */
+static void serve_forget_owner(const struct service *service)
+{
+    command_forget_owner(service->context);
+}
+
 static int serve_admin(const struct master_child *child)
 {
     const struct service *service = child->ctx;
@@ -19,6 +25,7 @@ static int serve_admin(const struct master_child *child)
     const int status = command_enter_wall(service->context, "admin");
 
     if (status != COMMAND_OK) return status;
+    serve_forget_owner(service);
     return admin_run(&(struct admin_options){
         .http_limits = &conf->http,
         .hosts = {.names = conf->admin_hosts.names.items,
@@ -36,6 +43,7 @@ static int serve_database(const struct master_child *child)
     const int status = command_enter_wall(service->context, "database");
 
     if (status != COMMAND_OK) return status;
+    serve_forget_owner(service);
     return schema_await_database(service->context->conf);
 }
 
@@ -45,6 +53,7 @@ static int serve_worker(const struct master_child *child)
     const int status = command_enter_wall(service->context, "worker");
 
     if (status != COMMAND_OK) return status;
+    serve_forget_owner(service);
     return queue_run(&(struct queue_options){
         .conf = service->context->conf,
         .place = &child->place,

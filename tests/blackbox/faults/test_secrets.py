@@ -160,3 +160,22 @@ def test_the_owners_is_forgotten_by_who_serves_after_a_roll_back_too(start_daemo
     forgotten(d, secret)
     mends(d, executable)
     forgotten(d, secret)
+
+
+@BOTH
+def test_the_owners_is_in_no_environment_but_the_masters(start_daemon, database):
+    """backtestd has no use for it, and is given it where both programs share a file of variables."""
+    secret = "0wner-s3cret-of-this-test"
+    d = start_daemon(DATABASE_URL=database.url, MIGRATE_DATABASE_URL=database.url.replace(database.password, secret), workers=1)
+    served = wait_until(lambda: len(processes.children(d.pid)) == 2 and processes.children(d.pid), 20, "a worker and the admin process")
+
+    def told(pid):
+        with open(f"/proc/{pid}/environ", "rb") as environ:
+            return secret.encode() in environ.read()
+
+    try:
+        assert told(d.pid)
+        for pid in served:
+            wait_until(lambda pid=pid: not told(pid), 20, f"{processes.describe(pid)} to have forgotten it")
+    except PermissionError:
+        pytest.skip("this user may not look into the environment of processes (a test as root does)")
