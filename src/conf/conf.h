@@ -189,8 +189,9 @@ int conf_judge_database(const struct conf *conf, const char *const *environ_list
 
 enum { CONF_DATABASE_FILES_MAX = 16 };
 
-/* The files that libpq reads each time it connects, as far as DATABASE_URL, MIGRATE_DATABASE_URL and `environ_list` name them:
- * certificates, a key, a password file, a service file. Writes their paths, which live until conf_forget_owner, and returns how many. */
+/* The files that libpq reads each time it connects, as far as DATABASE_URL, MIGRATE_DATABASE_URL and `environ_list`
+ * name them: certificates, a key, a password file, a service file. Writes their paths, which live until
+ * conf_forget_owner, and returns how many. */
 size_t conf_database_files(const struct conf *conf, const char *const *environ_list,
                            const char *paths[CONF_DATABASE_FILES_MAX]);
 
