@@ -63,7 +63,7 @@ static int check_database(struct check *c, const struct migrate_files *files)
     struct migrate_session *session = NULL;
     struct error err;
 
-    if (command_leave_root(c->context, &err) != 0) return check_failed(c, "user", &err);
+    if (command_try_served(c->context, &err) != 0) return check_failed(c, "user", &err);
     if (migrate_session_open(&options, &session, &err) != 0) return check_away(c, files, &err);
     check_report(c, "database", "ok", "%s", c->context->conf->database.label);
     int status = check_trust(c, session);

@@ -19,6 +19,7 @@ static int serve_admin(const struct master_child *child)
     const int status = command_enter_wall(service->context, "admin");
 
     if (status != COMMAND_OK) return status;
+    command_forget_owner(service->context); /* given if it shares an environment with stratslabd */
     return admin_run(&(struct admin_options){
         .http_limits = &conf->http,
         .hosts = {.names = conf->admin_hosts.names.items,
@@ -36,6 +37,7 @@ static int serve_database(const struct master_child *child)
     const int status = command_enter_wall(service->context, "database");
 
     if (status != COMMAND_OK) return status;
+    command_forget_owner(service->context);
     return schema_await_database(service->context->conf);
 }
 
@@ -45,6 +47,7 @@ static int serve_worker(const struct master_child *child)
     const int status = command_enter_wall(service->context, "worker");
 
     if (status != COMMAND_OK) return status;
+    command_forget_owner(service->context);
     return queue_run(&(struct queue_options){
         .conf = service->context->conf,
         .place = &child->place,

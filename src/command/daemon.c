@@ -25,6 +25,16 @@ const struct command_option command_settings_options[] = {
     {0},
 };
 
+/* setenv leaves the old value where it was, and nobody finds it there to wipe it later. */
+static void settings_wipe_variable(const char *name)
+{
+    const size_t len = strlen(name);
+
+    for (char **at = environ; at != NULL && *at != NULL; at++) {
+        if (strncmp(*at, name, len) == 0 && (*at)[len] == '=') conf_wipe_owners(*at);
+    }
+}
+
 /* The environment is the next source after the command line, and programs that we start get no other secret from us: so
  * it counts there as it did here. */
 static void settings_hand_over(const char *set)
@@ -36,6 +46,7 @@ static void settings_hand_over(const char *set)
     char *variable = mem_printf("%.*s", SLICE_FMT(name));
     char *by_file = mem_printf("%s_FILE", variable);
 
+    settings_wipe_variable(variable);
     if (setenv(variable, value.data, 1) != 0 || unsetenv(by_file) != 0) mem_die(value.len);
     free(variable);
     free(by_file);
@@ -65,6 +76,13 @@ void command_args_free(char **args)
 {
     for (size_t i = 0; args != NULL && args[i] != NULL; i++) free(args[i]);
     free(args);
+}
+
+void command_forget_owner(const struct command_context *context)
+{
+    conf_forget_owner(context->conf, environ);
+    /* These are copies of this program's own (settings_take), const for all others. */
+    for (size_t i = 0; i < context->set_count; i++) conf_wipe_owners((char *)(uintptr_t)context->sets[i]);
 }
 
 void command_roll_back(const struct command_context *context, const char *reason)
@@ -111,7 +129,7 @@ static int settings_load(const struct command_context *context, bool connects, s
     } else {
         rc = settings_load_now(context, connects, ret_conf, err);
     }
-    buf_clear(&handed);
+    buf_burn(&handed);
     return rc;
 }
 

@@ -33,6 +33,10 @@ int command_run_with_settings(const struct command_line *line);
 char **command_args_new(const struct command_context *context, const char *const *words);
 void command_args_free(char **args); /* takes NULL */
 
+/* In a process that serves requests: conf_forget_owner, for all that the program has of its settings. No command line
+ * can be made from the context after it. */
+void command_forget_owner(const struct command_context *context);
+
 /* This image of a running master cannot go on: back to the one before it. Returns if that is impossible. */
 void command_roll_back(const struct command_context *context, const char *reason);
 

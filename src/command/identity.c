@@ -1,6 +1,5 @@
 #include "command/identity.h"
 
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -27,17 +26,22 @@ int command_judge_identity(const struct command_context *context, struct error *
     return identity_judge(context, &identity, err);
 }
 
-/* libpq looks for it in the home of whoever connects. */
-static void identity_tell_passwords(const struct identity *identity)
+/* libpq looks for them in the home of whoever connects. Who has named another file, or a password, lacks nothing. */
+static void identity_tell_home(const struct conf *conf, const struct identity *identity)
 {
     const char *home = getenv("HOME");
     char path[4096];
 
-    if (home == NULL || getenv("PGPASSFILE") != NULL || strcmp(home, identity->home) == 0) return;
-    snprintf(path, sizeof(path), "%s/.pgpass", home);
-    if (access(path, R_OK) != 0) return;
-    log_warning("a password file in root's home is not read: the processes that connect are not root",
-                LOG_STR("file", path), LOG_STR("user", identity->name), LOG_STR("home", identity->home));
+    if (home == NULL || strcmp(home, identity->home) == 0) return;
+    for (unsigned i = 0; i < CONF_HOME_FILE_COUNT; i++) {
+        const char *file = conf_home_file(conf, (const char *const *)environ, (enum conf_home_file)i);
+
+        if (file == NULL) continue;
+        snprintf(path, sizeof(path), "%s/%s", home, file);
+        if (access(path, R_OK) != 0) continue;
+        log_warning("a file in root's home is not read: the processes that connect are not root", LOG_STR("file", path),
+                    LOG_STR("user", identity->name), LOG_STR("home", identity->home));
+    }
 }
 
 static void identity_tell_user(const struct command_context *context)
@@ -60,7 +64,7 @@ static void identity_tell_user(const struct command_context *context)
     } else {
         log_info("only the master stays root", LOG_STR("user", identity.name), LOG_UINT("uid", identity.uid),
                  LOG_UINT("gid", identity.gid));
-        identity_tell_passwords(&identity);
+        identity_tell_home(context->conf, &identity);
     }
 }
 
@@ -96,6 +100,11 @@ int command_leave_root(const struct command_context *context, struct error *err)
     return context->is_helper ? identity_leave(context, err) : 0;
 }
 
+int command_try_served(const struct command_context *context, struct error *err)
+{
+    return identity_leave(context, err);
+}
+
 int command_enter_wall(const struct command_context *context, const char *role)
 {
     const struct conf *conf = context->conf;
@@ -113,11 +122,4 @@ int command_enter_wall(const struct command_context *context, const char *role)
         return COMMAND_SYSTEM;
     }
     return COMMAND_OK;
-}
-
-void command_forget_owner(const struct command_context *context)
-{
-    conf_forget_owner(context->conf);
-    conf_wipe_owners(environ);
-    conf_wipe_owners((char *const *)(uintptr_t)context->sets);
 }

@@ -14,12 +14,12 @@ void command_begin_wall(const struct command_context *context);
 /* For what the master runs at a reload: becomes whom the service's own children become. Does nothing in a command that
  * a person runs. Before anything is connected, and after the last file of root's is read. */
 int command_leave_root(const struct command_context *context, struct error *err) ATTR_CHECKED;
+/* For a command that tries what the service would do, whoever runs it: becomes whom the service's children become. As
+ * root it would connect with root's password file, certificates and name, which they do not have. */
+int command_try_served(const struct command_context *context, struct error *err) ATTR_CHECKED;
 /* For a child of the service, with the role that its lines in the log have: becomes the user, and enters the second
  * wall. Logs why if that fails; the child then ends with the status that this returns, which is COMMAND_OK otherwise.
  */
 int command_enter_wall(const struct command_context *context, const char *role) ATTR_CHECKED;
-/* For a child that serves requests: overwrites what it has of the tables' owner, in its settings, its environment and
- * what the command line set. */
-void command_forget_owner(const struct command_context *context);
 
 #endif

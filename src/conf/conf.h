@@ -176,8 +176,9 @@ bool conf_set_has_password(const char *set);
  * In a process that serves requests (command_forget_owner): the first overwrites what the snapshot holds of the tables'
  * owner; the second the values of the owner's settings among NAME=VALUE texts, of which the last is followed by NULL.
  */
-void conf_forget_owner(const struct conf *conf);
-void conf_wipe_owners(char *const *variables); /* takes NULL */
+void conf_forget_owner(const struct conf *conf, char *const *environ_list);
+/* Overwrites the value if this is NAME=VALUE of a setting of the tables' owner. */
+void conf_wipe_owners(char *variable);
 
 /*
  * What libpq would find wrong only when it connects: its own variables (PGSSLMODE, ...) in `environ_list`, and the
@@ -189,10 +190,22 @@ int conf_judge_database(const struct conf *conf, const char *const *environ_list
 enum { CONF_DATABASE_FILES_MAX = 16 };
 
 /* The files that libpq reads each time it connects, as far as DATABASE_URL, MIGRATE_DATABASE_URL and `environ_list`
- * name them: certificates, a key, a password file. Writes their paths, which live until conf_forget_owner, and returns
- * how many. */
+ * name them: certificates, a key, a password file, a service file. Writes their paths, which live until
+ * conf_forget_owner, and returns how many. */
 size_t conf_database_files(const struct conf *conf, const char *const *environ_list,
                            const char *paths[CONF_DATABASE_FILES_MAX]);
+
+/* Files that libpq looks for in the home of whoever connects, if none is named. */
+enum conf_home_file {
+    CONF_HOME_SERVICES,
+    CONF_HOME_PASSWORDS,
+    CONF_HOME_ROOTS,
+    CONF_HOME_CERTIFICATE,
+    CONF_HOME_FILE_COUNT,
+};
+
+/* Its place in that home, such as ".pgpass", if these settings and variables make libpq look for it; else NULL. */
+const char *conf_home_file(const struct conf *conf, const char *const *environ_list, enum conf_home_file file);
 
 /* Whether somebody on another machine may be able to connect there. */
 bool conf_address_is_public(const struct conf_address *address);

@@ -66,7 +66,7 @@ static const struct libpq_row {
     {"scram_client_key", NULL, .kind = LIBPQ_ANY},
     {"scram_server_key", NULL, .kind = LIBPQ_ANY},
     {"service", "PGSERVICE", .is_usual = true},
-    {"servicefile", NULL, .kind = LIBPQ_ANY},
+    {"servicefile", "PGSERVICEFILE", .kind = LIBPQ_ANY},
     {"sslcert", "PGSSLCERT", LIBPQ_FILE, .is_usual = true},
     {"sslcertmode", "PGSSLCERTMODE", LIBPQ_WORD, .words = "disable, allow, require", .is_usual = true},
     {"sslcompression", "PGSSLCOMPRESSION", LIBPQ_WORD, .words = switch_words},
@@ -436,6 +436,8 @@ int conf_judge_database(const struct conf *conf, const char *const *environ_list
 static size_t libpq_add_files(struct libpq_given *g, const char *paths[CONF_DATABASE_FILES_MAX], size_t count)
 {
     struct libpq_source mode = {.value = SLICE_NONE};
+    struct libpq_source service;
+    const bool has_service = libpq_source(g, "service", &service);
 
     (void)libpq_source(g, "sslmode", &mode);
     for (size_t i = 0; i < countof(libpq_rows) && count < CONF_DATABASE_FILES_MAX; i++) {
@@ -443,7 +445,8 @@ static size_t libpq_add_files(struct libpq_given *g, const char *paths[CONF_DATA
         const bool is_tls = row->kind == LIBPQ_FILE && !slice_is(mode.value, "disable");
         struct libpq_source source;
 
-        if (!is_tls && strcmp(row->name, "passfile") != 0) continue;
+        if (!is_tls && strcmp(row->name, "passfile") != 0 && !(has_service && strcmp(row->name, "servicefile") == 0))
+            continue;
         if (!libpq_source(g, row->name, &source) || source.value.len == 0) continue;
         if (memchr(source.value.data, ':', source.value.len) != NULL || libpq_is_system(row, source.value)) continue;
         paths[count++] = arena_copy(g->target.arena, source.value).data;
@@ -462,4 +465,71 @@ size_t conf_database_files(const struct conf *conf, const char *const *environ_l
         count = libpq_add_files(&g, paths, count);
     }
     return count;
+}
+
+/* ---- Files in the home of whoever connects, which libpq looks for if no other is named ---- */
+
+static bool libpq_has(struct libpq_given *g, const char *name)
+{
+    struct libpq_source source;
+
+    return libpq_source(g, name, &source) && source.value.len > 0;
+}
+
+static bool libpq_has_password(struct libpq_given *g)
+{
+    const struct slice url = slice_of(g->target.url);
+    struct buf masked = {0};
+
+    conf_database_mask(url, &masked);
+    const bool has = !slice_eq(buf_slice(&masked), url);
+
+    buf_clear(&masked);
+    return has || libpq_has(g, "password");
+}
+
+/* In a home without these a connection is less safe than it was, or fails; with prefer, nobody counts on them. */
+static bool libpq_wants_tls(struct libpq_given *g)
+{
+    struct libpq_source mode;
+
+    return libpq_source(g, "sslmode", &mode) && (slice_is(mode.value, "require") || slice_is(mode.value, "verify-ca") ||
+                                                 slice_is(mode.value, "verify-full"));
+}
+
+static bool libpq_wants(struct libpq_given *g, enum conf_home_file file)
+{
+    const bool has_service = libpq_has(g, "service");
+
+    switch (file) {
+    case CONF_HOME_SERVICES:
+        return has_service && !libpq_has(g, "servicefile");
+    case CONF_HOME_PASSWORDS: /* a service's file may say it too */
+        return !has_service && !libpq_has_password(g) && !libpq_has(g, "passfile");
+    case CONF_HOME_ROOTS:
+        return !libpq_has(g, "sslrootcert") && libpq_wants_tls(g);
+    case CONF_HOME_CERTIFICATE:
+        return !libpq_has(g, "sslcert") && libpq_wants_tls(g);
+    case CONF_HOME_FILE_COUNT:
+        break;
+    }
+    return false;
+}
+
+const char *conf_home_file(const struct conf *conf, const char *const *environ_list, enum conf_home_file file)
+{
+    static const char *const names[CONF_HOME_FILE_COUNT] = {
+        [CONF_HOME_SERVICES] = ".pg_service.conf",
+        [CONF_HOME_PASSWORDS] = ".pgpass",
+        [CONF_HOME_ROOTS] = ".postgresql/root.crt",
+        [CONF_HOME_CERTIFICATE] = ".postgresql/postgresql.crt",
+    };
+    struct libpq_given g = {.target = libpq_served(conf), .environ_list = environ_list};
+    bool wants = libpq_wants(&g, file);
+
+    if (!wants && conf->migrations.own_role) {
+        g.target = libpq_owned(conf);
+        wants = libpq_wants(&g, file);
+    }
+    return wants ? names[file] : NULL;
 }

@@ -479,16 +479,14 @@ static char *conf_owners_value(char *variable)
     return NULL;
 }
 
-void conf_wipe_owners(char *const *variables)
+void conf_wipe_owners(char *variable)
 {
-    for (; variables != NULL && *variables != NULL; variables++) {
-        char *value = conf_owners_value(*variables);
+    char *value = conf_owners_value(variable);
 
-        if (value != NULL) explicit_bzero(value, strlen(value));
-    }
+    if (value != NULL) explicit_bzero(value, strlen(value));
 }
 
-void conf_forget_owner(const struct conf *conf)
+void conf_forget_owner(const struct conf *conf, char *const *environ_list)
 {
     struct conf_state *state = conf->state;
     struct conf_migrations *migrations = &state->conf.migrations;
@@ -502,4 +500,5 @@ void conf_forget_owner(const struct conf *conf)
     state->database.migrate.password = "";
     arena_burn(state->owners);
     state->owners = NULL;
+    for (; environ_list != NULL && *environ_list != NULL; environ_list++) conf_wipe_owners(*environ_list);
 }

@@ -127,7 +127,7 @@ static int check_database(struct own_check *own)
 
     options.boot_timeout_ms = 0;
     options.application_name = "stratslabd check";
-    if (command_leave_root(c->context, &err) != 0) return check_failed(c, "user", &err);
+    if (command_try_served(c->context, &err) != 0) return check_failed(c, "user", &err);
     if (migrate_session_open(&options, &session, &err) != 0) return check_away(own, &err);
     check_report(c, "database", "ok", "%s", c->context->conf->migrations.label);
     int status = check_trust(c, session);

@@ -6,6 +6,7 @@
 #include <linux/capability.h>
 #include <linux/keyctl.h>
 #include <pwd.h>
+#include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -135,14 +136,39 @@ static void identity_drop_bounds(void)
     }
 }
 
+/* What is to be sent when the parent ends, which the kernel forgets when a process becomes another user
+ * (PR_SET_PDEATHSIG of prctl(2)). */
+struct identity_parent {
+    pid_t pid;
+    int signo; /* 0: nothing */
+};
+
+static struct identity_parent identity_note_parent(void)
+{
+    struct identity_parent parent = {.pid = getppid()};
+
+    if (prctl(PR_GET_PDEATHSIG, &parent.signo, 0, 0, 0) != 0) parent.signo = 0;
+    return parent;
+}
+
+static void identity_keep_parent(const struct identity_parent *parent)
+{
+    if (parent->signo == 0) return;
+    prctl(PR_SET_PDEATHSIG, parent->signo, 0, 0, 0);
+    if (getppid() != parent->pid) raise(parent->signo); /* it ended in between */
+}
+
 static int identity_change(const struct identity *id, struct error *err)
 {
+    const struct identity_parent parent = identity_note_parent();
+
     /* What root's login left there is not the user's. A kernel without keyrings has none to give away. */
     syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, NULL);
     if (setgroups(id->group_count, id->groups) != 0 || setresgid(id->gid, id->gid, id->gid) != 0 ||
         setresuid(id->uid, id->uid, id->uid) != 0) {
         return error_set_errno(err, "cannot become the user %s", id->name);
     }
+    identity_keep_parent(&parent);
     setenv("HOME", id->home, 1);
     setenv("USER", id->name, 1);
     setenv("LOGNAME", id->name, 1);
@@ -173,8 +199,9 @@ int identity_become(const struct identity *id, struct error *err)
 
 /* What the trial found, through a pipe. */
 struct identity_trial {
-    int problem;    /* errno; 0: all is well */
-    size_t path_at; /* of the file that cannot be read; SIZE_MAX: the user cannot be become */
+    int problem;          /* errno; 0: all is well */
+    size_t path_at;       /* of the file that cannot be read; SIZE_MAX: the user cannot be become */
+    bool is_out_of_reach; /* the user can be become, and root may not send it a signal */
 };
 
 static void identity_trial_run(const struct identity *id, const char *const *paths, size_t count, int fd)
@@ -206,6 +233,10 @@ static int identity_trial(const struct identity *id, const char *const *paths, s
 
     close(ends[0]);
     if (pid < 0) return error_set_errno(err, "cannot fork");
+    /* Its number is its own until it is waited for. */
+    if (is_told && ret_trial->problem == 0 && kill(pid, 0) != 0) {
+        *ret_trial = (struct identity_trial){.problem = errno, .path_at = SIZE_MAX, .is_out_of_reach = true};
+    }
     while (waitpid(pid, &status, 0) < 0 && errno == EINTR) {}
     return is_told ? 0 : error_set(err, ERROR_SYSTEM, "the trial to become the user %s ended without a word", id->name);
 }
@@ -242,10 +273,11 @@ int identity_try(struct identity *id, const char *const *paths, size_t count, st
         id->stays = true;
         return 0;
     }
-    return error_set(
-        err, ERROR_SETTINGS,
-        "the service was started as root, and its processes cannot become the user %s (STRATSLAB_USER): %s. "
-        "Start it as an ordinary user, or with the capabilities SETUID and SETGID; or, to stay root, set "
-        "STRATSLAB_USER=root",
-        id->name, strerror(trial.problem));
+    return error_set(err, ERROR_SETTINGS,
+                     "the service was started as root, and %s the user %s (STRATSLAB_USER): %s. Start it as an "
+                     "ordinary user, or with the capabilities SETUID, SETGID and KILL; or, to stay root, set "
+                     "STRATSLAB_USER=root",
+                     trial.is_out_of_reach ? "the master could not signal its processes once they are"
+                                           : "its processes cannot become",
+                     id->name, strerror(trial.problem));
 }

@@ -37,16 +37,16 @@ struct identity {
 int identity_find(const char *text, struct identity *ret_identity, struct error *err) ATTR_CHECKED;
 
 /*
- * Tries, in a child process, to become that user, and to read the files at `paths` as that user. Sets `stays` if this
- * is a user namespace without other users. ERROR_SETTINGS if it cannot be done, with what helps; the caller has no
- * threads.
+ * Tries, in a child process, to become that user, and to read the files at `paths` as that user; and whether this
+ * process may send that one a signal. Sets `stays` if this is a user namespace without other users. ERROR_SETTINGS if
+ * it cannot be done, with what helps; the caller has no threads.
  */
 int identity_try(struct identity *identity, const char *const *paths, size_t count, struct error *err) ATTR_CHECKED;
 
 /*
  * Becomes the user, for ever: groups, user and group numbers, HOME; no capability is left in any set, no_new_privs is
- * set, and the session keyring is a new one. It was tried to become root again, in vain, when this returns 0. After a
- * failure the process is neither the one nor the other, and must end.
+ * set, and the session keyring is a new one. PR_SET_PDEATHSIG stays as it was. It was tried to become root again, in
+ * vain, when this returns 0. After a failure the process is neither the one nor the other, and must end.
  */
 int identity_become(const struct identity *identity, struct error *err) ATTR_CHECKED;
 

@@ -9,7 +9,9 @@ import threading
 import pytest
 from support import daemon as daemons
 from support import processes
+from support.executables import plain_build
 from support.kinds import BOTH
+from support.memory import holds, memory
 from support.reload import failed, mends, reload_wait
 from support.wait import SLOWNESS, wait_until
 
@@ -127,3 +129,53 @@ def test_a_command_hides_it_and_says_that_it_should_not_stand_there(program, wor
 def test_a_secret_without_its_name_is_not_shown(program):
     done = daemons.run(program, "config", "--set", "geheim")
     assert done.returncode == 78 and "geheim" not in done.stdout + done.stderr
+
+
+def forgotten(d, secret):
+    """Each process that serves has forgotten it, in whatever it holds."""
+    wait_until(lambda: len(d.workers()) == 2, 20, "two workers")
+    served = [pid for pid in processes.children(d.pid) if processes.is_alive(pid)]
+    assert len(served) >= 3, "workers and admin"
+    for pid in served:
+        wait_until(lambda pid=pid: not holds(pid, secret.encode()), 20, f"{processes.describe(pid)} to have forgotten it")
+
+
+def test_the_owners_is_forgotten_by_who_serves_after_a_roll_back_too(start_daemon, executable, database, migrations):
+    """The program has copies then that are not the settings' own: of the command line, and of what a roll-back takes along."""
+    plain_build(executable.real)
+    secret = "0wner-s3cret-of-this-test"
+    with database.connect() as db:
+        db.execute(f"ALTER ROLE {database.role} PASSWORD '{secret}'")
+    url = database.url.replace(database.password, secret)
+    daemons.migrate(executable.real, url)
+    d = start_daemon("serve", "--set", f"MIGRATE_DATABASE_URL={url}", DATABASE_URL=database.api_url, program=executable.path,
+                     migrations_dir=str(migrations), reload_timeout="20s")
+    try:
+        assert secret.encode() in memory(d.pid), "the test does not find what the master does hold"
+    except PermissionError:
+        pytest.skip("this user may not look into the memory of processes (a test as root does)")
+    forgotten(d, secret)
+    executable.replace_workers("abort();")
+    failed(d, executable, "roll", "died: SIGABRT")
+    forgotten(d, secret)
+    mends(d, executable)
+    forgotten(d, secret)
+
+
+@BOTH
+def test_the_owners_is_in_no_environment_but_the_masters(start_daemon, database):
+    """backtestd has no use for it, and is given it where both programs share a file of variables."""
+    secret = "0wner-s3cret-of-this-test"
+    d = start_daemon(DATABASE_URL=database.url, MIGRATE_DATABASE_URL=database.url.replace(database.password, secret), workers=1)
+    served = wait_until(lambda: len(processes.children(d.pid)) == 2 and processes.children(d.pid), 20, "a worker and the admin process")
+
+    def told(pid):
+        with open(f"/proc/{pid}/environ", "rb") as environ:
+            return secret.encode() in environ.read()
+
+    try:
+        assert told(d.pid)
+        for pid in served:
+            wait_until(lambda pid=pid: not told(pid), 20, f"{processes.describe(pid)} to have forgotten it")
+    except PermissionError:
+        pytest.skip("this user may not look into the environment of processes (a test as root does)")

@@ -97,7 +97,7 @@ def test_session_mode_sets_what_the_sql_relies_on(daemon, database, pooler):
             assert c.execute(f"SHOW {name}").fetchone()[0] == value
     d = daemon(DATABASE_URL=url, workers=1, database_lock_timeout="200ms")
     assert d.request("POST", "/api/v1/strategies", {"name": "100% sure", "kind": "k"}).status == 201
-    assert [s["name"] for s in d.request("GET", "/api/v1/strategies?q=%25").json()["items"]] == ["100% sure"]
+    assert [s["name"] for s in d.request("GET", "/api/v1/strategies?q=0%25+").json()["items"]] == ["100% sure"]
     with database.connect() as holder, holder.transaction(force_rollback=True):
         holder.execute("LOCK TABLE strategies")
         assert d.request("GET", "/api/v1/strategies").json()["code"] == "database_busy"

@@ -184,6 +184,57 @@ def test_a_password_file_that_the_user_cannot_read(start_daemon, database, progr
 
 @needs_root
 @BOTH
+def test_a_service_file_that_the_user_cannot_read(start_daemon, database, program, tmp_path):
+    """What was connected as root, and what connects as the user, would read different things."""
+    services = tmp_path / "services"
+    words = {"host": "127.0.0.1", "dbname": "nowhere"}
+    services.write_text("[lab]\n" + "".join(f"{name}={value}\n" for name, value in words.items()), encoding="utf-8")
+    services.chmod(0o600)
+    settings = {"DATABASE_URL": "postgresql:///?service=lab", "PGSERVICEFILE": str(services)}
+    d = start_daemon(wait=False, expect_exit=78, **settings)
+    assert d.wait() == 78
+    assert f"the user {usual_user().pw_name} cannot read {services}" in d.log()
+    done = run(program, "check", migrations_dir=os.path.realpath(daemons.MIGRATIONS), **settings)
+    assert done.returncode == 78 and "user: failed" in done.stdout + done.stderr
+
+
+@needs_root
+@BOTH
+@pytest.mark.parametrize("password", [True, False], ids=["given", "in the home"])
+def test_roots_own_files_are_told_of_if_they_are_needed(start_daemon, database, tmp_path, password):
+    """The log's warnings wake somebody: root's password file is nobody's business if the settings have the password."""
+    home = tmp_path / "home"
+    home.mkdir()
+    (home / ".pgpass").write_text("*:*:*:*:of-another-database\n", encoding="utf-8")
+    (home / ".pgpass").chmod(0o600)
+    url = database.url if password else re.sub(r":[^:@/]*@", "@", database.url, count=1)
+    d = start_daemon(wait=False, expect_exit=None, DATABASE_URL=url, HOME=str(home), workers=1)
+    d.wait_log("only the master stays root")
+    d.wait_log("msg=sized")
+    assert ("a file in root's home is not read" in d.log()) == (not password)
+
+
+@needs_root
+@BOTH
+def test_check_connects_as_the_service_would(database, program, stratslabd, tmp_path):
+    """What only root's home has, the service's processes do not have: check would promise a start that fails."""
+    daemons.migrate(stratslabd, database.url)
+    with database.connect() as db:
+        db.execute(f"GRANT pw_users TO {database.role}")  # whose password the server asks for
+    home = tmp_path / "home"
+    home.mkdir()
+    (home / ".pgpass").write_text(f"*:*:*:*:{database.password}\n", encoding="utf-8")
+    (home / ".pgpass").chmod(0o600)
+    bare = re.sub(r":[^:@/]*@", "@", database.url, count=1)
+    settings = {"HOME": str(home), "migrations_dir": os.path.realpath(daemons.MIGRATIONS), "auth": "off"}
+    as_root = run(program, "check", DATABASE_URL=bare, user="root", **settings)
+    assert as_root.returncode == 0, as_root.stdout + as_root.stderr
+    done = run(program, "check", DATABASE_URL=bare, **settings)
+    assert done.returncode == 69 and "no password supplied" in done.stdout + done.stderr, done.stdout + done.stderr
+
+
+@needs_root
+@BOTH
 def test_root_that_may_not_become_anybody(start_daemon, database, program):
     """As in a container that has every capability dropped, and no user set."""
     if subprocess.run(["setpriv", "--bounding-set=-setuid,-setgid", "true"], capture_output=True, check=False).returncode != 0:
@@ -192,6 +243,21 @@ def test_root_that_may_not_become_anybody(start_daemon, database, program):
     d = start_daemon(DATABASE_URL=database.url, wait=False, expect_exit=78, program=bare)
     assert d.wait() == 78
     assert re.search(r"its processes cannot become the user \S+ \(STRATSLAB_USER\): Operation not permitted. Start it as an ordinary user", d.log())
+    d = start_daemon(DATABASE_URL=database.url, workers=1, program=bare, user="root")
+    children(d, 2)
+
+
+@needs_root
+@BOTH
+def test_root_that_may_not_signal_others(start_daemon, database, program):
+    """As in a container that has every capability dropped but SETUID and SETGID: the master could neither stop nor replace what it starts."""
+    if subprocess.run(["setpriv", "--bounding-set=-kill", "true"], capture_output=True, check=False).returncode != 0:
+        pytest.skip("setpriv cannot take capabilities away here")
+    bare = f"setpriv --bounding-set=-kill --inh-caps=-all {program}"
+    d = start_daemon(DATABASE_URL=database.url, wait=False, expect_exit=78, program=bare)
+    assert d.wait() == 78
+    assert re.search(r"the master could not signal its processes once they are the user \S+ \(STRATSLAB_USER\): Operation not permitted", d.log())
+    assert "SETUID, SETGID and KILL" in d.log()
     d = start_daemon(DATABASE_URL=database.url, workers=1, program=bare, user="root")
     children(d, 2)
 

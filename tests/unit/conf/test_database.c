@@ -217,10 +217,8 @@ static void test_database_owner_is_forgotten(void)
     CU_ASSERT_EQUAL_FATAL(test_load((const char *const *)environ_list, NULL, &conf, &err), 0);
     conf_export(conf, &out);
     CU_ASSERT_PTR_NULL(memmem(out.data, out.len, "hush", 4));
-    conf_forget_owner(conf);
-    conf_wipe_owners(environ_list);
-    conf_wipe_owners(with_file);
-    conf_wipe_owners(NULL);
+    conf_forget_owner(conf, environ_list);
+    conf_forget_owner(conf, with_file);
     UNIT_STR(secret, "MIGRATE_DATABASE_URL=");
     UNIT_INT(secret[sizeof(secret) - 2], 0);
     UNIT_STR(other, "POSTGRES_USER=api");

@@ -187,10 +187,43 @@ static void test_files_that_a_connection_reads(void)
           "/p ");
     named("DATABASE_URL=postgresql://u@h/d?sslkey=/k&sslcert=/c&sslrootcert=/r&sslcrl=/l&passfile=/p", "PGSSLCRLDIR=/d",
           "/p /c /l /d /k /r ");
+    named("DATABASE_URL=postgresql:///?service=s", "PGSERVICEFILE=/s", "/s ");
+    named("DATABASE_URL=postgresql:///?service=s&servicefile=/t", "PGSERVICEFILE=/s", "/t ");
+    named("DATABASE_URL=postgresql://u@h/d", "PGSERVICEFILE=/s", "");
+}
+
+static void looked_for(const char *url, const char *variable, const char *expected)
+{
+    struct conf *conf = test_load_one(url, NULL);
+    struct buf found = {0};
+
+    for (unsigned i = 0; i < CONF_HOME_FILE_COUNT; i++) {
+        const char *file = conf_home_file(conf, TEST_LIST("A", variable), (enum conf_home_file)i);
+
+        if (file != NULL) buf_printf(&found, "%s ", file);
+    }
+    UNIT_STR(buf_cstr(&found), expected);
+    buf_clear(&found);
+    conf_free(conf);
+}
+
+static void test_files_of_a_home(void)
+{
+    looked_for("DATABASE_URL=postgresql://u@h/d", "A=b", ".pgpass ");
+    looked_for("DATABASE_URL=postgresql://u:p@h/d", "A=b", "");
+    looked_for("DATABASE_URL=postgresql://u@h/d", "PGPASSWORD=p", "");
+    looked_for("DATABASE_URL=postgresql://u@h/d?passfile=/p", "A=b", "");
+    looked_for("DATABASE_URL=postgresql:///?service=s", "A=b", ".pg_service.conf ");
+    looked_for("DATABASE_URL=postgresql:///?service=s", "PGSERVICEFILE=/s", "");
+    looked_for("DATABASE_URL=postgresql://u:p@h/d?sslmode=verify-full", "A=b",
+               ".postgresql/root.crt .postgresql/postgresql.crt ");
+    looked_for("DATABASE_URL=postgresql://u:p@h/d?sslmode=verify-full&sslrootcert=system", "PGSSLCERT=/c", "");
+    looked_for("DATABASE_URL=postgresql://u:p@h/d?sslmode=prefer", "A=b", "");
 }
 
 static const struct unit_test tests[] = {
     UNIT_TEST(test_files_that_a_connection_reads),
+    UNIT_TEST(test_files_of_a_home),
     UNIT_TEST(test_parameters_that_nobody_knows),
     UNIT_TEST(test_no_password_is_quoted),
     UNIT_TEST(test_values),

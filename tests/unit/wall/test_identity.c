@@ -1,6 +1,7 @@
 /* As root these become somebody else; as an ordinary user they show that nobody changes. */
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,7 +21,9 @@ static int become_nobody(void)
 {
     struct identity who;
     gid_t groups[IDENTITY_GROUPS_MAX];
+    int signo = 0;
 
+    if (prctl(PR_SET_PDEATHSIG, SIGTERM, 0, 0, 0) != 0) return 9; /* as what a reload runs has it */
     if (identity_find("nobody", &who, NULL) != 0 || identity_try(&who, NULL, 0, NULL) != 0) return 1;
     if (identity_become(&who, NULL) != 0) return 2;
     if (!who.stays && (getuid() != who.uid || geteuid() != who.uid || getegid() != who.gid)) return 3;
@@ -30,6 +33,7 @@ static int become_nobody(void)
     for (unsigned long i = 0; i < 64; i++) {
         if (is_root() && !who.stays && prctl(PR_CAPBSET_READ, i, 0, 0, 0) == 1) return 7;
     }
+    if (prctl(PR_GET_PDEATHSIG, &signo, 0, 0, 0) != 0 || signo != SIGTERM) return 10;
     return who.stays || strcmp(getenv("HOME"), who.home) == 0 ? 0 : 8;
 }
 
