@@ -5,6 +5,7 @@ import signal
 
 import psycopg
 import pytest
+from psycopg import sql
 from support import daemon as daemons
 from support import processes
 from support.database import Database, make_url
@@ -298,6 +299,19 @@ def test_an_owner_who_may_make_it_does_and_another_database_has_it(stratslabd, c
     with second.connect() as db:
         assert db.execute("SELECT rolcanlogin FROM pg_roles WHERE rolname = 'stratslab_api'").fetchone() == (False,)
         assert db.execute("SELECT has_table_privilege('stratslab_api', 'strategies', 'SELECT')").fetchone() == (True,)
+
+
+@pytest.mark.parametrize("schema", ["Strats", "the lab"])
+def test_a_schema_s_name_may_need_quotes(command, database, daemon, schema):
+    name = sql.Identifier(schema)
+    with database.connect() as admin:
+        admin.execute(sql.SQL("CREATE SCHEMA {} AUTHORIZATION {}").format(name, sql.Identifier(database.role)))
+        admin.execute(sql.SQL("ALTER DATABASE {} SET search_path = {}").format(sql.Identifier(database.name), name))
+    for arguments in (["up"], ["redo", "--yes"]):
+        done = command("migrate", *arguments)
+        assert done.returncode == 0, done.stderr
+    d = daemon(**database.settings())
+    assert d.request("POST", "/api/v1/strategies", {"name": "a", "kind": "sma"}).status == 201
 
 
 def until_it_works(db, statement):
