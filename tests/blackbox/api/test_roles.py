@@ -301,6 +301,26 @@ def test_an_owner_who_may_make_it_does_and_another_database_has_it(stratslabd, c
         assert db.execute("SELECT has_table_privilege('stratslab_api', 'strategies', 'SELECT')").fetchone() == (True,)
 
 
+def test_the_advice_is_for_a_role_s_name_as_it_is(command, database):
+    migrated(command)
+    name = f'{database.role}_"It\'s Api'
+    with database.connect() as admin:
+        admin.execute(sql.SQL("CREATE ROLE {} LOGIN").format(sql.Identifier(name)))
+        try:
+            url = make_url({**psycopg.conninfo.conninfo_to_dict(database.admin_url), "user": name})
+            roles = {"DATABASE_URL": url, "MIGRATE_DATABASE_URL": database.url}
+            done = command("check", **roles)
+            advice = re.search(r"SELECT api_grant\(.*\)(?=;)", done.stderr)
+            assert done.returncode == 65 and advice, done.stderr
+            with psycopg.connect(database.url, autocommit=True) as owner:
+                owner.execute(advice.group(0))
+            done = command("check", **roles)
+            assert done.returncode == 0, done.stderr
+        finally:
+            admin.execute(sql.SQL("DROP OWNED BY {}").format(sql.Identifier(name)))
+            admin.execute(sql.SQL("DROP ROLE {}").format(sql.Identifier(name)))
+
+
 @pytest.mark.parametrize("schema", ["Strats", "the lab"])
 def test_a_schema_s_name_may_need_quotes(command, database, daemon, schema):
     name = sql.Identifier(schema)
