@@ -136,11 +136,12 @@ static int role_try(const struct conf *conf, PGconn *conn, const struct db_state
         const char *message = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
 
         role_add_literal(&sql, PQuser(conn));
-        rc = error_set(err, ERROR_FAILED,
-                       "statement %s cannot be run as %s: %s\n"
-                       "Give this role its rights, as the owner of the tables: SELECT api_grant(%s); see "
-                       "docs/operations.md, \"Three roles\"",
-                       statement->name, PQuser(conn), message == NULL ? "no reason was given" : message, buf_cstr(&sql));
+        rc =
+            error_set(err, ERROR_FAILED,
+                      "statement %s cannot be run as %s: %s\n"
+                      "Give this role its rights, as the owner of the tables: SELECT api_grant(%s); see "
+                      "docs/operations.md, \"Three roles\"",
+                      statement->name, PQuser(conn), message == NULL ? "no reason was given" : message, buf_cstr(&sql));
     }
     buf_clear(&sql);
     PQclear(result);
