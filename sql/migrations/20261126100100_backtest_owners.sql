@@ -62,7 +62,11 @@ LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-    IF lease IS NULL OR lease <= interval '0' OR lease > interval '1 day' THEN
+    -- Intervals are compared as if each month had 30 days, and added as the calendar has it: of months and days that
+    -- cancel each other out, centuries may be left.
+    IF lease IS NULL OR lease <= interval '0' OR lease > interval '1 day'
+        OR extract(year FROM lease) <> 0 OR extract(month FROM lease) <> 0 OR abs(extract(day FROM lease)) > 1
+    THEN
         RAISE EXCEPTION 'a lease must be longer than nothing and at most 1 day, and this one is %',
             coalesce(lease::text, 'NULL') USING
             ERRCODE = 'check_violation', CONSTRAINT = 'backtests_lease_range',

@@ -45,7 +45,7 @@ BEGIN
     FOR called IN
         SELECT p.oid
         FROM pg_proc AS p
-        WHERE p.pronamespace = current_schema()::regnamespace
+        WHERE p.pronamespace = quote_ident(current_schema())::regnamespace
             -- The last one runs as the owner: it removes no backtest that has not finished.
             AND p.proname IN ('uuid_v7', 'rfc3339', 'jsonb_merge_patch', 'backtest_request', 'backtest_key_take',
                               'backtest_cancel', 'backtest_prune')
@@ -92,7 +92,7 @@ BEGIN
         FOR called IN
             SELECT DISTINCT p.oid
             FROM pg_proc AS p, aclexplode(p.proacl) AS a
-            WHERE p.pronamespace = current_schema()::regnamespace AND a.grantee = 'stratslab_api'::regrole
+            WHERE p.pronamespace = quote_ident(current_schema())::regnamespace AND a.grantee = 'stratslab_api'::regrole
                 AND pg_has_role(current_user, p.proowner, 'USAGE')
         LOOP
             EXECUTE format('REVOKE ALL ON FUNCTION %s FROM stratslab_api', called);

@@ -3,6 +3,7 @@
 #include <event2/event.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/log.h"
@@ -22,6 +23,9 @@ enum {
 
 /* What a worker asks for itself is small: if the answer takes longer than this, something is wrong. */
 enum { SESSION_OWN_MS = 2000 };
+
+/* A worker that was not heard of for so long waits for nothing that another one could give it. */
+enum { SESSION_SILENT_MS = 5 * CHILD_TICK_MS };
 
 /* After the time of a graceful stop, what is left is cancelled, this often and for this long. Then it fails, whatever
  * the database does, and the answers have the last pause to go out. */
@@ -44,6 +48,7 @@ struct child_session {
     struct trust_check trust;
     bool misfit;         /* a statement does not fit the schema, whatever the ledger says */
     bool own_misfit;     /* one of the second connection's */
+    bool yields;         /* the second connection, to a worker that has none */
     bool untold;         /* the database did not tell what its schema holds: it is asked again */
     uint64_t reconnects; /* as reported to the worker so far */
     struct event *deadline;
@@ -146,6 +151,36 @@ void session_say_addresses(struct child_session *session)
     if (text[0] != '\0') channel_send_text(session->child->place.channel_fd, CHANNEL_ADDRESSES, text);
 }
 
+/* The database may take fewer connections than there could be. Another worker that has none cannot serve anybody, and
+ * ours can do with one: so theirs comes before our second one. In a reload, that goes for the workers that come, too. */
+static bool session_must_yield(const struct child_session *s)
+{
+    const struct scoreboard *board = s->child->place.board;
+    const uint64_t now_ms = clock_monotonic_ms();
+    const pid_t self = getpid();
+
+    for (uint32_t i = 0; i < scoreboard_places(board); i++) {
+        struct scoreboard_seen seen;
+
+        scoreboard_look(board, i, &seen);
+        if (seen.pid == 0 || seen.pid == self || seen.state > SCOREBOARD_WORKER_READY) continue;
+        if (seen.heartbeat_ms + SESSION_SILENT_MS < now_ms) continue;
+        if (seen.database == SCOREBOARD_DATABASE_CONNECTING || seen.database == SCOREBOARD_DATABASE_DOWN) return true;
+    }
+    return false;
+}
+
+/* What is asked by it at this moment gets its answer first. */
+static void session_yield(struct child_session *s)
+{
+    if (s->own == NULL || s->end != SESSION_OPEN) return;
+    const bool must = session_must_yield(s);
+
+    if (must && db_queue_depth(s->own) > 0 && db_takes_queries(s->own)) return;
+    s->yields = must;
+    db_hold(s->own, must || !db_takes_queries(s->db));
+}
+
 static void session_on_connected(struct child_session *s)
 {
     const uint64_t reconnects = db_reconnects(s->db);
@@ -178,8 +213,11 @@ static void session_on_state(void *ctx, enum db_state state, const char *reason)
 
     s->untold = false;
     if (s->end != SESSION_OPEN) return; /* we ended it ourselves, and it does not come back */
-    /* If there is one connection to be had, it is the first one's. */
-    if (s->own != NULL && state != DB_STATE_RENEWING) db_hold(s->own, !db_takes_queries(s->db));
+    /* If there is one connection to be had, it is the first one's. Of several workers, likewise: session_yield. */
+    if (s->own != NULL && state != DB_STATE_RENEWING) {
+        s->yields = s->yields || session_must_yield(s);
+        db_hold(s->own, s->yields || !db_takes_queries(s->db));
+    }
     if (state != DB_STATE_MISFIT && state != DB_STATE_RENEWING) s->misfit = false;
     switch (state) {
     case DB_STATE_CONNECTING:
@@ -224,7 +262,7 @@ static void session_on_own_state(void *ctx, enum db_state state, const char *rea
     }
     if (s->own_misfit) schema_check_run(&s->schema);
     s->own_misfit = false;
-    if (state != DB_STATE_READY && db_takes_queries(s->db)) {
+    if (state != DB_STATE_READY && db_takes_queries(s->db) && !s->yields) {
         log_warning("no connection for own queries; they share the one of clients",
                     LOG_STR("database", s->options.label), LOG_STR("reason", reason));
     }
@@ -247,6 +285,7 @@ static void session_on_notified(void *ctx, const char *channel, struct slice pay
 void session_tick(struct child_session *session)
 {
     session->child->place.cells->queue_depth = db_queue_depth(session->db);
+    session_yield(session);
     if (session->child->database == SCOREBOARD_DATABASE_MISMATCH || session->untold) schema_check_run(&session->schema);
 }
 

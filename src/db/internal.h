@@ -38,7 +38,8 @@ enum {
     DB_SLOW_MS = 200,
     /* Reads of one batch may be silent for so long while others wait. */
     DB_CUT_MS = 250,
-    /* After a cancel request that found nothing to cancel in its batch, nothing is sent: it may still be on its way. */
+    /* After a cancel request that found nothing to cancel in its batch, nothing is sent: it may still be on its way. What
+     * was in flight already may meet it, and is sent again. */
     DB_CUT_HOLD_MS = 100,
     /* How often a read is sent again that had to give way to another transaction. */
     DB_AGAIN_MAX = 3,
@@ -280,7 +281,8 @@ void db_share_sent(struct db_query *q, bool alone);
 void db_share_landed(struct db_query *q); /* if it is in flight: it is so no more */
 /* Whether the batch at the head may be cut if it is silent, since others wait. */
 bool db_share_may_cut(const struct db *db);
-/* Whether the query, which ended with this, is sent again because its batch was cut. */
+/* Whether the query, which ended with this, is sent again because its batch was cut, or because the request to cut the
+ * one before it came too late. Neither has changed anything: the server has rolled it back. */
 bool db_share_was_cut(struct db_batch *batch, struct db_query *q, const PGresult *pg);
 /* It has been answered, and was one of so many in its batch. */
 void db_share_learn(const struct db_query *q, unsigned sent_with);

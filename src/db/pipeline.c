@@ -335,7 +335,7 @@ static void pipeline_write_synced(struct db *db, struct db_batch *batch)
 
     db->unreplicated = false;
     q->result = NULL;
-    if (pipeline_is_renewed(batch, q, pg)) {
+    if (db_share_was_cut(batch, q, pg) || pipeline_is_renewed(batch, q, pg)) {
         PQclear(pg);
         list_remove(&q->link);
         list_push_back(&batch->aborted, &q->link);

@@ -200,11 +200,19 @@ bool db_share_may_cut(const struct db *db)
 
 bool db_share_was_cut(struct db_batch *batch, struct db_query *q, const PGresult *pg)
 {
-    if (!batch->cut || batch->was_cut || q->was_cut || db_pg_outcome(pg) != DB_TIMEOUT) return false;
-    batch->was_cut = true;
+    struct db *db = q->db;
+
+    if (q->was_cut || db_pg_outcome(pg) != DB_TIMEOUT) return false;
+    if (batch->cut && !batch->was_cut) {
+        batch->was_cut = true;
+        q->fit->quick = false;
+        q->fit->slow_ms = db->input_ms;
+    } else if (db->input_ms < db->hold_until_ms) {
+        db->hold_until_ms = 0; /* here it is */
+    } else {
+        return false;
+    }
     q->was_cut = true;
-    q->fit->quick = false;
-    q->fit->slow_ms = q->db->input_ms;
     return true;
 }
 

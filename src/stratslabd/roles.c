@@ -109,6 +109,20 @@ static void role_explain(struct buf *sql, const struct db_statement *statement)
     buf_printf(sql, "%s;\nDEALLOCATE tried", count == 0 ? "" : ")");
 }
 
+/* A role's name as a literal of the type regrole, which folds what is not quoted in it. */
+static void role_add_literal(struct buf *out, const char *name)
+{
+    static const char plain[] = "abcdefghijklmnopqrstuvwxyz0123456789_";
+    const bool is_plain = strspn(name, plain) == strlen(name) && (*name < '0' || *name > '9');
+
+    buf_add_str(out, is_plain ? "'" : "'\"");
+    for (; *name != '\0'; name++) {
+        if (*name == '\'' || *name == '"') buf_add_char(out, *name);
+        buf_add_char(out, *name);
+    }
+    buf_add_str(out, is_plain ? "'" : "\"'");
+}
+
 static int role_try(const struct conf *conf, PGconn *conn, const struct db_statement *statement, struct error *err)
 {
     struct buf sql = {0};
@@ -117,16 +131,19 @@ static int role_try(const struct conf *conf, PGconn *conn, const struct db_state
     role_explain(&sql, statement);
     int rc = role_exec(conf, conn, buf_cstr(&sql), &result, err);
 
-    buf_clear(&sql);
+    buf_reset(&sql);
     if (rc == 0 && PQresultStatus(result) != PGRES_COMMAND_OK) {
         const char *message = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
 
-        rc = error_set(err, ERROR_FAILED,
-                       "statement %s cannot be run as %s: %s\n"
-                       "Give this role its rights, as the owner of the tables: SELECT api_grant('%s'); see "
-                       "docs/operations.md, \"Three roles\"",
-                       statement->name, PQuser(conn), message == NULL ? "no reason was given" : message, PQuser(conn));
+        role_add_literal(&sql, PQuser(conn));
+        rc =
+            error_set(err, ERROR_FAILED,
+                      "statement %s cannot be run as %s: %s\n"
+                      "Give this role its rights, as the owner of the tables: SELECT api_grant(%s); see "
+                      "docs/operations.md, \"Three roles\"",
+                      statement->name, PQuser(conn), message == NULL ? "no reason was given" : message, buf_cstr(&sql));
     }
+    buf_clear(&sql);
     PQclear(result);
     return rc;
 }

@@ -1,6 +1,7 @@
 """One client's slow searches: others are served, that client alone is told when it has too much, and what the service
 must know itself it learns meanwhile."""
 import re
+import signal
 import time
 
 import pytest
@@ -188,3 +189,26 @@ def test_the_worker_s_own_connection_may_be_refused(start_daemon, stratslabd, ow
     d.wait_ready(30)
     for _ in range(20):
         wait_until(lambda: d.request("GET", PATH).status == 200, 20, "the worker to serve")
+
+
+def test_a_worker_s_first_connection_comes_before_another_s_second(start_daemon, command, database):
+    """The role has one connection for each worker: none of them takes two, also after a reload."""
+    assert command("migrate", "up").returncode == 0
+    with database.connect() as db:
+        db.execute(f"ALTER ROLE {database.role} CONNECTION LIMIT 3")
+        d = start_daemon(DATABASE_URL=database.url, workers=3, auth="off", migrate_on_start="off")
+
+        def shared():
+            names = "SELECT application_name FROM pg_stat_activity WHERE usename = %s ORDER BY 1"
+            return [row[0] for row in db.execute(names, [database.role])] == ["stratslabd worker"] * 3
+
+        wait_until(shared, 60, "each worker to have one connection")
+        for _ in range(2):
+            before = d.status()["generation"]
+            d.signal(signal.SIGHUP)
+            wait_until(lambda: d.status()["generation"] > before, 60, "the reload")
+        wait_until(lambda: shared() and all(w["database"] == "ready" for w in d.status()["workers"]), 60, "each worker to have one again")
+        assert {d.request("GET", PATH).status for _ in range(40)} == {200}
+        db.execute(f"ALTER ROLE {database.role} CONNECTION LIMIT -1")
+        second = "SELECT count(*) FROM pg_stat_activity WHERE usename = %s AND application_name = 'stratslabd own queries'"
+        wait_until(lambda: db.execute(second, [database.role]).fetchone()[0] == 3, 60, "the second ones to come when there is room")

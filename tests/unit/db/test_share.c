@@ -1,6 +1,8 @@
 /* Clients take turns, have a bound each, and what is slow holds up nobody else's next query. */
 #include <stdio.h>
 
+#include "base/clock.h"
+#include "db/internal.h"
 #include "rig.h"
 
 enum { ALICE = 1, BOB, CAROL };
@@ -210,6 +212,39 @@ static void test_clients_come_and_go(void)
     rig_close(&rig);
 }
 
+/* A request to cancel a batch that ends before it comes there ends whatever runs then, which did nothing to deserve it:
+ * it is sent again, once. */
+static void check_stray_cancel(const struct db_statement *s, const char *p1, const char *p2)
+{
+    struct answer a[2] = {0};
+    struct rig rig;
+
+    rig_open(&rig);
+    CU_ASSERT(rig_start_ready(&rig));
+    for (size_t i = 0; i < countof(a); i++) {
+        char sql[160];
+
+        snprintf(sql, sizeof(sql), "SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE application_name = '%s'",
+                 rig.name);
+        UNIT_INT(rig_submit_for(&rig, ALICE, &a[i], s, p1, p2), DB_OK);
+        CU_ASSERT(rig_until_sleeping(&rig));
+        /* As if the batch before had ended so; the second time there was none. */
+        if (i == 0) rig.db->hold_until_ms = clock_monotonic_ms() + RIG_PATIENCE_MS;
+        UNIT_STR(rig_sql(&rig, sql), "t");
+        CU_ASSERT(rig_until_answered(&rig, &a[i], 1));
+    }
+    UNIT_INT(a[0].outcome, DB_OK);
+    UNIT_INT(a[1].outcome, DB_TIMEOUT);
+    UNIT_INT(rig.states[DB_STATE_READY], 1);
+    rig_close(&rig);
+}
+
+static void test_a_cancel_that_comes_too_late_is_made_good(void)
+{
+    check_stray_cancel(&st_sleep, "1000", NULL);
+    check_stray_cancel(&st_insert_slow, "4711", "1000");
+}
+
 static const struct unit_test tests[] = {
     UNIT_TEST(test_each_has_a_bound),
     UNIT_TEST(test_a_small_queue_has_one_bound),
@@ -219,6 +254,7 @@ static const struct unit_test tests[] = {
     UNIT_TEST(test_what_was_quick_may_be_slow),
     UNIT_TEST(test_quick_ones_share_a_sync),
     UNIT_TEST(test_clients_come_and_go),
+    UNIT_TEST(test_a_cancel_that_comes_too_late_is_made_good),
 };
 
 const struct unit_part share_tests = UNIT_PART(tests);
