@@ -183,7 +183,7 @@ def test_a_client_that_never_reads_costs_little_and_is_cut_off(daemon, database)
 def test_many_clients_that_never_read_do_not_fill_the_memory(daemon, database):
     # What AddressSanitizer keeps of freed memory (256 MiB by default) is not the worker's.
     sanitizer = os.environ.get("ASAN_OPTIONS", "") + ":quarantine_size_mb=16"
-    d = daemon(workers=1, http_memory="128MiB", http_write_timeout="60s", ASAN_OPTIONS=sanitizer)
+    d = daemon(workers=1, http_memory="128MiB", http_write_timeout="60s", ASAN_OPTIONS=sanitizer, **database.settings())
     fill(database, 200, 60)
     (worker,) = d.workers()
     clients = [Raw(d.port, receive_buffer=4096) for _ in range(24)]
@@ -204,9 +204,9 @@ def test_many_clients_that_never_read_do_not_fill_the_memory(daemon, database):
     assert not re.search(r"level=(?:error|warning) ", d.log())
 
 
-def test_many_large_bodies_that_do_not_end_do_not_fill_the_memory(daemon):
+def test_many_large_bodies_that_do_not_end_do_not_fill_the_memory(daemon, database):
     sanitizer = os.environ.get("ASAN_OPTIONS", "") + ":quarantine_size_mb=16"
-    d = daemon(workers=1, http_memory="128MiB", ASAN_OPTIONS=sanitizer)
+    d = daemon(workers=1, http_memory="128MiB", ASAN_OPTIONS=sanitizer, **database.settings())
     (worker,) = d.workers()
     head = f"POST {LIST} HTTP/1.1\r\n{H}Content-Type: application/json\r\nContent-Length: {1 << 20}\r\n\r\n".encode()
     clients = [Raw(d.port) for _ in range(200)]
