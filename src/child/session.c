@@ -152,7 +152,8 @@ void session_say_addresses(struct child_session *session)
 }
 
 /* The database may take fewer connections than there could be. Another worker that has none cannot serve anybody, and
- * ours can do with one: so theirs comes before our second one. In a reload, that goes for the workers that come, too. */
+ * ours can do with one: so theirs comes before our second one. In a reload, that goes for the workers that come, too.
+ */
 static bool session_must_yield(const struct child_session *s)
 {
     const struct scoreboard *board = s->child->place.board;

@@ -38,8 +38,8 @@ enum {
     DB_SLOW_MS = 200,
     /* Reads of one batch may be silent for so long while others wait. */
     DB_CUT_MS = 250,
-    /* After a cancel request that found nothing to cancel in its batch, nothing is sent: it may still be on its way. What
-     * was in flight already may meet it, and is sent again. */
+    /* After a cancel request that found nothing to cancel in its batch, nothing is sent: it may still be on its way.
+     * What was in flight already may meet it, and is sent again. */
     DB_CUT_HOLD_MS = 100,
     /* How often a read is sent again that had to give way to another transaction. */
     DB_AGAIN_MAX = 3,
