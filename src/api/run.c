@@ -111,8 +111,6 @@ static bool api_has_status(const struct api_endpoint *e, unsigned status)
 {
     if (status == 404 || status == 500) return api_has_param(e, API_IN_PATH);
     if (status == 412) return api_has_param(e, API_IN_IF_MATCH);
-    /* Of one thing that is read: what is stored there is too large. */
-    if (status == 500) return e->access == DB_READ && !e->is_list && api_has_param(e, API_IN_PATH);
     if (e->statuses[0] == 0) return status == 200;
     for (size_t i = 0; i < API_STATUSES_MAX; i++) {
         if (e->statuses[i] == status && status != 0) return true;
