@@ -463,12 +463,10 @@ static void access_hold(struct api_access *access, struct http_exchange *x,
 static void access_judge_later(struct api_access *access, struct http_exchange *x,
                                const unsigned char sha256[DIGEST_SHA256_BYTES], bool fresh)
 {
-    const bool takes = db_takes_queries(access_db(access));
-
-    if (!takes && !fresh) {
-        access_refuse_unasked(x, DB_UNAVAILABLE);
-    } else if (!takes || (fresh && access_is_unknown(access, sha256))) {
+    if (fresh && access_is_unknown(access, sha256)) {
         access_refuse_token(x, false);
+    } else if (!db_takes_queries(access_db(access))) {
+        access_refuse_unasked(x, DB_UNAVAILABLE);
     } else {
         access_hold(access, x, sha256);
     }
