@@ -173,7 +173,7 @@ check_version() {
 as_administrator() { # DATABASE ARGUMENT… of psql
     database=$1
     shift
-    PGPASSWORD=$(cat "$dev/password") PGOPTIONS='-c client_min_messages=warning' psql -XAtq -v ON_ERROR_STOP=1 -h 127.0.0.1 -p "$port" \
+    PGPASSWORD=$(cat "$dev/password") PGOPTIONS='-c client_min_messages=warning -c search_path=pg_catalog' psql -XAtq -v ON_ERROR_STOP=1 -h 127.0.0.1 -p "$port" \
         -U postgres -d "$database" "$@"
 }
 
@@ -185,16 +185,14 @@ make_roles() {
 \getenv password API_PASSWORD
 SELECT 'CREATE ROLE stratslab_api NOLOGIN' WHERE NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'stratslab_api') \gexec
 ALTER ROLE stratslab_api LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE PASSWORD :'password';
-SELECT 'SELECT api_grant(''stratslab_api'')' WHERE to_regproc('api_grant') IS NOT NULL \gexec
 SELECT 'ALTER ROLE stratslab CREATEROLE' FROM pg_roles WHERE rolname = 'stratslab' AND NOT rolcreaterole \gexec
 SELECT statement
 FROM (VALUES (1, 'CREATE ROLE stratslab_service NOLOGIN'),
-             (2, 'GRANT stratslab_service TO stratslab WITH ADMIN OPTION'),
-             (3, 'SELECT backtest_grant(''stratslab_service'')')) AS s (step, statement)
+             (2, 'GRANT stratslab_service TO stratslab WITH ADMIN OPTION')) AS s (step, statement)
 WHERE NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'stratslab_service')
-  AND (step < 3 OR to_regproc('backtest_grant') IS NOT NULL)
 ORDER BY step \gexec
 STATEMENTS
+    psql -XAtq -d "$(cat "$dev/url")" -f "$top/docker/postgres/grants.sql" >/dev/null || die "the roles could not be given their rights (above)"
 }
 
 # Of the server that runs: one that an `up` left behind goes on at its own port. It may still be starting.

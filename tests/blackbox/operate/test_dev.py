@@ -21,7 +21,8 @@ class Checkout:
     def __init__(self, folder, program=None):
         self.folder = str(folder)
         os.makedirs(self.folder, exist_ok=True)
-        shutil.copytree(os.path.join(TOP, "scripts"), os.path.join(self.folder, "scripts"), dirs_exist_ok=True)
+        for folder in ("scripts", os.path.join("docker", "postgres")):
+            shutil.copytree(os.path.join(TOP, folder), os.path.join(self.folder, folder), dirs_exist_ok=True)
         os.makedirs(os.path.join(self.folder, "sql"), exist_ok=True)
         shutil.copytree(os.path.join(TOP, "sql", "migrations"), os.path.join(self.folder, "sql", "migrations"), dirs_exist_ok=True)
         if program:
