@@ -322,13 +322,14 @@ void process_set_ended(struct children *children, struct slot *slot)
     if (slot->retired) slot->role = NULL;
 }
 
-static void process_exec(const struct process_program *program, int output_fd)
+static void process_exec(const struct process_program *program, int output_fd, pid_t master)
 {
     char why[160];
     int null_fd = open("/dev/null", O_RDWR | O_CLOEXEC);
 
     /* Nobody else would end it: what it finds out is for the master alone. */
     prctl(PR_SET_PDEATHSIG, SIGTERM);
+    if (getppid() != master) _exit(PROCESS_EXIT_NOT_RUN); /* it ended before that */
     if (null_fd >= 0) {
         dup2(null_fd, STDIN_FILENO);
         dup2(null_fd, STDOUT_FILENO);
@@ -351,9 +352,10 @@ int process_run(const struct process_program *program, pid_t *ret_pid, int *ret_
 
     if (pipe2(ends, O_CLOEXEC) != 0) return error_set_errno(err, "cannot make a pipe");
 
+    const pid_t master = getpid();
     pid_t pid = process_fork();
 
-    if (pid == 0) process_exec(program, ends[1]);
+    if (pid == 0) process_exec(program, ends[1], master);
     close(ends[1]);
     if (pid < 0) {
         error_set_errno(err, "cannot fork");

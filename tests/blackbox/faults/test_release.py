@@ -274,4 +274,5 @@ def test_the_preflight_ends_with_its_master(replaceable, executable):
     children = processes.children(d.pid)
     os.kill(d.pid, signal.SIGKILL)
     d.wait()
-    wait_until(lambda: not any(map(processes.is_alive, children)), 30, "every child to end")
+    gone = {pid: processes.describe(pid) for pid in children}
+    wait_until(lambda: not any(map(processes.is_alive, children)), 60, f"every child to end: {gone}")
