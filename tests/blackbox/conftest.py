@@ -85,7 +85,7 @@ def start_daemon(kind, program, stratslabd, tmp_path):
 
     def start(*arguments, wait=True, expect_exit=0, program=None, **settings):
         if kind is daemons.Backtestd and wait and "DATABASE_URL" in settings:  # it does not migrate
-            daemons.migrate(stratslabd, settings["DATABASE_URL"])
+            daemons.migrate(stratslabd, settings.get("MIGRATE_DATABASE_URL", settings["DATABASE_URL"]))
         one = kind(program or own, arguments or ("serve",), settings, str(tmp_path))
         one.expect_exit = expect_exit
         started.append(one)

@@ -166,6 +166,10 @@ def test_a_checkout_that_only_its_owner_reads(stack, script):
         assert "user 10001 of the container cannot read" in said and "APP_UID=1234 and APP_GID=4321" in said and "chmod -R go+rX" in said, said
     assert not stack.containers()
     stack.up(check=False)
+    wait_until(lambda: "cannot be read by this container" in stack.logs("roles") and "chmod -R go+rX docker/postgres" in stack.logs("roles"), 120,
+               "the words of the one that makes the roles")
+    subprocess.run(["chmod", "-R", "go+rX", os.path.join(stack.folder, "docker", "postgres")], check=True)
+    stack.up(check=False)
     wait_until(lambda: "cannot be read by user 10001" in stack.logs() and "chmod -R go+rX" in stack.logs(), 120, "the container's own words")
     # The image must be built for that user.
     said = "\n".join(bad(script("doctor", check=False, APP_UID=1234, APP_GID=4321)))

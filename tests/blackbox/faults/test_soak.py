@@ -55,12 +55,15 @@ class Rude:
             yield kinds[self.count % len(kinds)]
 
 
-def test_mixed_traffic_leaves_nothing_behind(daemon):
+def test_mixed_traffic_leaves_nothing_behind(daemon, database):
     # What AddressSanitizer keeps of freed memory (256 MiB by default) is not the workers'.
     sanitizer = os.environ.get("ASAN_OPTIONS", "") + ":quarantine_size_mb=1:thread_local_quarantine_size_kb=64"
     d = daemon(workers=2, log_access="off", http_header_timeout="2s", ASAN_OPTIONS=sanitizer)
     # One that is still starting has not yet all the descriptors that it will keep.
     wait_until(lambda: [w["state"] for w in d.status()["workers"]] == ["ready"] * 2, 20, "two ready workers")
+    own = "SELECT count(*) FROM pg_stat_activity WHERE usename = %s AND application_name = 'stratslabd own queries'"
+    with database.connect() as db:
+        wait_until(lambda: db.execute(own, (database.role,)).fetchone()[0] == 2, 20, "their second connections")
     workers = d.workers()
     quiet = [processes.descriptors(pid) for pid in workers]
     one = d.request("POST", PATH, {"name": "one", "kind": "soak"}).json()["id"]
