@@ -137,6 +137,18 @@ struct db_query *db_submit(struct db *db, const struct db_statement *statement, 
 }
 
 /* Frees it, so that a sanitizer sees whoever comes with it again. */
+struct db_query *db_submit_for(struct db *db, struct client_id client, const struct db_statement *statement,
+                               const struct slice *values, db_done_fn *done, void *arg, enum db_outcome *ret_outcome)
+{
+    (void)client;
+    return db_submit(db, statement, values, done, arg, ret_outcome);
+}
+
+struct db *db_choose(struct db *own, struct db *shared)
+{
+    return own != NULL && db_takes_queries(own) ? own : shared;
+}
+
 void db_abandon(struct db_query *query)
 {
     query_check(query);

@@ -165,7 +165,7 @@ struct scene *scene_new(const struct scene_options *options)
     if (options->auth) {
         const struct api_access_events events = {.loaded = on_tokens, .failed = on_tokens_failed};
 
-        scene->access = api_access_new(scene->db, &events);
+        scene->access = api_access_new(scene->db, scene->db, &events);
         api_access_connected(scene->access);
     }
     api_attach(the_api,
