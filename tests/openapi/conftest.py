@@ -9,4 +9,5 @@ spec = importlib.util.spec_from_file_location("blackbox_fixtures", os.path.join(
 fixtures = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(fixtures)
 stratslabd, backtestd, kind, program = fixtures.stratslabd, fixtures.backtestd, fixtures.kind, fixtures.program
-database, start_daemon, daemon = fixtures.database, fixtures.start_daemon, fixtures.daemon
+database, database_settings, start_daemon = fixtures.database, fixtures.database_settings, fixtures.start_daemon
+daemon = fixtures.daemon
