@@ -83,6 +83,7 @@ void command_forget_owner(const struct command_context *context)
     conf_forget_owner(context->conf, environ);
     /* These are copies of this program's own (settings_take), const for all others. */
     for (size_t i = 0; i < context->set_count; i++) conf_wipe_owners((char *)(uintptr_t)context->sets[i]);
+    mem_burn_free();
 }
 
 void command_roll_back(const struct command_context *context, const char *reason)
