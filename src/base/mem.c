@@ -77,7 +77,21 @@ char *mem_printf(const char *fmt, ...)
 
 /* Sizes of glibc's blocks without its own 8 bytes, so that no byte of one is left out. They come to 2 MiB, which is
  * more than is free before the service begins. */
-enum { MEM_BURN_BYTES_MIN = 24, MEM_BURN_BYTES_MAX = 1024, MEM_BURN_STEP = 16, MEM_BURN_EACH = 64 };
+enum {
+    MEM_BURN_BYTES_MIN = 24,
+    MEM_BURN_BYTES_MAX = 1024,
+    MEM_BURN_STEP = 16,
+    MEM_BURN_EACH = 64,
+    MEM_BURN_STACK_BYTES = 64 * 1024
+};
+
+/* What the frames of functions that returned have left. It is a function of its own, so that its frame lies there. */
+static __attribute__((noinline)) void mem_burn_stack(void)
+{
+    char below[MEM_BURN_STACK_BYTES];
+
+    explicit_bzero(below, sizeof(below));
+}
 
 void mem_burn_free(void)
 {
@@ -101,4 +115,5 @@ void mem_burn_free(void)
         blocks = next;
     }
     malloc_trim(0);
+    mem_burn_stack();
 }

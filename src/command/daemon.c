@@ -131,6 +131,7 @@ static int settings_load(const struct command_context *context, bool connects, s
         rc = settings_load_now(context, connects, ret_conf, err);
     }
     buf_burn(&handed);
+    mem_burn_free(); /* before a frame that stays lies over what reading them has left */
     return rc;
 }
 
