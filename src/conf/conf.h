@@ -34,6 +34,7 @@
 #include "base/buf.h"
 #include "base/db_limits.h"
 #include "base/error.h"
+#include "base/http_hosts.h"
 #include "base/http_limits.h"
 #include "base/log.h"
 
@@ -69,14 +70,6 @@ enum conf_share {
 struct conf_names {
     const char *const *items;
     size_t count;
-};
-
-/* The hosts that requests on some addresses may be for. */
-struct conf_hosts {
-    struct conf_names names; /* "api.example", "*.example", "[::1]"; "*": any */
-    /* Nobody asks for a token there, so that names of loopback and the address that a connection came in on count too,
-     * and no others. False: if there are no names, any host counts. */
-    bool machine;
 };
 
 /* Of the Unix sockets that are listened on. */
@@ -139,7 +132,7 @@ struct conf {
     enum conf_auth auth;
     struct conf_names cors_origins;  /* "https://app.example", or "*" alone */
     struct conf_names allowed_hosts; /* as given; what they come to is: */
-    struct conf_hosts hosts, admin_hosts;
+    struct http_hosts hosts, admin_hosts;
     const char *config_path;
     bool config_missing;     /* there is no file at the default place, which is fine */
     const char *openapi_url; /* path of the OpenAPI document; NULL: it is not served */
@@ -172,10 +165,8 @@ bool conf_set_is_secret(const char *set);
 /* Whether it is certain, too, that there is a password in it; not so of a URL that names none. */
 bool conf_set_has_password(const char *set);
 
-/*
- * In a process that serves requests (command_forget_owner): the first overwrites what the snapshot holds of the tables'
- * owner; the second the values of the owner's settings among NAME=VALUE texts, of which the last is followed by NULL.
- */
+/* In a process that serves requests (command_forget_owner): overwrites what the snapshot holds of the tables' owner,
+ * and the values of the owner's settings in `environ_list`. */
 void conf_forget_owner(const struct conf *conf, char *const *environ_list);
 /* Overwrites the value if this is NAME=VALUE of a setting of the tables' owner. */
 void conf_wipe_owners(char *variable);

@@ -172,7 +172,7 @@ bool conf_hosts_parse(struct arena *arena, struct slice text, struct conf_names 
 }
 
 /* Whoever listens on a name means it, and it need not be listed again. */
-static struct conf_hosts conf_hosts_of_machine(const struct conf_state *state, const struct conf_addresses *listen)
+static struct http_hosts conf_hosts_of_machine(const struct conf_state *state, const struct conf_addresses *listen)
 {
     const struct conf_names *given = &state->conf.allowed_hosts;
     const char **items = arena_alloc(state->arena, (given->count + listen->count + 1) * sizeof(*items));
@@ -187,14 +187,15 @@ static struct conf_hosts conf_hosts_of_machine(const struct conf_state *state, c
                                                    : arena_printf(state->arena, "[%s]", host);
     }
     items[count] = NULL;
-    return (struct conf_hosts){{items, count}, true};
+    return (struct http_hosts){items, count, true};
 }
 
 void conf_hosts_resolve(struct conf_state *state)
 {
     struct conf *conf = &state->conf;
 
-    conf->hosts = conf->auth == CONF_AUTH_OFF ? conf_hosts_of_machine(state, &conf->listen)
-                                              : (struct conf_hosts){conf->allowed_hosts, false};
+    conf->hosts = conf->auth == CONF_AUTH_OFF
+                      ? conf_hosts_of_machine(state, &conf->listen)
+                      : (struct http_hosts){conf->allowed_hosts.items, conf->allowed_hosts.count, false};
     conf->admin_hosts = conf_hosts_of_machine(state, &conf->admin_listen); /* it knows no tokens */
 }

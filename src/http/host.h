@@ -7,22 +7,10 @@
 #include <sys/socket.h>
 
 #include "base/attr.h"
+#include "base/http_hosts.h"
 #include "base/slice.h"
 
 struct http_exchange;
-
-/*
- * A page can make its own name point at this machine (DNS rebinding): its browser then takes us for the page's own
- * server, and shows it our answers. The name stands in Host all the same. Names of loopback, and the address that the
- * connection came in on, are nobody else's, so that no page can have them.
- */
-struct http_hosts {
-    const char *const *names; /* borrowed; in lower case; "*.example.com" is every name below that one; "*": any host */
-    size_t count;
-    /* Names of loopback count too, and the address that the connection came in on; and all of a Unix socket, which no
-     * browser opens. False: the list alone counts, and if it is empty, any host does. */
-    bool machine;
-};
 
 bool http_hosts_have(const struct http_hosts *hosts, struct http_exchange *x) ATTR_CHECKED;
 

@@ -66,9 +66,7 @@ static int serve_admin(const struct master_child *child)
     command_forget_owner(serve->service.context);
     return admin_run(&(struct admin_options){
         .http_limits = &conf->http,
-        .hosts = {.names = conf->admin_hosts.names.items,
-                  .count = conf->admin_hosts.names.count,
-                  .machine = conf->admin_hosts.machine},
+        .hosts = conf->admin_hosts,
         .place = &child->place,
         .metrics = {.program = "stratslabd", .counted = &count_table},
     });

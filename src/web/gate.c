@@ -35,9 +35,7 @@ void gate_init(struct gate *gate, const struct conf *conf, struct db *own, struc
 
     *gate = (struct gate){
         .access = conf->auth == CONF_AUTH_TOKEN ? api_access_new(own, shared, &events) : NULL,
-        .guard = {.hosts = {.names = conf->hosts.names.items,
-                            .count = conf->hosts.names.count,
-                            .machine = conf->hosts.machine},
+        .guard = {.hosts = conf->hosts,
                   .cors = {.origins = conf->cors_origins.items,
                            .origin_count = conf->cors_origins.count,
                            .exposed = gate_exposed,

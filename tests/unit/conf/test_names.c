@@ -45,6 +45,11 @@ static void test_value_hosts(void)
     conf_free(conf);
 }
 
+static void check_hosts(const struct http_hosts *hosts, const char *const *expected)
+{
+    check_names(&(struct conf_names){hosts->names, hosts->count}, expected);
+}
+
 static struct conf *load_hosts(enum conf_program program, const char *const *sets)
 {
     struct conf *conf = NULL;
@@ -61,26 +66,26 @@ static void test_hosts_that_count(void)
 {
     struct conf *conf = load_hosts(CONF_STRATSLABD, TEST_LIST("STRATSLAB_ALLOWED_HOSTS=api.example"));
 
-    check_names(&conf->hosts.names, TEST_LIST("api.example"));
+    check_hosts(&conf->hosts, TEST_LIST("api.example"));
     CU_ASSERT_FALSE(conf->hosts.machine);
-    check_names(&conf->admin_hosts.names, TEST_LIST("api.example", "127.0.0.1"));
+    check_hosts(&conf->admin_hosts, TEST_LIST("api.example", "127.0.0.1"));
     CU_ASSERT_TRUE(conf->admin_hosts.machine);
     conf_free(conf);
 
     conf = load_hosts(CONF_STRATSLABD, TEST_LIST("STRATSLAB_AUTH=off",
                                                  "STRATSLAB_LISTEN=Lab.Example:80 [::1]:80 *:81 0.0.0.0:82 unix:/x",
                                                  "STRATSLAB_ADMIN_LISTEN=off"));
-    check_names(&conf->hosts.names, TEST_LIST("lab.example", "[::1]", "0.0.0.0"));
+    check_hosts(&conf->hosts, TEST_LIST("lab.example", "[::1]", "0.0.0.0"));
     CU_ASSERT_TRUE(conf->hosts.machine);
-    UNIT_INT(conf->admin_hosts.names.count, 0);
+    UNIT_INT(conf->admin_hosts.count, 0);
     conf_free(conf);
 
     conf = load_hosts(CONF_STRATSLABD, TEST_LIST("STRATSLAB_AUTH=off", "STRATSLAB_ALLOWED_HOSTS=*"));
-    UNIT_STR(conf->hosts.names.items[0], "*");
+    UNIT_STR(conf->hosts.names[0], "*");
     conf_free(conf);
 
     conf = load_hosts(CONF_BACKTESTD, TEST_LIST("STRATSLAB_ALLOWED_HOSTS=backtestd"));
-    check_names(&conf->admin_hosts.names, TEST_LIST("backtestd", "127.0.0.1"));
+    check_hosts(&conf->admin_hosts, TEST_LIST("backtestd", "127.0.0.1"));
     CU_ASSERT_TRUE(conf->admin_hosts.machine);
     conf_free(conf);
 }
