@@ -1,4 +1,5 @@
 #include "base/log.h"
+#include "base/fnv.h"
 
 #include <errno.h>
 #include <unistd.h>
@@ -345,17 +346,15 @@ static void log_tell_dropped(void)
     if (log_state.dropped > 0) log_state.dropped = dropped; /* this line does not count */
 }
 
-/* A hash (FNV-1a) of what the line says, without the values that say about whom. */
+/* A hash of what the line says, without the values that say about whom. */
 static uint64_t log_content(const struct log_field *fields, size_t count)
 {
-    uint64_t hash = UINT64_C(0xcbf29ce484222325);
+    uint64_t hash = FNV_BEGIN;
 
     for (size_t i = 0; i < count; i++) {
         if (fields[i].kind != LOG_KIND_STR) continue;
-        for (size_t at = 0; at < fields[i].value.str.len; at++) {
-            hash = (hash ^ (unsigned char)fields[i].value.str.data[at]) * UINT64_C(0x100000001b3);
-        }
-        hash = (hash ^ UINT8_MAX) * UINT64_C(0x100000001b3);
+        hash = fnv_mix_bytes(hash, fields[i].value.str.data, fields[i].value.str.len);
+        hash = fnv_mix_byte(hash, UINT8_MAX);
     }
     return hash;
 }

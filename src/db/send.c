@@ -2,18 +2,19 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/fnv.h"
 #include "db/internal.h"
 
-/* FNV-1a, over lengths and bytes. */
+/* Over lengths and bytes. */
 uint64_t db_values_sum(const struct db_statement *s, const struct slice *values)
 {
-    const uint64_t prime = 0x100000001b3U;
-    uint64_t sum = 0xcbf29ce484222325U;
+    uint64_t sum = FNV_BEGIN;
 
     if (!DB_CHECKS_VALUES) return 0;
     for (unsigned i = 0; i < s->param_count; i++) {
-        sum = (sum ^ values[i].len ^ (values[i].data == NULL ? UINT64_MAX : 0)) * prime;
-        for (size_t k = 0; k < values[i].len; k++) sum = (sum ^ (unsigned char)values[i].data[k]) * prime;
+        sum = fnv_mix_byte(sum, values[i].data == NULL);
+        sum = fnv_mix_bytes(sum, (const char *)&values[i].len, sizeof(values[i].len));
+        sum = fnv_mix_bytes(sum, values[i].data, values[i].len);
     }
     return sum;
 }

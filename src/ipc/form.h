@@ -28,19 +28,20 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* FNV-1a, 64 bits: draft-eastlake-fnv. */
-#define FORM_BEGIN UINT64_C(0xcbf29ce484222325)
+#include "base/fnv.h"
+
+#define FORM_BEGIN FNV_BEGIN
 
 static inline uint64_t form_mix_text(uint64_t form, const char *text)
 {
-    do form = (form ^ (unsigned char)*text) * UINT64_C(0x100000001b3);
+    do form = fnv_mix_byte(form, (unsigned char)*text);
     while (*text++ != '\0');
     return form;
 }
 
 static inline uint64_t form_mix_number(uint64_t form, uint64_t number)
 {
-    for (int i = 0; i < 8; i++, number >>= 8) form = (form ^ (number & 0xffU)) * UINT64_C(0x100000001b3);
+    for (int i = 0; i < 8; i++, number >>= 8) form = fnv_mix_byte(form, number & 0xffU);
     return form;
 }
 
