@@ -11,7 +11,6 @@ bool gauge_next_worker(const struct gauge_view *v, uint32_t *at, char ret_label[
     while (*at < v->places) {
         const uint32_t place = (*at)++;
 
-        if (v->board->place[place].pid == 0) continue;
         scoreboard_look(v->board, place, ret_seen);
         snprintf(ret_label, 16, "%u", place);
         if (ret_seen->pid != 0) return true;

@@ -227,10 +227,10 @@ void admin_metrics_text(const struct admin_metrics *metrics, const struct scoreb
         .tables = {&metrics_master_table, metrics->counted},
         .family_count = scrape_count(&board->metrics.catalog.family_count, METRICS_FAMILIES_MAX),
         .series_count = scrape_count(&board->metrics.catalog.series_count, METRICS_SERIES_MAX),
+        .counted_ms = scoreboard_counted_ms(board),
     };
 
     scoreboard_read(board, &v.details);
-    if (v.now_ms > board->started_ms) s.counted_ms = v.now_ms - board->started_ms;
     scrape_find_counted(&s);
     for (size_t i = 0; i < admin_gauge_count; i++) {
         const struct metrics_row *row = &admin_gauges[i].row;

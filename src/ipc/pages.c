@@ -128,11 +128,10 @@ void pages_close(struct pages *pages)
 static void pages_prepare_worker(const struct scoreboard *board, struct scoreboard_worker_pages *own)
 {
     const uint64_t requests = own->worker.requests;
-    const uint64_t now_ms = clock_monotonic_ms();
-    const uint64_t counted_ms = now_ms > board->started_ms ? now_ms - board->started_ms : 0;
+    const uint64_t counted_ms = scoreboard_counted_ms(board);
 
     own->worker = (struct scoreboard_worker){.requests = metrics_believe(requests, METRICS_COUNT, counted_ms),
-                                             .heartbeat_ms = now_ms};
+                                             .heartbeat_ms = clock_monotonic_ms()};
     metrics_repair(&board->metrics, &own->counted, counted_ms);
 }
 

@@ -117,11 +117,17 @@ uint32_t scoreboard_places(const struct scoreboard *board)
     return places < SCOREBOARD_WORKERS_MAX ? places : SCOREBOARD_WORKERS_MAX;
 }
 
+uint64_t scoreboard_counted_ms(const struct scoreboard *board)
+{
+    const uint64_t now_ms = clock_monotonic_ms();
+
+    return now_ms > board->started_ms ? now_ms - board->started_ms : 0;
+}
+
 void scoreboard_look(const struct scoreboard *board, uint32_t place, struct scoreboard_seen *ret_seen)
 {
     const struct scoreboard_place *said = &board->place[place];
     const struct scoreboard_worker *worker = &board->of_worker[place].worker;
-    const uint64_t now_ms = clock_monotonic_ms();
     const uint32_t state = said->state;
     const uint32_t pending = worker->migrations_pending;
 
@@ -135,8 +141,7 @@ void scoreboard_look(const struct scoreboard *board, uint32_t place, struct scor
         .accepting = worker->accepting == 1,
         .database = scoreboard_database_of(worker),
         .heartbeat_ms = scoreboard_heartbeat(&worker->heartbeat_ms, said->started_ms),
-        .requests = metrics_believe(worker->requests, METRICS_COUNT,
-                                    now_ms > board->started_ms ? now_ms - board->started_ms : 0),
+        .requests = metrics_believe(worker->requests, METRICS_COUNT, scoreboard_counted_ms(board)),
         .in_flight = worker->in_flight,
         .connections = worker->connections,
         .queue_depth = worker->queue_depth,

@@ -189,6 +189,8 @@ struct scoreboard_seen {
 void scoreboard_look(const struct scoreboard *board, uint32_t place, struct scoreboard_seen *ret_seen);
 /* How many places there are to look at. */
 uint32_t scoreboard_places(const struct scoreboard *board);
+/* For how many milliseconds the service has counted. */
+uint64_t scoreboard_counted_ms(const struct scoreboard *board);
 /* A heartbeat as its writer could have written it, of a child that was started at that time: what lies in the future is
  * none. */
 uint64_t scoreboard_heartbeat(const _Atomic uint64_t *heartbeat_ms, uint64_t started_ms);
