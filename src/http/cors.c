@@ -58,12 +58,13 @@ bool http_cors_preflight(const struct http_cors *cors, struct http_exchange *x)
 }
 
 /* If the list decides, caches must know that the answer depends on who asks, also if nobody was told anything. */
-void http_cors_answering(const struct http_cors *cors, struct http_exchange *x)
+bool http_cors_answering(const struct http_cors *cors, struct http_exchange *x)
 {
     const char *allowed = cors_allowed(cors, x);
 
     if (!cors_is_open(cors)) http_exchange_add_header(x, "Vary", SLICE_LIT("Origin"));
-    if (allowed == NULL) return;
+    if (allowed == NULL) return false;
     http_exchange_add_header(x, "Access-Control-Allow-Origin", slice_of(allowed));
     http_exchange_add_header(x, "Access-Control-Expose-Headers", slice_of(cors->exposed));
+    return true;
 }

@@ -22,7 +22,7 @@ struct http_cors {
 bool http_cors_preflight(const struct http_cors *cors, struct http_exchange *x) ATTR_CHECKED;
 /* Whether the page that sends this may read the answer. */
 bool http_cors_is_listed(const struct http_cors *cors, struct http_exchange *x);
-/* For http_hooks.answering: the fields that every answer carries. */
-void http_cors_answering(const struct http_cors *cors, struct http_exchange *x);
+/* For http_hooks.answering: the fields that every answer carries. Whether it is listed. */
+bool http_cors_answering(const struct http_cors *cors, struct http_exchange *x);
 
 #endif

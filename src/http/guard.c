@@ -38,9 +38,8 @@ bool http_guard_screen(const struct http_guard *guard, struct http_exchange *x, 
 
 void http_guard_answering(const struct http_guard *guard, struct http_exchange *x)
 {
-    const bool is_listed = guard_has_origins(guard) && http_cors_is_listed(&guard->cors, x);
+    const bool is_listed = guard_has_origins(guard) && http_cors_answering(&guard->cors, x);
 
-    if (guard_has_origins(guard)) http_cors_answering(&guard->cors, x);
     /* A line that is known to be one, on every answer: it need not be looked at. */
     buf_add_slice(&x->conn->fields, is_listed ? SLICE_LIT("Cross-Origin-Resource-Policy: cross-origin\r\n")
                                               : SLICE_LIT("Cross-Origin-Resource-Policy: same-origin\r\n"));
