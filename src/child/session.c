@@ -171,6 +171,12 @@ static bool session_must_yield(const struct child_session *s)
     return false;
 }
 
+static void session_set_yields(struct child_session *s, bool yields)
+{
+    s->yields = yields;
+    db_hold(s->own, yields || !db_takes_queries(s->db));
+}
+
 /* What is asked by it at this moment gets its answer first. */
 static void session_yield(struct child_session *s)
 {
@@ -178,8 +184,7 @@ static void session_yield(struct child_session *s)
     const bool must = session_must_yield(s);
 
     if (must && db_queue_depth(s->own) > 0 && db_takes_queries(s->own)) return;
-    s->yields = must;
-    db_hold(s->own, must || !db_takes_queries(s->db));
+    session_set_yields(s, must);
 }
 
 static void session_on_connected(struct child_session *s)
@@ -216,8 +221,7 @@ static void session_on_state(void *ctx, enum db_state state, const char *reason)
     if (s->end != SESSION_OPEN) return; /* we ended it ourselves, and it does not come back */
     /* If there is one connection to be had, it is the first one's. Of several workers, likewise: session_yield. */
     if (s->own != NULL && state != DB_STATE_RENEWING) {
-        s->yields = s->yields || session_must_yield(s);
-        db_hold(s->own, s->yields || !db_takes_queries(s->db));
+        session_set_yields(s, s->yields || session_must_yield(s));
     }
     if (state != DB_STATE_MISFIT && state != DB_STATE_RENEWING) s->misfit = false;
     switch (state) {

@@ -157,7 +157,6 @@ static void pipeline_finish(struct db_query *q, enum db_outcome outcome, PGresul
 {
     char why[DB_REASON_BYTES];
 
-    outcome = db_outcome_for(outcome, q->statement->access);
     if (outcome == DB_READ_ONLY) db_scout_refused(q->db);
     if (outcome == DB_OK && q->statement->access == DB_WRITE) q->db->read_only = false;
     db_fit_note(q, pg, &outcome, why);
