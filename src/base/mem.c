@@ -85,8 +85,8 @@ enum {
     MEM_BURN_STACK_BYTES = 64 * 1024
 };
 
-/* What the frames of functions that returned have left. It is a function of its own, so that its frame lies there. */
-static __attribute__((noinline)) void mem_burn_stack(void)
+/* Its frame lies where those of functions that returned were, and so must not be its caller's. */
+__attribute__((noinline)) void mem_burn_stack(void)
 {
     char below[MEM_BURN_STACK_BYTES];
 
@@ -115,5 +115,4 @@ void mem_burn_free(void)
         blocks = next;
     }
     malloc_trim(0);
-    mem_burn_stack();
 }

@@ -23,10 +23,14 @@ char *mem_printf(const char *fmt, ...) ATTR_PRINTF(1, 2); /* asprintf(3) */
 void mem_die(size_t size) ATTR_NORETURN;                  /* says how much was asked for, and exits */
 
 /*
- * Overwrites what is free in the heap and below the stack's top, where libraries leave what they have used: libpq does
- * not wipe the copy of a connection string that it parsed. For a process that is to hold a secret no more. It takes
- * blocks of every small size, which the C library serves from what is free before it takes more; it takes about 1 ms.
+ * For a process that is to hold a secret no more. Libraries leave what they have used: libpq does not wipe the copy of
+ * a connection string that it parsed.
+ *
+ * mem_burn_free overwrites what is free in the heap: it takes blocks of every small size, which the C library serves
+ * from what is free before it takes more. It takes about 1 ms. mem_burn_stack overwrites what returned functions left
+ * below the caller's frame: call it before a frame that stays lies over that.
  */
 void mem_burn_free(void);
+void mem_burn_stack(void);
 
 #endif

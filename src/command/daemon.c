@@ -84,6 +84,7 @@ void command_forget_owner(const struct command_context *context)
     /* These are copies of this program's own (settings_take), const for all others. */
     for (size_t i = 0; i < context->set_count; i++) conf_wipe_owners((char *)(uintptr_t)context->sets[i]);
     mem_burn_free();
+    mem_burn_stack();
 }
 
 void command_roll_back(const struct command_context *context, const char *reason)
@@ -131,7 +132,7 @@ static int settings_load(const struct command_context *context, bool connects, s
         rc = settings_load_now(context, connects, ret_conf, err);
     }
     buf_burn(&handed);
-    mem_burn_free(); /* before a frame that stays lies over what reading them has left */
+    mem_burn_stack(); /* before a frame that stays lies over what reading them has left */
     return rc;
 }
 
