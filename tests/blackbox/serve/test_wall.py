@@ -233,13 +233,18 @@ def test_check_connects_as_the_service_would(database, program, stratslabd, tmp_
     assert done.returncode == 69 and "no password supplied" in done.stdout + done.stderr, done.stdout + done.stderr
 
 
+def without(capabilities, program):
+    """The program as root that lacks some capabilities."""
+    if subprocess.run(["setpriv", f"--bounding-set={capabilities}", "true"], capture_output=True, check=False).returncode != 0:
+        pytest.skip("setpriv cannot take capabilities away here")
+    return f"setpriv --bounding-set={capabilities} --inh-caps=-all {program}"
+
+
 @needs_root
 @BOTH
 def test_root_that_may_not_become_anybody(start_daemon, database, program):
     """As in a container that has every capability dropped, and no user set."""
-    if subprocess.run(["setpriv", "--bounding-set=-setuid,-setgid", "true"], capture_output=True, check=False).returncode != 0:
-        pytest.skip("setpriv cannot take capabilities away here")
-    bare = f"setpriv --bounding-set=-setuid,-setgid --inh-caps=-all {program}"
+    bare = without("-setuid,-setgid", program)
     d = start_daemon(DATABASE_URL=database.url, wait=False, expect_exit=78, program=bare)
     assert d.wait() == 78
     assert re.search(r"its processes cannot become the user \S+ \(STRATSLAB_USER\): Operation not permitted. Start it as an ordinary user", d.log())
@@ -251,9 +256,7 @@ def test_root_that_may_not_become_anybody(start_daemon, database, program):
 @BOTH
 def test_root_that_may_not_signal_others(start_daemon, database, program):
     """As in a container that has every capability dropped but SETUID and SETGID: the master could neither stop nor replace what it starts."""
-    if subprocess.run(["setpriv", "--bounding-set=-kill", "true"], capture_output=True, check=False).returncode != 0:
-        pytest.skip("setpriv cannot take capabilities away here")
-    bare = f"setpriv --bounding-set=-kill --inh-caps=-all {program}"
+    bare = without("-kill", program)
     d = start_daemon(DATABASE_URL=database.url, wait=False, expect_exit=78, program=bare)
     assert d.wait() == 78
     assert re.search(r"the master could not signal its processes once they are the user \S+ \(STRATSLAB_USER\): Operation not permitted", d.log())
