@@ -40,11 +40,13 @@ void wall_hide(void)
     prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
 }
 
-int wall_enter(struct error *err)
+int wall_enter(const struct wall_options *more, struct error *err)
 {
+    static const struct wall_options nothing = {0};
+    const struct wall_options *options = more == NULL ? &nothing : more;
     struct wall_means means;
 
     wall_probe(&means);
-    if (means.landlock > 0 && landlock_enter(means.landlock, err) != 0) return -1;
-    return means.filter ? filter_enter(err) : 0;
+    if (means.landlock > 0 && landlock_enter(means.landlock, options, err) != 0) return -1;
+    return means.filter ? filter_enter(options, err) : 0;
 }
