@@ -278,7 +278,7 @@ static const int filter_of_files[] = {
 #ifdef SYS_renameat
     SYS_renameat,
 #endif
-    SYS_renameat2, SYS_unlinkat,
+    SYS_renameat2, SYS_unlinkat, SYS_utimensat,
 };
 
 /* Callers know what to do without these: clone3 and openat2 hide their flags from a filter. */

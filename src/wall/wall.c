@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 
 #include "wall/internal.h"
 
@@ -47,6 +48,7 @@ int wall_enter(const struct wall_options *more, struct error *err)
     struct wall_means means;
 
     wall_probe(&means);
+    if (options->writes != NULL) (void)mkdir(options->writes, 0700); /* who misses it finds out when it writes */
     if (means.landlock > 0 && landlock_enter(means.landlock, options, err) != 0) return -1;
     return means.filter ? filter_enter(options, err) : 0;
 }

@@ -48,9 +48,9 @@ void wall_probe(struct wall_means *ret_means);
  * How many it makes is bounded by what its unit or container may have.
  *
  * `writes`: files may be made, written, renamed and removed in this folder, and folders below it that are there: no
- * folders, links, sockets or devices, and no modes or owners be changed. A folder that is not there when the wall is
- * entered is not written later either. On a kernel without Landlock the user's own rights are all that bounds it, so
- * that files elsewhere may be made and removed too.
+ * folders, links, sockets or devices, and no modes or owners be changed. wall_enter makes the folder (0700) if its
+ * parent is there; if there is none then, nothing is written there later either. On a kernel without Landlock the
+ * user's own rights are all that bounds it, so that files elsewhere may be made and removed too.
  */
 struct wall_options {
     bool forks;

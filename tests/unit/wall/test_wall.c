@@ -452,7 +452,8 @@ static int write_in_folder(void)
     if (!wall_build()) return 1;
     const int fd = open(made, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 
-    if (fd < 0 || write(fd, "x", 1) != 1 || ftruncate(fd, 0) != 0 || rename(made, renamed) != 0) return 2;
+    if (fd < 0 || write(fd, "x", 1) != 1 || ftruncate(fd, 0) != 0 || futimens(fd, NULL) != 0) return 8;
+    if (rename(made, renamed) != 0) return 2;
     if (unlink(renamed) != 0) return 3;
     if (means.landlock == 0) return 0;
     if (open(elsewhere, O_RDWR | O_CREAT | O_CLOEXEC, 0600) >= 0 || errno != EACCES) return 4;
