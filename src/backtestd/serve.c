@@ -16,7 +16,7 @@ static int serve_admin(const struct master_child *child)
 {
     const struct service *service = child->ctx;
     const struct conf *conf = service->context->conf;
-    const int status = command_enter_wall(service->context, "admin");
+    const int status = command_enter_wall(service->context, "admin", NULL);
 
     if (status != COMMAND_OK) return status;
     command_forget_owner(service->context); /* given if it shares an environment with stratslabd */
@@ -32,7 +32,7 @@ static int serve_database(const struct master_child *child)
 {
     const struct service *service = child->ctx;
 
-    const int status = command_enter_wall(service->context, "database");
+    const int status = command_enter_wall(service->context, "database", NULL);
 
     if (status != COMMAND_OK) return status;
     command_forget_owner(service->context);
@@ -42,7 +42,8 @@ static int serve_database(const struct master_child *child)
 static int serve_worker(const struct master_child *child)
 {
     const struct service *service = child->ctx;
-    const int status = command_enter_wall(service->context, "worker");
+    const struct wall_options more = {.forks = true};
+    const int status = command_enter_wall(service->context, "worker", &more);
 
     if (status != COMMAND_OK) return status;
     command_forget_owner(service->context);

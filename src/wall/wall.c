@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 
 #include "wall/internal.h"
 
@@ -40,11 +41,14 @@ void wall_hide(void)
     prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
 }
 
-int wall_enter(struct error *err)
+int wall_enter(const struct wall_options *more, struct error *err)
 {
+    static const struct wall_options nothing = {0};
+    const struct wall_options *options = more == NULL ? &nothing : more;
     struct wall_means means;
 
     wall_probe(&means);
-    if (means.landlock > 0 && landlock_enter(means.landlock, err) != 0) return -1;
-    return means.filter ? filter_enter(err) : 0;
+    if (options->writes != NULL) (void)mkdir(options->writes, 0700); /* who misses it finds out when it writes */
+    if (means.landlock > 0 && landlock_enter(means.landlock, options, err) != 0) return -1;
+    return means.filter ? filter_enter(options, err) : 0;
 }
