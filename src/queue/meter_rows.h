@@ -37,7 +37,6 @@
       .more = "The phases are `load` (its candles), `compute` and `write` (its result).")                              \
     M(BARS, .name = "bars_computed_total", .type = METRICS_COUNTER,                                                    \
       .help = "Bars over which backtests were computed.")                                                              \
-    M(TRADES, .name = "trades_computed_total", .type = METRICS_COUNTER, .help = "Trades of these backtests.")          \
     M(CACHE_HITS, .name = "cache_hits_total", .type = METRICS_COUNTER, .help = "Series that were in the cache.")       \
     M(CACHE_MISSES, .name = "cache_misses_total", .type = METRICS_COUNTER,                                             \
       .help = "Series that were not in the cache, and were read from the database.")                                   \

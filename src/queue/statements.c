@@ -61,7 +61,7 @@ const struct db_statement queue_length = {
            "        FROM (\n"
            "            SELECT FROM backtests AS b\n"
            "            WHERE b.status = 'queued' AND b.kind = ANY ($1)\n"
-           "            LIMIT 10000) AS some) AS backtests,\n"
+           "            LIMIT 10000) AS queued) AS backtests,\n"
            "    (\n"
            "        SELECT greatest(0, extract(epoch FROM clock_timestamp() - min(oldest.created_at)) * 1000)::bigint\n"
            "        FROM unnest($1) AS k(kind)\n"

@@ -42,7 +42,8 @@ struct work {
     struct loaded *loaded;
     struct job *job;
     struct tell *tell;
-    struct buf text; /* the result or the error that is told */
+    struct job_report *report; /* has the result */
+    struct buf text;           /* the error that is told */
     unsigned loads;
 
     enum meter_outcome told; /* what the queue makes of what it is told, if it is told in time */
@@ -54,16 +55,21 @@ static void work_load(struct work *w);
 
 /* ---- The end ---- */
 
-static void work_stop(struct work *w)
+static void work_end_job(struct work *w)
 {
-    lease_free(w->lease);
     load_cancel(w->load);
     job_end(w->job);
     loaded_free(w->loaded);
-    w->lease = NULL;
     w->load = NULL;
     w->job = NULL;
     w->loaded = NULL;
+}
+
+static void work_stop(struct work *w)
+{
+    work_end_job(w);
+    lease_free(w->lease);
+    w->lease = NULL;
 }
 
 static void work_done(struct work *w, enum meter_outcome outcome)
@@ -108,7 +114,6 @@ static enum meter_outcome work_outcome(const struct work *w, enum queue_answer a
     }
 }
 
-static void work_tell(struct work *w, const struct db_statement *statement, enum meter_outcome told);
 static void work_fail(struct work *w, const char *code, struct slice detail);
 
 static void work_on_told(void *arg, enum queue_answer answer, const char *refusal, bool refused_for_good)
@@ -131,8 +136,8 @@ static void work_on_told(void *arg, enum queue_answer answer, const char *refusa
     }
 }
 
-/* What it takes is in `text`, if there is something. */
-static void work_tell(struct work *w, const struct db_statement *statement, enum meter_outcome told)
+/* `what` is the result, or the error; it lives as long as the work. */
+static void work_tell(struct work *w, const struct db_statement *statement, enum meter_outcome told, struct slice what)
 {
     const bool retry = w->record.code != NULL && failure_code_find(w->record.code)->retry;
 
@@ -143,20 +148,10 @@ static void work_tell(struct work *w, const struct db_statement *statement, enum
         .base = w->options.base,
         .db = w->options.db,
         .statement = statement,
-        .values = {w->id, w->claim, buf_slice(&w->text), retry ? SLICE_LIT("t") : SLICE_LIT("f")},
+        .values = {w->id, w->claim, what, retry ? SLICE_LIT("t") : SLICE_LIT("f")},
         .done = work_on_told,
         .arg = w,
     });
-}
-
-static void work_end_job(struct work *w)
-{
-    load_cancel(w->load);
-    job_end(w->job);
-    loaded_free(w->loaded);
-    w->load = NULL;
-    w->job = NULL;
-    w->loaded = NULL;
 }
 
 /* The error is in `text`. */
@@ -165,7 +160,7 @@ static void work_fail_with_text(struct work *w, const struct failure_code *code)
     w->record.code = code->code;
     meter_failure(w->options.meter, code->code);
     work_end_job(w);
-    work_tell(w, &queue_fail, METER_FAILED);
+    work_tell(w, &queue_fail, METER_FAILED, buf_slice(&w->text));
 }
 
 static void work_fail(struct work *w, const char *name, struct slice detail)
@@ -182,52 +177,72 @@ void work_give_back(struct work *work)
 {
     if (work->phase == WORK_TELLING) return;
     work_end_job(work);
-    work_tell(work, &queue_give_back, METER_GIVEN_BACK);
+    work_tell(work, &queue_give_back, METER_GIVEN_BACK, SLICE_NONE);
 }
 
 /* ---- The job ---- */
 
-static void work_on_job(void *arg, const struct job_done *done)
+/* What the job must not have of this process's memory: the address of the database, its password as it is written there,
+ * and as it is sent. */
+enum { WORK_SECRETS = 3 };
+
+static size_t work_secrets(const struct work *w, struct slice secrets[WORK_SECRETS])
+{
+    const char *url = w->options.conf->database.url;
+    const char *at = strstr(url, "://");
+    struct slice rest = slice_of(at == NULL ? NULL : at + strlen("://"));
+    size_t count = 0;
+
+    secrets[count++] = slice_of(url);
+    secrets[count++] = slice_of(db_password(w->options.db));
+    if (rest.data != NULL && memchr(rest.data, '@', rest.len) != NULL) {
+        struct slice login = slice_cut(&rest, '@');
+
+        (void)slice_cut(&login, ':');
+        if (login.data != NULL) secrets[count++] = login;
+    }
+    return count;
+}
+
+static void work_on_job(void *arg, struct job_report *report)
 {
     struct work *w = arg;
 
     w->job = NULL;
+    w->report = report;
     work_phase_over(w, METER_COMPUTE);
     meter_time(w->options.meter, METER_COMPUTE, w->record.phase_ns[METER_COMPUTE]);
-    w->record.bars = done->bars;
-    w->record.trades = done->trades;
-    if (done->code != NULL) {
-        work_fail(w, done->code, slice_of(done->detail));
+    w->record.bars = report->bars;
+    if (report->outcome != JOB_DONE) {
+        work_fail(w, report->code, slice_of(report->detail));
         return;
     }
-    metrics_add(w->options.meter->cells[METER_BARS], done->bars);
-    metrics_add(w->options.meter->cells[METER_TRADES], done->trades);
-    buf_clear(&w->text);
-    buf_add_slice(&w->text, done->document);
+    metrics_add(w->options.meter->cells[METER_BARS], report->bars);
     work_end_job(w);
-    work_tell(w, &queue_put, METER_SUCCEEDED);
+    work_tell(w, &queue_put, METER_SUCCEEDED, report->document);
 }
 
 static void work_compute(struct work *w)
 {
     const struct loaded *loaded = w->loaded;
-    const struct job_input input = {
+    struct slice secrets[WORK_SECRETS];
+    struct job_input input = {
         .kind = w->kind,
         .parameters = w->parameters,
         .execution = w->execution,
         .capital = w->capital,
-        .timeframe_ms = w->timeframe_ms,
         .start_ms = w->start_ms,
         .end_ms = w->end_ms,
         .candles = &loaded->candles,
         .detail = loaded->detail.count > 0 ? &loaded->detail : NULL,
-        .fingerprint = slice_of(loaded->fingerprint),
+        .fingerprint = loaded->fingerprint,
         .read = buf_slice(&loaded->read),
-        .memory_bytes = w->options.limits->memory_bytes,
-        .cpu_ms = w->options.limits->cpu_ms,
+        .limits = {.memory_bytes = w->options.conf->jobs.memory_bytes, .cpu_ms = w->options.conf->jobs.cpu_ms},
+        .secrets = secrets,
     };
     struct error err;
 
+    input.secret_count = work_secrets(w, secrets);
     w->phase = WORK_COMPUTING;
     work_show(w, "computing");
     if (job_start(w->options.base, &input, work_on_job, w, &w->job, &err) != 0) {
@@ -286,7 +301,7 @@ static void work_load(struct work *w)
         .end_ms = w->end_ms,
         .lookback = w->lookback,
         .detail = w->detail,
-        .bytes_max = w->options.limits->memory_bytes / 2, /* the job computes columns beside them */
+        .bytes_max = w->options.conf->jobs.memory_bytes / 2, /* the job computes columns beside them */
     };
 
     w->phase = WORK_LOADING;
@@ -442,6 +457,7 @@ void work_free(struct work *work)
     if (work == NULL) return;
     work_stop(work);
     tell_free(work->tell);
+    job_report_free(work->report);
     event_free(work->timer);
     buf_clear(&work->text);
     arena_free(work->arena);

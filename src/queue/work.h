@@ -24,7 +24,7 @@ struct work_options {
     struct event_base *base;
     struct db *db;
     struct cache *cache;
-    const struct conf_jobs *limits;
+    const struct conf *conf;
     struct meter *meter;
     void *arg;
     /* The claim has ended. Called once, never from within a function of this file; frees the work. */
@@ -37,7 +37,7 @@ struct work_record {
     enum meter_outcome outcome;
     const char *code; /* of a failure; NULL: none */
     struct slice detail;
-    uint64_t bars, trades;
+    uint64_t bars;
     uint64_t phase_ns[METER_PHASES];
     uint64_t took_ns; /* since the claim */
     const char *cached; /* "yes", "no" or "part"; "-": nothing was loaded */
