@@ -3,7 +3,7 @@
 #include "base/utf8.h"
 #include "json/write.h"
 
-enum { FAILURE_DETAIL_BYTES = 4096, FAILURE_FAULT_BYTES = 400, FAILURE_FAULTS = 16 };
+enum { FAILURE_DETAIL_BYTES = 4096, FAILURE_FAULT_BYTES = 320, FAILURE_FAULTS = 16 };
 
 static const struct failure_code failure_codes[] = {
     {"internal", "Internal error", true},
@@ -33,13 +33,20 @@ const struct failure_code *failure_code_find(const char *code)
     return &failure_codes[0];
 }
 
-/* At most so many bytes, and no character cut. */
-static struct slice failure_cut(struct slice text, size_t most)
+/* As much of the text as takes at most so many bytes of JSON, and no character cut. */
+static void failure_add_text(struct json_writer *w, struct slice text, size_t most)
 {
-    if (text.len <= most) return text;
-    text.len = most;
-    while (text.len > 0 && ((unsigned char)text.data[text.len] & 0xc0U) == 0x80U) text.len--;
-    return text;
+    struct buf written = {0};
+
+    buf_add_json(&written, text);
+    while (written.len > most) {
+        text.len -= text.len / 4 + 1;
+        while (text.len > 0 && ((unsigned char)text.data[text.len] & 0xc0U) == 0x80U) text.len--;
+        buf_reset(&written);
+        buf_add_json(&written, text);
+    }
+    buf_clear(&written);
+    json_slice(w, text);
 }
 
 static void failure_begin(struct json_writer *w, const struct failure_code *code, struct slice detail)
@@ -49,7 +56,7 @@ static void failure_begin(struct json_writer *w, const struct failure_code *code
     json_key_text(w, "title", code->title);
     json_key_text(w, "code", code->code);
     json_key(w, "detail");
-    json_slice(w, failure_cut(detail, FAILURE_DETAIL_BYTES));
+    failure_add_text(w, detail, FAILURE_DETAIL_BYTES);
 }
 
 void failure_json(const struct failure_code *code, struct slice detail, struct buf *out)
@@ -66,10 +73,10 @@ static void failure_add_fault(struct json_writer *w, const struct rules_fault *f
 
     json_open(w, '{');
     json_key(w, "pointer");
-    json_slice(w, failure_cut(slice_of(pointer), FAILURE_FAULT_BYTES));
+    failure_add_text(w, slice_of(pointer), FAILURE_FAULT_BYTES);
     if (fault->column > 0) json_key_uint(w, "column", fault->column);
     json_key(w, "detail");
-    json_slice(w, failure_cut(fault->detail, FAILURE_FAULT_BYTES));
+    failure_add_text(w, fault->detail, FAILURE_FAULT_BYTES);
     json_close(w, '}');
 }
 
