@@ -4,6 +4,7 @@
 
 #include "backtestd/backtestd.h"
 #include "backtestd/market.h"
+#include "candles/fingerprint.h"
 #include "candles/timeframe.h"
 #include "engine/text.h"
 #include "json/write.h"
@@ -201,7 +202,7 @@ static int candles_check_main(const struct command_line *line, const struct comm
     (void)context;
     if (market_timeframe(line, &timeframe_ms, &err) != 0 ||
         market_read(line, line->operands, line->operand_count, timeframe_ms, &market, &err) != 0 ||
-        market_fingerprint(candles_series_view(market.series), data, &err) != 0) {
+        candles_fingerprint(candles_series_view(market.series), data, &err) != 0) {
         status = backtestd_fail(line, &err);
     } else {
         if (command_has(line, "--json")) {

@@ -227,15 +227,15 @@ struct sheet *cache_find(struct cache *cache, const struct sheet_key *key)
 
     if (cache->folder < 0) return NULL;
     sheet_name(key, name);
-    const int fd = openat(cache->folder, name, O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+    const int fd = openat(cache->folder, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
 
     if (fd < 0) return NULL;
     if (fstat(fd, &about) != 0 || !S_ISREG(about.st_mode) || about.st_uid != geteuid()) {
         close(fd);
         return NULL;
     }
-    /* It was used now. The byte has no meaning; if it cannot be written, the file looks older than it is. */
-    if (pwrite(fd, "", 1, SHEET_HEAD_BYTES - 1) != 1) errno = 0;
+    /* It was used now; if that cannot be kept, the file looks older than it is. */
+    if (futimens(fd, NULL) != 0) errno = 0;
     sheet = sheet_open(fd, key);
     if (sheet == NULL) cache_forget(cache, key);
     return sheet;

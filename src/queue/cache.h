@@ -11,7 +11,7 @@
  * tells why, once. The folder and its files belong to the process's user, and nobody else may write there: a folder for
  * which that is not so is not used.
  *
- * After cache_new, files are only made, written, renamed and removed, all in the folder (wall_options.writes).
+ * After cache_new, files are only made, written, renamed, removed and dated, all in the folder (wall_options.writes).
  */
 #ifndef QUEUE_CACHE_H
 #define QUEUE_CACHE_H

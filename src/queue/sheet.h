@@ -6,8 +6,7 @@
  * A file is a page of head, then the columns time, open, high, low, close, volume, each of `count` numbers of 8 bytes
  * in the byte order of the machine. Each column has a checksum in the head, and the head has its own. They are not
  * cryptographic, as nobody else may write there: they find what disks and power cuts do. SHA-256 over a million bars
- * takes 27 ms and more, this checksum 5 ms. The last byte of the head's page has no meaning: it is written to say that
- * the file was used, as its time of change is then now.
+ * takes 27 ms and more, this checksum 5 ms.
  */
 #ifndef QUEUE_SHEET_H
 #define QUEUE_SHEET_H
