@@ -22,6 +22,7 @@
 #ifndef QUEUE_JOB_H
 #define QUEUE_JOB_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -68,11 +69,12 @@ struct job_input {
     const char *fingerprint;       /* of the candles, hexadecimal */
     struct slice read;             /* JSON array, for backtests.data_read */
     struct job_limits limits;
-    const struct slice *secrets; /* texts that the process must not have; shorter ones than 4 bytes are passed over */
+    const struct slice *secrets; /* texts that the process must not have; shorter ones than 8 bytes are passed over */
     size_t secret_count;
     /* For tests: called in the process at the beginning of each phase but the first, when the sandbox is shut. */
     void (*hook)(void *arg, enum job_phase phase);
     void *hook_arg;
+    bool no_sandbox; /* STRATSLAB_SANDBOX is off: no wall_enter_job */
 };
 
 enum job_outcome {

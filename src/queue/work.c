@@ -239,6 +239,7 @@ static void work_compute(struct work *w)
         .read = buf_slice(&loaded->read),
         .limits = {.memory_bytes = w->options.conf->jobs.memory_bytes, .cpu_ms = w->options.conf->jobs.cpu_ms},
         .secrets = secrets,
+        .no_sandbox = !w->options.conf->sandbox,
     };
     struct error err;
 

@@ -10,8 +10,6 @@
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/audit.h>
-#include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <sched.h>
 #include <stddef.h>
@@ -25,12 +23,7 @@
 
 #include "base/slice.h"
 #include "wall/internal.h"
-
-#if defined(__x86_64__)
-#define FILTER_ARCH AUDIT_ARCH_X86_64
-#elif defined(__aarch64__)
-#define FILTER_ARCH AUDIT_ARCH_AARCH64
-#endif
+#include "wall/program.h"
 
 const char *filter_lack(void)
 {
@@ -49,7 +42,6 @@ const char *filter_lack(void)
 
 enum {
     FILTER_VALUES_MAX = 4,
-    FILTER_INSTRUCTIONS_MAX = 512,
     FILTER_NEWEST = 462, /* mseal of Linux 6.10. Newer calls have not been looked at */
 };
 
@@ -284,33 +276,6 @@ static const int filter_of_files[] = {
 /* Callers know what to do without these: clone3 and openat2 hide their flags from a filter. */
 static const int filter_missing[] = {CALL_CLONE3, CALL_OPENAT2};
 
-struct filter {
-    struct sock_filter code[FILTER_INSTRUCTIONS_MAX];
-    unsigned short len;
-};
-
-static void filter_add(struct filter *f, struct sock_filter instruction)
-{
-    if (f->len < FILTER_INSTRUCTIONS_MAX) f->code[f->len] = instruction;
-    f->len++;
-}
-
-static void filter_load(struct filter *f, size_t offset)
-{
-    filter_add(f, (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS, (uint32_t)offset));
-}
-
-static void filter_return(struct filter *f, uint32_t verdict)
-{
-    filter_add(f, (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, verdict));
-}
-
-static void filter_jump(struct filter *f, uint16_t test, uint32_t value, unsigned if_so, unsigned if_not)
-{
-    filter_add(
-        f, (struct sock_filter)BPF_JUMP((uint16_t)(BPF_JMP | test | BPF_K), value, (uint8_t)if_so, (uint8_t)if_not));
-}
-
 static void filter_deny(struct filter *f, int nr, uint32_t verdict)
 {
     filter_jump(f, BPF_JEQ, (uint32_t)nr, 0, 1);
@@ -377,14 +342,7 @@ int filter_enter(const struct wall_options *options, struct error *err)
     struct filter filter = {.len = 0};
 
     filter_make(&filter, options);
-    if (filter.len > FILTER_INSTRUCTIONS_MAX)
-        return error_set(err, ERROR_SYSTEM, "the filter of system calls is too long");
-    const struct sock_fprog program = {.len = filter.len, .filter = filter.code};
-
-    if (syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_TSYNC, &program) != 0) {
-        return error_set_errno(err, "cannot enter the filter of system calls");
-    }
-    return 0;
+    return filter_load_program(&filter, err);
 }
 
 #else

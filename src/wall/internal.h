@@ -12,8 +12,13 @@
 const char *filter_lack(void);
 int filter_enter(const struct wall_options *options, struct error *err) ATTR_CHECKED;
 
+/* job.c. The one that allows what is needed to compute. */
+int job_filter_enter(struct error *err) ATTR_CHECKED;
+
 /* landlock.c. The version of the kernel's interface; 0: none. */
 int landlock_version(void);
 int landlock_enter(int version, const struct wall_options *options, struct error *err) ATTR_CHECKED;
+/* No rights on any file, port or process. */
+int landlock_enter_nothing(int version, struct error *err) ATTR_CHECKED;
 
 #endif

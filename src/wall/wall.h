@@ -61,4 +61,13 @@ struct wall_options {
  * no_new_privs (wall/identity.h). Fails if the kernel refuses. */
 int wall_enter(const struct wall_options *more, struct error *err) ATTR_CHECKED;
 
+/*
+ * For a process that was forked to compute: what it may still do is on a short list (memory of its own, writing to
+ * what is open, the clock, handlers of signals, its own end; src/wall/job.c has it), and all else answers EPERM. With
+ * Landlock it has no right on any file, port, abstract socket or process outside. It can open no descriptor, and leaves
+ * no core file (setrlimit(2)). Sets no_new_privs. A process behind
+ * wall_enter is behind both then. A build without the filter has none here either.
+ */
+int wall_enter_job(struct error *err) ATTR_CHECKED;
+
 #endif
