@@ -122,6 +122,7 @@ int market_read(const struct command_line *line, const char *const *paths, size_
                                                    .symbol = command_text(line, "--symbol"),
                                                    .timeframe_ms = timeframe_ms,
                                                    .zone = found,
+                                                   .gives_up_rows = true,
                                                    .adjusted = command_has(line, "--adjusted"),
                                                    .stamp_is_close = stamp != NULL && stamp->word == 1};
 

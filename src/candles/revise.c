@@ -2,9 +2,11 @@
 
 #include <inttypes.h>
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/base64.h"
+#include "base/mem.h"
 #include "base/number.h"
 #include "candles/csv.h"
 #include "candles/stamp.h"
@@ -13,9 +15,12 @@
 #define REVISE_PLACE UINT64_MAX
 
 struct revise {
+    const struct revise_stored *stored;
+    const struct candles *coming;
     const struct revise_options *options;
     struct candles_notes *notes;
-    struct revision *revision;
+    struct revision revision;
+    size_t first, at; /* the next bar of `coming`, and of `stored` the next chunk that may be its */
     /* The chunk that is worked on: what is stored of it, the coming bars, and whether any of them changes it. */
     const struct candles *there, *part;
     bool changes;
@@ -63,12 +68,13 @@ static void revise_note(struct revise *r, size_t index)
 static void revise_met(void *context, size_t index, enum candles_meeting meeting)
 {
     struct revise *r = context;
-    struct revision *revision = r->revision;
+    struct revision *revision = &r->revision;
     const int64_t time_ms = r->part->time_ms[index];
     const bool is_first = revision->met[CANDLES_NEW] + revision->met[CANDLES_REPLACED] == 0;
 
     revision->met[meeting]++;
     if (meeting == CANDLES_CONFLICT) revise_note(r, index);
+    if (r->options->met != NULL) r->options->met(r->options->context, r->first + index, meeting);
     if (meeting != CANDLES_NEW && meeting != CANDLES_REPLACED) return;
     r->changes = true;
     if (is_first) revision->first_ms = time_ms;
@@ -85,7 +91,7 @@ static void revise_number(const char *name, double value, struct buf *out)
 
 static int revise_pack(struct revise *r, const struct candles *bars, struct error *err)
 {
-    struct buf *out = &r->revision->change;
+    struct buf *out = &r->revision.change;
     struct chunk_summary is;
 
     buf_reset(&r->packed);
@@ -130,7 +136,7 @@ static int revise_part(struct revise *r, const struct revise_chunk *chunk, const
         r->part = part;
         r->changes = false;
         merged = candles_merge(r->there, part, r->options->replace, revise_met, r);
-        if (r->changes) r->revision->chunks++;
+        if (r->changes) r->revision.chunks++;
         if (r->changes && !r->options->only_looks) rc = revise_pack(r, candles_series_view(merged), err);
     }
     candles_series_free(merged);
@@ -143,40 +149,74 @@ static int revise_finer(int stored, int coming)
     return stored > coming ? stored : coming;
 }
 
-static void revise_finish(const struct revise *r, const struct revise_stored *stored, const struct candles *coming)
+static void revise_finish(struct revise *r)
 {
-    struct buf *out = &r->revision->change;
-    const int price_digits = revise_finer(stored->is_there ? stored->price_digits : 0, coming->price_digits);
-    const int lot_digits = revise_finer(stored->is_there ? stored->lot_digits : 0, candles_step_digits(coming->lot));
+    const struct revise_stored *stored = r->stored;
+    struct buf *out = &r->revision.change;
+    const int price_digits = revise_finer(stored->is_there ? stored->price_digits : 0, r->coming->price_digits);
+    const int lot_digits = revise_finer(stored->is_there ? stored->lot_digits : 0, candles_step_digits(r->coming->lot));
 
     buf_printf(out,
                "],\"timeframe_ms\":%" PRId64
                ",\"adjusted\":%s,\"price_digits\":%d,\"lot_digits\":%d,\"first_ms\":%" PRId64 ",\"last_ms\":%" PRId64
                "}",
-               coming->timeframe_ms, r->options->adjusted ? "true" : "false", price_digits, lot_digits,
-               r->revision->first_ms, r->revision->last_ms);
+               r->coming->timeframe_ms, r->options->adjusted ? "true" : "false", price_digits, lot_digits,
+               r->revision.first_ms, r->revision.last_ms);
+}
+
+struct revise *revise_new(const struct revise_stored *stored, const struct candles *coming,
+                          const struct revise_options *options, struct candles_notes *notes)
+{
+    struct revise *r = mem_zalloc(sizeof(*r));
+
+    *r = (struct revise){.stored = stored, .coming = coming, .options = options, .notes = notes};
+    return r;
+}
+
+void revise_free(struct revise *revise)
+{
+    if (revise == NULL) return;
+    revision_clear(&revise->revision);
+    buf_clear(&revise->packed);
+    free(revise);
+}
+
+int revise_step(struct revise *r, struct error *err)
+{
+    const struct candles *coming = r->coming;
+
+    if (r->first < coming->count) {
+        const int64_t address = chunk_address(coming->time_ms[r->first], coming->timeframe_ms);
+        const struct candles part = candles_view(coming, r->first, chunk_span(coming, r->first));
+
+        if (revise_part(r, revise_find(r->stored, address, &r->at), &part, err) != 0) return -1;
+        r->first += part.count;
+    }
+    if (r->first < coming->count) return 1;
+    if (r->revision.change.len > 0) revise_finish(r);
+    return 0;
+}
+
+struct revision revise_take(struct revise *revise)
+{
+    const struct revision revision = revise->revision;
+
+    revise->revision = (struct revision){0};
+    return revision;
 }
 
 int revise_make(const struct revise_stored *stored, const struct candles *coming, const struct revise_options *options,
                 struct candles_notes *notes, struct revision *ret_revision, struct error *err)
 {
-    struct revise r = {.options = options, .notes = notes, .revision = ret_revision};
-    size_t at = 0;
-    int rc = 0;
+    struct revise *r = revise_new(stored, coming, options, notes);
+    int more;
 
+    while ((more = revise_step(r, err)) > 0)
+        ;
     *ret_revision = (struct revision){0};
-    for (size_t first = 0, span; first < coming->count && rc == 0; first += span) {
-        const int64_t address = chunk_address(coming->time_ms[first], coming->timeframe_ms);
-
-        span = chunk_span(coming, first);
-        const struct candles part = candles_view(coming, first, span);
-
-        rc = revise_part(&r, revise_find(stored, address, &at), &part, err);
-    }
-    if (rc == 0 && ret_revision->change.len > 0) revise_finish(&r, stored, coming);
-    if (rc != 0) revision_clear(ret_revision);
-    buf_clear(&r.packed);
-    return rc;
+    if (more == 0) *ret_revision = revise_take(r);
+    revise_free(r);
+    return more;
 }
 
 void revision_clear(struct revision *revision)

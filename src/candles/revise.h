@@ -36,6 +36,9 @@ struct revise_options {
     bool replace;  /* values that differ replace those that are stored; otherwise they are conflicts, and those stay */
     bool adjusted; /* of a new series */
     bool only_looks; /* counts, and makes no change */
+    /* Hears of each coming bar, by its index, oldest first; may be NULL. */
+    candles_met *met;
+    void *context; /* of met */
 };
 
 struct revision {
@@ -54,5 +57,17 @@ size_t revise_addresses(const struct candles *coming, struct buf *out);
 int revise_make(const struct revise_stored *stored, const struct candles *coming, const struct revise_options *options,
                 struct candles_notes *notes, struct revision *ret_revision, struct error *err) ATTR_CHECKED;
 void revision_clear(struct revision *revision);
+
+/* The same, a chunk at a time, for whoever has others to serve in between. What revise_make takes is borrowed until
+ * revise_free. */
+struct revise;
+
+struct revise *revise_new(const struct revise_stored *stored, const struct candles *coming,
+                          const struct revise_options *options, struct candles_notes *notes) ATTR_CHECKED;
+void revise_free(struct revise *revise); /* takes NULL */
+/* 1: there is more to do; 0: it is done; -1: as revise_make. */
+int revise_step(struct revise *revise, struct error *err) ATTR_CHECKED;
+/* After the last step, once: the caller's to clear. */
+struct revision revise_take(struct revise *revise) ATTR_CHECKED;
 
 #endif
