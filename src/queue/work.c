@@ -72,20 +72,22 @@ static void work_stop(struct work *w)
     w->lease = NULL;
 }
 
-static void work_done(struct work *w, enum meter_outcome outcome)
-{
-    work_stop(w);
-    w->record.outcome = outcome;
-    w->record.took_ns = clock_monotonic_ns() - w->claimed_ns;
-    w->options.done(w->options.arg, w);
-}
-
 static void work_phase_over(struct work *w, enum meter_phase phase)
 {
     const uint64_t now_ns = clock_monotonic_ns();
 
     w->record.phase_ns[phase] += now_ns - w->phase_began_ns;
     w->phase_began_ns = now_ns;
+}
+
+static void work_done(struct work *w, enum meter_outcome outcome)
+{
+    if (w->phase == WORK_LOADING) work_phase_over(w, METER_LOAD);
+    if (w->phase == WORK_COMPUTING) work_phase_over(w, METER_COMPUTE);
+    work_stop(w);
+    w->record.outcome = outcome;
+    w->record.took_ns = clock_monotonic_ns() - w->claimed_ns;
+    w->options.done(w->options.arg, w);
 }
 
 static void work_show(struct work *w, const char *doing)
