@@ -583,10 +583,12 @@ void db_pipeline_turn(int fd, short what, void *arg)
 
 static bool pipeline_send_pins(struct db *db)
 {
+    const char *first = pg_pins_first(db->conn);
     char *sql = db_target_pins(&db->options);
 
     pipeline_batch_push(db, pipeline_batch_new(DB_BATCH_PINS));
-    const bool sent = PQsendQueryParams(db->conn, sql, 0, NULL, NULL, NULL, NULL, 0) == 1 && db_send_sync(db);
+    const bool sent = (first == NULL || PQsendQueryParams(db->conn, first, 0, NULL, NULL, NULL, NULL, 0) == 1) &&
+                      PQsendQueryParams(db->conn, sql, 0, NULL, NULL, NULL, NULL, 0) == 1 && db_send_sync(db);
 
     free(sql);
     return sent;
