@@ -114,6 +114,7 @@ struct api_endpoint {
     api_begin_fn *begin;                   /* submits `statements`, one after the other */
     const struct db_statement *statements; /* their names begin with the endpoint's id */
     size_t statement_count;
+    unsigned at_once;        /* so many calls of `begin` may be under way in a process; 0: any number */
     http_handler_fn *handle; /* an answer that needs no database */
     /* The answers that are not problems. */
     unsigned statuses[API_STATUSES_MAX]; /* none: 200 */
@@ -142,6 +143,8 @@ struct api_resource {
 extern const struct api_resource api_service;
 extern const struct api_resource api_strategies;
 extern const struct api_resource api_backtests;
+extern const struct api_resource api_series;
+extern const struct api_resource api_candles;
 extern const struct api_resource api_documentation;
 
 /* What endpoints need of the process that they run in. Borrowed; set by api_attach before the first request. */

@@ -18,6 +18,7 @@ struct api_operation {
     struct db_statement *variants;
     unsigned clause_count;
     unsigned clause_param[API_CLAUSES_MAX];
+    unsigned under_way; /* calls of an endpoint with at_once */
 };
 
 struct api {
@@ -50,6 +51,7 @@ struct api_call {
     struct db_query *query;               /* NULL: none is under way */
     /* If C makes the answer. */
     const struct slice *values;
+    struct api_operation *counted; /* NULL: not in its under_way */
     api_next_fn *next;
     api_next_fn *conflicted;
     void *state;

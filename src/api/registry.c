@@ -6,7 +6,7 @@
 #include "base/mem.h"
 
 static const struct api_resource *const api_resources[] = {&api_service, &api_strategies, &api_backtests,
-                                                           &api_documentation};
+                                                           &api_series,  &api_candles,    &api_documentation};
 
 static void api_route_init(struct api_operation *op, unsigned index)
 {
