@@ -139,7 +139,7 @@ static void import_free(void *state)
 
 static void import_refuse(struct api_call *call, const char *pointer, const char *why)
 {
-    const struct http_problem_item item = {slice_of(pointer), slice_of(why)};
+    const struct http_problem_item item = {slice_of(pointer), slice_of(why), 0};
     const bool is_body = pointer[0] == '\0';
 
     api_call_refuse(call, is_body ? &import_invalid : &api_refusals[API_REFUSAL_INVALID], &item, 1);
@@ -152,6 +152,7 @@ static size_t import_items(struct api_call *call, const struct candles_notes *no
     for (size_t i = 0; i < notes->count; i++) {
         items[i].pointer = slice_of(arena_printf(api_call_arena(call), "line:%" PRIu64, notes->items[i].line));
         items[i].detail = arena_copy(api_call_arena(call), slice_of(notes->items[i].reason));
+        items[i].column = 0;
     }
     return notes->count;
 }

@@ -8,6 +8,10 @@
 
 enum { API_CLAUSES_MAX = 4 };
 
+/* What has an entity tag may be kept by the one who asked, and is asked for again each time: also whether he still may
+ * see it. */
+#define API_REVALIDATED "private, no-cache"
+
 struct api_operation {
     struct api *api;
     const struct api_resource *resource;
@@ -19,6 +23,8 @@ struct api_operation {
     unsigned clause_count;
     unsigned clause_param[API_CLAUSES_MAX];
     unsigned under_way; /* calls of an endpoint with at_once */
+    struct buf made;    /* by the endpoint's `make` */
+    struct http_content content;
 };
 
 struct api {
