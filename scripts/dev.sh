@@ -189,6 +189,17 @@ start_stratslabd() {
     echo "$stratslabd $(started_at "$stratslabd")" >"$dev/stratslabd"
 }
 
+# backtestd comes when the schema is there, which the API's start migrates: else its log begins with what is not there yet. A service
+# that is not well by then (a database that is slow, no admin port) is not waited for.
+await_schema() {
+    tenths=200
+    until [ $tenths = 0 ] || [ $signals -gt 0 ] || [ ! -d "/proc/$stratslabd" ] || is_corpse "$stratslabd" ||
+        "$build/stratslabd" health >/dev/null 2>&1; do
+        sleep 0.1
+        tenths=$((tenths - 1))
+    done
+}
+
 # Its lines get its name before them. That their end has come is told by whoever reads them.
 start_backtestd() {
     rm -f "$dev/lines"
@@ -283,6 +294,7 @@ do_up() { # [--demo]
     step "the API on $STRATSLAB_LISTEN, and backtestd beside it; Ctrl-C ends both"
     export_database stratslabd
     start_stratslabd
+    await_schema
     start_backtestd
     if [ "${DEV_WATCH:-auto}" != off ]; then
         start_apart sh "$top/scripts/dev/watch" "$build" "$dev" "$backtestd_admin"
