@@ -179,6 +179,19 @@ export_database() { # PROGRAM [COMMAND]
     export DATABASE_URL
 }
 
+# Where backtestd keeps candles that it has read. As root, the workers are another user, who may have no way there: then without.
+make_cache() {
+    if [ -n "${STRATSLAB_CACHE_DIR+set}" ]; then return; fi
+    mkdir -p "$dev/cache"
+    chmod 700 "$dev/cache"
+    if [ "$(id -u)" = 0 ]; then
+        user=$(id -u "${STRATSLAB_USER:-stratslab}" 2>/dev/null || id -u nobody)
+        chown -R "$user" "$dev/cache"
+        setpriv --reuid="$user" --clear-groups test -w "$dev/cache" || return 0
+    fi
+    export STRATSLAB_CACHE_DIR="$dev/cache"
+}
+
 # What `up` starts has a session of its own, so that Ctrl-C reaches this script alone and is passed on once: a second signal means
 # "at once" to a daemon. It must not outlive the script either way (pdeathsig).
 start_apart() { setsid setpriv --pdeathsig TERM "$@" </dev/null & }
@@ -210,6 +223,7 @@ start_backtestd() {
     reader=$!
     (
         export_database backtestd
+        make_cache
         exec setsid setpriv --pdeathsig TERM "$build/backtestd" serve </dev/null >"$dev/lines" 2>&1
     ) &
     backtestd=$!
