@@ -73,7 +73,7 @@ def test_it_does_not_start_without_a_database_and_says_why(machine):
 def test_start(machine):
     """Beside a PostgreSQL that knows the service's user by its name, in the whole of the unit's sandbox."""
     machine.sh("pg_createcluster $(ls /usr/lib/postgresql) main --start")
-    psql(machine, "CREATE ROLE stratslab_owner LOGIN PASSWORD 'own3r';\nCREATE ROLE stratslab_api NOLOGIN;\n"
+    psql(machine, "CREATE ROLE stratslab_owner LOGIN PASSWORD 'own3r';\nCREATE ROLE stratslab_api NOLOGIN;\nCREATE ROLE stratslab_service NOLOGIN;\n"
                   "CREATE ROLE stratslab LOGIN IN ROLE stratslab_api;\n"
                   "CREATE DATABASE stratslab OWNER stratslab_owner TEMPLATE template0 ENCODING 'UTF8';\n", "postgres")
     machine.run("mkdir", "-p", "/etc/credstore")
@@ -95,8 +95,7 @@ def test_the_daemon_that_computes_runs_beside_it(machine):
     """As a user of its own, which has a role of its own in the database."""
     assert machine.run("stat", "-c", "%U:%G %a", "/etc/stratslab/backtestd.conf").stdout.strip() == "root:backtestd 640"
     assert machine.run("systemctl", "is-enabled", "backtestd", check=False).stdout.strip() == "disabled"
-    machine.sh("cd / && su postgres -s /bin/sh -c \"psql -q stratslab -c 'CREATE ROLE backtestd LOGIN' "
-               "-c 'GRANT SELECT ON schema_migrations TO backtestd'\"")
+    psql(machine, "CREATE ROLE backtestd LOGIN IN ROLE stratslab_service;\n")
     machine.write("/etc/stratslab/backtestd.conf", LOCAL + "POSTGRES_USER=backtestd\nPOSTGRES_DB=stratslab\n", "640")
     machine.run("chgrp", "backtestd", "/etc/stratslab/backtestd.conf")
     machine.run("systemctl", "start", "backtestd")
