@@ -89,6 +89,22 @@ static void openapi_write_body(struct json_writer *w, const struct api_endpoint 
     json_close(w, '}');
 }
 
+/* Of bytes there is no schema (OpenAPI 3.1.1, "Working with binary data"). */
+static void openapi_write_other_body(struct json_writer *w, const struct api_endpoint *e)
+{
+    json_key_open(w, "requestBody", '{');
+    json_key_raw(w, "required", "true");
+    json_key_open(w, "content", '{');
+    for (const char *const *type = e->body_types; *type != NULL; type++) {
+        json_key_open(w, *type, '{');
+        json_key_raw(w, "schema", strncmp(*type, "text/", strlen("text/")) == 0 ? "{\"type\":\"string\"}" : "{}");
+        if (type == e->body_types && e->body_example != NULL) json_key_raw(w, "example", e->body_example);
+        json_close(w, '}');
+    }
+    json_close(w, '}');
+    json_close(w, '}');
+}
+
 static void openapi_write_security(struct json_writer *w, const struct api_operation *op)
 {
     json_key_open(w, "security", '[');
@@ -119,6 +135,7 @@ static void openapi_write_operation(struct json_writer *w, const struct api_oper
     openapi_write_security(w, op);
     openapi_write_params(w, op);
     if (e->body != NULL) openapi_write_body(w, e);
+    if (e->body_types != NULL) openapi_write_other_body(w, e);
     openapi_write_responses(w, op);
     json_close(w, '}');
 }

@@ -16,11 +16,18 @@ static void api_route_init(struct api_operation *op, unsigned index)
         .method = e->method,
         .path = op->path,
         .produces = e->produces,
-        .handle = e->sql == NULL ? e->handle : api_run,
+        .produces_too = e->produces_too,
+        .handle = e->sql != NULL     ? api_run
+                  : e->begin != NULL ? api_call_begin
+                                     : e->handle,
         .data = op,
         .index = index,
-        .always = e->sql == NULL,
+        .always = !api_asks_database(e),
     };
+    if (e->body_types != NULL) {
+        op->route.body_types = e->body_types;
+        op->route.body_required = true;
+    }
     if (e->body != NULL) {
         op->route.body_types = e->body_mode == JSON_MODE_MERGE ? api_patch_types : api_body_types;
         op->route.body_required = true;
@@ -65,6 +72,8 @@ static int api_operation_add(struct api *api, const struct api_resource *resourc
     api_route_init(op, (unsigned)api->operation_count);
     api->routes[api->operation_count++] = &op->route;
     if (api_path_check(api, op, err) != 0) return -1;
+    if (api_statement_check(e, err) != 0) return error_prefix(err, "endpoint %s", e->id);
+    api->statement_count += e->statement_count;
     if (e->sql == NULL) return 0;
     if (api_statement_expand(op, err) != 0) return error_prefix(err, "endpoint %s", e->id);
     api->statement_count += 1U << op->clause_count;
@@ -97,6 +106,9 @@ static void api_statements_init(struct api *api)
 
         for (unsigned v = 0; op->variants != NULL && v < 1U << op->clause_count; v++) {
             api->statements[at++] = &op->variants[v];
+        }
+        for (size_t s = 0; s < op->endpoint->statement_count; s++) {
+            api->statements[at++] = &op->endpoint->statements[s];
         }
     }
     memcpy(&api->statements[at], api_access_statements, sizeof(api_access_statements));

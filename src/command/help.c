@@ -94,7 +94,7 @@ static void help_usage(const struct command_line *line, const struct command_ent
     }
     if (command != NULL && command->operand != NULL) {
         buf_printf(&usage, command->operands_min > 0 ? " %s" : " [%s]", command->operand);
-        if (command->operands_max > 1) buf_add_str(&usage, "...");
+        if (command->operands_max == SIZE_MAX) buf_add_str(&usage, "...");
     }
     buf_add_str(out, "Usage: ");
     command_path(line, out);

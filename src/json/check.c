@@ -101,7 +101,7 @@ static bool json_check_type(const struct json_place *place, enum json_kind found
     static const enum json_kind kinds[] = {
         [JSON_TYPE_STRING] = JSON_KIND_STRING, [JSON_TYPE_INTEGER] = JSON_KIND_NUMBER,
         [JSON_TYPE_NUMBER] = JSON_KIND_NUMBER, [JSON_TYPE_BOOLEAN] = JSON_KIND_BOOLEAN,
-        [JSON_TYPE_OBJECT] = JSON_KIND_OBJECT,
+        [JSON_TYPE_OBJECT] = JSON_KIND_OBJECT, [JSON_TYPE_ARRAY] = JSON_KIND_ARRAY,
     };
     const struct json_field *field = place->field;
     const bool is_decimal = field->format == JSON_FORMAT_DECIMAL;
@@ -274,6 +274,7 @@ bool json_check_text(struct json_validator *v, struct arena *arena, struct slice
         if (slice_is(text, "true") || slice_is(text, "false")) return true;
         break;
     case JSON_TYPE_OBJECT:
+    case JSON_TYPE_ARRAY:
         break;
     }
     return json_field_fault(&place, "must be %s, but is %s", json_field_noun(field), json_quote(arena, text));

@@ -101,7 +101,7 @@ const char *json_field_noun(const struct json_field *field)
 {
     static const char *const nouns[] = {
         [JSON_TYPE_STRING] = "a string",       [JSON_TYPE_INTEGER] = "an integer", [JSON_TYPE_NUMBER] = "a number",
-        [JSON_TYPE_BOOLEAN] = "true or false", [JSON_TYPE_OBJECT] = "an object",
+        [JSON_TYPE_BOOLEAN] = "true or false", [JSON_TYPE_OBJECT] = "an object",   [JSON_TYPE_ARRAY] = "an array",
     };
 
     return field->format == JSON_FORMAT_NONE ? nouns[field->type] : json_formats[field->format].noun;
