@@ -11,8 +11,7 @@
  * tells why, once. The folder and its files belong to the process's user, and nobody else may write there: a folder for
  * which that is not so is not used.
  *
- * After cache_new, only openat(2), renameat(2), unlinkat(2) and utimensat(2) of a descriptor are used, all in the
- * folder.
+ * After cache_new, files are only made, written, renamed, removed and dated, all in the folder (wall_options.writes).
  */
 #ifndef QUEUE_CACHE_H
 #define QUEUE_CACHE_H
@@ -31,6 +30,9 @@ struct cache_options {
     uint64_t bytes_max; /* of all files */
 };
 
+/* Makes the folder, mode 0700, if it is not there and its parent is; says nothing, as cache_new will. For who enters
+ * the wall before cache_new. */
+void cache_make_folder(const char *path);
 /* Opens the folder and removes what is too much in it. Never NULL. */
 struct cache *cache_new(const struct cache_options *options);
 void cache_free(struct cache *cache); /* takes NULL */
@@ -46,8 +48,10 @@ struct sheet *cache_find(struct cache *cache, const struct sheet_key *key) ATTR_
 void cache_forget(struct cache *cache, const struct sheet_key *key);
 /* A sheet for `about->count` bars, to be filled: in the folder, or else in memory. */
 struct sheet *cache_create(struct cache *cache, const struct sheet_about *about) ATTR_CHECKED;
-/* It is full: other workers find it from now on, if it is a file. */
+/* It is full, and ended: other workers find it from now on, if it is a file. It stays the caller's. */
 void cache_keep(struct cache *cache, struct sheet *sheet);
+/* Frees one that was created, and will not be kept. Takes NULL. */
+void cache_drop(struct cache *cache, struct sheet *sheet);
 
 /* The symbols of which there are files, those that were used last first, at most `max` different ones, as a literal of
  * PostgreSQL's text[]: for the claim. Cheap as long as the folder does not change. */

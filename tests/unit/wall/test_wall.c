@@ -5,6 +5,7 @@
 #include <grp.h>
 #include <netdb.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
@@ -41,7 +42,8 @@ int wall_in_child(int (*body)(void))
 
 static char wall_folder[] = "/tmp/test_wall.XXXXXX";
 static char wall_file[64];
-static int wall_socket = -1; /* bound, and not listening */
+static int wall_socket = -1;                 /* bound, and not listening */
+static const struct wall_options *wall_more; /* what it has beyond others */
 
 /* ---- What is denied: each returns what the system call did ---- */
 
@@ -56,6 +58,21 @@ static long try_fork(void)
 static long try_vfork_by_clone(void)
 {
     return syscall(SYS_clone, SIGCHLD, 0, 0, 0, 0);
+}
+
+static long try_vfork(void)
+{
+    return syscall(SYS_clone, CLONE_VM | CLONE_VFORK | SIGCHLD, 0, 0, 0, 0);
+}
+
+static long try_fork_into_namespace(void)
+{
+    return syscall(SYS_clone, CLONE_NEWUSER | SIGCHLD, 0, 0, 0, 0);
+}
+
+static long try_fork_sibling(void)
+{
+    return syscall(SYS_clone, CLONE_PARENT | SIGCHLD, 0, 0, 0, 0);
 }
 
 static long try_exec(void)
@@ -265,9 +282,13 @@ static const struct attempt {
     long (*run)(void);
     int error;
     int landlock; /* needs this version of it; 0: the filter denies it */
+    enum { NOBODY, FORKS, WRITES } granted;
 } attempts[] = {
-    {"fork", try_fork, EPERM, 0},
-    {"fork by clone", try_vfork_by_clone, EPERM, 0},
+    {"fork", try_fork, EPERM, 0, FORKS},
+    {"fork by clone", try_vfork_by_clone, EPERM, 0, FORKS},
+    {"vfork", try_vfork, EPERM, 0, NOBODY},
+    {"fork into a namespace", try_fork_into_namespace, EPERM, 0, NOBODY},
+    {"fork for the parent", try_fork_sibling, EPERM, 0, NOBODY},
     {"exec", try_exec, EPERM, 0},
     {"exec of memory", try_exec_of_memory, EPERM, 0},
     {"trace the parent", try_trace_parent, EPERM, 0},
@@ -275,18 +296,18 @@ static const struct attempt {
     {"read the parent's memory", try_read_parents_memory, EPERM, 0},
     {"signal the parent", try_signal_parent, EPERM, 0},
     {"signal everybody", try_signal_everybody, EPERM, 0},
-    {"a descriptor of the parent", try_pidfd, EPERM, 0},
+    {"a descriptor of the parent", try_pidfd, EPERM, 0, FORKS},
     {"the parent's limits", try_limit_parent, EPERM, 0},
     {"be root", try_be_root, EPERM, 0},
     {"other groups", try_groups, EPERM, 0},
     {"a namespace", try_namespace, EPERM, 0},
     {"mount", try_mount, EPERM, 0},
     {"chroot", try_chroot, EPERM, 0},
-    {"make a file", try_make_file, EPERM, 0},
-    {"make a file without a name", try_make_unnamed_file, EPERM, 0},
-    {"cut a file", try_cut_file, EPERM, 0},
-    {"remove a file", try_remove_file, EPERM, 0},
-    {"rename a file", try_rename_file, EPERM, 0},
+    {"make a file", try_make_file, EPERM, 0, WRITES},
+    {"make a file without a name", try_make_unnamed_file, EPERM, 0, WRITES},
+    {"cut a file", try_cut_file, EPERM, 0, WRITES},
+    {"remove a file", try_remove_file, EPERM, 0, WRITES},
+    {"rename a file", try_rename_file, EPERM, 0, WRITES},
     {"change a mode", try_chmod, EPERM, 0},
     {"make a folder", try_folder, EPERM, 0},
     {"listen", try_listen, EPERM, 0},
@@ -304,7 +325,7 @@ static const struct attempt {
     {"clone3", try_clone3, ENOSYS, 0},
     {"openat2", try_openat2, ENOSYS, 0},
     {"a call that is newer", try_what_is_newer, ENOSYS, 0},
-    {"write a file", try_write_file, EACCES, 1},
+    {"write a file", try_write_file, EACCES, 1, WRITES},
     {"bind a port", try_bind, EACCES, 4},
 };
 
@@ -313,7 +334,7 @@ static bool wall_build(void)
     struct identity who;
 
     return identity_find("", &who, NULL) == 0 && identity_try(&who, NULL, 0, NULL) == 0 &&
-           identity_become(&who, NULL) == 0 && wall_enter(NULL) == 0;
+           identity_become(&who, NULL) == 0 && wall_enter(wall_more, NULL) == 0;
 }
 
 /* The number of the first attempt that was not denied as it should be, from 1. */
@@ -327,6 +348,9 @@ static int attempt_all(void)
     for (size_t i = 0; i < countof(attempts); i++) {
         const struct attempt *a = &attempts[i];
 
+        if (wall_more != NULL &&
+            ((a->granted == FORKS && wall_more->forks) || (a->granted == WRITES && wall_more->writes)))
+            continue;
         if (a->landlock == 0 ? !means.filter : means.landlock < a->landlock) continue;
         errno = 0;
         if (a->run() == -1 && errno == a->error) continue;
@@ -384,6 +408,74 @@ static void test_what_a_worker_needs_goes_on(void)
     UNIT_INT(wall_in_child(live), 0);
 }
 
+static void test_what_forks_or_writes_is_denied_the_rest(void)
+{
+    static const struct wall_options forks = {.forks = true}, both = {.forks = true, .writes = wall_folder};
+
+    wall_more = &forks;
+    UNIT_INT(wall_in_child(attempt_all), 0);
+    UNIT_INT(wall_in_child(live), 0);
+    wall_more = &both;
+    UNIT_INT(wall_in_child(attempt_all), 0);
+    UNIT_INT(wall_in_child(live), 0);
+    wall_more = NULL;
+    CU_ASSERT_EQUAL(access(wall_file, F_OK), 0);
+}
+
+static int fork_and_be_told(void)
+{
+    int status = 0;
+
+    if (!wall_build()) return 1;
+    const pid_t pid = fork();
+
+    if (pid == 0) _exit(fork() < 0 ? 3 : 4); /* who was forked is behind the same wall, and may fork: nobody is told */
+    if (pid < 0) return 2;
+    const int pidfd = (int)syscall(434, pid, 0);
+    struct pollfd end = {.fd = pidfd, .events = POLLIN};
+
+    if (pidfd < 0 || poll(&end, 1, -1) != 1 || waitpid(pid, &status, 0) != pid) return 5;
+    if (syscall(424, pidfd, 0, NULL, 0) == 0) return 6; /* pidfd_send_signal */
+    return WIFEXITED(status) ? 0 : 7;
+}
+
+/* Without Landlock, nothing but the user's rights says where it writes. */
+static int write_in_folder(void)
+{
+    struct wall_means means;
+    char made[sizeof(wall_folder) + 16], renamed[sizeof(wall_folder) + 16], elsewhere[sizeof(wall_folder) + 16];
+
+    wall_probe(&means);
+    snprintf(made, sizeof(made), "%s/made", wall_folder);
+    snprintf(renamed, sizeof(renamed), "%s/renamed", wall_folder);
+    snprintf(elsewhere, sizeof(elsewhere), "%s.made", wall_folder);
+    if (!wall_build()) return 1;
+    const int fd = open(made, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+
+    if (fd < 0 || write(fd, "x", 1) != 1 || ftruncate(fd, 0) != 0 || futimens(fd, NULL) != 0) return 8;
+    if (rename(made, renamed) != 0) return 2;
+    if (unlink(renamed) != 0) return 3;
+    if (means.landlock == 0) return 0;
+    if (open(elsewhere, O_RDWR | O_CREAT | O_CLOEXEC, 0600) >= 0 || errno != EACCES) return 4;
+    if (open("/tmp/test_wall.new", O_RDWR | O_CREAT | O_CLOEXEC, 0600) >= 0 || errno != EACCES) return 5;
+    if (mkdir(made, 0700) == 0 || symlink("/etc/passwd", made) == 0 || mkfifo(made, 0600) == 0) return 6;
+    return 0;
+}
+
+static void test_what_it_may_do_more_it_can(void)
+{
+    static const struct wall_options forks = {.forks = true}, writes = {.writes = wall_folder},
+                                     nowhere = {.writes = "/nonexistent/folder"};
+
+    wall_more = &forks;
+    UNIT_INT(wall_in_child(fork_and_be_told), 0);
+    wall_more = &writes;
+    UNIT_INT(wall_in_child(write_in_folder), 0);
+    wall_more = &nowhere;
+    UNIT_INT(wall_in_child(live), 0);
+    wall_more = NULL;
+}
+
 static int end_by_abort(void)
 {
     if (!wall_build()) return 1;
@@ -403,8 +495,8 @@ static void test_a_crash_ends_it_and_nothing_is_dumped(void)
 }
 
 static const struct unit_test tests[] = {
-    UNIT_TEST(test_what_is_denied_behind_the_wall),
-    UNIT_TEST(test_what_a_worker_needs_goes_on),
+    UNIT_TEST(test_what_is_denied_behind_the_wall),          UNIT_TEST(test_what_a_worker_needs_goes_on),
+    UNIT_TEST(test_what_forks_or_writes_is_denied_the_rest), UNIT_TEST(test_what_it_may_do_more_it_can),
     UNIT_TEST(test_a_crash_ends_it_and_nothing_is_dumped),
 };
 
