@@ -112,8 +112,8 @@ static void curve_add_pieces(const struct curve *curve, unsigned level,
     }
 }
 
-/* The lowest and the highest of the points [from, end), the earliest of equal ones, behind `count` others of `to`, which
- * may be the same array further up. Returns how many there are then. */
+/* The lowest and the highest of the points [from, end), the earliest of equal ones, behind `count` others of `to`,
+ * which may be the same array further up. Returns how many there are then. */
 static size_t curve_add_extremes(const struct curve_point *points, size_t from, size_t end, struct curve_point *to,
                                  size_t count)
 {
@@ -146,6 +146,8 @@ static void curve_climb(struct curve *curve)
 
 static int curve_take_source(const struct curve_source *source, struct curve *curve, struct error *err)
 {
+    int64_t distance;
+
     curve->points = mem_array(source->count, sizeof(*curve->points));
     curve->capacity = source->count;
     for (size_t i = 0; i < source->count; i++) {
@@ -154,7 +156,8 @@ static int curve_take_source(const struct curve_source *source, struct curve *cu
         if (!isfinite(point.equity)) {
             return error_set(err, ERROR_INVALID, "the equity at point %zu of its curve is not a finite number", i);
         }
-        if (i > 0 && point.time_ms <= curve->points[i - 1].time_ms) {
+        if (i > 0 &&
+            (__builtin_sub_overflow(point.time_ms, curve->points[i - 1].time_ms, &distance) || distance <= 0)) {
             return error_set(err, ERROR_INVALID, "point %zu of the equity's curve is not later than the one before", i);
         }
         curve_add(curve, point);
@@ -218,19 +221,70 @@ static const char *curve_take_times(struct curve_reader *r, uint64_t unit)
 static const char *curve_take_values(struct curve_reader *r)
 {
     uint64_t bits = 0, coded, again;
+    bool ran = false;
 
     for (size_t i = 0; i < r->count;) {
-        const uint64_t before = bits;
-
         if (!varint_take(&r->at, r->end, &coded)) return curve_cut;
-        if (coded == 0 && i > 0 && bits == curve_bits(r->points[i - 1].equity) && r->points[i - 1].time_ms == INT64_MIN)
-            return curve_cut;
+        if (coded == 0 && ran) return "two of its values are one";
         bits += (uint64_t)varint_unzigzag(coded);
         again = 0;
-        if (bits == before && !varint_take(&r->at, r->end, &again)) return curve_cut;
+        if (coded == 0 && !varint_take(&r->at, r->end, &again)) return curve_cut;
         if (again >= r->count - i) return "a value comes too often";
         for (const size_t end = i + 1 + (size_t)again; i < end; i++) memcpy(&r->points[i].equity, &bits, sizeof(bits));
         if (!isfinite(r->points[i - 1].equity)) return "a value is not finite";
+        ran = coded == 0;
     }
     return NULL;
+}
+
+static const char *curve_take_piece(struct curve_reader *r)
+{
+    uint64_t count, first, unit;
+    const char *fault;
+
+    if (r->at == r->end || *r->at++ != CURVE_VERSION) return "it is of another version";
+    if (!varint_take(&r->at, r->end, &count) || !varint_take(&r->at, r->end, &first) ||
+        !varint_take(&r->at, r->end, &unit)) {
+        return curve_cut;
+    }
+    if (count >= CURVE_PIECE_POINTS) return "it has too many points";
+    if ((count == 0) != (unit == 0)) return "its unit is not that of its distances";
+    r->count = (size_t)count + 1;
+    r->points[0].time_ms = varint_unzigzag(first);
+    fault = curve_take_times(r, unit);
+    if (fault == NULL) fault = curve_take_values(r);
+    if (fault == NULL && r->at != r->end) fault = "there is more behind its end";
+    return fault;
+}
+
+int curve_unpack(struct slice packed, struct curve *curve, struct error *err)
+{
+    struct curve_reader *r = mem_zalloc(sizeof(*r));
+    const char *fault;
+
+    r->at = (const unsigned char *)packed.data;
+    r->end = r->at + packed.len;
+    fault = curve_take_piece(r);
+    if (fault == NULL && curve->count > 0 && r->points[0].time_ms <= curve->points[curve->count - 1].time_ms) {
+        fault = "it is not later than the one before";
+    }
+    for (size_t i = 0; fault == NULL && i < r->count; i++) curve_add(curve, r->points[i]);
+    free(r);
+    return fault == NULL ? 0 : error_set(err, ERROR_INVALID, "a piece of the equity's curve is damaged: %s", fault);
+}
+
+void curve_thin(struct curve *curve, size_t limit)
+{
+    struct curve_point *points = curve->points;
+    const size_t parts = (limit - 2) / 2;
+    size_t count = 1;
+
+    if (curve->count <= limit) return;
+    const size_t last = curve->count - 1, between = last - 1;
+
+    for (size_t part = 0; part < parts; part++) {
+        count = curve_add_extremes(points, 1 + between * part / parts, 1 + between * (part + 1) / parts, points, count);
+    }
+    points[count++] = points[last];
+    curve->count = count;
 }
