@@ -44,7 +44,7 @@ WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'p', 'v', '
 OF_COLUMNS = """
 SELECT c.relname, a.privilege_type, string_agg(t.attname, ', ' ORDER BY t.attnum)
 FROM pg_class AS c
-JOIN pg_attribute AS t ON t.attrelid = c.oid
+JOIN pg_attribute AS t ON t.attrelid = c.oid AND NOT t.attisdropped
 CROSS JOIN LATERAL aclexplode(t.attacl) AS a
 WHERE c.relnamespace = 'public'::regnamespace AND a.grantee IN (0, 'stratslab_api'::regrole)
 GROUP BY c.relname, a.privilege_type"""
