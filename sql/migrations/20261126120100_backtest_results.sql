@@ -103,7 +103,13 @@ CREATE TABLE backtest_trades (
     bars integer NOT NULL,
     PRIMARY KEY (backtest_id, n),
     CONSTRAINT backtest_trades_open CHECK (
-        (exit_time IS NULL) = (exit_price IS NULL) AND (exit_time IS NULL) = (exit_reason IS NULL))
+        (exit_time IS NULL) = (exit_price IS NULL) AND (exit_time IS NULL) = (exit_reason IS NULL)),
+    CONSTRAINT backtest_trades_reason_length CHECK (
+        char_length(entry_reason) BETWEEN 1 AND 32 AND char_length(exit_reason) BETWEEN 1 AND 32),
+    -- A page of trades has a bound, and no number in it is NaN or infinite.
+    CONSTRAINT backtest_trades_numbers_range CHECK (
+        greatest(abs(quantity), abs(entry_price), abs(exit_price), abs(pnl), abs(fees)) < 1e100
+        AND greatest(scale(quantity), scale(entry_price), scale(exit_price), scale(pnl), scale(fees)) <= 400)
 );
 
 -- The curve of the equity in pieces of up to 2048 points (src/engine/curve.h). Level 0 has every point; of each higher
