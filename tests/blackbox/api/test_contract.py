@@ -60,7 +60,8 @@ class World:
         v = self.values
         return {"strategy_id": lambda: self.some("strategies"), "strategy_version": lambda: 1,
                 "start": lambda: v.time(1990, 1998), "end": lambda: v.time(2000, 2020),
-                "name": lambda: f"{v.r.random()} {v.r.choice('abc漢')}"}
+                "name": lambda: f"{v.r.random()} {v.r.choice('abc漢')}",
+                "execution": lambda: v.r.choice([{}, {"fee": {"percent": 0.1}}, {"short": False, "slippage": {"ticks": 2}}])}
 
     def parameter(self, operation, name):
         """A better value than any, or None."""
