@@ -47,6 +47,7 @@ enum api_in {
     API_IN_HEADER,   /* by the field's name; left out: default_text, else SQL NULL */
     API_IN_IF_MATCH, /* If-Match as bigint[]: NULL if it is absent or "*" */
     API_IN_CLIENT,   /* not of the request, and so not in the document: the id of its token; NULL without one */
+    API_IN_MADE,     /* neither: what `check` makes of the body */
 };
 
 struct api_param {
@@ -85,6 +86,12 @@ enum { API_STATUSES_MAX = 2 };
 
 struct api_call; /* api/call.h */
 
+/* What the schema does not say of a body: adds faults, and gives the values of the parameters API_IN_MADE, by their
+ * index in the entry's `params`. The body is JSON, but may have faults already: nothing is to be taken for granted. */
+typedef void api_check_fn(struct arena *arena, struct slice body, struct slice *values, struct json_faults *faults);
+/* Writes content that is always the same. */
+typedef void api_make_fn(struct buf *out);
+
 /* Appends the answer's content to `out`, of the media type that was negotiated (api_call_is_other_type), and returns
  * true; or answers with a problem (api_call_refuse, api_call_fail) and returns false. There is a row at least. */
 typedef bool api_render_fn(struct api_call *call, const struct db_result *result, struct buf *out);
@@ -105,6 +112,7 @@ struct api_endpoint {
     size_t param_count;
     const struct json_schema *body; /* NULL: takes none, or one of body_types */
     enum json_mode body_mode;
+    api_check_fn *check;           /* more of the body; NULL: the schema says it all */
     const char *const *body_types; /* media types of a body that is not JSON, NULL-terminated; needs `begin` */
     const char *body_example;      /* of the first of them: JSON text */
     enum db_access access;
@@ -114,7 +122,9 @@ struct api_endpoint {
     api_begin_fn *begin;                   /* submits `statements`, one after the other */
     const struct db_statement *statements; /* their names begin with the endpoint's id */
     size_t statement_count;
+    unsigned at_once;        /* so many calls of `begin` may be under way in a process; 0: any number */
     http_handler_fn *handle; /* an answer that needs no database */
+    api_make_fn *make;       /* the same, and always the same: made once; with has_etag */
     /* The answers that are not problems. */
     unsigned statuses[API_STATUSES_MAX]; /* none: 200 */
     const char *produces;                /* their media type; NULL: application/json */
@@ -142,6 +152,10 @@ struct api_resource {
 extern const struct api_resource api_service;
 extern const struct api_resource api_strategies;
 extern const struct api_resource api_backtests;
+extern const struct api_resource api_results;
+extern const struct api_resource api_series;
+extern const struct api_resource api_candles;
+extern const struct api_resource api_rules;
 extern const struct api_resource api_documentation;
 
 /* What endpoints need of the process that they run in. Borrowed; set by api_attach before the first request. */

@@ -48,6 +48,10 @@ void api_call_answer(struct api_call *call, unsigned status, struct slice body);
 /* A problem: one of the entry's `refusals`, or of api_refusals. */
 void api_call_refuse(struct api_call *call, const struct http_refusal *refusal, const struct http_problem_item *items,
                      size_t item_count);
+/* 422 with places that are wrong. What was kept is not freed: keep what needs no freeing. */
+void api_call_refuse_faults(struct api_call *call, const struct json_faults *faults);
+/* The answer that the row says, as that of an entry's `sql` (api/api.h). The same goes for what was kept. */
+void api_call_answer_row(struct api_call *call, const struct db_result *result);
 /* 500, and a line in the log: what the database has is not what it can have. */
 void api_call_fail(struct api_call *call, const struct db_result *result);
 

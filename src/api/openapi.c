@@ -59,7 +59,7 @@ static void openapi_write_params(struct json_writer *w, const struct api_operati
     if (e->param_count == 0 && !openapi_is_conditional(op)) return;
     json_key_open(w, "parameters", '[');
     for (size_t i = 0; i < e->param_count; i++) {
-        if (e->params[i].in != API_IN_CLIENT) openapi_write_param(w, &e->params[i]);
+        if (e->params[i].in != API_IN_CLIENT && e->params[i].in != API_IN_MADE) openapi_write_param(w, &e->params[i]);
     }
     if (openapi_is_conditional(op)) {
         json_raw(w, "{\"name\":\"If-None-Match\",\"in\":\"header\",\"description\":\"The entity tags that the client "

@@ -366,7 +366,7 @@ static void openapi_write_constraints(struct openapi_examples *all, const struct
     for (size_t i = 0; i < op->resource->constraint_count; i++) {
         const struct api_constraint *c = &op->resource->constraints[i];
         const struct http_refusal refusal = api_constraint_refusal(c);
-        const struct http_problem_item item = {slice_of(c->pointer), slice_of(c->detail)};
+        const struct http_problem_item item = {slice_of(c->pointer), slice_of(c->detail), 0};
 
         if (c->status != status || !openapi_can_violate(op->endpoint, c)) continue;
         openapi_write_example(all, c->name, &refusal, c->pointer == NULL ? NULL : &item);
@@ -405,7 +405,7 @@ static void openapi_write_outcomes(struct openapi_examples *all, unsigned status
 static void openapi_write_invalid(struct openapi_examples *all, const struct api_operation *op)
 {
     char *const unknown = mem_printf(API_NO_PARAMETER, op->endpoint->id);
-    const struct http_problem_item item = {SLICE_LIT("query:colour"), slice_of(unknown)};
+    const struct http_problem_item item = {SLICE_LIT("query:colour"), slice_of(unknown), 0};
 
     openapi_write_example(all, "invalid", &api_refusals[API_REFUSAL_INVALID], &item);
     free(unknown);

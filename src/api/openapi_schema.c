@@ -278,7 +278,9 @@ void openapi_write_problem_schemas(struct json_writer *w)
                  "{\"type\":\"object\",\"required\":[\"pointer\",\"detail\"],\"properties\":{"
                  "\"pointer\":{\"description\":\"In the body a JSON pointer (RFC 6901), /parameters/fast; else "
                  "query:limit, path:id, header:If-Match\",\"type\":\"string\"},"
-                 "\"detail\":{\"description\":\"What is wrong there\",\"type\":\"string\"}}}");
+                 "\"detail\":{\"description\":\"What is wrong there\",\"type\":\"string\"},"
+                 "\"column\":{\"description\":\"Where in the expression that stands there, in characters, from 1; "
+                 "absent if it is not within an expression\",\"type\":\"integer\",\"minimum\":1}}}");
 }
 
 /* ---- Examples ---- */

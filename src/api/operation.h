@@ -8,6 +8,10 @@
 
 enum { API_CLAUSES_MAX = 4 };
 
+/* What has an entity tag may be kept by the one who asked, and is asked for again each time: also whether he still may
+ * see it. */
+#define API_REVALIDATED "private, no-cache"
+
 struct api_operation {
     struct api *api;
     const struct api_resource *resource;
@@ -18,6 +22,9 @@ struct api_operation {
     struct db_statement *variants;
     unsigned clause_count;
     unsigned clause_param[API_CLAUSES_MAX];
+    unsigned under_way; /* calls of an endpoint with at_once */
+    struct buf made;    /* by the endpoint's `make` */
+    struct http_content content;
 };
 
 struct api {
@@ -50,6 +57,7 @@ struct api_call {
     struct db_query *query;               /* NULL: none is under way */
     /* If C makes the answer. */
     const struct slice *values;
+    struct api_operation *counted; /* NULL: not in its under_way */
     api_next_fn *next;
     api_next_fn *conflicted;
     void *state;

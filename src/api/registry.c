@@ -5,8 +5,16 @@
 #include "api/operation.h"
 #include "base/mem.h"
 
-static const struct api_resource *const api_resources[] = {&api_service, &api_strategies, &api_backtests,
-                                                           &api_documentation};
+static const struct api_resource *const api_resources[] = {&api_service, &api_strategies,   &api_backtests,
+                                                           &api_results, &api_series,       &api_candles,
+                                                           &api_rules,   &api_documentation};
+
+static void api_made(struct http_exchange *x)
+{
+    const struct api_operation *op = http_exchange_route(x)->data;
+
+    http_respond_content(x, &op->content, API_REVALIDATED);
+}
 
 static void api_route_init(struct api_operation *op, unsigned index)
 {
@@ -19,6 +27,7 @@ static void api_route_init(struct api_operation *op, unsigned index)
         .produces_too = e->produces_too,
         .handle = e->sql != NULL     ? api_run
                   : e->begin != NULL ? api_call_begin
+                  : e->make != NULL  ? api_made
                                      : e->handle,
         .data = op,
         .index = index,
@@ -74,6 +83,10 @@ static int api_operation_add(struct api *api, const struct api_resource *resourc
     if (api_path_check(api, op, err) != 0) return -1;
     if (api_statement_check(e, err) != 0) return error_prefix(err, "endpoint %s", e->id);
     api->statement_count += e->statement_count;
+    if (e->make != NULL) {
+        e->make(&op->made);
+        http_content_init(&op->content, "application/json", buf_slice(&op->made), SLICE_NONE);
+    }
     if (e->sql == NULL) return 0;
     if (api_statement_expand(op, err) != 0) return error_prefix(err, "endpoint %s", e->id);
     api->statement_count += 1U << op->clause_count;
@@ -144,6 +157,7 @@ void api_free(struct api *api)
     for (size_t i = 0; i < api->operation_count; i++) {
         api_statement_clear(&api->operations[i]);
         free(api->operations[i].path);
+        buf_clear(&api->operations[i].made);
     }
     buf_clear(&api->document);
     buf_clear(&api->root);

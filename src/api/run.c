@@ -25,7 +25,7 @@ void api_answer_outcome(struct api_call *call, enum db_outcome outcome, const st
     if (!is_read && result != NULL) constraint = api_constraint_find(call->op->resource, db_result_constraint(result));
     if (constraint != NULL) {
         const struct http_refusal own = api_constraint_refusal(constraint);
-        const struct http_problem_item item = {slice_of(constraint->pointer), slice_of(constraint->detail)};
+        const struct http_problem_item item = {slice_of(constraint->pointer), slice_of(constraint->detail), 0};
 
         api_call_refuse(call, &own, &item, constraint->pointer == NULL ? 0 : 1);
         return;
@@ -192,7 +192,7 @@ static void api_answer_rendered(struct api_call *call, unsigned status, const st
     buf_clear(&out);
 }
 
-static void api_answer_row(struct api_call *call, const struct db_result *result)
+void api_call_answer_row(struct api_call *call, const struct db_result *result)
 {
     const struct api_process *process = &call->op->api->process;
     struct http_exchange *x = call->x;
@@ -207,9 +207,7 @@ static void api_answer_row(struct api_call *call, const struct db_result *result
     if (row.etag.data != NULL) {
         row.etag = slice_of(arena_printf(http_exchange_arena(x), "\"%.*s\"", SLICE_FMT(row.etag)));
         http_exchange_add_header(x, "ETag", row.etag);
-        /* What has a version may be kept by the one who asked, and is asked for again each time: also whether he still
-         * may see it. */
-        if (call->op->endpoint->access == DB_READ) http_exchange_set_caching(x, "private, no-cache");
+        if (call->op->endpoint->access == DB_READ) http_exchange_set_caching(x, API_REVALIDATED);
         if (call->op->endpoint->access == DB_READ && http_if_none_match(x, row.etag)) {
             http_respond(x, 304, NULL, SLICE_NONE);
             return;
@@ -236,7 +234,7 @@ static void api_done(void *arg, const struct db_result *result)
     if (db_result_outcome(result) != DB_OK) {
         api_answer_outcome(call, db_result_outcome(result), result);
     } else {
-        api_answer_row(call, result);
+        api_call_answer_row(call, result);
     }
 }
 

@@ -74,10 +74,12 @@ static bool api_statement_is_of(const struct api_endpoint *e, const char *name)
 
 int api_statement_check(const struct api_endpoint *e, struct error *err)
 {
-    const int ways = (e->sql != NULL) + (e->begin != NULL) + (e->handle != NULL);
+    const int ways = (e->sql != NULL) + (e->begin != NULL) + (e->handle != NULL) + (e->make != NULL);
     const bool is_made_in_c = e->render != NULL || e->begin != NULL;
 
-    if (ways != 1) return error_set(err, ERROR_INVALID, "one of sql, begin and handle answers");
+    if (ways != 1) return error_set(err, ERROR_INVALID, "one of sql, begin, handle and make answers");
+    if (e->make != NULL && !e->has_etag) return error_set(err, ERROR_INVALID, "make needs has_etag");
+    if (e->check != NULL && e->body == NULL) return error_set(err, ERROR_INVALID, "check needs a body");
     if (e->render != NULL && e->sql == NULL) return error_set(err, ERROR_INVALID, "render needs the rows of sql");
     if ((e->begin == NULL) != (e->statement_count == 0)) {
         return error_set(err, ERROR_INVALID, "begin and statements go together");

@@ -69,6 +69,11 @@ void candles_series_add(struct candles_series *series, const struct candles_bar 
     series->view.count++;
 }
 
+void candles_series_reset(struct candles_series *series)
+{
+    series->view.count = 0;
+}
+
 void candles_series_digits(struct candles_series *series, int price_digits, int lot_digits)
 {
     series->view.price_digits = price_digits;

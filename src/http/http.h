@@ -245,6 +245,7 @@ void http_respond(struct http_exchange *x, unsigned status, const char *type, st
 struct http_problem_item {
     struct slice pointer;
     struct slice detail;
+    size_t column; /* in the text that stands there, from 1, in characters; 0: the problem does not say */
 };
 
 struct http_problem {

@@ -24,25 +24,10 @@ struct json_checker {
 /* RFC 6901 section 3. A name that is absurdly long is cut, as nobody's field has it. */
 static struct slice json_pointer(struct arena *arena, struct slice key)
 {
-    struct buf pointer = {0};
-    struct slice result;
-    bool cut = key.len > JSON_POINTER_KEY_BYTES;
+    const struct slice head = utf8_cut(key, JSON_POINTER_KEY_BYTES);
+    const struct slice pointer = json_pointer_add(arena, SLICE_LIT(""), head);
 
-    key = utf8_cut(key, JSON_POINTER_KEY_BYTES);
-    buf_add_char(&pointer, '/');
-    for (size_t i = 0; i < key.len; i++) {
-        if (key.data[i] == '~') {
-            buf_add_str(&pointer, "~0");
-        } else if (key.data[i] == '/') {
-            buf_add_str(&pointer, "~1");
-        } else {
-            buf_add_char(&pointer, key.data[i]);
-        }
-    }
-    if (cut) buf_add_str(&pointer, "...");
-    result = arena_copy(arena, buf_slice(&pointer));
-    buf_clear(&pointer);
-    return result;
+    return head.len == key.len ? pointer : slice_of(arena_printf(arena, "%.*s...", SLICE_FMT(pointer)));
 }
 
 /* What a client sent, by what the text begins with. */

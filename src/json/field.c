@@ -74,7 +74,7 @@ static void json_faults_vadd(struct json_faults *faults, struct arena *arena, st
     if (faults->count == JSON_FAULTS_MAX) return;
     if (vasprintf(&detail, fmt, ap) < 0) mem_die(0);
     faults->items[faults->count++] =
-        (struct json_fault){arena_copy(arena, pointer), arena_copy(arena, slice_of(detail))};
+        (struct json_fault){.pointer = arena_copy(arena, pointer), .detail = arena_copy(arena, slice_of(detail))};
     free(detail);
 }
 
