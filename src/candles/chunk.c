@@ -217,7 +217,8 @@ static const char chunk_fault_large[] = "a number is too large";
 
 /* A distance. Each is near ±CANDLES_STEPS_MAX at most, and so is what they are added to, so that sums do not
  * overflow. */
-static const char *chunk_take_coded(struct chunk_reader *reader, uint64_t *ret_coded)
+static inline __attribute__((always_inline)) const char *chunk_take_coded(struct chunk_reader *reader,
+                                                                          uint64_t *ret_coded)
 {
     if (!varint_take(&reader->at, reader->end, ret_coded)) return chunk_fault_number;
     return *ret_coded > (uint64_t)4 * CANDLES_STEPS_MAX ? chunk_fault_large : NULL;
@@ -309,13 +310,13 @@ static const char *chunk_values(struct chunk_bars *bars, unsigned from, unsigned
     for (unsigned column = from; column < to; column++) {
         const int64_t *steps = bars->steps[column];
         double *values = bars->values[column];
-        bool is_large = false;
+        uint64_t large = 0;
 
         for (uint32_t i = 0; i < bars->count; i++) {
-            is_large = is_large || (uint64_t)steps[i] > (uint64_t)CANDLES_STEPS_MAX;
+            large |= (uint64_t)((uint64_t)steps[i] > (uint64_t)CANDLES_STEPS_MAX);
             values[i] = (double)steps[i] / power;
         }
-        if (is_large) return chunk_fault_large;
+        if (large != 0) return chunk_fault_large;
         /* The first few bars tell, nearly always. */
         for (uint32_t i = 0; i < bars->count && !needed; i++) needed = steps[i] % 10 != 0;
     }
