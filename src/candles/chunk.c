@@ -332,7 +332,7 @@ static bool chunk_is_sound(const struct chunk_bars *bars)
     unsigned wrong = 0;
 
     if (bars->time_ms[0] < CANDLES_TIME_MIN_MS || bars->time_ms[bars->count - 1] > CANDLES_TIME_MAX_MS) return false;
-    /* Of what is no number, no comparison is true. */
+    /* Of a NaN, none of these is true. */
     for (uint32_t i = 0; i < bars->count; i++) {
         wrong |= (unsigned)!(low[i] > 0) | (unsigned)!(high[i] <= DBL_MAX) | (unsigned)!(low[i] <= open[i]) |
                  (unsigned)!(low[i] <= close[i]) | (unsigned)!(high[i] >= open[i]) | (unsigned)!(high[i] >= close[i]) |

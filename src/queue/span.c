@@ -28,9 +28,8 @@ enum {
 const struct db_statement span_list_statement = {
     .name = "candlesList",
     .sql = "SELECT s.revision, s.price_digits, s.lot_digits, s.first_ms AS series_first_ms,\n"
-           "    s.last_ms AS series_last_ms, c.address, c.bars, c.first_ms, c.last_ms, encode(c.sha256, 'hex') AS "
-           "sha256,\n"
-           "    c.bytes\n"
+           "    s.last_ms AS series_last_ms, c.address, c.bars, c.first_ms, c.last_ms,\n"
+           "    encode(c.sha256, 'hex') AS sha256, c.bytes\n"
            "FROM series AS s\n"
            "    LEFT JOIN LATERAL (\n"
            "        SELECT k.address, k.bars, k.first_ms, k.last_ms, k.sha256, octet_length(k.packed) AS bytes\n"

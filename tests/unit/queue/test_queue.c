@@ -2,7 +2,7 @@
 
 int main(void)
 {
-    const struct unit_part *const parts[] = {&sheet_tests, &cache_tests, &load_tests};
+    const struct unit_part *const parts[] = {&sheet_tests, &cache_tests, &catalog_tests, &load_tests};
 
     return unit_main_parts("queue", parts, countof(parts));
 }

@@ -6,7 +6,7 @@
 #include "queue/cache.h"
 #include "unit.h"
 
-extern const struct unit_part cache_tests, load_tests, sheet_tests;
+extern const struct unit_part cache_tests, catalog_tests, load_tests, sheet_tests;
 
 enum { MINUTE = 60000 };
 
