@@ -25,12 +25,6 @@ def outcomes(d, id):
     return re.findall(rf"msg=backtest id={id} .*?outcome=(\w+)", d.log())
 
 
-def jobs(d):
-    """The processes that compute: children of workers."""
-    workers = {w["pid"] for w in d.status()["workers"]}
-    return [pid for worker in workers for pid in processes.children(worker)]
-
-
 def end(pid, number):
     try:
         os.kill(pid, number)
@@ -87,7 +81,7 @@ def test_a_backtest_is_cancelled_while_it_runs(daemon, lab):
     costly = lab.strategy("rules", COSTLY)
     backtest = lab.request(costly, timeframe="1m")
     lab.wait_progress(backtest)
-    [job] = jobs(d)
+    [job] = d.jobs()
     lab.cancel(backtest)
     wait_until(lambda: not processes.is_alive(job), 20, "the job to end")
     wait_until(lambda: outcomes(d, backtest) == ["cancelled"], 20, "the worker to be told")
@@ -104,7 +98,7 @@ def test_it_is_cancelled_although_nobody_is_notified(daemon, lab):
     lab.db.execute("ALTER TABLE backtests DISABLE TRIGGER backtests_notify_cancelled")
     lab.cancel(backtest)
     wait_until(lambda: outcomes(d, backtest) == ["cancelled"], 30, "the worker to be told")
-    assert jobs(d) == []
+    assert d.jobs() == []
 
 
 def test_it_claims_although_nobody_is_notified(daemon, lab):
@@ -185,7 +179,7 @@ def test_a_job_that_is_killed_is_tried_three_times(daemon, lab):
     backtest = lab.request(lab.strategy("rules", COSTLY), timeframe="1m")
     seen = set()
     for attempt in (1, 2, 3):
-        [job] = wait_until(lambda: lab.get(backtest)["attempts"] == attempt and [job for job in jobs(d) if job not in seen], 60,
+        [job] = wait_until(lambda: lab.get(backtest)["attempts"] == attempt and [job for job in d.jobs() if job not in seen], 60,
                            f"the job of attempt {attempt}")
         seen.add(job)
         end(job, signal.SIGKILL)
@@ -200,7 +194,7 @@ def test_a_drain_gives_back_what_cannot_finish(daemon, lab):
     d = daemon(workers=2, stop_timeout="500ms")
     backtest = lab.request(lab.strategy("rules", COSTLY), timeframe="1m")
     lab.wait_progress(backtest)
-    running = jobs(d)
+    running = d.jobs()
     d.stop()
     done = lab.get(backtest)
     assert (done["status"], done["attempts"], done["progress"]) == ("queued", 0, 0)
@@ -248,7 +242,7 @@ def test_a_worker_is_killed_and_another_takes_over(start_daemon, database, lab):
     first = start_daemon("serve", DATABASE_URL=database.url, workers=1, expect_exit=None)
     backtest = lab.request(lab.strategy("rules", COSTLY), timeframe="1m")
     lab.wait_progress(backtest)
-    running = jobs(first)
+    running = first.jobs()
     first.kill()
     wait_until(lambda: not any(processes.is_alive(job) for job in running), 20, "the job to end with its worker")
     assert lab.status(backtest) == "running"
@@ -263,7 +257,7 @@ def test_a_worker_that_dies_is_named_with_what_it_worked_on(daemon, lab):
     d = daemon(workers=1)
     backtest = lab.request(lab.strategy("rules", COSTLY), timeframe="1m")
     lab.wait_progress(backtest)
-    [job] = jobs(d)
+    [job] = d.jobs()
     end(d.status()["workers"][0]["pid"], signal.SIGKILL)
     d.wait_log(f'a child died.* last_request_id={backtest}')
     wait_until(lambda: not processes.is_alive(job), 20, "the job to end with its worker")
