@@ -18,6 +18,10 @@
  * without is_list, location without 201 or 202, no body where there is to be one, or a value that cannot be part of a
  * field.
  *
+ * If C makes the content of the answer from the rows (`render`), there are as many rows as it likes and no `body`; the
+ * other columns are those of the first row, and no row is 404 all the same. An endpoint that needs several statements
+ * one after the other, or takes a body that is not JSON, has `begin` instead of `sql` (api/call.h).
+ *
  * What the entry declares beside it is the document's (openapi.c): nothing about an endpoint is written anywhere else.
  *
  * A part of a statement between "[?" and "?]" is there only if the one optional parameter in it was given; every
@@ -29,10 +33,12 @@
 #include <stddef.h>
 
 #include "base/attr.h"
+#include "base/buf.h"
 #include "base/error.h"
 #include "base/health.h"
 #include "db/db.h"
 #include "http/http.h"
+#include "http/refusal.h"
 #include "json/json.h"
 
 enum api_in {
@@ -41,6 +47,7 @@ enum api_in {
     API_IN_HEADER,   /* by the field's name; left out: default_text, else SQL NULL */
     API_IN_IF_MATCH, /* If-Match as bigint[]: NULL if it is absent or "*" */
     API_IN_CLIENT,   /* not of the request, and so not in the document: the id of its token; NULL without one */
+    API_IN_MADE,     /* neither: what `check` makes of the body */
 };
 
 struct api_param {
@@ -77,6 +84,20 @@ enum api_base {
 
 enum { API_STATUSES_MAX = 2 };
 
+struct api_call; /* api/call.h */
+
+/* What the schema does not say of a body: adds faults, and gives the values of the parameters API_IN_MADE, by their
+ * index in the entry's `params`. The body is JSON, but may have faults already: nothing is to be taken for granted. */
+typedef void api_check_fn(struct arena *arena, struct slice body, struct slice *values, struct json_faults *faults);
+/* Writes content that is always the same. */
+typedef void api_make_fn(struct buf *out);
+
+/* Appends the answer's content to `out`, of the media type that was negotiated (api_call_is_other_type), and returns
+ * true; or answers with a problem (api_call_refuse, api_call_fail) and returns false. There is a row at least. */
+typedef bool api_render_fn(struct api_call *call, const struct db_result *result, struct buf *out);
+/* The parameters are fine, and the body, if there is one, is there. */
+typedef void api_begin_fn(struct api_call *call);
+
 /* Nothing that follows from the rest is declared: which errors an endpoint can answer, which headers, which scope its
  * access needs, see openapi_answers.c. */
 struct api_endpoint {
@@ -89,17 +110,28 @@ struct api_endpoint {
     const char *path;
     const struct api_param *params;
     size_t param_count;
-    const struct json_schema *body; /* NULL: takes none */
+    const struct json_schema *body; /* NULL: takes none, or one of body_types */
     enum json_mode body_mode;
+    api_check_fn *check;           /* more of the body; NULL: the schema says it all */
+    const char *const *body_types; /* media types of a body that is not JSON, NULL-terminated; needs `begin` */
+    const char *body_example;      /* of the first of them: JSON text */
     enum db_access access;
     enum api_scope scope;
-    const char *sql;         /* NULL: `handle` answers */
+    const char *sql;                       /* NULL: `begin` or `handle` answers */
+    api_render_fn *render;                 /* makes the content from the rows of `sql`; NULL: the row has it */
+    api_begin_fn *begin;                   /* submits `statements`, one after the other */
+    const struct db_statement *statements; /* their names begin with the endpoint's id */
+    size_t statement_count;
+    unsigned at_once;        /* so many calls of `begin` may be under way in a process; 0: any number */
     http_handler_fn *handle; /* an answer that needs no database */
+    api_make_fn *make;       /* the same, and always the same: made once; with has_etag */
     /* The answers that are not problems. */
     unsigned statuses[API_STATUSES_MAX]; /* none: 200 */
     const char *produces;                /* their media type; NULL: application/json */
-    const struct json_schema *answer;    /* their content; NULL: text or an object of which the document says no more */
-    bool is_list;                        /* one page of `answer`: {"items":[…],"next":…} */
+    const char *produces_too;            /* another one, if Accept prefers it; needs `render` or `begin`; NULL: none */
+    const struct http_refusal *const *refusals; /* what C refuses of its own, NULL-terminated: 409 or 422 */
+    const struct json_schema *answer; /* their content; NULL: text or an object of which the document says no more */
+    bool is_list;                     /* one page of `answer`: {"items":[…],"next":…} */
     bool has_etag;
     bool is_unlisted; /* for people who mistype a path: the document does not have it */
 };
@@ -114,11 +146,16 @@ struct api_resource {
 };
 
 #define API_PARAMS(list) .params = (list), .param_count = countof(list)
+#define API_STATEMENTS(list) .statements = (list), .statement_count = countof(list)
 
 /* The resources; one file each. */
 extern const struct api_resource api_service;
 extern const struct api_resource api_strategies;
 extern const struct api_resource api_backtests;
+extern const struct api_resource api_results;
+extern const struct api_resource api_series;
+extern const struct api_resource api_candles;
+extern const struct api_resource api_rules;
 extern const struct api_resource api_documentation;
 
 /* What endpoints need of the process that they run in. Borrowed; set by api_attach before the first request. */

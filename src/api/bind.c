@@ -107,9 +107,16 @@ static void api_answer_faults(struct http_exchange *x, enum api_refusal_id why, 
     struct http_problem_item items[JSON_FAULTS_MAX];
 
     for (size_t i = 0; i < faults->count; i++) {
-        items[i] = (struct http_problem_item){faults->items[i].pointer, faults->items[i].detail};
+        const struct json_fault *fault = &faults->items[i];
+
+        items[i] = (struct http_problem_item){fault->pointer, fault->detail, fault->column};
     }
     http_refuse_items(x, &api_refusals[why], items, faults->count);
+}
+
+void api_call_refuse_faults(struct api_call *call, const struct json_faults *faults)
+{
+    api_answer_faults(call->x, API_REFUSAL_INVALID, faults);
 }
 
 bool api_bind(const struct api_operation *op, struct http_exchange *x, struct slice values[DB_PARAMS_MAX])
@@ -128,7 +135,7 @@ bool api_bind(const struct api_operation *op, struct http_exchange *x, struct sl
             if (!api_bind_if_match(x, &values[i], &faults)) continue;
         } else if (param->in == API_IN_CLIENT) {
             values[i] = http_exchange_client_key(x);
-        } else {
+        } else if (param->in != API_IN_MADE) {
             if (param->in == API_IN_PATH) values[i] = http_exchange_path_param(x, path_index++);
             if (param->in == API_IN_HEADER) values[i] = http_exchange_header(x, param->field.name);
             api_bind_param(op, x, param, &values[i], &faults);
@@ -143,6 +150,7 @@ bool api_bind(const struct api_operation *op, struct http_exchange *x, struct sl
             api_answer_faults(x, API_REFUSAL_MALFORMED, &faults);
             return false;
         }
+        if (e->check != NULL) e->check(http_exchange_arena(x), body, values, &faults);
         values[e->param_count] = body;
     }
     if (faults.count > 0) {

@@ -59,7 +59,7 @@ static void openapi_write_params(struct json_writer *w, const struct api_operati
     if (e->param_count == 0 && !openapi_is_conditional(op)) return;
     json_key_open(w, "parameters", '[');
     for (size_t i = 0; i < e->param_count; i++) {
-        if (e->params[i].in != API_IN_CLIENT) openapi_write_param(w, &e->params[i]);
+        if (e->params[i].in != API_IN_CLIENT && e->params[i].in != API_IN_MADE) openapi_write_param(w, &e->params[i]);
     }
     if (openapi_is_conditional(op)) {
         json_raw(w, "{\"name\":\"If-None-Match\",\"in\":\"header\",\"description\":\"The entity tags that the client "
@@ -83,6 +83,22 @@ static void openapi_write_body(struct json_writer *w, const struct api_endpoint 
         openapi_write_schema_ref(w, e->body, use);
         json_key(w, "example");
         openapi_write_schema_example(w, e->body, use);
+        json_close(w, '}');
+    }
+    json_close(w, '}');
+    json_close(w, '}');
+}
+
+/* Of bytes there is no schema (OpenAPI 3.1.1, "Working with binary data"). */
+static void openapi_write_other_body(struct json_writer *w, const struct api_endpoint *e)
+{
+    json_key_open(w, "requestBody", '{');
+    json_key_raw(w, "required", "true");
+    json_key_open(w, "content", '{');
+    for (const char *const *type = e->body_types; *type != NULL; type++) {
+        json_key_open(w, *type, '{');
+        json_key_raw(w, "schema", strncmp(*type, "text/", strlen("text/")) == 0 ? "{\"type\":\"string\"}" : "{}");
+        if (type == e->body_types && e->body_example != NULL) json_key_raw(w, "example", e->body_example);
         json_close(w, '}');
     }
     json_close(w, '}');
@@ -119,6 +135,7 @@ static void openapi_write_operation(struct json_writer *w, const struct api_oper
     openapi_write_security(w, op);
     openapi_write_params(w, op);
     if (e->body != NULL) openapi_write_body(w, e);
+    if (e->body_types != NULL) openapi_write_other_body(w, e);
     openapi_write_responses(w, op);
     json_close(w, '}');
 }

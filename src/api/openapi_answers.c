@@ -7,6 +7,7 @@
 #include "api/refusal.h"
 #include "base/mem.h"
 
+#define OPENAPI_JSON "application/json"
 #define OPENAPI_PROBLEM_JSON "application/problem+json"
 #define OPENAPI_EXAMPLE_REQUEST_ID "8f1d3c5b7a90e2460000000001"
 
@@ -228,10 +229,10 @@ static unsigned openapi_traits(const struct api_operation *op)
     const struct api_endpoint *e = op->endpoint;
     unsigned traits = TRAIT_ANY;
 
-    if (e->sql != NULL) traits |= TRAIT_STATEMENT;
-    if (e->sql != NULL && e->access == DB_WRITE) traits |= TRAIT_WRITE;
-    if (e->sql == NULL && e->has_etag) traits |= TRAIT_LARGE;
-    if (e->body != NULL) traits |= TRAIT_BODY;
+    if (api_asks_database(e)) traits |= TRAIT_STATEMENT;
+    if (api_asks_database(e) && e->access == DB_WRITE) traits |= TRAIT_WRITE;
+    if (!api_asks_database(e) && e->has_etag) traits |= TRAIT_LARGE;
+    if (e->body != NULL || e->body_types != NULL) traits |= TRAIT_BODY;
     if (openapi_is_secured(op)) traits |= TRAIT_SECURED;
     for (size_t i = 0; i < e->param_count; i++) {
         if (e->params[i].in == API_IN_PATH) traits |= TRAIT_PATH;
@@ -365,11 +366,27 @@ static void openapi_write_constraints(struct openapi_examples *all, const struct
     for (size_t i = 0; i < op->resource->constraint_count; i++) {
         const struct api_constraint *c = &op->resource->constraints[i];
         const struct http_refusal refusal = api_constraint_refusal(c);
-        const struct http_problem_item item = {slice_of(c->pointer), slice_of(c->detail)};
+        const struct http_problem_item item = {slice_of(c->pointer), slice_of(c->detail), 0};
 
         if (c->status != status || !openapi_can_violate(op->endpoint, c)) continue;
         openapi_write_example(all, c->name, &refusal, c->pointer == NULL ? NULL : &item);
     }
+}
+
+/* What C refuses of its own. */
+static void openapi_write_own_refusals(struct openapi_examples *all, const struct api_endpoint *e, unsigned status)
+{
+    for (size_t i = 0; e->refusals != NULL && e->refusals[i] != NULL; i++) {
+        if (e->refusals[i]->status == status) openapi_write_refusal(all, e->refusals[i]);
+    }
+}
+
+static bool openapi_refuses(const struct api_endpoint *e, unsigned status)
+{
+    for (size_t i = 0; e->refusals != NULL && e->refusals[i] != NULL; i++) {
+        if (e->refusals[i]->status == status) return true;
+    }
+    return false;
 }
 
 static void openapi_write_outcomes(struct openapi_examples *all, unsigned status)
@@ -388,7 +405,7 @@ static void openapi_write_outcomes(struct openapi_examples *all, unsigned status
 static void openapi_write_invalid(struct openapi_examples *all, const struct api_operation *op)
 {
     char *const unknown = mem_printf(API_NO_PARAMETER, op->endpoint->id);
-    const struct http_problem_item item = {SLICE_LIT("query:colour"), slice_of(unknown)};
+    const struct http_problem_item item = {SLICE_LIT("query:colour"), slice_of(unknown), 0};
 
     openapi_write_example(all, "invalid", &api_refusals[API_REFUSAL_INVALID], &item);
     free(unknown);
@@ -405,6 +422,7 @@ static void openapi_write_examples(struct json_writer *w, const struct openapi_e
     }
     if (op != NULL && error->status == 422) openapi_write_invalid(&all, op);
     if (op != NULL && error->is_own) openapi_write_constraints(&all, op, error->status);
+    if (op != NULL && error->is_own) openapi_write_own_refusals(&all, op->endpoint, error->status);
     if (error->is_outcomes) openapi_write_outcomes(&all, error->status);
     json_close(w, '}');
 }
@@ -519,24 +537,32 @@ static void openapi_write_answer_headers(struct json_writer *w, const struct ope
     json_close(w, '}');
 }
 
-static void openapi_write_answer_content(struct json_writer *w, unsigned status, const struct api_endpoint *e)
+/* The schema says of JSON what it is; of anything else that it is text. */
+static void openapi_write_answer_type(struct json_writer *w, const char *type, unsigned status,
+                                      const struct api_endpoint *e)
 {
     const enum openapi_use use = e->is_list ? OPENAPI_LIST : OPENAPI_ANSWER;
-    const char *type = e->produces == NULL ? "application/json" : e->produces;
+    const bool is_json = strcmp(type, OPENAPI_JSON) == 0;
 
-    json_key_open(w, "content", '{');
     json_key_open(w, type, '{');
     json_key(w, "schema");
-    if (e->answer != NULL) {
+    if (e->answer != NULL && is_json) {
         openapi_write_schema_ref(w, e->answer, use);
         if (status < 400) {
             json_key(w, "example");
             openapi_write_schema_example(w, e->answer, use);
         }
     } else {
-        json_raw(w, e->produces == NULL ? "{\"type\":\"object\"}" : "{\"type\":\"string\"}");
+        json_raw(w, is_json ? "{\"type\":\"object\"}" : "{\"type\":\"string\"}");
     }
     json_close(w, '}');
+}
+
+static void openapi_write_answer_content(struct json_writer *w, unsigned status, const struct api_endpoint *e)
+{
+    json_key_open(w, "content", '{');
+    openapi_write_answer_type(w, e->produces == NULL ? OPENAPI_JSON : e->produces, status, e);
+    if (e->produces_too != NULL) openapi_write_answer_type(w, e->produces_too, status, e);
     json_close(w, '}');
 }
 
@@ -577,7 +603,8 @@ void openapi_write_responses(struct json_writer *w, const struct api_operation *
     for (size_t i = 0; i < countof(openapi_errors); i++) {
         const struct openapi_error *error = &openapi_errors[i];
 
-        if ((error->traits & traits) == 0 || openapi_is_answer(e, error->status)) continue;
+        if ((error->traits & traits) == 0 && !openapi_refuses(e, error->status)) continue;
+        if (openapi_is_answer(e, error->status)) continue;
         char *name = mem_printf("%u", error->status);
 
         json_key(w, name);

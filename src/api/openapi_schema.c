@@ -7,13 +7,13 @@
 
 static const char *const openapi_types[] = {
     [JSON_TYPE_STRING] = "string",   [JSON_TYPE_INTEGER] = "integer", [JSON_TYPE_NUMBER] = "number",
-    [JSON_TYPE_BOOLEAN] = "boolean", [JSON_TYPE_OBJECT] = "object",
+    [JSON_TYPE_BOOLEAN] = "boolean", [JSON_TYPE_OBJECT] = "object",   [JSON_TYPE_ARRAY] = "array",
 };
 
 /* What stands for a field of which the table has no example. */
 static const char *const openapi_type_examples[] = {
     [JSON_TYPE_STRING] = "\"text\"", [JSON_TYPE_INTEGER] = "1", [JSON_TYPE_NUMBER] = "0.5",
-    [JSON_TYPE_BOOLEAN] = "true",    [JSON_TYPE_OBJECT] = "{}",
+    [JSON_TYPE_BOOLEAN] = "true",    [JSON_TYPE_OBJECT] = "{}", [JSON_TYPE_ARRAY] = "[]",
 };
 
 /*
@@ -122,6 +122,7 @@ static void openapi_write_rules(struct json_writer *w, const struct json_field *
     openapi_write_type(w, openapi_types[field->type], nullable);
     if (field->type == JSON_TYPE_INTEGER) json_key_text(w, "format", "int64");
     if (field->type == JSON_TYPE_STRING) openapi_write_lengths(w, field);
+    if (field->type == JSON_TYPE_ARRAY && field->items != NULL) json_key_raw(w, "items", field->items);
     if (field->pattern != NULL) json_key_text(w, "pattern", field->pattern);
     if (field->values != NULL) openapi_write_enum(w, field, nullable);
     if (field->format != JSON_FORMAT_NONE && format->format != NULL) json_key_text(w, "format", format->format);
@@ -277,7 +278,9 @@ void openapi_write_problem_schemas(struct json_writer *w)
                  "{\"type\":\"object\",\"required\":[\"pointer\",\"detail\"],\"properties\":{"
                  "\"pointer\":{\"description\":\"In the body a JSON pointer (RFC 6901), /parameters/fast; else "
                  "query:limit, path:id, header:If-Match\",\"type\":\"string\"},"
-                 "\"detail\":{\"description\":\"What is wrong there\",\"type\":\"string\"}}}");
+                 "\"detail\":{\"description\":\"What is wrong there\",\"type\":\"string\"},"
+                 "\"column\":{\"description\":\"Where in the expression that stands there, in characters, from 1; "
+                 "absent if it is not within an expression\",\"type\":\"integer\",\"minimum\":1}}}");
 }
 
 /* ---- Examples ---- */

@@ -3,9 +3,14 @@
 #define API_OPERATION_H
 
 #include "api/api.h"
+#include "api/call.h"
 #include "base/buf.h"
 
 enum { API_CLAUSES_MAX = 4 };
+
+/* What has an entity tag may be kept by the one who asked, and is asked for again each time: also whether he still may
+ * see it. */
+#define API_REVALIDATED "private, no-cache"
 
 struct api_operation {
     struct api *api;
@@ -17,6 +22,9 @@ struct api_operation {
     struct db_statement *variants;
     unsigned clause_count;
     unsigned clause_param[API_CLAUSES_MAX];
+    unsigned under_way; /* calls of an endpoint with at_once */
+    struct buf made;    /* by the endpoint's `make` */
+    struct http_content content;
 };
 
 struct api {
@@ -41,6 +49,36 @@ static inline struct http_refusal api_constraint_refusal(const struct api_constr
     return (struct http_refusal){.status = constraint->status, .code = constraint->code, .detail = constraint->detail};
 }
 
+/* One request while it is worked on; in the exchange's arena. */
+struct api_call {
+    const struct api_operation *op;
+    struct http_exchange *x;
+    const struct db_statement *statement; /* the one that was submitted last */
+    struct db_query *query;               /* NULL: none is under way */
+    /* If C makes the answer. */
+    const struct slice *values;
+    struct api_operation *counted; /* NULL: not in its under_way */
+    api_next_fn *next;
+    api_next_fn *conflicted;
+    void *state;
+    void (*free_state)(void *state);
+};
+
+/* The answers of run.c for call.c. */
+void api_answer_outcome(struct api_call *call, enum db_outcome outcome, const struct db_result *result);
+void api_add_next_link(const struct api_call *call, const char *param, struct slice next);
+/* call.c: a copy of the values that lives as long as the call. */
+const struct slice *api_call_values(const struct api_call *call, const struct slice values[static DB_PARAMS_MAX]);
+/* The route's handler for entries with `begin`. */
+void api_call_begin(struct http_exchange *x);
+void api_call_cancel(void *call);
+
+/* Whether statements answer. */
+static inline bool api_asks_database(const struct api_endpoint *e)
+{
+    return e->sql != NULL || e->begin != NULL;
+}
+
 /* The media types of a body, NULL-terminated. */
 extern const char *const api_body_types[];
 extern const char *const api_patch_types[];
@@ -58,6 +96,8 @@ void api_docs_init(struct api *api, const struct api_options *options);
 /* service.c: the answer of "/". */
 void api_root_write(const struct api *api, struct buf *out);
 
+/* Whether what the entry declares goes together. */
+int api_statement_check(const struct api_endpoint *e, struct error *err) ATTR_CHECKED;
 /* Fills the variants of `op` from its endpoint's SQL. */
 int api_statement_expand(struct api_operation *op, struct error *err) ATTR_CHECKED;
 void api_statement_clear(struct api_operation *op);

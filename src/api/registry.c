@@ -5,8 +5,16 @@
 #include "api/operation.h"
 #include "base/mem.h"
 
-static const struct api_resource *const api_resources[] = {&api_service, &api_strategies, &api_backtests,
-                                                           &api_documentation};
+static const struct api_resource *const api_resources[] = {&api_service, &api_strategies,   &api_backtests,
+                                                           &api_results, &api_series,       &api_candles,
+                                                           &api_rules,   &api_documentation};
+
+static void api_made(struct http_exchange *x)
+{
+    const struct api_operation *op = http_exchange_route(x)->data;
+
+    http_respond_content(x, &op->content, API_REVALIDATED);
+}
 
 static void api_route_init(struct api_operation *op, unsigned index)
 {
@@ -16,11 +24,19 @@ static void api_route_init(struct api_operation *op, unsigned index)
         .method = e->method,
         .path = op->path,
         .produces = e->produces,
-        .handle = e->sql == NULL ? e->handle : api_run,
+        .produces_too = e->produces_too,
+        .handle = e->sql != NULL     ? api_run
+                  : e->begin != NULL ? api_call_begin
+                  : e->make != NULL  ? api_made
+                                     : e->handle,
         .data = op,
         .index = index,
-        .always = e->sql == NULL,
+        .always = !api_asks_database(e),
     };
+    if (e->body_types != NULL) {
+        op->route.body_types = e->body_types;
+        op->route.body_required = true;
+    }
     if (e->body != NULL) {
         op->route.body_types = e->body_mode == JSON_MODE_MERGE ? api_patch_types : api_body_types;
         op->route.body_required = true;
@@ -65,6 +81,12 @@ static int api_operation_add(struct api *api, const struct api_resource *resourc
     api_route_init(op, (unsigned)api->operation_count);
     api->routes[api->operation_count++] = &op->route;
     if (api_path_check(api, op, err) != 0) return -1;
+    if (api_statement_check(e, err) != 0) return error_prefix(err, "endpoint %s", e->id);
+    api->statement_count += e->statement_count;
+    if (e->make != NULL) {
+        e->make(&op->made);
+        http_content_init(&op->content, "application/json", buf_slice(&op->made), SLICE_NONE);
+    }
     if (e->sql == NULL) return 0;
     if (api_statement_expand(op, err) != 0) return error_prefix(err, "endpoint %s", e->id);
     api->statement_count += 1U << op->clause_count;
@@ -97,6 +119,9 @@ static void api_statements_init(struct api *api)
 
         for (unsigned v = 0; op->variants != NULL && v < 1U << op->clause_count; v++) {
             api->statements[at++] = &op->variants[v];
+        }
+        for (size_t s = 0; s < op->endpoint->statement_count; s++) {
+            api->statements[at++] = &op->endpoint->statements[s];
         }
     }
     memcpy(&api->statements[at], api_access_statements, sizeof(api_access_statements));
@@ -132,6 +157,7 @@ void api_free(struct api *api)
     for (size_t i = 0; i < api->operation_count; i++) {
         api_statement_clear(&api->operations[i]);
         free(api->operations[i].path);
+        buf_clear(&api->operations[i].made);
     }
     buf_clear(&api->document);
     buf_clear(&api->root);

@@ -5,14 +5,6 @@
 #include "base/buf.h"
 #include "base/number.h"
 
-/* One request while its query runs; in the exchange's arena. */
-struct api_call {
-    const struct api_operation *op;
-    struct http_exchange *x;
-    const struct db_statement *statement;
-    struct db_query *query;
-};
-
 static const struct api_constraint *api_constraint_find(const struct api_resource *resource, const char *name)
 {
     for (size_t i = 0; i < resource->constraint_count; i++) {
@@ -21,7 +13,7 @@ static const struct api_constraint *api_constraint_find(const struct api_resourc
     return NULL;
 }
 
-static void api_answer_outcome(const struct api_call *call, enum db_outcome outcome, const struct db_result *result)
+void api_answer_outcome(struct api_call *call, enum db_outcome outcome, const struct db_result *result)
 {
     const struct http_refusal *refusal = &api_refusals[api_outcome_refusals[outcome]];
     const struct api_constraint *constraint = NULL;
@@ -33,13 +25,13 @@ static void api_answer_outcome(const struct api_call *call, enum db_outcome outc
     if (!is_read && result != NULL) constraint = api_constraint_find(call->op->resource, db_result_constraint(result));
     if (constraint != NULL) {
         const struct http_refusal own = api_constraint_refusal(constraint);
-        const struct http_problem_item item = {slice_of(constraint->pointer), slice_of(constraint->detail)};
+        const struct http_problem_item item = {slice_of(constraint->pointer), slice_of(constraint->detail), 0};
 
-        http_refuse_items(call->x, &own, &item, constraint->pointer == NULL ? 0 : 1);
+        api_call_refuse(call, &own, &item, constraint->pointer == NULL ? 0 : 1);
         return;
     }
     if (refusal->status == 500) process->fault(process->ctx, call->x, call->statement->name, result);
-    http_refuse(call->x, refusal);
+    api_call_refuse(call, refusal, NULL, 0);
 }
 
 static struct slice api_column(const struct db_result *result, const char *name)
@@ -47,6 +39,20 @@ static struct slice api_column(const struct db_result *result, const char *name)
     int column = db_result_column(result, name);
 
     return column < 0 ? SLICE_NONE : db_result_value(result, 0, column);
+}
+
+/* What is not unreserved in RFC 3986 is written as its bytes' numbers. */
+static void api_add_escaped(struct buf *out, struct slice text)
+{
+    static const char unreserved[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~:";
+
+    for (size_t i = 0; i < text.len; i++) {
+        if (text.data[i] != '\0' && strchr(unreserved, text.data[i]) != NULL) {
+            buf_add_char(out, text.data[i]);
+        } else {
+            buf_printf(out, "%%%02X", (unsigned)(unsigned char)text.data[i]);
+        }
+    }
 }
 
 /* The path of this request with its parameters' values, as a link needs it. */
@@ -59,14 +65,14 @@ static void api_add_path(struct buf *out, const struct api_call *call)
             buf_add_char(out, *at);
             continue;
         }
-        buf_add_slice(out, http_exchange_path_param(call->x, index++));
+        api_add_escaped(out, http_exchange_path_param(call->x, index++));
         at = strchr(at, '}');
     }
 }
 
-/* Link (RFC 8288) to the next page: this request's own query with another cursor. Path parameters of lists are UUIDs,
- * checked before, and the query holds the characters of RFC 3986 only, so nothing needs escaping. */
-static void api_add_next_link(const struct api_call *call, struct slice next)
+/* Link (RFC 8288) to the next page: this request's own query with another cursor. The query holds the characters of
+ * RFC 3986 only, so nothing of it needs escaping. */
+void api_add_next_link(const struct api_call *call, const char *param, struct slice next)
 {
     struct buf link = {0};
     struct slice rest = http_exchange_query(call->x);
@@ -82,11 +88,11 @@ static void api_add_next_link(const struct api_call *call, struct slice next)
         bool valid;
 
         if (pair.len == 0 || !http_query_next(http_exchange_arena(call->x), &copy, &name, &value, &valid)) continue;
-        if (slice_is(name, "after")) continue;
+        if (slice_is(name, param)) continue;
         buf_add_slice(&link, pair);
         buf_add_char(&link, '&');
     }
-    buf_add_str(&link, "after=");
+    buf_printf(&link, "%s=", param);
     buf_add_slice(&link, next);
     buf_add_str(&link, ">; rel=\"next\"");
     http_exchange_add_header(call->x, "Link", buf_slice(&link));
@@ -155,7 +161,7 @@ static bool api_read_row(const struct api_endpoint *e, const struct db_result *r
 
     if ((ret_row->etag.data != NULL && !e->has_etag) || (ret_row->next.data != NULL && !e->is_list)) return false;
     if (ret_row->location.data != NULL && !is_made) return false;
-    return (!has_content || ret_row->body.len > 0) && api_is_fit_for_field(ret_row->etag) &&
+    return (!has_content || e->render != NULL || ret_row->body.len > 0) && api_is_fit_for_field(ret_row->etag) &&
            api_is_fit_for_field(ret_row->location) && api_is_fit_for_field(ret_row->next);
 }
 
@@ -177,7 +183,16 @@ static bool api_answer_refusal(struct http_exchange *x, unsigned status)
     }
 }
 
-static void api_answer_row(const struct api_call *call, const struct db_result *result)
+/* The content that C makes of the rows. */
+static void api_answer_rendered(struct api_call *call, unsigned status, const struct db_result *result)
+{
+    struct buf out = {0};
+
+    if (call->op->endpoint->render(call, result, &out)) api_call_answer(call, status, buf_slice(&out));
+    buf_clear(&out);
+}
+
+void api_call_answer_row(struct api_call *call, const struct db_result *result)
 {
     const struct api_process *process = &call->op->api->process;
     struct http_exchange *x = call->x;
@@ -192,18 +207,18 @@ static void api_answer_row(const struct api_call *call, const struct db_result *
     if (row.etag.data != NULL) {
         row.etag = slice_of(arena_printf(http_exchange_arena(x), "\"%.*s\"", SLICE_FMT(row.etag)));
         http_exchange_add_header(x, "ETag", row.etag);
-        /* What has a version may be kept by the one who asked, and is asked for again each time: also whether he still
-         * may see it. */
-        if (call->op->endpoint->access == DB_READ) http_exchange_set_caching(x, "private, no-cache");
+        if (call->op->endpoint->access == DB_READ) http_exchange_set_caching(x, API_REVALIDATED);
         if (call->op->endpoint->access == DB_READ && http_if_none_match(x, row.etag)) {
             http_respond(x, 304, NULL, SLICE_NONE);
             return;
         }
     }
     if (row.location.data != NULL) http_exchange_add_header(x, "Location", row.location);
-    if (row.next.data != NULL) api_add_next_link(call, row.next);
+    if (row.next.data != NULL) api_add_next_link(call, "after", row.next);
     if (row.status == 204) {
         http_respond(x, row.status, NULL, SLICE_NONE);
+    } else if (call->op->endpoint->render != NULL) {
+        api_answer_rendered(call, row.status, result);
     } else {
         http_respond(x, row.status, "application/json", row.body);
     }
@@ -211,22 +226,16 @@ static void api_answer_row(const struct api_call *call, const struct db_result *
 
 static void api_done(void *arg, const struct db_result *result)
 {
-    const struct api_call *call = arg;
+    struct api_call *call = arg;
     const struct api_process *process = &call->op->api->process;
 
+    call->query = NULL;
     process->working(process->ctx, call->x, call->statement->name);
     if (db_result_outcome(result) != DB_OK) {
         api_answer_outcome(call, db_result_outcome(result), result);
     } else {
-        api_answer_row(call, result);
+        api_call_answer_row(call, result);
     }
-}
-
-static void api_cancel(void *arg)
-{
-    struct api_call *call = arg;
-
-    db_abandon(call->query);
 }
 
 void api_run(struct http_exchange *x)
@@ -243,6 +252,7 @@ void api_run(struct http_exchange *x)
     struct api_call *call = arena_alloc(http_exchange_arena(x), sizeof(*call));
 
     *call = (struct api_call){.op = op, .x = x, .statement = &op->variants[variant]};
+    if (op->endpoint->render != NULL) call->values = api_call_values(call, values);
     op->api->process.working(op->api->process.ctx, x, call->statement->name);
     call->query = db_submit_for(op->api->process.db, http_exchange_client_id(x), call->statement, values, api_done,
                                 call, &outcome);
@@ -250,5 +260,5 @@ void api_run(struct http_exchange *x)
         api_answer_outcome(call, outcome, NULL);
         return;
     }
-    http_exchange_on_cancel(x, api_cancel, call);
+    http_exchange_on_cancel(x, api_call_cancel, call);
 }

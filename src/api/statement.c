@@ -64,6 +64,48 @@ static char *api_variant_sql(const char *sql, unsigned variant)
     return buf_steal(&out);
 }
 
+/* "importCandles:put" of "importCandles". */
+static bool api_statement_is_of(const struct api_endpoint *e, const char *name)
+{
+    const size_t len = strlen(e->id);
+
+    return strncmp(name, e->id, len) == 0 && name[len] == ':';
+}
+
+int api_statement_check(const struct api_endpoint *e, struct error *err)
+{
+    const int ways = (e->sql != NULL) + (e->begin != NULL) + (e->handle != NULL) + (e->make != NULL);
+    const bool is_made_in_c = e->render != NULL || e->begin != NULL;
+
+    if (ways != 1) return error_set(err, ERROR_INVALID, "one of sql, begin, handle and make answers");
+    if (e->make != NULL && !e->has_etag) return error_set(err, ERROR_INVALID, "make needs has_etag");
+    if (e->check != NULL && e->body == NULL) return error_set(err, ERROR_INVALID, "check needs a body");
+    if (e->render != NULL && e->sql == NULL) return error_set(err, ERROR_INVALID, "render needs the rows of sql");
+    if ((e->begin == NULL) != (e->statement_count == 0)) {
+        return error_set(err, ERROR_INVALID, "begin and statements go together");
+    }
+    if (e->body_types != NULL && (e->begin == NULL || e->body != NULL)) {
+        return error_set(err, ERROR_INVALID, "body_types need begin, and no schema of a JSON body");
+    }
+    if (e->produces_too != NULL && !is_made_in_c) {
+        return error_set(err, ERROR_INVALID, "produces_too needs render or begin");
+    }
+    if (e->has_etag && e->produces_too != NULL) {
+        return error_set(err, ERROR_INVALID, "an entity tag is of one media type");
+    }
+    if (e->param_count > DB_PARAMS_MAX) return error_set(err, ERROR_INVALID, "too many parameters");
+    for (size_t i = 0; i < e->statement_count; i++) {
+        if (api_statement_is_of(e, e->statements[i].name)) continue;
+        return error_set(err, ERROR_INVALID, "the statement %s is not named %s:…", e->statements[i].name, e->id);
+    }
+    for (size_t i = 0; e->refusals != NULL && e->refusals[i] != NULL; i++) {
+        if (e->refusals[i]->status != 409 && e->refusals[i]->status != 422) {
+            return error_set(err, ERROR_INVALID, "a refusal of its own is 409 or 422");
+        }
+    }
+    return 0;
+}
+
 int api_statement_expand(struct api_operation *op, struct error *err)
 {
     const struct api_endpoint *e = op->endpoint;

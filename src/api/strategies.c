@@ -1,6 +1,10 @@
 /* Strategies and their versions: /api/v1/strategies. */
 
+#include "api/call.h"
+#include "api/refusal.h"
 #include "api/sql.h"
+#include "rules/rules.h"
+#include "json/scan.h"
 
 #define STRATEGIES_PATH "/api/v1/strategies"
 
@@ -163,25 +167,59 @@ static const struct api_param versions_get_params[] = {
     },
 };
 
+/* ---- What only the rules can say of a body ---- */
+
+/* Of the kinds that backtestd computes; others are left to the services that know them. */
+static void strategy_check_rules(struct arena *arena, struct slice kind, struct slice parameters,
+                                 struct json_faults *faults)
+{
+    struct rules_faults found = {.arena = arena};
+
+    if (rules_kind_find(kind) == NULL) return;
+    rules_free(rules_new(kind, parameters, NULL, 0, &found));
+    for (size_t i = 0; i < found.count && faults->count < JSON_FAULTS_MAX; i++) {
+        const struct rules_fault *fault = &found.items[i];
+
+        json_faults_add(faults, arena, slice_of(arena_printf(arena, "/parameters%.*s", SLICE_FMT(fault->pointer))),
+                        "%.*s", SLICE_FMT(fault->detail));
+        faults->items[faults->count - 1].column = fault->column;
+    }
+}
+
+static void strategy_check(struct arena *arena, struct slice body, struct slice *values, struct json_faults *faults)
+{
+    struct json_members members = {0};
+    struct slice detail;
+
+    (void)values;
+    if (!json_scan_members(arena, body, JSON_DEPTH_MAX, &members, &detail)) return;
+    const struct slice kind = json_unquote(arena, json_members_find(&members, SLICE_LIT("kind")));
+    const struct slice parameters = json_members_find(&members, SLICE_LIT("parameters"));
+
+    /* What is not a string or an object the schema refuses. */
+    if (kind.data == NULL || (parameters.data != NULL && parameters.data[0] != '{')) return;
+    strategy_check_rules(arena, kind, parameters.data == NULL ? SLICE_LIT("{}") : parameters, faults);
+}
+
 /* What a change comes to, whose rows `changed` has with the status that they deserve: $1 is the id, $2 what If-Match
  * names. */
-#define CHANGE_ANSWER                                             \
-    "SELECT CASE WHEN c.id IS NOT NULL THEN c.status\n"           \
-    "        WHEN e.id IS NOT NULL AND $2 IS NOT NULL THEN 412\n" \
-    "        ELSE 404 END AS status,\n"                           \
-    "    c.version AS etag, c.body\n"                             \
-    "FROM (SELECT 1) AS one\n"                                    \
-    "LEFT JOIN changed AS c ON true\n"                            \
+#define CHANGE_ANSWER                                                                \
+    "SELECT CASE WHEN c.id IS NOT NULL THEN c.status\n"                              \
+    "        WHEN e.id IS NOT NULL AND $2 IS NOT NULL THEN 412\n"                    \
+    "        ELSE 404 END AS status,\n"                                              \
+    "    c.version AS etag, c.body, c.id IS NULL AND e.id IS NOT NULL AS is_other\n" \
+    "FROM (SELECT 1) AS one\n"                                                       \
+    "LEFT JOIN changed AS c ON true\n"                                               \
     "LEFT JOIN strategies AS e ON e.id = $1"
 
-/* A strategy's next version, of the members that `json` holds. */
-#define CHANGE_SQL(json)                                                         \
+/* A strategy's next version, of the members that `json` holds, if its version is one that `known` allows. */
+#define CHANGE_SQL(json, known)                                                  \
     "WITH changed AS (\n"                                                        \
     "    UPDATE strategies AS s\n"                                               \
     "    SET " STRATEGY_MEMBERS " = (\n"                                         \
     "        SELECT " STRATEGY_VALUES "\n"                                       \
     "        FROM jsonb_to_record(" json ") " STRATEGY_RECORD ")\n"              \
-    "    WHERE s.id = $1 AND ($2 IS NULL OR s.version = ANY ($2))\n"             \
+    "    WHERE s.id = $1 AND ($2 IS NULL OR s.version = ANY ($2))" known "\n"    \
     "    RETURNING s.id, 200 AS status, s.version, " STRATEGY_BODY " AS body)\n" \
     "" CHANGE_ANSWER
 
@@ -189,6 +227,120 @@ static const struct api_param versions_get_params[] = {
 #define STRATEGY_PATCHED                                                                                   \
     "jsonb_merge_patch(jsonb_build_object('name', s.name, 'description', s.description, 'kind', s.kind,\n" \
     "            'parameters', s.parameters, 'status', s.status), $3)"
+
+/* ---- A patch. What comes of it can be checked only once it is merged with what there is: the database merges, the
+ * rules judge, and the change is made to the version that was judged, or the same again if that has moved on. ---- */
+
+enum { PATCH_READ, PATCH_CHANGE, PATCH_TRIES_MAX = 20 };
+enum { PATCH_ID, PATCH_IF_MATCH, PATCH_BODY, PATCH_VERSION, PATCH_VALUES };
+
+static const struct db_statement strategies_patch_statements[] = {
+    [PATCH_READ] =
+        {
+            .name = "patchStrategy:read",
+            .sql = "SELECT s.version, p.merged->>'kind' AS kind, coalesce(p.merged->'parameters', '{}') AS parameters\n"
+                   "FROM strategies AS s\n"
+                   "CROSS JOIN LATERAL (SELECT " STRATEGY_PATCHED " AS merged) AS p\n"
+                   "WHERE s.id = $1 AND ($2 IS NULL OR s.version = ANY ($2))",
+            .access = DB_READ,
+            .param_count = 3,
+            .params = {DB_TYPE_UUID, DB_TYPE_INT8_ARRAY, DB_TYPE_JSONB},
+        },
+    /* $4: the version that was judged; NULL if there is nothing to judge. */
+    [PATCH_CHANGE] =
+        {
+            .name = "patchStrategy:change",
+            .sql = CHANGE_SQL(STRATEGY_PATCHED, " AND ($4 IS NULL OR s.version = $4)"),
+            .access = DB_WRITE,
+            .param_count = PATCH_VALUES,
+            .params = {DB_TYPE_UUID, DB_TYPE_INT8_ARRAY, DB_TYPE_JSONB, DB_TYPE_INT8},
+        },
+};
+
+struct strategy_patch {
+    struct slice values[PATCH_VALUES];
+    unsigned tries;
+};
+
+static void strategy_patch_keep_nothing(void *patch)
+{
+    (void)patch; /* it is in the arena */
+}
+
+static struct slice strategy_value(const struct db_result *result, const char *name)
+{
+    const int column = db_result_column(result, name);
+
+    return column < 0 || db_result_rows(result) == 0 ? SLICE_NONE : db_result_value(result, 0, column);
+}
+
+static void strategy_patch_read(struct api_call *call);
+
+static void strategy_patch_changed(struct api_call *call, const struct db_result *result)
+{
+    struct strategy_patch *patch = api_call_state(call);
+    const bool was_judged = patch->values[PATCH_VERSION].data != NULL;
+
+    if (!was_judged || !slice_is(strategy_value(result, "is_other"), "t") ||
+        slice_is(patch->values[PATCH_VERSION], "0")) {
+        api_call_answer_row(call, result);
+    } else if (++patch->tries < PATCH_TRIES_MAX) {
+        strategy_patch_read(call);
+    } else {
+        api_call_refuse(call, &api_refusals[API_REFUSAL_CONFLICT], NULL, 0);
+    }
+}
+
+static void strategy_patch_merged(struct api_call *call, const struct db_result *result)
+{
+    struct strategy_patch *patch = api_call_state(call);
+    struct arena *arena = api_call_arena(call);
+    struct slice version = SLICE_LIT("0"); /* which no strategy has: there is none to change, and the change says why */
+    struct json_faults faults;
+
+    faults.count = 0;
+    if (db_result_rows(result) > 0) {
+        version = strategy_value(result, "version");
+        if (version.data == NULL) {
+            api_call_fail(call, result);
+            return;
+        }
+        strategy_check_rules(arena, strategy_value(result, "kind"), strategy_value(result, "parameters"), &faults);
+    }
+    if (faults.count > 0) {
+        api_call_refuse_faults(call, &faults);
+        return;
+    }
+    patch->values[PATCH_VERSION] = arena_copy(arena, version);
+    api_call_submit(call, PATCH_CHANGE, patch->values, strategy_patch_changed, NULL);
+}
+
+static void strategy_patch_read(struct api_call *call)
+{
+    struct strategy_patch *patch = api_call_state(call);
+
+    api_call_submit(call, PATCH_READ, patch->values, strategy_patch_merged, NULL);
+}
+
+static void strategy_patch_begin(struct api_call *call)
+{
+    struct arena *arena = api_call_arena(call);
+    struct strategy_patch *patch = arena_alloc(arena, sizeof(*patch));
+    struct json_members members = {0};
+    struct slice detail;
+
+    *patch = (struct strategy_patch){.tries = 0};
+    for (unsigned i = 0; i < PATCH_VERSION; i++) patch->values[i] = api_call_value(call, i);
+    api_call_keep(call, patch, strategy_patch_keep_nothing);
+    /* What leaves the rules alone leaves them as they were, however they are: an old strategy can be archived. */
+    if (json_scan_members(arena, patch->values[PATCH_BODY], JSON_DEPTH_MAX, &members, &detail) &&
+        json_members_find(&members, SLICE_LIT("kind")).data == NULL &&
+        json_members_find(&members, SLICE_LIT("parameters")).data == NULL) {
+        api_call_submit(call, PATCH_CHANGE, patch->values, strategy_patch_changed, NULL);
+    } else {
+        strategy_patch_read(call);
+    }
+}
 
 /* A page of versions is told only of a strategy that there is. */
 #define VERSIONS_PAGE API_PAGE_BODY("version", "$2")
@@ -222,6 +374,7 @@ static const struct api_endpoint strategies_endpoints[] = {
         .method = HTTP_POST,
         .path = STRATEGIES_PATH,
         .body = &strategy_schema,
+        .check = strategy_check,
         .access = DB_WRITE,
         .statuses = {201},
         .answer = &strategy_schema,
@@ -254,10 +407,11 @@ static const struct api_endpoint strategies_endpoints[] = {
         .path = STRATEGIES_PATH "/{id}",
         API_PARAMS(strategies_change_params),
         .body = &strategy_schema,
+        .check = strategy_check,
         .access = DB_WRITE,
         .answer = &strategy_schema,
         .has_etag = true,
-        .sql = CHANGE_SQL("$3"),
+        .sql = CHANGE_SQL("$3", ""),
     },
     {
         .id = "patchStrategy",
@@ -272,7 +426,8 @@ static const struct api_endpoint strategies_endpoints[] = {
         .access = DB_WRITE,
         .answer = &strategy_schema,
         .has_etag = true,
-        .sql = CHANGE_SQL(STRATEGY_PATCHED),
+        .begin = strategy_patch_begin,
+        API_STATEMENTS(strategies_patch_statements),
     },
     {
         .id = "deleteStrategy",

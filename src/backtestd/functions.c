@@ -1,7 +1,6 @@
 /* `backtestd functions`: the functions of the rules. */
 #include "backtestd/reference.h"
 #include "rules/rules.h"
-#include "json/write.h"
 
 enum { FUNCTIONS_SIGNATURE_COLUMNS = 41 };
 
@@ -60,52 +59,15 @@ static void function_in_full(const struct rules_function *f, struct buf *out)
     buf_clear(&text);
 }
 
-static void function_json(struct json_writer *w, const struct rules_function *f)
-{
-    static const char *const types[] = {"number", "condition", "whole", "constant", "zone"};
-    struct buf signature = {0};
-
-    rules_function_signature(f, &signature);
-    json_open(w, '{');
-    json_key_text(w, "name", f->name);
-    json_key_text(w, "signature", buf_cstr(&signature));
-    json_key_text(w, "family", f->family);
-    json_key_text(w, "description", f->description);
-    json_key_text(w, "formula", f->formula);
-    json_key_text(w, "seed", f->seed);
-    json_key_text(w, "lookback", f->lookback);
-    json_key_text(w, "result", types[f->result]);
-    json_key_open(w, "arguments", '[');
-    for (size_t i = 0; f->arguments[i].name != NULL; i++) {
-        const struct rules_argument *a = &f->arguments[i];
-
-        json_open(w, '{');
-        json_key_text(w, "name", a->name);
-        json_key_text(w, "type", types[a->type]);
-        if (a->type >= RULES_WHOLE && a->maximum > a->minimum) {
-            json_key(w, "minimum");
-            json_double(w, a->minimum);
-            json_key(w, "maximum");
-            json_double(w, a->maximum);
-        }
-        if (a->fallback != NULL) json_key_text(w, "default", a->fallback);
-        json_close(w, '}');
-    }
-    json_close(w, ']');
-    json_close(w, '}');
-    buf_clear(&signature);
-}
-
 static void functions_json(const struct command_line *line, struct buf *out)
 {
-    struct json_writer w = {.out = out};
     const struct rules_function *f;
 
-    if (line->operand_count == 0) json_open(&w, '[');
-    for (size_t i = 0; (f = rules_function_at(i)) != NULL; i++) {
-        if (reference_is_wanted(line, f->name)) function_json(&w, f);
+    if (line->operand_count == 0) {
+        rules_functions_json(out);
+    } else if ((f = rules_function_find(slice_of(line->operands[0]))) != NULL) {
+        rules_function_json(f, out);
     }
-    if (line->operand_count == 0) json_close(&w, ']');
     if (out->len > 0) buf_add_char(out, '\n');
 }
 

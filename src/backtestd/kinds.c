@@ -1,7 +1,6 @@
 /* `backtestd kinds`: the kinds of strategies. */
 #include "backtestd/reference.h"
 #include "rules/rules.h"
-#include "json/write.h"
 
 static const char *kind_name(size_t index)
 {
@@ -85,25 +84,14 @@ static void kinds_text(const struct command_line *line, struct buf *out)
 
 static void kinds_json(const struct command_line *line, struct buf *out)
 {
-    struct json_writer w = {.out = out};
-    struct buf schema = {0};
-    size_t count;
-    const struct rules_kind *kinds = rules_kinds(&count);
+    const struct rules_kind *kind;
 
-    if (line->operand_count == 0) json_open(&w, '[');
-    for (size_t i = 0; i < count; i++) {
-        if (!reference_is_wanted(line, kinds[i].name)) continue;
-        buf_reset(&schema);
-        rules_kind_schema(&kinds[i], &schema);
-        json_open(&w, '{');
-        json_key_text(&w, "name", kinds[i].name);
-        json_key_text(&w, "description", kinds[i].description);
-        json_key_raw(&w, "parameters", buf_cstr(&schema));
-        json_close(&w, '}');
+    if (line->operand_count == 0) {
+        rules_kinds_json(out);
+    } else if ((kind = rules_kind_find(slice_of(line->operands[0]))) != NULL) {
+        rules_kind_json(kind, out);
     }
-    if (line->operand_count == 0) json_close(&w, ']');
     if (out->len > 0) buf_add_char(out, '\n');
-    buf_clear(&schema);
 }
 
 static int kinds_main(const struct command_line *line, const struct command_context *context)

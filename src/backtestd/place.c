@@ -144,17 +144,3 @@ size_t place_of(const struct document *document, struct slice pointer, size_t co
     }
     return (size_t)(value.data - document->text.data) + at;
 }
-
-struct slice document_string(struct slice value, struct arena *arena)
-{
-    struct json_members members = {0};
-    struct slice detail;
-
-    if (value.len == 0 || value.data[0] != '"') return SLICE_NONE;
-    /* As the name of a member the scanner gives it unescaped. */
-    if (!json_scan_members(arena, slice_of(arena_printf(arena, "{%.*s:0}", SLICE_FMT(value))), 1, &members, &detail) ||
-        members.count != 1) {
-        return SLICE_NONE;
-    }
-    return arena_copy(arena, members.items[0].key);
-}

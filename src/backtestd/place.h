@@ -26,7 +26,4 @@ void place_at(const struct document *document, size_t offset, struct buf *out);
  * characters, from 1; 0: its beginning. */
 size_t place_of(const struct document *document, struct slice pointer, size_t column, struct arena *arena);
 
-/* The text of a JSON string, in the arena and NUL-terminated; absent if the value is not one. */
-struct slice document_string(struct slice value, struct arena *arena);
-
 #endif

@@ -1,101 +1,26 @@
 #include "backtestd/settings.h"
 
-#include <stdlib.h>
-
 #include "backtestd/place.h"
-#include "json/scan.h"
+#include "engine/document.h"
 
-enum { SETTINGS_SEEN_MAX = 64, SETTINGS_FAULTS_BYTES = ERROR_MESSAGE_MAX / 2 };
-
-/* A file on its way. */
-struct settings {
-    const struct document *document;
-    struct arena *arena;
-    struct engine_execution *execution;
-    const struct engine_setting *seen[SETTINGS_SEEN_MAX]; /* those that were set */
-    size_t seen_count;
-    struct buf faults; /* one a line */
-};
-
-/* Adds the error, with the place of `value`, to those that are reported. */
-static void settings_fail(struct settings *s, struct slice value, const struct error *err)
-{
-    if (s->faults.len > SETTINGS_FAULTS_BYTES) return;
-    if (s->faults.len > 0) buf_add_char(&s->faults, '\n');
-    place_at(s->document, (size_t)(value.data - s->document->text.data), &s->faults);
-    buf_add_str(&s->faults, err->message);
-}
-
-/* "fee.percent" and "fee": {"percent": …} are one setting. */
-static bool settings_is_seen(struct settings *s, const struct engine_setting *setting)
-{
-    for (size_t i = 0; i < s->seen_count; i++) {
-        if (s->seen[i] == setting) return true;
-    }
-    if (setting != NULL && s->seen_count < SETTINGS_SEEN_MAX) s->seen[s->seen_count++] = setting;
-    return false;
-}
-
-/* One setting; `group` is absent, or the member that it stands in. */
-static void settings_member(struct settings *s, struct slice group, const struct json_member *member)
-{
-    const struct slice name =
-        group.data == NULL ? member->key
-                           : slice_of(arena_printf(s->arena, "%.*s.%.*s", SLICE_FMT(group), SLICE_FMT(member->key)));
-    const struct slice text = document_string(member->value, s->arena);
-
-    struct error err;
-
-    if (settings_is_seen(s, engine_setting_find(name))) {
-        error_set(&err, ERROR_INVALID, "execution.%.*s is given twice; remove one of them", SLICE_FMT(name));
-    } else if (engine_execution_set(s->execution, name, text.data == NULL ? member->value : text, &err) == 0) {
-        return;
-    }
-    settings_fail(s, member->value, &err);
-}
-
-/* In the order of the file, so that its first fault comes first. */
-static int settings_order(const void *a, const void *b)
-{
-    const struct json_member *one = a, *other = b;
-
-    return (one->value.data > other->value.data) - (one->value.data < other->value.data);
-}
-
-static void settings_object(struct settings *s, struct slice object, struct slice group)
-{
-    struct json_members members = {0};
-    struct slice detail;
-
-    /* It was scanned when it was loaded. */
-    if (!json_scan_members(s->arena, object, JSON_DEPTH_MAX, &members, &detail)) return;
-    if (members.count > 0) qsort(members.items, members.count, sizeof(members.items[0]), settings_order);
-    for (size_t i = 0; i < members.count; i++) {
-        const struct json_member *member = &members.items[i];
-
-        if (group.data == NULL && member->value.data[0] == '{' && engine_setting_is_group(member->key)) {
-            settings_object(s, member->value, member->key);
-        } else {
-            settings_member(s, group, member);
-        }
-    }
-}
+enum { SETTINGS_FAULTS_BYTES = ERROR_MESSAGE_MAX / 2 };
 
 /* Every fault of the file is in the error, one a line, with its place. */
-static int settings_read(struct settings *s, struct error *err)
+static int settings_read(const struct document *document, struct arena *arena, struct engine_execution *execution,
+                         struct error *err)
 {
-    const struct slice text = s->document->text;
-    int status = 0;
+    struct engine_faults faults = {.arena = arena};
+    struct buf lines = {0};
 
-    if (text.data[strspn(text.data, " \t\r\n")] == '{') {
-        settings_object(s, text, SLICE_NONE);
-    } else {
-        error_set(err, ERROR_INVALID, "the settings must be an object, such as {\"fee\": {\"percent\": 0.1}}");
-        settings_fail(s, text, err);
+    if (engine_execution_read(document->text, execution, &faults)) return 0;
+    for (size_t i = 0; i < faults.count && lines.len <= SETTINGS_FAULTS_BYTES; i++) {
+        if (i > 0) buf_add_char(&lines, '\n');
+        place_at(document, (size_t)(faults.items[i].value.data - document->text.data), &lines);
+        buf_add_slice(&lines, faults.items[i].detail);
     }
-    if (s->faults.len > 0) status = error_set(err, ERROR_INVALID, "%s", buf_cstr(&s->faults));
-    buf_clear(&s->faults);
-    return status;
+    error_set(err, ERROR_INVALID, "%s", buf_cstr(&lines));
+    buf_clear(&lines);
+    return -1;
 }
 
 int settings_blame(const struct document *document, struct arena *arena, struct error *err)
@@ -121,15 +46,11 @@ int settings_load(const struct command_line *line, struct arena *arena, struct e
 {
     const char *path = command_text(line, "--execution"), *capital = command_text(line, "--capital");
 
-    struct settings s = {.document = ret_document, .arena = arena, .execution = execution};
-
     *ret_document = (struct document){0};
     engine_execution_init(execution);
     if (path != NULL) {
-        if (document_load(ret_document, path, arena, err) != 0 || settings_read(&s, err) != 0) {
-            return -1;
-        }
-        if (engine_execution_check(execution, err) != 0) return settings_blame(ret_document, arena, err);
+        if (document_load(ret_document, path, arena, err) != 0) return -1;
+        if (settings_read(ret_document, arena, execution, err) != 0) return -1;
     }
     if (capital != NULL && engine_execution_set(execution, SLICE_LIT("capital"), slice_of(capital), err) != 0) {
         /* The message begins with the setting's name. */

@@ -95,8 +95,8 @@ static void strategy_read_members(struct loading *l, struct strategy *strategy)
     const struct slice kind = json_members_find(&l->members, SLICE_LIT("kind"));
     const struct slice name = json_members_find(&l->members, SLICE_LIT("name"));
 
-    strategy->kind = document_string(kind, l->arena);
-    strategy->name = document_string(name, l->arena);
+    strategy->kind = json_unquote(l->arena, kind);
+    strategy->name = json_unquote(l->arena, name);
     if (kind.data == NULL) {
         loading_fault(l, SLICE_LIT(""), 0,
                       "the member \"kind\" is missing, as in {\"kind\": \"rules\", \"parameters\": {...}}; \"backtestd "

@@ -21,6 +21,7 @@
 #include "base/attr.h"
 #include "base/error.h"
 #include "base/slice.h"
+#include "candles/merge.h"
 #include "candles/report.h"
 #include "candles/zone.h"
 
@@ -36,6 +37,7 @@ struct candles_import_options {
     const struct candles_zone *zone; /* of local times; NULL: the format's own, else UTC */
     bool stamp_is_close;             /* times are those of the closing */
     bool replace;                    /* a row in conflict replaces what was there */
+    bool gives_up_rows;              /* candles_import_met is not used: half the memory */
     bool adjusted;                   /* prices times adjusted close / close; needs such a column */
     uint64_t bytes_max;              /* of one file when it is unpacked */
     uint64_t rows_max;               /* of all files */
@@ -58,5 +60,17 @@ int candles_import_end(struct candles_import *import, struct error *err) ATTR_CH
 int candles_import_finish(struct candles_import *import, const struct candles *there,
                           struct candles_series **ret_series, struct candles_report *ret_report,
                           struct error *err) ATTR_CHECKED;
+
+/*
+ * If what is stored is read only when the files' bars are known (candles/revise.h): candles_import_finish with `there`
+ * NULL, and then, for each comparison, a copy of its report whose `new` is zero, to which this adds what each bar of
+ * the result is. `comparison` is a struct candles_comparison, `index` the bar's.
+ */
+struct candles_comparison {
+    const struct candles_import *import;
+    struct candles_report *report;
+};
+
+void candles_import_met(void *comparison, size_t index, enum candles_meeting meeting);
 
 #endif

@@ -192,6 +192,9 @@ unsigned db_clients(const struct db *db); /* whose queries wait or are under way
  * result of the session and stays, and the result that is at hand. 0 for a NULL. */
 size_t db_memory(const struct db *db);
 uint64_t db_reconnects(const struct db *db); /* since db_new */
+/* The password of the session, wherever it came from (PQpass of libpq); "" if there is none, or no session. For whoever
+ * must see to it that nobody else gets it. Valid until the loop goes on. */
+const char *db_password(const struct db *db);
 /* Which addresses the names of the hosts have, for a db in another process (pg_target_addresses, pg_target_recall):
  * it uses them if the name server is silent when it starts. */
 void db_addresses(const struct db *db, char *out, size_t size);

@@ -30,7 +30,7 @@ static const char *const missing_words[] = {"error", "skip", "fill", NULL};
     }
 /* clang-format on */
 
-/* Ordered so that the members of one object stand together. */
+/* Ordered so that the members of one object stand together; the capital is the first. */
 static const struct engine_setting settings[] = {
     {.name = "capital",
      .kind = ENGINE_SETTING_NUMBER,
@@ -293,12 +293,12 @@ static void setting_value_json(const struct engine_execution *execution, const s
     }
 }
 
-void engine_execution_json(const struct engine_execution *execution, struct buf *out)
+static void settings_json(const struct engine_execution *execution, size_t first, struct buf *out)
 {
     struct slice open = SLICE_NONE; /* the object that is being written */
 
     buf_add_char(out, '{');
-    for (size_t i = 0; i < countof(settings); i++) {
+    for (size_t i = first; i < countof(settings); i++) {
         struct slice rest = slice_of(settings[i].name);
         const struct slice head = slice_cut(&rest, '.');
         const struct slice group = rest.data == NULL ? SLICE_NONE : head;
@@ -307,7 +307,7 @@ void engine_execution_json(const struct engine_execution *execution, struct buf 
             buf_add_char(out, '}');
             open = SLICE_NONE;
         }
-        if (i > 0) buf_add_char(out, ',');
+        if (i > first) buf_add_char(out, ',');
         if (group.data != NULL && open.data == NULL) {
             buf_printf(out, "\"%.*s\":{", SLICE_FMT(group));
             open = group;
@@ -316,4 +316,14 @@ void engine_execution_json(const struct engine_execution *execution, struct buf 
         setting_value_json(execution, &settings[i], out);
     }
     buf_add_str(out, open.data != NULL ? "}}" : "}");
+}
+
+void engine_execution_json(const struct engine_execution *execution, struct buf *out)
+{
+    settings_json(execution, 0, out);
+}
+
+void engine_execution_json_of_backtest(const struct engine_execution *execution, struct buf *out)
+{
+    settings_json(execution, 1, out);
 }

@@ -83,7 +83,9 @@ int engine_execution_set(struct engine_execution *execution, struct slice name, 
                          struct error *err) ATTR_CHECKED;
 /* Are all within their bounds and do they agree? ERROR_INVALID names the setting. */
 int engine_execution_check(const struct engine_execution *execution, struct error *err) ATTR_CHECKED;
-/* All settings, the defaults too, as the JSON object of the API. */
+/* All settings, the defaults too, as a JSON object. */
 void engine_execution_json(const struct engine_execution *execution, struct buf *out);
+/* The same without the capital: a backtest's `execution`, which has its capital beside it. */
+void engine_execution_json_of_backtest(const struct engine_execution *execution, struct buf *out);
 
 #endif

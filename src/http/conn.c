@@ -66,6 +66,7 @@ void conn_free(struct http_conn *conn)
     list_remove(&conn->unread_link);
     event_free(conn->read_event);
     event_free(conn->write_event);
+    if (conn->later_event != NULL) event_free(conn->later_event);
     if (conn->reset) {
         const struct linger at_once = {.l_onoff = 1, .l_linger = 0};
 
@@ -301,6 +302,7 @@ static bool conn_step_answered(struct http_conn *conn)
 {
     const bool keep_alive = conn->x.keep_alive;
 
+    if (conn->later_event != NULL) evtimer_del(conn->later_event);
     conn->x = (struct http_exchange){.conn = conn};
     http_parser_reset(conn->parser);
     arena_reset(conn->arena);

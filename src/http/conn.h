@@ -74,6 +74,8 @@ struct http_exchange {
     size_t body_in_bytes;
     void (*cancel)(void *arg);
     void *cancel_arg;
+    void (*next)(void *arg); /* in a later turn of the loop; NULL: none is due */
+    void *next_arg;
 };
 
 struct http_conn {
@@ -104,6 +106,7 @@ struct http_conn {
     size_t linger_bytes; /* how much more is thrown away */
     struct event *read_event;
     struct event *write_event;
+    struct event *later_event; /* NULL until an exchange asks for another turn */
     struct http_parser *parser;
     struct arena *arena;
     char *in; /* input: in_start..in_end is unparsed, or the current request and what follows it */

@@ -242,8 +242,14 @@ static bool decide_check_accept(struct http_conn *conn)
 {
     struct http_exchange *x = &conn->x;
     const char *type = x->route->produces == NULL ? "application/json" : x->route->produces;
+    const char *other = x->route->produces_too;
+    const struct slice accept = decide_field(x, KNOWN_ACCEPT, "Accept");
 
-    if (http_accepts(decide_field(x, KNOWN_ACCEPT, "Accept"), type)) return true;
+    if (http_accepts(accept, type) || (other != NULL && http_accepts(accept, other))) return true;
+    if (other != NULL) {
+        http_exchange_add_header(x, "Vary", SLICE_LIT("Accept"));
+        type = arena_printf(conn->arena, "%s or %s", type, other);
+    }
     http_refuse_with(x, &http_refusals[HTTP_REFUSAL_ACCEPT], HTTP_WORDS(slice_of(type)));
     return false;
 }

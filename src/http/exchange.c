@@ -1,6 +1,8 @@
 /* What a handler asks of an exchange. */
+#include <event2/event.h>
 #include <stdlib.h>
 
+#include "base/mem.h"
 #include "http/conn.h"
 #include "http/server.h"
 
@@ -80,6 +82,29 @@ void http_exchange_on_cancel(struct http_exchange *x, void (*cancel)(void *arg),
 {
     x->cancel = cancel;
     x->cancel_arg = arg;
+}
+
+static void exchange_on_later(evutil_socket_t fd, short what, void *arg)
+{
+    struct http_conn *conn = arg;
+    void (*next)(void *) = conn->x.next;
+
+    (void)fd;
+    (void)what;
+    conn->x.next = NULL;
+    if (next != NULL) next(conn->x.next_arg);
+}
+
+/* A timer, not an active event: those of one turn follow each other before the loop looks at sockets again. */
+void http_exchange_later(struct http_exchange *x, void (*next)(void *arg), void *arg)
+{
+    struct http_conn *conn = x->conn;
+    const struct timeval at_once = {0};
+
+    x->next = next;
+    x->next_arg = arg;
+    if (conn->later_event == NULL) conn->later_event = evtimer_new(conn->server->base, exchange_on_later, conn);
+    if (conn->later_event == NULL || evtimer_add(conn->later_event, &at_once) != 0) mem_die(sizeof(*conn));
 }
 
 void http_exchange_hold(struct http_exchange *x, void (*cancel)(void *arg), void *arg)

@@ -79,8 +79,9 @@ struct http_route {
     /* Media type of the answers, for Accept (406); NULL: application/json. problem+json is always acceptable, and so is
      * what a route answers that does not name its type beforehand (HTTP_ANY_TYPE). */
     const char *produces;
-    unsigned index; /* of the route in its table, for metrics; set by the caller */
-    bool always;    /* answered even if memory has run out: it needs none to speak of */
+    const char *produces_too; /* another one that its answers may have, whichever Accept prefers; NULL: none */
+    unsigned index;           /* of the route in its table, for metrics; set by the caller */
+    bool always;              /* answered even if memory has run out: it needs none to speak of */
 };
 
 #define HTTP_ANY_TYPE "*/*"
@@ -218,6 +219,10 @@ bool http_query_next(struct arena *arena, struct slice *query, struct slice *ret
  * not be touched afterwards. Set it before the handler returns without having answered. */
 void http_exchange_on_cancel(struct http_exchange *x, void (*cancel)(void *arg), void *arg);
 
+/* Calls `next` from the loop in one of its next turns, once: others are served in between. Not if the exchange is
+ * answered or cancelled before. One at a time. */
+void http_exchange_later(struct http_exchange *x, void (*next)(void *arg), void *arg);
+
 /* For the hook `admit`: the request waits, and nothing of its content is asked for, until http_exchange_admit or an
  * answer. `cancel` as in http_exchange_on_cancel. */
 void http_exchange_hold(struct http_exchange *x, void (*cancel)(void *arg), void *arg);
@@ -240,6 +245,7 @@ void http_respond(struct http_exchange *x, unsigned status, const char *type, st
 struct http_problem_item {
     struct slice pointer;
     struct slice detail;
+    size_t column; /* in the text that stands there, from 1, in characters; 0: the problem does not say */
 };
 
 struct http_problem {

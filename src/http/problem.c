@@ -17,6 +17,10 @@ static void problem_add_items(struct buf *out, const struct http_problem *proble
         buf_add_json(out, problem->items[i].pointer);
         buf_add_str(out, ",\"detail\":");
         buf_add_json(out, problem->items[i].detail);
+        if (problem->items[i].column > 0) {
+            buf_add_str(out, ",\"column\":");
+            buf_add_u64(out, problem->items[i].column);
+        }
         buf_add_char(out, '}');
     }
     buf_add_char(out, ']');

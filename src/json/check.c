@@ -24,25 +24,10 @@ struct json_checker {
 /* RFC 6901 section 3. A name that is absurdly long is cut, as nobody's field has it. */
 static struct slice json_pointer(struct arena *arena, struct slice key)
 {
-    struct buf pointer = {0};
-    struct slice result;
-    bool cut = key.len > JSON_POINTER_KEY_BYTES;
+    const struct slice head = utf8_cut(key, JSON_POINTER_KEY_BYTES);
+    const struct slice pointer = json_pointer_add(arena, SLICE_LIT(""), head);
 
-    key = utf8_cut(key, JSON_POINTER_KEY_BYTES);
-    buf_add_char(&pointer, '/');
-    for (size_t i = 0; i < key.len; i++) {
-        if (key.data[i] == '~') {
-            buf_add_str(&pointer, "~0");
-        } else if (key.data[i] == '/') {
-            buf_add_str(&pointer, "~1");
-        } else {
-            buf_add_char(&pointer, key.data[i]);
-        }
-    }
-    if (cut) buf_add_str(&pointer, "...");
-    result = arena_copy(arena, buf_slice(&pointer));
-    buf_clear(&pointer);
-    return result;
+    return head.len == key.len ? pointer : slice_of(arena_printf(arena, "%.*s...", SLICE_FMT(pointer)));
 }
 
 /* What a client sent, by what the text begins with. */
@@ -101,7 +86,7 @@ static bool json_check_type(const struct json_place *place, enum json_kind found
     static const enum json_kind kinds[] = {
         [JSON_TYPE_STRING] = JSON_KIND_STRING, [JSON_TYPE_INTEGER] = JSON_KIND_NUMBER,
         [JSON_TYPE_NUMBER] = JSON_KIND_NUMBER, [JSON_TYPE_BOOLEAN] = JSON_KIND_BOOLEAN,
-        [JSON_TYPE_OBJECT] = JSON_KIND_OBJECT,
+        [JSON_TYPE_OBJECT] = JSON_KIND_OBJECT, [JSON_TYPE_ARRAY] = JSON_KIND_ARRAY,
     };
     const struct json_field *field = place->field;
     const bool is_decimal = field->format == JSON_FORMAT_DECIMAL;
@@ -274,6 +259,7 @@ bool json_check_text(struct json_validator *v, struct arena *arena, struct slice
         if (slice_is(text, "true") || slice_is(text, "false")) return true;
         break;
     case JSON_TYPE_OBJECT:
+    case JSON_TYPE_ARRAY:
         break;
     }
     return json_field_fault(&place, "must be %s, but is %s", json_field_noun(field), json_quote(arena, text));

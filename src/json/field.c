@@ -74,7 +74,7 @@ static void json_faults_vadd(struct json_faults *faults, struct arena *arena, st
     if (faults->count == JSON_FAULTS_MAX) return;
     if (vasprintf(&detail, fmt, ap) < 0) mem_die(0);
     faults->items[faults->count++] =
-        (struct json_fault){arena_copy(arena, pointer), arena_copy(arena, slice_of(detail))};
+        (struct json_fault){.pointer = arena_copy(arena, pointer), .detail = arena_copy(arena, slice_of(detail))};
     free(detail);
 }
 
@@ -101,7 +101,7 @@ const char *json_field_noun(const struct json_field *field)
 {
     static const char *const nouns[] = {
         [JSON_TYPE_STRING] = "a string",       [JSON_TYPE_INTEGER] = "an integer", [JSON_TYPE_NUMBER] = "a number",
-        [JSON_TYPE_BOOLEAN] = "true or false", [JSON_TYPE_OBJECT] = "an object",
+        [JSON_TYPE_BOOLEAN] = "true or false", [JSON_TYPE_OBJECT] = "an object",   [JSON_TYPE_ARRAY] = "an array",
     };
 
     return field->format == JSON_FORMAT_NONE ? nouns[field->type] : json_formats[field->format].noun;

@@ -22,6 +22,7 @@ enum { JSON_DEPTH_MAX = 32, JSON_FAULTS_MAX = 64 };
 struct json_fault {
     struct slice pointer; /* RFC 6901: "/parameters/fast"; "" is the whole body */
     struct slice detail;  /* "must be at most 100 characters, but has 130" */
+    size_t column;        /* in the text that stands there, from 1, in characters; 0: it is about all of it */
 };
 
 struct json_faults {

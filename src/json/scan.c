@@ -484,3 +484,38 @@ struct slice json_members_find(const struct json_members *members, struct slice 
     }
     return SLICE_NONE;
 }
+
+struct slice json_unquote(struct arena *arena, struct slice value)
+{
+    struct json_members members = {0};
+    struct slice detail;
+
+    if (value.len == 0 || value.data[0] != '"') return SLICE_NONE;
+    /* As the name of a member the scanner gives it unescaped. */
+    if (!json_scan_members(arena, slice_of(arena_printf(arena, "{%.*s:0}", SLICE_FMT(value))), 1, &members, &detail) ||
+        members.count != 1) {
+        return SLICE_NONE;
+    }
+    return arena_copy(arena, members.items[0].key);
+}
+
+struct slice json_pointer_add(struct arena *arena, struct slice pointer, struct slice member)
+{
+    struct buf out = {0};
+    struct slice result;
+
+    buf_add_slice(&out, pointer);
+    buf_add_char(&out, '/');
+    for (size_t i = 0; i < member.len; i++) {
+        if (member.data[i] == '~') {
+            buf_add_str(&out, "~0");
+        } else if (member.data[i] == '/') {
+            buf_add_str(&out, "~1");
+        } else {
+            buf_add_char(&out, member.data[i]);
+        }
+    }
+    result = arena_copy(arena, buf_slice(&out));
+    buf_clear(&out);
+    return result;
+}

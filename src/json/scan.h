@@ -22,6 +22,12 @@ bool json_scan_members(struct arena *arena, struct slice text, unsigned depth_ma
 /* The value as written; absent if there is no such member. */
 struct slice json_members_find(const struct json_members *members, struct slice key);
 
+/* The text of a JSON string, unescaped, NUL-terminated and in the arena; absent if the value, as written, is not one.
+ */
+struct slice json_unquote(struct arena *arena, struct slice value);
+/* `pointer` with one more member after it, escaped (RFC 6901 section 3); in the arena. */
+struct slice json_pointer_add(struct arena *arena, struct slice pointer, struct slice member);
+
 /* Bytes of the number (RFC 8259 section 6) that `text` begins with; 0 if there is none. */
 size_t json_number_length(struct slice text);
 /* At most some 40 characters of the client's text in quotes, with control characters escaped. */

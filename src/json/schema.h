@@ -10,7 +10,14 @@
 #include <stdint.h>
 
 /* Not json_type: that name is json-c's. */
-enum json_field_type { JSON_TYPE_STRING, JSON_TYPE_INTEGER, JSON_TYPE_NUMBER, JSON_TYPE_BOOLEAN, JSON_TYPE_OBJECT };
+enum json_field_type {
+    JSON_TYPE_STRING,
+    JSON_TYPE_INTEGER,
+    JSON_TYPE_NUMBER,
+    JSON_TYPE_BOOLEAN,
+    JSON_TYPE_OBJECT,
+    JSON_TYPE_ARRAY, /* of what, only the document says */
+};
 
 enum json_format {
     JSON_FORMAT_NONE,
@@ -35,6 +42,7 @@ struct json_field {
     bool has_minimum, has_maximum, exclusive_minimum;
     double minimum, maximum;  /* numbers */
     size_t max_bytes;         /* objects: of their JSON text without white space */
+    const char *items;        /* arrays: JSON Schema of an element, for the document */
     const char *default_text; /* for the document, and for parameters that are left out; JSON text */
     const char *description;  /* for the document */
     const char *example;      /* JSON text, for the document */

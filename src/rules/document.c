@@ -11,17 +11,6 @@ struct document_member {
     int what;
 };
 
-/* The text of a JSON string: as the name of a member it is unescaped by the scanner. */
-struct slice document_unquote(struct arena *arena, struct slice value)
-{
-    const struct slice wrapped = slice_of(arena_printf(arena, "{%.*s:0}", SLICE_FMT(value)));
-    struct json_members members = {0};
-    struct slice detail;
-
-    if (!json_scan_members(arena, wrapped, 1, &members, &detail) || members.count != 1) return SLICE_LIT("");
-    return arena_copy(arena, members.items[0].key);
-}
-
 bool document_number(struct slice value, double *ret_number)
 {
     char text[1024];
@@ -64,7 +53,7 @@ static bool document_object(struct rules_document *d, const struct rules_place *
 
 static struct rules_place document_below(struct rules_document *d, struct slice pointer, struct slice member)
 {
-    return (struct rules_place){rules_pointer(d->arena, pointer, member), SLICE_NONE};
+    return (struct rules_place){json_pointer_add(d->arena, pointer, member), SLICE_NONE};
 }
 
 static void document_unknown(struct rules_document *d, const struct rules_place *place, struct slice key,
@@ -109,7 +98,7 @@ static bool document_expression(struct rules_document *d, struct rules_place pla
     double number;
 
     if (document_is_string(value)) {
-        place.text = document_unquote(d->arena, value);
+        place.text = json_unquote(d->arena, value);
     } else if (document_number(value, &number)) {
         place.text = arena_copy(d->arena, value);
     } else {
@@ -177,7 +166,7 @@ static void document_share(struct rules_document *d, struct rules_place place, s
 
 static void document_at(struct rules_document *d, struct rules_place place, struct slice value, int what)
 {
-    const struct slice text = document_is_string(value) ? document_unquote(d->arena, value) : SLICE_NONE;
+    const struct slice text = document_is_string(value) ? json_unquote(d->arena, value) : SLICE_NONE;
 
     (void)what;
     d->size_at_close = slice_is(text, "close");

@@ -68,27 +68,6 @@ const char *rules_excerpt(struct arena *arena, struct slice text)
     return result;
 }
 
-struct slice rules_pointer(struct arena *arena, struct slice pointer, struct slice member)
-{
-    struct buf out = {0};
-    struct slice result;
-
-    buf_add_slice(&out, pointer);
-    buf_add_char(&out, '/');
-    for (size_t i = 0; i < member.len; i++) {
-        if (member.data[i] == '~') {
-            buf_add_str(&out, "~0");
-        } else if (member.data[i] == '/') {
-            buf_add_str(&out, "~1");
-        } else {
-            buf_add_char(&out, member.data[i]);
-        }
-    }
-    result = arena_copy(arena, buf_slice(&out));
-    buf_clear(&out);
-    return result;
-}
-
 const char *rules_guess_text(const struct distance_guess *guess, struct arena *arena)
 {
     if (guess->best.data == NULL) return "";

@@ -21,8 +21,6 @@ static inline size_t rules_faults_seen(const struct rules_faults *faults)
 }
 /* At most some 60 characters of a text, without control characters, NUL-terminated, in the arena. */
 const char *rules_excerpt(struct arena *arena, struct slice text);
-/* `pointer` with one more member after it, escaped (RFC 6901 section 3). */
-struct slice rules_pointer(struct arena *arena, struct slice pointer, struct slice member);
 
 /* "; did you mean close?" in the arena, or "" if nothing is near. */
 const char *rules_guess_text(const struct distance_guess *guess, struct arena *arena);

@@ -78,8 +78,6 @@ struct slice kind_document(const struct rules_kind *kind, struct slice parameter
                            const struct rules_override *overrides, size_t override_count, struct arena *arena,
                            struct rules_faults *faults);
 
-/* JSON within a document, which a scan has found to be sound. */
-struct slice document_unquote(struct arena *arena, struct slice value);
 bool document_number(struct slice value, double *ret_number);
 bool document_is_object(struct slice value);
 

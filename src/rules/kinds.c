@@ -171,7 +171,7 @@ static void kind_names(const struct rules_kind *kind, bool is_override, struct b
 /* A member of the parameters, or an override of one. */
 static void kind_member(struct kind_reading *k, struct slice name, struct slice value, bool is_override)
 {
-    const struct rules_place place = {rules_pointer(k->arena, SLICE_LIT(""), name), SLICE_NONE};
+    const struct rules_place place = {json_pointer_add(k->arena, SLICE_LIT(""), name), SLICE_NONE};
     struct distance_guess guess = {.wanted = name};
     struct buf names = {0};
 

@@ -222,4 +222,11 @@ const struct rules_kind *rules_kind_find(struct slice name);
 /* Adds the schema of the kind's `parameters` (JSON Schema, draft 2020-12) to `out`. */
 void rules_kind_schema(const struct rules_kind *kind, struct buf *out);
 
+/* ---- The tables as JSON, for `backtestd kinds|functions --json` and the API: objects, and arrays of all ---- */
+
+void rules_kind_json(const struct rules_kind *kind, struct buf *out); /* {name, description, parameters: its schema} */
+void rules_kinds_json(struct buf *out);
+void rules_function_json(const struct rules_function *function, struct buf *out);
+void rules_functions_json(struct buf *out);
+
 #endif

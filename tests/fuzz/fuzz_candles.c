@@ -5,6 +5,7 @@
  *     f  a file: cut anywhere the result is the same; what comes out is sound, is counted, survives the codec, and is
  *        all equal at a second import
  *     c  a packed chunk: refused, or exactly what the encoder makes of its bars
+ *     e  a packed piece of an equity's curve: the same
  *     z  a time zone's file, or its tail
  */
 #include <string.h>
@@ -15,6 +16,7 @@
 #include "candles/derive.h"
 #include "candles/import.h"
 #include "candles/timeframe.h"
+#include "engine/curve.h"
 #include "fuzz.h"
 
 enum { FUZZ_BYTES_MAX = 1 << 20, FUZZ_PIECES = 16 };
@@ -196,6 +198,45 @@ static void check_chunk(struct slice packed)
     }
 }
 
+static int64_t curve_time(const void *arg, size_t point)
+{
+    const struct curve *curve = arg;
+
+    return curve->points[point].time_ms;
+}
+
+static void curve_same(void *arg, const struct curve_piece *piece)
+{
+    const struct slice *packed = arg;
+
+    FUZZ_CHECK(slice_eq(*packed, piece->packed), "two forms of the same points");
+}
+
+static void check_curve(struct slice packed)
+{
+    struct curve curve = {0};
+    struct error err = {.message = ""};
+
+    if (curve_unpack(packed, &curve, &err) == 0) {
+        double *equity = mem_array(curve.count, sizeof(*equity));
+        struct curve_point first = curve.points[0], last = curve.points[curve.count - 1];
+
+        for (size_t i = 0; i < curve.count; i++) equity[i] = curve.points[i].equity;
+        FUZZ_CHECK(
+            curve_pack(&(struct curve_source){curve.count, equity, curve_time, &curve}, curve_same, &packed, &err) == 0,
+            "%s", err.message);
+        curve_thin(&curve, 2 + packed.len % 100);
+        FUZZ_CHECK(curve.count <= 2 + packed.len % 100, "%zu points", curve.count);
+        FUZZ_CHECK(curve.points[0].time_ms == first.time_ms, "the first point is gone");
+        FUZZ_CHECK(curve.points[curve.count - 1].time_ms == last.time_ms, "the last point is gone");
+        free(equity);
+    } else {
+        FUZZ_CHECK(err.message[0] != '\0', "refused without a word");
+        FUZZ_CHECK(curve.count == 0, "points of a piece that is refused");
+    }
+    curve_clear(&curve);
+}
+
 static void check_zone(struct slice tzif)
 {
     struct error err = {.message = ""};
@@ -222,6 +263,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
     if (data[0] == 'c') {
         check_chunk(rest);
+    } else if (data[0] == 'e') {
+        check_curve(rest);
     } else if (data[0] == 'z') {
         check_zone(rest);
     } else {

@@ -359,9 +359,9 @@ static const struct unit_part engine_tests = UNIT_PART(tests);
 
 int main(void)
 {
-    static const struct unit_part *const parts[] = {&engine_tests, &backtest_tests, &exact_tests, &execution_tests,
-                                                    &fill_tests,   &grid_tests,     &level_tests, &metrics_tests,
-                                                    &run_tests,    &series_tests,   &size_tests,  &text_tests};
+    static const struct unit_part *const parts[] = {
+        &engine_tests, &backtest_tests, &curve_tests,   &document_tests, &exact_tests,  &execution_tests, &fill_tests,
+        &grid_tests,   &level_tests,    &metrics_tests, &run_tests,      &series_tests, &size_tests,      &text_tests};
 
     return unit_main_parts("engine", parts, countof(parts));
 }

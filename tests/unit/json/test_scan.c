@@ -4,7 +4,7 @@
 
 #include "base/buf.h"
 #include "test_json.h"
-#include "json/json.h"
+#include "json/scan.h"
 
 /* "" where the text passes. */
 static void scanned(struct slice text, const char *expected)
@@ -529,9 +529,30 @@ static void test_mutation(void)
     arena_free(arena);
 }
 
+static void test_scan_unquotes(void)
+{
+    struct arena *arena = arena_new();
+
+    UNIT_SLICE(json_unquote(arena, SLICE_LIT("\"a\\u0062\\n\"")), "ab\n");
+    UNIT_SLICE(json_unquote(arena, SLICE_LIT("\"\"")), "");
+    CU_ASSERT_PTR_NULL(json_unquote(arena, SLICE_LIT("12")).data);
+    CU_ASSERT_PTR_NULL(json_unquote(arena, SLICE_NONE).data);
+    arena_free(arena);
+}
+
+static void test_scan_points(void)
+{
+    struct arena *arena = arena_new();
+
+    UNIT_SLICE(json_pointer_add(arena, SLICE_LIT(""), SLICE_LIT("long")), "/long");
+    UNIT_SLICE(json_pointer_add(arena, SLICE_LIT("/let"), SLICE_LIT("a/b~c")), "/let/a~1b~0c");
+    arena_free(arena);
+}
+
 static const struct unit_test tests[] = {
     UNIT_TEST(test_scan_valid),     UNIT_TEST(test_scan_invalid),     UNIT_TEST(test_scan_depth),
     UNIT_TEST(test_scan_positions), UNIT_TEST(test_scan_duplicates),  UNIT_TEST(test_scan_many_members),
     UNIT_TEST(test_scan_long_key),  UNIT_TEST(test_scan_long_number), UNIT_TEST(test_mutation),
+    UNIT_TEST(test_scan_unquotes),  UNIT_TEST(test_scan_points),
 };
 const struct unit_part scan_tests = UNIT_PART(tests);
