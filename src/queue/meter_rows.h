@@ -29,7 +29,7 @@
               "ran out) and `dropped` (the database took none of these: the lease runs out).")                        \
     M(FAILURES, .name = "backtest_failures_total", .type = METRICS_COUNTER, .labels = "code",                         \
       .help = "Attempts that failed, by the code of their error.",                                                    \
-      .more = "docs/backtests.md has the codes; `other` is any other.")                                               \
+      .more = "backtestd(8), THE QUEUE, has the codes; `other` is any other.")                                        \
     M(RUNNING, .name = "backtests_running", .type = METRICS_GAUGE,                                                    \
       .worker_member = offsetof(struct scoreboard_worker, in_flight),                                                 \
       .help = "Backtests that the worker has claimed.")                                                               \
