@@ -442,8 +442,8 @@ static const struct api_endpoint results_endpoints[] = {
                "    ORDER BY l.level DESC\n"
                "    LIMIT 1)\n"
                "SELECT b.status AS state, coalesce(a.points, 0) AS points, p.piece,\n"
-               "    CASE WHEN octet_length(p.packed) <= " EQUITY_PACKED_BYTES
-               " THEN encode(p.packed, 'hex') END AS packed\n"
+               "    CASE WHEN octet_length(p.packed) <= " EQUITY_PACKED_BYTES "\n"
+               "        THEN encode(p.packed, 'hex') END AS packed\n"
                "FROM backtests AS b\n"
                "LEFT JOIN levels AS a ON a.level = 0\n"
                "LEFT JOIN LATERAL (\n"
