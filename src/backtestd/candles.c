@@ -4,6 +4,7 @@
 #include "backtestd/backtestd.h"
 #include "backtestd/market.h"
 #include "backtestd/report.h"
+#include "candles/fingerprint.h"
 
 static const struct command_option candles_check_options[] = {
     BACKTESTD_READING_OPTIONS,
@@ -23,7 +24,7 @@ static int candles_check_main(const struct command_line *line, const struct comm
     (void)context;
     if (market_timeframe(line, &timeframe_ms, &err) != 0 ||
         market_read(line, line->operands, line->operand_count, timeframe_ms, &market, &err) != 0 ||
-        market_fingerprint(candles_series_view(market.series), data, &err) != 0) {
+        candles_fingerprint(candles_series_view(market.series), data, &err) != 0) {
         status = backtestd_fail(line, &err);
     } else {
         const struct report subject = {.market = &market, .data = data};

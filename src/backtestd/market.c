@@ -13,7 +13,6 @@
 #include "base/distance.h"
 #include "base/file.h"
 #include "base/mem.h"
-#include "candles/chunk.h"
 #include "candles/timeframe.h"
 
 #define MARKET_ZONES "/usr/share/zoneinfo/"
@@ -123,6 +122,7 @@ int market_read(const struct command_line *line, const char *const *paths, size_
                                                    .timeframe_ms = timeframe_ms,
                                                    .zone = found,
                                                    .gives_up_rows = true,
+                                                   .replace = command_has(line, "--replace"),
                                                    .adjusted = command_has(line, "--adjusted"),
                                                    .stamp_is_close = stamp != NULL && stamp->word == 1};
 
@@ -183,25 +183,4 @@ bool market_grid_remark(const struct command_line *line, const struct candles_re
         out,
         "daily candles that begin at midnight of an exchange need its time zone, such as --timezone America/New_York");
     return true;
-}
-
-int market_fingerprint(const struct candles *candles, char out[DIGEST_SHA256_HEX_BYTES], struct error *err)
-{
-    struct buf packed = {0}, hashes = {0};
-    int status = 0;
-
-    for (size_t first = 0, span; first < candles->count && status == 0; first += span) {
-        struct chunk_summary summary;
-        struct candles part;
-
-        span = chunk_span(candles, first);
-        part = candles_view(candles, first, span);
-        buf_reset(&packed);
-        status = chunk_encode(&part, &packed, &summary, err);
-        if (status == 0) buf_add(&hashes, summary.sha256, sizeof(summary.sha256));
-    }
-    if (status == 0) digest_sha256_hex(hashes.data, hashes.len, out);
-    buf_clear(&packed);
-    buf_clear(&hashes);
-    return status;
 }

@@ -7,16 +7,20 @@
 #include "base/log.h"
 #include "command/identity.h"
 #include "command/service.h"
+#include "queue/meter.h"
 #include "queue/queue.h"
 
-/* Its workers count nothing yet; what the master counts is there. */
-static const struct metrics_table serve_counted = {0};
+static unsigned serve_register_metrics(void *ctx, struct metrics *metrics)
+{
+    (void)ctx;
+    return meter_register(metrics);
+}
 
 static int serve_admin(const struct master_child *child)
 {
     const struct service *service = child->ctx;
     const struct conf *conf = service->context->conf;
-    const int status = command_enter_wall(service->context, "admin");
+    const int status = command_enter_wall(service->context, "admin", NULL);
 
     if (status != COMMAND_OK) return status;
     command_forget_owner(service->context); /* given if it shares an environment with stratslabd */
@@ -24,7 +28,7 @@ static int serve_admin(const struct master_child *child)
         .http_limits = &conf->http,
         .hosts = conf->admin_hosts,
         .place = &child->place,
-        .metrics = {.program = "backtestd", .counted = &serve_counted},
+        .metrics = {.program = "backtestd", .counted = &meter_table},
     });
 }
 
@@ -32,7 +36,7 @@ static int serve_database(const struct master_child *child)
 {
     const struct service *service = child->ctx;
 
-    const int status = command_enter_wall(service->context, "database");
+    const int status = command_enter_wall(service->context, "database", NULL);
 
     if (status != COMMAND_OK) return status;
     command_forget_owner(service->context);
@@ -42,13 +46,16 @@ static int serve_database(const struct master_child *child)
 static int serve_worker(const struct master_child *child)
 {
     const struct service *service = child->ctx;
-    const int status = command_enter_wall(service->context, "worker");
+    const char *cache = service->context->conf->jobs.cache_dir;
+    const struct wall_options more = {.forks = true, .writes = cache[0] == '\0' ? NULL : cache};
+    const int status = command_enter_wall(service->context, "worker", &more);
 
     if (status != COMMAND_OK) return status;
     command_forget_owner(service->context);
     return queue_run(&(struct queue_options){
         .conf = service->context->conf,
         .place = &child->place,
+        .slot = child->cell,
         .schema_versions = service->schema_versions,
     });
 }
@@ -80,6 +87,7 @@ static struct master_options serve_roles(struct service *service)
     memcpy(options.roles, roles, sizeof(roles));
     options.role_count = countof(roles);
     options.ctx = service;
+    options.register_metrics = serve_register_metrics;
     return options;
 }
 

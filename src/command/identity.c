@@ -105,7 +105,7 @@ int command_try_served(const struct command_context *context, struct error *err)
     return identity_leave(context, err);
 }
 
-int command_enter_wall(const struct command_context *context, const char *role)
+int command_enter_wall(const struct command_context *context, const char *role, const struct wall_options *more)
 {
     const struct conf *conf = context->conf;
     struct error err;
@@ -117,7 +117,7 @@ int command_enter_wall(const struct command_context *context, const char *role)
     }
     if (!conf->sandbox) return COMMAND_OK;
     log_expect_file();
-    if (wall_enter(&err) != 0) {
+    if (wall_enter(more, &err) != 0) {
         log_error("the process cannot enter its sandbox", LOG_STR("error", err.message));
         return COMMAND_SYSTEM;
     }

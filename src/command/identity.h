@@ -3,6 +3,7 @@
 #define COMMAND_IDENTITY_H
 
 #include "command/daemon.h"
+#include "wall/wall.h"
 
 /* Whether the processes that connect can become the user of the settings, and whether that user can read what the
  * connection needs. ERROR_SETTINGS. */
@@ -18,8 +19,10 @@ int command_leave_root(const struct command_context *context, struct error *err)
  * root it would connect with root's password file, certificates and name, which they do not have. */
 int command_try_served(const struct command_context *context, struct error *err) ATTR_CHECKED;
 /* For a child of the service, with the role that its lines in the log have: becomes the user, and enters the second
- * wall. Logs why if that fails; the child then ends with the status that this returns, which is COMMAND_OK otherwise.
+ * wall; `more` is what it has beyond others, or NULL. Logs why if that fails; the child then ends with the status that
+ * this returns, which is COMMAND_OK otherwise.
  */
-int command_enter_wall(const struct command_context *context, const char *role) ATTR_CHECKED;
+int command_enter_wall(const struct command_context *context, const char *role,
+                       const struct wall_options *more) ATTR_CHECKED;
 
 #endif

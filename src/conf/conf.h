@@ -30,6 +30,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/arena.h"
 #include "base/attr.h"
 #include "base/buf.h"
 #include "base/db_limits.h"
@@ -108,15 +109,23 @@ struct conf_supervision {
     unsigned hang_timeout_ms;   /* a worker whose event loop is silent for longer is ended */
     unsigned reload_timeout_ms; /* for the preflight, and for each new child to be ready */
     unsigned retire_timeout_ms; /* for a process that another replaces; 0: what its clients' time-outs add up to */
-    unsigned max_requests;      /* a worker is replaced after about so many; 0: never */
+    unsigned max_requests;      /* a worker is replaced after about so many, or so many backtests; 0: never */
     size_t max_memory;          /* and when its resident memory is above this; 0: never */
+};
+
+/* What computes a backtest, and the candles that it reads. */
+struct conf_jobs {
+    size_t memory_bytes;   /* of the process of a job */
+    unsigned cpu_ms;       /* processor time of a job */
+    const char *cache_dir; /* "": none */
+    size_t cache_bytes;    /* of all files there */
 };
 
 struct conf_log {
     struct log_lines lines;
     const char *file; /* "": standard error */
-    unsigned access;  /* how many of a million requests are logged, or an enum conf_share */
-    unsigned slow_ms; /* requests that took as long are logged whatever their share */
+    unsigned access;  /* how many of a million requests (backtests) are logged, or an enum conf_share */
+    unsigned slow_ms; /* those that took as long are logged whatever their share */
 };
 
 /* The snapshot. Strings are owned by it. Times are milliseconds, sizes bytes. What the program does not take stands at
@@ -143,6 +152,7 @@ struct conf {
     struct conf_migrations migrations;
     size_t backtest_retention_ms; /* how long a backtest is kept after its end; 0: for ever */
     struct conf_supervision supervision;
+    struct conf_jobs jobs;
     struct conf_log log;
     struct conf_names links; /* variables that an orchestrator sets by itself, and that were passed over */
 
@@ -177,6 +187,14 @@ void conf_wipe_owners(char *variable);
  * did connect. ERROR_SETTINGS, with a line for each.
  */
 int conf_judge_database(const struct conf *conf, const char *const *environ_list, struct error *err) ATTR_CHECKED;
+
+enum { CONF_DATABASE_SECRETS_MAX = 8 };
+
+/* The texts by which the database's password is known to whoever has read the settings: that which is connected to, as
+ * it was given, and the password by itself, as libpq has it. For a process that is to have none of them
+ * (queue/job.h). New texts are put into the arena. Returns how many. */
+size_t conf_database_secrets(const struct conf *conf, struct arena *arena,
+                             struct slice secrets[CONF_DATABASE_SECRETS_MAX]);
 
 enum { CONF_DATABASE_FILES_MAX = 16 };
 

@@ -1,5 +1,3 @@
-#include <stdlib.h>
-
 #include "engine/engine.h"
 #include "engine/text.h"
 
@@ -19,21 +17,6 @@ const char *engine_reason_name(enum engine_reason reason)
     return reason_names[reason];
 }
 
-/* With the series' digits if they tell all of it; what costs have moved off the grid needs more to read back the same.
- */
-static void csv_price(double price, int digits, struct buf *out)
-{
-    struct buf text = {0};
-
-    buf_printf(&text, "%.*f", digits, price);
-    if (strtod(buf_cstr(&text), NULL) == price) {
-        buf_add_slice(out, buf_slice(&text));
-    } else {
-        engine_number_json(price, out);
-    }
-    buf_clear(&text);
-}
-
 void engine_trades_csv(const struct engine_result *result, const struct candles *candles, struct buf *out)
 {
     buf_add_str(out, "n,side,quantity,entry_time,entry_price,entry_reason,exit_time,exit_price,exit_reason,pnl,fees,"
@@ -46,12 +29,12 @@ void engine_trades_csv(const struct engine_result *result, const struct candles 
         buf_add_char(out, ',');
         engine_time_text(t->entry_time, out);
         buf_add_char(out, ',');
-        csv_price(t->entry_price, candles->price_digits, out);
+        engine_price_text(t->entry_price, candles->price_digits, out);
         buf_printf(out, ",%s,", engine_reason_name(t->entry_reason));
         if (t->exit_reason != ENGINE_REASON_NONE) {
             engine_time_text(t->exit_time, out);
             buf_add_char(out, ',');
-            csv_price(t->exit_price, candles->price_digits, out);
+            engine_price_text(t->exit_price, candles->price_digits, out);
             buf_add_char(out, ',');
         } else {
             buf_add_str(out, ",,");

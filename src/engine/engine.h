@@ -79,6 +79,9 @@ struct engine_job {
     const struct candles *detail;  /* a finer series of the same symbol, for ENGINE_INTRABAR_DETAIL; else NULL */
     const struct engine_execution *execution;
     const struct engine_signals *signals;
+    /* Called now and then with how many bars of the test are done; NULL: not. */
+    void (*progress)(void *arg, size_t bars);
+    void *progress_arg;
 };
 
 /* ---- What comes out ---- */

@@ -315,6 +315,7 @@ int engine_run(const struct engine_job *job, struct engine_result *result, struc
         if (i - job->first - s.curve.next <= CURVE_PIECE) continue;
         sim_curve_feed(&s, i - job->first);
         run_trades(&s);
+        if (job->progress != NULL) job->progress(job->progress_arg, i - job->first);
     }
     run_end(&s);
     run_trades(&s);

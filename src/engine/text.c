@@ -1,6 +1,7 @@
 #include "engine/text.h"
 
 #include <math.h>
+#include <stdlib.h>
 #include <time.h>
 
 #include "base/number.h"
@@ -15,6 +16,16 @@ void engine_number_json(double value, struct buf *out)
     }
     number_format_double(value == 0 ? 0 : value, text);
     buf_add_str(out, text);
+}
+
+void engine_price_text(double price, int digits, struct buf *out)
+{
+    const size_t at = out->len;
+
+    buf_printf(out, "%.*f", digits, price);
+    if (strtod(buf_cstr(out) + at, NULL) == price) return;
+    out->len = at;
+    engine_number_json(price, out);
 }
 
 void engine_time_text(int64_t time_ms, struct buf *out)

@@ -523,7 +523,7 @@ int stratslabd_migrate_boot(const struct command_context *context)
     log_set_role("migrate");
     options.say = migrate_say_to_log;
     int outcome = migrate_files_load(context->conf->migrations.dir, &files, &err);
-    const int status = outcome == 0 ? command_enter_wall(context, "migrate") : COMMAND_OK;
+    const int status = outcome == 0 ? command_enter_wall(context, "migrate", NULL) : COMMAND_OK;
 
     if (status != COMMAND_OK) {
         migrate_files_free(files);

@@ -60,7 +60,7 @@ static int serve_admin(const struct master_child *child)
 {
     const struct serve *serve = child->ctx;
     const struct conf *conf = serve->service.context->conf;
-    const int status = command_enter_wall(serve->service.context, "admin");
+    const int status = command_enter_wall(serve->service.context, "admin", NULL);
 
     if (status != COMMAND_OK) return status;
     command_forget_owner(serve->service.context);
@@ -75,7 +75,7 @@ static int serve_admin(const struct master_child *child)
 static int serve_worker(const struct master_child *child)
 {
     const struct serve *serve = child->ctx;
-    const int status = command_enter_wall(serve->service.context, "worker");
+    const int status = command_enter_wall(serve->service.context, "worker", NULL);
 
     if (status != COMMAND_OK) return status;
     command_forget_owner(serve->service.context);

@@ -10,8 +10,6 @@
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/audit.h>
-#include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <sched.h>
 #include <stddef.h>
@@ -25,12 +23,7 @@
 
 #include "base/slice.h"
 #include "wall/internal.h"
-
-#if defined(__x86_64__)
-#define FILTER_ARCH AUDIT_ARCH_X86_64
-#elif defined(__aarch64__)
-#define FILTER_ARCH AUDIT_ARCH_AARCH64
-#endif
+#include "wall/program.h"
 
 const char *filter_lack(void)
 {
@@ -49,7 +42,6 @@ const char *filter_lack(void)
 
 enum {
     FILTER_VALUES_MAX = 4,
-    FILTER_INSTRUCTIONS_MAX = 512,
     FILTER_NEWEST = 462, /* mseal of Linux 6.10. Newer calls have not been looked at */
 };
 
@@ -92,16 +84,27 @@ struct filter_argument {
 /* No file is made, and none is cut. */
 #define FILTER_MAKES_FILE (O_CREAT | O_TRUNC | (O_TMPFILE & ~O_DIRECTORY))
 
-static const struct filter_argument filter_arguments[] = {
+/* But for a process that writes files; Landlock says in which folder. */
+static const struct filter_argument filter_files[] = {
 #ifdef SYS_open
     {SYS_open, 1, FILTER_MAKES_FILE, true, 1, {0}},
 #endif
     {SYS_openat, 2, FILTER_MAKES_FILE, true, 1, {0}},
+};
+
+/* Threads alone; or processes too, which share no memory with this one and are its own children, in its own namespaces.
+ */
+#define FILTER_CLONE                                                                                        \
+    (CLONE_THREAD | CLONE_VM | CLONE_PARENT | CLONE_PTRACE | CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS | \
+     CLONE_NEWIPC | CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNET)
+static const struct filter_argument filter_threads = {SYS_clone, 0, CLONE_THREAD, true, 1, {CLONE_THREAD}};
+static const struct filter_argument filter_forks = {SYS_clone, 0, FILTER_CLONE, true, 2, {CLONE_THREAD | CLONE_VM, 0}};
+
+static const struct filter_argument filter_arguments[] = {
     {SYS_mmap, 2, PROT_WRITE | PROT_EXEC, true, 3, {0, PROT_WRITE, PROT_EXEC}},
     {SYS_mprotect, 2, PROT_EXEC, true, 1, {0}},
     {SYS_pkey_mprotect, 2, PROT_EXEC, true, 1, {0}},
     {SYS_socket, 0, UINT32_MAX, true, 4, {AF_UNIX, AF_INET, AF_INET6, AF_NETLINK}},
-    {SYS_clone, 0, CLONE_THREAD, true, 1, {CLONE_THREAD}},
     /* What is typed into the terminal that standard error may be. */
     {SYS_ioctl, 1, UINT32_MAX, false, 2, {TIOCSTI, TIOCLINUX}},
     {SYS_prctl, 0, UINT32_MAX, false, 2, {PR_SET_DUMPABLE, PR_SET_PTRACER}},
@@ -251,35 +254,27 @@ static const int filter_denied[] = {
     CALL_MEMFD_SECRET,
 };
 
-/* Callers know what to do without these: clone3 and openat2 hide their flags from a filter. */
-static const int filter_missing[] = {CALL_CLONE3, CALL_OPENAT2};
-
-struct filter {
-    struct sock_filter code[FILTER_INSTRUCTIONS_MAX];
-    unsigned short len;
+/* What of these a process has that forks: a pidfd tells it of a child's end, and signals cannot be sent by one. */
+static const int filter_of_forks[] = {
+#ifdef SYS_fork
+    SYS_fork,
+#endif
+    CALL_PIDFD_OPEN,
 };
 
-static void filter_add(struct filter *f, struct sock_filter instruction)
-{
-    if (f->len < FILTER_INSTRUCTIONS_MAX) f->code[f->len] = instruction;
-    f->len++;
-}
+/* And one that writes files. */
+static const int filter_of_files[] = {
+#ifdef SYS_unlink
+    SYS_unlink,    SYS_rename,
+#endif
+#ifdef SYS_renameat
+    SYS_renameat,
+#endif
+    SYS_renameat2, SYS_unlinkat, SYS_utimensat,
+};
 
-static void filter_load(struct filter *f, size_t offset)
-{
-    filter_add(f, (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS, (uint32_t)offset));
-}
-
-static void filter_return(struct filter *f, uint32_t verdict)
-{
-    filter_add(f, (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, verdict));
-}
-
-static void filter_jump(struct filter *f, uint16_t test, uint32_t value, unsigned if_so, unsigned if_not)
-{
-    filter_add(
-        f, (struct sock_filter)BPF_JUMP((uint16_t)(BPF_JMP | test | BPF_K), value, (uint8_t)if_so, (uint8_t)if_not));
-}
+/* Callers know what to do without these: clone3 and openat2 hide their flags from a filter. */
+static const int filter_missing[] = {CALL_CLONE3, CALL_OPENAT2};
 
 static void filter_deny(struct filter *f, int nr, uint32_t verdict)
 {
@@ -301,44 +296,60 @@ static void filter_deny_argument(struct filter *f, const struct filter_argument 
     filter_return(f, rule->must_be ? SECCOMP_RET_ALLOW : SECCOMP_RET_ERRNO | EPERM);
 }
 
-static void filter_make(struct filter *f)
+static bool filter_has(const int *list, size_t count, int nr)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (list[i] == nr) return true;
+    }
+    return false;
+}
+
+static bool filter_is_granted(const struct wall_options *options, int nr)
+{
+    return (options->forks && filter_has(filter_of_forks, countof(filter_of_forks), nr)) ||
+           (options->writes != NULL && filter_has(filter_of_files, countof(filter_of_files), nr));
+}
+
+static void filter_make(struct filter *f, const struct wall_options *options)
 {
     filter_load(f, offsetof(struct seccomp_data, arch));
     filter_jump(f, BPF_JEQ, FILTER_ARCH, 1, 0);
     filter_return(f, SECCOMP_RET_ERRNO | ENOSYS); /* a call by another processor's table */
     filter_load(f, offsetof(struct seccomp_data, nr));
     for (size_t i = 0; i < countof(filter_arguments); i++) filter_deny_argument(f, &filter_arguments[i]);
+    for (size_t i = 0; options->writes == NULL && i < countof(filter_files); i++) {
+        filter_deny_argument(f, &filter_files[i]);
+    }
+    filter_deny_argument(f, options->forks ? &filter_forks : &filter_threads);
     for (size_t i = 0; i < countof(filter_of_itself); i++) {
         filter_deny_argument(
             f, &(struct filter_argument){filter_of_itself[i], 0, UINT32_MAX, true, 1, {(uint32_t)getpid()}});
     }
     filter_deny_argument(f, &(struct filter_argument){SYS_prlimit64, 0, UINT32_MAX, true, 2, {0, (uint32_t)getpid()}});
     for (size_t i = 0; i < countof(filter_missing); i++) filter_deny(f, filter_missing[i], SECCOMP_RET_ERRNO | ENOSYS);
-    for (size_t i = 0; i < countof(filter_denied); i++) filter_deny(f, filter_denied[i], SECCOMP_RET_ERRNO | EPERM);
+    for (size_t i = 0; i < countof(filter_denied); i++) {
+        if (!filter_is_granted(options, filter_denied[i])) {
+            filter_deny(f, filter_denied[i], SECCOMP_RET_ERRNO | EPERM);
+        }
+    }
     filter_jump(f, BPF_JGT, FILTER_NEWEST, 0, 1); /* x32's numbers are above it too */
     filter_return(f, SECCOMP_RET_ERRNO | ENOSYS);
     filter_return(f, SECCOMP_RET_ALLOW);
 }
 
-int filter_enter(struct error *err)
+int filter_enter(const struct wall_options *options, struct error *err)
 {
     struct filter filter = {.len = 0};
 
-    filter_make(&filter);
-    if (filter.len > FILTER_INSTRUCTIONS_MAX)
-        return error_set(err, ERROR_SYSTEM, "the filter of system calls is too long");
-    const struct sock_fprog program = {.len = filter.len, .filter = filter.code};
-
-    if (syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_TSYNC, &program) != 0) {
-        return error_set_errno(err, "cannot enter the filter of system calls");
-    }
-    return 0;
+    filter_make(&filter, options);
+    return filter_load_program(&filter, err);
 }
 
 #else
 
-int filter_enter(struct error *err)
+int filter_enter(const struct wall_options *options, struct error *err)
 {
+    (void)options;
     return error_set(err, ERROR_SYSTEM, "%s", filter_lack());
 }
 

@@ -13,15 +13,22 @@ enum { LANDLOCK_CREATE = 444, LANDLOCK_ADD_RULE = 445, LANDLOCK_RESTRICT = 446 }
 
 enum { LANDLOCK_ASK_VERSION = 1, LANDLOCK_PATH_BENEATH = 1 };
 
-/* Rights on files, by the version of the interface that brought them. Reading is left to the user's own rights. */
+/* Rights on files, by the version of the interface that brought them. */
 #define LANDLOCK_EXECUTE (UINT64_C(1) << 0)
 #define LANDLOCK_WRITE (UINT64_C(1) << 1)
+#define LANDLOCK_READ (UINT64_C(3) << 2)                /* files and folders */
 #define LANDLOCK_REMOVE_AND_MAKE (UINT64_C(0x1ff) << 4) /* of folders, files, devices, sockets, FIFOs, links */
-#define LANDLOCK_REFER (UINT64_C(1) << 13)              /* 2 */
-#define LANDLOCK_TRUNCATE (UINT64_C(1) << 14)           /* 3 */
-#define LANDLOCK_IOCTL_DEVICE (UINT64_C(1) << 15)       /* 5 */
-#define LANDLOCK_BIND_TCP (UINT64_C(1) << 0)            /* 4, of the network */
-#define LANDLOCK_SIGNALS (UINT64_C(1) << 1)             /* 6, a scope */
+#define LANDLOCK_REMOVE_FILE (UINT64_C(1) << 5)
+#define LANDLOCK_MAKE_FILE (UINT64_C(1) << 8)
+#define LANDLOCK_REFER (UINT64_C(1) << 13)        /* 2 */
+#define LANDLOCK_TRUNCATE (UINT64_C(1) << 14)     /* 3 */
+#define LANDLOCK_IOCTL_DEVICE (UINT64_C(1) << 15) /* 5 */
+/* Of one who writes files in a folder: no folders, devices, sockets or links. */
+#define LANDLOCK_OF_FILES (LANDLOCK_WRITE | LANDLOCK_REMOVE_FILE | LANDLOCK_MAKE_FILE | LANDLOCK_TRUNCATE)
+#define LANDLOCK_BIND_TCP (UINT64_C(1) << 0)    /* 4, of the network */
+#define LANDLOCK_CONNECT_TCP (UINT64_C(1) << 1) /* 4, of the network */
+#define LANDLOCK_ABSTRACT (UINT64_C(1) << 0)    /* 6, a scope: sockets with abstract names */
+#define LANDLOCK_SIGNALS (UINT64_C(1) << 1)     /* 6, a scope */
 
 struct landlock_rules {
     uint64_t files;
@@ -54,28 +61,49 @@ static struct landlock_rules landlock_rules(int version, size_t *ret_size)
     return rules;
 }
 
-/* Libraries write there what nobody wants. A root folder without it has no exception. */
-static void landlock_allow_null(int rules_fd)
+/* What is not there has no exception. */
+static void landlock_allow(int rules_fd, const char *path, uint64_t rights)
 {
-    struct landlock_beneath rule = {.allowed = LANDLOCK_WRITE, .fd = open("/dev/null", O_PATH | O_CLOEXEC)};
+    struct landlock_beneath rule = {.allowed = rights, .fd = open(path, O_PATH | O_CLOEXEC)};
 
     if (rule.fd < 0) return;
     syscall(LANDLOCK_ADD_RULE, rules_fd, LANDLOCK_PATH_BENEATH, &rule, 0);
     close(rule.fd);
 }
 
-int landlock_enter(int version, struct error *err)
+/* Closes the rules. */
+static int landlock_restrict(int fd, struct error *err)
 {
-    size_t size;
-    const struct landlock_rules rules = landlock_rules(version, &size);
-    const int fd = (int)syscall(LANDLOCK_CREATE, &rules, size, 0);
-
-    if (fd < 0) return error_set_errno(err, "cannot make the rules of Landlock");
-    landlock_allow_null(fd);
     const long rc = syscall(LANDLOCK_RESTRICT, fd, 0);
     const int problem = errno;
 
     close(fd);
     errno = problem;
     return rc == 0 ? 0 : error_set_errno(err, "cannot enter the rules of Landlock");
+}
+
+int landlock_enter(int version, const struct wall_options *options, struct error *err)
+{
+    size_t size;
+    const struct landlock_rules rules = landlock_rules(version, &size); /* reading is left to the user's own rights */
+    const int fd = (int)syscall(LANDLOCK_CREATE, &rules, size, 0);
+
+    if (fd < 0) return error_set_errno(err, "cannot make the rules of Landlock");
+    landlock_allow(fd, "/dev/null", LANDLOCK_WRITE); /* libraries write there what nobody wants */
+    if (options->writes != NULL) landlock_allow(fd, options->writes, rules.files & LANDLOCK_OF_FILES);
+    return landlock_restrict(fd, err);
+}
+
+int landlock_enter_nothing(int version, struct error *err)
+{
+    size_t size;
+    struct landlock_rules rules = landlock_rules(version, &size);
+
+    rules.files |= LANDLOCK_READ;
+    if (version >= 4) rules.network |= LANDLOCK_CONNECT_TCP;
+    if (version >= 6) rules.scopes |= LANDLOCK_ABSTRACT;
+    const int fd = (int)syscall(LANDLOCK_CREATE, &rules, size, 0);
+
+    if (fd < 0) return error_set_errno(err, "cannot make the rules of Landlock");
+    return landlock_restrict(fd, err);
 }

@@ -3,7 +3,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
 
+#include "base/slice.h"
 #include "wall/internal.h"
 
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
@@ -40,11 +43,29 @@ void wall_hide(void)
     prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
 }
 
-int wall_enter(struct error *err)
+int wall_enter(const struct wall_options *more, struct error *err)
 {
+    static const struct wall_options nothing = {0};
+    const struct wall_options *options = more == NULL ? &nothing : more;
     struct wall_means means;
 
     wall_probe(&means);
-    if (means.landlock > 0 && landlock_enter(means.landlock, err) != 0) return -1;
-    return means.filter ? filter_enter(err) : 0;
+    if (options->writes != NULL) (void)mkdir(options->writes, 0700); /* who misses it finds out when it writes */
+    if (means.landlock > 0 && landlock_enter(means.landlock, options, err) != 0) return -1;
+    return means.filter ? filter_enter(options, err) : 0;
+}
+
+int wall_enter_job(struct error *err)
+{
+    static const __rlimit_resource_t nothing[] = {RLIMIT_NOFILE, RLIMIT_NPROC, RLIMIT_CORE};
+    static const struct rlimit none = {0};
+    struct wall_means means;
+
+    wall_probe(&means);
+    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) return error_set_errno(err, "cannot set no_new_privs");
+    if (means.landlock > 0 && landlock_enter_nothing(means.landlock, err) != 0) return -1;
+    for (size_t i = 0; i < countof(nothing); i++) {
+        if (setrlimit(nothing[i], &none) != 0) return error_set_errno(err, "cannot lower a limit");
+    }
+    return means.filter ? job_filter_enter(err) : 0;
 }

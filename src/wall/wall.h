@@ -38,8 +38,36 @@ void wall_hide(void);
 
 void wall_probe(struct wall_means *ret_means);
 
-/* Enters what wall_probe said that there is. The caller has no threads, and has set no_new_privs (wall/identity.h).
- * Fails if the kernel refuses. */
-int wall_enter(struct error *err) ATTR_CHECKED;
+/*
+ * What a process has behind the wall beyond what every one has. A worker of backtestd has both: it forks the process
+ * that computes (queue/job.h), which has a wall of its own, and keeps candles in files that the machine's workers
+ * share.
+ *
+ * `forks`: it may make processes, which begin as copies of it, in its own namespaces and behind its wall; and it may
+ * learn of their end by a pidfd. It may still run no other program, and send no signal to any process but itself.
+ * How many it makes is bounded by what its unit or container may have.
+ *
+ * `writes`: files may be made, written, renamed and removed in this folder, and folders below it that are there: no
+ * folders, links, sockets or devices, and no modes or owners be changed. wall_enter makes the folder (0700) if its
+ * parent is there; if there is none then, nothing is written there later either. On a kernel without Landlock the
+ * user's own rights are all that bounds it, so that files elsewhere may be made and removed too.
+ */
+struct wall_options {
+    bool forks;
+    const char *writes; /* a path; NULL: none */
+};
+
+/* Enters what wall_probe said that there is. `more` may be NULL: nothing more. The caller has no threads, and has set
+ * no_new_privs (wall/identity.h). Fails if the kernel refuses. */
+int wall_enter(const struct wall_options *more, struct error *err) ATTR_CHECKED;
+
+/*
+ * For a process that was forked to compute: what it may still do is on a short list (memory of its own, writing to
+ * what is open, the clock, handlers of signals, its own end; src/wall/job.c has it), and all else answers EPERM. With
+ * Landlock it has no right on any file, port, abstract socket or process outside. It can open no descriptor, and leaves
+ * no core file (setrlimit(2)). Sets no_new_privs. A process behind
+ * wall_enter is behind both then. A build without the filter has none here either.
+ */
+int wall_enter_job(struct error *err) ATTR_CHECKED;
 
 #endif

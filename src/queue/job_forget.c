@@ -1,0 +1,122 @@
+/*
+ * What a process has copied of the one that it was forked from, and must not have. The maps of proc(5) say where it may
+ * write; there the texts are looked for, wherever a library has put its copies. The texts that are looked for are kept
+ * in a form of their own meanwhile, so that none is left at the end.
+ */
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "queue/job_internal.h"
+
+enum {
+    FORGET_BYTES_MIN = 8,   /* shorter ones could be numbers of candles */
+    FORGET_BYTES_MAX = 512, /* of a longer text its beginning */
+    FORGET_TEXTS_MAX = 8,
+    FORGET_MAPS_BYTES = 64 * 1024,
+    FORGET_MASK = 0x5a,
+};
+
+struct forget_text {
+    unsigned char masked[FORGET_BYTES_MAX];
+    size_t len;
+};
+
+static void forget_overwrite(unsigned char *at, size_t len)
+{
+    explicit_bzero(at, len);
+}
+
+static bool forget_is_at(const struct forget_text *text, const unsigned char *at)
+{
+    for (size_t i = 0; i < text->len; i++) {
+        if ((at[i] ^ FORGET_MASK) != text->masked[i]) return false;
+    }
+    return true;
+}
+
+/* Sanitizers guard what lies between their objects, and this reads all of it. */
+__attribute__((no_sanitize("address"))) static void forget_between(const struct forget_text *text, unsigned char *from,
+                                                                   const unsigned char *end)
+{
+    const int first = text->masked[0] ^ FORGET_MASK;
+
+    while ((size_t)(end - from) >= text->len) {
+        from = memchr(from, first, (size_t)(end - from) - text->len + 1);
+        if (from == NULL) return;
+        if (forget_is_at(text, from)) forget_overwrite(from, text->len);
+        from++;
+    }
+}
+
+/* "55d0c0a00000-55d0c0a21000 rw-p …": private memory that can be written. */
+static bool forget_parse(const char *line, uintptr_t *ret_from, uintptr_t *ret_end)
+{
+    char *at;
+
+    *ret_from = strtoul(line, &at, 16);
+    if (*at != '-') return false;
+    *ret_end = strtoul(at + 1, &at, 16);
+    return strncmp(at, " rw-p ", strlen(" rw-p ")) == 0;
+}
+
+static void forget_line(const char *line, const struct forget_text *texts, size_t count, const void *kept,
+                        size_t kept_bytes)
+{
+    const uintptr_t skip = (uintptr_t)kept;
+    uintptr_t from, end;
+
+    if (!forget_parse(line, &from, &end)) return;
+    for (size_t i = 0; i < count; i++) {
+        /* Neighbours may be one line. */
+        if (skip >= from && skip < end) {
+            forget_between(&texts[i], (unsigned char *)from, (const unsigned char *)skip);
+            forget_between(&texts[i], (unsigned char *)(skip + kept_bytes), (const unsigned char *)end);
+        } else {
+            forget_between(&texts[i], (unsigned char *)from, (const unsigned char *)end);
+        }
+    }
+}
+
+/* False: the maps cannot be read whole. */
+static bool forget_read_maps(char *maps, size_t size)
+{
+    const int fd = open("/proc/self/maps", O_RDONLY | O_CLOEXEC);
+    size_t len = 0;
+    ssize_t n = 0;
+
+    if (fd < 0) return false;
+    while (len < size - 1 && (n = read(fd, maps + len, size - 1 - len)) > 0) len += (size_t)n;
+    close(fd);
+    maps[len] = '\0';
+    return n == 0 && len > 0;
+}
+
+void job_forget(const struct slice *secrets, size_t count, const void *kept, size_t kept_bytes, bool everywhere)
+{
+    static char maps[FORGET_MAPS_BYTES];
+    struct forget_text texts[FORGET_TEXTS_MAX];
+    size_t taken = 0;
+
+    for (size_t i = 0; i < count && taken < FORGET_TEXTS_MAX; i++) {
+        struct forget_text *text = &texts[taken];
+
+        if (secrets[i].len < FORGET_BYTES_MIN) continue;
+        text->len = secrets[i].len < FORGET_BYTES_MAX ? secrets[i].len : FORGET_BYTES_MAX;
+        for (size_t j = 0; j < text->len; j++) text->masked[j] = (unsigned char)secrets[i].data[j] ^ FORGET_MASK;
+        taken++;
+    }
+    if (taken == 0) return;
+    if (everywhere && forget_read_maps(maps, sizeof(maps))) {
+        for (char *line = maps, *next; *line != '\0'; line = next) {
+            next = line + strcspn(line, "\n");
+            if (*next == '\n') *next++ = '\0';
+            forget_line(line, texts, taken, kept, kept_bytes);
+        }
+    }
+    for (size_t i = 0; i < count; i++) {
+        if (secrets[i].len > 0) forget_overwrite((unsigned char *)(uintptr_t)secrets[i].data, secrets[i].len);
+    }
+}
