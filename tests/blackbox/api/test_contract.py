@@ -197,8 +197,8 @@ class Run:
         if answer.status < 400:
             self.good[operation.id] += 1
         elif answer.status == 422:  # of what the state decides, the database says so in the same way
-            assert code in ("idempotency_key_reused", "candles_invalid") or re.search("There is no such strategy|has no such version", answer.text) or (
-                "is not a known zone" in answer.text), told
+            assert code in ("idempotency_key_reused", "candles_invalid") or re.search(
+                "There is no such strategy|The strategy has no such version|is not a known zone", answer.text), told
         else:
             assert answer.status in (404, 409, 412), told
             assert answer.status != 412 or "If-Match" in fields, told
