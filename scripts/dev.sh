@@ -95,10 +95,11 @@ do_build() { # [up]
     if [ -f config.status ]; then
         die "the sources are configured in place, so they cannot be built in build/: run make distclean first"
     fi
-    newer=$(find configure.ac Makefile.am src tests sql man etc examples docs docs-ui -name '*.a[mc]' -newer configure 2>/dev/null || :)
+    newer=$(find configure.ac Makefile.am src tests sql man etc examples docs docs-ui -name '*.a[mc]' -newer Makefile.in 2>/dev/null || :)
     if [ ! -x configure ] || [ ! -f Makefile.in ] || [ -n "$newer" ]; then
         say "    autoreconf"
         said=$(autoreconf -i 2>&1) || die "autoreconf failed: $said"
+        touch Makefile.in # which it leaves as old as it was if nothing comes of the change
     fi
     # A build folder that came along from elsewhere (a moved checkout, another container) is of no use.
     if [ -f "$build/Makefile" ] && ! grep -qFx "abs_top_srcdir = $top" "$build/Makefile"; then

@@ -252,10 +252,11 @@ def test_what_is_no_file_of_candles_is_refused_with_the_reason(daemon):
     d = daemon()
     rows = lab.made_up(100, minutes=60)
     far = [[f"{year}-01-01T00:00:00Z", 1, 1, 1, 1, 1] for year in range(1900, 2000)]
+    huge = [["2024-01-01T00:00:00Z", 1, 1, 1, 1, "1.7e308"], ["2024-01-01T01:00:00Z", 1, 1, 1, 1, "1.7e308"]]
     bomb = b"time,open,high,low,close\n" + b" " * (64 << 20)
     cases = [("1h", "hello\nworld\n", "line 1 is"), ("1h", "time,open,high,low,close\n", "no rows"), ("5m", text_of(rows), "timeframe 1h, not 5m"),
              ("1d", text_of(rows), "95 of 100 times"), ("1h", "time,open,high,low,close\nx,1,1,1,1\n", ""), ("1h", text_of(far), "spread over"),
-             ("1h", gzip.compress(bomb), "body"), ("1h", gzip.compress(text_of(rows).encode())[:-20], "body"), ("1h", b"\x00\xff" * 50, "body"),
+             ("1h", gzip.compress(bomb), "body"), ("1h", text_of(huge), "too large"), ("1h", gzip.compress(text_of(rows).encode())[:-20], "body"), ("1h", b"\x00\xff" * 50, "body"),
              ("1m", text_of([["2024-01-01T00:00:00Z", 1, 1, 1, 1, 1]] * 50000).encode() * 3, "")]
     for timeframe, body, why in cases[:-1]:
         answer = problem(send(d, "X", timeframe, body), 422, "candles_invalid")
