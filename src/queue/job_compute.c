@@ -54,7 +54,7 @@ static int compute_refuse(struct compute *c, enum job_refusal refusal, const cha
     va_start(ap, fmt);
     vsnprintf(c->page->detail, sizeof(c->page->detail), fmt, ap);
     va_end(ap);
-    c->page->refusal = refusal;
+    c->page->refusal = (int)refusal;
     return JOB_EXIT_REFUSED;
 }
 
