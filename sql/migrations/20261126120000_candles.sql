@@ -64,8 +64,8 @@ CREATE TABLE series_changes (
     CONSTRAINT series_changes_span CHECK (first_ms <= last_ms)
 );
 
--- Writes chunks that were packed elsewhere, each in the place of the one with its address, and returns the series'
--- new revision. `known` is the revision that the writer has merged its bars with, 0 if there was no such series: if it is
+-- Writes chunks that were packed elsewhere, each in the place of the one with its address, and returns the series' new
+-- revision. `known` is the revision that the writer has merged its bars with, 0 if there was no such series: if it is
 -- another one by now, the writer reads and merges again. `change` has the members
 --     timeframe_ms, adjusted, price_digits, lot_digits     of the series
 --     first_ms, last_ms                                    of the bars that came or changed
@@ -80,7 +80,8 @@ DECLARE
 BEGIN
     IF known = 0 THEN
         INSERT INTO series AS s (
-            symbol, timeframe, timeframe_ms, adjusted, price_digits, lot_digits, revision, bars, first_ms, last_ms, bytes)
+            symbol, timeframe, timeframe_ms, adjusted, price_digits, lot_digits, revision, bars, first_ms, last_ms,
+            bytes)
         SELECT candles_put.symbol, candles_put.timeframe, c.timeframe_ms, c.adjusted, c.price_digits, c.lot_digits,
             1, 1, c.first_ms, c.last_ms, 0
         FROM json_to_record(change) AS c(
@@ -102,7 +103,8 @@ BEGIN
 
     INSERT INTO candle_chunks AS k (
         series_id, address, bars, first_ms, last_ms, low_min, high_max, volume, sha256, packed)
-    SELECT there.id, c.address, c.bars, c.first_ms, c.last_ms, c.low_min, c.high_max, c.volume, sha256(b.packed), b.packed
+    SELECT there.id, c.address, c.bars, c.first_ms, c.last_ms, c.low_min, c.high_max, c.volume, sha256(b.packed),
+        b.packed
     FROM json_to_recordset(change->'chunks') AS c(
             address bigint, bars integer, first_ms bigint, last_ms bigint, low_min double precision,
             high_max double precision, volume double precision, packed text)

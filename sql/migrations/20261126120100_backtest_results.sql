@@ -8,15 +8,15 @@ LOCK TABLE backtests IN ACCESS EXCLUSIVE MODE;
 -- As src/engine/execution.c has them (a test compares the two), without the capital, which is initial_capital.
 CREATE FUNCTION backtest_execution_defaults() RETURNS jsonb
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
-RETURN '{"fee": {"percent": 0, "fixed": 0, "minimum": 0}, "slippage": {"percent": 0, "ticks": 0}, "spread": 0, "lot": 0, "tick": 0,
-         "leverage": 1, "maintenance_margin": 0, "short": true, "intrabar": "pessimistic", "limit_fill": "touch",
-         "missing": "skip", "risk_free": 0, "periods_per_year": 0, "close_at_end": false, "require_volume": false}'::jsonb;
+RETURN '{
+        "fee": {"percent": 0, "fixed": 0, "minimum": 0}, "slippage": {"percent": 0, "ticks": 0}, "spread": 0, "lot": 0,
+        "tick": 0, "leverage": 1, "maintenance_margin": 0, "short": true, "intrabar": "pessimistic",
+        "limit_fill": "touch", "missing": "skip", "risk_free": 0, "periods_per_year": 0, "close_at_end": false,
+        "require_volume": false}'::jsonb;
 
 ALTER TABLE backtests
     -- What was there before executions were kept has the defaults.
-    ADD COLUMN execution jsonb NOT NULL DEFAULT '{"fee": {"percent": 0, "fixed": 0, "minimum": 0}, "slippage": {"percent": 0, "ticks": 0}, "spread": 0, "lot": 0, "tick": 0,
-         "leverage": 1, "maintenance_margin": 0, "short": true, "intrabar": "pessimistic", "limit_fill": "touch",
-         "missing": "skip", "risk_free": 0, "periods_per_year": 0, "close_at_end": false, "require_volume": false}',
+    ADD COLUMN execution jsonb NOT NULL DEFAULT backtest_execution_defaults(),
     -- That of its strategy's version; of what had finished before kinds were kept, NULL.
     ADD COLUMN kind text,
     ADD COLUMN engine text,
@@ -41,9 +41,6 @@ SET kind = v.kind
 FROM strategy_versions AS v
 WHERE b.status IN ('queued', 'running') AND v.strategy_id = b.strategy_id AND v.version = b.strategy_version;
 
-ALTER TABLE backtests
-    ADD CONSTRAINT backtests_kind_known CHECK (kind IS NOT NULL OR status NOT IN ('queued', 'running')) NOT VALID;
-
 DROP TRIGGER backtests_refuse_change ON backtests;
 CREATE TRIGGER backtests_refuse_change BEFORE UPDATE ON backtests
     FOR EACH ROW
@@ -53,6 +50,21 @@ CREATE TRIGGER backtests_refuse_change BEFORE UPDATE ON backtests
           (NEW.id, NEW.strategy_id, NEW.strategy_version, NEW.kind, NEW.symbol, NEW.timeframe, NEW."start", NEW."end",
            NEW.initial_capital, NEW.execution, NEW.created_at))
     EXECUTE FUNCTION backtests_refuse_change();
+
+-- Whoever makes one does not say of which kind it is.
+CREATE FUNCTION backtests_keep_kind() RETURNS trigger
+LANGUAGE plpgsql
+AS $$
+BEGIN
+    NEW.kind := (
+        SELECT v.kind
+        FROM strategy_versions AS v
+        WHERE v.strategy_id = NEW.strategy_id AND v.version = NEW.strategy_version);
+    RETURN NEW;
+END
+$$;
+CREATE TRIGGER backtests_keep_kind BEFORE INSERT ON backtests
+    FOR EACH ROW EXECUTE FUNCTION backtests_keep_kind();
 
 -- Claims by kind read the beginning of each kind here.
 CREATE INDEX backtests_queued_kind ON backtests (kind, id) WHERE status = 'queued';
@@ -67,7 +79,8 @@ BEGIN
 END
 $$;
 CREATE TRIGGER backtests_notify_cancelled AFTER UPDATE ON backtests
-    FOR EACH ROW WHEN (NEW.status = 'cancelled' AND OLD.status = 'running') EXECUTE FUNCTION backtests_notify_cancelled();
+    FOR EACH ROW WHEN (NEW.status = 'cancelled' AND OLD.status = 'running')
+    EXECUTE FUNCTION backtests_notify_cancelled();
 
 -- ---- Results ----
 
@@ -90,7 +103,13 @@ CREATE TABLE backtest_trades (
     bars integer NOT NULL,
     PRIMARY KEY (backtest_id, n),
     CONSTRAINT backtest_trades_open CHECK (
-        (exit_time IS NULL) = (exit_price IS NULL) AND (exit_time IS NULL) = (exit_reason IS NULL))
+        (exit_time IS NULL) = (exit_price IS NULL) AND (exit_time IS NULL) = (exit_reason IS NULL)),
+    CONSTRAINT backtest_trades_reason_length CHECK (
+        char_length(entry_reason) BETWEEN 1 AND 32 AND char_length(exit_reason) BETWEEN 1 AND 32),
+    -- A page of trades has a bound, and no number in it is NaN or infinite.
+    CONSTRAINT backtest_trades_numbers_range CHECK (
+        greatest(abs(quantity), abs(entry_price), abs(exit_price), abs(pnl), abs(fees)) < 1e100
+        AND greatest(scale(quantity), scale(entry_price), scale(exit_price), scale(pnl), scale(fees)) <= 400)
 );
 
 -- The curve of the equity in pieces of up to 2048 points (src/engine/curve.h). Level 0 has every point; of each higher
@@ -127,7 +146,8 @@ END;
 
 -- Succeeded, with all of its results at once; returns what it is now, as backtest_finish does. `result` has the members
 --     metrics (object), engine, data (hex), read (data_read), result_hash (hex)
---     trades [{n, side, quantity, entry_time, entry_price, entry_reason, exit_time, exit_price, exit_reason, pnl, fees, bars}]
+--     trades [{n, side, quantity, entry_time, entry_price, entry_reason, exit_time, exit_price, exit_reason, pnl, fees,
+--         bars}]
 --     equity [{level, piece, points, packed (base64)}]
 CREATE FUNCTION backtest_result_put(id uuid, claim uuid, result json) RETURNS text
 LANGUAGE sql
@@ -150,8 +170,8 @@ BEGIN ATOMIC
         RETURNING b.id),
     traded AS (
         INSERT INTO backtest_trades AS t (
-            backtest_id, n, side, quantity, entry_time, entry_price, entry_reason, exit_time, exit_price, exit_reason, pnl,
-            fees, bars)
+            backtest_id, n, side, quantity, entry_time, entry_price, entry_reason, exit_time, exit_price, exit_reason,
+            pnl, fees, bars)
         SELECT d.id, r.n, r.side, r.quantity, r.entry_time, r.entry_price, r.entry_reason, r.exit_time, r.exit_price,
             r.exit_reason, r.pnl, r.fees, r.bars
         FROM done AS d
@@ -183,7 +203,6 @@ DECLARE
     fresh constant uuid := uuid_v7();
     known uuid;
     strategy strategies;
-    kind text;
     made backtests;
 BEGIN
     IF key IS NOT NULL THEN
@@ -203,20 +222,19 @@ BEGIN
         RAISE EXCEPTION 'the strategy is archived' USING
             ERRCODE = 'check_violation', CONSTRAINT = 'backtests_strategy_not_archived';
     END IF;
-    SELECT v.kind
-    INTO kind
-    FROM strategy_versions AS v
-    WHERE v.strategy_id = strategy.id
-        AND v.version = coalesce((request->>'strategy_version')::bigint, strategy.version);
-    IF NOT FOUND THEN
+    IF NOT EXISTS (
+        SELECT FROM strategy_versions AS v
+        WHERE v.strategy_id = strategy.id
+            AND v.version = coalesce((request->>'strategy_version')::bigint, strategy.version))
+    THEN
         RAISE EXCEPTION 'the strategy has no such version' USING
             ERRCODE = 'foreign_key_violation', CONSTRAINT = 'backtests_strategy_version_known';
     END IF;
 
     INSERT INTO backtests AS b (
-        id, strategy_id, strategy_version, kind, symbol, timeframe, "start", "end", initial_capital, execution)
-    SELECT fresh, strategy.id, coalesce(i.strategy_version, strategy.version), kind, i.symbol, i.timeframe, i."start",
-        i."end", i.initial_capital, coalesce(backtest_request.execution, backtest_execution_defaults())
+        id, strategy_id, strategy_version, symbol, timeframe, "start", "end", initial_capital, execution)
+    SELECT fresh, strategy.id, coalesce(i.strategy_version, strategy.version), i.symbol, i.timeframe, i."start", i."end",
+        i.initial_capital, coalesce(backtest_request.execution, backtest_execution_defaults())
     FROM jsonb_to_record(request) AS i(
         strategy_version bigint, symbol text, timeframe text, "start" timestamptz, "end" timestamptz,
         initial_capital numeric)
@@ -229,9 +247,9 @@ $$;
 
 DROP FUNCTION backtest_claim(text, interval);
 
--- `kinds`: those that the worker knows; NULL: all. Of these it gets the oldest, or one of a symbol that it `prefers`, unless
--- another has waited for longer than `patience`. The settings: an index has the order, and whatever statistics say of a table
--- that changes this fast, no other plan is better.
+-- `kinds`: those that the worker knows; NULL: all. Of these it gets the oldest, or one of a symbol that it `prefers`,
+-- unless another has waited for longer than `patience`. The settings: an index has the order, and whatever statistics
+-- say of a table that changes this fast, no other plan is better.
 CREATE FUNCTION backtest_claim(
     worker text, lease interval DEFAULT '1 minute', kinds text[] DEFAULT NULL, prefers text[] DEFAULT NULL,
     patience interval DEFAULT '10 seconds')
@@ -345,8 +363,8 @@ BEGIN
     EXECUTE format('GRANT SELECT ON strategy_versions TO %s', role);
     -- What is asked for is inserted; a cancellation changes no more than these. Results are the services' to write.
     EXECUTE format(
-        'GRANT SELECT, INSERT (id, strategy_id, strategy_version, kind, symbol, timeframe, "start", "end", '
-        'initial_capital, execution), UPDATE (status, finished_at, lease_until) ON backtests TO %s',
+        'GRANT SELECT, INSERT (id, strategy_id, strategy_version, symbol, timeframe, "start", "end", initial_capital, '
+        'execution), UPDATE (status, finished_at, lease_until) ON backtests TO %s',
         role);
     EXECUTE format('GRANT SELECT, INSERT, UPDATE, DELETE ON backtest_keys TO %s', role);
     -- Tokens are made and revoked by the owner (stratslabd token). Serving reads them, and notes when they were used.
@@ -355,7 +373,7 @@ BEGIN
         'ON access_tokens TO %s',
         role);
     EXECUTE format('GRANT SELECT ON access_tokens_state TO %s', role);
-    -- Candles are written by candles_put. A series takes its chunks along when it goes, by the foreign key: as the owner.
+    -- Candles are written by candles_put. A series that goes takes its chunks along, by the foreign key: as the owner.
     EXECUTE format('GRANT SELECT, DELETE ON series TO %s', role);
     EXECUTE format('GRANT SELECT ON candle_chunks, series_changes, backtest_trades, backtest_equity TO %s', role);
     IF to_regclass('schema_migrations') IS NOT NULL THEN
@@ -410,6 +428,8 @@ DROP TABLE backtest_trades;
 DROP TRIGGER backtests_notify_cancelled ON backtests;
 DROP FUNCTION backtests_notify_cancelled();
 DROP INDEX backtests_queued_kind;
+DROP TRIGGER backtests_keep_kind ON backtests;
+DROP FUNCTION backtests_keep_kind();
 DROP TRIGGER backtests_refuse_change ON backtests;
 CREATE TRIGGER backtests_refuse_change BEFORE UPDATE ON backtests
     FOR EACH ROW
@@ -420,7 +440,6 @@ CREATE TRIGGER backtests_refuse_change BEFORE UPDATE ON backtests
            NEW.initial_capital, NEW.created_at))
     EXECUTE FUNCTION backtests_refuse_change();
 ALTER TABLE backtests
-    DROP CONSTRAINT backtests_kind_known,
     DROP COLUMN result_sha256,
     DROP COLUMN data_read,
     DROP COLUMN data_sha256,

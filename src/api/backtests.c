@@ -2,15 +2,23 @@
  * docs/backtests.md. */
 
 #include "api/sql.h"
+#include "engine/document.h"
+#include "json/scan.h"
 
 #define BACKTESTS_PATH "/api/v1/backtests"
 
 /* What clients see of a row of backtests that the statement calls b: what was asked for, and what has become of it. */
-#define BACKTEST_REQUEST                                                \
-    "b.id, b.strategy_id, b.strategy_version, b.symbol, b.timeframe,\n" \
-    "        rfc3339(b.\"start\") AS \"start\", rfc3339(b.\"end\") AS \"end\", b.initial_capital"
-#define BACKTEST_STATE                                                                             \
-    "b.status, b.progress, b.metrics, b.error, b.attempts, rfc3339(b.created_at) AS created_at,\n" \
+#define BACKTEST_REQUEST                                                                             \
+    "b.id, b.strategy_id, b.strategy_version, b.symbol, b.timeframe,\n"                              \
+    "        rfc3339(b.\"start\") AS \"start\", rfc3339(b.\"end\") AS \"end\", b.initial_capital,\n" \
+    "        b.execution"
+/* Where the result is from. */
+#define BACKTEST_ORIGIN                                                                                \
+    "b.engine, encode(b.data_sha256, 'hex') AS data, encode(b.result_sha256, 'hex') AS result_hash,\n" \
+    "        CASE WHEN b.data_read IS NOT NULL THEN backtest_is_stale(b.data_read) END AS stale"
+#define BACKTEST_STATE                                              \
+    "b.status, b.progress, b.metrics, b.error, " BACKTEST_ORIGIN    \
+    ",\n        b.attempts, rfc3339(b.created_at) AS created_at,\n" \
     "        rfc3339(b.started_at) AS started_at, rfc3339(b.finished_at) AS finished_at"
 
 /* Of a page of a list, so that a page has a bound: what has more bytes is NULL. A value's size as it is stored costs
@@ -22,6 +30,7 @@
     "                AND octet_length(b.metrics::text) <= " BACKTEST_LISTED_BYTES " THEN b.metrics END AS metrics,\n" \
     "        CASE WHEN pg_column_size(b.error) <= " BACKTEST_LISTED_BYTES "\n"                                        \
     "                AND octet_length(b.error::text) <= " BACKTEST_LISTED_BYTES " THEN b.error END AS error,\n"       \
+    "        " BACKTEST_ORIGIN ",\n"                                                                                  \
     "        b.attempts, rfc3339(b.created_at) AS created_at, rfc3339(b.started_at) AS started_at,\n"                 \
     "        rfc3339(b.finished_at) AS finished_at"
 
@@ -42,8 +51,10 @@
 
 /* As every backtest is at first. The answer to an Idempotency-Key that comes again is that of the first time, whatever
  * has happened to the backtest since. */
-#define BACKTEST_STATE_AT_FIRST                                                                         \
-    "'queued' AS status, 0 AS progress, NULL::jsonb AS metrics, NULL::jsonb AS error, 0 AS attempts,\n" \
+#define BACKTEST_STATE_AT_FIRST                                                                                  \
+    "'queued' AS status, 0 AS progress, NULL::jsonb AS metrics, NULL::jsonb AS error,\n"                         \
+    "        NULL::text AS engine, NULL::text AS data, NULL::text AS result_hash, NULL::boolean AS stale, 0 AS " \
+    "attempts,\n"                                                                                                \
     "        rfc3339(b.created_at) AS created_at, NULL::text AS started_at, NULL::text AS finished_at"
 #define BACKTEST_BODY_AT_FIRST                  \
     "(SELECT row_to_json(j)::text\n"            \
@@ -114,6 +125,18 @@ static const struct json_field backtest_fields[] = {
                        "have it as a number with all its digits",
         .example = "10000.00",
     },
+    {
+        .name = "execution",
+        .type = JSON_TYPE_OBJECT,
+        .max_bytes = 4096,
+        .default_text = "{}",
+        .description =
+            "How orders are filled and what they cost: fee, slippage, spread, lot, tick, leverage, "
+            "maintenance_margin, short, intrabar, limit_fill, missing, risk_free, periods_per_year, "
+            "close_at_end, require_volume. \"backtestd execution\" lists them with their bounds. Answers have "
+            "all of them, with the defaults of those that were left out",
+        .example = "{\"fee\":{\"percent\":0.1},\"slippage\":{\"ticks\":1}}",
+    },
     {.name = "status", .type = JSON_TYPE_STRING, .values = backtest_statuses, .read_only = true},
     {
         .name = "progress",
@@ -140,6 +163,39 @@ static const struct json_field backtest_fields[] = {
         .description =
             "Why it failed, as a problem (RFC 9457), of at most 16 KiB as text. In a list it is null if it has "
             "more than 4 KiB",
+    },
+    {
+        .name = "engine",
+        .type = JSON_TYPE_STRING,
+        .nullable = true,
+        .read_only = true,
+        .description = "The version of the engine that computed it; null until it succeeded",
+    },
+    {
+        .name = "data",
+        .type = JSON_TYPE_STRING,
+        .pattern = "^[0-9a-f]{64}$",
+        .nullable = true,
+        .read_only = true,
+        .description =
+            "The fingerprint of the candles that it was computed from: SHA-256 over the SHA-256 of their chunks",
+    },
+    {
+        .name = "result_hash",
+        .type = JSON_TYPE_STRING,
+        .pattern = "^[0-9a-f]{64}$",
+        .nullable = true,
+        .read_only = true,
+        .description = "SHA-256 over the time, the side, the quantity and the price of every fill: the same strategy, "
+                       "candles and execution have the same hash, whoever computes them",
+    },
+    {
+        .name = "stale",
+        .type = JSON_TYPE_BOOLEAN,
+        .nullable = true,
+        .read_only = true,
+        .description = "Whether candles that it was computed from have changed since, or were deleted; null until it "
+                       "succeeded, and if the service that ran it does not say what it read",
     },
     {.name = "attempts", .type = JSON_TYPE_INTEGER, .has_minimum = true, .read_only = true},
     {.name = "created_at", .type = JSON_TYPE_STRING, .format = JSON_FORMAT_DATE_TIME, .read_only = true},
@@ -207,7 +263,55 @@ static const struct api_param backtests_create_params[] = {
             },
     },
     API_PARAM_CLIENT,
+    {.in = API_IN_MADE, .type = DB_TYPE_JSONB, .field = {.name = "execution"}},
 };
+enum { BACKTEST_CREATE_EXECUTION = 2 }; /* of these parameters */
+
+/* ---- The execution of a request ---- */
+
+static void backtest_execution_fault(struct arena *arena, struct slice pointer, struct slice detail,
+                                     struct json_faults *faults)
+{
+    json_faults_add(faults, arena, slice_of(arena_printf(arena, "/execution%.*s", SLICE_FMT(pointer))), "%.*s",
+                    SLICE_FMT(detail));
+}
+
+static void backtest_read_execution(struct arena *arena, struct slice document, struct engine_execution *execution,
+                                    struct json_faults *faults)
+{
+    struct engine_faults found = {.arena = arena};
+    struct json_members members = {0};
+    struct slice detail;
+
+    /* The settings have it for files, which say it there. */
+    if (json_scan_members(arena, document, JSON_DEPTH_MAX, &members, &detail) &&
+        json_members_find(&members, SLICE_LIT("capital")).data != NULL) {
+        backtest_execution_fault(arena, SLICE_LIT("/capital"),
+                                 SLICE_LIT("is the backtest's initial_capital; write it there"), faults);
+    }
+    if (engine_execution_read(document, execution, &found)) return;
+    for (size_t i = 0; i < found.count; i++) {
+        backtest_execution_fault(arena, found.items[i].pointer, found.items[i].detail, faults);
+    }
+}
+
+/* Gives the execution with its defaults written out. */
+static void backtest_check(struct arena *arena, struct slice body, struct slice *values, struct json_faults *faults)
+{
+    struct engine_execution execution;
+    struct json_members members = {0};
+    struct slice detail, document;
+    struct buf out = {0};
+
+    if (!json_scan_members(arena, body, JSON_DEPTH_MAX, &members, &detail)) return;
+    document = json_members_find(&members, SLICE_LIT("execution"));
+    engine_execution_init(&execution);
+    /* What is not an object the schema refuses. */
+    if (document.data != NULL && document.data[0] == '{') backtest_read_execution(arena, document, &execution, faults);
+    engine_execution_json_of_backtest(&execution, &out);
+    values[BACKTEST_CREATE_EXECUTION] = arena_copy(arena, buf_slice(&out));
+    buf_clear(&out);
+}
 
 static const struct api_param backtests_id_params[] = {API_PARAM_ID};
 
@@ -245,12 +349,13 @@ static const struct api_endpoint backtests_endpoints[] = {
         .path = BACKTESTS_PATH,
         API_PARAMS(backtests_create_params),
         .body = &backtest_schema,
+        .check = backtest_check,
         .access = DB_WRITE,
         .statuses = {202},
         .answer = &backtest_schema,
         .sql = "SELECT 202 AS status, '" BACKTESTS_PATH "/' || b.id AS location,\n"
                "    " BACKTEST_BODY_AT_FIRST "\n"
-               "FROM backtest_request($3, $1, $2) AS b",
+               "FROM backtest_request($4, $1, $2, $3) AS b",
     },
     {
         .id = "getBacktest",

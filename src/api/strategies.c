@@ -301,6 +301,10 @@ static void strategy_patch_merged(struct api_call *call, const struct db_result 
     faults.count = 0;
     if (db_result_rows(result) > 0) {
         version = strategy_value(result, "version");
+        if (version.data == NULL) {
+            api_call_fail(call, result);
+            return;
+        }
         strategy_check_rules(arena, strategy_value(result, "kind"), strategy_value(result, "parameters"), &faults);
     }
     if (faults.count > 0) {

@@ -21,6 +21,7 @@
 #include "base/attr.h"
 #include "base/error.h"
 #include "base/slice.h"
+#include "candles/merge.h"
 #include "candles/report.h"
 #include "candles/zone.h"
 
@@ -58,5 +59,17 @@ int candles_import_end(struct candles_import *import, struct error *err) ATTR_CH
 int candles_import_finish(struct candles_import *import, const struct candles *there,
                           struct candles_series **ret_series, struct candles_report *ret_report,
                           struct error *err) ATTR_CHECKED;
+
+/*
+ * If what is stored is read only when the files' bars are known (candles/revise.h): candles_import_finish with `there`
+ * NULL, and then, for each comparison, a copy of its report whose `new` is zero, to which this adds what each bar of
+ * the result is. `comparison` is a struct candles_comparison, `index` the bar's.
+ */
+struct candles_comparison {
+    const struct candles_import *import;
+    struct candles_report *report;
+};
+
+void candles_import_met(void *comparison, size_t index, enum candles_meeting meeting);
 
 #endif

@@ -156,12 +156,13 @@ static void settle_grid(struct candles_import *import, int64_t step, bool revers
     import->row_count = kept;
 }
 
-static void settle_contradict(struct candles_import *import, const struct import_row *row, const char *whom)
+static void settle_contradict(const struct candles_import *import, const struct import_row *row, const char *whom,
+                              struct candles_report *report)
 {
-    struct candles_notes *notes = &import->report->contradictions;
+    struct candles_notes *notes = &report->contradictions;
     char stamp[CANDLES_STAMP_BYTES];
 
-    import->report->conflicts++;
+    report->conflicts++;
     candles_stamp_format(row->bar.time_ms, stamp);
     candles_note(notes, row->place, import_line(row->place), import_source(import, row->place),
                  "the values for %s are not those of %s", stamp, whom);
@@ -186,7 +187,7 @@ static void settle_equals(struct candles_import *import)
             const uint64_t place = rows[kept - 1].place;
 
             snprintf(whom, sizeof(whom), "line %" PRIu64 " of %s", import_line(place), import_source(import, place));
-            settle_contradict(import, &rows[i], whom);
+            settle_contradict(import, &rows[i], whom, import->report);
         }
     }
     import->row_count = kept;
@@ -207,22 +208,23 @@ static int settle_digits(const struct import_digits *digits, int noisy)
     return found > CANDLES_DIGITS_MAX ? noisy : found;
 }
 
-static void settle_met(void *context, size_t index, enum candles_meeting meeting)
+void candles_import_met(void *comparison, size_t index, enum candles_meeting meeting)
 {
-    struct candles_import *import = context;
+    const struct candles_comparison *to = comparison;
+    struct candles_report *report = to->report;
 
     switch (meeting) {
     case CANDLES_NEW:
-        import->report->new ++;
+        report->new ++;
         break;
     case CANDLES_EQUAL:
-        import->report->equal++;
+        report->equal++;
         break;
     case CANDLES_REPLACED:
-        import->report->replaced++;
+        report->replaced++;
         break;
     case CANDLES_CONFLICT:
-        settle_contradict(import, &import->rows[index], "the stored series");
+        settle_contradict(to->import, &to->import->rows[index], "the stored series", report);
         break;
     case CANDLES_MEETINGS:
         break;
@@ -243,6 +245,7 @@ static struct candles_series *settle_merge(struct candles_import *import, const 
     static const double price_small = 0.01;
     const int noisy = import->price_min < price_small ? CANDLES_DIGITS_MAX : CANDLES_LOT_DIGITS;
     const struct candles nothing = {.timeframe_ms = step, .tick = 1, .lot = 1};
+    struct candles_comparison comparison = {import, import->report};
     struct candles_series *coming = candles_series_new(step), *merged;
     double volume = 0;
 
@@ -252,7 +255,7 @@ static struct candles_series *settle_merge(struct candles_import *import, const 
     }
     candles_series_digits(coming, settle_digits(&import->price_digits, noisy), settle_lot_digits(import, volume));
     merged = candles_merge(there == NULL ? &nothing : there, candles_series_view(coming), import->options.replace,
-                           settle_met, import);
+                           candles_import_met, &comparison);
     candles_series_free(coming);
     return merged;
 }

@@ -145,7 +145,7 @@ class Maker:
         fit = {
             "name": [self.name, self.name, self.name],
             "description": [lambda: "", lambda: self.text(30), lambda: self.text(2000)],
-            "kind": [lambda: self.r.choice(["rsi", "sma_crossover", "k", "k" * 64, "x_1"])],
+            "kind": [lambda: self.r.choice(["rsi", "own_crossover", "k", "k" * 64, "x_1"])],
             "parameters": [self.parameters, self.parameters, lambda: self.deep(DEPTH - 1)],
             "status": [lambda: self.r.choice(STATUSES)],
         }[name]

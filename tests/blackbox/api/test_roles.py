@@ -22,10 +22,16 @@ RIGHTS = {
                    "UPDATE (name, description, kind, parameters, status)"},
     "strategy_versions": {"SELECT"},
     "backtests": {"SELECT", "UPDATE (status, finished_at, lease_until)",
-                  "INSERT (id, strategy_id, strategy_version, symbol, timeframe, start, end, initial_capital)"},
+                  "INSERT (id, strategy_id, strategy_version, symbol, timeframe, start, end, initial_capital, execution)"},
     "backtest_keys": {"SELECT", "INSERT", "UPDATE", "DELETE"},
     "access_tokens": {"SELECT (id, name, sha256, scopes, expires_at, revoked_at, last_used_at)", "UPDATE (last_used_at)"},
     "access_tokens_state": {"SELECT"},
+    "series": {"SELECT", "DELETE"},
+    "series_id_seq": set(),
+    "candle_chunks": {"SELECT"},
+    "series_changes": {"SELECT"},
+    "backtest_trades": {"SELECT"},
+    "backtest_equity": {"SELECT"},
     "schema_migrations": {"SELECT"},
     "schema_migrations_journal": set(),
 }
@@ -38,7 +44,7 @@ WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'p', 'v', '
 OF_COLUMNS = """
 SELECT c.relname, a.privilege_type, string_agg(t.attname, ', ' ORDER BY t.attnum)
 FROM pg_class AS c
-JOIN pg_attribute AS t ON t.attrelid = c.oid
+JOIN pg_attribute AS t ON t.attrelid = c.oid AND NOT t.attisdropped
 CROSS JOIN LATERAL aclexplode(t.attacl) AS a
 WHERE c.relnamespace = 'public'::regnamespace AND a.grantee IN (0, 'stratslab_api'::regrole)
 GROUP BY c.relname, a.privilege_type"""
@@ -70,7 +76,7 @@ def test_rights_are_these(command, database):
             "AND has_function_privilege('stratslab_api', p.oid, 'EXECUTE') AND p.prosecdef")}
     has.setdefault("schema_migrations_journal", set())  # it is there only while a migration is broken off
     assert {name: sorted(verbs) for name, verbs in has.items()} == {name: sorted(verbs) for name, verbs in RIGHTS.items()}
-    assert functions <= {"backtest_prune"}, "what runs as the owner is for services, but for what workers call"
+    assert functions <= {"backtest_prune", "candles_put"}, "what runs as the owner is for services, but for what workers call"
 
 
 FORBIDDEN = [
@@ -82,6 +88,10 @@ FORBIDDEN = [
     "INSERT INTO schema_migrations (version) VALUES ('1')", "DELETE FROM schema_migrations", "UPDATE strategy_versions SET name = 'x'",
     "INSERT INTO strategy_versions SELECT * FROM strategy_versions", "DELETE FROM strategy_versions", "UPDATE strategies SET version = 9",
     "UPDATE strategies SET created_at = now()", "UPDATE backtests SET metrics = '{}'", "UPDATE backtests SET worker = 'me'",
+    "INSERT INTO backtest_trades (n) VALUES (1)", "DELETE FROM backtest_equity", "UPDATE backtests SET execution = '{}'",
+    "INSERT INTO series (symbol) VALUES ('S')", "UPDATE series SET revision = 9", "UPDATE candle_chunks SET packed = ''",
+    "DELETE FROM candle_chunks", "DELETE FROM series_changes",
+    "SELECT backtest_result_put(uuid_v7(), uuid_v7(), '{}')",
     "DELETE FROM backtests", "INSERT INTO backtests (status) VALUES ('succeeded')", "SELECT backtest_claim('me')",
     "SELECT backtest_expire()", "SELECT api_grant('pg_monitor')",
     "SELECT backtest_grant('stratslab_api')", "SET ROLE {owner}", "ALTER FUNCTION rfc3339(timestamptz) OWNER TO stratslab_api",

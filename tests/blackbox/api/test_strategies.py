@@ -8,12 +8,14 @@ from urllib.parse import quote
 import pytest
 
 PATH = "/api/v1/strategies"
+# Not one that backtestd computes: of those the parameters are checked (test_strategy_checks.py).
+KIND = "house_rule"
 TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z")
 MERGE = {"Content-Type": "application/merge-patch+json"}
 
 
 def make(d, name="Golden cross", **more):
-    answer = d.request("POST", PATH, {"name": name, "kind": "sma_crossover", **more})
+    answer = d.request("POST", PATH, {"name": name, "kind": KIND, **more})
     assert answer.status == 201, answer.text
     return answer.json()
 
@@ -51,14 +53,14 @@ def add_backtest(database, item):
 
 def test_create_answers_201_with_location_etag_and_the_whole_strategy(daemon):
     d = daemon()
-    answer = d.request("POST", PATH, {"name": "Golden cross", "kind": "sma_crossover", "parameters": {"fast": 10.50}})
+    answer = d.request("POST", PATH, {"name": "Golden cross", "kind": KIND, "parameters": {"fast": 10.50}})
     assert answer.status == 201
     item = answer.json()
     assert answer.headers["Location"] == f"{PATH}/{item['id']}"
     assert answer.headers["ETag"] == '"1"'
     assert uuid.UUID(item["id"]).version == 7
     assert TIME.fullmatch(item["created_at"]) and item["updated_at"] == item["created_at"]
-    expected = {"name": "Golden cross", "description": "", "kind": "sma_crossover", "parameters": {"fast": 10.5},
+    expected = {"name": "Golden cross", "description": "", "kind": KIND, "parameters": {"fast": 10.5},
                 "status": "draft", "version": 1}
     assert {key: item[key] for key in expected} == expected
     assert set(item) == {*expected, "id", "created_at", "updated_at"}

@@ -14,7 +14,7 @@ from support.wait import SLOWNESS, wait_until
 
 CLAIMER = os.path.join(os.path.dirname(os.path.abspath(__file__)), "claimer.py")
 ERROR = psycopg.types.json.Jsonb({"type": "about:blank", "title": "No data", "status": 502})
-TABLES = ("strategies", "strategy_versions", "backtests")
+TABLES = ("strategies", "strategy_versions", "backtests", "series", "candle_chunks", "series_changes", "schema_migrations")
 
 
 class Queue:
@@ -105,7 +105,7 @@ def test_a_claim_has_all_that_a_service_needs(queue):
         cursor = db.execute("SELECT c.*, lease_until > now() + interval '119 minutes' AS far FROM backtest_claim('w', '2 hours') AS c")
         got = dict(zip([column.name for column in cursor.description], cursor.fetchone(), strict=True))
     assert set(got) == {"id", "strategy_id", "strategy_version", "kind", "parameters", "symbol", "timeframe", "start", "end",
-                        "initial_capital", "attempts", "lease_until", "claim", "far"}
+                        "initial_capital", "attempts", "lease_until", "claim", "execution", "far"}
     assert (got["id"], got["strategy_id"], got["strategy_version"], got["kind"], got["parameters"], got["symbol"], got["attempts"],
             str(got["initial_capital"]), got["far"]) == (oldest, queue.strategy, 1, "rsi", {"n": 14}, "S1", 1, "1000.50", True)
     assert queue.row(oldest, "status, worker, attempts, started_at IS NOT NULL, finished_at") == ("running", "w", 1, True, None)
@@ -390,7 +390,7 @@ def test_the_role_may_do_its_work_and_nothing_else(queue):
     job, = queue.add()
     others = [name for name, in queue.admin.execute(
         "SELECT relname FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'v', 'm', 'S', 'p')")]
-    assert set(others) >= {*TABLES, "backtest_keys", "access_tokens", "access_tokens_state", "schema_migrations"}
+    assert set(others) >= {*TABLES, "backtest_keys", "access_tokens", "access_tokens_state", "backtest_trades", "backtest_equity"}
     allowed = set(queue.admin.execute(
         "SELECT c.relname, p FROM pg_class AS c, unnest(ARRAY['SELECT', 'INSERT', 'UPDATE', 'DELETE', 'TRUNCATE', 'REFERENCES',"
         " 'TRIGGER']) AS p WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'v', 'm', 'p')"
@@ -399,12 +399,14 @@ def test_the_role_may_do_its_work_and_nothing_else(queue):
     definers = {name for name, in queue.admin.execute(
         "SELECT proname FROM pg_proc WHERE pronamespace = 'public'::regnamespace AND prosecdef AND has_function_privilege(%s, oid, 'EXECUTE')",
         [queue.role])}
-    assert definers == {"backtest_claim", "backtest_heartbeat", "backtest_finish", "backtest_fail", "backtest_give_back", "backtest_expire"}
+    assert definers == {"backtest_claim", "backtest_heartbeat", "backtest_finish", "backtest_fail", "backtest_give_back",
+                        "backtest_result_put", "backtest_expire"}
     with queue.service() as db:
         for table in TABLES:
             db.execute(f"SELECT * FROM {table}").fetchall()
         for statement in (
-                "SELECT * FROM backtest_keys", "SELECT * FROM schema_migrations", "SELECT * FROM access_tokens", "SELECT name FROM access_tokens",
+                "SELECT * FROM backtest_keys", "SELECT * FROM backtest_trades", "SELECT * FROM backtest_equity", "DELETE FROM series",
+                "UPDATE candle_chunks SET bars = 1", "SELECT candles_put('S', '1d', 0, '{}')", "SELECT * FROM access_tokens", "SELECT name FROM access_tokens",
                 "UPDATE access_tokens SET last_used_at = now()", "SELECT * FROM access_tokens_state",
                 "UPDATE backtests SET status = 'queued'", "DELETE FROM backtests", "TRUNCATE backtests",
                 "SELECT * FROM backtests FOR UPDATE", "INSERT INTO strategies (name, kind) VALUES ('x', 'k')",
@@ -425,6 +427,7 @@ def test_strangers_may_call_nothing(queue):
             for statement in ("SELECT backtest_claim('w')", "SELECT backtest_expire()", "SELECT * FROM backtests",
                               "SELECT backtest_finish(NULL, NULL, NULL)", "SELECT backtest_heartbeat(NULL, NULL)",
                               "SELECT backtest_fail(NULL, NULL, NULL)", "SELECT backtest_give_back(NULL, NULL)",
+                              "SELECT backtest_result_put(NULL, NULL, NULL)", "SELECT candles_put('S', '1d', 0, '{}')", "SELECT * FROM candle_chunks",
                               "SELECT * FROM backtest_prune(now(), 1)", f"SELECT backtest_grant('{stranger}')"):
                 with pytest.raises(psycopg.errors.InsufficientPrivilege):
                     db.execute(statement)

@@ -11,6 +11,7 @@ from support.daemon import MIGRATIONS
 PATH = "/api/v1/backtests"
 BEFORE = "20261124220000"
 NOBODY = "00000000-0000-0000-0000-000000000000"
+LANDED = "20261126110000"  # claims with secrets, but neither kinds nor executions
 STEPS = str(sum(name.endswith(".sql") and name[:14] > BEFORE for name in os.listdir(MIGRATIONS)))
 WISH = {"symbol": "BTCUSD", "timeframe": "1d", "start": "2024-01-01T00:00:00Z", "end": "2025-01-01T00:00:00Z", "initial_capital": 1000}
 LARGE = 40_000_000  # bytes of metrics
@@ -193,3 +194,38 @@ def test_workers_of_the_build_before_ask_on_while_a_reload_goes_on(old, command)
     ok(command, "migrate", "up")
     assert request(admin, "k")[1] == first
     assert request(admin, None)[1] != first
+
+
+def test_results_come_to_a_schema_with_data_in_it(command, database):
+    """What is running goes on, what is queued gets its kind, and what has finished says what it was computed with: the
+    defaults. Workers of the builds before ask and claim on."""
+    ok(command, "migrate", "up", "--to", LANDED)
+    role = f"svc_{secrets.token_hex(6)}"
+    with database.connect() as admin:
+        admin.execute(f"CREATE ROLE {role} LOGIN")
+        try:
+            with psycopg.connect(database.url, autocommit=True) as owner:
+                owner.execute("SELECT backtest_grant(%s::regrole)", [role])
+            admin.execute("INSERT INTO strategies (name, kind, parameters) VALUES ('s', 'rsi', '{\"n\": 14}')")
+            finished = add(admin, "DONE", "jsonb_build_object('sharpe', 1)")
+            running, queued = (request(admin, None, symbol)[1] for symbol in ("RUNNING", "QUEUED"))
+            with database.connect(user=role) as service:
+                job, secret = service.execute("SELECT id::text, claim FROM backtest_claim('w')").fetchone()
+                assert job == running
+                ok(command, "migrate", "up")
+                rows = admin.execute("SELECT id::text, kind, execution = backtest_execution_defaults(), engine, data_read FROM backtests ORDER BY id")
+                assert rows.fetchall() == [(finished, None, True, None, None), (running, "rsi", True, None, None),
+                                           (queued, "rsi", True, None, None)]
+                assert service.execute("SELECT backtest_finish(%s, %s, '{}')", [job, secret]).fetchone() == ("succeeded",)
+                assert service.execute("SELECT id::text, execution->>'intrabar' FROM backtest_claim('w')").fetchone() == (queued, "pessimistic")
+                _, newest = request(admin, None, "NEW")  # by the function that knows of no execution
+                assert service.execute("SELECT id::text FROM backtest_claim('w', '1 minute', '{rsi}')").fetchone() == (newest,)
+                ok(command, "migrate", "down", "--steps", "2", "--yes")
+                again, = service.execute("SELECT id::text FROM backtest_claim('w', '1 minute')").fetchone() or (None,)
+                assert again is None
+            ok(command, "migrate", "up")
+            ok(command, "migrate", "verify")
+        finally:
+            admin.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = %s", [role])
+            admin.execute(f"DROP OWNED BY {role} CASCADE")
+            admin.execute(f"DROP ROLE {role}")
