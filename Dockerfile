@@ -49,7 +49,8 @@ COPY . /src
 RUN sh /src/docker/dev/build
 COPY --from=docs-ui /docs-ui/files /rootfs/usr/share/stratslabd/docs
 RUN make -s -C /cache/live install DESTDIR=/rootfs \
-    && sh /src/docker/runtime/collect /rootfs
+    && sh /src/docker/runtime/collect /rootfs \
+    && mkdir /empty
 
 # ---- dev: the source is mounted at /src, objects live in the volume at /cache.
 FROM dev-tools AS dev
@@ -58,7 +59,8 @@ ARG APP_UID=10001
 ARG APP_GID=10001
 RUN groupadd --non-unique --gid ${APP_GID} appuser \
     && useradd --non-unique --uid ${APP_UID} --gid ${APP_GID} --home-dir /tmp --no-create-home --shell /bin/sh appuser
-RUN mkdir /cache && chown ${APP_UID}:${APP_GID} /cache
+# A new volume takes its owner from the folder that it is mounted at: objects, and backtestd's candles.
+RUN mkdir /cache /var/cache/backtestd && chown ${APP_UID}:${APP_GID} /cache /var/cache/backtestd
 COPY --from=build --chown=${APP_UID}:${APP_GID} /cache /usr/local/lib/stratslab-cache
 COPY --from=docs-ui /docs-ui/files /usr/share/stratslabd/docs
 COPY docker/dev /usr/local/lib/stratslab-dev
@@ -85,9 +87,11 @@ LABEL org.opencontainers.image.title="stratslabd, for development" \
       org.opencontainers.image.revision="${REVISION}" \
       org.opencontainers.image.created="${CREATED}"
 
-# ---- runtime
+# ---- runtime: both programs. backtestd takes `--entrypoint backtestd`; it is a tenth of the image, which is why it has none of its own.
 FROM scratch AS runtime
 COPY --from=build /rootfs /
+# For backtestd's candles: a new volume takes its owner from here.
+COPY --from=build --chown=10001:10001 /empty /var/cache/backtestd
 ENV PATH=/usr/bin \
     STRATSLAB_LISTEN=*:8000
 USER 10001:10001

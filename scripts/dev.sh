@@ -8,14 +8,17 @@ build=$top/build
 dev=$top/.dev # git-ignored: the private cluster, and what `down` needs to know
 postgres_oldest=15
 stop_seconds=15
+given_url=${DATABASE_URL:-}
 
 usage() {
     cat <<'USAGE'
 usage: scripts/dev.sh COMMAND
 
-  up          install what is missing, build, and run the service in the foreground on
-              127.0.0.1:8000, with a private PostgreSQL under .dev/ (unless DATABASE_URL is set).
-              Ctrl-C ends both; the data is there the next time
+  up [--demo]
+              install what is missing, build, and run stratslabd (on 127.0.0.1:8000) and backtestd
+              in the foreground, with a private PostgreSQL under .dev/ (unless DATABASE_URL is
+              set). What you save is built and loaded. Ctrl-C ends all of it; the data is there the
+              next time. --demo brings in a made-up market, strategies and backtests
   docs        install npm if it is missing, and add Swagger UI to /docs; a service that `up` has
               started loads it
   down        stop what an `up` left behind
@@ -34,7 +37,9 @@ usage: scripts/dev.sh COMMAND
   clean       remove build/ and .dev/; asks before it deletes a database, -y does not ask
   help        print this
 
-`up` and `run` pass STRATSLAB_* settings on. `psql "$(cat .dev/url)"` opens the private database.
+`up` and `run` pass STRATSLAB_* settings on, to both programs; backtestd's STRATSLAB_ADMIN_LISTEN is
+BACKTESTD_ADMIN_LISTEN here, and its DATABASE_URL is BACKTESTD_DATABASE_URL. DEV_WATCH=off leaves what
+you save to `build` and `run reload`. `psql "$(cat .dev/url)"` opens the private database.
 USAGE
 }
 
@@ -79,7 +84,7 @@ follow_make() { # COUNT
 
 run_make() { # TARGET…
     count=$(make -n "$@" 2>/dev/null | grep -c 'echo "  CC' || :)
-    { make -s -j"$(nproc)" --no-print-directory "$@" 2>&1 && echo 'ended: 0' || echo 'ended: 1'; } | follow_make "$count"
+    { flock .making make -s -j"$(nproc)" --no-print-directory "$@" 2>&1 && echo 'ended: 0' || echo 'ended: 1'; } | follow_make "$count"
 }
 
 do_build() { # [up]
@@ -90,10 +95,11 @@ do_build() { # [up]
     if [ -f config.status ]; then
         die "the sources are configured in place, so they cannot be built in build/: run make distclean first"
     fi
-    newer=$(find configure.ac Makefile.am src tests sql man etc examples docs docs-ui -name '*.a[mc]' -newer configure 2>/dev/null || :)
+    newer=$(find configure.ac Makefile.am src tests sql man etc examples docs docs-ui -name '*.a[mc]' -newer Makefile.in 2>/dev/null || :)
     if [ ! -x configure ] || [ ! -f Makefile.in ] || [ -n "$newer" ]; then
         say "    autoreconf"
         said=$(autoreconf -i 2>&1) || die "autoreconf failed: $said"
+        touch Makefile.in # which it leaves as old as it was if nothing comes of the change
     fi
     # A build folder that came along from elsewhere (a moved checkout, another container) is of no use.
     if [ -f "$build/Makefile" ] && ! grep -qFx "abs_top_srcdir = $top" "$build/Makefile"; then
@@ -111,37 +117,38 @@ do_build() { # [up]
         echo "$found" >.found
     fi
     if [ "$for" = up ]; then
-        run_make stratslabd || die "the program does not build (above)"
+        run_make stratslabd backtestd || die "the programs do not build (above)"
         # For Swagger UI npm asks its registry once. `up` goes without if that cannot be reached.
         if has cmd:npm && ! run_make docs-ui/stamp; then say "    npm could not bring Swagger UI (above): going on without it"; fi
-        say "    the program is at build/stratslabd ($(elapsed "$began"))"
     else
         run_make all || die "the build failed (above)"
-        say "    the programs are at build/stratslabd and build/backtestd ($(elapsed "$began"))"
     fi
+    say "    the programs are at build/stratslabd and build/backtestd ($(elapsed "$began"))"
 }
 
-# ---------------------------------------------------------------- the daemon
+# ---------------------------------------------------------------- the daemons
 
-# Prints the number of the daemon that an `up` of this checkout started, if it runs. A copy of a checkout has the file too.
+# Prints the number of the daemon that an `up` of this checkout started, if it runs: our_daemon PROGRAM. A copy of a checkout has
+# the file too.
 our_daemon() {
-    [ -f "$dev/daemon" ] && read -r pid when <"$dev/daemon" || return 1
+    [ -f "$dev/$1" ] && read -r pid when <"$dev/$1" || return 1
     [ -n "$when" ] && [ "$(started_at "$pid")" = "$when" ] && ! is_corpse "$pid" || return 1
-    [ "$(program_of "$pid")" = "$(readlink -f "$build")/stratslabd" ] && echo "$pid"
+    [ "$(program_of "$pid")" = "$(readlink -f "$build")/$1" ] && echo "$pid"
 }
 
-stop_daemon() {
-    pid=$(our_daemon) || return 0
-    say "stopping the service ($pid)"
+stop_daemon() { # PROGRAM
+    pid=$(our_daemon "$1") || return 0
+    say "stopping $1 ($pid)"
+    rm -f "$dev/$1"
     if ! end_process "$pid" TERM $stop_seconds; then
-        say "the service did not end within $stop_seconds s: killing it"
+        say "$1 did not end within $stop_seconds s: killing it"
         end_process "$pid" KILL 5 || :
     fi
-    rm -f "$dev/daemon"
 }
 
 do_down() {
-    stop_daemon
+    stop_daemon backtestd
+    stop_daemon stratslabd
     stop_cluster
     say "nothing of this checkout runs"
 }
@@ -153,17 +160,126 @@ export_settings() {
     export STRATSLAB_AUTH="${STRATSLAB_AUTH:-off}"
     export STRATSLAB_MIGRATIONS_DIR="${STRATSLAB_MIGRATIONS_DIR:-$top/sql/migrations}"
     export STRATSLAB_DOCS_DIR="${STRATSLAB_DOCS_DIR:-$build/docs-ui/files}"
+    backtestd_admin=${BACKTESTD_ADMIN_LISTEN:-127.0.0.1:8081}
 }
 
-# Of the private database. The API is served as a role that owns nothing, as elsewhere; backtestd has no such role yet.
-export_database() { # PROGRAM
-    unset MIGRATE_DATABASE_URL MIGRATE_POSTGRES_USER MIGRATE_POSTGRES_PASSWORD
-    if [ "$1" = backtestd ]; then DATABASE_URL=$(cat "$dev/url"); else DATABASE_URL=$(cat "$dev/api-url"); fi
-    export DATABASE_URL MIGRATE_DATABASE_URL_FILE="$dev/url"
+# Which database, and as whom: as in the stack in containers, neither program serves as a role that owns anything. Candles are
+# imported as the API's role.
+export_database() { # PROGRAM [COMMAND]
+    if [ "$1" = backtestd ]; then export STRATSLAB_ADMIN_LISTEN="$backtestd_admin"; fi
+    if [ -n "$given_url" ]; then
+        if [ "$1" = backtestd ]; then export DATABASE_URL="${BACKTESTD_DATABASE_URL:-$given_url}"; fi
+        return
+    fi
+    unset MIGRATE_DATABASE_URL MIGRATE_DATABASE_URL_FILE MIGRATE_POSTGRES_USER MIGRATE_POSTGRES_PASSWORD
+    case $1:${2:-} in
+    backtestd:candles) DATABASE_URL=$(cat "$dev/api-url") ;;
+    backtestd:*) DATABASE_URL=$(cat "$dev/backtesting-url") ;;
+    *) DATABASE_URL=$(cat "$dev/api-url") && export MIGRATE_DATABASE_URL_FILE="$dev/url" ;;
+    esac
+    export DATABASE_URL
 }
 
-do_up() {
-    if pid=$(our_daemon); then die "the service is up already (process $pid); $0 down stops it"; fi
+# Where backtestd keeps candles that it has read. As root, the workers are another user, who may have no way there: then without.
+make_cache() {
+    if [ -n "${STRATSLAB_CACHE_DIR+set}" ]; then return; fi
+    mkdir -p "$dev/cache"
+    chmod 700 "$dev/cache"
+    if [ "$(id -u)" = 0 ]; then
+        user=$(id -u "${STRATSLAB_USER:-stratslab}" 2>/dev/null || id -u nobody)
+        chown -R "$user" "$dev/cache"
+        setpriv --reuid="$user" --clear-groups test -w "$dev/cache" || return 0
+    fi
+    export STRATSLAB_CACHE_DIR="$dev/cache"
+}
+
+# What `up` starts has a session of its own, so that Ctrl-C reaches this script alone and is passed on once: a second signal means
+# "at once" to a daemon. It must not outlive the script either way (pdeathsig).
+start_apart() { setsid setpriv --pdeathsig TERM "$@" </dev/null & }
+
+start_stratslabd() {
+    start_apart "$build/stratslabd" serve
+    stratslabd=$!
+    echo "$stratslabd $(started_at "$stratslabd")" >"$dev/stratslabd"
+}
+
+# backtestd comes when the schema is there, which the API's start migrates: else its log begins with what is not there yet. A service
+# that is not well by then (a database that is slow, no admin port) is not waited for.
+await_schema() {
+    tenths=200
+    until [ $tenths = 0 ] || [ $signals -gt 0 ] || [ ! -d "/proc/$stratslabd" ] || is_corpse "$stratslabd" ||
+        "$build/stratslabd" health >/dev/null 2>&1; do
+        sleep 0.1
+        tenths=$((tenths - 1))
+    done
+}
+
+# Its lines get its name before them. That their end has come is told by whoever reads them.
+start_backtestd() {
+    rm -f "$dev/lines"
+    mkfifo -m 600 "$dev/lines"
+    # shellcheck disable=SC2016 # for the other shell
+    setsid sh -c 'sed -u "s/^/backtestd: /" <"$1/lines"
+        if [ -e "$1/backtestd" ]; then echo "dev.sh: backtestd has ended (above); the API serves on, and backtests wait"; fi' sh "$dev" >&2 &
+    reader=$!
+    (
+        export_database backtestd
+        make_cache
+        exec setsid setpriv --pdeathsig TERM "$build/backtestd" serve </dev/null >"$dev/lines" 2>&1
+    ) &
+    backtestd=$!
+    echo "$backtestd $(started_at "$backtestd")" >"$dev/backtestd"
+}
+
+# Waits for the end of a child that is signalled by the trap, and sets `status` to how it ended.
+await_end() { # PID
+    while :; do
+        before=$signals
+        status=0
+        wait "$1" || status=$?
+        if [ "$signals" = "$before" ] || [ ! -d "/proc/$1" ]; then break; fi
+    done
+    # A signal may have come at the very moment of its end.
+    if [ "$status" -gt 128 ] && [ "$signals" != "$before" ]; then
+        status=0
+        wait "$1" || status=$?
+        if [ "$status" = 127 ]; then status=0; fi
+    fi
+}
+
+# What the trap of `up` does. Without its file, the end of backtestd is no surprise.
+end_daemons() {
+    rm -f "$dev/backtestd"
+    # shellcheck disable=SC2086 # one word a process, or none
+    kill -TERM $stratslabd $backtestd 2>/dev/null || :
+}
+
+# Each with what it has started.
+stop_helpers() {
+    for helper in $helpers; do kill -TERM "-$helper" 2>/dev/null || :; done
+    helpers=
+}
+
+# The address of the API for a client on this machine.
+api_url() {
+    for address in $(echo "$STRATSLAB_LISTEN" | tr , ' '); do
+        case $address in
+        unix:*) ;;
+        '*':* | 0.0.0.0:* | '[::]':*) echo "http://127.0.0.1:${address##*:}" && return ;;
+        *) echo "http://$address" && return ;;
+        esac
+    done
+    return 1
+}
+
+do_up() { # [--demo]
+    case ${1:-} in
+    '' | --demo) ;;
+    *) die "\"$1\" is not an argument of up: it takes none, or --demo" ;;
+    esac
+    for program in stratslabd backtestd; do
+        if pid=$(our_daemon $program); then die "$program is up already (process $pid); $0 down stops it"; fi
+    done
     steps=4
     if [ -n "${DATABASE_URL:-}" ]; then
         do_deps "$up_needs"
@@ -171,51 +287,58 @@ do_up() {
         check_version
         do_deps "$up_needs $server_needs"
     fi
-    do_build up
     mkdir -p "$dev"
-    daemon=
+    touch "$dev/looked"
+    do_build up
+    stratslabd='' backtestd='' helpers=''
     signals=0
-    # The daemon has a session of its own, so that Ctrl-C reaches this script alone and is passed on once: a second
-    # signal means "at once" to it. It must not outlive the script either way (pdeathsig).
-    trap 'signals=$((signals + 1)); [ -n "$daemon" ] || exit 130; kill -TERM "$daemon" 2>/dev/null || :' INT TERM HUP
+    trap 'signals=$((signals + 1)); [ -n "$stratslabd" ] || exit 130; end_daemons' INT TERM HUP
     step "PostgreSQL"
     if [ -n "${DATABASE_URL:-}" ]; then
         say "    using DATABASE_URL"
+        trap stop_helpers EXIT
     else
-        trap 'stop_cluster' EXIT
+        trap 'stop_helpers; stop_cluster' EXIT
         start_cluster
-        export_database stratslabd
     fi
     export_settings
+    if [ "${1:-}" ] && ! url=$(api_url); then die "--demo asks the API by TCP, and STRATSLAB_LISTEN has no such address"; fi
     if [ ! -d "$STRATSLAB_DOCS_DIR" ]; then
         say "    /docs will only link the OpenAPI document: $0 docs adds Swagger UI (npm is 230 MB if it is missing)"
     fi
-    step "the service on $STRATSLAB_LISTEN; Ctrl-C ends it"
-    setsid setpriv --pdeathsig TERM "$build/stratslabd" serve </dev/null &
-    daemon=$!
-    echo "$daemon $(started_at "$daemon")" >"$dev/daemon"
-    if [ $signals -gt 0 ]; then kill -TERM "$daemon" 2>/dev/null || :; fi # one that came before $daemon was known
-    while :; do
-        before=$signals
-        status=0
-        wait "$daemon" || status=$?
-        if [ "$signals" = "$before" ] || [ ! -d "/proc/$daemon" ]; then break; fi
-    done
-    # A signal may have come at the very moment of its end.
-    if [ "$status" -gt 128 ] && [ "$signals" != "$before" ]; then
-        status=0
-        wait "$daemon" || status=$?
-        if [ "$status" = 127 ]; then status=0; fi
+    step "the API on $STRATSLAB_LISTEN, and backtestd beside it; Ctrl-C ends both"
+    export_database stratslabd
+    start_stratslabd
+    await_schema
+    start_backtestd
+    if [ "${DEV_WATCH:-auto}" != off ]; then
+        start_apart sh "$top/scripts/dev/watch" "$build" "$dev" "$backtestd_admin"
+        helpers=$!
     fi
-    rm -f "$dev/daemon"
-    say "the service ended with status $status"
-    exit "$status"
+    if [ "${1:-}" ]; then
+        start_apart sh "$top/scripts/demo" "$url"
+        helpers="$helpers $!"
+    fi
+    if [ $signals -gt 0 ]; then end_daemons; fi # one that came before they were known
+    await_end "$stratslabd"
+    ended=$status
+    rm -f "$dev/stratslabd"
+    stop_helpers
+    if [ $signals = 0 ]; then end_daemons; fi
+    await_end "$backtestd"
+    wait "$reader" || :
+    say "the API ended with status $ended"
+    exit "$ended"
 }
 
 # The private PostgreSQL: the one that runs, or one for as long as this script.
 use_cluster() {
     if find_cluster && cluster_runs; then
         learn_address
+        if [ ! -s "$dev/backtesting-url" ]; then # an earlier version's `up` has started it
+            make_roles
+            learn_address
+        fi
     else
         trap stop_cluster EXIT
         start_cluster
@@ -229,9 +352,12 @@ do_run() { # [stratslabd | backtestd] ARGUMENT…
     esac
     if [ ! -x "$build/$program" ]; then die "build/$program is missing: $0 build makes it"; fi
     export_settings
-    if [ -z "${DATABASE_URL:-}" ] && find_cluster; then
-        use_cluster
+    if [ "$program" = backtestd ]; then export STRATSLAB_ADMIN_LISTEN="$backtestd_admin"; fi
+    if [ -n "$given_url" ]; then
         export_database "$program"
+    elif find_cluster; then
+        use_cluster
+        export_database "$program" "${1:-}"
     fi
     status=0
     "$build/$program" "$@" || status=$?
@@ -256,7 +382,7 @@ do_docs() {
     steps=2
     do_deps "$build_needs $docs_needs"
     do_build
-    if pid=$(our_daemon); then
+    if pid=$(our_daemon stratslabd); then
         kill -HUP "$pid"
         say "the running service loads it"
     fi
@@ -414,7 +540,7 @@ down | clean) check_owner "$1" ;;
 esac
 trap 'exit 130' INT TERM HUP # when what runs has ended: apt-get finishes what it installs
 case ${1:-} in
-up) do_up ;;
+up) do_up "${2:-}" ;;
 docs) do_docs ;;
 down) do_down ;;
 build) steps=1 && do_build ;;

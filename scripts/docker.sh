@@ -11,16 +11,22 @@ usage() {
 usage: scripts/docker.sh COMMAND [ARGUMENT…]
 
   up         start the stack and follow its log; Ctrl-C stops it
-  up-d       start it in the background, and wait until both services are healthy
+  up-d       start it in the background, and wait until its services are healthy
+  demo       bring a made-up market, strategies and backtests into the stack that runs, and print
+             where to look; doing it again is harmless
   down       stop and remove the containers; data stays (-v removes the volumes too)
   ps         print what runs
   health     print how each service is, and what is wrong with the last edit if it is not served;
              the exit status is 0 if all services are well
   logs       print the log of all services (-f follows)
   logs-api   print the log of the API service
+  logs-backtesting
+             print the log of backtesting-service, which computes the backtests
   logs-db    print the log of the database
   exec-api   open a shell in the API service's container, or run a command there:
              exec-api stratslabd status
+  exec-backtesting
+             the same in backtesting-service's container: exec-backtesting backtestd status
   exec-db    open psql on the stack's database, or run it with arguments:
              exec-db -c 'SELECT 1'
   test       run make check inside the container
@@ -125,7 +131,7 @@ need_running() { # SERVICE WORDS
 }
 
 need_containers() {
-    if [ -z "$(containers api)$(containers postgres)" ]; then
+    if [ -z "$(containers api)$(containers backtesting-service)$(containers postgres)" ]; then
         die "project $COMPOSE_PROJECT_NAME has no containers, so there is nothing to show: scripts/docker.sh up-d starts the stack"
     fi
 }
@@ -245,17 +251,17 @@ build_images() { # ARGUMENT…
 
 is_production() { case ${COMPOSE_FILE:-} in *prod*) true ;; *) false ;; esac }
 
-wait_healthy() {
+wait_healthy() { # SERVICE WORDS
     left=$((up_seconds * 2))
     while [ $left -gt 0 ]; do
         all=well
-        for id in $(containers api | grep . || echo none); do
+        for id in $(containers "$1" | grep . || echo none); do
             now=$(state "$id")
             case $now in
             'running healthy') ;;
             exited* | dead* | '')
-                compose logs --tail=30 api >&2
-                die "the API service has ended; the end of its log is above. scripts/docker.sh doctor may know why"
+                compose logs --tail=30 "$1" >&2
+                die "$2 has ended; the end of its log is above. scripts/docker.sh doctor may know why"
                 ;;
             *) all="$now" ;;
             esac
@@ -264,8 +270,8 @@ wait_healthy() {
         sleep 0.5
         left=$((left - 1))
     done
-    compose logs --tail=30 api >&2
-    die "the API service is not healthy after $up_seconds s ($all); the end of its log is above"
+    compose logs --tail=30 "$1" >&2
+    die "$2 is not healthy after $up_seconds s ($all); the end of its log is above"
 }
 
 do_up() {
@@ -296,11 +302,22 @@ do_up() {
     return $status
 }
 
+# Whether `up` with these arguments starts backtesting-service: with all services, or named.
+starts_backtesting() { # ARGUMENT…
+    case " $* " in
+    *[' =']'backtesting-service=0 '*) return 1 ;;
+    *' backtesting-service '*) ;;
+    *' api '* | *' postgres '*) return 1 ;;
+    esac
+    [ -n "$(containers backtesting-service)" ]
+}
+
 do_up_d() {
     do_up -d "$@"
-    wait_healthy
+    wait_healthy api "the API service"
+    if starts_backtesting "$@"; then wait_healthy backtesting-service backtesting-service; fi
     for id in $(containers api); do
-        say "up: http://127.0.0.1:$(docker port "$id" 8000/tcp | head -n 1 | sed 's/.*://')/health"
+        say "up: $(api_url "$id")/health"
     done
 }
 
@@ -311,28 +328,45 @@ drop_foreign_cache() {
     owner=$(docker run --rm --network none -v "$cache:/cache:ro" --entrypoint stat stratslab-api:dev -c %u /cache 2>/dev/null || :)
     if [ "${owner:-$(setting APP_UID 10001)}" = "$(setting APP_UID 10001)" ]; then return; fi
     say "removing the volume $cache: it belongs to user $owner, and the image is now for user $(setting APP_UID 10001)"
-    compose stop api && compose rm -f api
+    compose stop api backtesting-service && compose rm -f api backtesting-service
     docker volume rm "$cache" >/dev/null
 }
 
 do_health() {
     need_engine
     status=0
-    for service in api postgres; do
+    for service in api backtesting-service postgres; do
         ids=$(containers $service)
         for id in ${ids:-none}; do
             now=$(state "$id")
-            printf '%-9s %s\n' "$service" "${now:-not there}"
+            printf '%-19s %s\n' "$service" "${now:-not there}"
             if [ "$now" != 'running healthy' ]; then status=1; fi
         done
     done
-    for id in $(containers api); do
-        case $(state "$id") in running*) ;; *) continue ;; esac
-        docker exec "$id" stratslabd health || status=1
-        failed_build "$id" # last, so that it is seen
+    for service in backtesting-service api; do
+        for id in $(containers $service); do
+            case $(state "$id") in running*) ;; *) continue ;; esac
+            if [ $service = api ]; then
+                docker exec "$id" stratslabd health || status=1
+            else
+                docker exec "$id" backtestd health >/dev/null || status=1
+            fi
+            failed_build "$id" # last, so that it is seen
+        done
     done
-    if [ -z "$(containers api)$(containers postgres)" ]; then say "nothing of project $COMPOSE_PROJECT_NAME is there: scripts/docker.sh up-d starts the stack"; fi
+    if [ -z "$(containers api)$(containers backtesting-service)$(containers postgres)" ]; then say "nothing of project $COMPOSE_PROJECT_NAME is there: scripts/docker.sh up-d starts the stack"; fi
     return $status
+}
+
+# The address of the API for this machine.
+api_url() { echo "http://127.0.0.1:$(docker port "$1" 8000/tcp | head -n 1 | sed 's/.*://')"; }
+
+do_demo() {
+    need_engine
+    need_running api "the API service"
+    need_running backtesting-service backtesting-service
+    url=$(api_url "$(container api)")
+    sh "$top/scripts/demo" "$url"
 }
 
 do_clean() {
@@ -357,7 +391,8 @@ command=${1:-help}
 if [ $# -gt 0 ]; then shift; fi
 case $command in
 help | --help | -h) usage && exit ;;
-up | up-d | down | ps | health | logs | logs-api | logs-db | exec-api | exec-db | test | rebuild | clean | doctor) ;;
+up | up-d | demo | down | ps | health | logs | logs-api | logs-backtesting | logs-db | exec-api | exec-backtesting | exec-db | test | rebuild | \
+    clean | doctor) ;;
 *)
     say "\"$command\" is not a command"
     usage >&2
@@ -380,6 +415,7 @@ case $command in
 up) do_up "$@" ;;
 up-d) do_up_d "$@" ;;
 health) do_health ;;
+demo) do_demo ;;
 clean) do_clean "$@" ;;
 doctor) do_doctor ;;
 down | ps | logs)
@@ -392,6 +428,11 @@ logs-api)
     need_containers
     compose logs "$@" api
     ;;
+logs-backtesting)
+    need_engine
+    need_containers
+    compose logs "$@" backtesting-service
+    ;;
 logs-db)
     need_engine
     need_containers
@@ -403,6 +444,13 @@ exec-api)
     if [ $# = 0 ]; then set -- bash; fi
     # shellcheck disable=SC2086 # no word, or one
     compose exec $tty api "$@"
+    ;;
+exec-backtesting)
+    need_engine
+    need_running backtesting-service backtesting-service
+    if [ $# = 0 ]; then set -- bash; fi
+    # shellcheck disable=SC2086 # no word, or one
+    compose exec $tty backtesting-service "$@"
     ;;
 exec-db)
     need_engine

@@ -4,17 +4,21 @@
 \set QUIET on
 \getenv owner_password OWNER_PASSWORD
 \getenv api_password API_PASSWORD
+\getenv backtesting_password BACKTESTING_PASSWORD
 SET client_min_messages = warning;
 -- Nothing that the owner has made runs here, as the superuser.
 SET search_path = pg_catalog, pg_temp;
 
 BEGIN;
 SELECT format('CREATE ROLE %I NOLOGIN', wanted)
-FROM unnest(ARRAY['stratslab_owner', 'stratslab_api', 'stratslab_service']) AS wanted
+FROM unnest(ARRAY['stratslab_owner', 'stratslab_api', 'stratslab_service', 'backtesting_service']) AS wanted
 WHERE NOT EXISTS (SELECT FROM pg_roles WHERE rolname = wanted)
 \gexec
 ALTER ROLE stratslab_owner LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION NOBYPASSRLS PASSWORD :'owner_password';
 ALTER ROLE stratslab_api LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION NOBYPASSRLS PASSWORD :'api_password';
+-- It has no rights of its own: what works the queue is a member of stratslab_service.
+ALTER ROLE backtesting_service LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION NOBYPASSRLS PASSWORD :'backtesting_password';
+GRANT stratslab_service TO backtesting_service;
 
 ALTER DATABASE :"DBNAME" OWNER TO stratslab_owner;
 REVOKE TEMPORARY ON DATABASE :"DBNAME" FROM PUBLIC;

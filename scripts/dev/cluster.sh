@@ -180,19 +180,31 @@ as_administrator() { # DATABASE ARGUMENT… of psql
 # The roles that the stack in containers has, and docs/operations.md speaks of: stratslab is the owner here. It may make more
 # (CREATEROLE).
 make_roles() {
-    if [ ! -s "$dev/api-password" ]; then (umask 077 && random_word >"$dev/api-password"); fi
-    API_PASSWORD=$(cat "$dev/api-password") as_administrator stratslab >/dev/null <<'STATEMENTS' || die "the roles could not be made (above)"
-\getenv password API_PASSWORD
-SELECT 'CREATE ROLE stratslab_api NOLOGIN' WHERE NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'stratslab_api') \gexec
-ALTER ROLE stratslab_api LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE PASSWORD :'password';
+    for role in api backtesting; do
+        if [ ! -s "$dev/$role-password" ]; then (umask 077 && random_word >"$dev/$role-password"); fi
+    done
+    API_PASSWORD=$(cat "$dev/api-password") BACKTESTING_PASSWORD=$(cat "$dev/backtesting-password") as_administrator stratslab >/dev/null <<'STATEMENTS' || die "the roles could not be made (above)"
+\getenv api_password API_PASSWORD
+\getenv backtesting_password BACKTESTING_PASSWORD
+SELECT format('CREATE ROLE %I NOLOGIN', wanted)
+FROM unnest(ARRAY['stratslab_api', 'backtesting_service']) AS wanted
+WHERE NOT EXISTS (SELECT FROM pg_roles WHERE rolname = wanted) \gexec
+ALTER ROLE stratslab_api LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE PASSWORD :'api_password';
+ALTER ROLE backtesting_service LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE PASSWORD :'backtesting_password';
 SELECT 'ALTER ROLE stratslab CREATEROLE' FROM pg_roles WHERE rolname = 'stratslab' AND NOT rolcreaterole \gexec
 SELECT statement
 FROM (VALUES (1, 'CREATE ROLE stratslab_service NOLOGIN'),
              (2, 'GRANT stratslab_service TO stratslab WITH ADMIN OPTION')) AS s (step, statement)
 WHERE NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'stratslab_service')
 ORDER BY step \gexec
+GRANT stratslab_service TO backtesting_service;
 STATEMENTS
     psql -XAtq -d "$(cat "$dev/url")" -f "$top/docker/postgres/grants.sql" >/dev/null || die "the roles could not be given their rights (above)"
+}
+
+url_of() { # NAME ROLE
+    if [ ! -s "$dev/$1-password" ]; then return; fi
+    (umask 077 && echo "postgresql://$2:$(cat "$dev/$1-password")@127.0.0.1:$port/stratslab" >"$dev/$1-url")
 }
 
 # Of the server that runs: one that an `up` left behind goes on at its own port. It may still be starting.
@@ -205,8 +217,8 @@ learn_address() {
     port=$(as_postgres sed -n 4p "$cluster/data/postmaster.pid")
     echo "$port" >"$dev/port"
     (umask 077 && echo "postgresql://stratslab:$(cat "$dev/password")@127.0.0.1:$port/stratslab" >"$dev/url")
-    if [ ! -s "$dev/api-password" ]; then return; fi
-    (umask 077 && echo "postgresql://stratslab_api:$(cat "$dev/api-password")@127.0.0.1:$port/stratslab" >"$dev/api-url")
+    url_of api stratslab_api
+    url_of backtesting backtesting_service
 }
 
 start_cluster() {
@@ -230,7 +242,7 @@ start_cluster() {
     done
     learn_address
     make_roles
-    learn_address # of the API's role, which may have been made only now
+    learn_address # of the roles that have been made only now
     say "    PostgreSQL is up on 127.0.0.1:$port: psql \"\$(cat .dev/url)\""
 }
 

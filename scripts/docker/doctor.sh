@@ -173,36 +173,42 @@ doctor_env_file() {
     done <"$top/.env"
 }
 
-# The service itself judges its settings, as Compose hands them to it. What that makes is gone again afterwards.
+# The services themselves judge their settings, as Compose hands them to them. What that makes is gone again afterwards.
 doctor_settings() {
-    if is_production; then image=$(setting API_IMAGE stratslab-api:latest) program=stratslabd; else
-        image=stratslab-api:dev program=/usr/local/lib/stratslab-cache/bin/stratslabd
+    if is_production; then image=$(setting API_IMAGE stratslab-api:latest) programs=''; else
+        image=stratslab-api:dev programs=/usr/local/lib/stratslab-cache/bin/
     fi
     if ! image_is_here "$image"; then
-        note "$image is not here yet, so the service cannot judge its settings: run doctor again after scripts/docker.sh up-d"
+        note "$image is not here yet, so the services cannot judge their settings: run doctor again after scripts/docker.sh up-d"
         return
     fi
     network=${COMPOSE_PROJECT_NAME}_default
     made=
-    for volume in "${COMPOSE_PROJECT_NAME}_build_cache" "${COMPOSE_PROJECT_NAME}_postgres_data" "${COMPOSE_PROJECT_NAME}_role_passwords"; do
+    for volume in build_cache postgres_data role_passwords backtesting_password candle_cache; do
+        volume=${COMPOSE_PROJECT_NAME}_$volume
         if ! docker volume inspect "$volume" >/dev/null 2>&1; then made="$made $volume"; fi
     done
     if docker network inspect "$network" >/dev/null 2>&1; then network=; fi
-    status=0
-    compose run --rm --no-deps -T --entrypoint "$program" -e POSTGRES_PASSWORD_FILE= -e MIGRATE_POSTGRES_PASSWORD_FILE= \
-        -e MIGRATE_POSTGRES_USER= api config >/dev/null 2>"$scratch" </dev/null || status=$?
-    case $status in
-    0) ok "the service takes its settings" ;;
-    78)
-        while IFS= read -r line; do
-            case $line in *': '[A-Z]*_*': '*) bad "the service refuses a setting: $line" ;; esac
-        done <"$scratch"
-        ;;
-    *) bad "the service could not be asked about its settings: $(tail -n 1 "$scratch")" ;;
-    esac
+    doctor_asks api "${programs}stratslabd" "the API service"
+    doctor_asks backtesting-service "${programs}backtestd" backtesting-service
     if [ -n "$network" ]; then docker network rm "$network" >/dev/null 2>&1 || :; fi
     # shellcheck disable=SC2086 # one word a volume
     if [ -n "$made" ]; then docker volume rm $made >/dev/null 2>&1 || :; fi
+}
+
+doctor_asks() { # SERVICE PROGRAM WORDS
+    status=0
+    compose run --rm --no-deps -T --entrypoint "$2" -e POSTGRES_PASSWORD_FILE= -e MIGRATE_POSTGRES_PASSWORD_FILE= \
+        -e MIGRATE_POSTGRES_USER= "$1" config >/dev/null 2>"$scratch" </dev/null || status=$?
+    case $status in
+    0) ok "$3 takes its settings" ;;
+    78)
+        while IFS= read -r line; do
+            case $line in *': '[A-Z]*_*': '*) bad "$3 refuses a setting: $line" ;; esac
+        done <"$scratch"
+        ;;
+    *) bad "$3 could not be asked about its settings: $(tail -n 1 "$scratch")" ;;
+    esac
 }
 
 doctor_secret() {
@@ -224,41 +230,46 @@ doctor_service() {
         case $(state "$id") in exited*) ;; *) continue ;; esac
         code=$(docker inspect -f '{{.State.ExitCode}}' "$id")
         if [ "$code" != 0 ]; then
-            bad "the roles of the database could not be made, so the API does not start. The service roles has ended with $code:"
+            bad "the roles of the database could not be made, so nothing else starts. The service roles has ended with $code:"
             docker logs --tail 3 "$id" 2>&1 | sed 's/^/          /'
         fi
     done
-    for id in $(containers api); do
+    doctor_daemon api stratslabd "the API service"
+    doctor_daemon backtesting-service backtestd backtesting-service
+}
+
+doctor_daemon() { # SERVICE PROGRAM WORDS
+    for id in $(containers "$1"); do
         now=$(state "$id")
         case $now in
-        exited* | dead* | restarting*) doctor_ended "$id" ;;
+        exited* | dead* | restarting*) doctor_ended "$id" "$1" "$3" ;;
         running*)
-            case $now in *unhealthy) bad "the API service is unhealthy: $(docker exec "$id" stratslabd health 2>&1 | tail -n 1)" ;; esac
+            case $now in *unhealthy) bad "$3 is unhealthy: $(docker exec "$id" "$2" health 2>&1 | tail -n 1)" ;; esac
             said=$(failed_build "$id")
             if [ -n "$said" ]; then
                 bad "the last edit is not served: $said"
             elif ! is_production && [ "$(setting DEV_WATCH auto)" = off ]; then
                 note "DEV_WATCH is off: edits are not built (docs/containers.md has the commands)"
             elif ! is_production && ! docker exec "$id" sh -c "grep -qz 'stratslab-dev/[w]atch' /proc/[0-9]*/cmdline" >/dev/null 2>&1; then
-                bad "nobody watches the source in container $id, so edits are not built: $COMPOSE restart api"
+                bad "nobody watches the source in container $id, so edits are not built: $COMPOSE restart $1"
             fi
             ;;
         esac
     done
 }
 
-doctor_ended() { # CONTAINER
+doctor_ended() { # CONTAINER SERVICE WORDS
     code=$(docker inspect -f '{{.State.ExitCode}}' "$1")
     if [ "$code" = 0 ]; then return; fi
     log=$(docker logs --tail 30 "$1" 2>&1 | grep -v 'msg=request' || :)
-    why=$(echo "$log" | grep -E 'level=error|"level":"error"|^stratslabd: |^environment: |^dev: ' | tail -n 3)
+    why=$(echo "$log" | grep -E 'level=error|"level":"error"|^stratslabd: |^backtestd: |^environment: |^dev: ' | tail -n 3)
     case $code in
     65) todo='mend the migration, or see docs/migrations.md' ;;
     69) todo='see that the database runs and that its user and password are those that the volume was made with (docs/containers.md)' ;;
     78) todo='mend the variables that it names, in .env' ;;
-    *) todo='its log says why: scripts/docker.sh logs-api' ;;
+    *) todo="its log says why: $COMPOSE logs $2" ;;
     esac
-    bad "the API service has ended with $code: $todo. Its last words:"
+    bad "$3 has ended with $code: $todo. Its last words:"
     echo "${why:-$log}" | tail -n 3 | sed 's/^/          /'
 }
 

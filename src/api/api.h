@@ -122,6 +122,7 @@ struct api_endpoint {
     api_begin_fn *begin;                   /* submits `statements`, one after the other */
     const struct db_statement *statements; /* their names begin with the endpoint's id */
     size_t statement_count;
+    unsigned at_once;        /* so many calls of `begin` may be under way in a process; 0: any number */
     http_handler_fn *handle; /* an answer that needs no database */
     api_make_fn *make;       /* the same, and always the same: made once; with has_etag */
     /* The answers that are not problems. */
@@ -152,6 +153,8 @@ extern const struct api_resource api_service;
 extern const struct api_resource api_strategies;
 extern const struct api_resource api_backtests;
 extern const struct api_resource api_results;
+extern const struct api_resource api_series;
+extern const struct api_resource api_candles;
 extern const struct api_resource api_rules;
 extern const struct api_resource api_documentation;
 

@@ -51,6 +51,8 @@ static struct api_kept api_call_take(struct api_call *call)
     const struct api_kept kept = {call->state, call->free_state};
 
     call->state = NULL;
+    if (call->counted != NULL) call->counted->under_way--;
+    call->counted = NULL;
     return kept;
 }
 
@@ -171,6 +173,20 @@ void api_call_later(struct api_call *call, api_next_fn *next)
     http_exchange_later(call->x, api_call_go_on, call);
 }
 
+/* Whether there is room for one more. */
+static bool api_call_enter(struct api_call *call)
+{
+    struct api *api = call->op->api;
+    struct api_operation *op = &api->operations[call->op - api->operations];
+    const unsigned most = op->endpoint->at_once;
+
+    if (most == 0) return true;
+    if (op->under_way == most) return false;
+    op->under_way++;
+    call->counted = op;
+    return true;
+}
+
 void api_call_begin(struct http_exchange *x)
 {
     const struct api_operation *op = http_exchange_route(x)->data;
@@ -181,6 +197,10 @@ void api_call_begin(struct http_exchange *x)
 
     *call = (struct api_call){.op = op, .x = x};
     call->values = api_call_values(call, values);
+    if (!api_call_enter(call)) {
+        api_call_refuse(call, &api_refusals[API_REFUSAL_OVERLOADED], NULL, 0);
+        return;
+    }
     http_exchange_on_cancel(x, api_call_cancel, call);
     op->endpoint->begin(call);
 }

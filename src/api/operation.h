@@ -22,7 +22,8 @@ struct api_operation {
     struct db_statement *variants;
     unsigned clause_count;
     unsigned clause_param[API_CLAUSES_MAX];
-    struct buf made; /* by the endpoint's `make` */
+    unsigned under_way; /* calls of an endpoint with at_once */
+    struct buf made;    /* by the endpoint's `make` */
     struct http_content content;
 };
 
@@ -56,6 +57,7 @@ struct api_call {
     struct db_query *query;               /* NULL: none is under way */
     /* If C makes the answer. */
     const struct slice *values;
+    struct api_operation *counted; /* NULL: not in its under_way */
     api_next_fn *next;
     api_next_fn *conflicted;
     void *state;

@@ -5,8 +5,9 @@
 #include "api/operation.h"
 #include "base/mem.h"
 
-static const struct api_resource *const api_resources[] = {&api_service, &api_strategies, &api_backtests,
-                                                           &api_results, &api_rules,      &api_documentation};
+static const struct api_resource *const api_resources[] = {&api_service, &api_strategies,   &api_backtests,
+                                                           &api_results, &api_series,       &api_candles,
+                                                           &api_rules,   &api_documentation};
 
 static void api_made(struct http_exchange *x)
 {

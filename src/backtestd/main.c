@@ -30,6 +30,17 @@ static const struct command_program program = {
     .run_with_settings = command_run_with_settings,
 };
 
+static void print_lines(const struct command_line *line, const struct error *err)
+{
+    struct slice rest = slice_of(err->message);
+
+    while (rest.data != NULL) {
+        const struct slice one = slice_cut(&rest, '\n');
+
+        command_print_error(line, "%.*s", SLICE_FMT(one));
+    }
+}
+
 int backtestd_fail(const struct command_line *line, const struct error *err)
 {
     static const int statuses[] = {
@@ -37,17 +48,15 @@ int backtestd_fail(const struct command_line *line, const struct error *err)
         [ERROR_INVALID] = COMMAND_WRONG,  [ERROR_SYSTEM] = COMMAND_SYSTEM,  [ERROR_UNAVAILABLE] = COMMAND_SYSTEM,
         [ERROR_REFUSED] = COMMAND_SYSTEM, [ERROR_TIMEOUT] = COMMAND_SYSTEM, [ERROR_FAILED] = COMMAND_WRONG,
     };
-    struct slice rest = slice_of(err->message);
-    struct buf path = {0};
 
-    command_path(line, &path);
-    while (rest.data != NULL) {
-        const struct slice one = slice_cut(&rest, '\n');
-
-        fprintf(stderr, "%s: %.*s\n", buf_cstr(&path), SLICE_FMT(one));
-    }
-    buf_clear(&path);
+    print_lines(line, err);
     return statuses[err->code];
+}
+
+int backtestd_database_fail(const struct command_line *line, const struct error *err)
+{
+    print_lines(line, err);
+    return command_exit_of(err);
 }
 
 void backtestd_note(const struct command_line *line, const char *fmt, ...)

@@ -9,11 +9,10 @@
 #include <unistd.h>
 
 #include "backtestd/backtestd.h"
-#include "base/clock.h"
+#include "backtestd/progress.h"
 #include "base/distance.h"
 #include "base/file.h"
 #include "base/mem.h"
-#include "candles/chunk.h"
 #include "candles/timeframe.h"
 
 #define MARKET_ZONES "/usr/share/zoneinfo/"
@@ -21,46 +20,18 @@
 enum {
     MARKET_PIECE_BYTES = 1 << 18,
     MARKET_ZONE_BYTES_MAX = 1 << 20,
-    MARKET_PROGRESS_AFTER_MS = 1000,
-    MARKET_PROGRESS_EVERY_MS = 200,
 };
-
-/* Said on a terminal only, and only if reading takes long. */
-struct progress {
-    bool is_on, was_said;
-    uint64_t begun_ms, said_ms, bytes, of;
-};
-
-static void progress_tell(struct progress *progress, const char *path)
-{
-    const uint64_t now_ms = clock_monotonic_ms();
-
-    if (!progress->is_on || now_ms - progress->begun_ms < MARKET_PROGRESS_AFTER_MS ||
-        now_ms - progress->said_ms < MARKET_PROGRESS_EVERY_MS) {
-        return;
-    }
-    progress->said_ms = now_ms;
-    progress->was_said = true;
-    if (progress->of > 0) {
-        fprintf(stderr, "\rreading %s: %3.0f %%", path, 100.0 * (double)progress->bytes / (double)progress->of);
-    } else {
-        fprintf(stderr, "\rreading %s: %.0f MB", path, (double)progress->bytes / 1e6);
-    }
-}
-
-static void progress_end(const struct progress *progress)
-{
-    if (progress->was_said) fputs("\r\033[K", stderr);
-}
 
 static int market_feed(struct candles_import *import, int fd, const char *name, struct error *err)
 {
-    struct progress progress = {.is_on = isatty(STDERR_FILENO) == 1, .begun_ms = clock_monotonic_ms()};
     char *piece = mem_alloc(MARKET_PIECE_BYTES);
+    struct progress progress;
     struct stat about;
+    uint64_t done = 0, of = 0;
     int status = 0;
 
-    if (fstat(fd, &about) == 0 && S_ISREG(about.st_mode)) progress.of = (uint64_t)about.st_size;
+    progress_begin(&progress);
+    if (fstat(fd, &about) == 0 && S_ISREG(about.st_mode)) of = (uint64_t)about.st_size;
     while (status == 0) {
         const ssize_t got = read(fd, piece, MARKET_PIECE_BYTES);
 
@@ -70,8 +41,8 @@ static int market_feed(struct candles_import *import, int fd, const char *name, 
             err->code = ERROR_INVALID;
         }
         if (got <= 0) break;
-        progress.bytes += (uint64_t)got;
-        progress_tell(&progress, name);
+        done += (uint64_t)got;
+        progress_tell(&progress, "reading", name, done, of);
         status = candles_import_feed(import, (struct slice){piece, (size_t)got}, err);
     }
     progress_end(&progress);
@@ -150,6 +121,8 @@ int market_read(const struct command_line *line, const char *const *paths, size_
                                                    .symbol = command_text(line, "--symbol"),
                                                    .timeframe_ms = timeframe_ms,
                                                    .zone = found,
+                                                   .gives_up_rows = true,
+                                                   .replace = command_has(line, "--replace"),
                                                    .adjusted = command_has(line, "--adjusted"),
                                                    .stamp_is_close = stamp != NULL && stamp->word == 1};
 
@@ -210,25 +183,4 @@ bool market_grid_remark(const struct command_line *line, const struct candles_re
         out,
         "daily candles that begin at midnight of an exchange need its time zone, such as --timezone America/New_York");
     return true;
-}
-
-int market_fingerprint(const struct candles *candles, char out[DIGEST_SHA256_HEX_BYTES], struct error *err)
-{
-    struct buf packed = {0}, hashes = {0};
-    int status = 0;
-
-    for (size_t first = 0, span; first < candles->count && status == 0; first += span) {
-        struct chunk_summary summary;
-        struct candles part;
-
-        span = chunk_span(candles, first);
-        part = candles_view(candles, first, span);
-        buf_reset(&packed);
-        status = chunk_encode(&part, &packed, &summary, err);
-        if (status == 0) buf_add(&hashes, summary.sha256, sizeof(summary.sha256));
-    }
-    if (status == 0) digest_sha256_hex(hashes.data, hashes.len, out);
-    buf_clear(&packed);
-    buf_clear(&hashes);
-    return status;
 }

@@ -3,7 +3,6 @@
 #define BACKTESTD_MARKET_H
 
 #include "base/buf.h"
-#include "base/digest.h"
 #include "candles/derive.h"
 #include "candles/import.h"
 #include "command/command.h"
@@ -25,8 +24,5 @@ bool market_zone_remark(const struct candles_report *report, struct buf *out);
 /* If most rows are off the grid, as daily candles of an exchange or a session that begins at half past are: what may
  * help, as a sentence; false if there is nothing to say. */
 bool market_grid_remark(const struct command_line *line, const struct candles_report *report, struct buf *out);
-/* SHA-256, in hexadecimal, over the SHA-256 of every chunk of the series, in their order. */
-int market_fingerprint(const struct candles *candles, char out[DIGEST_SHA256_HEX_BYTES],
-                       struct error *err) ATTR_CHECKED;
 
 #endif

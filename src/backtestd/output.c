@@ -47,29 +47,10 @@ bool output_is_same(const char *path, const char *other)
            one.st_ino == two.st_ino && strcmp(name, other_name) == 0;
 }
 
-/* Writes all, and closes. `is_kept` also waits for the disk, which may say only then that it is full. */
-static int output_fill(int fd, struct slice text, bool is_kept)
-{
-    int number = output_all(fd, text) && (!is_kept || fsync(fd) == 0 || errno == EINVAL) ? 0 : errno;
-
-    if (close(fd) != 0 && number == 0) number = errno;
-    return number;
-}
-
 static int output_fail(const char *path, int number, struct error *err)
 {
     errno = number;
     return error_set_errno(err, "%s: could not be written completely", path);
-}
-
-static int output_in_place(const char *path, struct slice text, struct error *err)
-{
-    const int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOCTTY, 0666);
-
-    if (fd < 0) return error_set_errno(err, "%s: cannot be written", path);
-    const int number = output_fill(fd, text, false);
-
-    return number == 0 ? 0 : output_fail(path, number, err);
 }
 
 /* Where the path leads, if a file that is written beside it may take its place: it is a regular file without other
@@ -101,34 +82,105 @@ static int output_beside(char *beside, const struct stat *was, bool is_there)
     return -1;
 }
 
-int output_write(const char *path, struct slice text, struct error *err)
+struct output {
+    char *path;
+    int fd; /* -1: standard output */
+    /* A new file that takes the place of `target` in the end; NULL: it is written in place. */
+    char *beside, *target;
+};
+
+bool output_is_taken(const struct output *output)
 {
+    return output->fd >= 0 || ferror(stdout) == 0;
+}
+
+int output_open(const char *path, struct output **ret_output, struct error *err)
+{
+    struct output *output = mem_zalloc(sizeof(*output));
     struct stat was;
     bool is_there;
 
-    if (strcmp(path, "-") == 0) {
+    output->path = mem_strdup(path);
+    output->fd = -1;
+    *ret_output = output;
+    if (strcmp(path, "-") == 0) return 0;
+    output->target = output_target(path, &was, &is_there);
+    /* What may not be written is not replaced either. */
+    if (output->target != NULL && (!is_there || access(output->target, W_OK) == 0)) {
+        output->beside = mem_printf("%s.XXXXXX", output->target);
+    }
+    errno = 0;
+    if (output->beside != NULL) output->fd = output_beside(output->beside, &was, is_there);
+    const int number = errno;
+
+    if (output->fd >= 0) return 0;
+    free(output->beside);
+    output->beside = NULL;
+    int rc = -1;
+
+    if (is_there && (number == ENOSPC || number == EDQUOT)) {
+        output_fail(path, number, err); /* in its place there may be room for half of it: the old file stays */
+    } else {
+        /* Also if the folder takes no new file: it says what is wrong. */
+        output->fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOCTTY, 0666);
+        rc = output->fd < 0 ? error_set_errno(err, "%s: cannot be written", path) : 0;
+    }
+    if (rc != 0) {
+        output_abandon(output);
+        *ret_output = NULL;
+    }
+    return rc;
+}
+
+int output_add(struct output *output, struct slice text, struct error *err)
+{
+    if (output->fd < 0) {
         fwrite(text.data, 1, text.len, stdout); /* what became of it is looked at once, at the command's end */
         return 0;
     }
-    char *target = output_target(path, &was, &is_there);
-    /* What may not be written is not replaced either. */
-    char *beside = target == NULL || (is_there && access(target, W_OK) != 0) ? NULL : mem_printf("%s.XXXXXX", target);
-    errno = 0;
-    const int fd = beside == NULL ? -1 : output_beside(beside, &was, is_there);
-    int rc;
+    return output_all(output->fd, text) ? 0 : output_fail(output->path, errno, err);
+}
 
-    if (fd < 0 && is_there && (errno == ENOSPC || errno == EDQUOT)) {
-        rc = output_fail(path, errno, err); /* in its place there may be room for half of it: the old file stays */
-    } else if (fd < 0) {
-        rc = output_in_place(path, text, err); /* also if the folder takes no new file: it says what is wrong */
-    } else {
-        int number = output_fill(fd, text, true);
+static void output_free(struct output *output)
+{
+    free(output->beside);
+    free(output->target);
+    free(output->path);
+    free(output);
+}
 
-        if (number == 0 && rename(beside, target) != 0) number = errno;
-        if (number != 0) unlink(beside);
-        rc = number == 0 ? 0 : output_fail(path, number, err);
+void output_abandon(struct output *output)
+{
+    if (output == NULL) return;
+    if (output->fd >= 0) close(output->fd);
+    if (output->beside != NULL) unlink(output->beside);
+    output_free(output);
+}
+
+int output_commit(struct output *output, struct error *err)
+{
+    int number = 0;
+
+    /* The disk may say only now that it is full. */
+    if (output->beside != NULL && fsync(output->fd) != 0 && errno != EINVAL) number = errno;
+    if (output->fd >= 0 && close(output->fd) != 0 && number == 0) number = errno;
+    output->fd = -1;
+    if (output->beside != NULL && number == 0 && rename(output->beside, output->target) != 0) number = errno;
+    if (number != 0) {
+        output_fail(output->path, number, err);
+        output_abandon(output);
+        return -1;
     }
-    free(beside);
-    free(target);
-    return rc;
+    output_free(output);
+    return 0;
+}
+
+int output_write(const char *path, struct slice text, struct error *err)
+{
+    struct output *output;
+
+    if (output_open(path, &output, err) != 0) return -1;
+    if (output_add(output, text, err) == 0) return output_commit(output, err);
+    output_abandon(output);
+    return -1;
 }

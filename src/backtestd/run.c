@@ -9,6 +9,7 @@
 #include "backtestd/settings.h"
 #include "backtestd/strategy.h"
 #include "backtestd/table.h"
+#include "candles/fingerprint.h"
 #include "candles/series.h"
 #include "candles/timeframe.h"
 #include "engine/engine.h"
@@ -229,7 +230,7 @@ static int run_read(struct run *run, struct error *err)
     if (market_timeframe(run->line, &asked_ms, err) != 0 || run_import(run, asked_ms, err) != 0) return -1;
     if (run_check_rows(run, err) != 0) return -1;
     run->file = run->candles = *candles_series_view(run->market.series);
-    if (market_fingerprint(&run->file, run->data, err) != 0) return -1;
+    if (candles_fingerprint(&run->file, run->data, err) != 0) return -1;
     if (asked_ms == 0 || asked_ms == run->file.timeframe_ms) return 0;
     if (asked_ms > run->file.timeframe_ms) return run_derive(run, asked_ms, err);
     return error_set(err, ERROR_INVALID, "%s: the candles are of %s; shorter candles of %s cannot be made from them",

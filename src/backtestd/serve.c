@@ -7,10 +7,14 @@
 #include "base/log.h"
 #include "command/identity.h"
 #include "command/service.h"
+#include "queue/meter.h"
 #include "queue/queue.h"
 
-/* Its workers count nothing yet; what the master counts is there. */
-static const struct metrics_table serve_counted = {0};
+static unsigned serve_register_metrics(void *ctx, struct metrics *metrics)
+{
+    (void)ctx;
+    return meter_register(metrics);
+}
 
 static int serve_admin(const struct master_child *child)
 {
@@ -24,7 +28,7 @@ static int serve_admin(const struct master_child *child)
         .http_limits = &conf->http,
         .hosts = conf->admin_hosts,
         .place = &child->place,
-        .metrics = {.program = "backtestd", .counted = &serve_counted},
+        .metrics = {.program = "backtestd", .counted = &meter_table},
     });
 }
 
@@ -42,7 +46,8 @@ static int serve_database(const struct master_child *child)
 static int serve_worker(const struct master_child *child)
 {
     const struct service *service = child->ctx;
-    const struct wall_options more = {.forks = true};
+    const char *cache = service->context->conf->jobs.cache_dir;
+    const struct wall_options more = {.forks = true, .writes = cache[0] == '\0' ? NULL : cache};
     const int status = command_enter_wall(service->context, "worker", &more);
 
     if (status != COMMAND_OK) return status;
@@ -50,6 +55,7 @@ static int serve_worker(const struct master_child *child)
     return queue_run(&(struct queue_options){
         .conf = service->context->conf,
         .place = &child->place,
+        .slot = child->cell,
         .schema_versions = service->schema_versions,
     });
 }
@@ -81,6 +87,7 @@ static struct master_options serve_roles(struct service *service)
     memcpy(options.roles, roles, sizeof(roles));
     options.role_count = countof(roles);
     options.ctx = service;
+    options.register_metrics = serve_register_metrics;
     return options;
 }
 

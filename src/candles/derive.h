@@ -14,10 +14,18 @@
 
 struct candles_derived;
 
-/* `timeframe_ms` is a multiple of the finer one (and of no finer grid: a week begins on Monday). NULL after filling
- * `err` if it is not. */
+/* Whether bars of `timeframe_ms` can be made from those of `step_ms`: they are a multiple, on the same grid (a week
+ * begins on Monday). True of the timeframe itself. */
+bool candles_derives(int64_t step_ms, int64_t timeframe_ms);
+/* NULL after filling `err` if they cannot. */
 struct candles_derived *candles_derive(const struct candles *finer, int64_t timeframe_ms,
                                        struct error *err) ATTR_CHECKED;
+/* The same in steps, for whoever cannot wait for the whole of a long series: begin, add the bars from `first` on, at
+ * most `count` of them, each bar once and in their order, and end. The derived bars are looked at after that only. */
+struct candles_derived *candles_derive_begin(const struct candles *finer, int64_t timeframe_ms,
+                                             struct error *err) ATTR_CHECKED;
+void candles_derive_add(struct candles_derived *derived, const struct candles *finer, size_t first, size_t count);
+void candles_derive_end(struct candles_derived *derived, const struct candles *finer);
 void candles_derived_free(struct candles_derived *derived); /* takes NULL */
 /* Borrowed from `derived`, as the counts are. */
 const struct candles *candles_derived_view(const struct candles_derived *derived);

@@ -37,6 +37,7 @@ struct candles_import_options {
     const struct candles_zone *zone; /* of local times; NULL: the format's own, else UTC */
     bool stamp_is_close;             /* times are those of the closing */
     bool replace;                    /* a row in conflict replaces what was there */
+    bool gives_up_rows;              /* candles_import_met is not used: half the memory */
     bool adjusted;                   /* prices times adjusted close / close; needs such a column */
     uint64_t bytes_max;              /* of one file when it is unpacked */
     uint64_t rows_max;               /* of all files */

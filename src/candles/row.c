@@ -59,12 +59,20 @@ static bool row_is_symbol(struct slice cell, const char *symbol)
     return i == cell.len;
 }
 
+/* BINANCE:BTCUSDT is also what a file of that exchange calls BTCUSDT. */
+static bool row_is_wanted(struct slice cell, const char *symbol)
+{
+    const char *venue_end = strchr(symbol, ':');
+
+    return row_is_symbol(cell, symbol) || (venue_end != NULL && row_is_symbol(cell, venue_end + 1));
+}
+
 /* Files of several symbols need one to be named. */
 static enum import_outcome row_symbol(struct candles_import *import, uint64_t line, struct slice cell,
                                       struct error *err)
 {
     if (import->options.symbol != NULL) {
-        return row_is_symbol(cell, import->options.symbol) ? IMPORT_ROW : IMPORT_OTHER_SYMBOL;
+        return row_is_wanted(cell, import->options.symbol) ? IMPORT_ROW : IMPORT_OTHER_SYMBOL;
     }
     if (import->symbol[0] == '\0') {
         snprintf(import->symbol, sizeof(import->symbol), "%.*s", SLICE_FMT(cell));

@@ -9,7 +9,7 @@
 #include "candles/stamp.h"
 #include "candles/timeframe.h"
 
-enum { SETTLE_TIMEFRAMES_MAX = 32, SETTLE_COMMON = 20, SETTLE_SECOND_MS = 1000 };
+enum { SETTLE_TIMEFRAMES_MAX = 32, SETTLE_COMMON = 20, SETTLE_SECOND_MS = 1000, SETTLE_GIVEN_UP = 1 << 18 };
 
 /* More ups than downs between neighbours: the file goes forward. */
 static bool settle_goes_forward(const struct candles_import *import)
@@ -50,6 +50,19 @@ static int settle_order(const void *a, const void *b)
     return (one->place > other->place) - (one->place < other->place);
 }
 
+static void settle_reverse(struct candles_import *import)
+{
+    struct import_row *rows = import->rows;
+    const size_t count = import->row_count;
+
+    for (size_t i = 0; i < count / 2; i++) {
+        const struct import_row row = rows[i];
+
+        rows[i] = rows[count - 1 - i];
+        rows[count - 1 - i] = row;
+    }
+}
+
 /* By time, and rows of one time as they came. *ret_reversed: the input went backward throughout. */
 static void settle_sort(struct candles_import *import, bool *ret_reversed)
 {
@@ -67,12 +80,7 @@ static void settle_sort(struct candles_import *import, bool *ret_reversed)
         qsort(rows, count, sizeof(*rows), settle_order);
         return;
     }
-    for (size_t i = 0; i < count / 2; i++) {
-        const struct import_row row = rows[i];
-
-        rows[i] = rows[count - 1 - i];
-        rows[count - 1 - i] = row;
-    }
+    settle_reverse(import);
 }
 
 /* The timeframe that is the distance of neighbours most often; 0 if less than one in SETTLE_COMMON has such a one.
@@ -240,22 +248,56 @@ static int settle_lot_digits(struct candles_import *import, double volume)
     return digits == 0 ? CANDLES_LOT_DIGITS : digits;
 }
 
+/* The rows become a series, and are given up as they do, so that they are not in memory twice. */
+static struct candles_series *settle_take(struct candles_import *import, int64_t step, double *ret_volume)
+{
+    struct candles_series *series = candles_series_new(step);
+
+    /* The earliest is the last one now, and memory is given back from the end. */
+    settle_reverse(import);
+    *ret_volume = 0;
+    while (import->row_count > 0) {
+        const struct candles_bar *bar = &import->rows[--import->row_count].bar;
+
+        candles_series_add(series, bar);
+        *ret_volume += bar->volume;
+        if (import->row_count % SETTLE_GIVEN_UP == 0 && import->row_count > 0) {
+            import->row_capacity = import->row_count;
+            import->rows = mem_realloc(import->rows, import->row_capacity * sizeof(*import->rows));
+        }
+    }
+    return series;
+}
+
+static struct candles_series *settle_copy(const struct candles_import *import, int64_t step, double *ret_volume)
+{
+    struct candles_series *series = candles_series_new(step);
+
+    *ret_volume = 0;
+    for (size_t i = 0; i < import->row_count; i++) {
+        candles_series_add(series, &import->rows[i].bar);
+        *ret_volume += import->rows[i].bar.volume;
+    }
+    return series;
+}
+
 static struct candles_series *settle_merge(struct candles_import *import, const struct candles *there, int64_t step)
 {
     static const double price_small = 0.01;
     const int noisy = import->price_min < price_small ? CANDLES_DIGITS_MAX : CANDLES_LOT_DIGITS;
-    const struct candles nothing = {.timeframe_ms = step, .tick = 1, .lot = 1};
     struct candles_comparison comparison = {import, import->report};
-    struct candles_series *coming = candles_series_new(step), *merged;
-    double volume = 0;
+    const bool gives_up = there == NULL && import->options.gives_up_rows;
+    double volume;
+    struct candles_series *coming = gives_up ? settle_take(import, step, &volume) : settle_copy(import, step, &volume);
 
-    for (size_t i = 0; i < import->row_count; i++) {
-        candles_series_add(coming, &import->rows[i].bar);
-        volume += import->rows[i].bar.volume;
-    }
     candles_series_digits(coming, settle_digits(&import->price_digits, noisy), settle_lot_digits(import, volume));
-    merged = candles_merge(there == NULL ? &nothing : there, candles_series_view(coming), import->options.replace,
-                           candles_import_met, &comparison);
+    if (there == NULL) {
+        import->report->new = candles_series_view(coming)->count;
+        return coming;
+    }
+    struct candles_series *merged =
+        candles_merge(there, candles_series_view(coming), import->options.replace, candles_import_met, &comparison);
+
     candles_series_free(coming);
     return merged;
 }

@@ -78,7 +78,7 @@ struct command_entry {
     const char *about;                        /* lines for the command's own help, each with its end; may be NULL */
     const struct command_option *options;     /* may be NULL */
     const struct command_entry *const *verbs; /* NULL after the last; instead of all that follows */
-    const char *operand;                      /* "FILE"; NULL: it takes none */
+    const char *operand;                      /* "FILE", "SYMBOL TIMEFRAME"; NULL: it takes none */
     size_t operands_min, operands_max;        /* SIZE_MAX: any number */
     bool settings;                            /* it runs with the program's settings */
     bool connects; /* to the database: what its library would find wrong is judged before; needs `settings` */

@@ -239,6 +239,15 @@ static const char *parse_misplaced(const struct parse *p, const struct command_e
     return NULL;
 }
 
+/* Of "SYMBOL TIMEFRAME" the name of the first one that is not given. */
+static struct slice parse_missing_operand(const struct parse *p, const struct command_entry *command)
+{
+    struct slice rest = slice_of(command->operand), name = rest;
+
+    for (size_t i = 0; i <= p->line->operand_count && rest.data != NULL; i++) name = slice_cut(&rest, ' ');
+    return name;
+}
+
 static int parse_missing(struct parse *p)
 {
     const struct command_entry *command = command_of(p->line);
@@ -254,7 +263,9 @@ static int parse_missing(struct parse *p)
             return parse_fail(p, NULL, "%s %s is missing", command->options[i].name, command->options[i].value);
         }
     }
-    if (p->line->operand_count < command->operands_min) return parse_fail(p, NULL, "%s is missing", command->operand);
+    if (p->line->operand_count < command->operands_min) {
+        return parse_fail(p, NULL, "%.*s is missing", SLICE_FMT(parse_missing_operand(p, command)));
+    }
     return 0;
 }
 

@@ -109,15 +109,23 @@ struct conf_supervision {
     unsigned hang_timeout_ms;   /* a worker whose event loop is silent for longer is ended */
     unsigned reload_timeout_ms; /* for the preflight, and for each new child to be ready */
     unsigned retire_timeout_ms; /* for a process that another replaces; 0: what its clients' time-outs add up to */
-    unsigned max_requests;      /* a worker is replaced after about so many; 0: never */
+    unsigned max_requests;      /* a worker is replaced after about so many, or so many backtests; 0: never */
     size_t max_memory;          /* and when its resident memory is above this; 0: never */
+};
+
+/* What computes a backtest, and the candles that it reads. */
+struct conf_jobs {
+    size_t memory_bytes;   /* of the process of a job */
+    unsigned cpu_ms;       /* processor time of a job */
+    const char *cache_dir; /* "": none */
+    size_t cache_bytes;    /* of all files there */
 };
 
 struct conf_log {
     struct log_lines lines;
     const char *file; /* "": standard error */
-    unsigned access;  /* how many of a million requests are logged, or an enum conf_share */
-    unsigned slow_ms; /* requests that took as long are logged whatever their share */
+    unsigned access;  /* how many of a million requests (backtests) are logged, or an enum conf_share */
+    unsigned slow_ms; /* those that took as long are logged whatever their share */
 };
 
 /* The snapshot. Strings are owned by it. Times are milliseconds, sizes bytes. What the program does not take stands at
@@ -144,6 +152,7 @@ struct conf {
     struct conf_migrations migrations;
     size_t backtest_retention_ms; /* how long a backtest is kept after its end; 0: for ever */
     struct conf_supervision supervision;
+    struct conf_jobs jobs;
     struct conf_log log;
     struct conf_names links; /* variables that an orchestrator sets by itself, and that were passed over */
 

@@ -237,6 +237,30 @@ const struct conf_setting conf_table[] = {
          "How long a backtest is kept after it has succeeded, failed or was cancelled. After that it is removed, with "
          "its results. 0 keeps all; \"stratslabd backtests prune\" removes old ones by hand.",
      .reloadable = true},
+    {.name = "STRATSLAB_JOB_MEMORY",
+     CONF_ROW_SIZE(conf.jobs.memory_bytes, 64 * CONF_MIB, CONF_TIB),
+     .defaults = {[CONF_BACKTESTD] = "1GiB"},
+     .help = "How much memory a job may take: the process that computes a backtest, with its candles and its result. A "
+             "backtest that needs more fails with out_of_memory. Each worker computes one at a time.",
+     .reloadable = true},
+    {.name = "STRATSLAB_JOB_TIMEOUT",
+     CONF_ROW_DURATION(conf.jobs.cpu_ms, 1000, CONF_DAY),
+     .defaults = {[CONF_BACKTESTD] = "10min"},
+     .help = "How much processor time a job may take. A backtest that needs more fails with out_of_time.",
+     .reloadable = true},
+    {.name = "STRATSLAB_CACHE_DIR",
+     CONF_ROW_PATH(conf.jobs.cache_dir),
+     .defaults = {[CONF_BACKTESTD] = ""},
+     .help = "A folder for candles that were read before, which all workers of the machine share. It is made if its "
+             "parent is there, and it must belong to the user of the workers. The default is none: every job then "
+             "reads its candles from the database.",
+     .reloadable = true,
+     .may_be_none = true},
+    {.name = "STRATSLAB_CACHE_SIZE",
+     CONF_ROW_SIZE(conf.jobs.cache_bytes, 0, CONF_TIB),
+     .defaults = {[CONF_BACKTESTD] = "1GiB"},
+     .help = "How much the files in STRATSLAB_CACHE_DIR may take. Those that were used the longest ago go first.",
+     .reloadable = true},
     {.name = "STRATSLAB_DATABASE_BOOT_TIMEOUT",
      CONF_ROW_DURATION(conf.database.boot_timeout_ms, 0, CONF_DAY),
      .defaults = CONF_BOTH("1min"),
@@ -250,8 +274,10 @@ const struct conf_setting conf_table[] = {
      .reloadable = true},
     {.name = "STRATSLAB_DATABASE_STATEMENT_TIMEOUT",
      CONF_ROW_DURATION(conf.database.limits.statement_timeout_ms, 10, CONF_HOUR),
-     .defaults = CONF_BOTH("5s"),
+     .defaults = {[CONF_STRATSLABD] = "5s", [CONF_BACKTESTD] = "30s"},
      .help = "How long a statement may run.",
+     .help_of = {[CONF_BACKTESTD] = "How long a statement may run. The longest is the one that writes the result of a "
+                                    "backtest, with all of its trades."},
      .reloadable = true},
     {.name = "STRATSLAB_DATABASE_LOCK_TIMEOUT",
      CONF_ROW_DURATION(conf.database.limits.lock_timeout_ms, 10, CONF_HOUR),
@@ -369,9 +395,11 @@ const struct conf_setting conf_table[] = {
      .reloadable = true},
     {.name = "STRATSLAB_MAX_REQUESTS",
      CONF_ROW_COUNT(conf.supervision.max_requests, 0, UINT32_MAX),
-     .defaults = {[CONF_STRATSLABD] = "0"},
+     .defaults = CONF_BOTH("0"),
      .help = "A worker is replaced after about this many requests (jittered by a tenth). The new one starts first. 0 "
              "means never.",
+     .help_of = {[CONF_BACKTESTD] = "A worker is replaced after about this many backtests (jittered by a tenth). The new "
+                                    "one starts first. 0 means never."},
      .reloadable = true},
     {.name = "STRATSLAB_MAX_MEMORY",
      CONF_ROW_SIZE(conf.supervision.max_memory, 0, CONF_TIB),
@@ -412,14 +440,19 @@ const struct conf_setting conf_table[] = {
      .may_be_none = true},
     {.name = "STRATSLAB_LOG_ACCESS",
      CONF_ROW_SHARE(conf.log.access),
-     .defaults = {[CONF_STRATSLABD] = "on"},
+     .defaults = CONF_BOTH("on"),
      .help = "Which requests are logged, each with a line: all (on), none (off), those that were answered 5xx or were "
              "slow (errors), or those and a share of the others, picked by chance.",
+     .help_of = {[CONF_BACKTESTD] = "Which backtests are logged at their end, each with a line: all (on), none (off), "
+                                    "those that did not succeed or were slow (errors), or those and a share of the "
+                                    "others, picked by chance."},
      .reloadable = true},
     {.name = "STRATSLAB_LOG_SLOW",
      CONF_ROW_DURATION(conf.log.slow_ms, 1, CONF_HOUR),
-     .defaults = {[CONF_STRATSLABD] = "1s"},
+     .defaults = {[CONF_STRATSLABD] = "1s", [CONF_BACKTESTD] = "1min"},
      .help = "How long a request must take to be slow for STRATSLAB_LOG_ACCESS.",
+     .help_of = {[CONF_BACKTESTD] = "How long a backtest must take, from its claim to its end, to be slow for "
+                                    "STRATSLAB_LOG_ACCESS."},
      .reloadable = true},
 };
 

@@ -215,6 +215,13 @@ unsigned db_clients(const struct db *db)
     return db->client_count;
 }
 
+const char *db_password(const struct db *db)
+{
+    const char *password = db->conn == NULL ? NULL : PQpass(db->conn);
+
+    return password == NULL ? "" : password;
+}
+
 uint64_t db_reconnects(const struct db *db)
 {
     return db->times_ready == 0 ? 0 : db->times_ready - 1;

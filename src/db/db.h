@@ -55,6 +55,9 @@ struct db_query;
 enum db_access {
     DB_READ,  /* changes nothing: may share a Sync, may be sent again */
     DB_WRITE, /* a transaction of its own, sent once */
+    /* A read whose values come in the binary form of their types: bytea as its bytes, int8 as eight bytes, the highest
+     * first. For what is large: text is twice as long, or more. */
+    DB_READ_BINARY,
 };
 
 /* OIDs of PostgreSQL's pg_type. Their wire format is stable. */
@@ -120,7 +123,7 @@ enum db_outcome db_result_outcome(const struct db_result *r);
 unsigned db_result_rows(const struct db_result *r); /* 0 unless DB_OK */
 /* The column of this name; -1 if there is none. */
 int db_result_column(const struct db_result *r, const char *name);
-/* The value in text form, NUL-terminated. It is absent (its data is NULL) for SQL's NULL. */
+/* The value in text form (but see DB_READ_BINARY), NUL-terminated. It is absent (its data is NULL) for SQL's NULL. */
 struct slice db_result_value(const struct db_result *r, unsigned row, int column);
 const char *db_result_sqlstate(const struct db_result *r); /* "" if there is none */
 const char *
@@ -189,6 +192,9 @@ unsigned db_clients(const struct db *db); /* whose queries wait or are under way
  * result of the session and stays, and the result that is at hand. 0 for a NULL. */
 size_t db_memory(const struct db *db);
 uint64_t db_reconnects(const struct db *db); /* since db_new */
+/* The password of the session, wherever it came from (PQpass of libpq); "" if there is none, or no session. For whoever
+ * must see to it that nobody else gets it. Valid until the loop goes on. */
+const char *db_password(const struct db *db);
 /* Which addresses the names of the hosts have, for a db in another process (pg_target_addresses, pg_target_recall):
  * it uses them if the name server is silent when it starts. */
 void db_addresses(const struct db *db, char *out, size_t size);

@@ -1,4 +1,7 @@
-/* A worker of backtestd: it holds a session with the database. It takes no work from the queue yet. */
+/*
+ * A worker of backtestd: it holds a session with the database, claims backtests from the queue (docs/backtests.md), one
+ * at a time, and computes each in a process of its own.
+ */
 #ifndef QUEUE_QUEUE_H
 #define QUEUE_QUEUE_H
 
@@ -9,6 +12,7 @@
 struct queue_options {
     const struct conf *conf;
     const struct child_place *place;
+    unsigned slot;               /* of the worker on the scoreboard */
     const char *schema_versions; /* every migration that this build knows, as a text[] literal */
 };
 

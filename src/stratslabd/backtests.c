@@ -9,6 +9,7 @@
 #include "base/mem.h"
 #include "base/number.h"
 #include "pg/pg.h"
+#include "pg/refusal.h"
 #include "stratslabd/stratslabd.h"
 
 enum {
@@ -28,8 +29,8 @@ struct prune {
     uint64_t removed;
 };
 
-/* Of backtests alone; stratslabd_database_fail knows the rest. */
-static const struct database_refusal prune_refusals[] = {
+/* Of backtests alone; pg_fail knows the rest. */
+static const struct pg_refusal prune_refusals[] = {
     {"42501", "", ERROR_REFUSED,
      "this role may not remove backtests: run this as the owner of the tables, or GRANT it EXECUTE ON FUNCTION "
      "backtest_prune"},
@@ -39,9 +40,9 @@ static const struct database_refusal prune_refusals[] = {
 
 static int prune_fail(const struct prune *p, const PGresult *result, struct error *err)
 {
-    const struct database_refusals refusals = {prune_refusals, countof(prune_refusals)};
+    const struct pg_refusals refusals = {prune_refusals, countof(prune_refusals)};
 
-    return stratslabd_database_fail(p->conf, p->conn, result, &refusals, err);
+    return pg_fail(p->conn, p->conf->migrations.label, result, &refusals, err);
 }
 
 /* One statement; its transaction has ended when this returns. */

@@ -17,27 +17,6 @@ const struct conf_address *stratslabd_open_address(const struct conf *conf);
 /* How a session of the tables' owner is opened with these settings. */
 struct migrate_options stratslabd_migrate_options(const struct conf *conf);
 
-struct pg_conn;
-struct pg_result;
-
-/* What an error of the database means to whoever typed a command. */
-struct database_refusal {
-    const char *sqlstate;   /* or its class */
-    const char *constraint; /* "": any */
-    enum error_code code;
-    const char *message;
-};
-
-struct database_refusals {
-    const struct database_refusal *items;
-    size_t count;
-};
-
-/* Says what has become of a statement that failed in a session of the owner's: `own` are looked at before those that
- * every command has (refusal.c). `result` may be NULL: no answer came. Returns -1. */
-int stratslabd_database_fail(const struct conf *conf, const struct pg_conn *conn, const struct pg_result *result,
-                             const struct database_refusals *own, struct error *err);
-
 enum { ROLE_TEXT_BYTES = 512 };
 
 /* The role that requests are served as (roles.c). */

@@ -10,6 +10,7 @@
 #include "base/number.h"
 #include "base/token.h"
 #include "pg/pg.h"
+#include "pg/refusal.h"
 #include "stratslabd/stratslabd.h"
 #include "json/format.h"
 
@@ -50,8 +51,8 @@ enum token_column {
 };
 enum { TOKEN_COLUMNS = 8, TOKEN_EXPIRES_DAYS_MAX = 36500, TOKEN_ANSWER_MS = 5000 };
 
-/* Of tokens alone; stratslabd_database_fail knows the rest. */
-static const struct database_refusal token_refusals[] = {
+/* Of tokens alone; pg_fail knows the rest. */
+static const struct pg_refusal token_refusals[] = {
     {"23505", "access_tokens_name_key", ERROR_USAGE,
      "a token with this name exists already: choose another name, or revoke that one first (stratslabd token list)"},
     {"23514", "access_tokens_name_pattern", ERROR_USAGE,
@@ -68,9 +69,9 @@ static const struct database_refusal token_refusals[] = {
 
 static int token_fail(const struct token_call *call, const PGresult *result, struct error *err)
 {
-    const struct database_refusals refusals = {token_refusals, countof(token_refusals)};
+    const struct pg_refusals refusals = {token_refusals, countof(token_refusals)};
 
-    return stratslabd_database_fail(call->conf, call->conn, result, &refusals, err);
+    return pg_fail(call->conn, call->conf->migrations.label, result, &refusals, err);
 }
 
 /* What the server's own time-outs end, it has some seconds to say. */

@@ -1,5 +1,7 @@
 """The Debian package on a machine that runs systemd: installed, started, reloaded, crashed, upgraded, removed. The tests go through one
 machine's life, in their order."""
+import json
+
 import pytest
 from support.machine import Machine
 from support.stack import wait_until
@@ -73,7 +75,7 @@ def test_it_does_not_start_without_a_database_and_says_why(machine):
 def test_start(machine):
     """Beside a PostgreSQL that knows the service's user by its name, in the whole of the unit's sandbox."""
     machine.sh("pg_createcluster $(ls /usr/lib/postgresql) main --start")
-    psql(machine, "CREATE ROLE stratslab_owner LOGIN PASSWORD 'own3r';\nCREATE ROLE stratslab_api NOLOGIN;\n"
+    psql(machine, "CREATE ROLE stratslab_owner LOGIN PASSWORD 'own3r';\nCREATE ROLE stratslab_api NOLOGIN;\nCREATE ROLE stratslab_service NOLOGIN;\n"
                   "CREATE ROLE stratslab LOGIN IN ROLE stratslab_api;\n"
                   "CREATE DATABASE stratslab OWNER stratslab_owner TEMPLATE template0 ENCODING 'UTF8';\n", "postgres")
     machine.run("mkdir", "-p", "/etc/credstore")
@@ -95,16 +97,47 @@ def test_the_daemon_that_computes_runs_beside_it(machine):
     """As a user of its own, which has a role of its own in the database."""
     assert machine.run("stat", "-c", "%U:%G %a", "/etc/stratslab/backtestd.conf").stdout.strip() == "root:backtestd 640"
     assert machine.run("systemctl", "is-enabled", "backtestd", check=False).stdout.strip() == "disabled"
-    machine.sh("cd / && su postgres -s /bin/sh -c \"psql -q stratslab -c 'CREATE ROLE backtestd LOGIN' "
-               "-c 'GRANT SELECT ON schema_migrations TO backtestd'\"")
+    psql(machine, "CREATE ROLE backtestd LOGIN IN ROLE stratslab_service;\n")
     machine.write("/etc/stratslab/backtestd.conf", LOCAL + "POSTGRES_USER=backtestd\nPOSTGRES_DB=stratslab\n", "640")
     machine.run("chgrp", "backtestd", "/etc/stratslab/backtestd.conf")
     machine.run("systemctl", "start", "backtestd")
-    assert machine.run("backtestd", "health").stdout.startswith('{"status":"ok"')
+    wait_until(lambda: machine.run("backtestd", "health", check=False).stdout.startswith('{"status":"ok"'), 60, "its health")
+    assert machine.run("stat", "-c", "%U:%G %a", "/var/cache/backtestd").stdout.strip() == "backtestd:backtestd 700"
     master = machine.run("systemctl", "show", "-P", "MainPID", "backtestd").stdout.strip()
     assert machine.run("ps", "-o", "user=", "-p", master).stdout.strip() == "backtestd"
     assert machine.run("systemctl", "reload", "backtestd", check=False).returncode == 0
     assert machine.run("systemctl", "show", "-P", "MainPID", "backtestd").stdout.strip() == master
+
+
+def test_it_computes_in_the_whole_of_its_sandbox(machine):
+    """The unit's and its own: a backtest succeeds, and leaves its candles in the folder that systemd has made. Nothing of it is refused."""
+    token = machine.run("env", f"MIGRATE_DATABASE_URL_FILE={OWNER}", "stratslabd", "token", "create", "lab", "--scope=read", "--scope=write").stdout.strip()
+
+    def ask(path, body=None, kind="application/json"):
+        sent = []
+        if body is not None:
+            machine.write("/tmp/body", body)
+            sent = ["-H", f"Content-Type: {kind}", "--data-binary", "@/tmp/body"]
+        return json.loads(machine.run("curl", "-sS", "-m", "60", "-H", f"Authorization: Bearer {token}", *sent,
+                                      f"http://127.0.0.1:8000/api/v1/{path}").stdout)
+
+    wait_until(lambda: "items" in ask("series"), 20, "the token to be known")
+    closes = [100 + 10 * (i // 25 % 2) + i % 7 for i in range(400)]
+    rows = "".join(f"{1640995200 + i * 86400},{now},{now + 1},{now - 1},{now},10\n" for i, now in enumerate(closes))
+    assert ask("candles/TEST:COIN/1d", "time,open,high,low,close,volume\n" + rows, "text/csv")["new"] == 400
+    strategy = ask("strategies", json.dumps({"name": "Cross", "kind": "sma_crossover", "parameters": {"fast": 3, "slow": 10}}))
+    asked = ask("backtests", json.dumps({"strategy_id": strategy["id"], "symbol": "TEST:COIN", "timeframe": "1d", "start": "2022-01-01T00:00:00Z",
+                                         "end": "2023-02-01T00:00:00Z", "initial_capital": 1000}))
+
+    def ended():
+        now = ask(f"backtests/{asked['id']}")
+        assert now["status"] != "failed", now
+        return now["status"] == "succeeded" and now
+
+    assert wait_until(ended, 60, "the backtest to succeed")["metrics"]["trades"] > 5
+    assert machine.run("ls", "/var/cache/backtestd").stdout.split()
+    journal = machine.run("journalctl", "-u", "backtestd").stdout
+    assert "level=error" not in journal and "level=warning" not in journal, journal
 
 
 def test_reload_tells_the_truth(machine):

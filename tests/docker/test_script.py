@@ -31,13 +31,15 @@ def test_each_verb(stack, script):
     script("up-d")  # and waits
     assert stack.get("/health").status == 200
     shown = script("health").stdout
-    assert shown.count("running healthy") == 2 and '"status":"ok"' in shown
+    assert shown.count("running healthy") == 3 and '"status":"ok"' in shown
     assert "api" in script("ps").stdout
-    assert "serving" in script("logs-api").stdout
+    assert "serving" in script("logs-api").stdout and "backtestd" not in script("logs-api").stdout
+    assert "backtesting_service@postgres" in script("logs-backtesting").stdout
     assert "serving" not in script("logs-db").stdout and "ready to accept connections" in script("logs-db").stdout
     everything = script("logs", "--tail=50").stdout
     assert "serving" in everything and "ready to accept connections" in everything
     assert script("exec-api", "id", "-u").stdout.strip() == "10001"
+    assert '"status":"ok"' in script("exec-backtesting", "backtestd", "health").stdout
     assert script("exec-api", stdin="echo from the shell\n").stdout.strip() == "from the shell"
     assert script("exec-db", "-Atc", "SELECT 6 * 7").stdout.strip() == "42"
     assert script("exec-db", "-At", stdin="SELECT current_database();\n").stdout.strip() == "stratslab"
@@ -150,6 +152,8 @@ def test_doctor_tells_what_the_service_refuses(stack, script):
         assert words in said, done.stdout
     for kind in ("volume", "network"):
         assert stack.project not in docker(kind, "ls").stdout
+    said = "\n".join(bad(script("doctor", check=False, BACKTESTING_WORKERS="several")))
+    assert 'backtesting-service refuses a setting' in said and 'STRATSLAB_WORKERS: "several" is not an integer' in said, said
     said = "\n".join(bad(script("doctor", check=False, DEV_WATCH="pol", DOCS_UI="maybe", APP_UID="me", DEBIAN_RELEASE="bookworm", API_PORT=0)))
     for words in ("DEV_WATCH is pol", "DOCS_UI is maybe", "APP_UID is not a number: me", "DEBIAN_RELEASE is bookworm", "API_PORT is not a port"):
         assert words in said, said
@@ -180,7 +184,7 @@ def test_a_checkout_that_only_its_owner_reads(stack, script):
 
 
 def test_nothing_runs_is_said(stack, script):
-    for verb in ("exec-api", "exec-db", "logs", "logs-api", "logs-db", "ps"):
+    for verb in ("demo", "exec-api", "exec-backtesting", "exec-db", "logs", "logs-api", "logs-backtesting", "logs-db", "ps"):
         done = script(verb, check=False)
         assert done.returncode == 1 and "up-d" in done.stderr, (verb, done.stderr)
     assert "up-d" in script("health", check=False).stderr

@@ -5,6 +5,7 @@ import shutil
 import subprocess
 
 from support import docs_ui
+from support.kinds import BOTH
 
 TOP = os.path.normpath(os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", ".."))
 RULES = os.path.join(TOP, "docs", "alerts.yml")
@@ -22,13 +23,14 @@ def test_rules_are_taken():
     assert done.returncode == 0 and "SUCCESS" in done.stdout, done.stdout + done.stderr
 
 
-def test_metrics_exist(daemon):
+@BOTH
+def test_metrics_exist(daemon, kind):
     there = set(re.findall(r"^# TYPE (\S+) ", daemon(workers=1).admin("GET", "/metrics").text, re.MULTILINE))
-    used = set(re.findall(r"\bstratslabd_\w+", re.sub(r"summary:.*", "", read("docs/alerts.yml"))))
-    assert {re.sub("_bucket$", "", name) for name in used} <= there
+    used = set(re.findall(rf"\b{kind.name}_\w+", re.sub(r"summary:.*", "", read("docs/alerts.yml"))))
+    assert used and {re.sub("_bucket$", "", name) for name in used} <= there
 
 
 def test_every_alert_has_its_advice():
     alerts = re.findall(r"alert: (\w+)", read("docs/alerts.yml"))
-    told = re.findall(r"^\| `(Stratslabd\w+)` \|", read("docs/operations.md"), re.MULTILINE)
+    told = re.findall(r"^\| `((?:Stratslabd|Backtestd)\w+)` \|", read("docs/operations.md"), re.MULTILINE)
     assert sorted(told) == sorted(alerts)

@@ -9,57 +9,12 @@ import signal
 import subprocess
 
 import pytest
+from support.checkout import TOP, Checkout
 from support.cluster import unprivileged
 from support.wait import SLOWNESS, wait_until
 
-TOP = os.path.normpath(os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", ".."))
 REFUSED = ("no space", "a:b", "quo'te", "dol$lar", "semi;colon", "new\nline", "end\n", "ta\tb", 'double"quote', "hash#", "back\\slash")
 ROOT = os.geteuid() == 0
-
-
-class Checkout:
-    def __init__(self, folder, program=None):
-        self.folder = str(folder)
-        os.makedirs(self.folder, exist_ok=True)
-        for folder in ("scripts", os.path.join("docker", "postgres")):
-            shutil.copytree(os.path.join(TOP, folder), os.path.join(self.folder, folder), dirs_exist_ok=True)
-        os.makedirs(os.path.join(self.folder, "sql"), exist_ok=True)
-        shutil.copytree(os.path.join(TOP, "sql", "migrations"), os.path.join(self.folder, "sql", "migrations"), dirs_exist_ok=True)
-        if program:
-            os.makedirs(os.path.join(self.folder, "build"), exist_ok=True)
-            shutil.copy2(program, os.path.join(self.folder, "build", "stratslabd"))
-
-    def dev(self, *arguments, prefix=(), **variables):
-        env = {k: v for k, v in os.environ.items() if not k.startswith(("STRATSLAB", "DATABASE_URL", "POSTGRES_", "PG"))}
-        return subprocess.run([*prefix, os.path.join(self.folder, "scripts", "dev.sh"), *arguments], cwd="/", env={**env, **variables},
-                              stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=180 * SLOWNESS)
-
-    def ask(self, statement):
-        done = self.dev("psql", "-XAtq", "-c", statement)
-        assert done.returncode == 0, done.stderr
-        return done.stdout.strip()
-
-    @property
-    def cluster(self):
-        with contextlib.suppress(FileNotFoundError), open(os.path.join(self.folder, ".dev", "cluster")) as f:
-            return f.read().strip()  # root's, where the folder of the tests is closed to others
-        return os.path.join(self.folder, ".dev", "postgres")
-
-    def read(self, name):
-        with contextlib.suppress(FileNotFoundError), open(os.path.join(self.cluster, "data", name)) as f:
-            return f.read()
-        return ""
-
-    def write(self, name, text):
-        """A file of the server's own."""
-        path = os.path.join(self.cluster, "data", name)
-        with contextlib.suppress(FileNotFoundError):
-            os.remove(path)
-        with open(path, "w") as f:
-            f.write(text)
-        owner = os.stat(os.path.join(self.cluster, "data"))
-        os.chmod(path, 0o600)
-        os.chown(path, owner.st_uid, owner.st_gid)
 
 
 @pytest.fixture

@@ -23,7 +23,9 @@ def units(stratslabd, backtestd, tmp_path):
     for program, path in zip(PROGRAMS, (stratslabd, backtestd)):
         (tmp_path / "bin" / program).symlink_to(path)
         values = {"bindir": str(tmp_path / "bin"), "program": program, "user": program, "description": program}
-        (tmp_path / f"{program}.service").write_text(re.sub(r"@(\w+)@", lambda m, v=values: v[m.group(1)], template))
+        text = re.sub(rf"^@{program}@", "", template, flags=re.MULTILINE)
+        text = re.sub(rf"^@({'|'.join(PROGRAMS)})@.*\n", "", text, flags=re.MULTILINE)
+        (tmp_path / f"{program}.service").write_text(re.sub(r"@(\w+)@", lambda m, v=values: v[m.group(1)], text))
     shutil.copy(os.path.join(TOP, "etc", "stratslabd.socket"), tmp_path)
     return tmp_path
 

@@ -9,7 +9,7 @@ import subprocess
 import time
 
 SLOWNESS = float(os.environ.get("STRATSLAB_TEST_SLOWNESS", "1"))
-OURS = ("COMPOSE_", "STACK_", "POSTGRES_", "STRATSLAB_", "DATABASE_URL", "MIGRATE_", "API_", "DB_", "BIND_ADDRESS", "APP_", "DEV_WATCH", "DOCS_UI", "QUEUE_")
+OURS = ("COMPOSE_", "STACK_", "POSTGRES_", "STRATSLAB_", "DATABASE_URL", "MIGRATE_", "API_", "DB_", "BIND_ADDRESS", "APP_", "DEV_WATCH", "DOCS_UI", "QUEUE_", "BACKTESTING_")
 
 
 def wait_until(look, seconds, what):

@@ -99,6 +99,48 @@ static void test_derive_steps(void)
     buf_clear(&around);
 }
 
+/* In pieces of any size it is the same. */
+static void test_derive_in_pieces(void)
+{
+    struct candles_series *finer = hours(0, "xx.xxxx.....xxxxxxxx..x");
+    const struct candles *view = candles_series_view(finer);
+    struct error err;
+    struct candles_derived *whole = candles_derive(view, 4 * CANDLES_HOUR_MS, &err);
+    struct buf expected = {0}, found = {0};
+
+    bars_print(candles_derived_view(whole), &expected);
+    for (size_t piece = 1; piece <= view->count; piece++) {
+        struct candles_derived *derived = candles_derive_begin(view, 4 * CANDLES_HOUR_MS, &err);
+
+        CU_ASSERT_PTR_NOT_NULL_FATAL(derived);
+        for (size_t at = 0; at < view->count; at += piece) candles_derive_add(derived, view, at, piece);
+        candles_derive_end(derived, view);
+        buf_reset(&found);
+        bars_print(candles_derived_view(derived), &found);
+        UNIT_STR(buf_cstr(&found), buf_cstr(&expected));
+        for (size_t i = 0; i < candles_derived_view(derived)->count; i++) {
+            UNIT_INT(candles_derived_parts(derived, i), candles_derived_parts(whole, i));
+            UNIT_INT(candles_derived_is_closed(derived, i), candles_derived_is_closed(whole, i));
+        }
+        candles_derived_free(derived);
+    }
+    candles_derived_free(whole);
+    candles_series_free(finer);
+    buf_clear(&expected);
+    buf_clear(&found);
+}
+
+static void test_derives(void)
+{
+    CU_ASSERT(candles_derives(CANDLES_MINUTE_MS, CANDLES_HOUR_MS));
+    CU_ASSERT(candles_derives(CANDLES_DAY_MS, CANDLES_WEEK_MS));
+    CU_ASSERT(candles_derives(CANDLES_HOUR_MS, CANDLES_HOUR_MS));
+    CU_ASSERT(!candles_derives(CANDLES_HOUR_MS, CANDLES_MINUTE_MS));
+    CU_ASSERT(!candles_derives(2 * CANDLES_MINUTE_MS, 5 * CANDLES_MINUTE_MS));
+    CU_ASSERT(!candles_derives(CANDLES_WEEK_MS, 2 * (int64_t)CANDLES_WEEK_MS + 1));
+}
+
 static const struct unit_test tests[] = {UNIT_TEST(test_derive), UNIT_TEST(test_derive_refused),
-                                         UNIT_TEST(test_derive_steps)};
+                                         UNIT_TEST(test_derive_steps), UNIT_TEST(test_derive_in_pieces),
+                                         UNIT_TEST(test_derives)};
 const struct unit_part derive_tests = UNIT_PART(tests);

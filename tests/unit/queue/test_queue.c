@@ -1,9 +1,61 @@
+/*
+ * docs/metrics.md has the table of metrics as the rows have it. To change it there:
+ *     make -C build tables
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "admin/metrics.h"
+#include "base/file.h"
+#include "base/mem.h"
+#include "queue/meter.h"
 #include "test_queue.h"
 
-int main(void)
+static void docs_table(struct buf *out)
 {
-    static const struct unit_part *const parts[] = {&job_tests, &job_child_tests, &job_compute_tests, &job_forget_tests,
-                                                    &result_tests};
+    admin_metrics_docs(&(struct admin_metrics){.program = "backtestd", .counted = &meter_table}, out);
+}
 
+static void test_docs_has_the_table(void)
+{
+    const char *srcdir = getenv("srcdir");
+    char *path = mem_printf("%s/docs/metrics.md", srcdir == NULL ? TEST_SRCDIR : srcdir);
+    struct buf page = {0}, marked = {0};
+
+    buf_add_str(&marked, "<!-- made by tests/unit/queue/test_queue table -->\n");
+    docs_table(&marked);
+    buf_add_str(&marked, "<!-- end -->\n");
+    CU_ASSERT(file_read(path, 1 << 20, &page));
+    if (strstr(buf_cstr(&page), buf_cstr(&marked)) == NULL) {
+        CU_FAIL("docs/metrics.md has another table: put there what tests/unit/queue/test_queue table prints");
+    }
+    buf_clear(&page);
+    buf_clear(&marked);
+    free(path);
+}
+
+static const struct unit_test tests[] = {
+    UNIT_TEST(test_docs_has_the_table),
+};
+static const struct unit_part queue_tests = UNIT_PART(tests);
+
+static int print_table(void)
+{
+    struct buf out = {0};
+
+    docs_table(&out);
+    fputs(buf_cstr(&out), stdout);
+    buf_clear(&out);
+    return 0;
+}
+
+int main(int argc, char **argv)
+{
+    static const struct unit_part *const parts[] = {
+        &queue_tests,       &cache_tests,      &catalog_tests, &failure_tests, &job_tests,    &job_child_tests,
+        &job_compute_tests, &job_forget_tests, &load_tests,    &meter_tests,   &result_tests, &sheet_tests};
+
+    if (argc == 2 && strcmp(argv[1], "table") == 0) return print_table();
     return unit_main_parts("queue", parts, countof(parts));
 }

@@ -1,12 +1,12 @@
-/* What a refusal of the database means to whoever typed a command. */
+#include "pg/refusal.h"
+
 #include <libpq-fe.h>
 #include <string.h>
 
 #include "base/slice.h"
-#include "stratslabd/stratslabd.h"
 
 /* Of every command's statements. */
-static const struct database_refusal refusal_common[] = {
+static const struct pg_refusal refusal_common[] = {
     {"25006", "", ERROR_UNAVAILABLE,
      "the database takes no changes now (a standby, or default_transaction_read_only is on): name the primary in "
      "DATABASE_URL, and in MIGRATE_DATABASE_URL if that is set"},
@@ -19,13 +19,13 @@ static const struct database_refusal refusal_common[] = {
     {"42883", "", ERROR_FAILED, "the database lacks migrations of this build: run stratslabd migrate up"},
 };
 
-static const struct database_refusal *refusal_find(const struct database_refusals *refusals, const PGresult *result)
+static const struct pg_refusal *refusal_find(const struct pg_refusals *refusals, const PGresult *result)
 {
     const char *sqlstate = PQresultErrorField(result, PG_DIAG_SQLSTATE);
     const char *constraint = PQresultErrorField(result, PG_DIAG_CONSTRAINT_NAME);
 
     for (size_t i = 0; sqlstate != NULL && i < refusals->count; i++) {
-        const struct database_refusal *refusal = &refusals->items[i];
+        const struct pg_refusal *refusal = &refusals->items[i];
 
         if (strncmp(sqlstate, refusal->sqlstate, strlen(refusal->sqlstate)) != 0) continue;
         if (refusal->constraint[0] == '\0') return refusal;
@@ -34,13 +34,12 @@ static const struct database_refusal *refusal_find(const struct database_refusal
     return NULL;
 }
 
-int stratslabd_database_fail(const struct conf *conf, const PGconn *conn, const PGresult *result,
-                             const struct database_refusals *own, struct error *err)
+int pg_fail(const PGconn *conn, const char *label, const PGresult *result, const struct pg_refusals *own,
+            struct error *err)
 {
-    const struct database_refusals common = {refusal_common, countof(refusal_common)};
-    const struct database_refusal *refusal = refusal_find(own, result);
+    const struct pg_refusals common = {refusal_common, countof(refusal_common)};
+    const struct pg_refusal *refusal = refusal_find(own, result);
     const char *message = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
-    const char *label = conf->migrations.label;
 
     if (refusal == NULL) refusal = refusal_find(&common, result);
     if (refusal != NULL) return error_set(err, refusal->code, "%s", refusal->message);
