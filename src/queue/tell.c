@@ -29,7 +29,7 @@ enum queue_answer queue_answer_of(const struct db_result *result)
 
 /* How an outcome goes on. */
 enum tell_next {
-    TELL_WAIT,   /* the database is away, or busy with others: it comes */
+    TELL_WAIT,   /* the database is away, full, or busy with others: that ends */
     TELL_COUNT,  /* it may have been chance, some times */
     TELL_GIVE_UP /* it is the same next time */
 };
@@ -41,6 +41,9 @@ static enum tell_next tell_next_of(enum db_outcome outcome)
     case DB_UNKNOWN:
     case DB_OVERLOADED:
     case DB_TOO_MANY:
+    case DB_CONFLICT:
+    case DB_BUSY:
+    case DB_RESOURCES:
     case DB_READ_ONLY:
         return TELL_WAIT;
     case DB_CHECK:

@@ -254,3 +254,7 @@ class Backtestd(Daemon):
     def _spawn(self):
         super()._spawn()
         self.port, self.is_judged = self.admin_port, False
+
+    def jobs(self):
+        """The processes that compute: children of workers."""
+        return [job for worker in self.status()["workers"] for job in processes.children(worker["pid"])]

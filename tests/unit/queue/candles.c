@@ -52,7 +52,7 @@ char *folder_make(void)
     return path;
 }
 
-static unsigned folder_walk(const char *folder, bool removes)
+static unsigned folder_walk(const char *folder, const char *prefix, bool removes)
 {
     DIR *dir = opendir(folder);
     unsigned count = 0;
@@ -60,21 +60,21 @@ static unsigned folder_walk(const char *folder, bool removes)
     if (dir == NULL) return 0;
     for (const struct dirent *entry; (entry = readdir(dir)) != NULL;) {
         if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0) continue;
-        count++;
+        count += strncmp(entry->d_name, prefix, strlen(prefix)) == 0;
         if (removes) unlinkat(dirfd(dir), entry->d_name, 0);
     }
     closedir(dir);
     return count;
 }
 
-unsigned folder_count(const char *folder)
+unsigned folder_count(const char *folder, const char *prefix)
 {
-    return folder_walk(folder, false);
+    return folder_walk(folder, prefix, false);
 }
 
 void folder_remove(char *folder)
 {
-    folder_walk(folder, true);
+    folder_walk(folder, "", true);
     rmdir(folder);
     free(folder);
 }

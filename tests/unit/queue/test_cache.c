@@ -47,7 +47,7 @@ static void test_cache_round_trip(void)
     cache_fill(cache, &about, candles);
     CU_ASSERT(cache_has(cache, &about, candles));
     UNIT_INT(cache_bytes(cache), sheet_bytes(BARS));
-    UNIT_INT(folder_count(folder), 1);
+    UNIT_INT(folder_count(folder, ""), 1);
     /* Another timeframe of the same chunks is another sheet. */
     other.key.timeframe_ms = 2 * MINUTE;
     CU_ASSERT_PTR_NULL(cache_find(cache, &other.key));
@@ -100,7 +100,7 @@ static void test_cache_bound(void)
     /* A smaller bound holds at once. */
     file_age(folder, &abouts[3], 700);
     cache = cache_of(folder, 1);
-    UNIT_INT(folder_count(folder), 1);
+    UNIT_INT(folder_count(folder, ""), 1);
     CU_ASSERT(!cache_has(cache, &abouts[3], candles));
     cache_free(cache);
     folder_remove(folder);
@@ -118,7 +118,7 @@ static void test_cache_too_large(void)
     struct sheet *sheet = cache_create(cache, &about);
 
     CU_ASSERT_PTR_NULL(sheet_file(sheet));
-    UNIT_INT(folder_count(folder), 0);
+    UNIT_INT(folder_count(folder, ""), 0);
     CU_ASSERT_PTR_NULL(cache_trouble(cache));
     cache_drop(cache, sheet);
     cache_free(cache);
@@ -140,12 +140,12 @@ static void test_cache_orphans(void)
     close(open(foreign, O_CREAT | O_WRONLY | O_CLOEXEC, 0600));
     UNIT_INT(utimensat(AT_FDCWD, path, old, 0), 0);
     UNIT_INT(utimensat(AT_FDCWD, foreign, old, 0), 0);
-    UNIT_INT(folder_count(folder), 3);
+    UNIT_INT(folder_count(folder, ""), 3);
     cache_free(cache_of(folder, SHEETS));
-    UNIT_INT(folder_count(folder), 2);
+    UNIT_INT(folder_count(folder, ""), 2);
     UNIT_INT(access(path, F_OK), -1);
     cache_drop(cache, fresh);
-    UNIT_INT(folder_count(folder), 1);
+    UNIT_INT(folder_count(folder, ""), 1);
     UNIT_INT(access(foreign, F_OK), 0);
     sheet_free(orphan);
     cache_free(cache);
@@ -172,7 +172,7 @@ static void test_cache_damage(void)
 
     UNIT_INT(pwrite(fd, "x", 1, 20), 1);
     CU_ASSERT_PTR_NULL(cache_find(cache, &about.key));
-    UNIT_INT(folder_count(folder), 0);
+    UNIT_INT(folder_count(folder, ""), 0);
     close(fd);
     /* In a column. */
     cache_fill(cache, &about, candles);
@@ -181,7 +181,7 @@ static void test_cache_damage(void)
     close(fd);
     CU_ASSERT(!cache_has(cache, &about, candles));
     cache_forget(cache, &about.key);
-    UNIT_INT(folder_count(folder), 0);
+    UNIT_INT(folder_count(folder, ""), 0);
     cache_fill(cache, &about, candles);
     CU_ASSERT(cache_has(cache, &about, candles));
     free(path);
@@ -229,7 +229,7 @@ static void test_cache_processes(void)
     }
     struct cache *cache = cache_of(folder, 3);
 
-    CU_ASSERT(folder_count(folder) <= 3);
+    CU_ASSERT(folder_count(folder, "") <= 3);
     cache_free(cache);
     folder_remove(folder);
     candles_series_free(series);
@@ -259,7 +259,7 @@ static void test_cache_disk_full(void)
 
     CU_ASSERT(candles_same(&found, candles));
     sheet_free(sheet);
-    UNIT_INT(folder_count(folder), 0);
+    UNIT_INT(folder_count(folder, ""), 0);
     CU_ASSERT(!cache_is_on(cache));
     const char *trouble = cache_trouble(cache);
 
@@ -269,7 +269,7 @@ static void test_cache_disk_full(void)
     CU_ASSERT_PTR_NULL(cache_trouble(cache));
     /* For a while nothing is written. */
     cache_fill(cache, &about, candles);
-    UNIT_INT(folder_count(folder), 0);
+    UNIT_INT(folder_count(folder, ""), 0);
     CU_ASSERT_PTR_NULL(cache_trouble(cache));
     cache_free(cache);
     folder_remove(folder);

@@ -6,7 +6,8 @@
 #include "queue/cache.h"
 #include "unit.h"
 
-extern const struct unit_part cache_tests, failure_tests, load_tests, meter_tests, sheet_tests;
+extern const struct unit_part cache_tests, failure_tests, job_tests, job_child_tests, job_compute_tests,
+    job_forget_tests, load_tests, meter_tests, result_tests, sheet_tests;
 
 enum { MINUTE = 60000 };
 
@@ -20,7 +21,7 @@ bool candles_same(const struct candles *a, const struct candles *b);
 /* A folder of the test's own, mode 0700; folder_remove takes it away with what is in it, and frees the text. */
 char *folder_make(void);
 void folder_remove(char *folder);
-unsigned folder_count(const char *folder); /* its files */
+unsigned folder_count(const char *folder, const char *prefix); /* its files that are called so */
 
 struct sheet_about about_of(const struct candles *candles, const char *symbol, unsigned number);
 /* A sheet that is full, kept and freed. */

@@ -101,18 +101,26 @@ static void test_sheet_damage(void)
     const struct sheet_about about = about_of(candles, "BTC", 1);
     char *folder = folder_make(), *path;
     struct stat stat;
-    unsigned taken = 0, head = 0;
+    unsigned taken = 0;
+    off_t filling = SHEET_HEAD_BYTES, found = 0;
 
     sheet_free(sheet_made(file_make(folder, &path), &about, candles, 40));
     UNIT_INT(lstat(path, &stat), 0);
     UNIT_INT(stat.st_size, sheet_bytes(40));
     for (off_t at = 0; at < stat.st_size; at++) {
-        if (!is_taken(path, &about.key, at)) continue;
-        taken += at >= SHEET_HEAD_BYTES;
-        head += at < 256 + SHEET_SYMBOL_BYTES;
+        const bool is_in_head = at < SHEET_HEAD_BYTES;
+
+        if (!is_taken(path, &about.key, at)) {
+            if (is_in_head) found = at;
+        } else if (!is_in_head) {
+            taken++;
+        } else if (at < filling) {
+            filling = at;
+        }
     }
     UNIT_INT(taken, 0);
-    UNIT_INT(head, 0);
+    CU_ASSERT(found > SHEET_SYMBOL_BYTES);
+    UNIT_INT(filling, found + 1);
     free(path);
     folder_remove(folder);
     candles_series_free(series);
