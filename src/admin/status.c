@@ -32,9 +32,9 @@ static void status_add_reload(struct buf *out, const struct scoreboard_reload *r
     buf_printf(out,
                "{\"number\":%u,\"state\":\"%s\",\"step\":\"%s\",\"at\":%s%s%s,\"duration_ms\":%" PRIu64
                ",\"same_executable\":%s,\"reason\":",
-               reload->number, scoreboard_reload_name((enum scoreboard_reload_state)reload->state), reload->step,
-               reload->number == 0 ? "" : "\"", reload->number == 0 ? "null" : at, reload->number == 0 ? "" : "\"",
-               reload->duration_ms, reload->same_executable != 0 ? "true" : "false");
+               reload->number, scoreboard_reload_name(reload->state), reload->step, reload->number == 0 ? "" : "\"",
+               reload->number == 0 ? "null" : at, reload->number == 0 ? "" : "\"", reload->duration_ms,
+               reload->same_executable != 0 ? "true" : "false");
     buf_add_json(out, slice_of(reload->reason));
     buf_add_char(out, '}');
 }

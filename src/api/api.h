@@ -152,9 +152,9 @@ struct api_resource {
 extern const struct api_resource api_service;
 extern const struct api_resource api_strategies;
 extern const struct api_resource api_backtests;
+extern const struct api_resource api_results;
 extern const struct api_resource api_series;
 extern const struct api_resource api_candles;
-extern const struct api_resource api_results;
 extern const struct api_resource api_rules;
 extern const struct api_resource api_documentation;
 

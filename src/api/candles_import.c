@@ -427,6 +427,16 @@ static int64_t import_longer_timeframe(const struct candles *bars)
     return step;
 }
 
+/* With room for what is stored beside them. */
+static bool import_can_add_up(const struct candles *bars)
+{
+    static const double volume_max = 1e300;
+    double volume = 0;
+
+    for (size_t i = 0; i < bars->count; i++) volume += bars->volume[i];
+    return volume <= volume_max;
+}
+
 /* Whether the rows can be stored under the path's timeframe. */
 static bool import_check(struct api_call *call, const struct market_import *m)
 {
@@ -441,6 +451,8 @@ static bool import_check(struct api_call *call, const struct market_import *m)
                            "%" PRIu64 " of %" PRIu64 " times are not ones at which a bar of %s "
                            "opens: the file has another timeframe, or its times are those of closings (stamp=close)",
                            said->off_grid, said->read, timeframe);
+    } else if (!import_can_add_up(bars)) {
+        why = arena_printf(api_call_arena(call), "the volumes are too large to be added up");
     } else if (longer_ms != 0) {
         why = arena_printf(api_call_arena(call), "the bars are those of the timeframe %s, not %s",
                            candles_timeframe_name(longer_ms), timeframe);
@@ -458,10 +470,12 @@ static bool import_check(struct api_call *call, const struct market_import *m)
     return false;
 }
 
-static void import_settle(struct api_call *call, struct market_import *m)
+static void import_settle(struct api_call *call, const struct db_result *result)
 {
+    struct market_import *m = api_call_state(call);
     struct error err;
 
+    (void)result;
     if (candles_import_end(m->import, &err) != 0 ||
         candles_import_finish(m->import, NULL, &m->coming, &m->said, &err) != 0) {
         import_refuse(call, "", err.message);
@@ -498,11 +512,7 @@ static void import_feed(struct api_call *call, const struct db_result *result)
         import_refuse(call, "", err.message);
         return;
     }
-    if (m->fed < body.len) {
-        api_call_later(call, import_feed);
-    } else {
-        import_settle(call, m);
-    }
+    api_call_later(call, m->fed < body.len ? import_feed : import_settle);
 }
 
 /* ---- The parameters ---- */

@@ -24,7 +24,7 @@ struct export
     int64_t timeframe_ms;        /* that is asked for: that of the series, or a longer one */
     int64_t start_ms, end_ms;    /* openings from the one on, and before the other */
     struct candles_series *bars; /* read, and not written yet */
-    uint64_t written, left_out;
+    uint64_t read, written, left_out;
     struct buf text;
 };
 
@@ -35,7 +35,10 @@ static int export_timeframe(const char *text, int64_t *ret_ms, struct error *err
 
     if (candles_timeframe_parse(slice_of(text), ret_ms)) return 0;
     for (unsigned i = 0; candles_timeframe_at(i) != 0; i++) {
-        distance_offer(&guess, slice_of(candles_timeframe_name(candles_timeframe_at(i))));
+        const char *name = candles_timeframe_name(candles_timeframe_at(i));
+
+        if (slice_is_nocase(guess.wanted, name)) guess.best = slice_of(name), guess.distance = 0;
+        distance_offer(&guess, slice_of(name));
     }
     candles_timeframe_list(&all);
     error_set(err, ERROR_USAGE, "\"%s\" is not a timeframe%s%.*s%s; the timeframes are %s", text,
@@ -68,9 +71,11 @@ static int export_find(struct export *e, const char *symbol, const char *timefra
     return is_there ? 0 : store_unknown(e->store, symbol, timeframe, err);
 }
 
-static int export_decode(const struct export *e, const struct store_page *page, struct candles_series *bars,
+static int export_decode(struct export *e, const struct store_page *page, struct candles_series *bars,
                          struct error *err)
 {
+    const size_t before = candles_series_view(bars)->count;
+
     for (size_t i = 0; i < page->count; i++) {
         struct chunk_summary summary;
         struct buf scratch = {0};
@@ -81,6 +86,7 @@ static int export_decode(const struct export *e, const struct store_page *page, 
         buf_clear(&scratch);
         return -1;
     }
+    e->read += candles_series_view(bars)->count - before;
     return 0;
 }
 
@@ -104,9 +110,11 @@ static int export_is_closed(struct export *e, bool *ret_closed, struct error *er
     struct candles_derived *derived = NULL;
     struct store_page page = {0};
     const int64_t last = chunk_address(e->series.last_ms, e->series.timeframe_ms);
+    const uint64_t read = e->read;
     int rc = store_read(e->store, e->series.id, last - STORE_PAGE_CHUNKS + 1, last, STORE_PAGE_CHUNKS, &page, err);
 
     if (rc == 0) rc = export_decode(e, &page, bars, err);
+    e->read = read; /* these are read twice */
     if (rc == 0) {
         derived = candles_derive(candles_series_view(bars), e->timeframe_ms, err);
         rc = derived == NULL ? -1 : 0;
@@ -219,6 +227,16 @@ static int export_nothing(const struct export *e, struct error *err)
     return -1;
 }
 
+/* A chunk that is not there would be a gap like any other. */
+static int export_whole(const struct export *e, struct error *err)
+{
+    if (command_has(e->line, "--start") || command_has(e->line, "--end") || e->read == e->series.bars) return 0;
+    return error_set(err, ERROR_INVALID,
+                     "%s %s should have %" PRIu64 " candles, but %" PRIu64
+                     " are there; backtestd candles verify says more",
+                     e->series.symbol, e->series.timeframe, e->series.bars, e->read);
+}
+
 static int export_file(struct export *e, struct error *err)
 {
     const char *path = command_has(e->line, "--output") ? command_text(e->line, "--output") : "-";
@@ -230,6 +248,7 @@ static int export_file(struct export *e, struct error *err)
     e->bars = candles_series_new(e->series.timeframe_ms);
     candles_series_digits(e->bars, e->series.price_digits, e->series.lot_digits);
     rc = export_pages(e, err);
+    if (rc == 0 && output_is_taken(e->output)) rc = export_whole(e, err);
     progress_end(&e->progress);
     candles_series_free(e->bars);
     if (rc == 0 && e->written == 0 && output_is_taken(e->output)) rc = export_nothing(e, err);

@@ -122,6 +122,7 @@ int market_read(const struct command_line *line, const char *const *paths, size_
                                                    .timeframe_ms = timeframe_ms,
                                                    .zone = found,
                                                    .gives_up_rows = true,
+                                                   .replace = command_has(line, "--replace"),
                                                    .adjusted = command_has(line, "--adjusted"),
                                                    .stamp_is_close = stamp != NULL && stamp->word == 1};
 

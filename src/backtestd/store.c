@@ -112,7 +112,7 @@ static int store_refuse_role(const struct store *store, bool reads, struct error
     command_path(store->line, &command);
     error_set(err, ERROR_REFUSED,
               "the role %s may read the candles of %s, but not change them\n"
-              "The role of the API may: DATABASE_URL=postgresql://stratslab_api:PASSWORD@HOST/DATABASE %s ...",
+              "The role of the API may: DATABASE_URL=postgresql://stratslab_api@HOST/DATABASE %s ...",
               role, label, buf_cstr(&command));
     buf_clear(&command);
     return -1;

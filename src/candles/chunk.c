@@ -1,5 +1,6 @@
 #include "candles/chunk.h"
 
+#include <float.h>
 #include <stdlib.h>
 
 #include "base/mem.h"
@@ -211,28 +212,72 @@ static const char *chunk_take_floats(struct chunk_reader *reader, double *values
     return NULL;
 }
 
-/* A column of distances, but closes. Each whole is near ±CANDLES_STEPS_MAX, so that sums do not overflow. */
-static const char *chunk_take_steps(struct chunk_reader *reader, struct chunk_bars *bars, unsigned column)
+static const char chunk_fault_number[] = "a number is cut short, or longer than it need be";
+static const char chunk_fault_large[] = "a number is too large";
+
+/* A distance. Each is near ±CANDLES_STEPS_MAX at most, and so is what they are added to, so that sums do not
+ * overflow. */
+static inline __attribute__((always_inline)) const char *chunk_take_coded(struct chunk_reader *reader,
+                                                                          uint64_t *ret_coded)
 {
-    const int64_t *open = bars->steps[CHUNK_OPEN], *close = bars->steps[CHUNK_CLOSE];
-    int64_t *steps = bars->steps[column];
+    if (!varint_take(&reader->at, reader->end, ret_coded)) return chunk_fault_number;
+    return *ret_coded > (uint64_t)4 * CANDLES_STEPS_MAX ? chunk_fault_large : NULL;
+}
+
+static bool chunk_is_large(int64_t steps)
+{
+    return steps < -2 * CANDLES_STEPS_MAX || steps > 2 * CANDLES_STEPS_MAX;
+}
+
+/* Opens, which come before there is a close: as distances, made whole once there is. */
+static const char *chunk_take_opens(struct chunk_reader *reader, struct chunk_bars *bars)
+{
     uint64_t coded;
 
     for (uint32_t i = 0; i < bars->count; i++) {
-        if (!varint_take(&reader->at, reader->end, &coded)) return "a number is cut short, or longer than it need be";
-        if (coded > (uint64_t)4 * CANDLES_STEPS_MAX) return "a number is too large";
-        switch (column) {
-        case CHUNK_HIGH:
-            steps[i] = chunk_max(open[i], close[i]) + (int64_t)coded;
-            break;
-        case CHUNK_LOW:
-            steps[i] = chunk_min(open[i], close[i]) - (int64_t)coded;
-            break;
-        default:
-            /* Opens come before there is a close: as distances, made whole once there is. */
-            steps[i] = varint_unzigzag(coded) + (column == CHUNK_VOLUME && i > 0 ? steps[i - 1] : 0);
-        }
-        if (steps[i] < -2 * CANDLES_STEPS_MAX || steps[i] > 2 * CANDLES_STEPS_MAX) return "a number is too large";
+        const char *fault = chunk_take_coded(reader, &coded);
+
+        if (fault != NULL) return fault;
+        bars->steps[CHUNK_OPEN][i] = varint_unzigzag(coded);
+        if (chunk_is_large(bars->steps[CHUNK_OPEN][i])) return chunk_fault_large;
+    }
+    return NULL;
+}
+
+static const char *chunk_take_volumes(struct chunk_reader *reader, struct chunk_bars *bars)
+{
+    int64_t steps = 0;
+    uint64_t coded;
+
+    for (uint32_t i = 0; i < bars->count; i++) {
+        const char *fault = chunk_take_coded(reader, &coded);
+
+        if (fault != NULL) return fault;
+        steps += varint_unzigzag(coded);
+        if (chunk_is_large(steps)) return chunk_fault_large;
+        bars->steps[CHUNK_VOLUME][i] = steps;
+    }
+    return NULL;
+}
+
+/* Highs and lows: how far beyond the nearer of open and close. */
+static const char *chunk_take_extremes(struct chunk_reader *reader, struct chunk_bars *bars)
+{
+    const int64_t *open = bars->steps[CHUNK_OPEN], *close = bars->steps[CHUNK_CLOSE];
+    int64_t *high = bars->steps[CHUNK_HIGH], *low = bars->steps[CHUNK_LOW];
+    uint64_t coded;
+
+    for (uint32_t i = 0; i < bars->count; i++) {
+        const char *fault = chunk_take_coded(reader, &coded);
+
+        if (fault != NULL) return fault;
+        high[i] = chunk_max(open[i], close[i]) + (int64_t)coded;
+    }
+    for (uint32_t i = 0; i < bars->count; i++) {
+        const char *fault = chunk_take_coded(reader, &coded);
+
+        if (fault != NULL) return fault;
+        low[i] = chunk_min(open[i], close[i]) - (int64_t)coded;
     }
     return NULL;
 }
@@ -241,16 +286,16 @@ static const char *chunk_take_steps(struct chunk_reader *reader, struct chunk_ba
 static const char *chunk_take_open_close(struct chunk_reader *reader, struct chunk_bars *bars)
 {
     int64_t *open = bars->steps[CHUNK_OPEN], *close = bars->steps[CHUNK_CLOSE];
-    const char *fault = chunk_take_steps(reader, bars, CHUNK_OPEN);
+    const char *fault = chunk_take_opens(reader, bars);
     uint64_t coded;
 
     for (uint32_t i = 0; i < bars->count && fault == NULL; i++) {
-        if (!varint_take(&reader->at, reader->end, &coded)) return "a number is cut short, or longer than it need be";
-        if (coded > (uint64_t)4 * CANDLES_STEPS_MAX) return "a number is too large";
+        fault = chunk_take_coded(reader, &coded);
+        if (fault != NULL) break;
         if (i > 0) open[i] += close[i - 1];
         close[i] = open[i] + varint_unzigzag(coded);
         if (open[i] < 0 || open[i] > CANDLES_STEPS_MAX || close[i] < 0 || close[i] > CANDLES_STEPS_MAX) {
-            fault = "a number is too large";
+            fault = chunk_fault_large;
         }
     }
     return fault;
@@ -263,15 +308,37 @@ static const char *chunk_values(struct chunk_bars *bars, unsigned from, unsigned
     bool needed = digits == 0;
 
     for (unsigned column = from; column < to; column++) {
-        for (uint32_t i = 0; i < bars->count; i++) {
-            const int64_t steps = bars->steps[column][i];
+        const int64_t *steps = bars->steps[column];
+        double *values = bars->values[column];
+        uint64_t large = 0;
 
-            if (steps < 0 || steps > CANDLES_STEPS_MAX) return "a number is too large";
-            bars->values[column][i] = (double)steps / power;
-            needed = needed || steps % 10 != 0;
+        for (uint32_t i = 0; i < bars->count; i++) {
+            large |= (uint64_t)((uint64_t)steps[i] > (uint64_t)CANDLES_STEPS_MAX);
+            values[i] = (double)steps[i] / power;
         }
+        if (large != 0) return chunk_fault_large;
+        /* The first few bars tell, nearly always. */
+        for (uint32_t i = 0; i < bars->count && !needed; i++) needed = steps[i] % 10 != 0;
     }
     return needed ? NULL : "it has more decimals than it needs";
+}
+
+/* candles_check, knowing that times come from slots, one after the other. */
+static bool chunk_is_sound(const struct chunk_bars *bars)
+{
+    const double *open = bars->values[CHUNK_OPEN], *close = bars->values[CHUNK_CLOSE];
+    const double *high = bars->values[CHUNK_HIGH], *low = bars->values[CHUNK_LOW];
+    const double *volume = bars->values[CHUNK_VOLUME];
+    unsigned wrong = 0;
+
+    if (bars->time_ms[0] < CANDLES_TIME_MIN_MS || bars->time_ms[bars->count - 1] > CANDLES_TIME_MAX_MS) return false;
+    /* Of a NaN, none of these is true. */
+    for (uint32_t i = 0; i < bars->count; i++) {
+        wrong |= (unsigned)!(low[i] > 0) | (unsigned)!(high[i] <= DBL_MAX) | (unsigned)!(low[i] <= open[i]) |
+                 (unsigned)!(low[i] <= close[i]) | (unsigned)!(high[i] >= open[i]) | (unsigned)!(high[i] >= close[i]) |
+                 (unsigned)!(volume[i] >= 0) | (unsigned)!(volume[i] <= DBL_MAX);
+    }
+    return wrong == 0;
 }
 
 static const char *chunk_take_columns(struct chunk_reader *reader, struct chunk_bars *bars)
@@ -291,13 +358,12 @@ static const char *chunk_take_columns(struct chunk_reader *reader, struct chunk_
         if (fault == NULL && chunk_digits(bars, CHUNK_OPEN, CHUNK_VOLUME) >= 0) fault = "it has floats without need";
     } else {
         fault = chunk_take_open_close(reader, bars);
-        if (fault == NULL) fault = chunk_take_steps(reader, bars, CHUNK_HIGH);
-        if (fault == NULL) fault = chunk_take_steps(reader, bars, CHUNK_LOW);
+        if (fault == NULL) fault = chunk_take_extremes(reader, bars);
         if (fault == NULL) fault = chunk_values(bars, CHUNK_OPEN, CHUNK_VOLUME, (int)price_digits);
     }
     if (fault != NULL) return fault;
     if (!volume_floats) {
-        fault = chunk_take_steps(reader, bars, CHUNK_VOLUME);
+        fault = chunk_take_volumes(reader, bars);
         return fault == NULL ? chunk_values(bars, CHUNK_VOLUME, CHUNK_COLUMNS, (int)volume_digits) : fault;
     }
     fault = chunk_take_floats(reader, bars->values[CHUNK_VOLUME], bars->count);
@@ -348,8 +414,6 @@ static struct candles chunk_view(const struct chunk_bars *bars, int64_t timefram
 /* NULL, or what is wrong. */
 static const char *chunk_unpack(struct slice packed, struct chunk_reader *reader, struct chunk_bars *bars)
 {
-    size_t index;
-
     *reader = (struct chunk_reader){.at = (const unsigned char *)packed.data};
     reader->end = packed.len == 0 ? reader->at : reader->at + packed.len;
     const char *fault = chunk_take_head(reader);
@@ -358,9 +422,7 @@ static const char *chunk_unpack(struct slice packed, struct chunk_reader *reader
     if (fault == NULL) fault = chunk_take_columns(reader, bars);
     if (fault == NULL && reader->at != reader->end) fault = "there are bytes after its end";
     if (fault != NULL) return fault;
-    const struct candles view = chunk_view(bars, reader->timeframe_ms);
-
-    return candles_check(&view, &index) ? NULL : "a bar is not valid";
+    return chunk_is_sound(bars) ? NULL : "a bar is not valid";
 }
 
 static void chunk_summarise(const struct candles *bars, struct slice packed, struct chunk_summary *summary)
@@ -454,11 +516,7 @@ int chunk_decode(struct slice packed, const struct chunk_summary *expected, stru
         } else if (expected != NULL && expected->address != summary.address) {
             fault = "it is not the chunk that its address names";
         }
-        for (size_t i = 0; i < view.count && fault == NULL; i++) {
-            const struct candles_bar bar = candles_bar_at(&view, i);
-
-            candles_series_add(series, &bar);
-        }
+        if (fault == NULL) candles_series_add_all(series, &view);
     }
     free(bars);
     if (fault == NULL) *ret_summary = summary;

@@ -37,12 +37,14 @@ void candles_series_free(struct candles_series *series)
     free(series);
 }
 
-static void series_grow(struct candles_series *series)
+static void series_grow(struct candles_series *series, size_t needed)
 {
     double **const prices[] = {&series->open, &series->high, &series->low, &series->close, &series->volume};
 
-    if (series->capacity > SIZE_MAX / 2 / sizeof(double)) mem_die(SIZE_MAX);
-    series->capacity = series->capacity == 0 ? SERIES_FIRST_CAPACITY : series->capacity * 2;
+    if (needed > SIZE_MAX / 4 / sizeof(double)) mem_die(SIZE_MAX);
+    while (series->capacity < needed) {
+        series->capacity = series->capacity == 0 ? SERIES_FIRST_CAPACITY : series->capacity * 2;
+    }
     series->time_ms = mem_realloc(series->time_ms, series->capacity * sizeof(*series->time_ms));
     for (size_t i = 0; i < countof(prices); i++) {
         *prices[i] = mem_realloc(*prices[i], series->capacity * sizeof(double));
@@ -59,7 +61,7 @@ void candles_series_add(struct candles_series *series, const struct candles_bar 
 {
     const size_t at = series->view.count;
 
-    if (at == series->capacity) series_grow(series);
+    if (at == series->capacity) series_grow(series, at + 1);
     series->time_ms[at] = bar->time_ms;
     series->open[at] = bar->open;
     series->high[at] = bar->high;
@@ -67,6 +69,21 @@ void candles_series_add(struct candles_series *series, const struct candles_bar 
     series->close[at] = bar->close;
     series->volume[at] = bar->volume;
     series->view.count++;
+}
+
+void candles_series_add_all(struct candles_series *series, const struct candles *bars)
+{
+    const size_t at = series->view.count, bytes = bars->count * sizeof(double);
+
+    if (bars->count == 0) return;
+    if (bars->count > series->capacity - at) series_grow(series, at + bars->count);
+    memcpy(series->time_ms + at, bars->time_ms, bytes);
+    memcpy(series->open + at, bars->open, bytes);
+    memcpy(series->high + at, bars->high, bytes);
+    memcpy(series->low + at, bars->low, bytes);
+    memcpy(series->close + at, bars->close, bytes);
+    memcpy(series->volume + at, bars->volume, bytes);
+    series->view.count += bars->count;
 }
 
 void candles_series_reset(struct candles_series *series)

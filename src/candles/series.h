@@ -26,6 +26,8 @@ struct candles_series *candles_series_new(int64_t timeframe_ms);
 void candles_series_free(struct candles_series *series); /* takes NULL */
 /* The caller keeps the promise of `struct candles`: later than the last one, on the grid, sound (candles_bar_fault). */
 void candles_series_add(struct candles_series *series, const struct candles_bar *bar);
+/* The same of all bars of another one. */
+void candles_series_add_all(struct candles_series *series, const struct candles *bars);
 /* Empties it, and keeps the memory for the bars that come. */
 void candles_series_reset(struct candles_series *series);
 /* Tick and lot as powers of ten: 10^-digits, both 0 to CANDLES_DIGITS_MAX. */

@@ -76,6 +76,15 @@ static void help_usage_option(const struct command_option *option, struct buf *o
     if (option->repeatable) buf_add_str(out, "...");
 }
 
+/* Of "SYMBOL TIMEFRAME" two. */
+static size_t help_words(const char *operand)
+{
+    size_t words = 1;
+
+    for (; *operand != '\0'; operand++) words += *operand == ' ';
+    return words;
+}
+
 static void help_usage(const struct command_line *line, const struct command_entry *command, struct buf *out)
 {
     struct buf usage = {0};
@@ -94,7 +103,7 @@ static void help_usage(const struct command_line *line, const struct command_ent
     }
     if (command != NULL && command->operand != NULL) {
         buf_printf(&usage, command->operands_min > 0 ? " %s" : " [%s]", command->operand);
-        if (command->operands_max == SIZE_MAX) buf_add_str(&usage, "...");
+        if (command->operands_max > help_words(command->operand)) buf_add_str(&usage, "...");
     }
     buf_add_str(out, "Usage: ");
     command_path(line, out);

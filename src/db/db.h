@@ -55,6 +55,9 @@ struct db_query;
 enum db_access {
     DB_READ,  /* changes nothing: may share a Sync, may be sent again */
     DB_WRITE, /* a transaction of its own, sent once */
+    /* A read whose values come in the binary form of their types: bytea as its bytes, int8 as eight bytes, the highest
+     * first. For what is large: text is twice as long, or more. */
+    DB_READ_BINARY,
 };
 
 /* OIDs of PostgreSQL's pg_type. Their wire format is stable. */
@@ -120,7 +123,7 @@ enum db_outcome db_result_outcome(const struct db_result *r);
 unsigned db_result_rows(const struct db_result *r); /* 0 unless DB_OK */
 /* The column of this name; -1 if there is none. */
 int db_result_column(const struct db_result *r, const char *name);
-/* The value in text form, NUL-terminated. It is absent (its data is NULL) for SQL's NULL. */
+/* The value in text form (but see DB_READ_BINARY), NUL-terminated. It is absent (its data is NULL) for SQL's NULL. */
 struct slice db_result_value(const struct db_result *r, unsigned row, int column);
 const char *db_result_sqlstate(const struct db_result *r); /* "" if there is none */
 const char *

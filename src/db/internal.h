@@ -38,8 +38,9 @@ enum {
     DB_SLOW_MS = 200,
     /* Reads of one batch may be silent for so long while others wait. */
     DB_CUT_MS = 250,
-    /* After a cancel request that found nothing to cancel in its batch, nothing is sent: it may still be on its way.
-     * What was in flight already may meet it, and is sent again. */
+    /* After the end of a batch that was to be cancelled, the request may still be on its way; and up to version 17 the
+     * server signals twice for each (postmaster.c, signal_child). What meets it meanwhile is sent again. If the request
+     * found nothing to cancel in its batch, nothing is sent before. */
     DB_CUT_HOLD_MS = 100,
     /* How often a read is sent again that had to give way to another transaction. */
     DB_AGAIN_MAX = 3,
@@ -90,7 +91,7 @@ struct db_query {
 
 /* What is sent with one Sync, in the order of the pipeline. */
 enum db_batch_kind {
-    DB_BATCH_PINS,     /* one query of our own, without which nothing may be asked */
+    DB_BATCH_PINS,     /* queries of our own, without which nothing may be asked */
     DB_BATCH_SETTINGS, /* one that may fail */
     DB_BATCH_LISTEN,   /* the same, for one channel */
     DB_BATCH_PREPARE,  /* every statement, or those from `first` on */
@@ -170,12 +171,13 @@ struct db {
     struct list clients[256];
     uint64_t client_secret;
     unsigned client_count;
-    unsigned client_max;    /* queries of one client */
-    bool lone_flight;       /* one that may be slow is in flight */
-    uint64_t rest_until_ms; /* until then nothing is sent that was slow lately */
-    uint64_t hold_until_ms; /* until then nothing is sent at all */
-    uint64_t head_ms;       /* when the batch at the head of the pipeline came there */
-    struct list flight;     /* of db_batch */
+    unsigned client_max;     /* queries of one client */
+    bool lone_flight;        /* one that may be slow is in flight */
+    uint64_t rest_until_ms;  /* until then nothing is sent that was slow lately */
+    uint64_t hold_until_ms;  /* until then nothing is sent at all */
+    uint64_t stray_until_ms; /* until then a cancel request may come for what has ended */
+    uint64_t head_ms;        /* when the batch at the head of the pipeline came there */
+    struct list flight;      /* of db_batch */
     struct list failing;
     unsigned depth;        /* queries anywhere */
     unsigned flight_count; /* queries handed to libpq and not answered */

@@ -293,16 +293,22 @@ static void pipeline_reads_result(struct db *db, struct db_batch *batch, PGresul
     list_push_back(&batch->aborted, &q->link);
 }
 
+static void pipeline_expect_stray(struct db *db, const struct db_batch *batch)
+{
+    if (!batch->cancelled) return;
+    db->stray_until_ms = clock_monotonic_ms() + DB_CUT_HOLD_MS;
+    if (!batch->cut || batch->was_cut) return;
+    db->hold_until_ms = db->stray_until_ms;
+    db_timer_set(db->turn, DB_CUT_HOLD_MS);
+}
+
 /* Queries that were skipped go to the head of the queue. The first of them cannot be skipped again there, so each round
  * finishes at least one. */
 static void pipeline_batch_synced(struct db *db, struct db_batch *batch)
 {
     const struct db_statement *stale = batch->stale;
 
-    if (batch->cut && !batch->was_cut) {
-        db->hold_until_ms = clock_monotonic_ms() + DB_CUT_HOLD_MS;
-        db_timer_set(db->turn, DB_CUT_HOLD_MS);
-    }
+    pipeline_expect_stray(db, batch);
     while (!list_is_empty(&batch->aborted)) pipeline_retry_query(list_at(batch->aborted.prev, struct db_query, link));
     db_batch_free(batch);
     if (stale == NULL) return;
@@ -345,6 +351,7 @@ static void pipeline_write_synced(struct db *db, struct db_batch *batch)
     if (outcome != DB_OK && db_pg_sqlstate(pg)[0] == '\0') outcome = DB_UNKNOWN;
     /* If the standby takes over now, the write has not happened. */
     if (outcome == DB_OK && unreplicated) outcome = DB_UNKNOWN;
+    pipeline_expect_stray(db, batch);
     list_remove(&q->link);
     db_batch_free(batch);
     db_share_learn(q, 1);
@@ -576,10 +583,12 @@ void db_pipeline_turn(int fd, short what, void *arg)
 
 static bool pipeline_send_pins(struct db *db)
 {
+    const char *first = pg_pins_first(db->conn);
     char *sql = db_target_pins(&db->options);
 
     pipeline_batch_push(db, pipeline_batch_new(DB_BATCH_PINS));
-    const bool sent = PQsendQueryParams(db->conn, sql, 0, NULL, NULL, NULL, NULL, 0) == 1 && db_send_sync(db);
+    const bool sent = (first == NULL || PQsendQueryParams(db->conn, first, 0, NULL, NULL, NULL, NULL, 0) == 1) &&
+                      PQsendQueryParams(db->conn, sql, 0, NULL, NULL, NULL, NULL, 0) == 1 && db_send_sync(db);
 
     free(sql);
     return sent;
@@ -624,7 +633,7 @@ void db_pipeline_open(struct db *db)
     db->cancel = PQgetCancel(conn);
     db->dismissed = false;
     db->window = DB_FLIGHT_FIRST;
-    db->hold_until_ms = 0;
+    db->hold_until_ms = db->stray_until_ms = 0;
     db->slow = false;
     db->deaf = false;
     db->unreplicated = false;

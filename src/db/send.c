@@ -55,7 +55,9 @@ bool db_send_query(struct db *db, struct db_query *q)
             buf_add_char(&db->scratch, '\0');
         }
     }
-    return PQsendQueryPrepared(db->conn, s->name, (int)s->param_count, values, lengths, formats, 0) == 1;
+    const int form = s->access == DB_READ_BINARY;
+
+    return PQsendQueryPrepared(db->conn, s->name, (int)s->param_count, values, lengths, formats, form) == 1;
 }
 
 bool db_send_statement(struct db *db, const struct db_statement *s)

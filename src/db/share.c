@@ -207,8 +207,8 @@ bool db_share_was_cut(struct db_batch *batch, struct db_query *q, const PGresult
         batch->was_cut = true;
         q->fit->quick = false;
         q->fit->slow_ms = db->input_ms;
-    } else if (db->input_ms < db->hold_until_ms) {
-        db->hold_until_ms = 0; /* here it is */
+    } else if (db->input_ms < db->stray_until_ms) {
+        db->hold_until_ms = 0; /* here it is; its second signal may follow */
     } else {
         return false;
     }

@@ -179,7 +179,7 @@ static const char *scoreboard_name(const char *const *names, size_t count, unsig
     return number < count ? names[number] : "unknown";
 }
 
-const char *scoreboard_reload_name(enum scoreboard_reload_state state)
+const char *scoreboard_reload_name(uint32_t state)
 {
     return scoreboard_name(scoreboard_reload_names, countof(scoreboard_reload_names), state);
 }

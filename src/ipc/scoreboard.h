@@ -119,7 +119,7 @@ FORM_STRUCT(scoreboard_reload, SCOREBOARD_RELOAD_MEMBERS);
     M(owner, char, executable, [SCOREBOARD_TEXT_BYTES])                                                 \
     M(owner, char, version, [32])                                                                       \
     M(owner, char, instance, [CONTROL_INSTANCE_BYTES])      /* ipc/control.h; "": it cannot be found */ \
-    M(owner, char, addresses, [SCOREBOARD_ADDRESSES_BYTES]) /* "name=address,address name=…" */       \
+    M(owner, char, addresses, [SCOREBOARD_ADDRESSES_BYTES]) /* "name=address,address name=..." */       \
     M(owner, struct scoreboard_reload, reload, )
 FORM_STRUCT(scoreboard_details, SCOREBOARD_DETAILS_MEMBERS);
 
@@ -208,8 +208,9 @@ enum health scoreboard_health(const struct scoreboard *board);
  * everybody's. */
 enum health scoreboard_worker_health(const struct scoreboard *board, enum scoreboard_database database);
 /* "unknown" for a number that is none of theirs. */
-const char *scoreboard_reload_name(enum scoreboard_reload_state state);  /* "none", "running", … */
 const char *scoreboard_worker_name(enum scoreboard_worker_state state);  /* "starting", … */
 const char *scoreboard_database_name(enum scoreboard_database database); /* "connecting", … */
+/* "none", "running", …: of enum scoreboard_reload_state, as its page has it. */
+const char *scoreboard_reload_name(uint32_t state);
 
 #endif

@@ -18,7 +18,7 @@ void status_log(struct master *m)
     log_info("state", LOG_STR("health", health_words[scoreboard_health(m->children.board)]),
              LOG_UINT("generation", m->children.generation), LOG_UINT("uptime_ms", now_ms - m->service_started_ms),
              LOG_STR("executable", m->executable), LOG_UINT("reloads", reload->number),
-             LOG_STR("last_reload", scoreboard_reload_name((enum scoreboard_reload_state)reload->state)),
+             LOG_STR("last_reload", scoreboard_reload_name(reload->state)),
              LOG_STR("last_reload_reason", reload->reason));
     for (size_t at = 0; (slot = slot_next(&m->children, &at)) != NULL;) {
         struct scoreboard_seen seen;

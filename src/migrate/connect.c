@@ -62,22 +62,32 @@ static struct pg_target *connect_target(const struct migrate_options *options)
     return target;
 }
 
-/* What a file relies on as much as our own statements do. Time-outs are not among them: an operator may have given the
- * role some. */
-static int connect_pin(const struct migrate_options *options, PGconn *conn, struct error *err)
+static int connect_set(const struct migrate_options *options, PGconn *conn, const char *sql, struct error *err)
 {
-    char *sql = pg_pins_sql(NULL, 0, PG_PATH_OWN_FIRST, NULL);
     PGresult *result = pg_exec_within(conn, sql, 0, NULL, options->connect_timeout_ms);
+    const ExecStatusType status = PQresultStatus(result);
     int outcome = 0;
 
-    free(sql);
     if (result == NULL) {
         outcome = error_set(err, ERROR_UNAVAILABLE, "the database %s does not answer", options->label);
-    } else if (PQresultStatus(result) != PGRES_TUPLES_OK) {
+    } else if (status != PGRES_TUPLES_OK && status != PGRES_COMMAND_OK) {
         outcome = error_set(err, ERROR_UNAVAILABLE, "the settings of a session of %s cannot be set: %s", options->label,
                             PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY));
     }
     PQclear(result);
+    return outcome;
+}
+
+/* What a file relies on as much as our own statements do. Time-outs are not among them: an operator may have given the
+ * role some. */
+static int connect_pin(const struct migrate_options *options, PGconn *conn, struct error *err)
+{
+    const char *first = pg_pins_first(conn);
+    char *sql = pg_pins_sql(NULL, 0, PG_PATH_OWN_FIRST, NULL);
+    int outcome = first == NULL ? 0 : connect_set(options, conn, first, err);
+
+    if (outcome == 0) outcome = connect_set(options, conn, sql, err);
+    free(sql);
     return outcome;
 }
 

@@ -123,17 +123,25 @@ static void session_try(struct migrate_session *s, const char *sql)
 }
 
 /* What a file may have left in the session. Not DISCARD ALL, which gives back the advisory lock and is not for
- * transactions. RESET ALL leaves role and session authorization. */
+ * transactions. RESET ALL leaves role and session authorization. NULL: pg_pins_first. */
 static const char *const session_clearing[] = {
     "RESET SESSION AUTHORIZATION",
     "RESET ROLE",
     "RESET ALL",
+    NULL,
     "CLOSE ALL",
     "UNLISTEN *",
     "DEALLOCATE ALL",
     "DISCARD TEMP",
     "DISCARD SEQUENCES",
 };
+
+/* NULL if there is nothing to be run there on this server. */
+static const char *session_clearing_sql(const struct migrate_session *s, size_t i)
+{
+    return session_clearing[i] == NULL ? pg_pins_first(s->conn) : session_clearing[i];
+}
+
 /* So that the server stops the work of a master that was killed; not every server can. */
 static const char session_check_client[] = "SET client_connection_check_interval = '2s'";
 
@@ -144,7 +152,11 @@ void session_reset(struct migrate_session *s)
     s->quiet = true;
     s->deadline_ms = 0;
     if (PQtransactionStatus(s->conn) != PQTRANS_IDLE) session_try(s, "ROLLBACK");
-    for (size_t i = 0; i < countof(session_clearing); i++) session_try(s, session_clearing[i]);
+    for (size_t i = 0; i < countof(session_clearing); i++) {
+        const char *sql = session_clearing_sql(s, i);
+
+        if (sql != NULL) session_try(s, sql);
+    }
     session_try(s, s->pins);
     if (!session_is_lost(s)) {
         PGresult *result = session_exec(s, session_check_client, 0, NULL, NULL);
@@ -190,7 +202,9 @@ int session_between(struct migrate_session *s, struct error *err)
 
     if (outcome != 0) error_prefix(err, "at its COMMIT");
     for (size_t i = 0; i < countof(session_clearing) && outcome == 0; i++) {
-        outcome = session_run(s, session_clearing[i], err);
+        const char *sql = session_clearing_sql(s, i);
+
+        if (sql != NULL) outcome = session_run(s, sql, err);
     }
     if (outcome == 0) outcome = session_run(s, s->pins, err);
     if (outcome == 0 && s->checks_client) outcome = session_run(s, session_check_client, err);

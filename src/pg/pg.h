@@ -102,6 +102,10 @@ enum pg_path {
 /* What `options` is to be: what the connection string has there (NULL: PGOPTIONS has it), the pins, and `own` ones. If
  * one is there several times, the server takes the last. The caller's (free). */
 char *pg_pins_options(const char *given, const struct pg_pin *own, size_t count);
+/* What must come before that statement, and behind each RESET ALL: a role's transaction_timeout cannot be set aside at
+ * connection, where an older server would refuse it, and may be too short for more than this. NULL if this server has
+ * no such setting. */
+const char *pg_pins_first(const struct pg_conn *conn);
 /* One statement that sets the pins and `own` ones, and the search path: to `path`, or (NULL) as the session finds it.
  * The last row of its result is the search path. The caller's (free). */
 char *pg_pins_sql(const struct pg_pin *own, size_t count, enum pg_path way, const char *path);

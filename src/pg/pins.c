@@ -11,6 +11,8 @@
 #include "base/mem.h"
 #include "pg/pg.h"
 
+enum { PINS_TRANSACTION_TIMEOUT_SINCE = 170000 };
+
 /* docs/operations.md has this list for people. Every one of them may be set by whoever connects. Not here is what an
  * operator may mean: default_transaction_read_only, synchronous_commit, role, memory, the planner's. */
 static const struct pins_row {
@@ -138,6 +140,11 @@ char *pg_pins_sql(const struct pg_pin *own, size_t count, enum pg_path way, cons
     buf_add_str(&sql, ")) AS p(name, value)\n"
                       "WHERE pg_catalog.current_setting(p.name, true) IS NOT NULL");
     return buf_steal(&sql);
+}
+
+const char *pg_pins_first(const PGconn *conn)
+{
+    return PQserverVersion(conn) >= PINS_TRANSACTION_TIMEOUT_SINCE ? "SET transaction_timeout = 0" : NULL;
 }
 
 static void pins_add_option(struct buf *out, const struct pg_pin *pin)

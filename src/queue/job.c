@@ -22,14 +22,15 @@
 #include "base/mem.h"
 #include "queue/job_internal.h"
 
-enum { JOB_LOOK_MS = 10000 };
+enum { JOB_LOOKS = 10 }; /* in the time after which it counts as stalled */
 
 struct job {
     job_done_fn *done;
     void *arg;
     pid_t pid;
     int pidfd;
-    int life_fd; /* the writing end: while it is open, the process may live; -1: closed */
+    int life_fd;   /* the pipe's writing end: while it is open, the process may live; -1: closed */
+    int life_read; /* the other end, which the process has too */
     int result_fd;
     struct job_page *page;
     struct event *end, *look;
@@ -64,12 +65,22 @@ static void job_close(int *fd)
     *fd = -1;
 }
 
+/* Ends the process. A byte does it too: a process that was stopped right after the fork has the writing end itself. */
+static void job_kill(struct job *job)
+{
+    const ssize_t n = job->life_fd < 0 ? 0 : write(job->life_fd, "", 1); /* it cannot fail: this side can read it */
+
+    (void)n;
+    job_close(&job->life_fd);
+}
+
 /* The process is gone. */
 static void job_free(struct job *job)
 {
     if (job->end != NULL) event_free(job->end);
     if (job->look != NULL) event_free(job->look);
     job_close(&job->life_fd);
+    job_close(&job->life_read);
     job_close(&job->pidfd);
     job_close(&job->result_fd);
     if (job->page != NULL) munmap(job->page, sizeof(*job->page));
@@ -79,7 +90,7 @@ static void job_free(struct job *job)
 /* Waits for the process, which is ending. */
 static void job_reap(struct job *job, struct rusage *ret_usage)
 {
-    job_close(&job->life_fd);
+    job_kill(job);
     while (wait4(job->pid, &job->judged.status, 0, ret_usage) < 0 && errno == EINTR) {}
     job->pid = -1;
 }
@@ -150,13 +161,13 @@ static void job_on_look(evutil_socket_t fd, short what, void *arg)
     if (cpu_us != job->cpu_us) {
         job->cpu_us = cpu_us;
         job->cpu_at_ms = now_ms;
-    } else if (now_ms - job->cpu_at_ms > JOB_STALL_MS) {
+    } else if (now_ms - job->cpu_at_ms > job->judged.stall_ms) {
         job->judged.was_stalled = true;
-        job_close(&job->life_fd);
+        job_kill(job);
     }
 }
 
-static int job_make_means(struct job *job, int *ret_life_fd, struct error *err)
+static int job_make_means(struct job *job, struct error *err)
 {
     int life[2];
 
@@ -168,15 +179,16 @@ static int job_make_means(struct job *job, int *ret_life_fd, struct error *err)
     job->result_fd = memfd_create("result", MFD_CLOEXEC);
     if (job->result_fd < 0) return error_set_errno(err, "cannot make the memory file of a job");
     if (pipe2(life, O_CLOEXEC) != 0) return error_set_errno(err, "cannot make the pipe of a job");
-    *ret_life_fd = life[0];
+    job->life_read = life[0];
     job->life_fd = life[1];
     return 0;
 }
 
 /* No signal is handled between the fork and the process's own handlers: its event loop is the worker's. */
-static int job_fork(struct job *job, const struct job_input *input, int life_fd, struct error *err)
+static int job_fork(struct job *job, const struct job_input *input, struct error *err)
 {
-    const struct job_child child = {.input = input, .page = job->page, .result_fd = job->result_fd, .life_fd = life_fd};
+    const struct job_child child = {
+        .input = input, .page = job->page, .result_fd = job->result_fd, .life_fd = job->life_read};
     char warm[DIGEST_SHA256_HEX_BYTES];
     void *frame;
     sigset_t all, before;
@@ -193,13 +205,15 @@ static int job_fork(struct job *job, const struct job_input *input, int life_fd,
     sigprocmask(SIG_SETMASK, &before, NULL);
     errno = problem;
     if (job->pid < 0) return error_set_errno(err, "cannot make the process of a job");
+    if (!job_hang_on(job->life_read, job->pid)) return error_set_errno(err, "cannot bound the life of a job");
     job->pidfd = (int)syscall(SYS_pidfd_open, job->pid, 0);
     return job->pidfd < 0 ? error_set_errno(err, "cannot watch the process of a job") : 0;
 }
 
 static int job_watch(struct job *job, struct event_base *base, struct error *err)
 {
-    static const struct timeval often = {.tv_sec = JOB_LOOK_MS / 1000};
+    const uint64_t look_ms = job->judged.stall_ms / JOB_LOOKS + 1;
+    const struct timeval often = {.tv_sec = (time_t)(look_ms / 1000), .tv_usec = (suseconds_t)(look_ms % 1000 * 1000)};
 
     job->end = event_new(base, job->pidfd, EV_READ, job_on_end, job);
     job->look = event_new(base, -1, EV_PERSIST, job_on_look, job);
@@ -212,15 +226,16 @@ int job_start(struct event_base *base, const struct job_input *input, job_done_f
               struct job **ret_job, struct error *err)
 {
     struct job *job = mem_zalloc(sizeof(*job));
-    int life_fd = -1, status;
+    int status;
 
-    *job = (struct job){.done = done, .arg = arg, .pid = -1, .pidfd = -1, .life_fd = -1, .result_fd = -1};
+    *job =
+        (struct job){.done = done, .arg = arg, .pid = -1, .pidfd = -1, .life_fd = -1, .life_read = -1, .result_fd = -1};
     job->judged.cpu_max_us = (input->limits.cpu_ms + 999) / 1000 * 1000000;
+    job->judged.stall_ms = input->limits.stall_ms > 0 ? input->limits.stall_ms : JOB_STALL_MS;
     job->oom_kills = job_oom_kills();
     job->cpu_at_ms = clock_monotonic_ms();
-    status = job_make_means(job, &life_fd, err);
-    if (status == 0) status = job_fork(job, input, life_fd, err);
-    job_close(&life_fd);
+    status = job_make_means(job, err);
+    if (status == 0) status = job_fork(job, input, err);
     if (status == 0) status = job_watch(job, base, err);
     if (status != 0) {
         job_end(job);

@@ -11,7 +11,7 @@
  *
  * How it ends. When it is done. Or at once, by a SIGKILL of the kernel's, when the worker's end of the pipe closes: by
  * job_end, or because the worker has ended, however. So the worker needs no right to send signals. If it passes
- * limits.cpu_ms, the kernel ends it. If it has used no processor time for JOB_STALL_MS, the worker does.
+ * limits.cpu_ms, the kernel ends it. If it has used no processor time for limits.stall_ms, the worker does.
  *
  * Secrets. The process begins with a copy of the worker's memory, and so of its password for the database. Before
  * anything else it overwrites in its own copy each place in which a text of `secrets` stands as it is: in the heap, the
@@ -56,6 +56,7 @@ const char *job_phase_name(enum job_phase phase); /* "compile" */
 struct job_limits {
     uint64_t memory_bytes; /* beyond what the worker has mapped already, the candles among it; 0: no bound */
     uint64_t cpu_ms;       /* processor time, in whole seconds, rounded up; 0: no bound */
+    uint64_t stall_ms;     /* it is ended if it uses no processor time for so long; 0: JOB_STALL_MS */
 };
 
 /* Borrowed during job_start only: the process has a copy of its own. */

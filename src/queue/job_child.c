@@ -89,16 +89,18 @@ static void child_close_others(int one, int other, bool keeps_stderr)
     child_close_range(high + 1, UINT32_MAX);
 }
 
-/* The kernel sends SIGKILL when the other end of the pipe closes; or it has closed already. */
+bool job_hang_on(int life_fd, pid_t pid)
+{
+    return fcntl(life_fd, F_SETSIG, SIGKILL) == 0 && fcntl(life_fd, F_SETOWN, pid) == 0 &&
+           fcntl(life_fd, F_SETFL, O_ASYNC | O_NONBLOCK) == 0;
+}
+
 static void child_hang_on(int life_fd)
 {
     char byte;
 
-    if (fcntl(life_fd, F_SETSIG, SIGKILL) != 0 || fcntl(life_fd, F_SETOWN, getpid()) != 0 ||
-        fcntl(life_fd, F_SETFL, O_ASYNC | O_NONBLOCK) != 0) {
-        _exit(CHILD_EXIT_LOST);
-    }
-    if (read(life_fd, &byte, 1) == 0) _exit(CHILD_EXIT_LOST);
+    if (!job_hang_on(life_fd, getpid())) _exit(CHILD_EXIT_LOST);
+    if (read(life_fd, &byte, 1) >= 0) _exit(CHILD_EXIT_LOST); /* it is over already */
 }
 
 /* ---- Limits ---- */
@@ -199,5 +201,8 @@ void job_child_run(const struct job_child *child)
         snprintf(child->page->detail, sizeof(child->page->detail), "%s", err.message);
         _exit(CHILD_EXIT_LOST);
     }
-    _exit(job_compute(&input, child->page, child->result_fd));
+    const int status = job_compute(&input, child->page, child->result_fd);
+
+    job_page_enter(child->page, (enum job_phase)child->page->phase); /* how long the last one took */
+    _exit(status);
 }

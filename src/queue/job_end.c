@@ -115,8 +115,8 @@ static void end_killed(const struct job_status *status, struct job_report *repor
 
     if (status->was_stalled) {
         end_say(report, JOB_CRASHED, "crashed",
-                "the computation used no processor time for %d s in the phase \"%s\", and was ended",
-                JOB_STALL_MS / 1000, phase);
+                "the computation used no processor time for %llu ms in the phase \"%s\", and was ended",
+                (unsigned long long)status->stall_ms, phase);
     } else if (status->was_starved) {
         end_say(report, JOB_OUT_OF_MEMORY, "out_of_memory",
                 "the system ran out of memory and ended the computation in the phase \"%s\"", phase);

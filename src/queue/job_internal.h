@@ -46,6 +46,9 @@ struct job_child {
     int life_fd; /* the reading end of the pipe that says that the worker wants it */
 };
 
+/* From here on the kernel sends SIGKILL to the process when the other end of its pipe is written to, or closes. Both
+ * sides call it: the process may be stopped before it comes to it, and the worker may end before. */
+bool job_hang_on(int life_fd, pid_t pid);
 /* The process's life, right behind the fork, with every signal blocked. */
 void job_child_run(const struct job_child *child) ATTR_NORETURN;
 /* The last of it: computes, writes the result. Returns the exit status. */
@@ -56,7 +59,8 @@ void job_page_enter(struct job_page *page, enum job_phase phase);
 struct job_status {
     int status; /* of wait4(2) */
     bool was_stalled;
-    bool was_starved;    /* the kernel has ended processes since it began, because memory ran out */
+    bool was_starved; /* the kernel has ended processes since it began, because memory ran out */
+    uint64_t stall_ms;
     uint64_t cpu_max_us; /* of its limit; 0: none */
 };
 void job_judge(const struct job_status *status, const struct job_page *page, struct job_report *report);

@@ -11,34 +11,17 @@
 #include "candles/derive.h"
 #include "candles/timeframe.h"
 #include "db/db.h"
-#include "engine/text.h"
 #include "queue/cache.h"
+#include "queue/catalog.h"
 #include "queue/span.h"
 
 enum {
     LOAD_ATTEMPTS = 5,
     LOAD_DERIVE_BARS = 1 << 17, /* a turn of the loop: some milliseconds */
-    LOAD_SERIES_MAX = 64,       /* there are fewer timeframes */
 };
 
-static const struct db_statement load_series_statement = {
-    .name = "candlesSeries",
-    .sql = "SELECT s.id, s.timeframe_ms, s.first_ms, s.last_ms\n"
-           "FROM series AS s\n"
-           "WHERE s.symbol = $1\n"
-           "ORDER BY s.timeframe_ms, s.id",
-    .access = DB_READ,
-    .param_count = 1,
-    .params = {DB_TYPE_TEXT},
-};
-
-const struct db_statement *const load_statements[LOAD_STATEMENTS] = {&load_series_statement, &span_list_statement,
+const struct db_statement *const load_statements[LOAD_STATEMENTS] = {&catalog_statement, &span_list_statement,
                                                                      &span_page_statement};
-
-/* A row of the table, of the symbol. */
-struct load_series {
-    int64_t id, timeframe_ms, first_ms, last_ms;
-};
 
 struct load {
     struct event_base *base;
@@ -54,11 +37,8 @@ struct load {
     char refused[128];
     struct db_query *query;
 
-    struct load_series series[LOAD_SERIES_MAX];
-    size_t series_count;
-    const struct load_series *source, *finer; /* of the candles; of the detail, NULL: none, or the source's own */
-    bool is_derived;
-    int64_t from_ms, to_ms; /* of the source: whole bars of the timeframe that is asked for */
+    struct catalog catalog;
+    struct catalog_choice choice;
 
     struct span *span, *detail_span;
     struct sheet *sheet, *detail_sheet; /* as they are stored */
@@ -171,68 +151,13 @@ static void load_soon(int fd, short what, void *arg)
 
 /* --- which series --- */
 
-static void load_add_span(struct buf *out, int64_t first_ms, int64_t last_ms)
-{
-    buf_add_str(out, "from ");
-    engine_time_text(first_ms, out);
-    buf_add_str(out, " to ");
-    engine_time_text(last_ms, out);
-}
-
-/* Says what is not there, and what is. */
 static void load_no_data(struct load *load)
 {
-    const char *timeframe = candles_timeframe_name(load->request.timeframe_ms);
     struct buf text = {0};
 
-    if (load->series_count == 0) {
-        buf_printf(&text, "there are no candles of %s; import some first", load->symbol);
-    } else {
-        if (load->source == NULL) {
-            buf_printf(&text, "there are no candles of %s in %s, and none that %s can be made from", load->symbol,
-                       timeframe, timeframe);
-        } else {
-            buf_printf(&text, "there are no candles of %s in %s", load->symbol, timeframe);
-            if (load->is_derived) {
-                buf_printf(&text, " (made from those in %s)", candles_timeframe_name(load->source->timeframe_ms));
-            }
-            buf_add_str(&text, " that open ");
-            load_add_span(&text, load->request.start_ms, load->request.end_ms);
-        }
-        buf_add_str(&text, "; there are ");
-        for (size_t i = 0; i < load->series_count; i++) {
-            const char *name = candles_timeframe_name(load->series[i].timeframe_ms);
-
-            buf_printf(&text, "%s%s ", i == 0 ? "" : ", ", name == NULL ? "others" : name);
-            load_add_span(&text, load->series[i].first_ms, load->series[i].last_ms);
-        }
-    }
+    catalog_explain(&load->catalog, &load->choice, &load->request, &text);
     load_fail(load, false, "no_data", buf_cstr(&text));
     buf_clear(&text);
-}
-
-/* The series itself; else the finest that it can be made from. For the detail, the finest of all. */
-static void load_choose(struct load *load)
-{
-    const int64_t asked = load->request.timeframe_ms;
-
-    load->source = load->finer = NULL;
-    for (size_t i = 0; i < load->series_count; i++) {
-        const struct load_series *series = &load->series[i];
-
-        if (!candles_derives(series->timeframe_ms, asked)) continue;
-        if (series->timeframe_ms == asked) {
-            load->source = series;
-        } else {
-            if (load->finer == NULL) load->finer = series;
-            if (load->source == NULL) load->source = series;
-        }
-    }
-    load->is_derived = load->source != NULL && load->source->timeframe_ms != asked;
-    if (!load->request.detail || load->is_derived) load->finer = NULL;
-    load->from_ms = load->request.start_ms;
-    load->to_ms = candles_slot_time(candles_slot(load->request.end_ms - 1, asked) + 1, asked);
-    if (!load->is_derived) load->to_ms = load->request.end_ms;
 }
 
 /* --- the result --- */
@@ -252,10 +177,10 @@ static void load_derived_bounds(const struct load *load, const struct candles *a
     const int64_t last_end_ms = all->time_ms[all->count - 1] + all->timeframe_ms;
 
     if (!begins_in) *first = 1;
-    if (!about->last_is_closed && list->last_ms + load->source->timeframe_ms < last_end_ms) (*end)--;
+    if (!about->last_is_closed && list->last_ms + load->choice.source->timeframe_ms < last_end_ms) (*end)--;
 }
 
-static void load_add_read(struct buf *out, const struct load_series *series, int64_t revision, int64_t first_ms,
+static void load_add_read(struct buf *out, const struct catalog_series *series, int64_t revision, int64_t first_ms,
                           int64_t end_ms)
 {
     buf_printf(out,
@@ -272,16 +197,15 @@ static void load_dress(struct candles *candles, const struct span_list *list)
 
 static void load_set_detail(struct load *load, struct loaded *loaded)
 {
-    const int64_t asked = load->request.timeframe_ms;
-    const struct sheet *sheet = load->is_derived ? load->sheet : load->detail_sheet;
+    const struct sheet *sheet = load->choice.is_derived ? load->sheet : load->detail_sheet;
 
     if (!load->request.detail || sheet == NULL) return;
     const struct candles all = sheet_candles(sheet);
     const size_t first = candles_find(&all, load->request.start_ms);
-    const size_t end = candles_find(&all, candles_slot_time(candles_slot(load->request.end_ms - 1, asked) + 1, asked));
+    const size_t end = candles_find(&all, load->choice.bars_end_ms);
 
     loaded->detail = candles_view(&all, first, end - first);
-    load_dress(&loaded->detail, span_list(load->is_derived ? load->span : load->detail_span));
+    load_dress(&loaded->detail, span_list(load->choice.is_derived ? load->span : load->detail_span));
 }
 
 /* Over the chunks of both series, if there are two. */
@@ -317,14 +241,15 @@ static void load_succeed(struct load *load, const struct candles *all, size_t fi
     load_set_detail(load, loaded);
     load_fingerprint(load, loaded->fingerprint);
     /* A last bar that is left out as it may go on would be there if there were any later one. */
-    load_add_read(&loaded->read, load->source, list->revision, first_ms, is_cut ? CANDLES_TIME_MAX_MS : load->to_ms);
+    load_add_read(&loaded->read, load->choice.source, list->revision, first_ms,
+                  is_cut ? CANDLES_TIME_MAX_MS : load->choice.to_ms);
     if (load->detail_span != NULL) {
         load_add_read(
-            &loaded->read, load->finer, span_list(load->detail_span)->revision, request->start_ms,
+            &loaded->read, load->choice.detail, span_list(load->detail_span)->revision, request->start_ms,
             candles_slot_time(candles_slot(request->end_ms - 1, request->timeframe_ms) + 1, request->timeframe_ms));
     }
     buf_add_char(&loaded->read, ']');
-    loaded->is_derived = load->is_derived;
+    loaded->is_derived = load->choice.is_derived;
     loaded->bars = load->cost.bars;
     loaded->cached_bytes = load->cost.cached_bytes;
     loaded->fetched_bytes = load->cost.fetched_bytes;
@@ -342,11 +267,11 @@ static void load_succeed(struct load *load, const struct candles *all, size_t fi
 static void load_finish(struct load *load)
 {
     const struct load_request *request = &load->request;
-    const struct candles all = sheet_candles(load->is_derived ? load->derived : load->sheet);
+    const struct candles all = sheet_candles(load->choice.is_derived ? load->derived : load->sheet);
     size_t first = 0, end = all.count;
     bool is_cut = false;
 
-    if (load->is_derived) {
+    if (load->choice.is_derived) {
         load_derived_bounds(load, &all, &first, &end);
         is_cut = end < all.count && all.time_ms[end] < request->end_ms;
     }
@@ -391,18 +316,16 @@ static void load_detail_found(void *arg, enum span_fault fault, const char *deta
 
 static void load_detail(struct load *load)
 {
-    const int64_t asked = load->request.timeframe_ms;
-
-    if (load->finer == NULL) {
+    if (load->choice.detail == NULL) {
         load_finish(load);
         return;
     }
     const struct span_request request = {
-        .series = load->finer->id,
+        .series = load->choice.detail->id,
         .symbol = load->symbol,
-        .timeframe_ms = load->finer->timeframe_ms,
+        .timeframe_ms = load->choice.detail->timeframe_ms,
         .from_ms = load->request.start_ms,
-        .to_ms = candles_slot_time(candles_slot(load->request.end_ms - 1, asked) + 1, asked),
+        .to_ms = load->choice.bars_end_ms,
         .bytes_max = load->request.bytes_max,
     };
 
@@ -464,7 +387,7 @@ static void load_source_read(void *arg, enum span_fault fault, const char *detai
         return;
     }
     load->sheet = span_take(load->span);
-    if (!load->is_derived || load->derived != NULL) {
+    if (!load->choice.is_derived || load->derived != NULL) {
         load_detail(load);
         return;
     }
@@ -517,7 +440,7 @@ static void load_source_found(void *arg, enum span_fault fault, const char *deta
         load_no_data(load);
         return;
     }
-    if (load->is_derived) {
+    if (load->choice.is_derived) {
         key = span_list(load->span)->key;
         key.timeframe_ms = load->request.timeframe_ms;
         load->derived = cache_find(load->cache, &key);
@@ -534,36 +457,20 @@ static void load_source_found(void *arg, enum span_fault fault, const char *deta
 static void load_source(struct load *load)
 {
     const uint64_t lookback = load->request.lookback;
-    const uint64_t parts = (uint64_t)(load->request.timeframe_ms / load->source->timeframe_ms);
+    const uint64_t parts = (uint64_t)(load->request.timeframe_ms / load->choice.source->timeframe_ms);
     const struct span_request request = {
-        .series = load->source->id,
+        .series = load->choice.source->id,
         .symbol = load->symbol,
-        .timeframe_ms = load->source->timeframe_ms,
-        .from_ms = load->from_ms,
-        .to_ms = load->to_ms,
+        .timeframe_ms = load->choice.source->timeframe_ms,
+        .from_ms = load->choice.from_ms,
+        .to_ms = load->choice.to_ms,
         /* Of the derived ones, the first may be cut. */
-        .before = load->is_derived && lookback > 0 ? (lookback + 1) * parts : lookback,
+        .before = load->choice.is_derived && lookback > 0 ? (lookback + 1) * parts : lookback,
         .bytes_max = load->request.bytes_max,
     };
 
     load->span = span_new(load->base, load->db, load->cache, &request, &load->cost);
     span_find(load->span, load_source_found, load);
-}
-
-static bool load_take_series(struct load *load, const struct db_result *result)
-{
-    load->series_count = 0;
-    for (unsigned row = 0; row < db_result_rows(result) && row < LOAD_SERIES_MAX; row++) {
-        struct load_series *series = &load->series[load->series_count++];
-
-        if (!span_number(result, row, "id", &series->id) ||
-            !span_number(result, row, "timeframe_ms", &series->timeframe_ms) ||
-            !span_number(result, row, "first_ms", &series->first_ms) ||
-            !span_number(result, row, "last_ms", &series->last_ms)) {
-            return false;
-        }
-    }
-    return true;
 }
 
 static void load_series_done(void *arg, const struct db_result *result)
@@ -579,12 +486,12 @@ static void load_series_done(void *arg, const struct db_result *result)
         buf_clear(&text);
         return;
     }
-    if (!load_take_series(load, result)) {
+    if (!catalog_take(&load->catalog, result)) {
         load_fault(load, SPAN_CHANGED, "");
         return;
     }
-    load_choose(load);
-    if (load->source == NULL) {
+    catalog_choose(&load->catalog, &load->request, &load->choice);
+    if (load->choice.source == NULL) {
         load_no_data(load);
     } else {
         load_source(load);
@@ -596,7 +503,7 @@ static void load_begin(struct load *load)
     const struct slice values[] = {slice_of(load->symbol)};
     enum db_outcome outcome;
 
-    load->query = db_submit(load->db, &load_series_statement, values, load_series_done, load, &outcome);
+    load->query = db_submit(load->db, &catalog_statement, values, load_series_done, load, &outcome);
     if (load->query != NULL) return;
     snprintf(load->refused, sizeof(load->refused), "the candles cannot be read from the database now (%s)",
              db_outcome_name(outcome));
@@ -615,6 +522,7 @@ struct load *load_start(struct event_base *base, struct db *db, struct cache *ca
     load->done = done;
     load->arg = arg;
     snprintf(load->symbol, sizeof(load->symbol), "%.*s", SLICE_FMT(request->symbol));
+    load->request.symbol = slice_of(load->symbol);
     load->soon = evtimer_new(base, load_soon, load);
     load->turn = evtimer_new(base, load_derive_turn, load);
     if (load->soon == NULL || load->turn == NULL) mem_die(sizeof(*load));

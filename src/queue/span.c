@@ -1,5 +1,6 @@
 #include "queue/span.h"
 
+#include <endian.h>
 #include <event2/event.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -27,9 +28,8 @@ enum {
 const struct db_statement span_list_statement = {
     .name = "candlesList",
     .sql = "SELECT s.revision, s.price_digits, s.lot_digits, s.first_ms AS series_first_ms,\n"
-           "    s.last_ms AS series_last_ms, c.address, c.bars, c.first_ms, c.last_ms, encode(c.sha256, 'hex') AS "
-           "sha256,\n"
-           "    c.bytes\n"
+           "    s.last_ms AS series_last_ms, c.address, c.bars, c.first_ms, c.last_ms,\n"
+           "    encode(c.sha256, 'hex') AS sha256, c.bytes\n"
            "FROM series AS s\n"
            "    LEFT JOIN LATERAL (\n"
            "        SELECT k.address, k.bars, k.first_ms, k.last_ms, k.sha256, octet_length(k.packed) AS bytes\n"
@@ -52,11 +52,11 @@ const struct db_statement span_list_statement = {
 
 const struct db_statement span_page_statement = {
     .name = "candlesPage",
-    .sql = "SELECT k.address, encode(k.sha256, 'hex') AS sha256, k.packed\n"
+    .sql = "SELECT k.address, k.sha256, k.packed\n"
            "FROM candle_chunks AS k\n"
            "WHERE k.series_id = $1 AND k.address BETWEEN $2 AND $3\n"
            "ORDER BY k.address",
-    .access = DB_READ,
+    .access = DB_READ_BINARY,
     .param_count = 3,
     .params = {DB_TYPE_INT8, DB_TYPE_INT8, DB_TYPE_INT8},
 };
@@ -101,7 +101,6 @@ struct span {
     struct span_page pages[SPAN_PAGES];
     size_t asked, got; /* chunks */
     struct candles_series *page;
-    struct buf packed;
 };
 
 /* --- small things --- */
@@ -344,32 +343,15 @@ const struct span_list *span_list(const struct span *span)
 
 static void span_ask_page(struct span *span, struct span_page *page);
 
-/* PostgreSQL's hex form of bytea, "\x" and two lower-case digits a byte, eight of them at a time. What is not a digit
- * makes a wrong byte, which the chunk's hash finds. */
-static void span_unhex(struct slice hex, struct buf *out)
+/* The row is the one that the list named, and has not changed since. */
+static bool span_is_listed(const struct span *span, size_t index, struct slice address, struct slice sha256)
 {
-    const size_t bytes = hex.len < 2 ? 0 : (hex.len - 2) / 2;
-    const char *at = hex.data + 2;
-    size_t i = 0;
+    uint64_t number;
 
-    buf_reset(out);
-    char *to = buf_reserve(out, bytes + 1);
-
-#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
-    for (; i + 4 <= bytes; i += 4, at += 8) {
-        uint64_t digits;
-
-        memcpy(&digits, at, sizeof(digits));
-        digits = (digits & UINT64_C(0x0f0f0f0f0f0f0f0f)) + 9 * (digits >> 6 & UINT64_C(0x0101010101010101));
-        digits = (digits << 4 | digits >> 8) & UINT64_C(0x00ff00ff00ff00ff);
-        digits = (digits | digits >> 8) & UINT64_C(0x0000ffff0000ffff);
-        const uint32_t four = (uint32_t)(digits | digits >> 16);
-
-        memcpy(to + i, &four, sizeof(four));
-    }
-#endif
-    for (; i < bytes; i++, at += 2) to[i] = (char)(hex_value(at[0]) << 4 | hex_value(at[1]));
-    out->len = bytes;
+    if (address.len != sizeof(number) || sha256.len != DIGEST_SHA256_BYTES) return false;
+    memcpy(&number, address.data, sizeof(number));
+    return (int64_t)be64toh(number) == span->chunks[index].address &&
+           memcmp(sha256.data, span->sha256[index], DIGEST_SHA256_BYTES) == 0;
 }
 
 /* The rows of a page, which are exactly those of the list, to span->page. */
@@ -382,20 +364,17 @@ static enum span_fault span_decode(struct span *span, const struct span_page *pa
     if (db_result_rows(result) != page->count) return SPAN_CHANGED;
     candles_series_reset(span->page);
     for (unsigned row = 0; row < page->count; row++) {
-        const struct span_chunk *chunk = &span->chunks[page->first + row];
+        const size_t index = page->first + row;
+        const struct span_chunk *chunk = &span->chunks[index];
+        const struct slice bytes = db_result_value(result, row, packed);
         struct chunk_summary expected = {.address = chunk->address}, summary;
-        unsigned char is_now[DIGEST_SHA256_BYTES];
-        int64_t number;
 
-        if (!number_parse_i64(db_result_value(result, row, address), &number) || number != chunk->address ||
-            !span_take_sha256(db_result_value(result, row, sha256), is_now) ||
-            memcmp(is_now, span->sha256[page->first + row], sizeof(is_now)) != 0) {
+        if (!span_is_listed(span, index, db_result_value(result, row, address), db_result_value(result, row, sha256))) {
             return SPAN_CHANGED;
         }
-        memcpy(expected.sha256, is_now, sizeof(is_now));
-        span_unhex(db_result_value(result, row, packed), &span->packed);
-        span->cost->fetched_bytes += span->packed.len;
-        int status = chunk_decode(buf_slice(&span->packed), &expected, span->page, &summary, &err);
+        memcpy(expected.sha256, span->sha256[index], sizeof(expected.sha256));
+        span->cost->fetched_bytes += bytes.len;
+        int status = chunk_decode(bytes, &expected, span->page, &summary, &err);
 
         if (status == 0 && summary.bars != chunk->bars) {
             status = error_set(&err, ERROR_INVALID, "it has other bars than its row says");
@@ -557,7 +536,6 @@ void span_free(struct span *span)
     }
     sheet_checker_free(span->checker);
     candles_series_free(span->page);
-    buf_clear(&span->packed);
     buf_clear(&span->detail);
     free(span->chunks);
     free(span->sha256);

@@ -1,8 +1,9 @@
 /*
  * How fast a job's candles are there: a million seeded bars of a minute from PostgreSQL, as stratslab stores and loads
  * them (cold: no file in the cache; cached: from it), beside the same candles as rows of a table, read by COPY BINARY
- * into the same columns in memory. Each figure is the least of ROUNDS, in turns, on the wall: client and server work at
- * once. The longest turn is how long the event loop was held.
+ * into the same columns in memory; and as rows of exact decimals. Each figure is the least of ROUNDS, in turns: on the
+ * wall, and of the processors of the client and of the server's process, which depend less on what else the machine
+ * does. The longest turn is how long the event loop was held.
  *
  *     nice -n -5 tests/with-postgres build/tests/bench/lab/load [BARS [FOLDER]]
  *
@@ -37,6 +38,12 @@ struct bench {
     struct loaded *loaded;
     bool has_ended;
     double longest_ms;
+    int own_pid, copy_pid; /* of the server's processes: for load_start, and for COPY */
+};
+
+/* What one way of reading took, at least, on the wall and of both processors. */
+struct cost {
+    double wall_ms, client_ms, server_ms;
 };
 
 static uint64_t seed = 1;
@@ -57,6 +64,46 @@ static double now_ms(void)
 
     clock_gettime(CLOCK_MONOTONIC, &now);
     return (double)now.tv_sec * 1e3 + (double)now.tv_nsec / 1e6;
+}
+
+/* Of another process, since it began: the first number of schedstat, in nanoseconds. */
+static double server_ms(int pid)
+{
+    char *path = mem_printf("/proc/%d/schedstat", pid);
+    struct buf text = {0};
+    double ms = 0;
+
+    if (file_read(path, 4096, &text)) ms = strtod(buf_cstr(&text), NULL) / 1e6;
+    buf_clear(&text);
+    free(path);
+    return ms;
+}
+
+static double client_ms(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
+    return (double)now.tv_sec * 1e3 + (double)now.tv_nsec / 1e6;
+}
+
+static struct cost cost_now(int pid)
+{
+    return (struct cost){now_ms(), client_ms(), server_ms(pid)};
+}
+
+static double least(double a, double b)
+{
+    return a < b ? a : b;
+}
+
+static void cost_take(struct cost *cost, struct cost begun, int pid)
+{
+    const struct cost now = cost_now(pid);
+
+    cost->wall_ms = least(cost->wall_ms, now.wall_ms - begun.wall_ms);
+    cost->client_ms = least(cost->client_ms, now.client_ms - begun.client_ms);
+    cost->server_ms = least(cost->server_ms, now.server_ms - begun.server_ms);
 }
 
 /* A walk like that of a coin: prices of two decimals, volumes of five. */
@@ -131,7 +178,11 @@ static void store_rows(struct bench *bench, const struct candles *candles)
     PQputCopyEnd(bench->control, NULL);
     PQclear(PQgetResult(bench->control));
     PQclear(PQgetResult(bench->control));
+    PQclear(sql(bench, "CREATE TABLE bench_numeric AS SELECT open_time, open::numeric(18, 2), high::numeric(18, 2), "
+                       "low::numeric(18, 2), close::numeric(18, 2), volume::numeric(18, 5) FROM bench_rows"));
+    PQclear(sql(bench, "ALTER TABLE bench_numeric ADD PRIMARY KEY (open_time)"));
     PQclear(sql(bench, "VACUUM (FREEZE, ANALYZE) bench_rows"));
+    PQclear(sql(bench, "VACUUM (FREEZE, ANALYZE) bench_numeric"));
     buf_clear(&line);
 }
 
@@ -180,11 +231,11 @@ static void take(const char *at, void *out)
 }
 
 /* The peer: a row is 2 bytes of count, then for each column 4 of length and 8 of value. */
-static double copy_binary(struct bench *bench, size_t count)
+static void copy_binary(struct bench *bench, size_t count, struct cost *cost)
 {
     int64_t *times = mem_array(count, sizeof(*times));
     double *columns = mem_array(count, 5 * sizeof(*columns));
-    const double begun = now_ms();
+    const struct cost begun = cost_now(bench->copy_pid);
     size_t row = 0;
     char *data;
     int len;
@@ -202,8 +253,7 @@ static double copy_binary(struct bench *bench, size_t count)
         PQfreemem(data);
     }
     PQclear(PQgetResult(bench->control));
-    const double took = now_ms() - begun;
-
+    cost_take(cost, begun, bench->copy_pid);
     if (row != count || times[0] != (int64_t)FIRST * CANDLES_MINUTE_MS ||
         times[count - 1] - times[0] != (int64_t)(count - 1) * CANDLES_MINUTE_MS) {
         fprintf(stderr, "COPY BINARY gave %zu rows of %zu, or others\n", row, count);
@@ -211,7 +261,23 @@ static double copy_binary(struct bench *bench, size_t count)
     }
     free(times);
     free(columns);
-    return took;
+}
+
+/* The same of exact decimals, as the chunks keep them; the client does not even look at them. */
+static void copy_numeric(struct bench *bench, size_t count, struct cost *cost)
+{
+    const struct cost begun = cost_now(bench->copy_pid);
+    size_t rows = 0;
+    char *data;
+
+    PQclear(sql(bench, "COPY (SELECT * FROM bench_numeric ORDER BY open_time) TO STDOUT (FORMAT binary)"));
+    while (PQgetCopyData(bench->control, &data, 0) > 0) {
+        rows++;
+        PQfreemem(data);
+    }
+    PQclear(PQgetResult(bench->control));
+    cost_take(cost, begun, bench->copy_pid);
+    if (rows < count) exit(1);
 }
 
 static void done(void *arg, struct loaded *loaded, const struct load_failure *failure)
@@ -226,13 +292,14 @@ static void done(void *arg, struct loaded *loaded, const struct load_failure *fa
     bench->has_ended = true;
 }
 
-static double load(struct bench *bench, struct cache *cache, const struct candles *candles, int64_t timeframe_ms)
+static void load(struct bench *bench, struct cache *cache, const struct candles *candles, int64_t timeframe_ms,
+                 struct cost *cost)
 {
     const struct load_request request = {.symbol = SLICE_LIT("BENCH"),
                                          .timeframe_ms = timeframe_ms,
                                          .start_ms = candles->time_ms[0],
                                          .end_ms = candles->time_ms[candles->count - 1] + CANDLES_MINUTE_MS};
-    const double begun = now_ms();
+    const struct cost begun = cost_now(bench->own_pid);
 
     bench->has_ended = false;
     bench->longest_ms = 0;
@@ -248,8 +315,7 @@ static double load(struct bench *bench, struct cache *cache, const struct candle
 
         if (held > bench->longest_ms) bench->longest_ms = held;
     }
-    const double took = now_ms() - begun;
-
+    cost_take(cost, begun, bench->own_pid);
     if (timeframe_ms == CANDLES_MINUTE_MS &&
         (bench->loaded->candles.count != candles->count ||
          memcmp(bench->loaded->candles.close, candles->close, candles->count * sizeof(double)) != 0)) {
@@ -257,7 +323,6 @@ static double load(struct bench *bench, struct cache *cache, const struct candle
         exit(1);
     }
     loaded_free(bench->loaded);
-    return took;
 }
 
 static void on_state(void *arg, enum db_state state, const char *reason)
@@ -297,6 +362,8 @@ static void open_all(struct bench *bench, const char *migration)
 
     bench->db = db_new(bench->base, &options, on_state, bench);
     while (bench->state != DB_STATE_READY) event_base_loop(bench->base, EVLOOP_ONCE);
+    bench->copy_pid = PQbackendPID(bench->control);
+    bench->own_pid = (int)number(bench, "SELECT pid FROM pg_stat_activity WHERE application_name = 'bench'");
 }
 
 static void empty(const char *folder)
@@ -304,9 +371,10 @@ static void empty(const char *folder)
     cache_free(cache_new(&(struct cache_options){.folder = folder, .bytes_max = 0}));
 }
 
-static double least(double a, double b)
+static void print(const char *name, struct cost cost, struct cost peer)
 {
-    return a < b ? a : b;
+    printf("%-20s %8.1f %8.1f %8.1f    %5.1f %5.1f\n", name, cost.wall_ms, cost.client_ms, cost.server_ms,
+           peer.wall_ms / cost.wall_ms, (peer.client_ms + peer.server_ms) / (cost.client_ms + cost.server_ms));
 }
 
 int main(int argc, char **argv)
@@ -315,7 +383,10 @@ int main(int argc, char **argv)
     char *folder = mem_printf("%s/stratslab-bench.%d", argc > 2 ? argv[2] : "/tmp", (int)getpid());
     const struct cache_options options = {.folder = folder, .bytes_max = UINT64_C(1) << 34};
     struct bench bench = {.state = DB_STATE_CONNECTING};
-    double copy = 1e9, memory = 1e9, cold = 1e9, cached = 1e9, derived = 1e9, hours = 1e9, held = 0, held_cached = 0;
+    const struct cost never = {1e9, 1e9, 1e9};
+    struct cost copy = never, numeric = never, memory = never, cold = never, cached = never, derived = never,
+                hours = never;
+    double held = 1e9, held_cached = 1e9;
 
     open_all(&bench, "sql/migrations/20261126120000_candles.sql");
     struct candles_series *series = make_candles(count);
@@ -324,32 +395,36 @@ int main(int argc, char **argv)
     store_rows(&bench, candles);
     store_chunks(&bench, candles);
     const double rows = number(&bench, "SELECT pg_total_relation_size('bench_rows')") / (double)count;
+    const double numbers = number(&bench, "SELECT pg_total_relation_size('bench_numeric')") / (double)count;
     const double chunks = number(&bench, "SELECT pg_total_relation_size('candle_chunks')") / (double)count;
     const double packed = number(&bench, "SELECT sum(octet_length(packed)) FROM candle_chunks") / (double)count;
     struct cache *cache = cache_new(&options), *none = cache_new(&(struct cache_options){.folder = NULL});
 
     for (unsigned round = 0; round < ROUNDS; round++) {
-        copy = least(copy, copy_binary(&bench, count));
-        memory = least(memory, load(&bench, none, candles, CANDLES_MINUTE_MS));
+        copy_binary(&bench, count, &copy);
+        copy_numeric(&bench, count, &numeric);
+        load(&bench, none, candles, CANDLES_MINUTE_MS, &memory);
         empty(folder);
-        const double took = load(&bench, cache, candles, CANDLES_MINUTE_MS);
-
-        if (took < cold) held = bench.longest_ms;
-        cold = least(cold, took);
-        derived = least(derived, load(&bench, cache, candles, CANDLES_HOUR_MS));
-        cached = least(cached, load(&bench, cache, candles, CANDLES_MINUTE_MS));
-        held_cached = bench.longest_ms;
-        hours = least(hours, load(&bench, cache, candles, CANDLES_HOUR_MS));
+        load(&bench, cache, candles, CANDLES_MINUTE_MS, &cold);
+        held = least(held, bench.longest_ms);
+        load(&bench, cache, candles, CANDLES_HOUR_MS, &derived);
+        load(&bench, cache, candles, CANDLES_MINUTE_MS, &cached);
+        held_cached = least(held_cached, bench.longest_ms);
+        load(&bench, cache, candles, CANDLES_HOUR_MS, &hours);
     }
     printf("%zu bars of a minute\n", count);
-    printf("bytes a candle: rows %.1f, chunks %.1f on disk (packed %.1f): %.1f times fewer\n", rows, chunks, packed,
-           rows / chunks);
-    printf("COPY BINARY of rows  %8.1f ms\n", copy);
-    printf("cold, in memory      %8.1f ms   %.1f times faster\n", memory, copy / memory);
-    printf("cold, to the cache   %8.1f ms   %.1f times faster, longest turn %.1f ms\n", cold, copy / cold, held);
-    printf("cached               %8.1f ms   %.1f times faster, longest turn %.1f ms\n", cached, copy / cached,
-           held_cached);
-    printf("hours from minutes   %8.1f ms   then %.1f ms from the cache\n", derived, hours);
+    printf(
+        "bytes a candle: rows of doubles %.1f, of numeric %.1f, chunks %.1f on disk (packed %.1f): %.1f times fewer\n",
+        rows, numbers, chunks, packed, rows / chunks);
+    printf("%-20s %8s %8s %8s    %s\n", "ms", "wall", "client", "server", "times faster: wall, processors");
+    print("COPY, doubles", copy, copy);
+    print("COPY, numeric", numeric, copy);
+    print("cold, in memory", memory, copy);
+    print("cold, to the cache", cold, copy);
+    print("cached", cached, copy);
+    print("hours of minutes", derived, copy);
+    print("hours, cached", hours, copy);
+    printf("the loop is held for at most %.1f ms cold, %.1f ms cached\n", held, held_cached);
     empty(folder);
     rmdir(folder);
     free(folder);

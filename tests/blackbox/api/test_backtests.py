@@ -102,9 +102,9 @@ def test_create_answers_202_with_location_and_the_whole_backtest(daemon):
     expected = {"strategy_id": strategy["id"], "strategy_version": 1, "symbol": "BTCUSD", "timeframe": "1d",
                 "start": "2024-01-01T00:00:00.500000Z", "end": "2025-01-01T00:00:00.123456Z", "initial_capital": 1000,
                 "status": "queued", "progress": 0, "metrics": None, "error": None, "attempts": 0,
-                "started_at": None, "finished_at": None}
+                "started_at": None, "finished_at": None, "engine": None, "data": None, "result_hash": None, "stale": None}
     assert {key: item[key] for key in expected} == expected
-    assert set(item) == {*expected, "id", "created_at"}
+    assert set(item) == {*expected, "id", "created_at", "execution"}
     again = d.request("GET", answer.headers["Location"])
     assert (again.status, again.body, again.headers["ETag"]) == (200, answer.body, None)
     head = d.request("HEAD", answer.headers["Location"])

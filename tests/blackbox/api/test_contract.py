@@ -16,6 +16,7 @@ from support import contract, generate
 SEED = int(os.environ.get("STRATSLAB_TEST_SEED", "20261124"))
 PARTS = 2
 EACH = 110  # requests for each operation, in each part
+CANDLES = "time,open,high,low,close,volume\n" + "".join(f"2024-01-{day:02}T00:00:00Z,1,2,0.5,1.5,7\n" for day in (1, 8))
 PLAIN = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~"
 
 
@@ -40,6 +41,12 @@ class World:
             if answer.status == 202:
                 self.ids["backtests"].append(answer.json()["id"])
 
+    def series(self, path):
+        """Candles for what the path of a request names, if it is about them and needs some."""
+        found = re.match("/api/v1/(?:series|candles)/([^/?]+)/([^/?]+)", path)
+        if found and self.values.chance(0.7):
+            self.client.request("POST", f"/api/v1/candles/{found[1]}/{found[2]}", CANDLES, {"Content-Type": "text/csv"})
+
     def fresh(self):
         body = {"name": f"fresh {self.values.r.random()}", "kind": "k"}
         return self.client.request("POST", "/api/v1/strategies", body).json()["id"]
@@ -53,7 +60,8 @@ class World:
         v = self.values
         return {"strategy_id": lambda: self.some("strategies"), "strategy_version": lambda: 1,
                 "start": lambda: v.time(1990, 1998), "end": lambda: v.time(2000, 2020),
-                "name": lambda: f"{v.r.random()} {v.r.choice('abc漢')}"}
+                "name": lambda: f"{v.r.random()} {v.r.choice('abc漢')}",
+                "execution": lambda: v.r.choice([{}, {"fee": {"percent": 0.1}}, {"short": False, "slippage": {"ticks": 2}}])}
 
     def parameter(self, operation, name):
         """A better value than any, or None."""
@@ -64,7 +72,10 @@ class World:
             return lambda: self.values.r.choice(["*", "*", '"1"', '"1", "2"', '"7"', 'W/"1"', '"x"', '"1" ,"2",'])
         if name == "file":
             return lambda: self.values.r.choice(self.files)
-        return {"version": lambda: 1}.get(name)
+        better = {"version": lambda: 1, "symbol": lambda: self.values.r.choice(["X", "A:B", "a/b c", "漢%2F", "'\"<"]),
+                  "timezone": lambda: self.values.r.choice(["UTC", "+05:30", "America/New_York"]),
+                  "adjusted": lambda: "false"}
+        return better.get(name)
 
 
 class Run:
@@ -111,6 +122,8 @@ class Run:
         if operation.body is None:
             return None, None
         kinds = operation.body["content"]
+        if "text/csv" in kinds:
+            return self.file(list(kinds), fields)
         fields["Content-Type"] = kind = self.values.r.choice(list(kinds))
         if self.values.chance(0.03):
             fields["Content-Type"] = self.values.r.choice(["text/plain", "application/jsonp", f"{kind};charset=latin1", "json"])
@@ -123,12 +136,24 @@ class Run:
         wrong |= found
         return json.dumps(body, ensure_ascii=self.values.chance(0.5)).encode(), None
 
+    def file(self, kinds, fields):
+        """What is not JSON has no schema that says more: it is sound, or not taken at all."""
+        fields["Content-Type"] = self.values.r.choice(kinds)
+        if self.values.chance(0.05):
+            fields["Content-Type"] = self.values.r.choice(["application/json", "text/plain", "text/csv;charset=latin1", "csv"])
+            return b"{}", 415
+        if self.values.chance(0.05):
+            return b"", 400
+        return CANDLES.encode(), None
+
     def quote(self, text):
         return "".join(c if c in PLAIN else urllib.parse.quote(c, safe="") for c in text)
 
     def ask(self, operation):
         self.world.fill()
         target, fields, body, expected = self.request(operation)
+        if operation.method != "POST":
+            self.world.series(target)
         told = f"STRATSLAB_TEST_SEED={self.seed}: {operation.id}: {operation.method} {target} {fields} {body!r}"
         try:
             answer = self.client.request(operation.method, target, body, fields)
@@ -153,7 +178,8 @@ class Run:
         if answer.status < 400:
             self.good[operation.id] += 1
         elif answer.status == 422:  # of what the state decides, the database says so in the same way
-            assert code == "idempotency_key_reused" or "There is no such strategy" in answer.text, told
+            assert code in ("idempotency_key_reused", "candles_invalid") or "There is no such strategy" in answer.text or (
+                "is not a known zone" in answer.text), told
         else:
             assert answer.status in (404, 409, 412), told
             assert answer.status != 412 or "If-Match" in fields, told

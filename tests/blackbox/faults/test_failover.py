@@ -7,6 +7,7 @@ import time
 
 import psycopg
 import pytest
+from support import standby
 from support.cluster import Cluster, Standby
 from support.daemon import Backtestd
 from support.database import Database
@@ -180,16 +181,16 @@ def test_a_write_whose_standby_is_gone_is_not_confirmed(start_daemon, stack):
     database = Database(cluster.url())
     database.create()
     d = start_daemon(DATABASE_URL=database.url, workers=1)
-    configure(cluster, synchronous_standby_names="gone")
     answers = []
     asker = threading.Thread(target=lambda: answers.append(d.request("POST", PATH, {"name": "a", "kind": "k"}, timeout=30)))
-    asker.start()
     with psycopg.connect(cluster.url(), autocommit=True) as db:
+        standby.gone(cluster, db)
+        asker.start()
         waiting = "SELECT pid FROM pg_stat_activity WHERE wait_event = 'SyncRep'"
         pid, = wait_until(lambda: db.execute(waiting).fetchone(), 10, "the write to wait for its standby")
         db.execute("SELECT pg_cancel_backend(%s)", [pid])
-    asker.join(30)
-    configure(cluster, synchronous_standby_names="")
+        asker.join(30)
+        standby.back(db)
     assert (answers[0].status, answers[0].json()["code"]) == (503, "outcome_unknown")
     assert names(database) == ["a"]
     wait_until(lambda: d.request("POST", PATH, {"name": "b", "kind": "k"}).status == 201, 10, "a write to be confirmed")

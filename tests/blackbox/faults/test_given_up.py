@@ -9,6 +9,7 @@ import threading
 import psycopg
 import pytest
 from support import daemon as daemons
+from support import standby
 from support.cluster import Cluster
 from support.database import Database
 from support.load import Writes, names, told
@@ -20,45 +21,18 @@ OF_CLIENTS = "usename = %s AND application_name <> 'stratslabd own queries'"
 SESSIONS = f"SELECT count(*) FROM pg_stat_activity WHERE {OF_CLIENTS}"
 
 
-def until_commits_wait(cluster, db):
-    """The checkpointer tells the others that there is a standby to wait for: commits until then do not wait."""
-    over = threading.Event()
-
-    def commit():
-        with psycopg.connect(cluster.url(), autocommit=True) as c:
-            while not over.is_set():
-                c.execute("CREATE TABLE probe ()")
-                for statement in ("SET synchronous_commit = local", "DROP TABLE probe", "RESET synchronous_commit"):
-                    c.execute(statement)  # one by one: together they are one transaction
-
-    thread = threading.Thread(target=commit, daemon=True)
-    thread.start()
-    waiting = "SELECT pid FROM pg_stat_activity WHERE wait_event = 'SyncRep' AND usename = current_user"
-    pid, = wait_until(lambda: db.execute(waiting).fetchone(), 20, "a commit to wait for the standby")
-    over.set()
-    db.execute("SELECT pg_cancel_backend(%s)", [pid])
-    thread.join(20 * SLOWNESS)
-
-
 @pytest.fixture
 def fenced():
     """A cluster of which the standby is gone once gone() is called; back() ends that."""
     with Cluster() as cluster, psycopg.connect(cluster.url(), autocommit=True) as db:
-        def standbys(value):
-            db.execute(f"ALTER SYSTEM SET synchronous_standby_names = '{value}'")
-            db.execute("SELECT pg_reload_conf()")
-            wait_until(lambda: db.execute("SHOW synchronous_standby_names").fetchone()[0] == value, 10, "the setting")
-            if value:
-                until_commits_wait(cluster, db)
-
         db.execute("ALTER SYSTEM SET synchronous_commit = on")
         db.execute("SELECT pg_reload_conf()")
         database = Database(cluster.url())
         database.create()
         database.admin = db
-        database.gone, database.back = lambda: standbys("gone"), lambda: standbys("")
+        database.gone, database.back = lambda: standby.gone(cluster, db), lambda: standby.back(db)
         yield database
-        standbys("")
+        standby.back(db)
 
 
 class Sessions:

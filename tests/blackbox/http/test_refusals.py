@@ -14,6 +14,7 @@ from support.wait import wait_until
 
 STRATEGIES = "/api/v1/strategies"
 BACKTESTS = "/api/v1/backtests"
+CANDLES = "time,open,high,low,close,volume\n2024-01-01T00:00:00Z,1,2,0.5,1.5,7\n2024-01-02T00:00:00Z,1,2,0.5,1.5,7\n"
 NOBODY = "stl_" + "0" * 64
 JSON = "Content-Type: application/json\r\n"
 # Of these the limits are beyond what a test should send; test_places.c, test_state.c and test_conn.c of tests/unit/http compare them with their rows.
@@ -44,7 +45,7 @@ def is_as_shown(name, answer):
     example = shown()[name]
     fields = getattr(answer, "fields", None) or {field.lower(): value for field, value in answer.headers.items()}
     said = answer.json()
-    if "malformed_json" in name:
+    if "malformed_json" in name or "candles_" in name and "errors" in said:
         assert said.pop("errors")  # a place in this body, of which the example has none
     assert said.pop("request_id") and {**said, "request_id": example["value"]["request_id"]} == example["value"], name
     retry = fields.get("retry-after")
@@ -156,6 +157,7 @@ TELLER = """
     GRANT SELECT ON told TO public;
     CREATE TRIGGER a_told BEFORE INSERT OR UPDATE OR DELETE ON strategies FOR EACH ROW EXECUTE FUNCTION told();
     CREATE TRIGGER a_told BEFORE INSERT OR UPDATE ON backtests FOR EACH ROW EXECUTE FUNCTION told();
+    CREATE TRIGGER a_told BEFORE INSERT OR UPDATE OR DELETE ON series FOR EACH ROW EXECUTE FUNCTION told();
 """
 # By SQLSTATE: what a statement comes to, at any operation that changes something.
 OUTCOMES = {"500 internal_error": "XX000", "503 database_unavailable_2": "08006", "503 timeout": "57014", "503 database_busy": "55P03",
@@ -169,6 +171,8 @@ WRITES = {
     "createBacktest": ("POST", BACKTESTS, {"symbol": "X", "timeframe": "1d", "start": "2024-01-01T00:00:00Z",
                                            "end": "2025-01-01T00:00:00Z", "initial_capital": 1}),
     "cancelBacktest": ("POST", BACKTESTS + "/{backtest}/cancel", None),
+    "importCandles": ("POST", "/api/v1/candles/NEW/1d", CANDLES),
+    "deleteSeries": ("DELETE", "/api/v1/series/OLD/1d", None),
 }
 
 
@@ -176,9 +180,10 @@ def requests():
     """A request of each operation of the API: a change's is in WRITES, a read's is made from the document."""
     found = dict(WRITES)
     for path, item in contract.of().document["paths"].items():
-        if path.startswith("/api/") and "get" in item:
+        if path.startswith("/api/") and "422" in item.get("get", {}).get("responses", {}):
             known = "{strategy}" if path.startswith(STRATEGIES) else "{backtest}"
-            target = re.sub(r"\{(\w+)\}", lambda part, known=known: known if part[1] == "id" else "1", path)
+            values = {"id": known, "timeframe": "1d"}
+            target = re.sub(r"\{(\w+)\}", lambda part, values=values: values.get(part[1], "1"), path)
             found[item["get"]["operationId"]] = ("GET", target, None)
     return found
 
@@ -189,7 +194,10 @@ def own():
 
 def constraints():
     """What a constraint refuses, by the example's name: the constraint's is its last word."""
-    return {name for name in shown() if name.split()[0] in WRITES and name not in own()}
+    return {name for name in shown() if name.split()[0] in WRITES and name not in own() | FILES}
+
+
+FILES = {"importCandles 409 candles_conflict", "importCandles 409 candles_adjusted", "importCandles 422 candles_invalid"}
 
 
 @pytest.fixture
@@ -199,6 +207,7 @@ def told(daemon, database):
     strategy = d.request("POST", STRATEGIES, {"name": "old", "kind": "k"}).json()["id"]
     wish = {**WRITES["createBacktest"][2], "strategy_id": strategy}
     backtest = d.request("POST", BACKTESTS, wish).json()["id"]
+    assert d.request("POST", "/api/v1/candles/OLD/1d", CANDLES, {"Content-Type": "text/csv"}).status == 200
     with database.connect() as db:
         db.execute(TELLER)
 
@@ -208,7 +217,8 @@ def told(daemon, database):
                 db.execute("INSERT INTO told VALUES (%s, %s)", [code, constraint])
             target = path.format(strategy=strategy, backtest=backtest) + query
             try:
-                return d.request(method, target, wish if operation == "createBacktest" else body)
+                fields = {"Content-Type": "text/csv"} if body == CANDLES else None
+                return d.request(method, target, wish if operation == "createBacktest" else body, fields)
             finally:
                 db.execute("DELETE FROM told")
 
@@ -238,6 +248,19 @@ def test_so_is_what_violates_a_constraint(told):
         operation, _, constraint = name.split()
         assert told.db.execute(KNOWN, {"name": constraint}).fetchone()[0], f"the schema has no {constraint}"
         is_as_shown(name, told(operation, code="23514", constraint=constraint))
+
+
+def test_so_are_files_of_candles(daemon):
+    d = daemon(workers=1)
+
+    def send(body, query=""):
+        return d.request("POST", f"/api/v1/candles/X/1d{query}", body, {"Content-Type": "text/csv"})
+
+    assert send(CANDLES).status == 200
+    is_as_shown("importCandles 409 candles_conflict", send(CANDLES.replace("1.5", "1.25")))
+    adjusted = "Date,Open,High,Low,Close,Adj Close\n2024-01-03,1,1,1,1,1\n"
+    is_as_shown("importCandles 409 candles_adjusted", send(adjusted, "?adjusted=true"))
+    is_as_shown("importCandles 422 candles_invalid", send("hello"))
 
 
 AWAY = {"503 database_unavailable", "503 outcome_unknown", "503 overloaded_5"}
@@ -294,6 +317,6 @@ def test_so_is_a_queue_that_is_full(daemon, database):
 
 
 def test_nothing_else_is_shown():
-    tested = set(REFUSED) | set(LATE) | GUARDED | set(OUTCOMES) | own() | constraints() | AWAY | BY_UNIT_TESTS | {"403 cross_site_request", "421 misdirected_request",
+    tested = set(REFUSED) | set(LATE) | GUARDED | set(OUTCOMES) | own() | constraints() | FILES | AWAY | BY_UNIT_TESTS | {"403 cross_site_request", "421 misdirected_request",
                                                                                                "429 too_many_requests", "503 stopping"}
     assert set(shown()) == tested

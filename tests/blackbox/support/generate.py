@@ -171,10 +171,12 @@ class Values:
                                   "x" * (schema.get("maxLength", 30) + 1), "é", str(uuid.UUID(int=7))[1:]])
         else:
             value = better() if better is not None else self.fit(schema)
-            text = value if isinstance(value, str) else str(value)
+            text = value if isinstance(value, str) else str(value).lower() if isinstance(value, bool) else str(value)
         return text, self.text_fits(schema, text)
 
     def text_fits(self, schema, text):
+        if "boolean" in type_of(schema):
+            return text in ("true", "false")
         if "integer" not in type_of(schema):
             return self.fits(schema, text)
         return re.fullmatch(r"-?(0|[1-9]\d*)", text, re.ASCII) is not None and self.fits(schema, int(text))

@@ -1,6 +1,7 @@
 """Candles that the tests of backtestd make."""
 import datetime
 import os
+import urllib.parse
 
 TOP = os.path.normpath(os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", ".."))
 
@@ -30,3 +31,13 @@ def made_up(bars, minutes=1440, seed=1, start="2024-01-01"):
         price = close
         moment += datetime.timedelta(minutes=minutes)
     return rows
+
+
+def text_of(rows):
+    """The same as CSV."""
+    return "time,open,high,low,close,volume\n" + "".join(",".join(map(str, row)) + "\n" for row in rows)
+
+
+def quoted(symbol):
+    """As a path has it."""
+    return urllib.parse.quote(symbol, safe="")

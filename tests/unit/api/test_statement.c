@@ -49,7 +49,63 @@ static void test_a_clause_must_end_and_name_a_parameter(void)
     }
 }
 
+static bool renders(struct api_call *call, const struct db_result *result, struct buf *out)
+{
+    (void)call, (void)result, (void)out;
+    return true;
+}
+
+static void begins(struct api_call *call)
+{
+    (void)call;
+}
+
+static void handles(struct http_exchange *x)
+{
+    (void)x;
+}
+
+static void test_what_an_entry_declares_goes_together(void)
+{
+    static const struct db_statement own[] = {{.name = "x:read"}}, foreign[] = {{.name = "xy:read"}};
+    static const char *const csv[] = {"text/csv", NULL};
+    static const struct json_schema body = {.name = "Body"};
+    static const struct http_refusal conflict = {.status = 409}, gone = {.status = 410};
+    static const struct http_refusal *const good[] = {&conflict, NULL}, *const bad[] = {&conflict, &gone, NULL};
+    static const struct {
+        struct api_endpoint endpoint;
+        int fits;
+    } cases[] = {
+        {{.sql = "S"}, 0},
+        {{.handle = handles}, 0},
+        {{.sql = "S", .render = renders, .produces_too = "text/csv", .refusals = good}, 0},
+        {{.begin = begins, API_STATEMENTS(own), .body_types = csv, .produces_too = "text/csv"}, 0},
+        {{.summary = "nothing answers"}, -1},
+        {{.sql = "S", .handle = handles}, -1},
+        {{.sql = "S", .begin = begins, API_STATEMENTS(own)}, -1},
+        {{.handle = handles, .render = renders}, -1},
+        {{.begin = begins}, -1},
+        {{.sql = "S", API_STATEMENTS(own)}, -1},
+        {{.begin = begins, API_STATEMENTS(foreign)}, -1},
+        {{.sql = "S", .body_types = csv}, -1},
+        {{.begin = begins, API_STATEMENTS(own), .body_types = csv, .body = &body}, -1},
+        {{.sql = "S", .produces_too = "text/csv"}, -1},
+        {{.sql = "S", .render = renders, .produces_too = "text/csv", .has_etag = true}, -1},
+        {{.sql = "S", .refusals = bad}, -1},
+        {{.sql = "S", .param_count = DB_PARAMS_MAX + 1}, -1},
+    };
+
+    for (size_t i = 0; i < countof(cases); i++) {
+        struct api_endpoint endpoint = cases[i].endpoint;
+        struct error err;
+
+        endpoint.id = "x";
+        UNIT_INT(api_statement_check(&endpoint, &err), cases[i].fits);
+    }
+}
+
 static const struct unit_test tests[] = {
+    UNIT_TEST(test_what_an_entry_declares_goes_together),
     UNIT_TEST(test_every_combination_of_clauses_is_a_statement),
     UNIT_TEST(test_a_clause_must_end_and_name_a_parameter),
 };

@@ -3,10 +3,10 @@
 int main(void)
 {
     static const struct unit_part *const parts[] = {
-        &arena_tests,  &buf_tests,    &cgroup_tests, &clock_tests,  &digest_tests,  &distance_tests, &error_tests,
-        &file_tests,   &given_tests,  &gzip_tests,   &hex_tests,    &inflate_tests, &list_tests,     &log_tests,
-        &lookup_tests, &mask_tests,   &mem_tests,    &number_tests, &percent_tests, &pgtext_tests,   &process_tests,
-        &random_tests, &repeat_tests, &sink_tests,   &slice_tests,  &token_tests,   &utf8_tests};
+        &arena_tests,   &base64_tests, &buf_tests,    &cgroup_tests, &clock_tests,  &digest_tests,  &distance_tests,
+        &error_tests,   &file_tests,   &given_tests,  &gzip_tests,   &hex_tests,    &inflate_tests, &list_tests,
+        &log_tests,     &lookup_tests, &mask_tests,   &mem_tests,    &number_tests, &percent_tests, &pgtext_tests,
+        &process_tests, &random_tests, &repeat_tests, &sink_tests,   &slice_tests,  &token_tests,   &utf8_tests};
 
     return unit_main_parts("base", parts, countof(parts));
 }

@@ -79,11 +79,13 @@ static void test_row_symbols(void)
         {NULL,
          "f.csv: line 4: there are rows of several symbols, \"BTC/USDT\" and \"ETHUSDT\"; give the symbol to read", 0},
         {"BTCUSDT", "", 3},
+        {"BINANCE:BTCUSDT", "", 3},
         {"ETH/USDT",
          "f.csv: the timeframe cannot be found from one valid row; give one of 1m, 2m, 3m, 5m, 10m, 15m, 30m, 1h, "
          "2h, 3h, 4h, 6h, 8h, 12h, 1d, 1w",
          0},
         {"BTC", "f.csv: none of its 4 rows has the symbol BTC", 0},
+        {"BINANCE:BTC", "f.csv: none of its 4 rows has the symbol BINANCE:BTC", 0},
     };
 
     for (size_t i = 0; i < countof(cases); i++) {

@@ -66,7 +66,15 @@ static const struct command_entry check = {
     .operands_max = 2,
     .run = sample_run,
 };
-static const struct command_entry *const verbs[] = {&check, NULL};
+static const struct command_entry compare = {
+    .name = "compare",
+    .summary = "look at two",
+    .operand = "ONE OTHER",
+    .operands_min = 2,
+    .operands_max = 2,
+    .run = sample_run,
+};
+static const struct command_entry *const verbs[] = {&check, &compare, NULL};
 static const struct command_entry cook = {
     .name = "cook",
     .summary = "make it",

@@ -59,6 +59,9 @@ static void test_help_of_a_verb(void)
 
     CU_ASSERT_PTR_NOT_NULL(strstr(help, "Usage: sample things check FILE...\nLook at it.\n"));
     free(help);
+    help = help_of("help things compare");
+    CU_ASSERT_PTR_NOT_NULL(strstr(help, "Usage: sample things compare ONE OTHER\nLook at two.\n"));
+    free(help);
 }
 
 static const struct unit_test tests[] = {

@@ -32,9 +32,13 @@ const struct db_statement st_insert_late = {
     "insert_late", "INSERT INTO late (id) VALUES ($1)", DB_WRITE, 1, {DB_TYPE_INT4}};
 const struct db_statement st_write_stamp = {"write_stamp", "SELECT transaction_timestamp()", DB_WRITE, 0, {0}};
 
+const struct db_statement st_bytes = {"bytes", "SELECT $1::bytea", DB_READ_BINARY, 1, {DB_TYPE_TEXT}};
+const struct db_statement st_int_binary = {"int_binary", "SELECT $1 AS n", DB_READ_BINARY, 1, {DB_TYPE_INT8}};
+
 static const struct db_statement *const statements[] = {
-    &st_int, &st_text,    &st_length, &st_divide,      &st_sleep,        &st_stamp,       &st_big,
-    &st_pid, &st_suicide, &st_insert, &st_insert_slow, &st_insert_child, &st_insert_late, &st_write_stamp,
+    &st_bytes,       &st_int_binary,   &st_int,         &st_text,        &st_length,  &st_divide,
+    &st_sleep,       &st_stamp,        &st_big,         &st_pid,         &st_suicide, &st_insert,
+    &st_insert_slow, &st_insert_child, &st_insert_late, &st_write_stamp,
 };
 
 static const char schema_sql[] =
@@ -298,6 +302,7 @@ static void answer_done(void *arg, const struct db_result *r)
     a->outcome = db_result_outcome(r);
     a->rows = db_result_rows(r);
     a->value_len = value.len;
+    if (value.data != NULL) memcpy(a->bytes, value.data, value.len < sizeof(a->bytes) ? value.len : sizeof(a->bytes));
     snprintf(a->value, sizeof(a->value), "%s", value.data == NULL ? "(null)" : value.data);
     snprintf(a->sqlstate, sizeof(a->sqlstate), "%s", db_result_sqlstate(r));
     snprintf(a->message, sizeof(a->message), "%s", db_result_message(r));

@@ -21,6 +21,7 @@ struct answer {
     unsigned rows;
     size_t value_len;           /* of the first column of the first row */
     char value[RIG_TEXT_BYTES]; /* cut */
+    char bytes[16];             /* the first of them, whatever they are */
     char sqlstate[6];
     char message[RIG_TEXT_BYTES];
     char constraint[64];
@@ -93,7 +94,7 @@ void proxy_answer(struct rig *rig, const void *bytes, size_t len);
 
 /* Statements, every one prepared by rig_start. */
 extern const struct db_statement st_int, st_text, st_length, st_divide, st_sleep, st_stamp, st_big, st_pid, st_suicide,
-    st_insert, st_insert_slow, st_insert_child, st_insert_late, st_write_stamp;
+    st_bytes, st_int_binary, st_insert, st_insert_slow, st_insert_child, st_insert_late, st_write_stamp;
 
 extern const struct unit_part cancel_tests, connect_tests, outcome_tests, pipeline_tests, reason_tests, result_tests,
     send_tests, target_tests, deadline_tests, fit_tests, renew_tests, share_tests;

@@ -52,7 +52,31 @@ static void test_a_row_that_is_too_large_fails_alone(void)
     rig_close(&rig);
 }
 
+/* Bytes as they are, beside results in text form. */
+static void test_binary_results(void)
+{
+    struct rig rig;
+    struct answer bytes = {0}, number = {0}, text = {0}, none = {0};
+
+    rig_open(&rig);
+    CU_ASSERT(rig_start_ready(&rig));
+    UNIT_INT(rig_submit(&rig, &text, &st_int, "258", NULL), DB_OK);
+    UNIT_INT(rig_submit(&rig, &bytes, &st_bytes, "\\x00410042", NULL), DB_OK);
+    UNIT_INT(rig_submit(&rig, &number, &st_int_binary, "258", NULL), DB_OK);
+    UNIT_INT(rig_submit(&rig, &none, &st_bytes, NULL, NULL), DB_OK);
+    CU_ASSERT(rig_until_answered(&rig, &text, 1) && rig_until_answered(&rig, &bytes, 1));
+    CU_ASSERT(rig_until_answered(&rig, &number, 1) && rig_until_answered(&rig, &none, 1));
+    UNIT_STR(text.value, "258");
+    UNIT_INT(bytes.value_len, 4);
+    UNIT_INT(number.value_len, 8);
+    CU_ASSERT(memcmp(bytes.bytes, "\0A\0B", 4) == 0);
+    CU_ASSERT(memcmp(number.bytes, "\0\0\0\0\0\0\1\2", 8) == 0);
+    UNIT_STR(none.value, "(null)");
+    rig_close(&rig);
+}
+
 static const struct unit_test tests[] = {
+    UNIT_TEST(test_binary_results),
     UNIT_TEST(test_constraints),
     UNIT_TEST(test_a_row_that_is_too_large_fails_alone),
 };

@@ -1,10 +1,10 @@
 /* Values as they are sent. */
 #include <signal.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/mem.h"
 #include "db/internal.h"
 #include "rig.h"
 
@@ -107,7 +107,7 @@ static int end_of_change(bool changes)
     if (pid == 0) {
         char text[] = "as submitted";
         const struct slice values[] = {{text, sizeof(text) - 1}};
-        struct db_query *q = calloc(1, sizeof(*q) + sizeof(values));
+        struct db_query *q = mem_zalloc(sizeof(*q) + sizeof(values));
 
         q->statement = &st_text;
         memcpy(q->values, values, sizeof(values));

@@ -93,6 +93,40 @@ static void handle_content(struct http_exchange *x)
     http_respond_content(x, &content, "no-cache");
 }
 
+static void on_cancel(void *arg)
+{
+    struct rig *rig = arg;
+
+    rig->cancelled++;
+}
+
+/* Answers three turns later, with how many have passed. */
+static void on_later(void *arg)
+{
+    struct http_exchange *x = arg;
+    struct rig *rig = rig_of(x);
+
+    if (++rig->turns < 3) {
+        http_exchange_later(x, on_later, x);
+    } else {
+        http_respond(x, 200, "text/plain", SLICE_LIT("later"));
+    }
+}
+
+static void handle_later(struct http_exchange *x)
+{
+    rig_of(x)->handled++;
+    http_exchange_on_cancel(x, on_cancel, rig_of(x));
+    http_exchange_later(x, on_later, x);
+}
+
+/* Of a type that Accept has decided. */
+static void handle_either(struct http_exchange *x)
+{
+    rig_of(x)->handled++;
+    http_respond(x, 200, http_exchange_prefers(x, "text/csv", "text/plain") ? "text/csv" : "text/plain", SLICE_NONE);
+}
+
 static void handle_problem(struct http_exchange *x)
 {
     const struct http_problem_item items[] = {{SLICE_LIT("/a\"b"), SLICE_LIT("too long")},
@@ -119,13 +153,6 @@ static void handle_big(struct http_exchange *x)
     memset(body, 'b', size);
     http_respond(x, 200, "text/plain", (struct slice){body, size});
     free(body);
-}
-
-static void on_cancel(void *arg)
-{
-    struct rig *rig = arg;
-
-    rig->cancelled++;
 }
 
 static void handle_slow(struct http_exchange *x)
@@ -164,6 +191,8 @@ static const struct http_route routes[] = {
     ROUTE(HTTP_GET, "/content", handle_content),
     ROUTE(HTTP_GET, "/big", handle_big),
     ROUTE(HTTP_GET, "/slow", handle_slow),
+    ROUTE(HTTP_GET, "/later", handle_later),
+    ROUTE(HTTP_GET, "/either", handle_either, .produces_too = "text/csv"),
     ROUTE(HTTP_GET, "/always", handle_ok, .always = true),
     {.method = HTTP_GET, .path = "/problem", .handle = handle_problem},
 };

@@ -31,6 +31,7 @@ struct rig {
     unsigned pending_count;
     struct http_exchange *held; /* of /held, the last one */
     unsigned handled;
+    unsigned turns; /* that GET /later has waited */
     unsigned started;
     unsigned ended;
     unsigned cancelled;

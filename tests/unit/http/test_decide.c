@@ -44,6 +44,39 @@ static void test_continue(void)
     rig_finish(&rig, &client);
 }
 
+static void test_one_of_two_types(void)
+{
+    static const struct {
+        const char *accept;
+        unsigned status;
+        const char *type;
+    } cases[] = {
+        {"*/*", 200, "text/plain"},
+        {"text/csv", 200, "text/csv"},
+        {"text/plain", 200, "text/plain"},
+        {"text/plain;q=0, text/*", 200, "text/csv"},
+        {"text/csv;q=0.5, text/plain;q=0.4", 200, "text/csv"},
+        {"a/b", 406, "application/problem+json"},
+    };
+    struct rig rig;
+    struct client client;
+    struct answer answer;
+
+    rig_start(&rig, &client, NULL);
+    for (size_t i = 0; i < countof(cases); i++) {
+        struct buf request = {0};
+
+        buf_printf(&request, "GET /either HTTP/1.1\r\nHost: a\r\nAccept: %s\r\n\r\n", cases[i].accept);
+        client_say(&client, buf_cstr(&request));
+        CU_ASSERT_FATAL(client_answer(&client, false, &answer));
+        UNIT_INT(answer.status, cases[i].status);
+        UNIT_SLICE(answer_field(&answer, "Content-Type"), cases[i].type);
+        buf_clear(&request);
+    }
+    CU_ASSERT_PTR_NOT_NULL(memmem(answer.body.data, answer.body.len, "text/plain or text/csv", 22));
+    rig_finish(&rig, &client);
+}
+
 static bool rig_holds(struct rig *rig)
 {
     for (unsigned i = 0; i < 1000 && rig->held == NULL; i++) rig_turn(rig);
@@ -144,6 +177,7 @@ static void test_held_and_gone(void)
 }
 
 static const struct unit_test tests[] = {
+    UNIT_TEST(test_one_of_two_types),
     UNIT_TEST(test_continue),
     UNIT_TEST(test_held),
     UNIT_TEST(test_held_and_gone),

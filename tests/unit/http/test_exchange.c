@@ -33,7 +33,36 @@ static void test_request_parts(void)
     rig_finish(&rig, &client);
 }
 
+/* Others are served while an exchange has its turns; it may be gone before they are over. */
+static void test_turns(void)
+{
+    struct rig rig;
+    struct client client, other;
+    struct answer answer;
+
+    rig_start(&rig, &client, NULL);
+    client_open(&other, &rig);
+    client_say(&client, GET("/later") GET("/later"));
+    client_say(&other, GET("/"));
+    UNIT_INT(client_status(&other), 200);
+    for (unsigned i = 0; i < 2; i++) {
+        rig.turns = 0;
+        CU_ASSERT_FATAL(client_answer(&client, false, &answer));
+        UNIT_SLICE(answer.body, "later");
+        UNIT_INT(rig.turns, 3);
+    }
+    rig.turns = 0;
+    rig.cancelled = 0;
+    client_say(&other, GET("/later"));
+    client_close(&other);
+    rig_turn(&rig);
+    CU_ASSERT(rig_wait_connections(&rig, 1));
+    rig.cancelled = 0;
+    rig_finish(&rig, &client);
+}
+
 static const struct unit_test tests[] = {
+    UNIT_TEST(test_turns),
     UNIT_TEST(test_request_parts),
 };
 const struct unit_part exchange_tests = UNIT_PART(tests);

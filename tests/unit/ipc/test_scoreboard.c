@@ -83,7 +83,7 @@ static void test_what_a_worker_says_is_what_it_could_say(void)
     UNIT_INT(seen.pid, 7);
     UNIT_STR(scoreboard_worker_name(seen.state), "unknown");
     UNIT_STR(scoreboard_database_name(seen.database), "unknown");
-    UNIT_STR(scoreboard_reload_name((enum scoreboard_reload_state)99), "unknown");
+    UNIT_STR(scoreboard_reload_name(99), "unknown");
     UNIT_INT(seen.accepting, false);
     UNIT_INT(seen.requests, 0);
     UNIT_INT(seen.migrations_pending, 0);

@@ -2,9 +2,9 @@
 #include <string.h>
 
 #include "base/mem.h"
-#include "json/json.h"
 #include "queue/failure.h"
 #include "test_queue.h"
+#include "json/json.h"
 
 /* What backtest_fail takes at most, as jsonb::text, which has some spaces more. */
 enum { ERROR_BYTES_MAX = 16384 - 1024 };
@@ -62,11 +62,12 @@ static void test_each_fault_of_a_strategy_has_its_place(void)
     struct rules_faults faults = {.arena = arena_new()};
     struct buf out = {0};
 
-    CU_ASSERT_PTR_NULL(rules_new(SLICE_LIT("rules"), SLICE_LIT("{\"v\":1,\"long\":{\"enter\":\"sma(close) > 1\"}}"), NULL,
-                                 0, &faults));
+    CU_ASSERT_PTR_NULL(rules_new(SLICE_LIT("rules"), SLICE_LIT("{\"v\":1,\"long\":{\"enter\":\"sma(close) > 1\"}}"),
+                                 NULL, 0, &faults));
     failure_strategy_json(&faults, &out);
     CU_ASSERT(is_json(buf_slice(&out)));
-    CU_ASSERT_PTR_NOT_NULL(strstr(buf_cstr(&out), "{\"pointer\":\"/parameters/long/enter\",\"column\":1,\"detail\":\"sma"));
+    CU_ASSERT_PTR_NOT_NULL(
+        strstr(buf_cstr(&out), "{\"pointer\":\"/parameters/long/enter\",\"column\":1,\"detail\":\"sma"));
     buf_clear(&out);
     arena_free(faults.arena);
 }
@@ -93,10 +94,8 @@ static void test_many_long_faults_are_bounded(void)
 }
 
 static const struct unit_test tests[] = {
-    UNIT_TEST(test_codes_are_known_by_name),
-    UNIT_TEST(test_only_chance_is_tried_again),
-    UNIT_TEST(test_an_error_is_bounded_and_json),
-    UNIT_TEST(test_each_fault_of_a_strategy_has_its_place),
+    UNIT_TEST(test_codes_are_known_by_name),      UNIT_TEST(test_only_chance_is_tried_again),
+    UNIT_TEST(test_an_error_is_bounded_and_json), UNIT_TEST(test_each_fault_of_a_strategy_has_its_place),
     UNIT_TEST(test_many_long_faults_are_bounded),
 };
 const struct unit_part failure_tests = UNIT_PART(tests);

@@ -63,7 +63,7 @@ static void test_a_job_gives_what_the_engine_makes(void)
     CU_ASSERT_TRUE(result.trade_count > 10);
     UNIT_INT(report->bars, BENCH_BARS);
     UNIT_INT(report->phase, JOB_WRITING);
-    CU_ASSERT_TRUE(report->cpu_us > 0);
+    CU_ASSERT_TRUE(report->cpu_us > 0 && report->phase_us[JOB_COMPUTING] > 0 && report->phase_us[JOB_WRITING] > 0);
     buf_clear(&metrics);
     engine_result_clear(&result);
     arena_free(arena);
@@ -208,6 +208,24 @@ static void test_one_that_is_killed_is_told(void)
     bench_clear(&b);
 }
 
+static void test_one_that_stands_still_is_ended(void)
+{
+    struct bench b;
+    int *there = bench_share(sizeof(*there));
+
+    bench_begin(&b, BENCH_BARS);
+    b.input.hook = hook_spin, b.input.hook_arg = there;
+    b.input.limits.stall_ms = 100;
+    struct job *job = bench_start(&b);
+
+    CU_ASSERT_EQUAL(kill(job_pid(job), SIGSTOP), 0);
+    CU_ASSERT_EQUAL(event_base_dispatch(b.base), 1);
+    UNIT_INT(b.report->outcome, JOB_CRASHED);
+    CU_ASSERT_PTR_NOT_NULL(strstr(b.report->detail, "used no processor time for 100 ms"));
+    bench_unshare(there, sizeof(*there));
+    bench_clear(&b);
+}
+
 static void test_it_can_be_ended_while_it_computes(void)
 {
     struct bench b;
@@ -285,6 +303,7 @@ static const struct unit_test tests[] = {
     UNIT_TEST(test_an_endless_one_is_out_of_time),
     UNIT_TEST(test_one_that_takes_all_memory_is_out_of_it),
     UNIT_TEST(test_one_that_is_killed_is_told),
+    UNIT_TEST(test_one_that_stands_still_is_ended),
     UNIT_TEST(test_it_can_be_ended_while_it_computes),
     UNIT_TEST(test_it_ends_with_its_worker),
     UNIT_TEST(test_nothing_is_left_of_many),

@@ -6,7 +6,7 @@
 #include "queue/cache.h"
 #include "unit.h"
 
-extern const struct unit_part cache_tests, failure_tests, job_tests, job_child_tests, job_compute_tests,
+extern const struct unit_part cache_tests, catalog_tests, failure_tests, job_tests, job_child_tests, job_compute_tests,
     job_forget_tests, load_tests, meter_tests, result_tests, sheet_tests;
 
 enum { MINUTE = 60000 };
