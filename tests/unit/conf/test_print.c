@@ -138,6 +138,17 @@ static void test_print_man_is_committed(void)
     }
 }
 
+/* By stratslabd. */
+static size_t taken_count(void)
+{
+    size_t count = 0;
+
+    for (size_t i = 0; i < conf_setting_count(); i++) {
+        count += conf_setting_info(CONF_STRATSLABD, i).default_text != NULL;
+    }
+    return count;
+}
+
 /* With every comment sign before a setting taken away it is a settings file, and says what the defaults say. */
 static void test_print_sample_loads(void)
 {
@@ -157,7 +168,7 @@ static void test_print_sample_loads(void)
         buf_add_slice(&bare, line);
         buf_add_char(&bare, '\n');
     }
-    UNIT_INT(settings, conf_setting_count() - 1); /* all but STRATSLAB_CONFIG */
+    UNIT_INT(settings, taken_count() - 1); /* all but STRATSLAB_CONFIG */
 
     const char *path = test_file(bare.data, bare.len);
     char *variable = mem_printf("STRATSLAB_CONFIG=%s", path);

@@ -1,5 +1,12 @@
 #include "test_conf.h"
 
+/* Each is somebody's. */
+static bool is_taken(size_t i)
+{
+    return conf_setting_info(CONF_STRATSLABD, i).default_text != NULL ||
+           conf_setting_info(CONF_BACKTESTD, i).default_text != NULL;
+}
+
 static void test_table(void)
 {
     for (size_t i = 0; i < conf_setting_count(); i++) {
@@ -7,7 +14,7 @@ static void test_table(void)
 
         CU_ASSERT_PTR_NOT_NULL_FATAL(info.name);
         CU_ASSERT(info.help != NULL && strlen(info.help) > 10);
-        CU_ASSERT(info.type != NULL && info.default_text != NULL);
+        CU_ASSERT(info.type != NULL && is_taken(i));
         for (size_t j = 0; j < i; j++)
             CU_ASSERT_STRING_NOT_EQUAL(conf_setting_info(CONF_STRATSLABD, j).name, info.name);
         if (strcmp(info.name, "STRATSLAB_WORKERS") == 0) {
