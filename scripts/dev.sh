@@ -206,7 +206,7 @@ start_stratslabd() {
 # backtestd comes when the schema is there, which the API's start migrates: else its log begins with what is not there yet. A service
 # that is not well by then (a database that is slow, no admin port) is not waited for.
 await_schema() {
-    tenths=200
+    tenths=600
     until [ $tenths = 0 ] || [ $signals -gt 0 ] || [ ! -d "/proc/$stratslabd" ] || is_corpse "$stratslabd" ||
         "$build/stratslabd" health >/dev/null 2>&1; do
         sleep 0.1

@@ -429,9 +429,10 @@ static const struct api_endpoint candles_endpoints[] = {
     {
         .id = "getCandles",
         .summary = "Candles of one series, the oldest first",
-        .description = "JSON, or CSV if Accept prefers text/csv. If there is no series of this timeframe, its bars are "
-                       "made from the finest series of the symbol that fits into it; the two are never mixed. `next` "
-                       "is the `start` of the next page. CSV has it in `Link` alone.",
+        .description =
+            "JSON, or CSV if Accept prefers text/csv. If there is no series of this timeframe, its bars are "
+            "made from the finest series of the symbol that fits into it; the two are never mixed. The "
+            "last of them may lack its end. `next` is the `start` of the next page. CSV has it in `Link` alone.",
         .method = HTTP_GET,
         .path = CANDLES_PATH,
         API_PARAMS(candles_get_params),

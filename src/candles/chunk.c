@@ -171,7 +171,7 @@ static bool chunk_take_byte(struct chunk_reader *reader, unsigned *ret_byte)
 /* The times: from the first slot on, or from the map. */
 static const char *chunk_take_times(struct chunk_reader *reader, struct chunk_bars *bars)
 {
-    const int64_t base = reader->address * CHUNK_BARS;
+    const int64_t step = reader->timeframe_ms, base_ms = candles_slot_time(reader->address * CHUNK_BARS, step);
     uint64_t count, first;
     uint32_t found = 0;
 
@@ -183,7 +183,7 @@ static const char *chunk_take_times(struct chunk_reader *reader, struct chunk_ba
     if ((reader->flags & CHUNK_MAP) == 0) {
         if (first + bars->count > CHUNK_BARS) return "its bars go beyond its end";
         for (uint32_t i = 0; i < bars->count; i++) {
-            bars->time_ms[i] = candles_slot_time(base + (int64_t)first + i, reader->timeframe_ms);
+            bars->time_ms[i] = base_ms + ((int64_t)first + i) * step;
         }
         return NULL;
     }
@@ -191,7 +191,7 @@ static const char *chunk_take_times(struct chunk_reader *reader, struct chunk_ba
     for (uint32_t slot = 0; slot < CHUNK_BARS; slot++) {
         if ((reader->at[slot / 8] >> slot % 8 & 1) == 0) continue;
         if (found == bars->count || (found == 0 && slot != first)) return "its map is not that of its bars";
-        bars->time_ms[found++] = candles_slot_time(base + slot, reader->timeframe_ms);
+        bars->time_ms[found++] = base_ms + slot * step;
     }
     reader->at += CHUNK_MAP_BYTES;
     if (found != bars->count) return "its map is not that of its bars";
@@ -302,7 +302,7 @@ static const char *chunk_take_open_close(struct chunk_reader *reader, struct chu
 }
 
 /* Steps to values; and they have no decimal more than they need. */
-static const char *chunk_values(struct chunk_bars *bars, unsigned from, unsigned to, int digits)
+static ATTR_WIDE const char *chunk_values(struct chunk_bars *bars, unsigned from, unsigned to, int digits)
 {
     const double power = candles_power_of_ten(digits);
     bool needed = digits == 0;
@@ -324,7 +324,7 @@ static const char *chunk_values(struct chunk_bars *bars, unsigned from, unsigned
 }
 
 /* candles_check, knowing that times come from slots, one after the other. */
-static bool chunk_is_sound(const struct chunk_bars *bars)
+static ATTR_WIDE bool chunk_is_sound(const struct chunk_bars *bars)
 {
     const double *open = bars->values[CHUNK_OPEN], *close = bars->values[CHUNK_CLOSE];
     const double *high = bars->values[CHUNK_HIGH], *low = bars->values[CHUNK_LOW];

@@ -30,7 +30,6 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "base/arena.h"
 #include "base/attr.h"
 #include "base/buf.h"
 #include "base/db_limits.h"
@@ -187,14 +186,6 @@ void conf_wipe_owners(char *variable);
  * did connect. ERROR_SETTINGS, with a line for each.
  */
 int conf_judge_database(const struct conf *conf, const char *const *environ_list, struct error *err) ATTR_CHECKED;
-
-enum { CONF_DATABASE_SECRETS_MAX = 8 };
-
-/* The texts by which the database's password is known to whoever has read the settings: that which is connected to, as
- * it was given, and the password by itself, as libpq has it. For a process that is to have none of them
- * (queue/job.h). New texts are put into the arena. Returns how many. */
-size_t conf_database_secrets(const struct conf *conf, struct arena *arena,
-                             struct slice secrets[CONF_DATABASE_SECRETS_MAX]);
 
 enum { CONF_DATABASE_FILES_MAX = 16 };
 

@@ -580,28 +580,3 @@ bool conf_database_parameter(const struct conf_target *target, const char *name,
     buf_burn(&value);
     return found;
 }
-
-size_t conf_database_secrets(const struct conf *conf, struct arena *arena,
-                             struct slice secrets[CONF_DATABASE_SECRETS_MAX])
-{
-    const struct conf_database_pieces *pieces = &conf->state->database;
-    struct slice url = slice_of(conf->database.url);
-    struct conf_word word;
-    struct buf value = {0};
-    size_t count = 0;
-
-    secrets[count++] = url;
-    secrets[count++] = slice_of(pieces->given_url);
-    secrets[count++] = slice_of(pieces->password);
-    if (conf_uri_scheme(url).data != NULL) {
-        const struct conf_uri uri = conf_uri_split(url);
-
-        if (uri.password.data != NULL) secrets[count++] = conf_decoded(arena, uri.password);
-        return count;
-    }
-    while (count < CONF_DATABASE_SECRETS_MAX && conf_word_next(&url, &value, &word)) {
-        if (conf_word_is_secret(&word)) secrets[count++] = arena_copy(arena, word.value);
-    }
-    buf_burn(&value);
-    return count;
-}

@@ -41,7 +41,8 @@ struct job {
     double progress;
 };
 
-/* How many processes the kernel has ended because memory ran out, in all (proc(5)); 0 if it does not say. */
+/* How many processes the kernel has ended because memory ran out, in all (proc(5)); 0 if it does not say, as under
+ * systemd's ProcSubset=pid. */
 static uint64_t job_oom_kills(void)
 {
     static const char name[] = "\noom_kill ";

@@ -82,7 +82,7 @@ enum job_outcome {
     JOB_DONE,
     JOB_REFUSED,       /* this input cannot be computed: `code` says why */
     JOB_CRASHED,       /* by a signal, or it ended in a way that it never should */
-    JOB_OUT_OF_MEMORY, /* limits.memory_bytes; or the kernel had none left and ended it */
+    JOB_OUT_OF_MEMORY, /* limits.memory_bytes; or the system had none left, and `code` is "crashed": try again */
     JOB_OUT_OF_TIME,   /* limits.cpu_ms */
 };
 

@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "candles/series.h"
+#include "engine/document.h"
 #include "engine/engine.h"
 #include "queue/job_internal.h"
 #include "queue/result.h"
@@ -54,7 +55,7 @@ static int compute_refuse(struct compute *c, enum job_refusal refusal, const cha
     va_start(ap, fmt);
     vsnprintf(c->page->detail, sizeof(c->page->detail), fmt, ap);
     va_end(ap);
-    c->page->refusal = refusal;
+    c->page->refusal = (int)refusal;
     return JOB_EXIT_REFUSED;
 }
 
@@ -85,34 +86,25 @@ static int compute_rules(struct compute *c)
     return compute_refuse(c, JOB_REFUSAL_STRATEGY, "%s", err.message); /* the look-back is one of the whole */
 }
 
-/* The words of the settings have no character that JSON escapes. */
-static struct slice compute_unquote(struct slice value)
+/* One fault a line. False: something is wrong, and was told. */
+static bool compute_settings(struct compute *c)
 {
-    const bool is_string = value.len >= 2 && value.data[0] == '"';
-
-    return is_string ? (struct slice){value.data + 1, value.len - 2} : value;
-}
-
-static int compute_settings(struct compute *c, struct slice object, struct slice group, struct error *err)
-{
-    struct json_members members = {0};
+    struct engine_faults *faults = arena_zalloc(c->arena, sizeof(*faults));
     struct slice detail = SLICE_NONE;
+    const char *all = "";
 
-    if (!json_scan_members(c->arena, object, JSON_DEPTH_MAX, &members, &detail)) {
-        return error_set(err, ERROR_INVALID, "execution: %.*s", SLICE_FMT(detail));
+    if (c->input->execution.data == NULL) return true;
+    if (!json_scan_members(c->arena, c->input->execution, JSON_DEPTH_MAX, NULL, &detail)) {
+        compute_refuse(c, JOB_REFUSAL_EXECUTION, "execution: %.*s", SLICE_FMT(detail));
+        return false;
     }
-    for (size_t i = 0; i < members.count; i++) {
-        const struct json_member *member = &members.items[i];
-        struct slice name = member->key;
-
-        if (group.data == NULL && member->value.data[0] == '{' && engine_setting_is_group(name)) {
-            if (compute_settings(c, member->value, name, err) != 0) return -1;
-            continue;
-        }
-        if (group.data != NULL) name = slice_of(arena_printf(c->arena, "%.*s.%.*s", SLICE_FMT(group), SLICE_FMT(name)));
-        if (engine_execution_set(&c->execution, name, compute_unquote(member->value), err) != 0) return -1;
+    faults->arena = c->arena;
+    if (engine_execution_read(c->input->execution, &c->execution, faults)) return true;
+    for (size_t i = 0; i < faults->count; i++) {
+        all = arena_printf(c->arena, "%s%s%.*s", all, i == 0 ? "" : "\n", SLICE_FMT(faults->items[i].detail));
     }
-    return 0;
+    compute_refuse(c, JOB_REFUSAL_EXECUTION, "%s", all);
+    return false;
 }
 
 static int compute_execution(struct compute *c)
@@ -121,12 +113,9 @@ static int compute_execution(struct compute *c)
     struct error err;
 
     engine_execution_init(&c->execution);
-    if ((c->input->execution.data != NULL && compute_settings(c, c->input->execution, SLICE_NONE, &err) != 0) ||
-        (capital.data != NULL && engine_execution_set(&c->execution, SLICE_LIT("capital"), capital, &err) != 0) ||
-        engine_execution_check(&c->execution, &err) != 0) {
-        return compute_refuse(c, JOB_REFUSAL_EXECUTION, "%s", err.message);
-    }
-    return 0;
+    if (!compute_settings(c)) return JOB_EXIT_REFUSED;
+    if (capital.data == NULL || engine_execution_set(&c->execution, SLICE_LIT("capital"), capital, &err) == 0) return 0;
+    return compute_refuse(c, JOB_REFUSAL_EXECUTION, "%s", err.message);
 }
 
 static void compute_tell(struct compute *c, uint32_t from, uint32_t to, double share)

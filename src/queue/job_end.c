@@ -118,11 +118,14 @@ static void end_killed(const struct job_status *status, struct job_report *repor
                 "the computation used no processor time for %llu ms in the phase \"%s\", and was ended",
                 (unsigned long long)status->stall_ms, phase);
     } else if (status->was_starved) {
-        end_say(report, JOB_OUT_OF_MEMORY, "out_of_memory",
-                "the system ran out of memory and ended the computation in the phase \"%s\"", phase);
+        /* Another process may have been the one that the kernel ended, and another attempt may go well. */
+        end_say(report, JOB_OUT_OF_MEMORY, "crashed",
+                "the computation was killed (signal 9) in the phase \"%s\", while the system ran out of memory", phase);
     } else {
         end_say(report, JOB_CRASHED, "crashed",
-                "the computation was killed (signal 9) in the phase \"%s\", and not by this service", phase);
+                "the computation was killed (signal 9) in the phase \"%s\", by somebody on this machine "
+                "or because it ran out of memory",
+                phase);
     }
 }
 

@@ -115,6 +115,7 @@ void job_forget(const struct slice *secrets, size_t count, const void *kept, siz
             if (*next == '\n') *next++ = '\0';
             forget_line(line, texts, taken, kept, kept_bytes);
         }
+        return;
     }
     for (size_t i = 0; i < count; i++) {
         if (secrets[i].len > 0) forget_overwrite((unsigned char *)(uintptr_t)secrets[i].data, secrets[i].len);

@@ -232,45 +232,9 @@ static void test_database_owner_is_forgotten(void)
     conf_free(conf);
 }
 
-static bool secrets_have(const struct slice *secrets, size_t count, const char *text)
-{
-    for (size_t i = 0; i < count; i++) {
-        if (slice_is(secrets[i], text)) return true;
-    }
-    return false;
-}
-
-static void test_database_secrets_as_given_and_as_libpq_has_them(void)
-{
-    static const char url[] = "postgresql+asyncpg://u:p%40ss-word@h/d";
-    struct arena *arena = arena_new();
-    struct slice secrets[CONF_DATABASE_SECRETS_MAX];
-    struct conf *conf = test_load_one("DATABASE_URL=postgresql+asyncpg://u:p%40ss-word@h/d", NULL);
-    size_t count = conf_database_secrets(conf, arena, secrets);
-
-    CU_ASSERT_TRUE(secrets_have(secrets, count, url));
-    CU_ASSERT_TRUE(secrets_have(secrets, count, "postgresql://u:p%40ss-word@h/d"));
-    CU_ASSERT_TRUE(secrets_have(secrets, count, "p@ss-word"));
-    conf_free(conf);
-    conf = test_load_one("POSTGRES_PASSWORD=a:b/c d", NULL);
-    count = conf_database_secrets(conf, arena, secrets);
-    CU_ASSERT_TRUE(secrets_have(secrets, count, "a:b/c d"));
-    CU_ASSERT_TRUE(secrets_have(secrets, count, conf->database.url));
-    conf_free(conf);
-    conf = test_load_one("DATABASE_URL=host=h user=u password='it\\'s long'", NULL);
-    count = conf_database_secrets(conf, arena, secrets);
-    CU_ASSERT_TRUE(secrets_have(secrets, count, "it's long"));
-    conf_free(conf);
-    arena_free(arena);
-}
-
 static const struct unit_test tests[] = {
-    UNIT_TEST(test_database_parts),
-    UNIT_TEST(test_database_urls),
-    UNIT_TEST(test_database_refused),
-    UNIT_TEST(test_database_url_wins),
-    UNIT_TEST(test_database_of_the_owner),
-    UNIT_TEST(test_database_secrets_as_given_and_as_libpq_has_them),
-    UNIT_TEST(test_database_owner_is_forgotten),
+    UNIT_TEST(test_database_parts),        UNIT_TEST(test_database_urls),
+    UNIT_TEST(test_database_refused),      UNIT_TEST(test_database_url_wins),
+    UNIT_TEST(test_database_of_the_owner), UNIT_TEST(test_database_owner_is_forgotten),
 };
 const struct unit_part database_tests = UNIT_PART(tests);

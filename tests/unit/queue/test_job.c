@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -86,9 +87,11 @@ static void hook_abort(void *arg, enum job_phase phase)
 static void test_a_crash_is_told_with_its_place(void)
 {
     struct bench b;
+    int *nowhere = bench_share(sizeof(*nowhere));
 
+    CU_ASSERT_EQUAL_FATAL(mprotect(nowhere, sizeof(*nowhere), PROT_NONE), 0);
     bench_begin(&b, BENCH_BARS);
-    b.input.hook = hook_crash;
+    b.input.hook = hook_crash, b.input.hook_arg = nowhere;
     const struct job_report *report = bench_run(&b);
 
     UNIT_INT(report->outcome, JOB_CRASHED);
@@ -106,6 +109,7 @@ static void test_a_crash_is_told_with_its_place(void)
     CU_ASSERT_TRUE(report->signo == SIGABRT || report->signo == SIGSEGV); /* where it cannot signal itself */
     CU_ASSERT_PTR_NOT_NULL(strstr(report->detail, ", called by "));
     CU_ASSERT_PTR_NOT_NULL(strstr(report->detail, "test_queue+0x"));
+    bench_unshare(nowhere, sizeof(*nowhere));
     bench_clear(&b);
 }
 

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -194,7 +195,7 @@ static int run_behind_both(void *arg)
     struct bench *b = arg;
     struct error err;
 
-    if (wall_enter(&forks, &err) != 0) return 1;
+    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 || wall_enter(&forks, &err) != 0) return 1;
     return bench_run(b)->outcome == JOB_DONE ? 0 : 2;
 }
 

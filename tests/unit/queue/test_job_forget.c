@@ -20,7 +20,7 @@ static int forget_and_look(bool everywhere)
     if (kept == MAP_FAILED) return 1;
     memcpy(kept + 100, secret, 16);
     job_forget(secrets, countof(secrets), kept, 4096, everywhere);
-    if (secret[0] != '\0' || secret[15] != '\0' || shorter[0] != '\0') return 2;
+    if (secret[0] != '\0' || secret[15] != '\0' || (shorter[0] == '\0') == everywhere) return 2;
     if (everywhere && (copy[7] != '\0' || copy[22] != '\0')) return 3;
     if (memcmp(copy, "before ", 7) != 0 || memcmp(copy + 23, " behind", 8) != 0) return 4;
     if (memcmp(partial, "0123456789abcde ", 16) != 0) return 5;
