@@ -65,6 +65,19 @@ static void handles(struct http_exchange *x)
     (void)x;
 }
 
+static void makes(struct buf *out)
+{
+    (void)out;
+}
+
+static void checks(struct arena *arena, struct slice body, struct slice *values, struct json_faults *faults)
+{
+    (void)arena;
+    (void)body;
+    (void)values;
+    (void)faults;
+}
+
 static void test_what_an_entry_declares_goes_together(void)
 {
     static const struct db_statement own[] = {{.name = "x:read"}}, foreign[] = {{.name = "xy:read"}};
@@ -78,12 +91,17 @@ static void test_what_an_entry_declares_goes_together(void)
     } cases[] = {
         {{.sql = "S"}, 0},
         {{.handle = handles}, 0},
+        {{.make = makes, .has_etag = true}, 0},
+        {{.sql = "S", .body = &body, .check = checks}, 0},
         {{.sql = "S", .render = renders, .produces_too = "text/csv", .refusals = good}, 0},
         {{.begin = begins, API_STATEMENTS(own), .body_types = csv, .produces_too = "text/csv"}, 0},
         {{.summary = "nothing answers"}, -1},
         {{.sql = "S", .handle = handles}, -1},
         {{.sql = "S", .begin = begins, API_STATEMENTS(own)}, -1},
         {{.handle = handles, .render = renders}, -1},
+        {{.make = makes}, -1},
+        {{.make = makes, .has_etag = true, .handle = handles}, -1},
+        {{.sql = "S", .check = checks}, -1},
         {{.begin = begins}, -1},
         {{.sql = "S", API_STATEMENTS(own)}, -1},
         {{.begin = begins, API_STATEMENTS(foreign)}, -1},

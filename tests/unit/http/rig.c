@@ -130,8 +130,8 @@ static void handle_either(struct http_exchange *x)
 
 static void handle_problem(struct http_exchange *x)
 {
-    const struct http_problem_item items[] = {{SLICE_LIT("/a\"b"), SLICE_LIT("too long")},
-                                              {SLICE_LIT("query:limit"), SLICE_LIT("not a number")}};
+    const struct http_problem_item items[] = {{SLICE_LIT("/a\"b"), SLICE_LIT("too long"), 12},
+                                              {SLICE_LIT("query:limit"), SLICE_LIT("not a number"), 0}};
 
     rig_of(x)->handled++;
     http_respond_problem(x, &(struct http_problem){.status = 422,

@@ -14,7 +14,7 @@ static void test_problem(void)
     UNIT_SLICE(answer_field(&answer, "Retry-After"), "3");
     UNIT_SLICE(answer.body, "{\"type\":\"about:blank\",\"title\":\"Unprocessable Content\",\"status\":422,"
                             "\"code\":\"validation_failed\",\"detail\":\"Two fields are wrong.\",\"request_id\":\"r1\","
-                            "\"errors\":[{\"pointer\":\"/a\\\"b\",\"detail\":\"too long\"},"
+                            "\"errors\":[{\"pointer\":\"/a\\\"b\",\"detail\":\"too long\",\"column\":12},"
                             "{\"pointer\":\"query:limit\",\"detail\":\"not a number\"}]}\n");
     client_say(&client, "GET /no/where?q HTTP/1.1\r\nHost: a\r\nX-Request-ID: r2\r\nAccept: text/html\r\n\r\n");
     CU_ASSERT_FATAL(client_answer(&client, false, &answer));

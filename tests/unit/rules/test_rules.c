@@ -88,10 +88,10 @@ static const struct unit_part rules_tests = UNIT_PART(tests);
 int main(int argc, char **argv)
 {
     static const struct unit_part *const parts[] = {
-        &rules_tests,      &averages_tests, &check_tests, &compile_tests,    &document_tests, &extremes_tests,
-        &fault_tests,      &kinds_tests,    &math_tests,  &momentum_tests,   &parse_tests,    &pivots_tests,
-        &run_tests,        &sorted_tests,   &state_tests, &statistics_tests, &table_tests,    &time_tests,
-        &volatility_tests, &volume_tests,   &window_tests};
+        &rules_tests,     &averages_tests,   &check_tests,  &compile_tests,  &document_tests,   &extremes_tests,
+        &fault_tests,     &kinds_tests,      &math_tests,   &momentum_tests, &parse_tests,      &pivots_tests,
+        &reference_tests, &run_tests,        &sorted_tests, &state_tests,    &statistics_tests, &table_tests,
+        &time_tests,      &volatility_tests, &volume_tests, &window_tests};
 
     if (argc == 2 && strcmp(argv[1], "tables") == 0) {
         struct buf tables = {0};

@@ -45,7 +45,7 @@ void rig_compare(const char *file, unsigned line, const struct rig_case *cases, 
 rig_naive rig_mean, rig_ema, rig_wilder, rig_highest, rig_lowest, rig_deviation;
 
 extern const struct unit_part averages_tests, check_tests, compile_tests, document_tests, extremes_tests, fault_tests,
-    kinds_tests, math_tests, momentum_tests, parse_tests, pivots_tests, run_tests, sorted_tests, state_tests,
-    statistics_tests, table_tests, time_tests, volatility_tests, volume_tests, window_tests;
+    kinds_tests, math_tests, momentum_tests, parse_tests, pivots_tests, reference_tests, run_tests, sorted_tests,
+    state_tests, statistics_tests, table_tests, time_tests, volatility_tests, volume_tests, window_tests;
 
 #endif
