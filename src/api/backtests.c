@@ -16,10 +16,11 @@
 #define BACKTEST_ORIGIN                                                                                \
     "b.engine, encode(b.data_sha256, 'hex') AS data, encode(b.result_sha256, 'hex') AS result_hash,\n" \
     "        CASE WHEN b.data_read IS NOT NULL THEN backtest_is_stale(b.data_read) END AS stale"
-#define BACKTEST_STATE                                              \
-    "b.status, b.progress, b.metrics, b.error, " BACKTEST_ORIGIN    \
-    ",\n        b.attempts, rfc3339(b.created_at) AS created_at,\n" \
-    "        rfc3339(b.started_at) AS started_at, rfc3339(b.finished_at) AS finished_at"
+#define BACKTEST_STATE                                                                                \
+    "b.status, b.progress, b.metrics, b.error,\n"                                                     \
+    "        " BACKTEST_ORIGIN ",\n"                                                                  \
+    "        b.attempts, rfc3339(b.created_at) AS created_at, rfc3339(b.started_at) AS started_at,\n" \
+    "        rfc3339(b.finished_at) AS finished_at"
 
 /* Of a page of a list, so that a page has a bound: what has more bytes is NULL. A value's size as it is stored costs
  * nothing to know, so what is large is not even read. */
@@ -51,11 +52,11 @@
 
 /* As every backtest is at first. The answer to an Idempotency-Key that comes again is that of the first time, whatever
  * has happened to the backtest since. */
-#define BACKTEST_STATE_AT_FIRST                                                                                  \
-    "'queued' AS status, 0 AS progress, NULL::jsonb AS metrics, NULL::jsonb AS error,\n"                         \
-    "        NULL::text AS engine, NULL::text AS data, NULL::text AS result_hash, NULL::boolean AS stale, 0 AS " \
-    "attempts,\n"                                                                                                \
-    "        rfc3339(b.created_at) AS created_at, NULL::text AS started_at, NULL::text AS finished_at"
+#define BACKTEST_STATE_AT_FIRST                                                                              \
+    "'queued' AS status, 0 AS progress, NULL::jsonb AS metrics, NULL::jsonb AS error,\n"                     \
+    "        NULL::text AS engine, NULL::text AS data, NULL::text AS result_hash, NULL::boolean AS stale,\n" \
+    "        0 AS attempts, rfc3339(b.created_at) AS created_at, NULL::text AS started_at,\n"                \
+    "        NULL::text AS finished_at"
 #define BACKTEST_BODY_AT_FIRST                  \
     "(SELECT row_to_json(j)::text\n"            \
     "     FROM (SELECT " BACKTEST_REQUEST ",\n" \

@@ -52,7 +52,8 @@ void api_call_refuse(struct api_call *call, const struct http_refusal *refusal, 
 void api_call_refuse_faults(struct api_call *call, const struct json_faults *faults);
 /* The answer that the row says, as that of an entry's `sql` (api/api.h). The same goes for what was kept. */
 void api_call_answer_row(struct api_call *call, const struct db_result *result);
-/* 500, and a line in the log: what the database has is not what it can have. */
+/* 500, and a line in the log: what the database has is not what it can have. `result` says where it was seen, and is
+ * NULL if it is gone by now. */
 void api_call_fail(struct api_call *call, const struct db_result *result);
 
 #endif

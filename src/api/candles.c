@@ -33,7 +33,7 @@ static const struct db_statement candles_statements[] = {
         .name = "getCandles:read",
         .sql = "WITH source AS (\n"
                "    SELECT s.id, s.timeframe_ms, s.price_digits, s.lot_digits, s.first_ms,\n"
-               "        " CANDLES_ORIGIN " AS origin_ms,\n"
+               "        " CANDLES_ORIGIN " AS origin_ms, 2048::numeric * s.timeframe_ms AS chunk_ms,\n"
                "        ceil(extract(epoch FROM $3::timestamptz) * 1000)::bigint AS start_ms,\n"
                "        ceil(extract(epoch FROM $4::timestamptz) * 1000)::bigint AS end_ms\n"
                "    FROM series AS s\n"
@@ -47,10 +47,8 @@ static const struct db_statement candles_statements[] = {
                "    SELECT c.address, c.first_ms, c.sha256, c.packed\n"
                "    FROM candle_chunks AS c\n"
                "    WHERE c.series_id = s.id\n"
-               "        AND c.address >= floor((coalesce(s.start_ms, s.first_ms) - s.origin_ms)::numeric\n"
-               "            / s.timeframe_ms / 2048)\n"
-               "        AND (s.end_ms IS NULL OR c.address <= floor((s.end_ms + $6 - s.origin_ms)::numeric\n"
-               "            / s.timeframe_ms / 2048))\n"
+               "        AND c.address >= floor((coalesce(s.start_ms, s.first_ms) - s.origin_ms) / s.chunk_ms)\n"
+               "        AND (s.end_ms IS NULL OR c.address <= floor((s.end_ms + $6 - s.origin_ms) / s.chunk_ms))\n"
                "    ORDER BY c.address\n"
                "    LIMIT least(" CANDLES_CHUNKS ", ($5 + 1) * ($6 / s.timeframe_ms) / 2048 + 3) + 1) AS k ON true\n"
                "ORDER BY k.address",
@@ -431,9 +429,10 @@ static const struct api_endpoint candles_endpoints[] = {
     {
         .id = "getCandles",
         .summary = "Candles of one series, the oldest first",
-        .description = "JSON, or CSV if Accept prefers text/csv. If there is no series of this timeframe, its bars are "
-                       "made from the finest series of the symbol that fits into it; the two are never mixed. `next` "
-                       "is the `start` of the next page. CSV has it in `Link` alone.",
+        .description =
+            "JSON, or CSV if Accept prefers text/csv. If there is no series of this timeframe, its bars are "
+            "made from the finest series of the symbol that fits into it; the two are never mixed. The "
+            "last of them may lack its end. `next` is the `start` of the next page. CSV has it in `Link` alone.",
         .method = HTTP_GET,
         .path = CANDLES_PATH,
         API_PARAMS(candles_get_params),

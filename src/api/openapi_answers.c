@@ -423,7 +423,9 @@ static void openapi_write_examples(struct json_writer *w, const struct openapi_e
     if (op != NULL && error->status == 422) openapi_write_invalid(&all, op);
     if (op != NULL && error->is_own) openapi_write_constraints(&all, op, error->status);
     if (op != NULL && error->is_own) openapi_write_own_refusals(&all, op->endpoint, error->status);
-    if (error->is_outcomes) openapi_write_outcomes(&all, error->status);
+    /* An operation may have the status for what it refuses of its own alone. */
+    if (error->is_outcomes && (op == NULL || (error->traits & openapi_traits(op)) != 0))
+        openapi_write_outcomes(&all, error->status);
     json_close(w, '}');
 }
 

@@ -258,7 +258,7 @@ enum { EQUITY_ID, EQUITY_POINTS };
 /* The coarsest level with enough points has less than 16 times as many as are asked for: its next one has too few. */
 enum { EQUITY_POINTS_MAX = 10000, EQUITY_PIECES_MAX = EQUITY_POINTS_MAX * CURVE_GROUP / CURVE_PIECE_POINTS + 2 };
 #define EQUITY_PIECES "80"
-#define EQUITY_PACKED_BYTES "65536"
+#define EQUITY_BYTES "65536"
 _Static_assert(EQUITY_PIECES_MAX == 80 && CURVE_PACKED_MAX == 65536, "the statement has them too");
 
 static const struct json_field equity_fields[] = {
@@ -442,8 +442,7 @@ static const struct api_endpoint results_endpoints[] = {
                "    ORDER BY l.level DESC\n"
                "    LIMIT 1)\n"
                "SELECT b.status AS state, coalesce(a.points, 0) AS points, p.piece,\n"
-               "    CASE WHEN octet_length(p.packed) <= " EQUITY_PACKED_BYTES
-               " THEN encode(p.packed, 'hex') END AS packed\n"
+               "    CASE WHEN octet_length(p.packed) <= " EQUITY_BYTES " THEN encode(p.packed, 'hex') END AS packed\n"
                "FROM backtests AS b\n"
                "LEFT JOIN levels AS a ON a.level = 0\n"
                "LEFT JOIN LATERAL (\n"

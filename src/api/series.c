@@ -7,16 +7,14 @@
 
 #define SERIES_PATH "/api/v1/series"
 
-#define SERIES_TIME(column) "rfc3339(timestamptz 'epoch' + s." column " * interval '1 millisecond')"
-
 /* What clients see of a row of series that the statement calls s. */
-#define SERIES_COLUMNS                                                                       \
-    "s.id, s.symbol, s.timeframe, s.adjusted, ('1e-' || s.price_digits)::numeric AS tick,\n" \
-    "        ('1e-' || s.lot_digits)::numeric AS lot, s.bars,\n"                             \
-    "        (s.last_ms - s.first_ms) / s.timeframe_ms + 1 - s.bars AS missing,\n"           \
-    "        " SERIES_TIME("first_ms") " AS first, " SERIES_TIME(                            \
-        "last_ms") " AS last, s.bytes, s.revision,\n"                                        \
-                   "        rfc3339(s.created_at) AS created_at, rfc3339(s.updated_at) AS updated_at"
+#define SERIES_COLUMNS                                                                         \
+    "s.id, s.symbol, s.timeframe, s.adjusted, ('1e-' || s.price_digits)::numeric AS tick,\n"   \
+    "        ('1e-' || s.lot_digits)::numeric AS lot, s.bars,\n"                               \
+    "        (s.last_ms - s.first_ms) / s.timeframe_ms + 1 - s.bars AS missing,\n"             \
+    "        rfc3339(timestamptz 'epoch' + s.first_ms * interval '1 millisecond') AS first,\n" \
+    "        rfc3339(timestamptz 'epoch' + s.last_ms * interval '1 millisecond') AS last,\n"   \
+    "        s.bytes, s.revision, rfc3339(s.created_at) AS created_at, rfc3339(s.updated_at) AS updated_at"
 
 const char *const market_timeframes[] = {"1m", "2m", "3m", "5m", "10m", "15m", "30m", "1h", "2h",
                                          "3h", "4h", "6h", "8h", "12h", "1d",  "1w",  NULL};

@@ -175,6 +175,14 @@ static void import_pause(void)
     nanosleep(&pause, NULL);
 }
 
+static int import_check_adjusted(const struct import *import, struct error *err)
+{
+    if (!import->is_there || import->series.adjusted == import->options.adjusted) return 0;
+    return error_set(err, ERROR_INVALID, "%s %s has %s, or delete it first", import->symbol, import->timeframe,
+                     import->series.adjusted ? "adjusted prices: import this with --adjusted"
+                                             : "prices as they were paid: import this without --adjusted");
+}
+
 /* Another session was faster. What it stored is read by the next try. */
 static int import_again(struct import *import, struct error *err)
 {
@@ -183,8 +191,10 @@ static int import_again(struct import *import, struct error *err)
 
     import_pause();
     if (import_find(import, err) != 0) return -1;
-    if (!was_there || (import->is_there && import->series.id == id)) return 0;
-    return error_set(err, ERROR_INVALID, "somebody has deleted %s %s meanwhile", import->symbol, import->timeframe);
+    if (was_there && (!import->is_there || import->series.id != id)) {
+        return error_set(err, ERROR_INVALID, "somebody has deleted %s %s meanwhile", import->symbol, import->timeframe);
+    }
+    return import_check_adjusted(import, err);
 }
 
 static int import_put(struct import *import, const struct candles *part, uint64_t met[CANDLES_MEETINGS],
@@ -280,13 +290,8 @@ static int import_check(struct import *import, struct error *err)
                        report->off_grid, report->read, import->timeframe, buf_cstr(&remark));
     } else if (import->coming->count == 0) {
         rc = error_set(err, ERROR_INVALID, "no row has a candle that can be stored");
-    } else if (import->is_there && import->series.adjusted != import->options.adjusted) {
-        rc = error_set(err, ERROR_INVALID,
-                       import->series.adjusted
-                           ? "%s %s has adjusted prices: import this with --adjusted, or delete it first"
-                           : "%s %s has prices as they were paid: import this without --adjusted, or "
-                             "delete it first",
-                       import->symbol, import->timeframe);
+    } else {
+        rc = import_check_adjusted(import, err);
     }
     buf_clear(&remark);
     return rc;

@@ -123,13 +123,14 @@ static int store_judge(const struct store *store, enum store_need need, struct e
 {
     char *sql = mem_printf("SELECT CASE\n"
                            "    WHEN current_schema() IS NULL THEN 'reads'\n"
-                           "    WHEN to_regclass('series') IS NULL OR to_regclass('candle_chunks') IS NULL\n"
-                           "        OR to_regprocedure('candles_put(text, text, bigint, json)') IS NULL\n"
-                           "    THEN 'schema'\n"
-                           "    WHEN NOT has_table_privilege('series', 'SELECT')\n"
-                           "        OR NOT has_table_privilege('candle_chunks', 'SELECT') THEN 'reads'\n"
+                           "    WHEN NOT t.is_whole THEN 'schema'\n"
+                           "    WHEN NOT has_table_privilege('series', 'SELECT') THEN 'reads'\n"
+                           "    WHEN NOT has_table_privilege('candle_chunks', 'SELECT') THEN 'reads'\n"
                            "    WHEN NOT %s THEN 'writes'\n"
-                           "    ELSE '' END",
+                           "    ELSE '' END AS lacks\n"
+                           "FROM (\n"
+                           "    SELECT num_nulls(to_regclass('series'), to_regclass('candle_chunks'),\n"
+                           "        to_regprocedure('candles_put(text, text, bigint, json)')) = 0 AS is_whole) AS t",
                            store_rights[need]);
     PGresult *result = NULL;
     int rc = store_query(store, sql, 0, NULL, &result, err);
@@ -180,8 +181,6 @@ int store_freeze(struct store *store, struct error *err)
 }
 
 /* ---- Series ---- */
-
-#define STORE_STAMP(column) "to_char(" column ", 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"')"
 
 enum {
     SERIES_ID,
@@ -236,18 +235,15 @@ int store_list_read(struct store *store, const char *symbol, const char *timefra
 {
     const char *const values[] = {symbol, timeframe};
     PGresult *result = NULL;
-    int rc = store_query(
-        store,
-        "SELECT s.id, s.revision, s.symbol, s.timeframe, s.timeframe_ms, s.adjusted, s.price_digits,\n"
-        "    s.lot_digits, s.bars, s.bytes, s.first_ms, s.last_ms,\n"
-        "    " STORE_STAMP("s.created_at") " AS created_at,\n"
-                                           "    " STORE_STAMP(
-                                               "s.updated_at") " AS updated_at\n"
-                                                               "FROM series AS s\n"
-                                                               "WHERE s.symbol = coalesce($1, s.symbol) AND "
-                                                               "s.timeframe = coalesce($2, s.timeframe)\n"
-                                                               "ORDER BY s.symbol, s.timeframe_ms, s.timeframe",
-        (int)countof(values), values, &result, err);
+    int rc = store_query(store,
+                         "SELECT s.id, s.revision, s.symbol, s.timeframe, s.timeframe_ms, s.adjusted, s.price_digits,\n"
+                         "    s.lot_digits, s.bars, s.bytes, s.first_ms, s.last_ms,\n"
+                         "    to_char(s.created_at, 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"') AS created_at,\n"
+                         "    to_char(s.updated_at, 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"') AS updated_at\n"
+                         "FROM series AS s\n"
+                         "WHERE s.symbol = coalesce($1, s.symbol) AND s.timeframe = coalesce($2, s.timeframe)\n"
+                         "ORDER BY s.symbol, s.timeframe_ms, s.timeframe",
+                         (int)countof(values), values, &result, err);
 
     *ret_list = (struct store_list){0};
     if (rc != 0) return -1;
@@ -341,8 +337,10 @@ int store_delete(struct store *store, int64_t series, bool *ret_gone, struct err
     int rc = store_command(store, sql, err);
 
     if (rc == 0) {
-        PGresult *result = pg_exec_within(store->conn, "DELETE FROM series WHERE id = $1::bigint", 1, values,
-                                          STORE_DELETE_MS + STORE_ANSWER_MS);
+        PGresult *result = pg_exec_within(store->conn,
+                                          "DELETE FROM series\n"
+                                          "WHERE id = $1::bigint",
+                                          1, values, STORE_DELETE_MS + STORE_ANSWER_MS);
 
         if (PQresultStatus(result) != PGRES_COMMAND_OK) rc = store_fail(store, result, err);
         if (rc == 0) *ret_gone = strcmp(PQcmdTuples(result), "1") == 0;
@@ -420,10 +418,6 @@ static bool store_chunk_take(const PGresult *result, int row, struct store_page 
     return true;
 }
 
-#define STORE_CHUNKS_ASKED                                                                                   \
-    "SELECT k.address, k.bars, k.first_ms, k.last_ms, k.low_min, k.high_max, k.volume, k.sha256, k.packed\n" \
-    "FROM candle_chunks AS k\n"
-
 static int store_read_page(struct store *store, const char *sql, int count, const char *const *values,
                            struct store_page *page, struct error *err)
 {
@@ -454,7 +448,9 @@ int store_read(struct store *store, int64_t series, int64_t first, int64_t last,
     snprintf(to, sizeof(to), "%lld", (long long)last);
     snprintf(most, sizeof(most), "%zu", max < STORE_PAGE_CHUNKS ? max : (size_t)STORE_PAGE_CHUNKS);
     return store_read_page(store,
-                           STORE_CHUNKS_ASKED
+                           "SELECT k.address, k.bars, k.first_ms, k.last_ms, k.low_min, k.high_max, k.volume,\n"
+                           "    k.sha256, k.packed\n"
+                           "FROM candle_chunks AS k\n"
                            "WHERE k.series_id = $1::bigint AND k.address BETWEEN $2::bigint AND $3::bigint\n"
                            "ORDER BY k.address\n"
                            "LIMIT $4::bigint",
@@ -469,8 +465,11 @@ int store_read_these(struct store *store, int64_t series, const char *addresses,
 
     snprintf(id, sizeof(id), "%lld", (long long)series);
     return store_read_page(store,
-                           STORE_CHUNKS_ASKED "WHERE k.series_id = $1::bigint AND k.address = ANY ($2::bigint[])\n"
-                                              "ORDER BY k.address",
+                           "SELECT k.address, k.bars, k.first_ms, k.last_ms, k.low_min, k.high_max, k.volume,\n"
+                           "    k.sha256, k.packed\n"
+                           "FROM candle_chunks AS k\n"
+                           "WHERE k.series_id = $1::bigint AND k.address = ANY ($2::bigint[])\n"
+                           "ORDER BY k.address",
                            (int)countof(values), values, page, err);
 }
 

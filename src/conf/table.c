@@ -398,8 +398,9 @@ const struct conf_setting conf_table[] = {
      .defaults = CONF_BOTH("0"),
      .help = "A worker is replaced after about this many requests (jittered by a tenth). The new one starts first. 0 "
              "means never.",
-     .help_of = {[CONF_BACKTESTD] = "A worker is replaced after about this many backtests (jittered by a tenth). The new "
-                                    "one starts first. 0 means never."},
+     .help_of = {[CONF_BACKTESTD] =
+                     "A worker is replaced after about this many backtests (jittered by a tenth). The new "
+                     "one starts first. 0 means never."},
      .reloadable = true},
     {.name = "STRATSLAB_MAX_MEMORY",
      CONF_ROW_SIZE(conf.supervision.max_memory, 0, CONF_TIB),

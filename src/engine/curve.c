@@ -253,7 +253,7 @@ static const char *curve_take_piece(struct curve_reader *r)
     r->points[0].time_ms = varint_unzigzag(first);
     fault = curve_take_times(r, unit);
     if (fault == NULL) fault = curve_take_values(r);
-    if (fault == NULL && r->at != r->end) fault = "there is more behind its end";
+    if (fault == NULL && r->at != r->end) fault = "there is more after its end";
     return fault;
 }
 

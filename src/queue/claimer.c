@@ -16,12 +16,12 @@
 enum {
     CLAIMER_POLL_MIN_MS = 5000,
     CLAIMER_POLL_MAX_MS = 10000,
-    CLAIMER_TURN_MS = 10,       /* between free workers of one master */
+    CLAIMER_TURN_MS = 10, /* between free workers of one master */
     CLAIMER_TURNS_MAX = 8,
-    CLAIMER_VAIN_MAX_MS = 160,  /* after claims in vain */
-    CLAIMER_CALM_MS = 1000,     /* after so long without a notification, the next is answered at once */
-    CLAIMER_PREFERS = 32,       /* symbols */
-    CLAIMER_SILENT_MS = 2500,   /* a worker's heart beats once a second */
+    CLAIMER_VAIN_MAX_MS = 160, /* after claims in vain */
+    CLAIMER_CALM_MS = 1000,    /* after so long without a notification, the next is answered at once */
+    CLAIMER_PREFERS = 32,      /* symbols */
+    CLAIMER_SILENT_MS = 2500,  /* a worker's heart beats once a second */
     CLAIMER_ID_BYTES = 37,
 };
 

@@ -56,7 +56,8 @@ unsigned meter_register(struct metrics *metrics)
         missed += meter_add(metrics, METER_PHASE, "phase", meter_phases[i], METRICS_ALWAYS);
     }
     for (size_t i = 0; meter_code(i) != NULL; i++) {
-        missed += meter_add(metrics, METER_FAILURES, "code", meter_code(i), i == 0 ? METRICS_ONCE_COUNTED : METRICS_ALWAYS);
+        missed +=
+            meter_add(metrics, METER_FAILURES, "code", meter_code(i), i == 0 ? METRICS_ONCE_COUNTED : METRICS_ALWAYS);
     }
     return missed;
 }

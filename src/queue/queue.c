@@ -91,7 +91,7 @@ static void queue_on_claimed(void *arg, const struct db_result *row)
         },
         row);
     queue_show(q);
-    if (q->over || (q->draining && child_finish_ms(q->child, 0) == 0)) work_give_back(q->work);
+    if (q->draining) work_give_back(q->work); /* somebody else begins it sooner than we end */
 }
 
 static void queue_on_stopped(void *arg)

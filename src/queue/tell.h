@@ -36,7 +36,7 @@ struct tell_options {
 };
 
 struct tell *tell_new(const struct tell_options *options);
-void tell_free(struct tell *tell); /* `done` will not be called. Takes NULL */
+void tell_free(struct tell *tell);  /* `done` will not be called. Takes NULL */
 void tell_again(struct tell *tell); /* there is a connection again */
 
 #endif

@@ -72,14 +72,6 @@ static void work_stop(struct work *w)
     w->lease = NULL;
 }
 
-static void work_done(struct work *w, enum meter_outcome outcome)
-{
-    work_stop(w);
-    w->record.outcome = outcome;
-    w->record.took_ns = clock_monotonic_ns() - w->claimed_ns;
-    w->options.done(w->options.arg, w);
-}
-
 static void work_phase_over(struct work *w, enum meter_phase phase)
 {
     const uint64_t now_ns = clock_monotonic_ns();
@@ -88,10 +80,20 @@ static void work_phase_over(struct work *w, enum meter_phase phase)
     w->phase_began_ns = now_ns;
 }
 
+static void work_done(struct work *w, enum meter_outcome outcome)
+{
+    if (w->phase == WORK_LOADING) work_phase_over(w, METER_LOAD);
+    if (w->phase == WORK_COMPUTING) work_phase_over(w, METER_COMPUTE);
+    work_stop(w);
+    w->record.outcome = outcome;
+    w->record.took_ns = clock_monotonic_ns() - w->claimed_ns;
+    w->options.done(w->options.arg, w);
+}
+
 static void work_show(struct work *w, const char *doing)
 {
-    const char *what = arena_printf(w->arena, "%.*s on %.*s %.*s", SLICE_FMT(w->kind), SLICE_FMT(w->symbol),
-                                    SLICE_FMT(w->timeframe));
+    const char *what =
+        arena_printf(w->arena, "%.*s on %.*s %.*s", SLICE_FMT(w->kind), SLICE_FMT(w->symbol), SLICE_FMT(w->timeframe));
 
     child_set_last(w->options.child, what, w->id, doing);
 }
@@ -182,8 +184,8 @@ void work_give_back(struct work *work)
 
 /* ---- The job ---- */
 
-/* What the job must not have of this process's memory: the address of the database, its password as it is written there,
- * and as it is sent. */
+/* What the job must not have of this process's memory: the address of the database, its password as it is written
+ * there, and as it is sent. */
 enum { WORK_SECRETS = 3 };
 
 static size_t work_secrets(const struct work *w, struct slice secrets[WORK_SECRETS])
@@ -340,8 +342,9 @@ static void work_begin(struct work *w)
 
     faults->arena = w->arena;
     if (!candles_timeframe_parse(w->timeframe, &w->timeframe_ms)) {
-        work_fail(w, "no_data",
-                  slice_of(arena_printf(w->arena, "There are no candles of the timeframe %.*s.", SLICE_FMT(w->timeframe))));
+        work_fail(
+            w, "no_data",
+            slice_of(arena_printf(w->arena, "There are no candles of the timeframe %.*s.", SLICE_FMT(w->timeframe))));
     } else if (!work_judge_strategy(w, faults)) {
         buf_clear(&w->text);
         failure_strategy_json(faults, &w->text);
@@ -435,8 +438,12 @@ struct work *work_new(const struct work_options *options, const struct db_result
     w->arena = arena_new();
     work_read(w, row);
     w->claimed_ns = w->phase_began_ns = clock_monotonic_ns();
-    w->record = (struct work_record){
-        .id = w->id, .kind = w->kind, .symbol = w->symbol, .timeframe = w->timeframe, .attempts = w->attempts, .cached = "-"};
+    w->record = (struct work_record){.id = w->id,
+                                     .kind = w->kind,
+                                     .symbol = w->symbol,
+                                     .timeframe = w->timeframe,
+                                     .attempts = w->attempts,
+                                     .cached = "-"};
     w->lease = lease_new(&(struct lease_options){
         .base = options->base,
         .db = options->db,

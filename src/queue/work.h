@@ -39,7 +39,7 @@ struct work_record {
     struct slice detail;
     uint64_t bars;
     uint64_t phase_ns[METER_PHASES];
-    uint64_t took_ns; /* since the claim */
+    uint64_t took_ns;   /* since the claim */
     const char *cached; /* "yes", "no" or "part"; "-": nothing was loaded */
 };
 

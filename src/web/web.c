@@ -75,7 +75,8 @@ static void web_on_fault(void *ctx, const struct http_exchange *x, const char *s
 {
     struct web *w = ctx;
 
-    const char *error = result == NULL ? "" : db_result_message(result);
+    const char *error =
+        result == NULL ? "what is stored is damaged, or was not written by this service" : db_result_message(result);
 
     if (result != NULL && db_result_outcome(result) == DB_OK)
         error = "its row is not an answer of this endpoint: a function, a view or a table was changed";

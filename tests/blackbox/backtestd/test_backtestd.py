@@ -74,11 +74,11 @@ def test_the_database_goes_and_comes(start_daemon, cluster, own_database):
     assert sorted(w["pid"] for w in d.status()["workers"]) == before, "a worker was replaced"
 
 
-def test_it_asks_for_no_right_but_to_read_the_ledger(start_daemon, database, stratslabd, program):
+def test_it_asks_for_no_right_but_those_of_backtest_grant(start_daemon, database, stratslabd, program):
     migrate(stratslabd, database.url)
     with database.connect() as db:
         db.execute(f"CREATE ROLE {database.role}_b LOGIN PASSWORD 'b'")
-        db.execute(f"GRANT SELECT ON schema_migrations TO {database.role}_b")
+        db.execute(f"SELECT backtest_grant('{database.role}_b')")
     url = database.url.replace(f"{database.role}:{database.password}@", f"{database.role}_b:b@")
     try:
         settings = {"DATABASE_URL": url, "migrations_dir": os.path.realpath(daemons.MIGRATIONS)}

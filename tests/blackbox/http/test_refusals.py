@@ -263,6 +263,20 @@ def test_so_are_files_of_candles(daemon):
     is_as_shown("importCandles 422 candles_invalid", send("hello"))
 
 
+RESULTS = {f"{operation} 409 {code}" for operation in ("listTrades", "getEquity")
+           for code in ("backtest_not_finished", "backtest_without_results")}
+
+
+def test_so_are_results_that_are_not_there(daemon):
+    d = daemon(workers=1)
+    strategy = d.request("POST", STRATEGIES, {"name": "x", "kind": "k"}).json()["id"]
+    backtest = d.request("POST", BACKTESTS, {**WRITES["createBacktest"][2], "strategy_id": strategy}).json()["id"]
+    for code in ("backtest_not_finished", "backtest_without_results"):
+        for operation, name in (("listTrades", "trades"), ("getEquity", "equity")):
+            is_as_shown(f"{operation} 409 {code}", d.request("GET", f"{BACKTESTS}/{backtest}/{name}"))
+        d.request("POST", f"{BACKTESTS}/{backtest}/cancel")
+
+
 AWAY = {"503 database_unavailable", "503 outcome_unknown", "503 overloaded_5"}
 
 
@@ -317,6 +331,6 @@ def test_so_is_a_queue_that_is_full(daemon, database):
 
 
 def test_nothing_else_is_shown():
-    tested = set(REFUSED) | set(LATE) | GUARDED | set(OUTCOMES) | own() | constraints() | FILES | AWAY | BY_UNIT_TESTS | {"403 cross_site_request", "421 misdirected_request",
+    tested = set(REFUSED) | set(LATE) | GUARDED | set(OUTCOMES) | own() | constraints() | FILES | RESULTS | AWAY | BY_UNIT_TESTS | {"403 cross_site_request", "421 misdirected_request",
                                                                                                "429 too_many_requests", "503 stopping"}
     assert set(shown()) == tested

@@ -12,6 +12,7 @@ from support.lab import TOP
 
 DAEMON = [("serve",), ("check",), ("health",), ("status",), ("reload",), ("config",)]
 COMMANDS = [("run",), ("candles", "check"), ("functions",), ("kinds",), ("execution",)]
+STORED = [("candles", verb) for verb in ("import", "export", "list", "verify", "delete")]
 
 
 def test_check(run, files):
@@ -154,7 +155,7 @@ def test_version(run):
 def test_help(run):
     text = help_of(run)
     assert re.findall(r"^  ([a-z]+) ", text, re.MULTILINE) == [words[0] for words in DAEMON + COMMANDS]
-    for words in DAEMON + COMMANDS:
+    for words in DAEMON + COMMANDS + STORED:
         assert max(len(line) for line in help_of(run, *words).split("\n")) <= 100
     assert options_of(help_of(run, "run")) == {
         "--strategy", "--candles", "--timeframe", "--format", "--symbol", "--timezone", "--adjusted", "--stamp", "--skip-rejected", "--execution",
@@ -194,10 +195,11 @@ def test_completion(complete, run, tmp_path):
     everywhere = {"--config", "--set", "--version", "--help"}
     assert complete("") == {words[0] for words in DAEMON + COMMANDS} | everywhere
     assert complete("r") == {"reload", "run"}
-    assert complete("candles", "") == {"check", "--help"}
-    for words in COMMANDS:
+    assert complete("candles", "") == {"check", *(verb for _, verb in STORED), *everywhere} - {"--version"}
+    for words in COMMANDS + STORED:
         assert complete(*words, "--") == options_of(help_of(run, *words)) | everywhere, words
     assert complete("run", "--candles", "mi") == {"mine.csv"} == complete("candles", "check", "mi")
+    assert complete("candles", "import", "mi") == {"mine.csv"} == complete("candles", "export", "--output", "mi")
     assert complete("run", "--json", "--trades", "=", "mi") == {"mine.csv"}
     assert complete("run", "--stamp", "") == {"open", "close"}
     assert complete("run", "--start", "2") == set()

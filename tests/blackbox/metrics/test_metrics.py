@@ -11,7 +11,7 @@ import uuid
 import pytest
 from support import docs_ui
 from support.client import Client
-from support.daemon import run
+from support.daemon import Backtestd, run
 from support.load import Load
 from support.metrics import fallen, scrape
 from support.wait import wait_until
@@ -390,17 +390,24 @@ def parsed(expressions, folder):
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-def test_the_dashboard_names_only_what_there_is(daemon, tmp_path):
+def test_the_dashboard_names_only_what_there_is(daemon, database, backtestd, tmp_path):
     metrics = scrape(daemon())
-    names = {name for name, _, _ in metrics.samples}
-    labels = {label for _, own, _ in metrics.samples for label in own} | {"le", "instance", "job"}
+    other = Backtestd(backtestd, ["serve"], {"DATABASE_URL": database.url}, str(tmp_path))
+    other.start()
+    try:
+        others = scrape(other)
+    finally:
+        other.finish()
+    samples = metrics.samples + others.samples
+    names = {name for name, _, _ in samples}
+    labels = {label for _, own, _ in samples for label in own} | {"le", "instance", "job"}
     with open(os.path.join(TOP, "docs", "grafana-dashboard.json"), encoding="utf-8") as f:
         board = json.load(f)
     expressions = [target["expr"] for panel in board["panels"] for target in panel.get("targets", [])]
     assert len(expressions) >= 12
     used = set()
     for expression in expressions:
-        found = set(re.findall(r"\bstratslabd_\w+", expression))
+        found = set(re.findall(r"\b(?:stratslabd|backtestd)_\w+", expression))
         assert found and found <= names, expression
         used |= found
         for group in re.findall(r"\b(?:by|without) \(([^)]*)\)", expression):
@@ -411,6 +418,9 @@ def test_the_dashboard_names_only_what_there_is(daemon, tmp_path):
             assert name in names
     for family in metrics.types:
         assert any(metrics.family(name) == family for name in used), f"{family} is on no panel"
+    for family in others.types:  # what both count is there once
+        shared = family.replace("backtestd_", "stratslabd_", 1) in metrics.types
+        assert shared or any(others.family(name) == family for name in used), f"{family} is on no panel"
 
 
 def test_client_leaving_is_counted_without_a_status(daemon, database):

@@ -254,8 +254,43 @@ static void test_settle_many(void)
     }
 }
 
-static const struct unit_test tests[] = {UNIT_TEST(test_settle_counts),       UNIT_TEST(test_settle_stored),
-                                         UNIT_TEST(test_settle_notes),        UNIT_TEST(test_settle_timeframe),
-                                         UNIT_TEST(test_settle_close_stamps), UNIT_TEST(test_settle_digits),
-                                         UNIT_TEST(test_settle_order),        UNIT_TEST(test_settle_many)};
+/* Rows that are given up make the same series, however they come, and however many there are. */
+static void test_settle_gives_up_rows(void)
+{
+    enum { ROWS = 300000, MIXED = 7919 /* a prime */ };
+
+    for (int order = 0; order < 3; order++) {
+        struct imported imported[2];
+        struct buf text = {0};
+
+        buf_add_str(&text, HEADER);
+        for (int64_t i = 0; i < ROWS; i++) {
+            const int64_t n = order == 0 ? i : order == 1 ? ROWS - 1 - i : i * MIXED % ROWS;
+
+            buf_printf(&text, "%" PRId64 ",%" PRId64 ",9,1,2,%" PRId64 ".5\n", 1704067200 + 60 * n, n % 8 + 1, n % 100);
+        }
+        for (int gives_up = 0; gives_up < 2; gives_up++) {
+            const struct candles_import_options options = {.gives_up_rows = gives_up != 0};
+
+            import_bytes(&imported[gives_up], &options, buf_slice(&text), 0, NULL);
+            UNIT_INT(imported[gives_up].outcome, 0);
+        }
+        const struct candles *kept = imported_view(&imported[0]), *given_up = imported_view(&imported[1]);
+
+        UNIT_INT(given_up->count, ROWS);
+        CU_ASSERT(memcmp(kept->time_ms, given_up->time_ms, ROWS * sizeof(double)) == 0);
+        CU_ASSERT(memcmp(kept->open, given_up->open, ROWS * sizeof(double)) == 0);
+        CU_ASSERT(memcmp(kept->volume, given_up->volume, ROWS * sizeof(double)) == 0);
+        CU_ASSERT(kept->lot == given_up->lot && kept->tick == given_up->tick);
+        CU_ASSERT(memcmp(imported[0].report, imported[1].report, sizeof(*imported[0].report)) == 0);
+        imported_clear(&imported[0]);
+        imported_clear(&imported[1]);
+        buf_clear(&text);
+    }
+}
+
+static const struct unit_test tests[] = {
+    UNIT_TEST(test_settle_counts),    UNIT_TEST(test_settle_stored),       UNIT_TEST(test_settle_notes),
+    UNIT_TEST(test_settle_timeframe), UNIT_TEST(test_settle_close_stamps), UNIT_TEST(test_settle_digits),
+    UNIT_TEST(test_settle_order),     UNIT_TEST(test_settle_many),         UNIT_TEST(test_settle_gives_up_rows)};
 const struct unit_part settle_tests = UNIT_PART(tests);

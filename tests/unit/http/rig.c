@@ -116,6 +116,7 @@ static void on_later(void *arg)
 static void handle_later(struct http_exchange *x)
 {
     rig_of(x)->handled++;
+    rig_of(x)->turns = 0;
     http_exchange_on_cancel(x, on_cancel, rig_of(x));
     http_exchange_later(x, on_later, x);
 }

@@ -42,22 +42,17 @@ static void test_turns(void)
 
     rig_start(&rig, &client, NULL);
     client_open(&other, &rig);
-    client_say(&client, GET("/later") GET("/later"));
+    client_say(&client, GET("/later"));
     client_say(&other, GET("/"));
     UNIT_INT(client_status(&other), 200);
-    for (unsigned i = 0; i < 2; i++) {
-        rig.turns = 0;
-        CU_ASSERT_FATAL(client_answer(&client, false, &answer));
-        UNIT_SLICE(answer.body, "later");
-        UNIT_INT(rig.turns, 3);
-    }
-    rig.turns = 0;
-    rig.cancelled = 0;
+    CU_ASSERT_FATAL(client_answer(&client, false, &answer));
+    UNIT_SLICE(answer.body, "later");
+    UNIT_INT(rig.turns, 3);
+    client_say(&client, GET("/later"));
+    UNIT_INT(client_status(&client), 200);
     client_say(&other, GET("/later"));
     client_close(&other);
-    rig_turn(&rig);
     CU_ASSERT(rig_wait_connections(&rig, 1));
-    rig.cancelled = 0;
     rig_finish(&rig, &client);
 }
 

@@ -53,8 +53,9 @@ static int print_table(void)
 int main(int argc, char **argv)
 {
     static const struct unit_part *const parts[] = {
-        &queue_tests,       &cache_tests,      &catalog_tests, &failure_tests, &job_tests,    &job_child_tests,
-        &job_compute_tests, &job_forget_tests, &load_tests,    &meter_tests,   &result_tests, &sheet_tests};
+        &queue_tests,     &cache_tests,       &catalog_tests,    &failure_tests, &job_tests,
+        &job_child_tests, &job_compute_tests, &job_forget_tests, &lease_tests,   &load_tests,
+        &meter_tests,     &result_tests,      &sheet_tests,      &tell_tests};
 
     if (argc == 2 && strcmp(argv[1], "table") == 0) return print_table();
     return unit_main_parts("queue", parts, countof(parts));

@@ -7,7 +7,7 @@
 #include "unit.h"
 
 extern const struct unit_part cache_tests, catalog_tests, failure_tests, job_tests, job_child_tests, job_compute_tests,
-    job_forget_tests, load_tests, meter_tests, result_tests, sheet_tests;
+    job_forget_tests, lease_tests, load_tests, meter_tests, result_tests, sheet_tests, tell_tests;
 
 enum { MINUTE = 60000 };
 
