@@ -376,6 +376,8 @@ def test_the_stack_s_roles_are_made_and_the_superuser_runs_nothing_of_the_owner_
     folder = os.path.realpath(os.path.join(DOCS, "..", "docker", "postgres"))
     with open(os.path.join(folder, "roles")) as f:
         script = f.read().replace("/run/stratslab", str(tmp_path)).replace("/stratslab/", folder + "/")
+    (tmp_path / "backtesting").mkdir()
+    script = script.replace("/run/backtesting-service", str(tmp_path / "backtesting"))
     parts = psycopg.conninfo.conninfo_to_dict(own_database.admin_url)
     where = {"PGHOST": parts["host"], "PGPORT": parts["port"], "PGDATABASE": own_database.name, "PGUSER": parts["user"]}
 
@@ -388,6 +390,8 @@ def test_the_stack_s_roles_are_made_and_the_superuser_runs_nothing_of_the_owner_
         return (tmp_path / f"{role}_password").read_text()
 
     make()
+    service = psycopg.conninfo.make_conninfo(own_database.admin_url, user="backtesting_service",
+                                             password=(tmp_path / "backtesting" / "password").read_text())
     roles = {"DATABASE_URL": make_url({**parts, "user": "stratslab_api", "password": password("api")}),
              "MIGRATE_DATABASE_URL": make_url({**parts, "user": "stratslab_owner", "password": password("owner")})}
     run = {"migrations_dir": os.path.realpath(daemons.MIGRATIONS), **roles}
@@ -401,5 +405,7 @@ def test_the_stack_s_roles_are_made_and_the_superuser_runs_nothing_of_the_owner_
     with psycopg.connect(roles["MIGRATE_DATABASE_URL"], autocommit=True) as owner:
         owner.execute(TRAPS)
     make()
+    with psycopg.connect(service, autocommit=True) as db:
+        assert db.execute("SELECT id FROM backtest_claim('w')").fetchone() is None
     with own_database.connect() as admin:
-        assert admin.execute("SELECT rolname FROM pg_roles WHERE rolsuper AND rolname ~ '^stratslab'").fetchall() == []
+        assert admin.execute("SELECT rolname FROM pg_roles WHERE rolsuper AND rolname ~ '^(stratslab|backtesting)'").fetchall() == []
