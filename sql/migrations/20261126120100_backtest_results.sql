@@ -156,6 +156,8 @@ SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
     SELECT backtest_check_claim(backtest_result_put.claim),
         backtest_check_document('metrics', coalesce(backtest_result_put.result->'metrics', 'null')::jsonb, 65536);
+    -- What backtest_is_stale could not read would fail every list that the backtest is in.
+    SELECT backtest_is_stale((backtest_result_put.result->'read')::jsonb);
 
     WITH done AS (
         UPDATE backtests AS b
