@@ -55,6 +55,7 @@ CREATE TABLE candle_chunks (
 ALTER TABLE candle_chunks ALTER COLUMN packed SET STORAGE EXTERNAL;
 
 -- Which bars came or changed with a revision. What was computed from an older revision is stale if it read any of them.
+-- A step of prices or quantities that has become finer changes all bars: stops, takes and quantities are rounded to it.
 CREATE TABLE series_changes (
     series_id bigint NOT NULL REFERENCES series ON DELETE CASCADE,
     revision bigint NOT NULL,
@@ -77,6 +78,7 @@ SECURITY DEFINER
 AS $$
 DECLARE
     there series;
+    is_finer boolean := false;
 BEGIN
     IF known = 0 THEN
         INSERT INTO series AS s (
@@ -90,6 +92,11 @@ BEGIN
         ON CONFLICT ON CONSTRAINT series_name DO NOTHING
         RETURNING s.* INTO there;
     ELSE
+        -- As long as the revision is this one, so are the digits.
+        SELECT s.price_digits <> c.price_digits OR s.lot_digits <> c.lot_digits INTO is_finer
+        FROM series AS s, json_to_record(change) AS c(price_digits smallint, lot_digits smallint)
+        WHERE s.symbol = candles_put.symbol AND s.timeframe = candles_put.timeframe AND s.revision = candles_put.known;
+
         UPDATE series AS s
         SET revision = s.revision + 1, price_digits = c.price_digits, lot_digits = c.lot_digits,
             updated_at = clock_timestamp()
@@ -123,7 +130,9 @@ BEGIN
     WHERE s.id = there.id AND k.bars IS NOT NULL;
 
     INSERT INTO series_changes (series_id, revision, first_ms, last_ms)
-    SELECT there.id, there.revision, c.first_ms, c.last_ms
+    SELECT there.id, there.revision,
+        CASE WHEN is_finer THEN least(c.first_ms, there.first_ms) ELSE c.first_ms END,
+        CASE WHEN is_finer THEN greatest(c.last_ms, there.last_ms) ELSE c.last_ms END
     FROM json_to_record(change) AS c(first_ms bigint, last_ms bigint);
     RETURN there.revision;
 END

@@ -231,6 +231,9 @@ def test_what_was_computed_from_bars_that_changed_is_stale(admin):
     candles_put(admin, 3, 90, 100, 0)
     assert admin.execute(one, [read()]).fetchone() == (True,)
     assert admin.execute(one, [read(revision=4)]).fetchone() == (False,)
+    candles_put(admin, 4, 400, 500, 0, digits=4)  # behind the end, but with a finer tick, to which stops are rounded
+    assert admin.execute(one, [read(revision=4)]).fetchone() == (True,)
+    assert admin.execute(one, [read(revision=5)]).fetchone() == (False,)
     assert admin.execute(one, [Jsonb([])]).fetchone() == (False,)
     admin.execute("DELETE FROM series")
     candles_put(admin, 0, 100, 200, 0)
