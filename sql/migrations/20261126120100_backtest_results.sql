@@ -106,6 +106,7 @@ CREATE TABLE backtest_trades (
         (exit_time IS NULL) = (exit_price IS NULL) AND (exit_time IS NULL) = (exit_reason IS NULL)),
     CONSTRAINT backtest_trades_reason_length CHECK (
         char_length(entry_reason) BETWEEN 1 AND 32 AND char_length(exit_reason) BETWEEN 1 AND 32),
+    CONSTRAINT backtest_trades_times_finite CHECK (isfinite(entry_time) AND coalesce(isfinite(exit_time), true)),
     -- A page of trades has a bound, and no number in it is NaN or infinite.
     CONSTRAINT backtest_trades_numbers_range CHECK (
         greatest(abs(quantity), abs(entry_price), abs(exit_price), abs(pnl), abs(fees)) < 1e100
