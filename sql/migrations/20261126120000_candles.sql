@@ -69,6 +69,8 @@ CREATE TABLE series_changes (
 -- revision. `known` is the revision that the writer has merged its bars with, 0 if there was no such series: if it is
 -- another one by now, the writer reads and merges again. `change` has the members
 --     timeframe_ms, adjusted, price_digits, lot_digits     of the series
+--     series (may be left out)                             the id of the series that `known` is of: a series that was
+--                                                          deleted and made again counts its revisions anew
 --     first_ms, last_ms                                    of the bars that came or changed
 --     chunks [{address, bars, first_ms, last_ms, low_min, high_max, volume, packed (base64)}]
 -- A writer unpacks what it has packed before it is here (chunk_encode); readers check again.
@@ -100,8 +102,9 @@ BEGIN
         UPDATE series AS s
         SET revision = s.revision + 1, price_digits = c.price_digits, lot_digits = c.lot_digits,
             updated_at = clock_timestamp()
-        FROM json_to_record(change) AS c(price_digits smallint, lot_digits smallint)
+        FROM json_to_record(change) AS c(series bigint, price_digits smallint, lot_digits smallint)
         WHERE s.symbol = candles_put.symbol AND s.timeframe = candles_put.timeframe AND s.revision = candles_put.known
+            AND s.id = coalesce(c.series, s.id)
         RETURNING s.* INTO there;
     END IF;
     IF there.id IS NULL THEN

@@ -185,10 +185,10 @@ def test_a_cancellation_of_what_runs_is_told(admin, service):
 
 # ---- candles ----
 
-def change(first, last, *addresses, digits=2, packed=b"packed"):
+def change(first, last, *addresses, digits=2, packed=b"packed", **more):
     return Json({"timeframe_ms": 86_400_000, "adjusted": False, "price_digits": digits, "lot_digits": 8, "first_ms": first, "last_ms": last,
                  "chunks": [{"address": a, "bars": 10, "first_ms": first, "last_ms": last, "low_min": 1, "high_max": 2, "volume": 3,
-                             "packed": base64.b64encode(packed).decode()} for a in addresses]})
+                             "packed": base64.b64encode(packed).decode()} for a in addresses], **more})
 
 
 def candles_put(db, known, *arguments, **more):
@@ -211,6 +211,10 @@ def test_candles_are_written_by_whoever_has_read_the_newest(admin, command, data
         api.execute("DELETE FROM series")
         assert api.execute("SELECT (SELECT count(*) FROM candle_chunks) + (SELECT count(*) FROM series_changes)").fetchone() == (0,)
     admin.execute("SELECT candles_put('S', '1d', 0, %s)", [change(0, 9, 0)])
+    again, = admin.execute("SELECT id FROM series").fetchone()
+    with pytest.raises(psycopg.errors.SerializationFailure):  # the revision is right, but that of a series that is gone
+        candles_put(admin, 1, 0, 9, 0, series=again - 1)
+    assert candles_put(admin, 1, 0, 9, 0, series=again) == 2
     with pytest.raises(psycopg.errors.CheckViolation):  # what is damaged is not written
         admin.execute("UPDATE candle_chunks SET packed = 'x'")
 
