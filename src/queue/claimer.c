@@ -20,9 +20,9 @@ enum {
     CLAIMER_TURNS_MAX = 8,
     CLAIMER_VAIN_MAX_MS = 160, /* after claims in vain */
     CLAIMER_TURN_LAST_MS = CLAIMER_TURNS_MAX * CLAIMER_TURN_MS + CLAIMER_VAIN_MAX_MS,
-    CLAIMER_CALM_MS = 1000,    /* after so long without a notification, the next is answered at once */
-    CLAIMER_PREFERS = 32,      /* symbols */
-    CLAIMER_SILENT_MS = 2500,  /* a worker's heart beats once a second */
+    CLAIMER_CALM_MS = 1000,   /* after so long without a notification, the next is answered at once */
+    CLAIMER_PREFERS = 32,     /* symbols */
+    CLAIMER_SILENT_MS = 2500, /* a worker's heart beats once a second */
     CLAIMER_ID_BYTES = 37,
 };
 
