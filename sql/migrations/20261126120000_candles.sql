@@ -55,6 +55,7 @@ CREATE TABLE candle_chunks (
 ALTER TABLE candle_chunks ALTER COLUMN packed SET STORAGE EXTERNAL;
 
 -- Which bars came or changed with a revision. What was computed from an older revision is stale if it read any of them.
+-- A step of prices or quantities that has become finer changes all bars: stops, takes and quantities are rounded to it.
 CREATE TABLE series_changes (
     series_id bigint NOT NULL REFERENCES series ON DELETE CASCADE,
     revision bigint NOT NULL,
@@ -68,6 +69,8 @@ CREATE TABLE series_changes (
 -- revision. `known` is the revision that the writer has merged its bars with, 0 if there was no such series: if it is
 -- another one by now, the writer reads and merges again. `change` has the members
 --     timeframe_ms, adjusted, price_digits, lot_digits     of the series
+--     series (may be left out)                             the id of the series that `known` is of: a series that was
+--                                                          deleted and made again counts its revisions anew
 --     first_ms, last_ms                                    of the bars that came or changed
 --     chunks [{address, bars, first_ms, last_ms, low_min, high_max, volume, packed (base64)}]
 -- A writer unpacks what it has packed before it is here (chunk_encode); readers check again.
@@ -77,6 +80,7 @@ SECURITY DEFINER
 AS $$
 DECLARE
     there series;
+    is_finer boolean := false;
 BEGIN
     IF known = 0 THEN
         INSERT INTO series AS s (
@@ -90,11 +94,17 @@ BEGIN
         ON CONFLICT ON CONSTRAINT series_name DO NOTHING
         RETURNING s.* INTO there;
     ELSE
+        -- As long as the revision is this one, so are the digits.
+        SELECT s.price_digits <> c.price_digits OR s.lot_digits <> c.lot_digits INTO is_finer
+        FROM series AS s, json_to_record(change) AS c(price_digits smallint, lot_digits smallint)
+        WHERE s.symbol = candles_put.symbol AND s.timeframe = candles_put.timeframe AND s.revision = candles_put.known;
+
         UPDATE series AS s
         SET revision = s.revision + 1, price_digits = c.price_digits, lot_digits = c.lot_digits,
             updated_at = clock_timestamp()
-        FROM json_to_record(change) AS c(price_digits smallint, lot_digits smallint)
+        FROM json_to_record(change) AS c(series bigint, price_digits smallint, lot_digits smallint)
         WHERE s.symbol = candles_put.symbol AND s.timeframe = candles_put.timeframe AND s.revision = candles_put.known
+            AND s.id = coalesce(c.series, s.id)
         RETURNING s.* INTO there;
     END IF;
     IF there.id IS NULL THEN
@@ -123,7 +133,9 @@ BEGIN
     WHERE s.id = there.id AND k.bars IS NOT NULL;
 
     INSERT INTO series_changes (series_id, revision, first_ms, last_ms)
-    SELECT there.id, there.revision, c.first_ms, c.last_ms
+    SELECT there.id, there.revision,
+        CASE WHEN is_finer THEN least(c.first_ms, there.first_ms) ELSE c.first_ms END,
+        CASE WHEN is_finer THEN greatest(c.last_ms, there.last_ms) ELSE c.last_ms END
     FROM json_to_record(change) AS c(first_ms bigint, last_ms bigint);
     RETURN there.revision;
 END

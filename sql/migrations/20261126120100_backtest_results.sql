@@ -106,6 +106,7 @@ CREATE TABLE backtest_trades (
         (exit_time IS NULL) = (exit_price IS NULL) AND (exit_time IS NULL) = (exit_reason IS NULL)),
     CONSTRAINT backtest_trades_reason_length CHECK (
         char_length(entry_reason) BETWEEN 1 AND 32 AND char_length(exit_reason) BETWEEN 1 AND 32),
+    CONSTRAINT backtest_trades_times_finite CHECK (isfinite(entry_time) AND coalesce(isfinite(exit_time), true)),
     -- A page of trades has a bound, and no number in it is NaN or infinite.
     CONSTRAINT backtest_trades_numbers_range CHECK (
         greatest(abs(quantity), abs(entry_price), abs(exit_price), abs(pnl), abs(fees)) < 1e100
@@ -156,6 +157,8 @@ SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
     SELECT backtest_check_claim(backtest_result_put.claim),
         backtest_check_document('metrics', coalesce(backtest_result_put.result->'metrics', 'null')::jsonb, 65536);
+    -- What backtest_is_stale could not read would fail every list that the backtest is in.
+    SELECT backtest_is_stale((backtest_result_put.result->'read')::jsonb);
 
     WITH done AS (
         UPDATE backtests AS b

@@ -26,7 +26,8 @@ enum { CANDLES_CHUNKS_MAX = 32 };
 enum { CANDLES_START = 2, CANDLES_END, CANDLES_LIMIT };
 
 /* Parameter 6 is the timeframe in milliseconds. A stored series of it wins; else the finest one whose bars make up its
- * bars. As many chunks as the limit needs if no bar is missing, and some for spans that begin and end within one. */
+ * bars. As many chunks as the limit needs if no bar is missing, and some for spans that begin and end within one. Their
+ * addresses are compared as what they are, bigint: by numeric, every chunk of the series would be looked at. */
 #define CANDLES_ORIGIN "(CASE WHEN s.timeframe_ms % 604800000 = 0 THEN 345600000 ELSE 0 END)"
 static const struct db_statement candles_statements[] = {
     {
@@ -47,8 +48,9 @@ static const struct db_statement candles_statements[] = {
                "    SELECT c.address, c.first_ms, c.sha256, c.packed\n"
                "    FROM candle_chunks AS c\n"
                "    WHERE c.series_id = s.id\n"
-               "        AND c.address >= floor((coalesce(s.start_ms, s.first_ms) - s.origin_ms) / s.chunk_ms)\n"
-               "        AND (s.end_ms IS NULL OR c.address <= floor((s.end_ms + $6 - s.origin_ms) / s.chunk_ms))\n"
+               "        AND c.address >= floor((coalesce(s.start_ms, s.first_ms) - s.origin_ms) / s.chunk_ms)::bigint\n"
+               "        AND c.address <= coalesce(\n"
+               "            floor((s.end_ms + $6 - s.origin_ms) / s.chunk_ms)::bigint, 9223372036854775807)\n"
                "    ORDER BY c.address\n"
                "    LIMIT least(" CANDLES_CHUNKS ", ($5 + 1) * ($6 / s.timeframe_ms) / 2048 + 3) + 1) AS k ON true\n"
                "ORDER BY k.address",

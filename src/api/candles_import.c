@@ -36,7 +36,7 @@ const struct db_statement market_import_statements[MARKET_IMPORT_STATEMENTS] = {
     [IMPORT_READ] =
         {
             .name = "importCandles:read",
-            .sql = "SELECT s.revision, s.adjusted::int AS adjusted, s.price_digits, s.lot_digits, k.address,\n"
+            .sql = "SELECT s.id, s.revision, s.adjusted::int AS adjusted, s.price_digits, s.lot_digits, k.address,\n"
                    "    encode(k.sha256, 'hex') AS sha256, encode(k.packed, 'hex') AS packed\n"
                    "FROM series AS s\n"
                    "LEFT JOIN candle_chunks AS k ON k.series_id = s.id AND k.address = ANY ($3)\n"
@@ -373,6 +373,7 @@ static bool import_take_stored(struct market_import *m, const struct db_result *
     *ret_adjusted = adjusted != 0;
     m->stored =
         (struct revise_stored){.is_there = true, .price_digits = (int)price_digits, .lot_digits = (int)lot_digits};
+    if (!market_number(result, 0, "id", &m->stored.id)) m->stored.id = 0;
     if (db_result_rows(result) == 1 && !market_number(result, 0, "address", &address)) return true;
     return import_take_chunks(m, result, timeframe_ms);
 }

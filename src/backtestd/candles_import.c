@@ -116,6 +116,7 @@ static int import_revise(struct import *import, const struct candles *part, bool
             chunks[i] = (struct revise_chunk){&import->page.says[i], store_packed(&import->page, i)};
         }
         stored.count = import->page.count;
+        stored.id = import->series.id;
         stored.price_digits = import->series.price_digits;
         stored.lot_digits = import->series.lot_digits;
     }

@@ -162,6 +162,9 @@ static void revise_finish(struct revise *r)
                "}",
                r->coming->timeframe_ms, r->options->adjusted ? "true" : "false", price_digits, lot_digits,
                r->revision.first_ms, r->revision.last_ms);
+    if (!stored->is_there || stored->id == 0) return;
+    out->len--;
+    buf_printf(out, ",\"series\":%" PRId64 "}", stored->id);
 }
 
 struct revise *revise_new(const struct revise_stored *stored, const struct candles *coming,

@@ -27,6 +27,7 @@ struct revise_chunk {
 /* What is stored of the series. */
 struct revise_stored {
     bool is_there;                /* false: there is no such series, and what follows is not looked at */
+    int64_t id;                   /* of the series' row; 0: not known */
     int price_digits, lot_digits; /* of the series' row */
     const struct revise_chunk *chunks;
     size_t count; /* all those of the addresses that the coming bars touch; by address, and others do no harm */

@@ -19,9 +19,10 @@ enum {
     CLAIMER_TURN_MS = 10, /* between free workers of one master */
     CLAIMER_TURNS_MAX = 8,
     CLAIMER_VAIN_MAX_MS = 160, /* after claims in vain */
-    CLAIMER_CALM_MS = 1000,    /* after so long without a notification, the next is answered at once */
-    CLAIMER_PREFERS = 32,      /* symbols */
-    CLAIMER_SILENT_MS = 2500,  /* a worker's heart beats once a second */
+    CLAIMER_TURN_LAST_MS = CLAIMER_TURNS_MAX * CLAIMER_TURN_MS + CLAIMER_VAIN_MAX_MS,
+    CLAIMER_CALM_MS = 1000,   /* after so long without a notification, the next is answered at once */
+    CLAIMER_PREFERS = 32,     /* symbols */
+    CLAIMER_SILENT_MS = 2500, /* a worker's heart beats once a second */
     CLAIMER_ID_BYTES = 37,
 };
 
@@ -203,7 +204,7 @@ void claimer_notified(struct claimer *c, struct slice id)
     ms = claimer_free_before(c) * CLAIMER_TURN_MS + (unsigned)random_between(0, c->vain_ms);
     if (ms == 0) {
         claimer_send(c);
-    } else if (now_ms + ms < c->due_ms) {
+    } else if (now_ms + CLAIMER_TURN_LAST_MS < c->due_ms) {
         snprintf(c->wanted, sizeof(c->wanted), "%.*s", SLICE_FMT(id));
         claimer_after(c, ms);
     } else {

@@ -135,8 +135,10 @@ def test_all_of_a_result_is_there_at_once(admin, service):
 
 WRONG = {
     "metrics": [None, [], 1, "x" * 70_000, {"x": "x" * 66_000}], "engine": ["", "e" * 65], "data": ["ab", "xyz"], "result_hash": ["ab"],
-    "read": [{}, ["x" * 5000]], "trades": [{}, [{}], [TRADE, TRADE], [{**TRADE, "side": "up"}], [{**TRADE, "quantity": "much"}],
-                                           [{**TRADE, "exit_price": None}], [{**TRADE, "n": 0}]],
+    "read": [{}, ["x" * 5000], [1], [{"series": "x"}], [{"series": 1, "end_ms": 1e40}], [{}, {"revision": "x"}]],
+    "trades": [{}, [{}], [TRADE, TRADE], [{**TRADE, "side": "up"}], [{**TRADE, "quantity": "much"}], [{**TRADE, "exit_price": None}],
+               [{**TRADE, "n": 0}],
+               [{**TRADE, "entry_time": "infinity"}], [{**TRADE, "exit_time": "-infinity"}]],
     "equity": [[{}], [{"level": 16, "piece": 0, "points": 1, "packed": "AA=="}], [{"level": 0, "piece": 0, "points": 2049, "packed": "AA=="}],
                [{"level": 0, "piece": 0, "points": 1, "packed": ""}], [{"level": 0, "piece": 0, "points": 1, "packed": "&"}]],
 }
@@ -183,10 +185,10 @@ def test_a_cancellation_of_what_runs_is_told(admin, service):
 
 # ---- candles ----
 
-def change(first, last, *addresses, digits=2, packed=b"packed"):
+def change(first, last, *addresses, digits=2, packed=b"packed", **more):
     return Json({"timeframe_ms": 86_400_000, "adjusted": False, "price_digits": digits, "lot_digits": 8, "first_ms": first, "last_ms": last,
                  "chunks": [{"address": a, "bars": 10, "first_ms": first, "last_ms": last, "low_min": 1, "high_max": 2, "volume": 3,
-                             "packed": base64.b64encode(packed).decode()} for a in addresses]})
+                             "packed": base64.b64encode(packed).decode()} for a in addresses], **more})
 
 
 def candles_put(db, known, *arguments, **more):
@@ -209,6 +211,10 @@ def test_candles_are_written_by_whoever_has_read_the_newest(admin, command, data
         api.execute("DELETE FROM series")
         assert api.execute("SELECT (SELECT count(*) FROM candle_chunks) + (SELECT count(*) FROM series_changes)").fetchone() == (0,)
     admin.execute("SELECT candles_put('S', '1d', 0, %s)", [change(0, 9, 0)])
+    again, = admin.execute("SELECT id FROM series").fetchone()
+    with pytest.raises(psycopg.errors.SerializationFailure):  # the revision is right, but that of a series that is gone
+        candles_put(admin, 1, 0, 9, 0, series=again - 1)
+    assert candles_put(admin, 1, 0, 9, 0, series=again) == 2
     with pytest.raises(psycopg.errors.CheckViolation):  # what is damaged is not written
         admin.execute("UPDATE candle_chunks SET packed = 'x'")
 
@@ -230,6 +236,9 @@ def test_what_was_computed_from_bars_that_changed_is_stale(admin):
     candles_put(admin, 3, 90, 100, 0)
     assert admin.execute(one, [read()]).fetchone() == (True,)
     assert admin.execute(one, [read(revision=4)]).fetchone() == (False,)
+    candles_put(admin, 4, 400, 500, 0, digits=4)  # behind the end, but with a finer tick, to which stops are rounded
+    assert admin.execute(one, [read(revision=4)]).fetchone() == (True,)
+    assert admin.execute(one, [read(revision=5)]).fetchone() == (False,)
     assert admin.execute(one, [Jsonb([])]).fetchone() == (False,)
     admin.execute("DELETE FROM series")
     candles_put(admin, 0, 100, 200, 0)

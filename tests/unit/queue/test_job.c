@@ -125,6 +125,17 @@ static void hook_leave(void *arg, enum job_phase phase)
     if (phase == JOB_COMPUTING) _exit(0);
 }
 
+/* A byte that no statement takes, in the file of the result. */
+static void hook_garble(void *arg, enum job_phase phase)
+{
+    enum { FDS = 1024 };
+
+    (void)arg;
+    for (int fd = STDERR_FILENO + 1; phase == JOB_WRITING && fd < FDS; fd++) {
+        if (write(fd, "", 1) == 1) return;
+    }
+}
+
 static void test_an_end_that_should_not_be_is_a_crash(void)
 {
     struct bench b;
@@ -134,6 +145,9 @@ static void test_an_end_that_should_not_be_is_a_crash(void)
     UNIT_STR(bench_run(&b)->detail, "the computation ended with status 3 in the phase \"compile\"");
     UNIT_INT(b.report->outcome, JOB_CRASHED);
     b.input.hook = hook_leave;
+    UNIT_STR(bench_run(&b)->detail, "the computation left no result");
+    UNIT_INT(b.report->outcome, JOB_CRASHED);
+    b.input.hook = hook_garble;
     UNIT_STR(bench_run(&b)->detail, "the computation left no result");
     UNIT_INT(b.report->outcome, JOB_CRASHED);
     bench_clear(&b);
