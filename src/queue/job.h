@@ -36,7 +36,7 @@ struct event_base;
 struct job;
 
 enum {
-    JOB_TRADES_MAX = 500000,
+    JOB_TRADES_MAX = 200000,
     JOB_STALL_MS = 120000,
     JOB_DETAIL_BYTES = 8192,
 };

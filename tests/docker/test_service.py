@@ -20,7 +20,7 @@ def test_the_example_starts_under_its_profile(stack):
                stack.logs("queue-service").count("queue-service:") > 0, 10, "the role at work")
     refused = stack.exec("psql", "-Xc", "DELETE FROM backtests", service="queue-service", check=False)
     assert "permission denied" in refused.stderr
-    refused = stack.exec("psql", "-Xc", "SELECT * FROM schema_migrations", service="queue-service", check=False)
+    refused = stack.exec("psql", "-Xc", "SELECT * FROM access_tokens", service="queue-service", check=False)
     assert "permission denied" in refused.stderr
     if stack.sql("SELECT count(*) FROM pg_roles WHERE rolname = 'stratslab_service'") == "1":
         assert stack.sql("SELECT pg_has_role('queue_service', 'stratslab_service', 'USAGE')") == "t"

@@ -67,7 +67,7 @@ def test_a_crash_is_put_down_to_its_route_and_leaves_a_backtrace(daemon, executa
         int PQsendQueryPrepared(PGconn *c, const char *name, int n, const char *const *v, const int *l, const int *f, int r)
         {
             int (*next)(PGconn *, const char *, int, const char *const *, const int *, const int *, int);
-            if (strcmp(name, "patchStrategy") == 0) abort();
+            if (strcmp(name, "patchStrategy:change") == 0) abort();
             *(void **)&next = dlsym(RTLD_NEXT, "PQsendQueryPrepared");
             return next(c, name, n, v, l, f, r);
         }
@@ -90,7 +90,7 @@ def test_a_crash_is_put_down_to_its_route_and_leaves_a_backtrace(daemon, executa
                               count=crashes)
             if told.group(1) == "1" and f"last_request_id=crash-{crashes} " in told.group(2):
                 certain += 1
-                assert told.group(2) == f"last_route={PATH}/{{id}} last_request_id=crash-{crashes} last_statement=patchStrategy"
+                assert told.group(2) == f"last_route={PATH}/{{id}} last_request_id=crash-{crashes} last_statement=patchStrategy:change"
         assert certain == wanted
         load.wait_served()
         wait_ready(d, 2)

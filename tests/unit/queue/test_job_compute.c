@@ -95,7 +95,7 @@ static void test_more_trades_than_are_kept(void)
                                    "\"size\": {\"units\": 1}}");
     b.input.capital = SLICE_LIT("1000000000000");
     UNIT_STR(bench_run(&b)->code, "too_many_trades");
-    CU_ASSERT_PTR_NOT_NULL(strstr(b.report->detail, "and 500000 are kept at most"));
+    CU_ASSERT_PTR_NOT_NULL(strstr(b.report->detail, "and 200000 are kept at most"));
     bench_clear(&b);
 }
 
