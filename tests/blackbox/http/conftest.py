@@ -7,7 +7,9 @@ from support.database import Database
 
 
 @pytest.fixture
-def database_settings(database):
+def database_settings(database, kind):
+    if kind is daemons.Backtestd:
+        return {"DATABASE_URL": database.url}
     return database.settings()  # nothing is warned of
 
 
