@@ -146,25 +146,25 @@ static void import_refuse(struct api_call *call, const char *pointer, const char
 }
 
 /* The rows that are noted: "line:17". */
-static size_t import_items(struct api_call *call, const struct candles_notes *notes,
-                           struct http_problem_item items[CANDLES_NOTES_MAX])
+static void import_items(struct api_call *call, const struct candles_notes *notes,
+                         struct http_problem_item items[CANDLES_NOTES_MAX])
 {
     for (size_t i = 0; i < notes->count; i++) {
         items[i].pointer = slice_of(arena_printf(api_call_arena(call), "line:%" PRIu64, notes->items[i].line));
         items[i].detail = arena_copy(api_call_arena(call), slice_of(notes->items[i].reason));
         items[i].column = 0;
     }
-    return notes->count;
 }
 
 static void import_refuse_rows(struct api_call *call, const struct http_refusal *refusal, const char *word,
                                const struct candles_notes *notes)
 {
-    struct http_problem_item items[CANDLES_NOTES_MAX];
+    struct http_problem_item items[CANDLES_NOTES_MAX] = {0};
     struct http_refusal said = *refusal;
 
     if (word != NULL) said.detail = arena_printf(api_call_arena(call), refusal->detail, word);
-    api_call_refuse(call, &said, items, import_items(call, notes, items));
+    import_items(call, notes, items);
+    api_call_refuse(call, &said, items, notes->count);
 }
 
 /* ---- The report ---- */

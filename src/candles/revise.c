@@ -212,10 +212,9 @@ int revise_make(const struct revise_stored *stored, const struct candles *coming
                 struct candles_notes *notes, struct revision *ret_revision, struct error *err)
 {
     struct revise *r = revise_new(stored, coming, options, notes);
-    int more;
+    int more = 1;
 
-    while ((more = revise_step(r, err)) > 0)
-        ;
+    while (more > 0) more = revise_step(r, err);
     *ret_revision = (struct revision){0};
     if (more == 0) *ret_revision = revise_take(r);
     revise_free(r);

@@ -280,10 +280,9 @@ static void test_curve_refuses_to_pack(void)
 /* A piece, byte by byte as the header has it, and what is refused with which word. */
 static void test_curve_form(void)
 {
-#define PIECE(bytes)             \
-    {                            \
-        bytes, sizeof(bytes) - 1 \
-    }
+/* clang-format off */
+#define PIECE(bytes) {bytes, sizeof(bytes) - 1}
+/* clang-format on */
     /* Times 0, 60, 120, 240; values 0, 0, 0, 2^-1074. */
     static const struct slice sound = PIECE("\x01\x03\x00\x3c\x03\x01\x04\x00\x02\x02");
     static const struct {
