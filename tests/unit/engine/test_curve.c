@@ -280,34 +280,32 @@ static void test_curve_refuses_to_pack(void)
 /* A piece, byte by byte as the header has it, and what is refused with which word. */
 static void test_curve_form(void)
 {
-/* clang-format off */
-#define PIECE(bytes) {bytes, sizeof(bytes) - 1}
-/* clang-format on */
+#define PIECE(bytes) .data = (bytes), .len = sizeof(bytes) - 1
     /* Times 0, 60, 120, 240; values 0, 0, 0, 2^-1074. */
-    static const struct slice sound = PIECE("\x01\x03\x00\x3c\x03\x01\x04\x00\x02\x02");
+    static const struct slice sound = {PIECE("\x01\x03\x00\x3c\x03\x01\x04\x00\x02\x02")};
     static const struct {
         struct slice packed;
         const char *word;
     } rows[] = {
-        {PIECE(""), "another version"},
-        {PIECE("\x02\x03\x00\x3c\x03\x01\x04\x00\x02\x02"), "another version"},
-        {PIECE("\x01\x83\x00\x00\x3c\x03\x01\x04\x00\x02\x02"), "cut short, or longer"},
-        {PIECE("\x01\x03\x00"), "cut short, or longer"},
-        {PIECE("\x01\x80\x10\x00\x3c\x03\x01\x04\x00\x02\x02"), "too many points"},
-        {PIECE("\x01\x03\x00\x00\x03\x01\x04\x00\x02\x02"), "its unit"},
-        {PIECE("\x01\x00\x00\x01\x02"), "its unit"},
-        {PIECE("\x01\x03\x00\x1e\x05\x01\x08\x00\x02\x02"), "its unit"},
-        {PIECE("\x01\x03\x00\x3c\x02\x02\x04\x00\x02\x02"), "two of its distances"},
-        {PIECE("\x01\x03\x00\x3c\x00\x01\x04\x00\x02\x02"), "two of its distances"},
-        {PIECE("\x01\x03\x00\x3c\x03\x00\x04\x00\x02\x02"), "a distance comes too often"},
-        {PIECE("\x01\x03\x00\x3c\x03\x03\x04\x00\x02\x02"), "a distance comes too often"},
-        {PIECE("\x01\x03\x00\x3c\x03\x01\x04\x00\x04\x02"), "a value comes too often"},
-        {PIECE("\x01\x03\x00\x3c\x03\x01\x04\x00\x00\x00\x00"), "two of its values"},
-        {PIECE("\x01\x03\x00\x3c\x03\x01\x04\x00\x02"), "cut short, or longer"},
-        {PIECE("\x01\x03\x00\x3c\x03\x01\x04\x00\x02\x02\x00"), "more after its end"},
-        {PIECE("\x01\x00\x00\x00\x80\x80\x80\x80\x80\x80\x80\xf0\xff\x01"), "not finite"},
-        {PIECE("\x01\x01\xfe\xff\xff\xff\xff\xff\xff\xff\xff\x01\x01\x02\x00\x01"), "a distance is too large"},
-        {PIECE("\x01\x01\x00\x03\xfe\xff\xff\xff\xff\xff\xff\xff\xff\x01\x00\x01"), "a distance is too large"},
+        {{PIECE("")}, "another version"},
+        {{PIECE("\x02\x03\x00\x3c\x03\x01\x04\x00\x02\x02")}, "another version"},
+        {{PIECE("\x01\x83\x00\x00\x3c\x03\x01\x04\x00\x02\x02")}, "cut short, or longer"},
+        {{PIECE("\x01\x03\x00")}, "cut short, or longer"},
+        {{PIECE("\x01\x80\x10\x00\x3c\x03\x01\x04\x00\x02\x02")}, "too many points"},
+        {{PIECE("\x01\x03\x00\x00\x03\x01\x04\x00\x02\x02")}, "its unit"},
+        {{PIECE("\x01\x00\x00\x01\x02")}, "its unit"},
+        {{PIECE("\x01\x03\x00\x1e\x05\x01\x08\x00\x02\x02")}, "its unit"},
+        {{PIECE("\x01\x03\x00\x3c\x02\x02\x04\x00\x02\x02")}, "two of its distances"},
+        {{PIECE("\x01\x03\x00\x3c\x00\x01\x04\x00\x02\x02")}, "two of its distances"},
+        {{PIECE("\x01\x03\x00\x3c\x03\x00\x04\x00\x02\x02")}, "a distance comes too often"},
+        {{PIECE("\x01\x03\x00\x3c\x03\x03\x04\x00\x02\x02")}, "a distance comes too often"},
+        {{PIECE("\x01\x03\x00\x3c\x03\x01\x04\x00\x04\x02")}, "a value comes too often"},
+        {{PIECE("\x01\x03\x00\x3c\x03\x01\x04\x00\x00\x00\x00")}, "two of its values"},
+        {{PIECE("\x01\x03\x00\x3c\x03\x01\x04\x00\x02")}, "cut short, or longer"},
+        {{PIECE("\x01\x03\x00\x3c\x03\x01\x04\x00\x02\x02\x00")}, "more after its end"},
+        {{PIECE("\x01\x00\x00\x00\x80\x80\x80\x80\x80\x80\x80\xf0\xff\x01")}, "not finite"},
+        {{PIECE("\x01\x01\xfe\xff\xff\xff\xff\xff\xff\xff\xff\x01\x01\x02\x00\x01")}, "a distance is too large"},
+        {{PIECE("\x01\x01\x00\x03\xfe\xff\xff\xff\xff\xff\xff\xff\xff\x01\x00\x01")}, "a distance is too large"},
     };
     struct curve curve = {0};
     struct error err;
