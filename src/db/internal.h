@@ -40,7 +40,8 @@ enum {
     DB_CUT_MS = 250,
     /* After the end of a batch that was to be cancelled, the request may still be on its way; and up to version 17 the
      * server signals twice for each (postmaster.c, signal_child). What meets it meanwhile is sent again. If the request
-     * found nothing to cancel in its batch, nothing is sent before. */
+     * found nothing to cancel in its batch, nothing is sent for a moment. */
+    DB_CUT_STRAY_MS = 1000,
     DB_CUT_HOLD_MS = 100,
     /* How often a read is sent again that had to give way to another transaction. */
     DB_AGAIN_MAX = 3,

@@ -296,9 +296,11 @@ static void pipeline_reads_result(struct db *db, struct db_batch *batch, PGresul
 static void pipeline_expect_stray(struct db *db, const struct db_batch *batch)
 {
     if (!batch->cancelled) return;
-    db->stray_until_ms = clock_monotonic_ms() + DB_CUT_HOLD_MS;
+    const uint64_t now_ms = clock_monotonic_ms();
+
+    db->stray_until_ms = now_ms + DB_CUT_STRAY_MS;
     if (!batch->cut || batch->was_cut) return;
-    db->hold_until_ms = db->stray_until_ms;
+    db->hold_until_ms = now_ms + DB_CUT_HOLD_MS;
     db_timer_set(db->turn, DB_CUT_HOLD_MS);
 }
 
