@@ -242,7 +242,8 @@ static const char *curve_take_piece(struct curve_reader *r)
     uint64_t count, first, unit;
     const char *fault;
 
-    if (r->at == r->end || *r->at++ != CURVE_VERSION) return "it is of another version";
+    if (r->at == r->end || *r->at != CURVE_VERSION) return "it is of another version";
+    r->at++;
     if (!varint_take(&r->at, r->end, &count) || !varint_take(&r->at, r->end, &first) ||
         !varint_take(&r->at, r->end, &unit)) {
         return curve_cut;

@@ -43,14 +43,14 @@ static bool document_is_seen(struct document *d, const struct document_place *pl
     return false;
 }
 
-/* One setting; `group` is absent, or the member that it stands in. */
-static void document_setting(struct document *d, struct slice group, struct slice pointer,
+/* One setting; `group` is NULL, or the member that it stands in. */
+static void document_setting(struct document *d, const struct json_member *group, struct slice pointer,
                              const struct json_member *member)
 {
     struct arena *arena = d->faults->arena;
     const struct slice name =
-        group.data == NULL ? member->key
-                           : slice_of(arena_printf(arena, "%.*s.%.*s", SLICE_FMT(group), SLICE_FMT(member->key)));
+        group == NULL ? member->key
+                      : slice_of(arena_printf(arena, "%.*s.%.*s", SLICE_FMT(group->key), SLICE_FMT(member->key)));
     const struct slice text = json_unquote(arena, member->value);
     const struct document_place place = {name, pointer, member->value};
     struct error err;
@@ -71,7 +71,8 @@ static int document_order(const void *a, const void *b)
     return (one->value.data > other->value.data) - (one->value.data < other->value.data);
 }
 
-static void document_object(struct document *d, struct slice object, struct slice group, struct slice pointer)
+static void document_object(struct document *d, struct slice object, const struct json_member *group,
+                            struct slice pointer)
 {
     struct json_members members = {0};
     struct slice detail;
@@ -82,9 +83,9 @@ static void document_object(struct document *d, struct slice object, struct slic
         const struct json_member *member = &members.items[i];
         const struct slice below = json_pointer_add(d->faults->arena, pointer, member->key);
 
-        if (group.data == NULL && member->value.data[0] == '{' && engine_setting_is_group(member->key)) {
+        if (group == NULL && member->value.data[0] == '{' && engine_setting_is_group(member->key)) {
             document_is_seen(d, &(struct document_place){member->key, below, member->value});
-            document_object(d, member->value, member->key, below);
+            document_object(d, member->value, member, below);
         } else {
             document_setting(d, group, below, member);
         }
@@ -117,7 +118,7 @@ bool engine_execution_read(struct slice document, struct engine_execution *execu
         document_fail(&d, SLICE_LIT(""), document, &err);
         return false;
     }
-    document_object(&d, document, SLICE_NONE, SLICE_LIT(""));
+    document_object(&d, document, NULL, SLICE_LIT(""));
     if (faults->count == before && engine_execution_check(execution, &err) != 0) document_blame(&d, document, &err);
     return faults->count == before;
 }

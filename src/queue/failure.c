@@ -39,7 +39,7 @@ static void failure_add_text(struct json_writer *w, struct slice text, size_t mo
     struct buf written = {0};
 
     buf_add_json(&written, text);
-    while (written.len > most) {
+    while (written.len > most && text.len > 0) {
         text.len -= text.len / 4 + 1;
         while (text.len > 0 && ((unsigned char)text.data[text.len] & 0xc0U) == 0x80U) text.len--;
         buf_reset(&written);

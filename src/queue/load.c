@@ -243,7 +243,7 @@ static void load_succeed(struct load *load, const struct candles *all, size_t fi
     /* A last bar that is left out as it may go on would be there if there were any later one. */
     load_add_read(&loaded->read, load->choice.source, list->revision, first_ms,
                   is_cut ? CANDLES_TIME_MAX_MS : load->choice.to_ms);
-    if (load->detail_span != NULL) {
+    if (load->choice.detail != NULL) {
         load_add_read(
             &loaded->read, load->choice.detail, span_list(load->detail_span)->revision, request->start_ms,
             candles_slot_time(candles_slot(request->end_ms - 1, request->timeframe_ms) + 1, request->timeframe_ms));

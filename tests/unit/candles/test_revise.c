@@ -1,6 +1,7 @@
 #include "candles/revise.h"
 
 #include <inttypes.h>
+#include <stdlib.h>
 
 #include "candles/timeframe.h"
 #include "test_candles.h"
@@ -210,6 +211,8 @@ static void test_revise_refuses(void)
     struct error err;
 
     table_fill(&table, candles_series_view(there));
+    CU_ASSERT_PTR_NOT_NULL_FATAL(table.packed[0].data);
+    if (table.packed[0].data == NULL) abort();
     table.packed[0].data[table.packed[0].len - 1] ^= 1;
     UNIT_INT(revise_make(&table.stored, candles_series_view(coming), &plain, NULL, &revision, &err), -1);
     UNIT_INT(err.code, ERROR_INVALID);

@@ -254,6 +254,33 @@ static void test_settle_many(void)
     }
 }
 
+static bool same_bars(const struct candles *a, const struct candles *b)
+{
+    if (a->count != b->count) return false;
+    for (size_t i = 0; i < a->count; i++) {
+        const struct candles_bar x = candles_bar_at(a, i), y = candles_bar_at(b, i);
+
+        if (!candles_bar_equal(&x, &y)) return false;
+    }
+    return true;
+}
+
+/* The same in all that it says; neither has a row to note. */
+static bool same_report(const struct candles_report *a, const struct candles_report *b)
+{
+    return strcmp(a->format, b->format) == 0 && a->timeframe_ms == b->timeframe_ms &&
+           a->timeframe_was_found == b->timeframe_was_found && a->read == b->read && a->new == b->new &&
+           a->equal == b->equal && a->replaced == b->replaced && a->conflicts == b->conflicts &&
+           a->rejected == b->rejected && a->off_grid == b->off_grid && a->others == b->others &&
+           a->members_skipped == b->members_skipped && a->local_assumed == b->local_assumed &&
+           a->local_offset_s == b->local_offset_s && a->lot_was_assumed == b->lot_was_assumed &&
+           a->has_adjusted_column == b->has_adjusted_column && a->rests_at_weekends == b->rests_at_weekends &&
+           a->gap_count == b->gap_count && a->gap_bars == b->gap_bars &&
+           a->gaps_listed == b->gaps_listed &&memcmp(a->gaps, b->gaps, sizeof(a->gaps)) == 0 && a->bars == b->bars &&
+           a->first_ms == b->first_ms && a->last_ms == b->last_ms && a->rejections.count + b->rejections.count == 0 &&
+           a->contradictions.count + b->contradictions.count == 0;
+}
+
 /* Rows that are given up make the same series, however they come, and however many there are. */
 static void test_settle_gives_up_rows(void)
 {
@@ -278,11 +305,9 @@ static void test_settle_gives_up_rows(void)
         const struct candles *kept = imported_view(&imported[0]), *given_up = imported_view(&imported[1]);
 
         UNIT_INT(given_up->count, ROWS);
-        CU_ASSERT(memcmp(kept->time_ms, given_up->time_ms, ROWS * sizeof(double)) == 0);
-        CU_ASSERT(memcmp(kept->open, given_up->open, ROWS * sizeof(double)) == 0);
-        CU_ASSERT(memcmp(kept->volume, given_up->volume, ROWS * sizeof(double)) == 0);
+        CU_ASSERT(same_bars(kept, given_up));
         CU_ASSERT(kept->lot == given_up->lot && kept->tick == given_up->tick);
-        CU_ASSERT(memcmp(imported[0].report, imported[1].report, sizeof(*imported[0].report)) == 0);
+        CU_ASSERT(same_report(imported[0].report, imported[1].report));
         imported_clear(&imported[0]);
         imported_clear(&imported[1]);
         buf_clear(&text);

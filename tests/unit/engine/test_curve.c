@@ -128,9 +128,17 @@ static bool has_value(const struct curve *curve, double equity)
     return false;
 }
 
+static uint64_t bits_of(double x)
+{
+    uint64_t bits;
+
+    memcpy(&bits, &x, sizeof(bits));
+    return bits;
+}
+
 static bool same_point(struct curve_point a, struct curve_point b)
 {
-    return a.time_ms == b.time_ms && memcmp(&a.equity, &b.equity, sizeof(double)) == 0;
+    return a.time_ms == b.time_ms && bits_of(a.equity) == bits_of(b.equity);
 }
 
 static void check_rising(const struct curve *curve)
@@ -140,6 +148,7 @@ static void check_rising(const struct curve *curve)
 
 static void check_ends(const struct curve *curve, const struct packing *p)
 {
+    if (curve->points == NULL) abort();
     CU_ASSERT_EQUAL(curve->points[0].time_ms, p->times[0]);
     CU_ASSERT_EQUAL(curve->points[0].equity, p->equity[0]);
     CU_ASSERT_EQUAL(curve->points[curve->count - 1].time_ms, p->times[p->count - 1]);

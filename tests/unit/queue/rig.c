@@ -48,7 +48,7 @@ static void rig_migrate(struct rig *rig)
     }
     char *down = strstr(buf_cstr(&sql), "-- migrate:down");
 
-    CU_ASSERT_PTR_NOT_NULL_FATAL(down);
+    if (down == NULL) abort();
     *down = '\0';
     rig_sql(rig, "%s", sql.data);
     buf_clear(&sql);

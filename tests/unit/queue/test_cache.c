@@ -264,6 +264,7 @@ static void test_cache_disk_full(void)
     const char *trouble = cache_trouble(cache);
 
     CU_ASSERT_PTR_NOT_NULL_FATAL(trouble);
+    if (trouble == NULL) abort();
     CU_ASSERT_PTR_NOT_NULL(strstr(trouble, folder));
     CU_ASSERT_PTR_NOT_NULL(strstr(trouble, "cannot be written (File too large)"));
     CU_ASSERT_PTR_NULL(cache_trouble(cache));
@@ -334,7 +335,7 @@ static void test_cache_unusable(void)
 
         CU_ASSERT(!cache_is_on(cache));
         CU_ASSERT((trouble != NULL) == (cases[i].trouble != NULL));
-        if (trouble != NULL) CU_ASSERT_PTR_NOT_NULL(strstr(trouble, cases[i].trouble));
+        if (trouble != NULL && cases[i].trouble != NULL) CU_ASSERT_PTR_NOT_NULL(strstr(trouble, cases[i].trouble));
         sheet_add(sheet, candles);
         sheet_end(sheet);
         cache_keep(cache, sheet);

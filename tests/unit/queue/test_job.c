@@ -30,7 +30,7 @@ static size_t count_descriptors(void)
     DIR *folder = opendir("/proc/self/fd");
     size_t count = 0;
 
-    CU_ASSERT_PTR_NOT_NULL_FATAL(folder);
+    if (folder == NULL) abort();
     while (readdir(folder) != NULL) count++;
     closedir(folder);
     return count;
@@ -174,7 +174,8 @@ static void test_an_endless_one_is_out_of_time(void)
 static void hook_take_memory(void *arg, enum job_phase phase)
 {
     (void)arg;
-    while (phase == JOB_COMPUTING) {
+    if (phase != JOB_COMPUTING) return;
+    for (;;) {
         /* What is not read may be left out by the compiler. */
         volatile char *block = mem_alloc(1 << 20);
 
