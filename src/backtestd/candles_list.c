@@ -154,7 +154,7 @@ static int candles_list_main(const struct command_line *line, const struct comma
     } else {
         fprintf(stderr, "There are no candles. backtestd candles import stores some.\n");
     }
-    fwrite(out.data, 1, out.len, stdout);
+    if (out.len > 0) fwrite(out.data, 1, out.len, stdout);
     buf_clear(&out);
     store_list_clear(&list);
     store_close(store);

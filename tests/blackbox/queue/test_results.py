@@ -202,9 +202,9 @@ def test_candles_are_written_by_whoever_has_read_the_newest(admin, command, data
         for known in (0, 1, 3):
             with pytest.raises(psycopg.errors.SerializationFailure):
                 candles_put(api, known, 0, 9, 0)
-        assert candles_put(api, 2, 30, 40, 1, packed=b"other") == 3
+        assert candles_put(api, 2, 30, 40, 1, digits=4, packed=b"other") == 3
         assert api.execute("SELECT symbol, price_digits, revision, bars, first_ms, last_ms, bytes FROM series").fetchall() == [
-            ("S", 2, 3, 20, 0, 40, 11)]
+            ("S", 4, 3, 20, 0, 40, 11)]
         assert api.execute("SELECT address, packed, sha256 FROM candle_chunks ORDER BY address").fetchall() == [
             (a, p, hashlib.sha256(p).digest()) for a, p in ((0, b"packed"), (1, b"other"))]
         assert api.execute("SELECT * FROM series_changes ORDER BY revision").fetchall()[-1][1:] == (3, 30, 40)
