@@ -32,7 +32,7 @@ def come_back(lab, database, cluster):
 
 
 def test_while_it_is_computed(start_daemon, own_database, cluster, lab):
-    lab.candles(bars=40000, minutes=1)
+    lab.candles(bars=80000, minutes=1)
     d = start_daemon("serve", DATABASE_URL=own_database.url, workers=1)
     backtest = lab.request(lab.strategy("rules", COSTLY), timeframe="1m")
     lab.wait_progress(backtest)
@@ -44,7 +44,7 @@ def test_while_it_is_computed(start_daemon, own_database, cluster, lab):
 
 
 def test_it_is_away_when_the_job_ends(start_daemon, own_database, cluster, lab):
-    lab.candles(bars=20000, minutes=1)
+    lab.candles(bars=80000, minutes=1)
     d = start_daemon("serve", DATABASE_URL=own_database.url, workers=1)
     backtest = lab.request(lab.strategy("rules", COSTLY), timeframe="1m")
     lab.wait_progress(backtest)

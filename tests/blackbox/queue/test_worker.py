@@ -238,7 +238,7 @@ def test_a_reload_lets_the_old_workers_finish(daemon, lab, program):
 
 
 def test_a_worker_is_killed_and_another_takes_over(start_daemon, database, lab):
-    lab.candles(bars=20000, minutes=1)
+    lab.candles(bars=80000, minutes=1)
     first = start_daemon("serve", DATABASE_URL=database.url, workers=1, expect_exit=None)
     backtest = lab.request(lab.strategy("rules", COSTLY), timeframe="1m")
     lab.wait_progress(backtest)
@@ -265,7 +265,7 @@ def test_a_worker_that_dies_is_named_with_what_it_worked_on(daemon, lab):
 
 
 def test_a_master_is_killed_and_its_worker_gives_back(start_daemon, database, lab):
-    lab.candles(bars=20000, minutes=1)
+    lab.candles(bars=80000, minutes=1)
     first = start_daemon("serve", DATABASE_URL=database.url, workers=1, stop_timeout="200ms", expect_exit=None)
     backtest = lab.request(lab.strategy("rules", COSTLY), timeframe="1m")
     lab.wait_progress(backtest)
@@ -277,7 +277,7 @@ def test_a_master_is_killed_and_its_worker_gives_back(start_daemon, database, la
 
 def test_a_lost_lease_is_dropped(daemon, lab):
     """Two have it, as after a network that was away for longer than the lease: one result."""
-    lab.candles(bars=20000, minutes=1)
+    lab.candles(bars=80000, minutes=1)
     d = daemon(workers=2)
     backtest = lab.request(lab.strategy("rules", COSTLY), timeframe="1m")
     lab.wait_progress(backtest)
@@ -286,7 +286,7 @@ def test_a_lost_lease_is_dropped(daemon, lab):
     done = lab.succeed(backtest)
     wait_until(lambda: sorted(outcomes(d, backtest)) == ["lost", "succeeded"], 30, "both ends")
     assert done["attempts"] == 2
-    assert lab.pieces(backtest)[1] == 20001
+    assert lab.pieces(backtest)[1] == 80001
 
 
 def test_two_services_share_the_queue(start_daemon, database, lab):
