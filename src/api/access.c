@@ -154,9 +154,7 @@ static bool access_read_token(const struct db_result *result, unsigned row, stru
     if (id.len != TOKENS_ID_BYTES - 1 || sha256.len != 2 * (size_t)DIGEST_SHA256_BYTES) return false;
     memcpy(ret_token->id, id.data, id.len);
     if (name.len < sizeof(ret_token->name)) memcpy(ret_token->name, name.data, name.len);
-    for (size_t i = 0; i < DIGEST_SHA256_BYTES; i++) {
-        ret_token->sha256[i] = (unsigned char)(16 * hex_value(sha256.data[2 * i]) + hex_value(sha256.data[2 * i + 1]));
-    }
+    if (!hex_decode(sha256, ret_token->sha256)) return false;
     return expires_us.data == NULL || number_parse_u64(expires_us, &ret_token->expires_us);
 }
 

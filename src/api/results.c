@@ -290,16 +290,9 @@ static const struct json_schema equity_schema = {
 
 static bool equity_unhex(struct slice text, struct buf *out)
 {
-    char *at = buf_reserve(out, text.len / 2 + 1);
-
-    for (size_t i = 0; i + 1 < text.len; i += 2) {
-        const int high = hex_value(text.data[i]), low = hex_value(text.data[i + 1]);
-
-        if (high < 0 || low < 0) return false;
-        *at++ = (char)(16 * high + low);
-    }
+    if (!hex_decode(text, buf_reserve(out, text.len / 2 + 1))) return false;
     out->len += text.len / 2;
-    return text.len % 2 == 0;
+    return true;
 }
 
 /* False if the rows are not pieces of a curve, one after the other. */

@@ -195,18 +195,6 @@ bool market_number(const struct db_result *result, unsigned row, const char *col
     return text.data != NULL && number_parse_i64(text, ret_number);
 }
 
-/* False if the text is not pairs of hexadecimal digits. */
-static bool market_unhex(struct slice text, char *bytes)
-{
-    for (size_t i = 0; i + 1 < text.len; i += 2) {
-        const int high = hex_value(text.data[i]), low = hex_value(text.data[i + 1]);
-
-        if (high < 0 || low < 0) return false;
-        bytes[i / 2] = (char)(unsigned char)(high << 4 | low);
-    }
-    return text.len % 2 == 0;
-}
-
 bool market_chunk_read(const struct db_result *result, unsigned row, int64_t timeframe_ms, char *bytes,
                        struct market_chunk *ret_chunk)
 {
@@ -214,6 +202,6 @@ bool market_chunk_read(const struct db_result *result, unsigned row, int64_t tim
 
     *ret_chunk = (struct market_chunk){.says.timeframe_ms = timeframe_ms, .packed = {bytes, packed.len / 2}};
     return market_number(result, row, "address", &ret_chunk->says.address) &&
-           digest.len == (size_t)2 * DIGEST_SHA256_BYTES && market_unhex(digest, (char *)ret_chunk->says.sha256) &&
-           packed.len > 0 && market_unhex(packed, bytes);
+           digest.len == (size_t)2 * DIGEST_SHA256_BYTES && hex_decode(digest, ret_chunk->says.sha256) &&
+           packed.len > 0 && hex_decode(packed, bytes);
 }

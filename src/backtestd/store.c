@@ -372,14 +372,7 @@ static bool store_bytes(const PGresult *result, int row, int column, struct buf 
     const size_t len = (size_t)PQgetlength(result, row, column);
 
     if (len < 2 || len % 2 != 0 || text[0] != '\\' || text[1] != 'x') return false;
-    char *to = buf_reserve(out, len / 2 - 1);
-
-    for (size_t i = 2; i < len; i += 2) {
-        const int high = hex_value(text[i]), low = hex_value(text[i + 1]);
-
-        if (high < 0 || low < 0) return false;
-        *to++ = (char)(high << 4 | low);
-    }
+    if (!hex_decode((struct slice){text + 2, len - 2}, buf_reserve(out, len / 2 - 1))) return false;
     out->len += len / 2 - 1;
     return true;
 }

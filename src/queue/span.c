@@ -197,14 +197,7 @@ static void span_ask_list(struct span *span);
 
 static bool span_take_sha256(struct slice hex, unsigned char out[DIGEST_SHA256_BYTES])
 {
-    if (hex.len != (size_t)2 * DIGEST_SHA256_BYTES) return false;
-    for (size_t i = 0; i < DIGEST_SHA256_BYTES; i++) {
-        const int high = hex_value(hex.data[2 * i]), low = hex_value(hex.data[2 * i + 1]);
-
-        if (high < 0 || low < 0) return false;
-        out[i] = (unsigned char)(high << 4 | low);
-    }
-    return true;
+    return hex.len == (size_t)2 * DIGEST_SHA256_BYTES && hex_decode(hex, out);
 }
 
 static bool span_take_chunk(struct span *span, const struct db_result *result, unsigned row)

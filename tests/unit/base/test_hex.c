@@ -24,8 +24,19 @@ static void test_hex_value_of_no_digit(void)
     UNIT_INT(hex_value('\0'), -1);
 }
 
+static void test_hex_decode(void)
+{
+    unsigned char bytes[3] = {7, 7, 7};
+
+    CU_ASSERT(hex_decode(SLICE_LIT("00fFa"), bytes) == false && hex_decode(SLICE_LIT("0g"), bytes) == false);
+    CU_ASSERT(hex_decode(SLICE_LIT("00fF"), bytes));
+    CU_ASSERT(bytes[0] == 0 && bytes[1] == 255 && bytes[2] == 7);
+    CU_ASSERT(hex_decode(SLICE_NONE, bytes) && bytes[0] == 0);
+}
+
 static const struct unit_test tests[] = {
     UNIT_TEST(test_hex_digits_round_trip),
     UNIT_TEST(test_hex_value_of_no_digit),
+    UNIT_TEST(test_hex_decode),
 };
 const struct unit_part hex_tests = UNIT_PART(tests);
