@@ -1,7 +1,9 @@
 """A plugin of pytest that says in plain lines what runs, how far it is, and at once what has failed. STRATSLAB_TEST_SUITE is the name
-that each line begins with. Under pytest-xdist the controller says it."""
+that each line begins with. Under pytest-xdist the controller says it. STRATSLAB_TEST_TURN=K/N leaves in the K-th of N parts of the
+tests: where all of them at each stop would take too long, N stops run all of them."""
 import os
 import time
+import zlib
 
 import pytest
 
@@ -48,6 +50,15 @@ progress = Progress()
 def pytest_sessionstart(session):
     progress.reporter = session.config.pluginmanager.get_plugin("terminalreporter")
     progress.is_worker = hasattr(session.config, "workerinput")
+
+
+def pytest_collection_modifyitems(config, items):
+    turn = os.environ.get("STRATSLAB_TEST_TURN")
+    if turn:
+        part, parts = map(int, turn.split("/"))
+        turns = {item: zlib.crc32(item.nodeid.encode()) % parts + 1 for item in items}
+        items[:] = [item for item, its in turns.items() if its == part]
+        config.hook.pytest_deselected(items=[item for item, its in turns.items() if its != part])
 
 
 def pytest_collection_finish(session):

@@ -219,7 +219,9 @@ static void test_cache_processes(void)
                 sheet_free(again);
             }
         }
-        _exit(wrong > 0 || cache_trouble(cache) != NULL);
+        wrong += cache_trouble(cache) != NULL;
+        cache_free(cache);
+        _exit(wrong > 0);
     }
     for (unsigned p = 0; p < PROCESSES; p++) {
         int status = -1;

@@ -12,8 +12,12 @@
 /* In a process of its own, as it is meant to be called. Returns the number of what was wrong. */
 static int forget_and_look(bool everywhere)
 {
-    char *secret = mem_strdup("0123456789abcdef"), *copy = mem_printf("before 0123456789abcdef behind");
-    char *partial = mem_strdup("0123456789abcde "), *shorter = mem_strdup("secret!"), *kept;
+    static char *secret, *copy, *partial, *shorter, *kept; /* static: so they are no leak of the process's */
+
+    secret = mem_strdup("0123456789abcdef");
+    copy = mem_printf("before 0123456789abcdef behind");
+    partial = mem_strdup("0123456789abcde ");
+    shorter = mem_strdup("secret!");
     const struct slice secrets[] = {slice_of(secret), slice_of(shorter)};
 
     kept = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
