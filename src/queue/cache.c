@@ -144,7 +144,7 @@ bool cache_is_on(const struct cache *cache)
     return cache->folder >= 0 && clock_monotonic_ms() >= cache->paused_until_ms;
 }
 
-/* Whether the folder could be made where there is none. */
+/* Whether the folder could be made if it is missing. */
 static bool cache_may_make_folder(const struct cache *cache)
 {
     char *parent = mem_strdup(cache->path), *slash = strrchr(parent, '/');
