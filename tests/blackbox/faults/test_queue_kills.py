@@ -56,13 +56,12 @@ class Killer:
 
     def __init__(self, lab, start):
         self.lab, self.start = lab, start
-        self.services = [start() for _ in range(SERVICES)]
+        self.services, self.ended_services = [start() for _ in range(SERVICES)], []
         self.random = Random(7)
         self.dead = set()  # workers
         self.killed = dict.fromkeys(KINDS, 0)
         self.at_work = 0  # workers and masters that were killed while a backtest was theirs
-        self.due = time.monotonic()
-        self.ended = 0
+        self.due, self.ended = time.monotonic(), 0  # when the next one may be killed; how many had succeeded at the last
 
     def pick(self, pids):
         return pids[int(self.random.next() * len(pids))] if pids else None
@@ -127,6 +126,7 @@ class Killer:
     def start_masters(self):
         for i, service in enumerate(self.services):
             if service.process.poll() is not None:
+                self.ended_services.append(service)
                 self.services[i] = self.start()
 
     def may_kill(self):
@@ -189,6 +189,8 @@ def test_a_process_is_killed_every_moment(start_daemon, database, lab):
 
     wait_until(all_ended, 600 + BACKTESTS / 4, "the end of all")
     took = time.monotonic() - began
+    for service in killer.ended_services:
+        wait_until(lambda: not processes.belonging(service.pid, service.marker), 60, "the workers to end without their master")
     attempts = dict(lab.db.execute("SELECT attempts, count(*) FROM backtests GROUP BY attempts ORDER BY attempts").fetchall())
     print(f"{requested} backtests in {took:.0f} s, 3 services with 2 workers each; killed: {killer.killed}, {killer.at_work} of the workers and masters"
           f" with a backtest at work; attempts: {attempts}")
