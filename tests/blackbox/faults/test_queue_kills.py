@@ -1,5 +1,6 @@
 """1,000 backtests, three services on one queue, and every moment one of their processes is killed: a job, a worker or a master."""
 import contextlib
+import http.client
 import os
 import signal
 import time
@@ -67,8 +68,8 @@ class Killer:
         return pids[int(self.random.next() * len(pids))] if pids else None
 
     def workers(self, service):
-        """Of the children of a master, those that are one by the service's own word. None if it is starting."""
-        with contextlib.suppress(OSError, ValueError):
+        """Those that are ready by the service's own word, if it gives one."""
+        with contextlib.suppress(OSError, ValueError, http.client.HTTPException):
             return [w["pid"] for w in service.status()["workers"] if w["state"] == "ready"]
         return []
 
