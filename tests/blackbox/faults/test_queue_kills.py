@@ -14,7 +14,7 @@ from support.wait import SLOWNESS, wait_until
 
 pytestmark = pytest.mark.parametrize("kind", [Backtestd], ids=["backtestd"], indirect=True)
 
-BACKTESTS = int(os.environ.get("STRATSLAB_TEST_BACKTESTS", "1000"))
+BACKTESTS = int(os.environ.get("STRATSLAB_TEST_BACKTESTS", 1000 / SLOWNESS))
 KILL_SECONDS = 0.25 * SLOWNESS
 KILLS = 24  # at least
 SERVICES = 3
