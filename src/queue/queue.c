@@ -16,6 +16,7 @@
 
 enum {
     QUEUE_LENGTH_MS = 15000, /* how often the queue's length is asked for */
+    QUEUE_CACHE_PAUSE_MS = 1000,
     QUEUE_GIVE_BACK_MS = 700 /* for what has to be said at the end: the master's patience is longer */
 };
 
@@ -71,6 +72,7 @@ static void queue_on_done(void *arg, struct work *work)
         return;
     }
     if (++q->claimed == q->claimed_max) child_recycle(q->child, "STRATSLAB_MAX_REQUESTS");
+    if (cache_has_moved(q->cache)) child_recycle(q->child, "STRATSLAB_CACHE_DIR is another folder now");
     claimer_start(q->claimer);
 }
 
@@ -253,7 +255,11 @@ static int queue_init(struct queue *q, struct error *err)
 
     meter_init(&q->meter, q->options->place);
     q->claimed_max = queue_claimed_max(conf);
-    q->cache = cache_new(&(struct cache_options){.folder = conf->jobs.cache_dir, .bytes_max = conf->jobs.cache_bytes});
+    q->cache = cache_new(&(struct cache_options){
+        .folder = conf->jobs.cache_dir,
+        .bytes_max = conf->jobs.cache_bytes,
+        .pause_ms = QUEUE_CACHE_PAUSE_MS,
+    });
     if (child_new(&child, &q->child, err) != 0) return -1;
     q->deadline = evtimer_new(child_base(q->child), queue_on_deadline, q);
     if (q->deadline == NULL) return error_set(err, ERROR_SYSTEM, "cannot make an event");
