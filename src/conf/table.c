@@ -17,6 +17,10 @@ enum {
 #define CONF_TIB ((size_t)1 << 40)
 #define CONF_CENTURY ((size_t)36500 * CONF_DAY)
 
+#ifndef CONF_ROWS_MORE /* tests/builds/newer.h has some: the next version */
+#define CONF_ROWS_MORE
+#endif
+
 const struct conf_setting conf_table[] = {
     [CONF_DATABASE_URL] =
         {.name = "DATABASE_URL",
@@ -113,6 +117,14 @@ const struct conf_setting conf_table[] = {
                          "directory. That file may be missing; a file that is named here may not."},
          .empty_is_absent = true,
          .outside_file = true},
+    [CONF_NEWER_SETTINGS] =
+        {.name = "STRATSLAB_NEWER_SETTINGS",
+         CONF_ROW_TEXT(conf.newer_settings),
+         .defaults = CONF_BOTH(""),
+         .help = "Names of settings that a newer version has, separated by commas or spaces: if this version does not "
+                 "know one of them, it is passed over in the environment and in the settings file, instead of being "
+                 "an error. For programs of two versions that share them during an upgrade.",
+         .empty_is_absent = true},
     [CONF_LISTEN] = {.name = "STRATSLAB_LISTEN",
                      CONF_ROW_ADDRESSES(conf.listen),
                      .defaults = {[CONF_STRATSLABD] = "127.0.0.1:8000"},
@@ -455,7 +467,7 @@ const struct conf_setting conf_table[] = {
      .help_of = {[CONF_BACKTESTD] = "How long a backtest must take, from its claim to its end, to be slow for "
                                     "STRATSLAB_LOG_ACCESS."},
      .reloadable = true},
-};
+    CONF_ROWS_MORE};
 
 _Static_assert(countof(conf_table) <= CONF_SETTINGS_MAX, "CONF_SETTINGS_MAX is too small");
 
