@@ -153,9 +153,8 @@ struct conf {
     struct conf_supervision supervision;
     struct conf_jobs jobs;
     struct conf_log log;
-    const char *newer_settings; /* names of settings that this version may not know */
-    const char *newer_passed;   /* those that were given, and that it does not know, separated by spaces; "": none */
-    struct conf_names links;    /* variables that an orchestrator sets by itself, and that were passed over */
+    const char *newer_passed; /* those that were given, and that it does not know, separated by spaces; "": none */
+    struct conf_names links;  /* variables that an orchestrator sets by itself, and that were passed over */
 
     struct conf_state *state; /* owner of the strings; where each setting came from */
 };

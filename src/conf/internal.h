@@ -102,6 +102,7 @@ struct conf_database_pieces {
 struct conf_state {
     struct conf conf;
     struct conf_database_pieces database;
+    const char *newer_settings; /* names that this version may not know */
     struct conf_origin origins[CONF_SETTINGS_MAX];
     struct arena *arena;  /* all strings */
     struct arena *owners; /* but those of settings that are the owner's, and what is made from them */

@@ -423,7 +423,7 @@ static int conf_report(struct buf *lines, struct error *err)
 static bool conf_is_newer(const struct conf_loader *l, struct slice name)
 {
     const size_t suffix = strlen(conf_file_suffix);
-    struct slice list = slice_of(l->state->conf.newer_settings);
+    struct slice list = slice_of(l->state->newer_settings);
     struct slice word;
 
     while (conf_item_next(&list, &word)) {

@@ -119,7 +119,7 @@ const struct conf_setting conf_table[] = {
          .outside_file = true},
     [CONF_NEWER_SETTINGS] =
         {.name = "STRATSLAB_NEWER_SETTINGS",
-         CONF_ROW_TEXT(conf.newer_settings),
+         CONF_ROW_TEXT(newer_settings),
          .defaults = CONF_BOTH(""),
          .help = "Names of settings that a newer version has, separated by commas or spaces: if this version does not "
                  "know one of them, it is passed over in the environment and in the settings file, instead of being "
