@@ -17,10 +17,6 @@ enum {
 #define CONF_TIB ((size_t)1 << 40)
 #define CONF_CENTURY ((size_t)36500 * CONF_DAY)
 
-#ifndef CONF_ROWS_MORE /* tests/builds/newer.h has some: the next version */
-#define CONF_ROWS_MORE
-#endif
-
 const struct conf_setting conf_table[] = {
     [CONF_DATABASE_URL] =
         {.name = "DATABASE_URL",
@@ -467,7 +463,10 @@ const struct conf_setting conf_table[] = {
      .help_of = {[CONF_BACKTESTD] = "How long a backtest must take, from its claim to its end, to be slow for "
                                     "STRATSLAB_LOG_ACCESS."},
      .reloadable = true},
-    CONF_ROWS_MORE};
+#ifdef CONF_ROWS_MORE /* tests/builds/newer.h has one: the next version */
+    CONF_ROWS_MORE,
+#endif
+};
 
 _Static_assert(countof(conf_table) <= CONF_SETTINGS_MAX, "CONF_SETTINGS_MAX is too small");
 

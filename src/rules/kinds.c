@@ -14,10 +14,6 @@
     }
 /* clang-format on */
 
-#ifndef KINDS_MORE /* tests/builds/newer.h has some: the next version */
-#define KINDS_MORE
-#endif
-
 static const struct rules_kind kinds[] = {
     {.name = "buy_and_hold",
      .description = "Buys at the first bar and never sells",
@@ -94,7 +90,10 @@ static const struct rules_kind kinds[] = {
                     KIND_LENGTH("length", 10, "Length of the average true range, in bars"),
                     KIND_SHORT}},
     {.name = "rules", .description = "Rules of your own, as a document in the parameters: see docs/rules.md"},
-    KINDS_MORE};
+#ifdef KINDS_MORE /* tests/builds/newer.h has one: the next version */
+    KINDS_MORE,
+#endif
+};
 
 /* What any kind takes beside its own parameters, as a document has it. */
 static const struct {

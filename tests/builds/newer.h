@@ -28,12 +28,12 @@
     {.name = "STRATSLAB_NOVELTY",                     \
      CONF_ROW_DURATION(NEWER_MEMBER, 0, CONF_MINUTE), \
      .defaults = CONF_BOTH("5s"),                     \
-     .help = "What the next version has."},
+     .help = "What the next version has."}
 
 #define KINDS_MORE                                                               \
     {.name = "buy_green",                                                        \
      .description = "Buys after a bar that rose, and sells after one that fell", \
-     .document = "\"long\":{\"enter\":\"close > open\",\"exit\":\"close < open\"}"},
+     .document = "\"long\":{\"enter\":\"close > open\",\"exit\":\"close < open\"}"}
 /* clang-format on */
 
 #endif
