@@ -151,8 +151,21 @@ static void queue_on_connected(void *ctx, uint64_t reconnects)
     struct queue *q = ctx;
 
     metrics_add(q->meter.cells[METER_RECONNECTS], reconnects);
-    claimer_connected(q->claimer);
     if (q->work != NULL) work_connected(q->work);
+}
+
+static void queue_on_fits(void *ctx)
+{
+    const struct queue *q = ctx;
+
+    claimer_connected(q->claimer);
+}
+
+static bool queue_may_claim(void *arg)
+{
+    const struct queue *q = arg;
+
+    return child_session_fits(q->session);
 }
 
 static void queue_on_known(void *ctx)
@@ -224,6 +237,7 @@ static void queue_init_session(struct queue *q)
         .ctx = q,
         .connected = queue_on_connected,
         .known = queue_on_known,
+        .fits = queue_on_fits,
         .notified = queue_on_notified,
     };
 
@@ -272,6 +286,7 @@ static int queue_init(struct queue *q, struct error *err)
         .place = q->options->place,
         .slot = q->options->slot,
         .arg = q,
+        .may_claim = queue_may_claim,
         .claimed = queue_on_claimed,
         .stopped = queue_on_stopped,
     });
