@@ -145,31 +145,28 @@ BEGIN ATOMIC
                         AND c.first_ms < d.end_ms)));
 END;
 
--- Succeeded, with all of its results at once; returns what it is now, as backtest_finish does. `result` has the members
---     metrics (object), engine, data (hex), read (data_read), result_hash (hex)
---     trades [{n, side, quantity, entry_time, entry_price, entry_reason, exit_time, exit_price, exit_reason, pnl, fees,
---         bars}]
---     equity [{level, piece, points, packed (base64)}]
-CREATE FUNCTION backtest_result_put(id uuid, claim uuid, result json) RETURNS text
+-- Succeeded, with all of its results at once; returns what it is now, as backtest_finish does. For backtest_result_put,
+-- of which these are the members.
+CREATE FUNCTION backtest_result_write(
+    id uuid, claim uuid, metrics json, engine text, data text, read json, result_hash text, trades json, equity json)
+RETURNS text
 LANGUAGE sql
-SECURITY DEFINER
-SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
-    SELECT backtest_check_claim(backtest_result_put.claim),
-        backtest_check_document('metrics', coalesce(backtest_result_put.result->'metrics', 'null')::jsonb, 65536);
+    SELECT backtest_check_claim(backtest_result_write.claim),
+        backtest_check_document('metrics', coalesce(backtest_result_write.metrics, 'null')::jsonb, 65536);
     -- What backtest_is_stale could not read would fail every list that the backtest is in.
-    SELECT backtest_is_stale((backtest_result_put.result->'read')::jsonb);
+    SELECT backtest_is_stale(backtest_result_write.read::jsonb);
 
     WITH done AS (
         UPDATE backtests AS b
         SET status = 'succeeded', lease_until = NULL, finished_at = clock_timestamp(), progress = 1,
-            metrics = (backtest_result_put.result->'metrics')::jsonb,
-            engine = backtest_result_put.result->>'engine',
-            data_sha256 = decode(backtest_result_put.result->>'data', 'hex'),
-            data_read = (backtest_result_put.result->'read')::jsonb,
-            result_sha256 = decode(backtest_result_put.result->>'result_hash', 'hex')
-        WHERE b.id = backtest_result_put.id AND b.status = 'running'
-            AND backtest_is_held(b.claimed_by, b.claim_sha256, backtest_result_put.claim)
+            metrics = backtest_result_write.metrics::jsonb,
+            engine = backtest_result_write.engine,
+            data_sha256 = decode(backtest_result_write.data, 'hex'),
+            data_read = backtest_result_write.read::jsonb,
+            result_sha256 = decode(backtest_result_write.result_hash, 'hex')
+        WHERE b.id = backtest_result_write.id AND b.status = 'running'
+            AND backtest_is_held(b.claimed_by, b.claim_sha256, backtest_result_write.claim)
         RETURNING b.id),
     traded AS (
         INSERT INTO backtest_trades AS t (
@@ -178,16 +175,34 @@ BEGIN ATOMIC
         SELECT d.id, r.n, r.side, r.quantity, r.entry_time, r.entry_price, r.entry_reason, r.exit_time, r.exit_price,
             r.exit_reason, r.pnl, r.fees, r.bars
         FROM done AS d
-            CROSS JOIN json_to_recordset(backtest_result_put.result->'trades') AS r(
+            CROSS JOIN json_to_recordset(backtest_result_write.trades) AS r(
                 n integer, side text, quantity numeric, entry_time timestamptz, entry_price numeric, entry_reason text,
                 exit_time timestamptz, exit_price numeric, exit_reason text, pnl numeric, fees numeric, bars integer))
     INSERT INTO backtest_equity AS e (backtest_id, level, piece, points, packed)
     SELECT d.id, r.level, r.piece, r.points, decode(r.packed, 'base64')
     FROM done AS d
-        CROSS JOIN json_to_recordset(backtest_result_put.result->'equity') AS r(
+        CROSS JOIN json_to_recordset(backtest_result_write.equity) AS r(
             level smallint, piece integer, points integer, packed text);
 
-    SELECT backtest_status_for(backtest_result_put.id, backtest_result_put.claim);
+    SELECT backtest_status_for(backtest_result_write.id, backtest_result_write.claim);
+END;
+
+-- The same of a document. `result` has the members
+--     metrics (object), engine, data (hex), read (data_read), result_hash (hex)
+--     trades [{n, side, quantity, entry_time, entry_price, entry_reason, exit_time, exit_price, exit_reason, pnl, fees,
+--         bars}]
+--     equity [{level, piece, points, packed (base64)}]
+-- It may have tens of megabytes, and each `->` would read all of it: it is taken apart once.
+CREATE FUNCTION backtest_result_put(id uuid, claim uuid, result json) RETURNS text
+LANGUAGE sql
+SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+    SELECT backtest_result_write(
+        backtest_result_put.id, backtest_result_put.claim, r.metrics, r.engine, r.data, r.read, r.result_hash, r.trades,
+        r.equity)
+    FROM json_to_record(backtest_result_put.result) AS r(
+        metrics json, engine text, data text, read json, result_hash text, trades json, equity json);
 END;
 
 -- ---- Requests ----
@@ -326,7 +341,8 @@ BEGIN ATOMIC
 END;
 
 REVOKE ALL ON FUNCTION
-    backtest_claim(text, interval, text[], text[], interval), backtest_result_put(uuid, uuid, json)
+    backtest_claim(text, interval, text[], text[], interval), backtest_result_put(uuid, uuid, json),
+    backtest_result_write(uuid, uuid, json, text, text, json, text, json, json)
 FROM PUBLIC;
 
 -- ---- Rights ----
@@ -425,6 +441,7 @@ DROP FUNCTION backtest_claim(text, interval, text[], text[], interval);
 
 DROP FUNCTION backtest_request(jsonb, text, uuid, jsonb);
 DROP FUNCTION backtest_result_put(uuid, uuid, json);
+DROP FUNCTION backtest_result_write(uuid, uuid, json, text, text, json, text, json, json);
 DROP FUNCTION backtest_is_stale(jsonb);
 DROP TABLE backtest_equity;
 DROP TABLE backtest_trades;

@@ -6,7 +6,12 @@
 #include "base/mem.h"
 #include "base/random.h"
 
-enum { TELL_PAUSE_MIN_MS = 200, TELL_PAUSE_MAX_MS = 5000, TELL_REFUSALS_MAX = 4 };
+enum {
+    TELL_PAUSE_MIN_MS = 200,
+    TELL_PAUSE_MAX_MS = 5000,
+    TELL_REFUSALS_MAX = 4,
+    TELL_TIMEOUTS_MAX = 20, /* each has taken STRATSLAB_DATABASE_STATEMENT_TIMEOUT: some minutes */
+};
 
 struct tell {
     struct tell_options options;
@@ -14,6 +19,7 @@ struct tell {
     struct event *timer;
     unsigned pause_ms;
     unsigned refusals; /* answers that were none, though there was a connection */
+    unsigned timeouts;
 };
 
 enum queue_answer queue_answer_of(const struct db_result *result)
@@ -30,6 +36,7 @@ enum queue_answer queue_answer_of(const struct db_result *result)
 /* How an outcome goes on. */
 enum tell_next {
     TELL_WAIT,   /* the database is away, full, or busy with others: that ends */
+    TELL_SLOW,   /* the database was too slow: what has been computed is worth more than some times of this */
     TELL_COUNT,  /* it may have been chance, some times */
     TELL_GIVE_UP /* it is the same next time */
 };
@@ -46,6 +53,8 @@ static enum tell_next tell_next_of(enum db_outcome outcome)
     case DB_RESOURCES:
     case DB_READ_ONLY:
         return TELL_WAIT;
+    case DB_TIMEOUT:
+        return TELL_SLOW;
     case DB_CHECK:
     case DB_INVALID_VALUE:
     case DB_UNIQUE:
@@ -84,11 +93,15 @@ static void tell_on_result(void *arg, const struct db_result *result)
         return;
     }
     const enum tell_next next = tell_next_of(outcome);
+    const bool is_too_slow = next == TELL_SLOW && ++tell->timeouts >= TELL_TIMEOUTS_MAX;
+    const bool is_for_good = next == TELL_GIVE_UP || is_too_slow;
 
-    if (next == TELL_GIVE_UP || (next == TELL_COUNT && ++tell->refusals >= TELL_REFUSALS_MAX)) {
-        tell_end(tell, QUEUE_UNKNOWN, db_result_message(result), next == TELL_GIVE_UP);
+    if (is_for_good || (next == TELL_COUNT && ++tell->refusals >= TELL_REFUSALS_MAX)) {
+        tell_end(tell, QUEUE_UNKNOWN, db_result_message(result), is_for_good);
         return;
     }
+    /* That it took so long was pause enough. */
+    if (next == TELL_SLOW) tell->pause_ms = TELL_PAUSE_MIN_MS;
     tell_pause(tell);
 }
 
