@@ -181,8 +181,7 @@ def test_an_import_that_comes_twice_or_in_parts_changes_nothing(daemon, database
         changes = db.execute("SELECT c.revision, c.first_ms, c.last_ms FROM series_changes AS c JOIN series AS s ON s.id = c.series_id "
                              "WHERE s.symbol = 'PARTS' ORDER BY 1").fetchall()
     start = -86400_000
-    assert changes == [(1, start + 3000 * 60_000, start + 4999 * 60_000), (2, start, start + 999 * 60_000),
-                       (3, start + 1000 * 60_000, start + 2999 * 60_000)]
+    assert changes == [(2, start, start + 999 * 60_000), (3, start + 1000 * 60_000, start + 2999 * 60_000)]
     assert pages(d, "PARTS", "1m", limit=3000) == plain(rows)
 
 

@@ -83,7 +83,7 @@ def gate(owner):
             with psycopg.connect(owner.url, autocommit=True) as own:
                 own.execute(f"""CREATE FUNCTION gate() RETURNS trigger LANGUAGE plpgsql AS $$
                     BEGIN IF NEW.revision >= {revision} THEN PERFORM pg_advisory_xact_lock_shared(4711); END IF; RETURN NEW; END $$;
-                    CREATE TRIGGER gate BEFORE INSERT ON series_changes FOR EACH ROW EXECUTE FUNCTION gate()""")
+                    CREATE TRIGGER gate AFTER INSERT OR UPDATE ON series FOR EACH ROW EXECUTE FUNCTION gate()""")
             return types.SimpleNamespace(open=lambda: db.execute("SELECT pg_advisory_unlock(4711)"), waiting=waiting)
 
         def waiting(count):
@@ -141,7 +141,9 @@ def test_from_import_to_export(candles, run, files, owner):
     results = [report(run("run", "--strategy", strategy, "--candles", one, "--json")) for one in (path, files.folder / "out.csv")]
     assert results[0] == results[1]
     stored = hashlib.sha256(b"".join(row[2] for row in chunks(owner, SYMBOL))).hexdigest()
-    assert results[0]["data"] == stored
+    assert results[0]["data"] == hashlib.sha256(f"{stored} tick 2 lot 1".encode()).hexdigest()
+    own = files.json("execution.json", {"tick": 0.01, "lot": 0.1})
+    assert report(run("run", "--strategy", strategy, "--candles", path, "--execution", own, "--json"))["data"] == stored
 
 
 def test_numbers_survive_as_they_are(candles, files, owner):
@@ -331,7 +333,7 @@ def test_a_full_disk_of_the_database(candles, files, owner):
     with psycopg.connect(owner.url, autocommit=True) as own:
         own.execute("""CREATE FUNCTION full_disk() RETURNS trigger LANGUAGE plpgsql AS $$
             BEGIN IF NEW.revision > 1 THEN RAISE EXCEPTION 'no space left' USING ERRCODE = '53100'; END IF; RETURN NEW; END $$;
-            CREATE TRIGGER full_disk BEFORE INSERT ON series_changes FOR EACH ROW EXECUTE FUNCTION full_disk()""")
+            CREATE TRIGGER full_disk AFTER INSERT OR UPDATE ON series FOR EACH ROW EXECUTE FUNCTION full_disk()""")
     done = candles("import", files.text("a.csv", spread(2 * PIECE)), "--symbol", SYMBOL, "--timeframe", "1m")
     assert done.returncode == 69 and "the disk of the database is full" in done.stderr
     assert f"{PIECE} of {2 * PIECE} candles are stored, and running this again goes on there" in done.stderr
