@@ -1,5 +1,6 @@
 """`backtestd candles` on the database: import, export, list, verify and delete."""
 import contextlib
+import datetime
 import gzip
 import hashlib
 import json
@@ -424,6 +425,25 @@ def test_verify_finds_a_chunk_that_is_wrong(candles, files, owner, damage, said)
         assert [one.name for one in files.folder.iterdir()] == ["a.csv"]
     else:
         assert done.returncode == 0
+
+
+def test_an_import_replaces_what_is_damaged_if_it_has_all_of_it(candles, files, owner):
+    rows = made_up(5000)
+    ok(candles("import", files.text("a.csv", text_of(rows)), "--symbol", SYMBOL))
+    before = chunks(owner, SYMBOL)
+    with owner.connect() as db:
+        first, last, bars = db.execute("SELECT first_ms, last_ms, bars FROM candle_chunks WHERE address = %s", [before[1][0]]).fetchone()
+        db.execute("UPDATE candle_chunks SET packed = 'x', sha256 = sha256('x') WHERE address = %s", [before[1][0]])
+    days = [datetime.datetime.fromtimestamp(ms / 1000, datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ") for ms in (first, last)]
+    for words in ((), ("--replace",)):
+        done = candles("import", files.text("part.csv", text_of(rows[1000:] if words else rows)), "--symbol", SYMBOL, *words)
+        assert done.returncode == 65, done
+        assert f"{SYMBOL} 1d: the {bars} stored candles from {days[0]} to {days[1]} are damaged (chunk of candles: " in done.stderr, done.stderr
+        assert "import all of them again with --replace" in done.stderr
+    told = report(candles("import", files.text("a.csv", text_of(rows)), "--symbol", SYMBOL, "--replace", "--json"))
+    assert counts(told) == {"read": 5000, "equal": 5000 - bars, "replaced": bars}
+    assert chunks(owner, SYMBOL) == before
+    assert "all is as it was stored" in ok(candles("verify"))
 
 
 def test_verify_finds_a_series_that_is_wrong(candles, files, owner):

@@ -364,7 +364,8 @@ static void test_load_cache_damaged(void)
     rig_store(&rig, "X:BTC", all);
     rig_connect(&rig);
     request.detail = true;
-    request.own_tick = request.own_lot = true; /* so that the fingerprint is that of the chunks alone, as in files' names */
+    request.own_tick = request.own_lot =
+        true; /* so that the fingerprint is that of the chunks alone, as in files' names */
     for (unsigned round = 0; round < 3; round++) {
         rig_load(&rig, &request);
         expect_candles(&rig, candles_derived_view(hours), 5, 145);
@@ -498,9 +499,10 @@ static void test_load_cancel(void)
 }
 
 static const struct unit_test tests[] = {
-    UNIT_TEST(test_load_stored),  UNIT_TEST(test_load_pages),     UNIT_TEST(test_load_gaps),
-    UNIT_TEST(test_load_own_steps), UNIT_TEST(test_load_derived), UNIT_TEST(test_load_detail),    UNIT_TEST(test_load_no_data),
-    UNIT_TEST(test_load_damaged), UNIT_TEST(test_load_changed),   UNIT_TEST(test_load_cache_damaged),
-    UNIT_TEST(test_load_cancel),  UNIT_TEST(test_load_too_large), UNIT_TEST(test_load_database),
+    UNIT_TEST(test_load_stored),        UNIT_TEST(test_load_pages),   UNIT_TEST(test_load_gaps),
+    UNIT_TEST(test_load_own_steps),     UNIT_TEST(test_load_derived), UNIT_TEST(test_load_detail),
+    UNIT_TEST(test_load_no_data),       UNIT_TEST(test_load_damaged), UNIT_TEST(test_load_changed),
+    UNIT_TEST(test_load_cache_damaged), UNIT_TEST(test_load_cancel),  UNIT_TEST(test_load_too_large),
+    UNIT_TEST(test_load_database),
 };
 const struct unit_part load_tests = UNIT_PART(tests);
