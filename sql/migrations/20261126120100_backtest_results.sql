@@ -293,8 +293,8 @@ BEGIN ATOMIC
         ORDER BY b.id
         LIMIT 1
         FOR UPDATE SKIP LOCKED),
-    -- The oldest of each kind, more of them than others are claiming at this moment. A backtest that has waited for
-    -- longer than `patience` comes first, however well another one would fit.
+    -- The oldest of each kind, and usually more of them than others are claiming at this moment. A backtest that has
+    -- waited for longer than `patience` comes first, however well another one would fit.
     of_kinds AS (
         SELECT mine.id
         FROM (
@@ -318,10 +318,25 @@ BEGIN ATOMIC
                 WHERE b.id = candidate.id AND b.status = 'queued'
                 FOR UPDATE SKIP LOCKED) AS mine
         LIMIT 1),
+    -- If others are claiming all of these at this moment: whatever is behind them.
+    behind AS (
+        SELECT other.id
+        FROM unnest(backtest_claim.kinds) AS k(kind)
+            CROSS JOIN LATERAL (
+                SELECT b.id
+                FROM backtests AS b
+                WHERE b.status = 'queued' AND b.kind = k.kind
+                ORDER BY b.id
+                LIMIT 1
+                FOR UPDATE SKIP LOCKED) AS other
+        WHERE NOT EXISTS (SELECT FROM of_kinds)
+        LIMIT 1),
     next AS MATERIALIZED (
         SELECT a.id FROM any_kind AS a
         UNION ALL
-        SELECT o.id FROM of_kinds AS o),
+        SELECT o.id FROM of_kinds AS o
+        UNION ALL
+        SELECT h.id FROM behind AS h),
     fresh AS MATERIALIZED (
         SELECT gen_random_uuid() AS claim)
     UPDATE backtests AS b

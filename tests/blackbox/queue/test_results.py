@@ -1,5 +1,6 @@
 """Claims by kind, and results that are written at once: the tests play the service, as a role of its own."""
 import base64
+import contextlib
 import hashlib
 import json
 import secrets
@@ -89,6 +90,19 @@ def test_the_kind_is_that_of_the_version_that_is_tried(admin, service):
         with pytest.raises(psycopg.errors.IntegrityConstraintViolation):
             admin.execute(f"UPDATE backtests SET {column} = {value}")
     assert claim(service)[0] == job
+
+
+def test_any_number_of_workers_may_claim_at_one_moment(admin, service, database):
+    """None of them in vain, and none more than one, though the first ones have not committed yet."""
+    jobs = [add(admin, kind) for _ in range(25) for kind in KINDS]
+    with contextlib.ExitStack() as stack:
+        claimed = []
+        for _ in jobs:
+            db = stack.enter_context(database.connect(user=service.info.user))
+            db.execute("BEGIN")
+            claimed.append(claim(db)[0])
+            assert db.execute("SELECT count(*) FROM backtests WHERE status = 'running'").fetchone() == (1,)
+        assert set(claimed) == set(jobs) and claim(service) is None
 
 
 MANY, CLAIMS = 20_000, 20
