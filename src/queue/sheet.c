@@ -11,7 +11,7 @@
 
 #include "base/mem.h"
 
-enum { SHEET_COLUMNS = 6, SHEET_LANES = 4, SHEET_VERSION = 1 };
+enum { SHEET_COLUMNS = 6, SHEET_LANES = 4, SHEET_VERSION = 2 };
 
 /* In the byte order of the machine: a file of another one has another number. */
 #define SHEET_MAGIC UINT64_C(0x31736c6e64636c73)
