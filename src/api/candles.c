@@ -102,7 +102,7 @@ static int candles_read_chunk(struct candles_read *read, const struct db_result 
     if (market_chunk_read(result, row, step_ms, bytes, &chunk)) {
         rc = chunk_decode(chunk.packed, &chunk.says, read->stored, &is, err);
     } else {
-        rc = error_set(err, ERROR_INVALID, "its row has not the form of one");
+        rc = error_set(err, ERROR_INVALID, "its row does not have the form of one");
     }
     *says = chunk.says;
     free(bytes);
