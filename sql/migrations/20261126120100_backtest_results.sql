@@ -22,7 +22,9 @@ ALTER TABLE backtests
     ADD COLUMN engine text,
     -- The fingerprint of the candles that were read: SHA-256 over the SHA-256 of their chunks, in their order.
     ADD COLUMN data_sha256 bytea,
-    -- Which they were: [{series, revision, first_ms, end_ms}], bars that open in [first_ms, end_ms).
+    -- Which they were: [{series, revision, first_ms, end_ms, last_ms, price_digits, lot_digits}], bars that open in
+    -- [first_ms, end_ms). These may be left out: `last_ms`, of the bar that was the series' last, without which bars that
+    -- came behind it count as if they could be any; the digits, if nothing depends on the steps of the series.
     ADD COLUMN data_read jsonb,
     ADD COLUMN result_sha256 bytea,
     ADD CONSTRAINT backtests_execution_object CHECK (jsonb_typeof(execution) = 'object') NOT VALID,
@@ -128,21 +130,32 @@ CREATE TABLE backtest_equity (
     PRIMARY KEY (backtest_id, level, piece)
 );
 
--- Whether bars that it was computed from have changed since, or are gone.
+-- Whether bars that it was computed from have changed since, or are gone; or the steps that it has rounded to.
 CREATE FUNCTION backtest_is_stale(data_read jsonb) RETURNS boolean
 LANGUAGE sql STABLE
 BEGIN ATOMIC
     SELECT EXISTS (
         SELECT
-        FROM jsonb_to_recordset(data_read) AS d(series bigint, revision bigint, first_ms bigint, end_ms bigint)
+        FROM jsonb_to_recordset(data_read) AS d(
+                series bigint, revision bigint, first_ms bigint, end_ms bigint, last_ms bigint, price_digits integer,
+                lot_digits integer)
             LEFT JOIN series AS s ON s.id = d.series
         WHERE s.id IS NULL
+            OR s.price_digits <> d.price_digits
+            OR s.lot_digits <> d.lot_digits
             OR (s.revision <> d.revision
                 AND EXISTS (
                     SELECT
                     FROM series_changes AS c
                     WHERE c.series_id = d.series AND c.revision > d.revision AND c.last_ms >= d.first_ms
-                        AND c.first_ms < d.end_ms)));
+                        AND c.first_ms < d.end_ms
+                        -- Of many changes in one row, those that came later are not before this.
+                        AND coalesce(
+                            CASE c.at_end
+                                WHEN 2 THEN d.last_ms::numeric + s.timeframe_ms
+                                WHEN 1 THEN d.last_ms
+                            END < d.end_ms,
+                            true))));
 END;
 
 -- Succeeded, with all of its results at once; returns what it is now, as backtest_finish does. For backtest_result_put,
@@ -295,8 +308,8 @@ BEGIN ATOMIC
         ORDER BY b.id
         LIMIT 1
         FOR UPDATE SKIP LOCKED),
-    -- The oldest of each kind, more of them than others are claiming at this moment. A backtest that has waited for
-    -- longer than `patience` comes first, however well another one would fit.
+    -- The oldest of each kind, and usually more of them than others are claiming at this moment. A backtest that has
+    -- waited for longer than `patience` comes first, however well another one would fit.
     of_kinds AS (
         SELECT mine.id
         FROM (
@@ -320,10 +333,25 @@ BEGIN ATOMIC
                 WHERE b.id = candidate.id AND b.status = 'queued'
                 FOR UPDATE SKIP LOCKED) AS mine
         LIMIT 1),
+    -- If others are claiming all of these at this moment: whatever is behind them.
+    behind AS (
+        SELECT other.id
+        FROM unnest(backtest_claim.kinds) AS k(kind)
+            CROSS JOIN LATERAL (
+                SELECT b.id
+                FROM backtests AS b
+                WHERE b.status = 'queued' AND b.kind = k.kind
+                ORDER BY b.id
+                LIMIT 1
+                FOR UPDATE SKIP LOCKED) AS other
+        WHERE NOT EXISTS (SELECT FROM of_kinds)
+        LIMIT 1),
     next AS MATERIALIZED (
         SELECT a.id FROM any_kind AS a
         UNION ALL
-        SELECT o.id FROM of_kinds AS o),
+        SELECT o.id FROM of_kinds AS o
+        UNION ALL
+        SELECT h.id FROM behind AS h),
     fresh AS MATERIALIZED (
         SELECT gen_random_uuid() AS claim)
     UPDATE backtests AS b

@@ -20,6 +20,7 @@ struct tell {
     unsigned pause_ms;
     unsigned refusals; /* answers that were none, though there was a connection */
     unsigned timeouts;
+    bool is_refused; /* it cannot be sent, and never will be */
 };
 
 enum queue_answer queue_answer_of(const struct db_result *result)
@@ -105,17 +106,32 @@ static void tell_on_result(void *arg, const struct db_result *result)
     tell_pause(tell);
 }
 
-static void tell_send(evutil_socket_t fd, short what, void *arg)
+static void tell_send(struct tell *tell)
+{
+    enum db_outcome outcome;
+
+    tell->query =
+        db_submit(tell->options.db, tell->options.statement, tell->options.values, tell_on_result, tell, &outcome);
+    if (tell->query != NULL) return;
+    if (tell_next_of(outcome) == TELL_WAIT) {
+        tell_pause(tell);
+    } else {
+        tell->is_refused = true; /* told by the timer, as this may be tell_new */
+        event_active(tell->timer, EV_TIMEOUT, 0);
+    }
+}
+
+static void tell_on_timer(evutil_socket_t fd, short what, void *arg)
 {
     struct tell *tell = arg;
-    enum db_outcome outcome;
 
     (void)fd;
     (void)what;
-    tell->query =
-        db_submit(tell->options.db, tell->options.statement, tell->options.values, tell_on_result, tell, &outcome);
-    /* A value with a NUL byte is not taken; we make none. */
-    if (tell->query == NULL) tell_pause(tell);
+    if (tell->is_refused) {
+        tell_end(tell, QUEUE_UNKNOWN, "it has a NUL byte, which the database does not take", true);
+    } else {
+        tell_send(tell);
+    }
 }
 
 struct tell *tell_new(const struct tell_options *options)
@@ -124,9 +140,9 @@ struct tell *tell_new(const struct tell_options *options)
 
     tell->options = *options;
     tell->pause_ms = TELL_PAUSE_MIN_MS;
-    tell->timer = evtimer_new(options->base, tell_send, tell);
+    tell->timer = evtimer_new(options->base, tell_on_timer, tell);
     if (tell->timer == NULL) mem_die(0);
-    tell_send(-1, 0, tell);
+    tell_send(tell);
     return tell;
 }
 

@@ -99,6 +99,31 @@ static void test_what_is_refused_for_good_is_told_once(void)
     }
 }
 
+static void test_so_is_what_cannot_be_sent(void)
+{
+    static const char *const answers[] = {"running", "queued"};
+    struct told told;
+
+    begin(&told);
+    told.tell = tell_new(&(struct tell_options){.base = told.asker.base,
+                                                .db = told.asker.db,
+                                                .statement = &say,
+                                                .values = {{"queu\0ed", 7}},
+                                                .done = on_told,
+                                                .arg = &told});
+    CU_ASSERT_EQUAL(told.calls, 0);
+    asker_until(&told.asker, &told.calls, 1);
+    CU_ASSERT_EQUAL(told.answer, QUEUE_UNKNOWN);
+    CU_ASSERT(told.for_good);
+    UNIT_STR(told.refusal, "it has a NUL byte, which the database does not take");
+    for (unsigned i = 0; i < countof(answers); i++) {
+        told.calls = 0;
+        tell(&told, &say, answers[i]);
+        CU_ASSERT_EQUAL(told.answer, (enum queue_answer)i);
+    }
+    asker_close(&told.asker);
+}
+
 static void test_what_may_be_chance_is_told_some_times(void)
 {
     struct told told;
@@ -186,6 +211,7 @@ static void test_who_is_freed_is_not_called(void)
 static const struct unit_test tests[] = {
     UNIT_TEST(test_each_word_is_its_answer),
     UNIT_TEST(test_what_is_refused_for_good_is_told_once),
+    UNIT_TEST(test_so_is_what_cannot_be_sent),
     UNIT_TEST(test_what_may_be_chance_is_told_some_times),
     UNIT_TEST(test_what_takes_too_long_is_told_many_times),
     UNIT_TEST(test_what_always_takes_too_long_is_given_up_for_good),
