@@ -4,7 +4,9 @@ import datetime
 import gzip
 import hashlib
 import json
+import os
 import secrets
+import signal
 import subprocess
 import threading
 import types
@@ -444,6 +446,22 @@ def test_an_import_replaces_what_is_damaged_if_it_has_all_of_it(candles, files, 
     assert counts(told) == {"read": 5000, "equal": 5000 - bars, "replaced": bars}
     assert chunks(owner, SYMBOL) == before
     assert "all is as it was stored" in ok(candles("verify"))
+
+
+def test_an_export_that_is_interrupted_leaves_nothing(candles, start, files, owner):
+    ok(candles("import", files.text("a.csv", text_of(made_up(5))), "--symbol", SYMBOL))
+    (files.folder / "out.csv").write_text("old")
+    with owner.connect() as db:
+        db.execute("BEGIN")
+        db.execute("LOCK TABLE candle_chunks IN ACCESS EXCLUSIVE MODE")
+        process = start("export", SYMBOL, "1d", "--output", files.folder / "out.csv").process
+        wait_until(lambda: len(os.listdir(files.folder)) == 3, WAIT, "the file beside the target")
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(WAIT * SLOWNESS) == -signal.SIGTERM
+        db.execute("ROLLBACK")
+    assert sorted(os.listdir(files.folder)) == ["a.csv", "out.csv"] and (files.folder / "out.csv").read_text() == "old"
+    ok(candles("export", SYMBOL, "1d", "--output", files.folder / "out.csv"))
+    assert sorted(os.listdir(files.folder)) == ["a.csv", "out.csv"] and (files.folder / "out.csv").read_text().startswith(HEAD)
 
 
 def test_verify_finds_a_series_that_is_wrong(candles, files, owner):
