@@ -20,7 +20,7 @@
 #define METER_ROWS_BEFORE(M) \
     M(TEST_ENDED, .name = "test_ended_total", .help = "Claims that this build's workers ended.")
 
-#define SHEET_VERSION 2
+#define SHEET_VERSION 3
 
 /* clang-format off */
 /* Of both programs. NEWER_MEMBER is one of the snapshot that the program itself has no use for. */
