@@ -69,7 +69,8 @@ static enum health process_health(void *ctx)
 static void process_working(void *ctx, const struct http_exchange *x, const char *statement)
 {
     (void)ctx;
-    FUZZ_CHECK(http_exchange_route(x) != NULL && statement[0] != '\0', "nothing is worked on");
+    /* The statement is empty while a request with steps of its own has asked nothing yet. */
+    FUZZ_CHECK(http_exchange_route(x) != NULL && statement != NULL, "nothing is worked on");
 }
 
 static void process_fault(void *ctx, const struct http_exchange *x, const char *statement,

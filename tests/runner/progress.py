@@ -1,6 +1,6 @@
 """A plugin of pytest that says in plain lines what runs, how far it is, and at once what has failed. STRATSLAB_TEST_SUITE is the name
-that each line begins with. Under pytest-xdist the controller says it. STRATSLAB_TEST_TURN=K/N runs the K-th of N parts of the tests,
-where all of them would take too long. STRATSLAB_TEST_FAILED is a file that gets the names of what failed."""
+that each line begins with. Under pytest-xdist the controller says it. STRATSLAB_TEST_TURN=K/N runs the K-th of N parts of the
+black-box tests, where all of them would take too long. STRATSLAB_TEST_FAILED is a file that gets the names of what failed."""
 import os
 import time
 import zlib
@@ -54,7 +54,7 @@ def pytest_sessionstart(session):
 
 def pytest_collection_modifyitems(config, items):
     turn = os.environ.get("STRATSLAB_TEST_TURN")
-    if turn:
+    if turn and os.environ.get("STRATSLAB_TEST_SUITE") == "black box":
         part, parts = map(int, turn.split("/"))
         turns = {item: zlib.crc32(item.nodeid.encode()) % parts + 1 for item in items}
         items[:] = [item for item, its in turns.items() if its == part]
