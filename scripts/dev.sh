@@ -95,7 +95,7 @@ do_build() { # [up]
     if [ -f config.status ]; then
         die "the sources are configured in place, so they cannot be built in build/: run make distclean first"
     fi
-    newer=$(find configure.ac Makefile.am src tests sql man etc examples docs docs-ui -name '*.a[mc]' -newer Makefile.in 2>/dev/null || :)
+    newer=$(find configure.ac Makefile.am src tests sql man etc examples docs docs-ui web-ui -name '*.a[mc]' -newer Makefile.in 2>/dev/null || :)
     if [ ! -x configure ] || [ ! -f Makefile.in ] || [ -n "$newer" ]; then
         say "    autoreconf"
         said=$(autoreconf -i 2>&1) || die "autoreconf failed: $said"
@@ -118,8 +118,8 @@ do_build() { # [up]
     fi
     if [ "$for" = up ]; then
         run_make stratslabd backtestd || die "the programs do not build (above)"
-        # For Swagger UI npm asks its registry once. `up` goes without if that cannot be reached.
-        if has cmd:npm && ! run_make docs-ui/stamp; then say "    npm could not bring Swagger UI (above): going on without it"; fi
+        # For the pages npm asks its registry once. `up` goes without if that cannot be reached.
+        if has cmd:npm && ! run_make web-ui/stamp docs-ui/stamp; then say "    npm could not bring the pages (above): going on without them"; fi
     else
         run_make all || die "the build failed (above)"
     fi
@@ -160,6 +160,7 @@ export_settings() {
     export STRATSLAB_AUTH="${STRATSLAB_AUTH:-off}"
     export STRATSLAB_MIGRATIONS_DIR="${STRATSLAB_MIGRATIONS_DIR:-$top/sql/migrations}"
     export STRATSLAB_DOCS_DIR="${STRATSLAB_DOCS_DIR:-$build/docs-ui/files}"
+    export STRATSLAB_UI_DIR="${STRATSLAB_UI_DIR:-$build/web-ui/files}"
     backtestd_admin=${BACKTESTD_ADMIN_LISTEN:-127.0.0.1:8081}
 }
 

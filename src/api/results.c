@@ -6,8 +6,10 @@
 #include "base/mem.h"
 #include "base/number.h"
 #include "engine/curve.h"
+#include "engine/metrics.h"
 #include "engine/text.h"
 #include "json/scan.h"
+#include "json/write.h"
 
 #define RESULTS_PATH "/api/v1/backtests/{id}"
 #define RESULTS_CSV "text/csv"
@@ -371,6 +373,47 @@ static const struct api_param equity_params[] = {
         },
 };
 
+/* ---- What the metrics mean: the engine's table ---- */
+
+static const char *const metric_units[] = {"fraction", "cash", "ratio", "count", "seconds", "flag", NULL};
+
+static const struct json_field metric_fields[] = {
+    {.name = "name", .type = JSON_TYPE_STRING, .example = "\"sharpe\""},
+    {
+        .name = "unit",
+        .type = JSON_TYPE_STRING,
+        .values = metric_units,
+        .description = "0.1 of a fraction is 10 %; cash is money; a flag is true or false",
+    },
+    {.name = "description", .type = JSON_TYPE_STRING, .example = "\"equity at the last close\""},
+};
+
+static const struct json_schema metric_schema = {
+    .name = "Metric",
+    .fields = metric_fields,
+    .count = countof(metric_fields),
+};
+
+static void results_make_metrics(struct buf *out)
+{
+    struct json_writer w = {.out = out};
+    size_t count;
+    const struct engine_metric *metrics = engine_metric_table(&count);
+
+    json_open(&w, '{');
+    json_key_open(&w, "items", '[');
+    for (size_t i = 0; i < count; i++) {
+        json_open(&w, '{');
+        json_key_text(&w, "name", metrics[i].name);
+        json_key_text(&w, "unit", metric_units[metrics[i].kind]);
+        json_key_text(&w, "description", metrics[i].help);
+        json_close(&w, '}');
+    }
+    json_close(&w, ']');
+    json_key_raw(&w, "next", "null");
+    json_close(&w, '}');
+}
+
 /* ---- The endpoints ---- */
 
 #define RESULTS_ONLY_SUCCEEDED                                                                                         \
@@ -378,6 +421,19 @@ static const struct api_param equity_params[] = {
     "too early does not take an empty answer for a result"
 
 static const struct api_endpoint results_endpoints[] = {
+    {
+        .id = "listMetrics",
+        .summary = "What the metrics of a result mean",
+        .description = "Those that backtestd writes, in its order. They change with the program alone, and come on one "
+                       "page.",
+        .link = "metrics",
+        .method = HTTP_GET,
+        .path = "/api/v1/metrics",
+        .make = results_make_metrics,
+        .answer = &metric_schema,
+        .is_list = true,
+        .has_etag = true,
+    },
     {
         .id = "listTrades",
         .summary = "The trades of a backtest, in the order of their entries",
