@@ -1,0 +1,81 @@
+// Candles of a series for a chart that is looked at: a window of them, in the timeframe that fits it. A million bars are never
+// here at once.
+import { get, path, withQuery } from "./api.js";
+import { seconds } from "./chart.js";
+import { fitting, SECONDS } from "./timeframe.js";
+
+const SEEN = 1500; // bars on the screen, at most; as many are loaded on either side of them
+const PAGE = 10000;
+
+const iso = (s) => new Date(s * 1000).toISOString();
+
+export async function loadCandles(symbol, timeframe, from, to, signal) {
+  const bars = [];
+
+  for (let start = iso(from); start !== null;) {
+    const page = await get(withQuery(path("candles", symbol, timeframe), { start, end: iso(to), limit: PAGE }), { signal });
+
+    for (const bar of page.items) bars.push({ ...bar, time: seconds(bar.time) });
+    start = page.next;
+  }
+  return bars;
+}
+
+// What is to be loaded so that [from, to) can be seen, of a series from `first` to `last` whose own timeframe is `base`.
+export function windowOf(base, from, to, first, last) {
+  const span = Math.max(to - from, SECONDS[base] * 20);
+  const timeframe = fitting(base, span, SEEN);
+
+  return { timeframe, from: Math.max(first, from - span), to: Math.min(last, to + span) };
+}
+
+// Follows a chart: when its range nears the end of the window, or another timeframe fits it, load(window, signal, begin) is
+// called. It fetches, calls begin() for the range to show, and shows it. go(from, to) leads to a range.
+export function followRange(chart, { base, first, last, load, told }) {
+  let current = null, timer = 0, control = null, busy = 0;
+
+  const holds = (wish, from, to) => {
+    const edge = (to - from) * 0.05;
+
+    return current && wish.timeframe === current.timeframe && (current.from <= first || from - current.from > edge)
+      && (current.to >= last || current.to - to > edge);
+  };
+
+  async function look(from, to, moves) {
+    const wish = windowOf(base, from, to, first, last);
+
+    if (holds(wish, from, to)) {
+      if (moves) chart.timeScale().setVisibleRange({ from, to });
+      return;
+    }
+    control?.abort(new DOMException("newer", "AbortError"));
+    control = new AbortController();
+    const { signal } = control;
+
+    try {
+      await load(wish, signal, () => {
+        current = wish;
+        busy = performance.now() + 300; // the changes of range that follow are our own
+        return { from, to };
+      });
+    } catch (error) {
+      if (!signal.aborted) told?.(error);
+    }
+  }
+
+  const watch = (range) => {
+    clearTimeout(timer);
+    if (range && performance.now() > busy) timer = setTimeout(() => look(range.from, range.to, false), 150);
+  };
+
+  chart.timeScale().subscribeVisibleTimeRangeChange(watch);
+  return {
+    go: (from, to) => look(from, to, true),
+    get timeframe() { return current?.timeframe; },
+    end() {
+      clearTimeout(timer);
+      control?.abort(new DOMException("left", "AbortError"));
+      chart.timeScale().unsubscribeVisibleTimeRangeChange(watch);
+    },
+  };
+}
