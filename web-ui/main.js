@@ -70,8 +70,8 @@ function Silence() {
   const quiet = useSignal(silence);
 
   if (!quiet) return null;
-  return html`<div class="banner bad" role="status"><strong>The service does not answer</strong> since ${time(quiet.since, "local").slice(11)}.
-    ${quiet.message} Trying again. What you have typed is kept.</div>`;
+  return html`<div class="banner bad" role="status"><strong>The service does not answer</strong> since ${time(quiet.since, "local").slice(11)}. ${quiet.message}${" "}
+    Trying again. What you have typed is kept.</div>`;
 }
 
 function Foot() {

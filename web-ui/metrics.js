@@ -6,11 +6,11 @@ import { count, duration, money, NONE, percent, ratio, tone } from "./format.js"
 
 const GROUPS = [
   ["Return", "return buy_and_hold cagr net_profit equity alpha beta volatility exposure"],
+  ["Costs", "fees slippage_cost spread_cost funding turnover"],
+  ["How far to trust it", "bars days gaps ambiguous_bars rejected_orders liquidations short_sample periods_per_year"],
   ["Risk", "max_drawdown max_drawdown_intrabar max_drawdown_cash max_drawdown_duration_s recovered ulcer_index value_at_risk_95 expected_shortfall_95 skew kurtosis"],
   ["Ratios", "sharpe sortino calmar psr recovery_factor sqn kelly profit_factor payoff"],
   ["Trades", "trades wins losses even open win_rate expectancy expectancy_fraction avg_win avg_win_fraction avg_loss avg_loss_fraction best best_fraction worst worst_fraction"],
-  ["Costs", "fees slippage_cost spread_cost funding turnover"],
-  ["How far to trust it", "bars days gaps ambiguous_bars rejected_orders liquidations short_sample periods_per_year"],
 ].map(([name, members]) => [name, members.split(" ")]);
 
 const WORDS = { cagr: "CAGR", psr: "PSR", sqn: "SQN", buy_and_hold: "Buy and hold", value_at_risk_95: "Value at risk, 95 %", expected_shortfall_95: "Expected shortfall, 95 %",

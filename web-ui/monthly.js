@@ -1,7 +1,7 @@
 // Returns by month, as people read them: a row a year.
 import { html } from "./html.js";
 import { monthly } from "./curve.js";
-import { NONE, percent, signedPercent } from "./format.js";
+import { count, NONE, percent, signedPercent } from "./format.js";
 
 const MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
 
@@ -21,5 +21,5 @@ export function Monthly({ points, thinned }) {
     <tbody>${years.map(({ year, months, whole }) => html`<tr><th scope="row">${year}</th>
       ${months.map((value) => html`<td class=${shade(value)}>${value === null ? html`<span class="none">${NONE}</span>` : percent(value, 1)}</td>`)}
       <td class=${`whole ${whole > 0 ? "up" : whole < 0 ? "down" : ""}`}>${signedPercent(whole, 1)}</td></tr>`)}</tbody></table></div>
-    ${thinned && html`<p class="note">From ${points.length} of the curve's points, so that a month may be off by a bar or two.</p>`}`;
+    ${thinned && html`<p class="note">From ${count(points.length)} of the curve's points, so that a month may be off by a bar or two.</p>`}`;
 }

@@ -13,10 +13,10 @@ export function Parameters({ schema, value, onChange, errorAt }) {
     onChange(next === undefined ? rest : { ...rest, [name]: next });
   };
 
-  return html`<div class="row">${plain.filter(([, one]) => one.type !== "boolean").map(([name, one]) => html`<${Text} key=${name} label=${name} inputmode="decimal"
+  return html`<div class="row parameters">${plain.filter(([, one]) => one.type !== "boolean").map(([name, one]) => html`<${Text} key=${name} label=${name} inputmode="decimal"
       placeholder=${String(one.default ?? "")} hint=${`${one.description || ""}${boundsOf(one)}`} error=${errorAt(`/${name}`)} value=${value[name] ?? ""}
       onValue=${(text) => set(name, text === "" ? undefined : Number.isNaN(Number(text)) ? text : Number(text))} />`)}</div>
-    <div class="checks">${plain.filter(([, one]) => one.type === "boolean").map(([name, one]) => html`<${Check} key=${name} label=${one.description || name} value=${value[name] ?? one.default ?? false}
+    <div class="checks">${plain.filter(([, one]) => one.type === "boolean").map(([name, one]) => html`<${Check} key=${name} label=${(one.description || name).replace(/^Whether (.)/, (_, first) => first.toUpperCase())} value=${value[name] ?? one.default ?? false}
       onValue=${(next) => set(name, next === (one.default ?? false) ? undefined : next)} />`)}</div>
     <${Levels} value=${value} onChange=${onChange} errorAt=${errorAt} />`;
 }

@@ -42,7 +42,7 @@ function markersOf(trades, bars, selected) {
       if (!bar || when < from) return;
       const isUp = isLong === isEntry; // a buy
       markers.push({
-        time: bar.time, position: isUp ? "belowBar" : "aboveBar", shape: isUp ? "arrowUp" : "arrowDown", size: chosen ? 2 : 1,
+        time: bar.time, position: isUp ? "belowBar" : "aboveBar", shape: isUp ? "arrowUp" : "arrowDown", size: chosen ? 2 : seen.length <= LABELS_MAX ? 1 : 0.6,
         color: color(isEntry ? "line-1" : trade.pnl > 0 ? "up" : "down"), text: wordy || chosen ? text : undefined,
       });
     };
@@ -162,6 +162,6 @@ export function ResultChart({ backtest, points, trades, selected, onSelect, hand
       <span class="end">${frame !== backtest.timeframe ? `bars of ${frame}; zoom in for ${backtest.timeframe}` : `bars of ${frame}`}
         <button type="button" class="quiet" onClick=${() => handle.current.all()}>Whole span</button></span>
     </div>
-    <div class="chart tall" ref=${box} role="img" aria-label=${`Candles of ${backtest.symbol} with the fills; equity, which ends at ${money(last.equity)}, beside buy and hold at
-      ${money(last.hold)}; drawdown. The tables below have the numbers.`}></div>`;
+    <div class="chart tall" ref=${box} role="img" aria-label=${`Candles of ${backtest.symbol} with the fills; equity, which ends at ${money(points.at(-1)?.v)}, beside buy and hold; drawdown. The tables
+      below have the numbers.`}></div>`;
 }

@@ -34,9 +34,7 @@ function Shown({ backtest, changed }) {
   const strategy = useLoad((signal) => get(path("strategies", backtest.strategy_id, "versions", String(backtest.strategy_version)), { signal }),
     [backtest.strategy_id, backtest.strategy_version]);
   const name = strategy.data?.name || "Result";
-  const lead = html`<a href=${href(["strategies", backtest.strategy_id])}>Version ${backtest.strategy_version}</a> on
-    <a href=${href(["data", backtest.symbol, backtest.timeframe])}>${backtest.symbol}</a> ${backtest.timeframe},
-    <${Time} of=${backtest.start} short /> to <${Time} of=${backtest.end} short />, capital ${money(backtest.initial_capital)}`;
+  const lead = html`<a href=${href(["strategies", backtest.strategy_id])}>Version ${backtest.strategy_version}</a> on <a href=${href(["data", backtest.symbol, backtest.timeframe])}>${backtest.symbol}</a> ${backtest.timeframe}, <${Time} of=${backtest.start} short /> to <${Time} of=${backtest.end} short />, capital ${money(backtest.initial_capital)}`;
 
   return html`<${Page} wide title=${name} lead=${lead} actions=${html`
     <${Pill} of=${backtest.status} />
@@ -125,11 +123,9 @@ function Succeeded({ backtest, name }) {
       ${points ? html`<${ResultChart} backtest=${backtest} points=${points} trades=${trades.items} selected=${selected} onSelect=${select} handle=${chart} />`
         : html`<div class="chart tall"><${Loading} what="Loading the curve" /></div>`}
     <//>
-    <div class="columns">
-      <${Card} title="Trades" note=${`${plural(backtest.metrics.trades + backtest.metrics.open, "trade")}; choose one to see it in the chart`}>
-        <${Trades} trades=${trades.items} more=${trades.more} total=${backtest.metrics.trades + backtest.metrics.open} selected=${selected} onSelect=${shown} /><//>
-      <${Card} title="Monthly returns">${points && html`<${Monthly} points=${points} thinned=${curve.data.points > curve.data.items.length} />`}<//>
-    </div>
+    <${Card} title="Monthly returns">${points && html`<${Monthly} points=${points} thinned=${curve.data.points > curve.data.items.length} />`}<//>
+    <${Card} title="Trades" note=${`${plural(backtest.metrics.trades + backtest.metrics.open, "trade")}; choose one to see it in the chart`}>
+      <${Trades} trades=${trades.items} more=${trades.more} total=${backtest.metrics.trades + backtest.metrics.open} selected=${selected} onSelect=${shown} /><//>
     <${Card} title="Metrics"><${Metrics} metrics=${backtest.metrics} /><//>
     <${Card} title="Take it along" actions=${html`<${Copy} text=${curlOf(backtest)} label="Copy the command" />`}>
       <${Downloads} id=${backtest.id} name=${`${name} ${backtest.symbol} ${backtest.timeframe}`} />

@@ -109,7 +109,7 @@ function Form({ strategies, series, given }) {
     }
   }
 
-  const presets = whole && [["All", whole], ...[1, 3].map((years) => [`Last ${plural(years, "year")}`,
+  const presets = whole && [["All", whole], ...[1, 3, 5].filter((years) => Date.parse(whole.start) < Date.parse(source.last) - years * 365.25 * DAY).map((years) => [`Last ${plural(years, "year")}`,
     { start: date(Math.max(Date.parse(whole.start), Date.parse(source.last) - years * 365.25 * DAY), "UTC"), end: whole.end }])];
 
   return html`<${Page} title="Run a backtest" lead="The same strategy, candles and costs give the same fills, whoever computes them.">

@@ -45,7 +45,7 @@ export function Strategies() {
     setMore({ items: [...more.items, ...page.items], next: page.next });
   };
 
-  return html`<${Page} title="Strategies" actions=${html`<a class="button primary" href=${href(["strategies", "new"])}>New strategy</a>`}>
+  return html`<${Page} wide title="Strategies" actions=${html`<a class="button primary" href=${href(["strategies", "new"])}>New strategy</a>`}>
     <div class="filters"><${Text} class="grow" type="search" label="Search" placeholder="Text in the name" value=${text} onValue=${setText} />
       <${Choice} label="Status" value=${status} onValue=${setStatus} options=${[["", "all"], ["active", "active"], ["draft", "draft"], ["archived", "archived"]]} /></div>
     <${Wrong} error=${found.error} again=${found.again} />

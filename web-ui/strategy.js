@@ -8,11 +8,12 @@ import { Parameters } from "./parameters.js";
 import { Card, Choice, Field, Loading, Page, Pill, Text, Wrong } from "./parts.js";
 import { go, href } from "./route.js";
 import { FIRST_RULES, Rules } from "./rules.js";
+import { tidy, tidyText } from "./tidy.js";
 import { Versions } from "./versions.js";
 
 const CHECK_MS = 250;
 const FIRST = { name: "", description: "", kind: "sma_crossover", parameters: {}, status: "active" };
-const written = ({ name, description, kind, parameters, status }) => ({ name, description, kind, parameters, status });
+const written = ({ name, description, kind, parameters, status }) => ({ name, description, kind, parameters: tidy(parameters), status });
 
 export function Strategy({ id, query }) {
   const isNew = id === "new";
@@ -133,22 +134,24 @@ function Editor({ id, kinds, stored, query, changed }) {
     <form class="sheet" onSubmit=${save}>
       <${Card}>
         <div class="row"><${Text} class="grow" label="Name" required maxlength="100" value=${draft.name} onValue=${(name) => change({ name })} error=${at("/name")} placeholder="Golden cross" />
+          <${Choice} class="kind" label="Kind" value=${draft.kind} onValue=${pick} error=${at("/kind")}
+            options=${[...kinds.map((one) => [one.name, one.name === "rules" ? "rules: my own" : one.name]), ...(kind ? [] : [[draft.kind, draft.kind]])]} />
           <${Choice} label="Status" value=${draft.status} onValue=${(status) => change({ status })} options=${[["draft", "draft"], ["active", "active"], ["archived", "archived"]]} error=${at("/status")} /></div>
-        <${Text} label="Description" maxlength="2000" value=${draft.description} onValue=${(description) => change({ description })} error=${at("/description")} placeholder="For people: what it is about" />
-        <${Choice} label="Kind" value=${draft.kind} onValue=${pick} error=${at("/kind")} hint=${kind ? kind.description.replace(/: see docs.*/, "") : "Another service works this kind; its parameters are not checked here"}
-          options=${[...kinds.map((one) => [one.name, one.name === "rules" ? "rules: my own" : one.name]), ...(kind ? [] : [[draft.kind, draft.kind]])]} />
+        <div class="row"><${Text} class="whole" label="Description" maxlength="2000" value=${draft.description} onValue=${(description) => change({ description })} error=${at("/description")}
+          placeholder="For people: what it is about" /></div>
       <//>
       <${Card} title=${draft.kind === "rules" ? "Rules" : "Parameters"} note=${faults.length ? "" : verdict.cost ? `checked: ${verdict.cost} steps a bar` : ""}
-        actions=${html`<button type="button" class="quiet" aria-pressed=${json !== null ? "true" : "false"} onClick=${() => setJson(json === null ? JSON.stringify(draft.parameters, null, 2) : null)}>
+        actions=${html`<button type="button" class="quiet" aria-pressed=${json !== null ? "true" : "false"} onClick=${() => setJson(json === null ? tidyText(draft.parameters) : null)}>
           ${json === null ? "As JSON" : "As a form"}</button>`}>
+        <p class="note kind-note">${kind ? kind.description.replace(/, as a document.*/, "") : "Another service works this kind; its parameters are not checked here"}.</p>
         ${others.length > 0 && html`<ul class="error" role="status">${others.map((one) => html`<li><code>${one.pointer.slice(11) || "/"}</code> ${one.detail}${one.column ? `, at column ${one.column}` : ""}</li>`)}</ul>`}
         ${json !== null || !kind ? html`<${Field} label="Parameters as JSON" error=${jsonError}>${(tie) => html`<textarea ...${tie} class="code" rows="16" spellcheck=${false}
-            value=${json ?? JSON.stringify(draft.parameters, null, 2)} onInput=${(e) => editJson(e.target.value)}></textarea>`}<//>`
+            value=${json ?? tidyText(draft.parameters)} onInput=${(e) => editJson(e.target.value)}></textarea>`}<//>`
           : draft.kind === "rules" ? html`<${Rules} value=${draft.parameters} onChange=${(parameters) => change({ parameters })} faultsAt=${faultsAt} errorAt=${errorAt} />`
           : html`<${Parameters} schema=${kind.parameters} value=${draft.parameters} onChange=${(parameters) => change({ parameters })} errorAt=${errorAt} />`}
       <//>
       ${error && error.status !== 412 && html`<${Wrong} error=${error} title="It was not stored" />`}
-      <div class="actions left sticky"><button class="primary big" disabled=${busy || (!isNew && !isChanged) || !!jsonError}>${busy ? "Storing…" : isNew ? "Make it" : `Store version ${stored.version + 1}`}</button>
+      <div class=${`actions left ${isChanged ? "sticky" : ""}`}><button class="primary big" disabled=${busy || (!isNew && !isChanged) || !!jsonError}>${busy ? "Storing…" : isNew ? "Make it" : `Store version ${stored.version + 1}`}</button>
         ${faults.length > 0 && html`<span class="error">${faults.length === 1 ? "One place is wrong." : `${faults.length} places are wrong.`}</span>`}
         ${isChanged && html`<button type="button" class="quiet" onClick=${() => { forget(); setJson(null); }}>Throw the changes away</button>`}</div>
     </form>

@@ -14,10 +14,10 @@ const COLUMNS = [
   ["entryPrice", "Price", (t) => t.entry_price, (t) => price(t.entry_price, 2)],
   ["exit", "Exit", (t) => t.exit_time || "~", (t) => (t.exit_time ? html`<span title=${otherTime(t.exit_time)}>${time(t.exit_time)}</span>` : html`<em>open</em>`), true],
   ["exitPrice", "Price", (t) => t.exit_price ?? Infinity, (t) => price(t.exit_price, 2)],
-  ["reason", "Why", (t) => t.exit_reason || "", (t) => t.exit_reason || "", true],
-  ["quantity", "Quantity", (t) => t.quantity, (t) => quantity(t.quantity)],
   ["pnl", "Profit", (t) => t.pnl, (t) => html`<span class=${tone(t.pnl)}>${signedMoney(t.pnl)}</span>`],
   ["gain", "%", gain, (t) => html`<span class=${tone(t.pnl)}>${signedPercent(gain(t))}</span>`],
+  ["reason", "Why", (t) => t.exit_reason || "", (t) => t.exit_reason || "", true],
+  ["quantity", "Quantity", (t) => t.quantity, (t) => quantity(t.quantity)],
   ["bars", "Bars", (t) => t.bars, (t) => count(t.bars)],
 ];
 

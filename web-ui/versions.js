@@ -4,8 +4,9 @@ import { get, path, withQuery } from "./api.js";
 import { Diff } from "./diff.js";
 import { useLoad } from "./load.js";
 import { Card, Choice, Loading, Time, Wrong } from "./parts.js";
+import { tidyText } from "./tidy.js";
 
-const text = ({ name, description, kind, status, parameters }) => JSON.stringify({ name, description, kind, status, parameters }, null, 2);
+const text = ({ name, description, kind, status, parameters }) => tidyText({ name, description, kind, status, parameters });
 
 export function Versions({ id, current, take }) {
   const found = useLoad((signal) => get(withQuery(path("strategies", id, "versions"), { limit: 200 }), { signal }), [id, current]);
@@ -17,6 +18,7 @@ export function Versions({ id, current, take }) {
 
   if (found.error) return html`<${Wrong} error=${found.error} again=${found.again} />`;
   if (!found.data) return html`<${Loading} />`;
+  if (versions.length < 2) return html`<${Card} title="Versions"><p class="note">This is the only one so far. Every change makes another one, and what changed is shown here.</p><//>`;
   return html`<${Card} title="Versions" note=${`${versions.length}; a version never changes`}>
     <div class="row"><${Choice} label="From" value=${older} onValue=${(n) => setPair([n, newer])} options=${options} />
       <${Choice} label="To" value=${newer} onValue=${(n) => setPair([older, n])} options=${options} />

@@ -109,6 +109,15 @@ class Browser:
             document.execCommand("insertText", false, arguments[1]);
             """, selector, text)
 
+    def choose_file(self, selector, path):
+        """Into a field for files, which may be hidden."""
+        self._call("POST", f"{self.session}/element/{self.find(selector)}/value", {"text": path})
+
+    def size(self, width, height, dark=False):
+        """The window's, as a phone's if it is narrow; and whether people like it dark."""
+        self.devtools("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=2 if width < 600 else 1, mobile=width < 600)
+        self.devtools("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": "dark" if dark else "light"}])
+
     def text(self, selector):
         return self._call("GET", f"{self.session}/element/{self.find(selector)}/text")
 

@@ -1,0 +1,284 @@
+"""The page for people in a real browser: the whole way from an empty lab to a result, by demo data and by a file of one's own."""
+import json
+import os
+import subprocess
+from urllib.parse import urlsplit
+
+import pytest
+from support import daemon as daemons
+from support import docs_ui
+from support.lab import made_up, text_of
+from support.wait import wait_until
+
+# The first element of a kind whose text begins so, marked so that the driver can find it.
+MARK = """
+const [selector, text, mark] = arguments;
+for (const one of document.querySelectorAll("[data-mark='" + mark + "']")) delete one.dataset.mark;
+const found = [...document.querySelectorAll(selector)].find(one => one.textContent.trim().startsWith(text) && one.offsetParent !== null && !one.disabled);
+if (found) found.dataset.mark = mark;
+return !!found;
+"""
+FIELD = """
+const [text, mark] = arguments;
+for (const one of document.querySelectorAll("[data-mark='" + mark + "']")) delete one.dataset.mark;
+const label = [...document.querySelectorAll("label")].find(one => one.textContent.trim().startsWith(text) && one.offsetParent !== null);
+const field = label && document.getElementById(label.htmlFor);
+if (field) field.dataset.mark = mark;
+return !!field;
+"""
+CHOOSE = """
+const field = document.querySelector("[data-mark='field']");
+field.value = arguments[0];
+field.dispatchEvent(new Event("change", {bubbles: true}));
+"""
+# A canvas of the chart on which something is drawn.
+DRAWN = """
+return [...document.querySelectorAll(".chart canvas")].some(canvas => canvas.width > 100 &&
+    new Set(canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data).size > 20)
+"""
+HELD = "return performance.getEntriesByType('navigation').length === 1 && window.sameDocument === true"
+
+
+class Lab:
+    """The page, and what people do with it."""
+
+    def __init__(self, browser, service, folder):
+        self.browser, self.service = browser, service
+        with open(os.path.join(folder, "..", "npm", "node_modules", "axe-core", "axe.min.js"), encoding="utf-8") as f:
+            self.axe = f.read()
+
+    def open(self, at=""):
+        self.browser.open(f"{self.service.url}/{at}")
+        self.browser.find("h1")
+        self.browser.script("window.sameDocument = true")
+
+    def press(self, text, selector="button, a, summary"):
+        self.browser.wait_for(MARK, selector, text, "pressed", what=f"{selector} {text!r}")
+        self.browser.script("document.querySelector(\"[data-mark='pressed']\").scrollIntoView({block: 'center'})")
+        self.browser.click("[data-mark='pressed']")
+
+    def fill(self, label, text):
+        self.browser.wait_for(FIELD, label, "field", what=f"the field {label!r}")
+        self.browser.write("[data-mark='field']", text)
+
+    def choose(self, label, value):
+        self.browser.wait_for(FIELD, label, "field", what=f"the field {label!r}")
+        self.browser.script(CHOOSE, value)
+
+    def heading(self, text):
+        self.browser.wait_for("return document.querySelector('h1')?.textContent.startsWith(arguments[0])", text, what=f"the heading {text!r}")
+
+    def says(self, text, selector="body"):
+        self.browser.wait_for("return document.querySelector(arguments[0])?.innerText.includes(arguments[1])", selector, text, what=f"{text!r} in {selector}")
+
+    def drawn(self):
+        self.browser.wait_for(DRAWN, what="a chart")
+
+    def figures(self):
+        return self.browser.script("return Object.fromEntries([...document.querySelectorAll('.figure')].map(f => "
+                                   "[f.querySelector('dt').textContent, f.querySelector('b').textContent]))")
+
+    def is_for_everybody(self):
+        """axe-core finds nothing serious."""
+        self.browser.script(self.axe + "\nwindow.axe = axe;")
+        found = self.browser.script("return axe.run(document, {resultTypes: ['violations']}).then(r => r.violations)")
+        serious = [f"{one['id']}: {node['html'][:200]} {node['any'][0]['message'] if node['any'] else ''}" for one in found if one["impact"] in ("serious", "critical")
+                   for node in one["nodes"]]
+        assert serious == []
+
+    def is_quiet(self):
+        """No error was written to the console, and nobody else was asked."""
+        assert self.browser.console() == []
+        assert {urlsplit(url).netloc for url in self.browser.requests() if not url.startswith("blob:")} <= {f"127.0.0.1:{self.service.port}"}
+
+
+@pytest.fixture
+def backtesting(backtestd, database, tmp_path):
+    """backtesting(): a backtestd on the test's database."""
+    started = []
+
+    def start():
+        (tmp_path / "backtesting").mkdir()
+        one = daemons.Backtestd(backtestd, ("serve",), {"DATABASE_URL": database.url, "workers": 1}, str(tmp_path / "backtesting"))
+        one.start(True)
+        started.append(one)
+
+    yield start
+    for one in started:
+        one.finish()
+
+
+@pytest.fixture
+def lab(daemon, browser, ui_dir, backtesting):
+    service = daemon(ui_dir=ui_dir, workers=1)
+    backtesting()
+    return Lab(browser, service, ui_dir)
+
+
+def test_from_an_empty_lab_to_a_result(lab, browser, keep):
+    browser.size(1440, 1000)
+    lab.open()
+    lab.heading("Welcome to the lab")
+    lab.is_for_everybody()
+    keep(browser, "ui-empty.png")
+
+    lab.press("Bring in the demo market")
+    lab.heading("Demo: moving averages")
+    browser.wait_for("return document.querySelectorAll('.figure').length === 8", what="the figures")
+    lab.drawn()
+    browser.wait_for("return document.querySelectorAll('.trades tbody tr').length > 10", what="the trades")
+    [first] = [one for one in lab.service.request("GET", "/api/v1/backtests?symbol=DEMO:BTCUSD").json()["items"] if one["id"] in browser.script("return location.href")]
+    figures = lab.figures()
+    assert figures["Trades"] == str(first["metrics"]["trades"])
+    assert figures["Return"].replace("−", "-").strip("%+") == f"{first['metrics']['return'] * 100:.2f}"
+    lab.is_for_everybody()
+    keep(browser, "ui-result.png")
+
+    # The candles are those of scripts/demo, to the last digit.
+    made = subprocess.run([os.path.join(docs_ui.TOP, "scripts", "demo"), "--candles", "DEMO:ETHUSD"], capture_output=True, text=True, check=True).stdout
+    ours = browser.script("return import(document.querySelector(\"script[type='module']\").src.replace('main.js', 'demo.js')).then(m => m.candles()[1])")
+    assert made.splitlines()[1:] == ours
+
+    # A trade is chosen, and seen; then by its time in the chart.
+    browser.script("document.querySelectorAll('.trades tbody tr:not([aria-hidden])')[3].click()")
+    browser.find(".trades tr.selected")
+    lab.says("bars of 1h", ".legend")
+    keep(browser, "ui-result-trade.png")
+    lab.press("Profit", ".trades th button")
+    assert browser.script("return document.querySelector('.trades th[aria-sort]').textContent") == "Profit"
+
+    browser.size(1440, 1000, dark=True)
+    lab.press("Whole span")
+    lab.says("bars of 12h", ".legend")
+    lab.is_for_everybody()
+    keep(browser, "ui-result-dark.png")
+    browser.size(360, 780)
+    browser.wait_for("return document.documentElement.scrollWidth <= 360", what="it to fit a phone")
+    keep(browser, "ui-result-phone.png")
+
+    browser.size(1440, 1000)
+    lab.press("Results", "nav a")
+    wait_until(lambda: all(one["status"] == "succeeded" for one in lab.service.request("GET", "/api/v1/backtests").json()["items"]), 60, "all backtests")
+    browser.wait_for("return document.querySelectorAll('.pill.good').length === 4", what="four results")
+    keep(browser, "ui-results.png")
+    for i in (0, 1, 2):
+        browser.script("document.querySelectorAll('tbody input')[arguments[0]].click()", i)
+    lab.press("Compare these 3")
+    lab.heading("Compare")
+    lab.drawn()
+    lab.says("Profit factor")
+    lab.is_for_everybody()
+    keep(browser, "ui-compare.png")
+    assert browser.script(HELD), "the page was loaded anew on the way"
+    lab.is_quiet()
+
+
+def test_a_file_and_rules_of_ones_own(lab, browser, keep, tmp_path):
+    rows = text_of(made_up(900)).splitlines()
+    rows[500] = rows[500].replace(rows[500].split(",")[2], "0.01")  # a high below the low
+    path = tmp_path / "MY-COIN-1d.csv"
+    path.write_text("\n".join(rows) + "\n", encoding="utf-8")
+
+    lab.open("#/data")
+    lab.says("There are no candles yet")
+    browser.choose_file("input[type=file]", str(path))
+    lab.says("MY-COIN-1d.csv")
+    lab.press("Import 1 file")
+    lab.says("899 new", ".banner")
+    assert browser.script("return document.querySelector('.banner tbody td').textContent") == "501"
+    lab.is_for_everybody()
+    keep(browser, "ui-import.png")
+    lab.press("Look at MY-COIN 1d")
+    lab.heading("MY-COIN 1d")
+    lab.drawn()
+    keep(browser, "ui-series.png")
+
+    lab.press("Strategies", "nav a")
+    lab.press("Write one down")
+    lab.heading("New strategy")
+    lab.fill("Name", "Above the average")
+    lab.choose("Kind", "rules")
+    lab.fill("Buy if", "close > sma(clsoe, 20)")
+    lab.says("unknown name clsoe (did you mean close?)", ".expression.wrong")
+    assert browser.script("return document.querySelector('.expression mark').textContent") == "clsoe"
+    lab.is_for_everybody()
+    keep(browser, "ui-strategy-wrong.png")
+    lab.fill("Buy if", "close > sma(close, $slow)")
+    lab.fill("Sell if", "close < sma(close, $fast)")
+    browser.wait_for("return !document.querySelector('.expression.wrong')", what="nothing wrong")
+    # What was typed outlives a reload of the page.
+    browser.open(f"{lab.service.url}/#/strategies/new")
+    browser.script("location.reload()")
+    browser.wait_for("return document.querySelector('.expression textarea')?.value === 'close > sma(close, $slow)'", what="what was typed")
+    lab.press("Make it")
+    lab.heading("Above the average")
+    lab.says("Version 1 is stored")
+    lab.fill("Sell if", "close < sma(close, $fast) or rsi(close, 14) > 80")
+    lab.press("Store version 2")
+    lab.says("Version 2 is stored")
+    browser.wait_for("return document.querySelectorAll('.diff .new').length === 1", what="the difference")
+    keep(browser, "ui-strategy.png")
+
+    lab.press("Run…")
+    lab.heading("Run a backtest")
+    lab.says("899 bars of 1d")
+    lab.fill("Fee, %", "x")
+    lab.press("Run it")
+    browser.find(".field.wrong, .banner.bad")
+    lab.fill("Fee, %", "0.1")
+    keep(browser, "ui-run.png")
+    browser.console()  # what the browser says of the 422
+    lab.press("Run it")
+    lab.heading("Above the average")
+    browser.wait_for("return document.querySelectorAll('.figure').length === 8", what="the figures")
+    lab.drawn()
+    lab.is_quiet()
+
+
+def test_a_token_and_a_lost_connection(daemon, command, browser, ui_dir, keep):
+    service = daemon(ui_dir=ui_dir, auth="token", workers=1)
+    made = command("token", "create", "browser", "--scope", "read", "--scope", "write", "--json")
+    assert made.returncode == 0, made.stderr
+    token = json.loads(made.stdout)["token"]
+    headers = {"Authorization": f"Bearer {token}"}
+    wait_until(lambda: service.request("GET", "/api/v1/strategies", headers=headers).status == 200, 10, "the token to be known")
+
+    lab = Lab(browser, service, ui_dir)
+    lab.open("#/strategies/new")
+    lab.says("An access token is needed")
+    lab.is_for_everybody()
+    keep(browser, "ui-token.png")
+    lab.fill("Token", token)
+    lab.press("Use it")
+    lab.fill("Name", "Typed before")
+    assert command("token", "revoke", "browser").returncode == 0
+    wait_until(lambda: service.request("GET", "/api/v1/strategies", headers=headers).status == 401, 10, "the token to be gone")
+    lab.press("Make it")
+    lab.says("What you have typed is still there")
+    made = command("token", "create", "another", "--scope", "read", "--scope", "write", "--json")
+    token = json.loads(made.stdout)["token"]
+    headers = {"Authorization": f"Bearer {token}"}
+    wait_until(lambda: service.request("GET", "/api/v1/strategies", headers=headers).status == 200, 10, "the token to be known")
+    lab.fill("Token", token)
+    lab.press("Use it")
+    lab.heading("Typed before")
+    assert token not in browser.script("return JSON.stringify(localStorage) + document.cookie + location.href")
+
+    browser.devtools("Network.enable")
+    offline = {"latency": 0, "downloadThroughput": -1, "uploadThroughput": -1}
+    browser.devtools("Network.emulateNetworkConditions", offline=True, **offline)
+    lab.press("Strategies", "nav a")
+    lab.says("The service does not answer")
+    keep(browser, "ui-no-answer.png")
+    browser.devtools("Network.emulateNetworkConditions", offline=False, **offline)
+    lab.says("Typed before")
+    browser.wait_for("return !document.querySelector('.banner.bad')", what="it to be over")
+    assert browser.script(HELD)
+
+
+def test_without_its_files(daemon, browser, keep, tmp_path):
+    service = daemon(ui_dir=tmp_path / "nowhere")
+    browser.open(f"{service.url}/")
+    assert browser.text("main li a") == "/docs"
+    keep(browser, "ui-without-files.png")
+    assert browser.console() == []
