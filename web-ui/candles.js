@@ -4,7 +4,7 @@ import { get, path, withQuery } from "./api.js";
 import { seconds } from "./chart.js";
 import { fitting, SECONDS } from "./timeframe.js";
 
-const SEEN = 1500; // bars on the screen, at most; as many are loaded on either side of them
+const A_BAR = 1; // pixel, at least; as many bars as are seen are loaded on either side of them
 const PAGE = 10000;
 
 const iso = (s) => new Date(s * 1000).toISOString();
@@ -22,9 +22,9 @@ export async function loadCandles(symbol, timeframe, from, to, signal) {
 }
 
 // What is to be loaded so that [from, to) can be seen, of a series from `first` to `last` whose own timeframe is `base`.
-export function windowOf(base, from, to, first, last) {
+export function windowOf(base, from, to, first, last, most) {
   const span = Math.max(to - from, SECONDS[base] * 20);
-  const timeframe = fitting(base, span, SEEN);
+  const timeframe = fitting(base, span, most);
 
   return { timeframe, from: Math.max(first, from - span), to: Math.min(last, to + span) };
 }
@@ -42,7 +42,7 @@ export function followRange(chart, { base, first, last, load, told }) {
   };
 
   async function look(from, to, moves) {
-    const wish = windowOf(base, from, to, first, last);
+    const wish = windowOf(base, from, to, first, last, Math.max(200, chart.timeScale().width() / A_BAR || 1000));
 
     if (holds(wish, from, to)) {
       if (moves) chart.timeScale().setVisibleRange({ from, to });

@@ -1,7 +1,7 @@
 // TradingView's charts in this page's colours, in the reader's clock.
 import { createChart, CrosshairMode, LineStyle } from "./lightweight-charts.js";
 import { useEffect, useRef } from "./html.js";
-import { clock, price as priceText, signedPercent, percent, money, time } from "./format.js";
+import { clock, count, price as priceText, signedPercent, percent, money, time } from "./format.js";
 
 export { AreaSeries, BaselineSeries, CandlestickSeries, createSeriesMarkers, HistogramSeries, LineSeries, LineStyle } from "./lightweight-charts.js";
 
@@ -22,7 +22,7 @@ function look() {
       vertLine: { color: color("muted"), style: LineStyle.Dotted, labelBackgroundColor: color("label") },
       horzLine: { color: color("muted"), style: LineStyle.Dotted, labelBackgroundColor: color("label") },
     },
-    rightPriceScale: { borderColor: color("line") },
+    rightPriceScale: { borderColor: color("line"), scaleMargins: { top: 0.1, bottom: 0.08 } },
     timeScale: { borderColor: color("line"), timeVisible: true, secondsVisible: false, rightOffset: 2, minBarSpacing: 0.05, tickMarkFormatter: tick },
     localization: { timeFormatter: (seconds) => time(seconds * 1000) },
   };
@@ -40,8 +40,13 @@ function tick(seconds, kind) {
 export const FORMATS = {
   percent: { type: "custom", minMove: 0.0001, formatter: (n) => percent(n, 1) },
   signed: { type: "custom", minMove: 0.0001, formatter: (n) => signedPercent(n, 1) },
-  money: { type: "custom", minMove: 0.01, formatter: (n) => money(n) },
-  price: (digits) => ({ type: "custom", minMove: 10 ** -digits, formatter: (n) => priceText(n, digits) }),
+  money: { type: "custom", minMove: 0.01, formatter: (n) => (Math.abs(n) >= 1000 ? count(n) : money(n)) },
+  // No more digits than the highest price leaves room for; all of them are in the legend.
+  price: (digits, bars = []) => {
+    const shown = bars.some((bar) => bar.high >= 10000) ? 0 : bars.some((bar) => bar.high >= 1000) ? Math.min(digits, 1) : digits;
+
+    return { type: "custom", minMove: 10 ** -shown, formatter: (n) => priceText(n, shown) };
+  },
 };
 
 // A chart in an element: make(chart) adds its series, and returns what to do at the end. It is made anew if one of `by` changes, and

@@ -6,7 +6,7 @@ const LEVELS = [
   ["stop", "Stop loss", ["percent", "distance", "price"]], ["take", "Take profit", ["percent", "distance", "price"]], ["trail", "Trailing stop", ["percent", "distance"]],
   ["size", "Size", ["equity", "cash", "units"]],
 ];
-const UNITS = { percent: "% of the entry", distance: "price units away", price: "at the price", equity: "× equity", cash: "× cash", units: "units" };
+const UNITS = { percent: "% of entry", distance: "away", price: "price", equity: "× equity", cash: "× cash", units: "units" };
 
 // A number, or an expression.
 export const valueOf = (text) => (text.trim() !== "" && !Number.isNaN(Number(text)) ? Number(text) : text);

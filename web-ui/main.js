@@ -57,12 +57,12 @@ function Access() {
   useEffect(() => { if (why) field.current?.focus(); }, [why]);
   if (!why) return null;
   return html`<form class="banner ask" aria-label="Access" onSubmit=${(e) => { e.preventDefault(); set(""); setToken(text.trim()); }}>
-    <div><strong>An access token is needed.</strong> ${why} <span class="note">What you have typed is still there, and goes on with the token.</span></div>
+    <div><strong>This service asks for an access token.</strong> ${why.startsWith("An access token is needed") ? "" : `${why} `}<span class="note">What you have typed is still there, and goes on with the token.</span></div>
     <label for="token">Token</label>
     <input id="token" ref=${field} type="password" autocomplete="off" spellcheck=${false} value=${text} required
       placeholder="stl_…" onInput=${(e) => set(e.target.value)} />
     <button class="primary">Use it</button>
-    <span class="note">It is kept for this tab alone. <code>stratslabd token create NAME --scope read --scope write</code> makes one.</span>
+    <span class="note">It is kept for this tab alone. Whoever runs the service makes one: <code>stratslabd token create NAME --scope read --scope write</code></span>
   </form>`;
 }
 

@@ -64,7 +64,7 @@ export function Check({ label, hint, value, onValue }) {
 export function Wrong({ error, again, title = "That did not work" }) {
   if (!error) return null;
   return html`<div class="banner bad" role="alert">
-    <strong>${title}.</strong> ${error.message}
+    <strong>${title}.</strong> ${error.places?.length > 0 && error.code === "validation_failed" ? "The service does not take this:" : error.message}
     ${error.places?.length > 0 && html`<ul>${error.places.map((place) => html`<li><code>${place.pointer}</code> ${place.detail}</li>`)}</ul>`}
     ${again && html` <button type="button" onClick=${again}>Try again</button>`}
   </div>`;

@@ -9,7 +9,7 @@ import { Wrong } from "./parts.js";
 import { useSignal } from "./signal.js";
 import { SECONDS } from "./timeframe.js";
 
-const LABELS_MAX = 40, MARKERS_MAX = 1200; // in the window: more are a blur
+const LABELS_MAX = 40, A_TRADE = 12; // in the window: labels, and pixels that a trade has at least; closer they are a blur
 
 const digitsOf = (tick) => Math.min(8, Math.max(0, Math.round(-Math.log10(tick))));
 
@@ -26,15 +26,15 @@ function barAt(bars, t) {
   return low > 0 ? bars[low - 1] : null;
 }
 
-function markersOf(trades, bars, selected) {
+function markersOf(trades, bars, selected, width) {
   if (!bars.length) return [];
   const from = bars[0].time, to = bars[bars.length - 1].time + 1;
   const seen = trades.filter((t) => seconds(t.entry_time) <= to && (t.exit_time ? seconds(t.exit_time) : Infinity) >= from);
 
-  if (seen.length * 2 > MARKERS_MAX) return [];
-  const wordy = seen.length <= LABELS_MAX, markers = [];
+  const wordy = seen.length <= LABELS_MAX && seen.length * 40 < width, markers = [];
+  const shown = seen.length * A_TRADE > width ? seen.filter((t) => t.n === selected) : seen;
 
-  for (const trade of seen) {
+  for (const trade of shown) {
     const isLong = trade.side === "long", chosen = trade.n === selected;
     const add = (when, isEntry, text) => {
       const bar = barAt(bars, when);
@@ -42,7 +42,7 @@ function markersOf(trades, bars, selected) {
       if (!bar || when < from) return;
       const isUp = isLong === isEntry; // a buy
       markers.push({
-        time: bar.time, position: isUp ? "belowBar" : "aboveBar", shape: isUp ? "arrowUp" : "arrowDown", size: chosen ? 2 : seen.length <= LABELS_MAX ? 1 : 0.6,
+        time: bar.time, position: isUp ? "belowBar" : "aboveBar", shape: isUp ? "arrowUp" : "arrowDown", size: chosen ? 2 : wordy ? 1 : 0.6,
         color: color(isEntry ? "line-1" : trade.pnl > 0 ? "up" : "down"), text: wordy || chosen ? text : undefined,
       });
     };
@@ -73,11 +73,11 @@ export function ResultChart({ backtest, points, trades, selected, onSelect, hand
 
   const paint = () => {
     if (!its.price) return;
-    its.price.applyOptions({ ...candleColors(), priceFormat: FORMATS.price(digits) });
+    its.price.applyOptions({ ...candleColors(), priceFormat: FORMATS.price(digits, its.bars) });
     its.equity.applyOptions({ color: color("line-1") });
     its.hold.applyOptions({ color: color("muted") });
     its.fall.applyOptions({ lineColor: color("down"), topColor: color("fall-top"), bottomColor: color("fall-bottom") });
-    its.mark.setMarkers(markersOf(its.trades, its.bars, its.selected));
+    its.mark.setMarkers(markersOf(its.trades, its.bars, its.selected, its.chart.timeScale().width()));
     const trade = its.trades.find((t) => t.n === its.selected);
     const ends = trade && its.bars.length ? [[trade.entry_time, trade.entry_price], [trade.exit_time, trade.exit_price]]
       .filter(([when]) => when).map(([when, value]) => ({ time: barAt(its.bars, seconds(when))?.time, value })).filter((p) => p.time !== undefined) : [];

@@ -62,7 +62,7 @@ export function Rules({ value, onChange, faultsAt, errorAt }) {
           faults=${faultsAt(`/${side}/enter`)} onValue=${(text) => condition(side, "enter", text)} />
         <${Expression} label=${exit} value=${value[side]?.exit} names=${names} focused=${focused} placeholder="only at a level"
           faults=${faultsAt(`/${side}/exit`)} onValue=${(text) => condition(side, "exit", text)} />
-        ${errorAt(`/${side}`) && html`<div class="error">${errorAt(`/${side}`)}</div>`}
+        ${faultsAt(`/${side}`).map((fault) => html`<div class="error">${fault.detail}</div>`)}
       </fieldset>`)}
       <fieldset><legend>Names</legend><p class="note">Expressions that others use by their name.</p>
         ${Object.entries(lets).map(([name, text], i) => html`<div class="named" key=${i}>

@@ -16,7 +16,12 @@ const DAY = 86400e3;
 
 // What the form says, as the API takes it; {problem} if it cannot be said.
 function requestOf(draft) {
-  const number = (text) => (text.trim() === "" ? 0 : Number(text.replace(",", ".")));
+  // What is not a number goes as it is: the service says what is wrong with it, and where.
+  const number = (text) => {
+    const n = Number(text.trim().replace(",", "."));
+
+    return Number.isNaN(n) ? text : n;
+  };
   const execution = shortExecution({ fee: { percent: number(draft.fee) }, slippage: { percent: number(draft.slippage) }, spread: number(draft.spread), leverage: number(draft.leverage),
     short: draft.short, intrabar: draft.intrabar, missing: draft.missing, close_at_end: draft.closeAtEnd });
 

@@ -31,6 +31,7 @@ function Chart({ one }) {
       its.bars = await loadCandles(one.symbol, wish.timeframe, wish.from, wish.to + SECONDS[wish.timeframe], signal);
       const range = begin();
 
+      its.price.applyOptions({ priceFormat: FORMATS.price(digits, its.bars) });
       its.price.setData(its.bars);
       paintVolume();
       setFrame(wish.timeframe);

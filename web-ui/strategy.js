@@ -143,7 +143,7 @@ function Editor({ id, kinds, stored, query, changed }) {
       <${Card} title=${draft.kind === "rules" ? "Rules" : "Parameters"} note=${faults.length ? "" : verdict.cost ? `checked: ${verdict.cost} steps a bar` : ""}
         actions=${html`<button type="button" class="quiet" aria-pressed=${json !== null ? "true" : "false"} onClick=${() => setJson(json === null ? tidyText(draft.parameters) : null)}>
           ${json === null ? "As JSON" : "As a form"}</button>`}>
-        <p class="note kind-note">${kind ? kind.description.replace(/, as a document.*/, "") : "Another service works this kind; its parameters are not checked here"}.</p>
+        ${draft.kind !== "rules" && html`<p class="note kind-note">${kind ? kind.description : "Another service works this kind; its parameters are not checked here"}.</p>`}
         ${others.length > 0 && html`<ul class="error" role="status">${others.map((one) => html`<li><code>${one.pointer.slice(11) || "/"}</code> ${one.detail}${one.column ? `, at column ${one.column}` : ""}</li>`)}</ul>`}
         ${json !== null || !kind ? html`<${Field} label="Parameters as JSON" error=${jsonError}>${(tie) => html`<textarea ...${tie} class="code" rows="16" spellcheck=${false}
             value=${json ?? tidyText(draft.parameters)} onInput=${(e) => editJson(e.target.value)}></textarea>`}<//>`

@@ -20,7 +20,7 @@ export function Versions({ id, current, take }) {
   if (!found.data) return html`<${Loading} />`;
   if (versions.length < 2) return html`<${Card} title="Versions"><p class="note">This is the only one so far. Every change makes another one, and what changed is shown here.</p><//>`;
   return html`<${Card} title="Versions" note=${`${versions.length}; a version never changes`}>
-    <div class="row"><${Choice} label="From" value=${older} onValue=${(n) => setPair([n, newer])} options=${options} />
+    <div class="row ends"><${Choice} label="From" value=${older} onValue=${(n) => setPair([n, newer])} options=${options} />
       <${Choice} label="To" value=${newer} onValue=${(n) => setPair([older, n])} options=${options} />
       ${of(newer) && html`<p class="note">of <${Time} of=${of(newer).created_at} /></p>`}
       ${of(older) && older !== String(current) && html`<button type="button" onClick=${() => take(of(older))}>Put version ${older} into the editor</button>`}</div>

@@ -245,7 +245,7 @@ def test_a_token_and_a_lost_connection(daemon, command, browser, ui_dir, keep):
 
     lab = Lab(browser, service, ui_dir)
     lab.open("#/strategies/new")
-    lab.says("An access token is needed")
+    lab.says("This service asks for an access token")
     lab.is_for_everybody()
     keep(browser, "ui-token.png")
     lab.fill("Token", token)
