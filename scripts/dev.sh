@@ -19,8 +19,8 @@ usage: scripts/dev.sh COMMAND
               in the foreground, with a private PostgreSQL under .dev/ (unless DATABASE_URL is
               set). What you save is built and loaded. Ctrl-C ends all of it; the data is there the
               next time. --demo brings in a made-up market, strategies and backtests
-  docs        install npm if it is missing, and add Swagger UI to /docs; a service that `up` has
-              started loads it
+  docs        install npm if it is missing, and add the pages at / and /docs; a service that `up`
+              has started loads them
   down        stop what an `up` left behind
   build       build, and leave the programs at build/stratslabd and build/backtestd
   run [stratslabd | backtestd] ARGUMENT...
@@ -305,7 +305,7 @@ do_up() { # [--demo]
     export_settings
     if [ "${1:-}" ] && ! url=$(api_url); then die "--demo asks the API by TCP, and STRATSLAB_LISTEN has no such address"; fi
     if [ ! -d "$STRATSLAB_DOCS_DIR" ]; then
-        say "    /docs will only link the OpenAPI document: $0 docs adds Swagger UI (npm is 230 MB if it is missing)"
+        say "    / and /docs will only link the API: $0 docs adds the pages (npm is 230 MB if it is missing)"
     fi
     step "the API on $STRATSLAB_LISTEN, and backtestd beside it; Ctrl-C ends both"
     export_database stratslabd
@@ -378,14 +378,14 @@ do_psql() { # ARGUMENT…
     exit $status
 }
 
-# Swagger UI is for a browser alone, and npm brings it: `up` goes without, so that it need not install npm.
+# The pages are for a browser alone, and npm brings what they need: `up` goes without, so that it need not install npm.
 do_docs() {
     steps=2
     do_deps "$build_needs $docs_needs"
     do_build
     if pid=$(our_daemon stratslabd); then
         kill -HUP "$pid"
-        say "the running service loads it"
+        say "the running service loads them"
     fi
 }
 

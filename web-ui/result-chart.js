@@ -29,7 +29,7 @@ function barAt(bars, t) {
 function markersOf(trades, bars, selected, width) {
   if (!bars.length) return [];
   const from = bars[0].time, to = bars[bars.length - 1].time + 1;
-  const seen = trades.filter((t) => seconds(t.entry_time) <= to && (t.exit_time ? seconds(t.exit_time) : Infinity) >= from);
+  const seen = trades.filter((t) => t.from <= to && t.to >= from);
 
   const wordy = seen.length <= LABELS_MAX && seen.length * 40 < width, markers = [];
   const shown = seen.length * A_TRADE > width ? seen.filter((t) => t.n === selected) : seen;
@@ -42,18 +42,18 @@ function markersOf(trades, bars, selected, width) {
       if (!bar || when < from) return;
       const isUp = isLong === isEntry; // a buy
       markers.push({
-        time: bar.time, position: isUp ? "belowBar" : "aboveBar", shape: isUp ? "arrowUp" : "arrowDown", size: chosen ? 2 : wordy ? 1 : 0.6,
+        time: bar.time, position: isUp ? "belowBar" : "aboveBar", shape: isUp ? "arrowUp" : "arrowDown", size: chosen ? 1.5 : wordy ? 1 : 0.6,
         color: color(isEntry ? "line-1" : trade.pnl > 0 ? "up" : "down"), text: wordy || chosen ? text : undefined,
       });
     };
 
-    add(seconds(trade.entry_time), true, isLong ? "Buy" : "Short");
-    if (trade.exit_time) add(seconds(trade.exit_time), false, signedPercent(trade.pnl / (trade.quantity * trade.entry_price), 1));
+    add(trade.from, true, isLong ? "Buy" : "Short");
+    if (trade.exit_time) add(trade.to, false, signedPercent(trade.pnl / (trade.quantity * trade.entry_price), 1));
   }
   return markers.sort((a, b) => a.time - b.time);
 }
 
-export function ResultChart({ backtest, points, trades, selected, onSelect, handle }) {
+export function ResultChart({ backtest, points, thinned, trades, selected, onSelect, handle }) {
   const [digits, setDigits] = useState(2);
   const [at, setAt] = useState(null); // what the pointer is at
   const [frame, setFrame] = useState(backtest.timeframe);
@@ -79,8 +79,8 @@ export function ResultChart({ backtest, points, trades, selected, onSelect, hand
     its.fall.applyOptions({ lineColor: color("down"), topColor: color("fall-top"), bottomColor: color("fall-bottom") });
     its.mark.setMarkers(markersOf(its.trades, its.bars, its.selected, its.chart.timeScale().width()));
     const trade = its.trades.find((t) => t.n === its.selected);
-    const ends = trade && its.bars.length ? [[trade.entry_time, trade.entry_price], [trade.exit_time, trade.exit_price]]
-      .filter(([when]) => when).map(([when, value]) => ({ time: barAt(its.bars, seconds(when))?.time, value })).filter((p) => p.time !== undefined) : [];
+    const ends = trade && its.bars.length ? [[trade.from, trade.entry_price], [trade.to, trade.exit_price]]
+      .filter(([when]) => when !== Infinity).map(([when, value]) => ({ time: barAt(its.bars, when)?.time, value })).filter((p) => p.time !== undefined) : [];
 
     its.way.applyOptions({ color: color(trade?.pnl > 0 ? "up" : "down") });
     its.way.setData(ends.length === 2 && ends[0].time < ends[1].time ? ends : []);
@@ -103,14 +103,14 @@ export function ResultChart({ backtest, points, trades, selected, onSelect, hand
     chart.subscribeClick(({ time: t }) => {
       if (t === undefined) return;
       const step = SECONDS[its.follow.timeframe] || 0;
-      const hit = its.trades.find((one) => seconds(one.entry_time) < t + step && (one.exit_time ? seconds(one.exit_time) : Infinity) >= t);
+      const hit = its.trades.find((one) => one.from < t + step && one.to >= t);
 
       if (hit) its.onSelect(hit.n);
     });
     its.follow = followRange(chart, {
       base: backtest.timeframe, ...span, told: setError,
       load: async (wish, signal, begin) => {
-        const bars = await loadCandles(backtest.symbol, wish.timeframe, wish.from, wish.to, signal);
+        const bars = await loadCandles(backtest.symbol, wish.timeframe, backtest.timeframe, wish.from, wish.to, signal);
         const range = begin();
         // The whole span comes first: what was bought at its first open is worth what the metric says at its last close.
         const first = its.firstOpen ?? (its.firstOpen = bars.length && bars[bars.length - 1].close / (1 + backtest.metrics.buy_and_hold));
@@ -138,7 +138,7 @@ export function ResultChart({ backtest, points, trades, selected, onSelect, hand
   useEffect(() => {
     handle.current = {
       show(trade) {
-        const from = seconds(trade.entry_time), to = trade.exit_time ? seconds(trade.exit_time) : span.last;
+        const { from } = trade, to = Math.min(trade.to, span.last);
         const room = Math.max(to - from, SECONDS[backtest.timeframe] * 15);
 
         its.follow?.go(Math.max(span.first, from - room), Math.min(span.last, to + room));
@@ -159,7 +159,7 @@ export function ResultChart({ backtest, points, trades, selected, onSelect, hand
       <span><i class="key line-1"></i>Equity <b>${money(equity)}</b></span>
       <span><i class="key hold"></i>Buy and hold <b>${money(hold)}</b></span>
       <span><i class="key fall"></i>Drawdown <b>${percent(fall, 1)}</b></span>
-      <span class="end">${frame !== backtest.timeframe ? `bars of ${frame}; zoom in for ${backtest.timeframe}` : `bars of ${frame}`}
+      <span class="end">${frame !== backtest.timeframe ? `bars of ${frame}; zoom in for ${backtest.timeframe}` : `bars of ${frame}${thinned > 1 ? `; the curve has a point for ${Math.round(thinned)} of them` : ""}`}
         <button type="button" class="quiet" onClick=${() => handle.current.all()}>Whole span</button></span>
     </div>
     <div class="chart tall" ref=${box} role="img" aria-label=${`Candles of ${backtest.symbol} with the fills; equity, which ends at ${money(points.at(-1)?.v)}, beside buy and hold; drawdown. The tables

@@ -1,6 +1,7 @@
 // A result: what came of a backtest, and while there is none yet, how far it is.
 import { html, useEffect, useMemo, useRef, useState } from "./html.js";
 import { all, ask, get, path, post, withQuery } from "./api.js";
+import { seconds } from "./chart.js";
 import { pointsOf } from "./curve.js";
 import { Downloads } from "./downloads.js";
 import { count, duration, money, percent, plural, ratio, signedPercent, tone } from "./format.js";
@@ -17,6 +18,8 @@ const POINTS = 10000; // of the curve: the most that the API gives
 const TRADES = 20000; // more than that nobody reads here: the CSV has all of them
 const LOOK_MS = 400;
 
+// With its times as numbers.
+const timed = (trade) => ({ ...trade, from: seconds(trade.entry_time), to: trade.exit_time ? seconds(trade.exit_time) : Infinity });
 const isOver = (backtest) => !["queued", "running"].includes(backtest.status);
 
 export function Result({ id }) {
@@ -107,7 +110,8 @@ function Succeeded({ backtest, name }) {
     const control = new AbortController();
 
     all(path("backtests", backtest.id, "trades"), { query: { limit: 1000 }, most: TRADES, signal: control.signal,
-      each: (items, more) => setTrades({ items: [...items], more }) }).catch((problem) => control.signal.aborted || setError(problem));
+      // The first page is shown at once, and all of them at the end: sorting them again with every page would take longer than they do.
+      each: (items, more) => (items.length <= 1000 || !more || items.length >= TRADES) && setTrades({ items: items.map(timed), more }) }).catch((problem) => control.signal.aborted || setError(problem));
     return () => control.abort(new DOMException("left", "AbortError"));
   }, [backtest.id]);
 
@@ -120,7 +124,8 @@ function Succeeded({ backtest, name }) {
   return html`<${Figures} m=${backtest.metrics} capital=${backtest.initial_capital} />
     <${Wrong} error=${curve.error || error} again=${curve.error && curve.again} />
     <${Card} class="chart-card" aria-label="Chart">
-      ${points ? html`<${ResultChart} backtest=${backtest} points=${points} trades=${trades.items} selected=${selected} onSelect=${select} handle=${chart} />`
+      ${points ? html`<${ResultChart} backtest=${backtest} points=${points} thinned=${curve.data.points / curve.data.items.length}
+        trades=${trades.items} selected=${selected} onSelect=${select} handle=${chart} />`
         : html`<div class="chart tall"><${Loading} what="Loading the curve" /></div>`}
     <//>
     <${Card} title="Monthly returns">${points && html`<${Monthly} points=${points} thinned=${curve.data.points > curve.data.items.length} />`}<//>

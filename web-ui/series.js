@@ -28,7 +28,7 @@ function Chart({ one }) {
     chart.panes()[1].setStretchFactor(90);
     chart.subscribeCrosshairMove(({ time: t }) => setAt(t === undefined ? null : its.bars.find((bar) => bar.time === t) || null));
     its.follow = followRange(chart, { base: one.timeframe, first, last, told: setError, load: async (wish, signal, begin) => {
-      its.bars = await loadCandles(one.symbol, wish.timeframe, wish.from, wish.to + SECONDS[wish.timeframe], signal);
+      its.bars = await loadCandles(one.symbol, wish.timeframe, one.timeframe, wish.from, wish.to + SECONDS[wish.timeframe], signal);
       const range = begin();
 
       its.price.applyOptions({ priceFormat: FORMATS.price(digits, its.bars) });

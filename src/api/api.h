@@ -128,7 +128,7 @@ struct api_endpoint {
     /* The answers that are not problems. */
     unsigned statuses[API_STATUSES_MAX]; /* none: 200 */
     const char *produces;                /* their media type; NULL: application/json */
-    const char *produces_too;            /* another one, if Accept prefers it; NULL: none; not for `make`, nor the row's own body */
+    const char *produces_too;            /* another one, if Accept prefers it; not of `make` or bare sql; NULL: none */
     const struct http_refusal *const *refusals; /* what C refuses of its own, NULL-terminated: 409 or 422 */
     const struct json_schema *answer; /* their content; NULL: text or an object of which the document says no more */
     bool is_list;                     /* one page of `answer`: {"items":[…],"next":…} */

@@ -16,8 +16,8 @@
 
 /* No script or style but from here, none that stands in the page, and no request to anybody else. The style sheets have
  * their small images in themselves (data:). */
-#define API_SITE_POLICY                                                                                         \
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "       \
+#define API_SITE_POLICY                                                                                   \
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; " \
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 
 /* A file's address holds its version, so that it can be kept for ever; asked for in another way it is asked for again.
