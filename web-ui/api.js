@@ -18,14 +18,15 @@ export class Problem extends Error {
 
 const RETRY_MS = [500, 1000, 2000, 4000];
 
-const pause = (ms, signal) => new Promise((resolve, reject) => {
-  const timer = setTimeout(resolve, ms);
+const pause = (ms, signal) =>
+  new Promise((resolve, reject) => {
+    const timer = setTimeout(resolve, ms);
 
-  signal?.addEventListener("abort", () => {
-    clearTimeout(timer);
-    reject(signal.reason);
+    signal?.addEventListener("abort", () => {
+      clearTimeout(timer);
+      reject(signal.reason);
+    });
   });
-});
 
 export function path(...parts) {
   return "/api/v1/" + parts.map(encodeURIComponent).join("/").replaceAll("%3A", ":");
@@ -93,7 +94,9 @@ export async function ask(method, address, options = {}) {
       throw error;
     }
     if (!safe) {
-      throw error instanceof Problem ? error : new Problem(0, { detail: "The service does not answer. What you wrote is kept; try again." });
+      throw error instanceof Problem
+        ? error
+        : new Problem(0, { detail: "The service does not answer. What you wrote is kept; try again." });
     }
     silence.value = silence.value || { since: Date.now(), message: error instanceof Problem ? error.message : "" };
     await pause((error.retryAfter || 0) * 1000 || RETRY_MS[Math.min(tries, RETRY_MS.length - 1)], options.signal);
@@ -122,10 +125,15 @@ const constants = new Map();
 
 export function constant(name) {
   if (!constants.has(name)) {
-    constants.set(name, get(path(name)).then((list) => list.items).catch((error) => {
-      constants.delete(name);
-      throw error;
-    }));
+    constants.set(
+      name,
+      get(path(name))
+        .then((list) => list.items)
+        .catch((error) => {
+          constants.delete(name);
+          throw error;
+        }),
+    );
   }
   return constants.get(name);
 }

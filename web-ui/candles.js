@@ -36,7 +36,9 @@ async function loadPart(symbol, timeframe, from, to, signal) {
   const bars = [];
 
   for (let start = iso(from); start !== null;) {
-    const page = await get(withQuery(path("candles", symbol, timeframe), { start, end: iso(to), limit: PAGE }), { signal });
+    const page = await get(withQuery(path("candles", symbol, timeframe), { start, end: iso(to), limit: PAGE }), {
+      signal,
+    });
 
     for (const bar of page.items) bars.push({ ...bar, time: seconds(bar.time) });
     start = page.next;
@@ -55,13 +57,20 @@ export function windowOf(base, from, to, first, last, most) {
 // Follows a chart: when its range nears the end of the window, or another timeframe fits it, load(window, signal, begin) is
 // called. It fetches, calls begin() for the range to show, and shows it. go(from, to) leads to a range.
 export function followRange(chart, { base, first, last, load, told }) {
-  let current = null, timer = 0, control = null, busy = 0;
+  let current = null,
+    timer = 0,
+    control = null,
+    busy = 0;
 
   const holds = (wish, from, to) => {
     const edge = (to - from) * 0.05;
 
-    return current && wish.timeframe === current.timeframe && (current.from <= first || from - current.from > edge)
-      && (current.to >= last || current.to - to > edge);
+    return (
+      current &&
+      wish.timeframe === current.timeframe &&
+      (current.from <= first || from - current.from > edge) &&
+      (current.to >= last || current.to - to > edge)
+    );
   };
 
   async function look(from, to, moves) {
@@ -94,7 +103,9 @@ export function followRange(chart, { base, first, last, load, told }) {
   chart.timeScale().subscribeVisibleTimeRangeChange(watch);
   return {
     go: (from, to) => look(from, to, true),
-    get timeframe() { return current?.timeframe; },
+    get timeframe() {
+      return current?.timeframe;
+    },
     end() {
       clearTimeout(timer);
       control?.abort(new DOMException("left", "AbortError"));

@@ -3,7 +3,15 @@ import { createChart, CrosshairMode, LineStyle } from "./lightweight-charts.js";
 import { useEffect, useRef } from "./html.js";
 import { clock, count, price as priceText, signedPercent, percent, money, time } from "./format.js";
 
-export { AreaSeries, BaselineSeries, CandlestickSeries, createSeriesMarkers, HistogramSeries, LineSeries, LineStyle } from "./lightweight-charts.js";
+export {
+  AreaSeries,
+  BaselineSeries,
+  CandlestickSeries,
+  createSeriesMarkers,
+  HistogramSeries,
+  LineSeries,
+  LineStyle,
+} from "./lightweight-charts.js";
 
 // A colour of the style sheet, as it is now: light or dark.
 export const color = (name) => getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
@@ -12,7 +20,10 @@ export const LINES = ["line-1", "line-2", "line-3", "line-4", "line-5", "line-6"
 function look() {
   return {
     layout: {
-      background: { color: "transparent" }, textColor: color("muted"), fontSize: 11, fontFamily: getComputedStyle(document.body).fontFamily,
+      background: { color: "transparent" },
+      textColor: color("muted"),
+      fontSize: 11,
+      fontFamily: getComputedStyle(document.body).fontFamily,
       attributionLogo: false, // its style stands in the page, which the policy forbids; the foot of the page names TradingView
       panes: { separatorColor: color("line"), separatorHoverColor: color("hover"), enableResize: true },
     },
@@ -23,7 +34,14 @@ function look() {
       horzLine: { color: color("muted"), style: LineStyle.Dotted, labelBackgroundColor: color("label") },
     },
     rightPriceScale: { borderColor: color("line"), scaleMargins: { top: 0.1, bottom: 0.08 } },
-    timeScale: { borderColor: color("line"), timeVisible: true, secondsVisible: false, rightOffset: 2, minBarSpacing: 0.05, tickMarkFormatter: tick },
+    timeScale: {
+      borderColor: color("line"),
+      timeVisible: true,
+      secondsVisible: false,
+      rightOffset: 2,
+      minBarSpacing: 0.05,
+      tickMarkFormatter: tick,
+    },
     localization: { timeFormatter: (seconds) => time(seconds * 1000) },
   };
 }
@@ -43,7 +61,11 @@ export const FORMATS = {
   money: { type: "custom", minMove: 0.01, formatter: (n) => (Math.abs(n) >= 1000 ? count(n) : money(n)) },
   // No more digits than the highest price leaves room for; all of them are in the legend.
   price: (digits, bars = []) => {
-    const shown = bars.some((bar) => bar.high >= 10000) ? 0 : bars.some((bar) => bar.high >= 1000) ? Math.min(digits, 1) : digits;
+    const shown = bars.some((bar) => bar.high >= 10000)
+      ? 0
+      : bars.some((bar) => bar.high >= 1000)
+        ? Math.min(digits, 1)
+        : digits;
 
     return { type: "custom", minMove: 10 ** -shown, formatter: (n) => priceText(n, shown) };
   },
@@ -77,7 +99,11 @@ export function useChart(make, by, repainted) {
 }
 
 export const candleColors = () => ({
-  upColor: color("candle-up"), downColor: color("candle-down"), borderVisible: false, wickUpColor: color("candle-up"), wickDownColor: color("candle-down"),
+  upColor: color("candle-up"),
+  downColor: color("candle-down"),
+  borderVisible: false,
+  wickUpColor: color("candle-up"),
+  wickDownColor: color("candle-down"),
 });
 
 export const seconds = (when) => Math.floor(Date.parse(when) / 1000);

@@ -5,8 +5,11 @@ export const pointsOf = (items) => items.map(({ time, equity }) => ({ t: seconds
 
 // The value at or before each time, the lowest drawdown since the time before it.
 export function along(points, times, step) {
-  const curve = [], falls = [];
-  let i = 0, peak = -Infinity, value = null;
+  const curve = [],
+    falls = [];
+  let i = 0,
+    peak = -Infinity,
+    value = null;
 
   for (const t of times) {
     let fall = null;
@@ -26,7 +29,9 @@ export function along(points, times, step) {
 // [{year, months: [12 × fraction or null], whole}]: from the last equity of a month to that of the next, in UTC.
 export function monthly(points) {
   const years = new Map();
-  let before = points[0]?.v, month = null, value = before;
+  let before = points[0]?.v,
+    month = null,
+    value = before;
   const close = () => {
     if (month === null) return;
     const [year, index] = month;

@@ -14,10 +14,13 @@ function save(name, type, text) {
 
 // All pages as one file: of the further ones the head is left out, and the next page is in Link alone.
 async function tradesAsCsv(id) {
-  let text = "", after;
+  let text = "",
+    after;
 
   do {
-    const answer = await ask("GET", withQuery(path("backtests", id, "trades"), { limit: 1000, after }), { accept: "text/csv" });
+    const answer = await ask("GET", withQuery(path("backtests", id, "trades"), { limit: 1000, after }), {
+      accept: "text/csv",
+    });
     const page = await answer.text();
 
     text += text ? page.slice(page.indexOf("\n") + 1) : page;
@@ -30,10 +33,20 @@ const equity = (id, accept) => ask("GET", withQuery(path("backtests", id, "equit
 
 const FILES = [
   ["Trades", "trades.csv", "text/csv", tradesAsCsv],
-  ["Trades", "trades.json", "application/json", async (id) => JSON.stringify(await all(path("backtests", id, "trades"), { query: { limit: 1000 } }), null, 1)],
+  [
+    "Trades",
+    "trades.json",
+    "application/json",
+    async (id) => JSON.stringify(await all(path("backtests", id, "trades"), { query: { limit: 1000 } }), null, 1),
+  ],
   ["Equity", "equity.csv", "text/csv", async (id) => (await equity(id, "text/csv")).text()],
   ["Equity", "equity.json", "application/json", async (id) => (await equity(id)).text()],
-  ["Metrics", "result.json", "application/json", async (id) => JSON.stringify(await get(path("backtests", id)), null, 2)],
+  [
+    "Metrics",
+    "result.json",
+    "application/json",
+    async (id) => JSON.stringify(await get(path("backtests", id)), null, 2),
+  ],
 ];
 
 export function Downloads({ id, name }) {
@@ -48,7 +61,13 @@ export function Downloads({ id, name }) {
     }
   };
 
-  return html`<div class="actions left">${FILES.map(([what, file, type, make]) =>
-    html`<button type="button" onClick=${() => take(file, type, make)}>${what} <small>${file.split(".")[1].toUpperCase()}</small></button>`)}</div>
+  return html`<div class="actions left">
+      ${FILES.map(
+        ([what, file, type, make]) =>
+          html`<button type="button" onClick=${() => take(file, type, make)}>
+            ${what} <small>${file.split(".")[1].toUpperCase()}</small>
+          </button>`,
+      )}
+    </div>
     <${Wrong} error=${error} />`;
 }

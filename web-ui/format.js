@@ -4,7 +4,9 @@ import { keep, kept } from "./keep.js";
 
 export const NONE = "–";
 export const clock = signal(kept("clock") === "local" ? "local" : "UTC");
-export const setClock = (which) => { keep("clock", (clock.value = which)); };
+export const setClock = (which) => {
+  keep("clock", (clock.value = which));
+};
 
 const formats = new Map();
 function numbers(options) {
@@ -17,15 +19,31 @@ const is = (n) => typeof n === "number" && Number.isFinite(n);
 const minus = (text) => text.replace("-", "−");
 
 export const count = (n) => (is(n) ? numbers({ maximumFractionDigits: 0 }).format(n) : NONE);
-export const ratio = (n, digits = 2) => (is(n) ? minus(numbers({ minimumFractionDigits: digits, maximumFractionDigits: digits }).format(n)) : NONE);
+export const ratio = (n, digits = 2) =>
+  is(n) ? minus(numbers({ minimumFractionDigits: digits, maximumFractionDigits: digits }).format(n)) : NONE;
 export const money = (n) => ratio(n, Math.abs(n) >= 1e6 ? 0 : 2);
-export const price = (n, digits) => (is(n) ? numbers({ minimumFractionDigits: digits ?? 0, maximumFractionDigits: digits ?? 8 }).format(n) : NONE);
+export const price = (n, digits) =>
+  is(n) ? numbers({ minimumFractionDigits: digits ?? 0, maximumFractionDigits: digits ?? 8 }).format(n) : NONE;
 export const quantity = (n) => (is(n) ? numbers({ maximumSignificantDigits: 6 }).format(n) : NONE);
 export const percent = (n, digits = 2) =>
-  (is(n) ? minus(numbers({ style: "percent", minimumFractionDigits: digits, maximumFractionDigits: digits }).format(n)) : NONE);
+  is(n)
+    ? minus(numbers({ style: "percent", minimumFractionDigits: digits, maximumFractionDigits: digits }).format(n))
+    : NONE;
 export const signedPercent = (n, digits = 2) =>
-  (is(n) ? minus(numbers({ style: "percent", minimumFractionDigits: digits, maximumFractionDigits: digits, signDisplay: "exceptZero" }).format(n)) : NONE);
-export const signedMoney = (n) => (is(n) ? minus(numbers({ minimumFractionDigits: 2, maximumFractionDigits: 2, signDisplay: "exceptZero" }).format(n)) : NONE);
+  is(n)
+    ? minus(
+        numbers({
+          style: "percent",
+          minimumFractionDigits: digits,
+          maximumFractionDigits: digits,
+          signDisplay: "exceptZero",
+        }).format(n),
+      )
+    : NONE;
+export const signedMoney = (n) =>
+  is(n)
+    ? minus(numbers({ minimumFractionDigits: 2, maximumFractionDigits: 2, signDisplay: "exceptZero" }).format(n))
+    : NONE;
 export const tone = (n) => (!is(n) || n === 0 ? "" : n > 0 ? "up" : "down");
 
 export function bytes(n) {
@@ -46,9 +64,10 @@ export function duration(seconds) {
 }
 
 const two = (n) => String(n).padStart(2, "0");
-const parts = (date, which) => (which === "local"
-  ? [date.getFullYear(), date.getMonth() + 1, date.getDate(), date.getHours(), date.getMinutes()]
-  : [date.getUTCFullYear(), date.getUTCMonth() + 1, date.getUTCDate(), date.getUTCHours(), date.getUTCMinutes()]);
+const parts = (date, which) =>
+  which === "local"
+    ? [date.getFullYear(), date.getMonth() + 1, date.getDate(), date.getHours(), date.getMinutes()]
+    : [date.getUTCFullYear(), date.getUTCMonth() + 1, date.getUTCDate(), date.getUTCHours(), date.getUTCMinutes()];
 
 // ISO order: a table of times can be read, and compared, in any language.
 export function time(when, which = clock.value) {
@@ -59,13 +78,20 @@ export function time(when, which = clock.value) {
 }
 export const date = (when, which = clock.value) => (when ? time(when, which).slice(0, 10) : NONE);
 // The other clock, to be shown when a pointer rests on a time.
-export const otherTime = (when) => (when ? `${time(when, clock.value === "UTC" ? "local" : "UTC")} ${clock.value === "UTC" ? "local time" : "UTC"}` : "");
+export const otherTime = (when) =>
+  when
+    ? `${time(when, clock.value === "UTC" ? "local" : "UTC")} ${clock.value === "UTC" ? "local time" : "UTC"}`
+    : "";
 
 export function ago(when) {
   const seconds = (new Date(when) - Date.now()) / 1000;
   const words = new Intl.RelativeTimeFormat("en", { numeric: "auto" });
 
-  for (const [unit, size] of [["day", 86400], ["hour", 3600], ["minute", 60]]) {
+  for (const [unit, size] of [
+    ["day", 86400],
+    ["hour", 3600],
+    ["minute", 60],
+  ]) {
     if (Math.abs(seconds) >= size) return words.format(Math.round(seconds / size), unit);
   }
   return "just now";

@@ -15,7 +15,19 @@ async function send(symbol, timeframe, query, body, type) {
 
 // The reports of all pieces as one. tell(share).
 async function importFile(file, { symbol, timeframe, ...query }, tell) {
-  const sum = { read: 0, new: 0, equal: 0, replaced: 0, rejected: 0, rejections: [], gaps: [], missing: 0, remarks: [], first: null, last: null };
+  const sum = {
+    read: 0,
+    new: 0,
+    equal: 0,
+    replaced: 0,
+    rejected: 0,
+    rejections: [],
+    gaps: [],
+    missing: 0,
+    remarks: [],
+    first: null,
+    last: null,
+  };
   const add = (report, lineOf) => {
     for (const name of ["read", "new", "equal", "replaced", "rejected"]) sum[name] += report[name];
     sum.rejections.push(...report.rejections.map((one) => ({ ...one, line: lineOf(one.line) })));
@@ -50,12 +62,39 @@ function Report({ one }) {
 
   if (error) return html`<${Wrong} error=${error} title=${`${file.name} was not imported`} />`;
   return html`<div class=${`banner ${report.rejected ? "warn" : "good"}`} role="status">
-    <strong>${file.name}</strong>: ${plural(report.read, "row")} read, <b>${count(report.new)}</b> new, ${count(report.equal)} there already${report.replaced ? `, ${count(report.replaced)} replaced` : ""},
-    ${" "}${count(report.rejected)} rejected. <a href=${href(["data", symbol, timeframe])}>Look at ${symbol} ${timeframe}</a>
+    <strong>${file.name}</strong>: ${plural(report.read, "row")} read, <b>${count(report.new)}</b> new,${" "}
+    ${count(report.equal)} there already${report.replaced ? `, ${count(report.replaced)} replaced` : ""},
+    ${" "}${count(report.rejected)} rejected.${" "}
+    <a href=${href(["data", symbol, timeframe])}>Look at ${symbol} ${timeframe}</a>
     ${report.remarks.map((remark) => html`<p class="note">${remark}</p>`)}
-    ${report.rejections.length > 0 && html`<details open><summary>${report.rejected > report.rejections.length ? `The first ${report.rejections.length} rows` : "The rows"} that were rejected</summary>
-      <div class="scroll short" tabindex="0" role="region" aria-label="Rejected rows"><table class="list"><thead><tr><th scope="col">Line</th><th scope="col" class="text">Why</th></tr></thead>
-      <tbody>${report.rejections.map((row) => html`<tr><td>${row.line}</td><td class="text">${row.reason || row.detail}</td></tr>`)}</tbody></table></div></details>`}
+    ${
+      report.rejections.length > 0 &&
+      html`<details open>
+        <summary>${" "}
+          ${report.rejected > report.rejections.length ? `The first ${report.rejections.length} rows` : "The rows"}
+          that were rejected
+        </summary>
+        <div class="scroll short" tabindex="0" role="region" aria-label="Rejected rows">
+          <table class="list">
+            <thead>
+              <tr>
+                <th scope="col">Line</th>
+                <th scope="col" class="text">Why</th>
+              </tr>
+            </thead>
+            <tbody>
+              ${report.rejections.map(
+                (row) =>
+                  html`<tr>
+                    <td>${row.line}</td>
+                    <td class="text">${row.reason || row.detail}</td>
+                  </tr>`,
+              )}
+            </tbody>
+          </table>
+        </div>
+      </details>`
+    }
   </div>`;
 }
 
@@ -68,19 +107,25 @@ export function Importer({ series, changed }) {
   const input = useRef();
 
   async function take(list) {
-    const some = await Promise.all([...list].map(async (file) => {
-      const text = (await isZip(file)) ? "" : await beginningOf(file).catch(() => "");
+    const some = await Promise.all(
+      [...list].map(async (file) => {
+        const text = (await isZip(file)) ? "" : await beginningOf(file).catch(() => "");
 
-      return { file, ...guess(file.name, text) };
-    }));
+        return { file, ...guess(file.name, text) };
+      }),
+    );
 
     setFiles((before) => [...before, ...some.map((one) => ({ timeframe: "", ...one }))]);
   }
 
   async function start(event) {
     event.preventDefault();
-    const query = { ...(options.timezone ? { timezone: options.timezone } : {}), ...(options.stamp ? { stamp: options.stamp } : {}),
-      ...(options.replace ? { replace: "true" } : {}), ...(options.adjusted ? { adjusted: "true" } : {}) };
+    const query = {
+      ...(options.timezone ? { timezone: options.timezone } : {}),
+      ...(options.stamp ? { stamp: options.stamp } : {}),
+      ...(options.replace ? { replace: "true" } : {}),
+      ...(options.adjusted ? { adjusted: "true" } : {}),
+    };
 
     setDone([]);
     for (const one of files) {
@@ -103,32 +148,124 @@ export function Importer({ series, changed }) {
   const edit = (i, part) => setFiles(files.map((one, k) => (k === i ? { ...one, ...part } : one)));
 
   useEffect(() => {
-    const leave = (event) => { if (state) event.preventDefault(); };
+    const leave = (event) => {
+      if (state) event.preventDefault();
+    };
 
     addEventListener("beforeunload", leave);
     return () => removeEventListener("beforeunload", leave);
   }, [state]);
 
   return html`<${Card} title="Import">
-    <div class=${`drop ${over ? "over" : ""}`} onDragOver=${(e) => { e.preventDefault(); setOver(true); }} onDragLeave=${() => setOver(false)}
-        onDrop=${(e) => { e.preventDefault(); setOver(false); take(e.dataTransfer.files); }}>
-      <p><strong>Drop files of candles here</strong>, or <button type="button" onClick=${() => input.current.click()}>choose files</button></p>
-      <p class="note">CSV as Binance, Kraken, Yahoo, MetaTrader, TradingView, pandas and others write it; also gzip and zip. Of any size: it is cut into pieces.</p>
-      <input type="file" ref=${input} class="hidden" multiple tabindex="-1" aria-label="Files of candles" accept=".csv,.txt,.gz,.zip,text/csv" onChange=${(e) => { take(e.target.files); e.target.value = ""; }} />
+    <div
+      class=${`drop ${over ? "over" : ""}`}
+      onDragOver=${(e) => {
+        e.preventDefault();
+        setOver(true);
+      }}
+      onDragLeave=${() => setOver(false)}
+      onDrop=${(e) => {
+        e.preventDefault();
+        setOver(false);
+        take(e.dataTransfer.files);
+      }}
+    >
+      <p>
+        <strong>Drop files of candles here</strong>, or${" "}
+        <button type="button" onClick=${() => input.current.click()}>choose files</button>
+      </p>
+      <p class="note">
+        CSV as Binance, Kraken, Yahoo, MetaTrader, TradingView, pandas and others write it; also gzip and zip. Of any
+        size: it is cut into pieces.
+      </p>
+      <input
+        type="file"
+        ref=${input}
+        class="hidden"
+        multiple
+        tabindex="-1"
+        aria-label="Files of candles"
+        accept=".csv,.txt,.gz,.zip,text/csv"
+        onChange=${(e) => {
+          take(e.target.files);
+          e.target.value = "";
+        }}
+      />
     </div>
-    ${files.length > 0 && html`<form onSubmit=${start}>
-      ${files.map((one, i) => html`<div class="row file" key=${one.file.name}>
-        <div class="grow"><strong>${one.file.name}</strong> <span class="note">${bytes(one.file.size)}</span></div>
-        <${Text} label="Symbol" required maxlength="32" value=${one.symbol} onValue=${(symbol) => edit(i, { symbol })} />
-        <${Choice} label="Timeframe" required value=${one.timeframe} onValue=${(timeframe) => edit(i, { timeframe })} options=${[...(one.timeframe ? [] : [["", "?"]]), ...NAMES.map((name) => [name, name])]} />
-        <button type="button" class="quiet" aria-label=${`Leave out ${one.file.name}`} onClick=${() => setFiles(files.filter((_, k) => k !== i))}>×</button></div>`)}
-      <details><summary>Times and prices</summary><div class="row">
-        <${Text} label="Time zone" placeholder="UTC" value=${options.timezone} onValue=${(timezone) => setOptions({ ...options, timezone })} hint="of times that do not name one, such as America/New_York" />
-        <${Choice} label="A row's time is that of" value=${options.stamp} onValue=${(stamp) => setOptions({ ...options, stamp })} options=${[["", "the bar's opening"], ["close", "the bar's closing"]]} />
-        <div class="checks"><${Check} label="Replace rows that differ from those stored" value=${options.replace} onValue=${(replace) => setOptions({ ...options, replace })} />
-          <${Check} label="Take the adjusted prices" value=${options.adjusted} onValue=${(adjusted) => setOptions({ ...options, adjusted })} /></div></div></details>
-      <div class="actions left"><button class="primary" disabled=${!!state}>${state ? "Importing…" : `Import ${plural(files.length, "file")}`}</button>
-        ${state && html`<${Progress} value=${state.share} label=${`Import of ${state.name}`} /><span role="status">${state.name}, ${Math.round(state.share * 100)} %</span>`}</div></form>`}
+    ${
+      files.length > 0 &&
+      html`<form onSubmit=${start}>
+        ${files.map(
+          (one, i) =>
+            html`<div class="row file" key=${one.file.name}>
+              <div class="grow">
+                <strong>${one.file.name}</strong> <span class="note">${bytes(one.file.size)}</span>
+              </div>
+              <${Text}
+                label="Symbol"
+                required
+                maxlength="32"
+                value=${one.symbol}
+                onValue=${(symbol) => edit(i, { symbol })}
+              />
+              <${Choice}
+                label="Timeframe"
+                required
+                value=${one.timeframe}
+                onValue=${(timeframe) => edit(i, { timeframe })}
+                options=${[...(one.timeframe ? [] : [["", "?"]]), ...NAMES.map((name) => [name, name])]}
+              />
+              <button
+                type="button"
+                class="quiet"
+                aria-label=${`Leave out ${one.file.name}`}
+                onClick=${() => setFiles(files.filter((_, k) => k !== i))}
+              >
+                ×
+              </button>
+            </div>`,
+        )}
+        <details>
+          <summary>Times and prices</summary>
+          <div class="row">
+            <${Text}
+              label="Time zone"
+              placeholder="UTC"
+              value=${options.timezone}
+              onValue=${(timezone) => setOptions({ ...options, timezone })}
+              hint="of times that do not name one, such as America/New_York"
+            />
+            <${Choice}
+              label="A row's time is that of"
+              value=${options.stamp}
+              onValue=${(stamp) => setOptions({ ...options, stamp })}
+              options=${[
+                ["", "the bar's opening"],
+                ["close", "the bar's closing"],
+              ]}
+            />
+            <div class="checks">
+              <${Check}
+                label="Replace rows that differ from those stored"
+                value=${options.replace}
+                onValue=${(replace) => setOptions({ ...options, replace })}
+              />
+              <${Check}
+                label="Take the adjusted prices"
+                value=${options.adjusted}
+                onValue=${(adjusted) => setOptions({ ...options, adjusted })}
+              />
+            </div>
+          </div>
+        </details>
+        <div class="actions left">
+          <button class="primary" disabled=${!!state}>
+            ${state ? "Importing…" : `Import ${plural(files.length, "file")}`}
+          </button>
+          ${state && html`<${Progress} value=${state.share} label=${`Import of ${state.name}`} /><span role="status">${state.name}, ${Math.round(state.share * 100)} %</span>`}
+        </div>
+      </form>`
+    }
     ${done.map((one) => html`<${Report} one=${one} />`)}
   <//>`;
 }

@@ -13,7 +13,9 @@ export function keep(key, value) {
   try {
     if (value === null || value === undefined) sessionStorage.removeItem(key);
     else sessionStorage.setItem(key, JSON.stringify(value));
-  } catch { /* a browser that keeps nothing, or has no room left: it is in memory all the same */ }
+  } catch {
+    /* a browser that keeps nothing, or has no room left: it is in memory all the same */
+  }
 }
 
 export const kept = read;
@@ -21,12 +23,16 @@ export const kept = read;
 // As useState, of an object that is changed member by member. [draft, change({member: value}), forget()]
 export function useDraft(key, first) {
   const [draft, set] = useState(() => ({ ...first, ...read(`draft:${key}`) }));
-  const change = useCallback((part) => set((before) => {
-    const after = { ...before, ...part };
+  const change = useCallback(
+    (part) =>
+      set((before) => {
+        const after = { ...before, ...part };
 
-    keep(`draft:${key}`, after);
-    return after;
-  }), [key]);
+        keep(`draft:${key}`, after);
+        return after;
+      }),
+    [key],
+  );
   const forget = useCallback(() => {
     keep(`draft:${key}`, null);
     set(first);

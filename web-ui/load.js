@@ -11,7 +11,8 @@ export function useLoad(ask, by) {
 
     ask(control.signal).then(
       (data) => control.signal.aborted || set({ data }),
-      (error) => control.signal.aborted || set((before) => ({ data: before.data, error })));
+      (error) => control.signal.aborted || set((before) => ({ data: before.data, error })),
+    );
     return () => control.abort(new DOMException("left", "AbortError"));
   }, [...by, round]);
   return { ...state, again: () => next((n) => n + 1) };

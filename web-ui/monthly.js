@@ -16,10 +16,26 @@ function shade(value) {
 export function Monthly({ points, thinned }) {
   const years = monthly(points);
 
-  return html`<div class="scroll" tabindex="0" role="region" aria-label="Monthly returns"><table class="months">
-    <thead><tr><th scope="col">Year</th>${MONTHS.map((name) => html`<th scope="col">${name}</th>`)}<th scope="col">Year</th></tr></thead>
-    <tbody>${years.map(({ year, months, whole }) => html`<tr><th scope="row">${year}</th>
-      ${months.map((value) => html`<td class=${shade(value)}>${value === null ? html`<span class="none">${NONE}</span>` : percent(value, 1)}</td>`)}
-      <td class=${`whole ${whole > 0 ? "up" : whole < 0 ? "down" : ""}`}>${signedPercent(whole, 1)}</td></tr>`)}</tbody></table></div>
+  return html`<div class="scroll" tabindex="0" role="region" aria-label="Monthly returns">
+      <table class="months">
+        <thead>
+          <tr>
+            <th scope="col">Year</th>
+            ${MONTHS.map((name) => html`<th scope="col">${name}</th>`)}
+            <th scope="col">Year</th>
+          </tr>
+        </thead>
+        <tbody>
+          ${years.map(
+            ({ year, months, whole }) =>
+              html`<tr>
+                <th scope="row">${year}</th>
+                ${months.map((value) => html`<td class=${shade(value)}>${value === null ? html`<span class="none">${NONE}</span>` : percent(value, 1)}</td>`)}
+                <td class=${`whole ${whole > 0 ? "up" : whole < 0 ? "down" : ""}`}>${signedPercent(whole, 1)}</td>
+              </tr>`,
+          )}
+        </tbody>
+      </table>
+    </div>
     ${thinned && html`<p class="note">From ${count(points.length)} of the curve's points, so that a month may be off by a bar or two.</p>`}`;
 }

@@ -15,9 +15,17 @@ export function useNames(ids) {
   useEffect(() => {
     let isHere = true;
 
-    Promise.all(unknown.map((id) => get(path("strategies", id)).then((one) => known.set(id, one.name), () => known.set(id, "deleted"))))
-      .then(() => isHere && unknown.length && again((n) => n + 1));
-    return () => { isHere = false; };
+    Promise.all(
+      unknown.map((id) =>
+        get(path("strategies", id)).then(
+          (one) => known.set(id, one.name),
+          () => known.set(id, "deleted"),
+        ),
+      ),
+    ).then(() => isHere && unknown.length && again((n) => n + 1));
+    return () => {
+      isHere = false;
+    };
   }, [unknown.join()]);
   return (id) => known.get(id) || "…";
 }

@@ -3,7 +3,8 @@ import { html } from "./html.js";
 import { Check, Text } from "./parts.js";
 import { Levels } from "./levels.js";
 
-const boundsOf = ({ minimum, maximum }) => (minimum !== undefined && maximum !== undefined ? `, ${minimum} to ${maximum}` : "");
+const boundsOf = ({ minimum, maximum }) =>
+  minimum !== undefined && maximum !== undefined ? `, ${minimum} to ${maximum}` : "";
 
 export function Parameters({ schema, value, onChange, errorAt }) {
   const plain = Object.entries(schema.properties || {}).filter(([, one]) => one.type !== "object");
@@ -13,10 +14,35 @@ export function Parameters({ schema, value, onChange, errorAt }) {
     onChange(next === undefined ? rest : { ...rest, [name]: next });
   };
 
-  return html`<div class="row parameters">${plain.filter(([, one]) => one.type !== "boolean").map(([name, one]) => html`<${Text} key=${name} label=${name} inputmode="decimal"
-      placeholder=${String(one.default ?? "")} hint=${`${one.description || ""}${boundsOf(one)}`} error=${errorAt(`/${name}`)} value=${value[name] ?? ""}
-      onValue=${(text) => set(name, text === "" ? undefined : Number.isNaN(Number(text)) ? text : Number(text))} />`)}</div>
-    <div class="checks">${plain.filter(([, one]) => one.type === "boolean").map(([name, one]) => html`<${Check} key=${name} label=${(one.description || name).replace(/^Whether (.)/, (_, first) => first.toUpperCase())} value=${value[name] ?? one.default ?? false}
-      onValue=${(next) => set(name, next === (one.default ?? false) ? undefined : next)} />`)}</div>
+  return html`<div class="row parameters">
+      ${plain
+        .filter(([, one]) => one.type !== "boolean")
+        .map(
+          ([name, one]) =>
+            html`<${Text}
+              key=${name}
+              label=${name}
+              inputmode="decimal"
+              placeholder=${String(one.default ?? "")}
+              hint=${`${one.description || ""}${boundsOf(one)}`}
+              error=${errorAt(`/${name}`)}
+              value=${value[name] ?? ""}
+              onValue=${(text) => set(name, text === "" ? undefined : Number.isNaN(Number(text)) ? text : Number(text))}
+            />`,
+        )}
+    </div>
+    <div class="checks">
+      ${plain
+        .filter(([, one]) => one.type === "boolean")
+        .map(
+          ([name, one]) =>
+            html`<${Check}
+              key=${name}
+              label=${(one.description || name).replace(/^Whether (.)/, (_, first) => first.toUpperCase())}
+              value=${value[name] ?? one.default ?? false}
+              onValue=${(next) => set(name, next === (one.default ?? false) ? undefined : next)}
+            />`,
+        )}
+    </div>
     <${Levels} value=${value} onChange=${onChange} errorAt=${errorAt} />`;
 }

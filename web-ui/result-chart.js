@@ -2,20 +2,33 @@
 import { html, useEffect, useMemo, useRef, useState } from "./html.js";
 import { get, path, withQuery } from "./api.js";
 import { followRange, loadCandles } from "./candles.js";
-import { AreaSeries, CandlestickSeries, candleColors, color, createSeriesMarkers, FORMATS, LineSeries, LineStyle, seconds, useChart } from "./chart.js";
+import {
+  AreaSeries,
+  CandlestickSeries,
+  candleColors,
+  color,
+  createSeriesMarkers,
+  FORMATS,
+  LineSeries,
+  LineStyle,
+  seconds,
+  useChart,
+} from "./chart.js";
 import { along } from "./curve.js";
 import { clock, money, NONE, percent, price, signedPercent, time } from "./format.js";
 import { Wrong } from "./parts.js";
 import { useSignal } from "./signal.js";
 import { SECONDS } from "./timeframe.js";
 
-const LABELS_MAX = 40, A_TRADE = 12; // in the window: labels, and pixels that a trade has at least; closer they are a blur
+const LABELS_MAX = 40,
+  A_TRADE = 12; // in the window: labels, and pixels that a trade has at least; closer they are a blur
 
 const digitsOf = (tick) => Math.min(8, Math.max(0, Math.round(-Math.log10(tick))));
 
 // The last bar that opens then or before.
 function barAt(bars, t) {
-  let low = 0, high = bars.length;
+  let low = 0,
+    high = bars.length;
 
   while (low < high) {
     const middle = (low + high) >> 1;
@@ -28,22 +41,29 @@ function barAt(bars, t) {
 
 function markersOf(trades, bars, selected, width) {
   if (!bars.length) return [];
-  const from = bars[0].time, to = bars[bars.length - 1].time + 1;
+  const from = bars[0].time,
+    to = bars[bars.length - 1].time + 1;
   const seen = trades.filter((t) => t.from <= to && t.to >= from);
 
-  const wordy = seen.length <= LABELS_MAX && seen.length * 40 < width, markers = [];
+  const wordy = seen.length <= LABELS_MAX && seen.length * 40 < width,
+    markers = [];
   const shown = seen.length * A_TRADE > width ? seen.filter((t) => t.n === selected) : seen;
 
   for (const trade of shown) {
-    const isLong = trade.side === "long", chosen = trade.n === selected;
+    const isLong = trade.side === "long",
+      chosen = trade.n === selected;
     const add = (when, isEntry, text) => {
       const bar = barAt(bars, when);
 
       if (!bar || when < from) return;
       const isUp = isLong === isEntry; // a buy
       markers.push({
-        time: bar.time, position: isUp ? "belowBar" : "aboveBar", shape: isUp ? "arrowUp" : "arrowDown", size: chosen ? 1.5 : wordy ? 1 : 0.6,
-        color: color(isEntry ? "line-1" : trade.pnl > 0 ? "up" : "down"), text: wordy || chosen ? text : undefined,
+        time: bar.time,
+        position: isUp ? "belowBar" : "aboveBar",
+        shape: isUp ? "arrowUp" : "arrowDown",
+        size: chosen ? 1.5 : wordy ? 1 : 0.6,
+        color: color(isEntry ? "line-1" : trade.pnl > 0 ? "up" : "down"),
+        text: wordy || chosen ? text : undefined,
       });
     };
 
@@ -64,11 +84,21 @@ export function ResultChart({ backtest, points, thinned, trades, selected, onSel
   its.selected = selected;
   its.onSelect = onSelect;
 
-  const span = useMemo(() => ({ first: points[0]?.t ?? seconds(backtest.start), last: points[points.length - 1]?.t ?? seconds(backtest.end) }), [points]);
+  const span = useMemo(
+    () => ({
+      first: points[0]?.t ?? seconds(backtest.start),
+      last: points[points.length - 1]?.t ?? seconds(backtest.end),
+    }),
+    [points],
+  );
 
   useEffect(() => {
-    get(withQuery(path("series"), { symbol: backtest.symbol }))
-      .then((list) => { if (list.items.length) setDigits(digitsOf(Math.min(...list.items.map((one) => one.tick)))); }, () => {});
+    get(withQuery(path("series"), { symbol: backtest.symbol })).then(
+      (list) => {
+        if (list.items.length) setDigits(digitsOf(Math.min(...list.items.map((one) => one.tick))));
+      },
+      () => {},
+    );
   }, [backtest.symbol]);
 
   const paint = () => {
@@ -76,69 +106,139 @@ export function ResultChart({ backtest, points, thinned, trades, selected, onSel
     its.price.applyOptions({ ...candleColors(), priceFormat: FORMATS.price(digits, its.bars) });
     its.equity.applyOptions({ color: color("line-1") });
     its.hold.applyOptions({ color: color("muted") });
-    its.fall.applyOptions({ lineColor: color("down"), topColor: color("fall-top"), bottomColor: color("fall-bottom") });
+    its.fall.applyOptions({
+      lineColor: color("down"),
+      topColor: color("fall-top"),
+      bottomColor: color("fall-bottom"),
+    });
     its.mark.setMarkers(markersOf(its.trades, its.bars, its.selected, its.chart.timeScale().width()));
     const trade = its.trades.find((t) => t.n === its.selected);
-    const ends = trade && its.bars.length ? [[trade.from, trade.entry_price], [trade.to, trade.exit_price]]
-      .filter(([when]) => when !== Infinity).map(([when, value]) => ({ time: barAt(its.bars, when)?.time, value })).filter((p) => p.time !== undefined) : [];
+    const ends =
+      trade && its.bars.length
+        ? [
+            [trade.from, trade.entry_price],
+            [trade.to, trade.exit_price],
+          ]
+            .filter(([when]) => when !== Infinity)
+            .map(([when, value]) => ({ time: barAt(its.bars, when)?.time, value }))
+            .filter((p) => p.time !== undefined)
+        : [];
 
     its.way.applyOptions({ color: color(trade?.pnl > 0 ? "up" : "down") });
     its.way.setData(ends.length === 2 && ends[0].time < ends[1].time ? ends : []);
   };
 
-  const box = useChart((chart) => {
-    const quiet = { lastValueVisible: false, priceLineVisible: false };
+  const box = useChart(
+    (chart) => {
+      const quiet = { lastValueVisible: false, priceLineVisible: false };
 
-    its.price = chart.addSeries(CandlestickSeries, { ...candleColors(), ...quiet }, 0);
-    its.way = chart.addSeries(LineSeries, { ...quiet, lineWidth: 2, lineStyle: LineStyle.Dashed, crosshairMarkerVisible: false }, 0);
-    its.mark = createSeriesMarkers(its.price, []);
-    its.hold = chart.addSeries(LineSeries, { ...quiet, lineWidth: 1, priceFormat: FORMATS.money, crosshairMarkerRadius: 3 }, 1);
-    its.equity = chart.addSeries(LineSeries, { ...quiet, lineWidth: 2, priceFormat: FORMATS.money, crosshairMarkerRadius: 3 }, 1);
-    its.fall = chart.addSeries(AreaSeries, { ...quiet, lineWidth: 1, priceFormat: FORMATS.percent, invertFilledArea: true, crosshairMarkerRadius: 3 }, 2);
-    [[0, 300], [1, 150], [2, 80]].forEach(([pane, share]) => chart.panes()[pane].setStretchFactor(share));
-    its.chart = chart;
-    const values = (t) => ({ bar: barAt(its.bars, t), equity: barAt(its.curve, t)?.value, hold: barAt(its.held, t)?.value, fall: barAt(its.falls, t)?.value });
+      its.price = chart.addSeries(CandlestickSeries, { ...candleColors(), ...quiet }, 0);
+      its.way = chart.addSeries(
+        LineSeries,
+        { ...quiet, lineWidth: 2, lineStyle: LineStyle.Dashed, crosshairMarkerVisible: false },
+        0,
+      );
+      its.mark = createSeriesMarkers(its.price, []);
+      its.hold = chart.addSeries(
+        LineSeries,
+        { ...quiet, lineWidth: 1, priceFormat: FORMATS.money, crosshairMarkerRadius: 3 },
+        1,
+      );
+      its.equity = chart.addSeries(
+        LineSeries,
+        { ...quiet, lineWidth: 2, priceFormat: FORMATS.money, crosshairMarkerRadius: 3 },
+        1,
+      );
+      its.fall = chart.addSeries(
+        AreaSeries,
+        { ...quiet, lineWidth: 1, priceFormat: FORMATS.percent, invertFilledArea: true, crosshairMarkerRadius: 3 },
+        2,
+      );
+      [
+        [0, 300],
+        [1, 150],
+        [2, 80],
+      ].forEach(([pane, share]) => chart.panes()[pane].setStretchFactor(share));
+      its.chart = chart;
+      const values = (t) => ({
+        bar: barAt(its.bars, t),
+        equity: barAt(its.curve, t)?.value,
+        hold: barAt(its.held, t)?.value,
+        fall: barAt(its.falls, t)?.value,
+      });
 
-    chart.subscribeCrosshairMove(({ time: t }) => setAt(t === undefined ? null : { t, ...values(t) }));
-    chart.subscribeClick(({ time: t }) => {
-      if (t === undefined) return;
-      const step = SECONDS[its.follow.timeframe] || 0;
-      const hit = its.trades.find((one) => one.from < t + step && one.to >= t);
+      chart.subscribeCrosshairMove(({ time: t }) => setAt(t === undefined ? null : { t, ...values(t) }));
+      chart.subscribeClick(({ time: t }) => {
+        if (t === undefined) return;
+        const step = SECONDS[its.follow.timeframe] || 0;
+        const hit = its.trades.find((one) => one.from < t + step && one.to >= t);
 
-      if (hit) its.onSelect(hit.n);
-    });
-    its.follow = followRange(chart, {
-      base: backtest.timeframe, ...span, told: setError,
-      load: async (wish, signal, begin) => {
-        const bars = await loadCandles(backtest.symbol, wish.timeframe, backtest.timeframe, wish.from, wish.to, signal);
-        const range = begin();
-        // The whole span comes first: what was bought at its first open is worth what the metric says at its last close.
-        const first = its.firstOpen ?? (its.firstOpen = bars.length && bars[bars.length - 1].close / (1 + backtest.metrics.buy_and_hold));
-        const drawn = along(points, bars.map((bar) => bar.time), SECONDS[wish.timeframe]);
+        if (hit) its.onSelect(hit.n);
+      });
+      its.follow = followRange(chart, {
+        base: backtest.timeframe,
+        ...span,
+        told: setError,
+        load: async (wish, signal, begin) => {
+          const bars = await loadCandles(
+            backtest.symbol,
+            wish.timeframe,
+            backtest.timeframe,
+            wish.from,
+            wish.to,
+            signal,
+          );
+          const range = begin();
+          // The whole span comes first: what was bought at its first open is worth what the metric says at its last close.
+          const first =
+            its.firstOpen ??
+            (its.firstOpen = bars.length && bars[bars.length - 1].close / (1 + backtest.metrics.buy_and_hold));
+          const drawn = along(
+            points,
+            bars.map((bar) => bar.time),
+            SECONDS[wish.timeframe],
+          );
 
-        Object.assign(its, { bars, curve: drawn.curve, falls: drawn.falls,
-          held: bars.map((bar) => ({ time: bar.time, value: first > 0 ? backtest.initial_capital * (bar.close / first) : undefined })) });
-        its.price.setData(bars);
-        its.equity.setData(its.curve);
-        its.hold.setData(its.held);
-        its.fall.setData(its.falls);
-        setFrame(wish.timeframe);
-        paint();
-        if (bars.length) chart.timeScale().setVisibleRange({ from: Math.max(range.from, bars[0].time), to: Math.min(range.to, bars[bars.length - 1].time) });
-      },
-    });
-    its.follow.go(span.first, span.last);
-    return () => {
-      its.follow.end();
-      Object.assign(its, { price: null, chart: null, bars: [] });
-    };
-  }, [backtest.id, points], paint);
+          Object.assign(its, {
+            bars,
+            curve: drawn.curve,
+            falls: drawn.falls,
+            held: bars.map((bar) => ({
+              time: bar.time,
+              value: first > 0 ? backtest.initial_capital * (bar.close / first) : undefined,
+            })),
+          });
+          its.price.setData(bars);
+          its.equity.setData(its.curve);
+          its.hold.setData(its.held);
+          its.fall.setData(its.falls);
+          setFrame(wish.timeframe);
+          paint();
+          if (bars.length)
+            chart
+              .timeScale()
+              .setVisibleRange({
+                from: Math.max(range.from, bars[0].time),
+                to: Math.min(range.to, bars[bars.length - 1].time),
+              });
+        },
+      });
+      its.follow.go(span.first, span.last);
+      return () => {
+        its.follow.end();
+        Object.assign(its, { price: null, chart: null, bars: [] });
+      };
+    },
+    [backtest.id, points],
+    paint,
+  );
 
   useEffect(paint, [trades, selected, digits]);
   useEffect(() => {
     handle.current = {
       show(trade) {
-        const { from } = trade, to = Math.min(trade.to, span.last);
+        const { from } = trade,
+          to = Math.min(trade.to, span.last);
         const room = Math.max(to - from, SECONDS[backtest.timeframe] * 15);
 
         its.follow?.go(Math.max(span.first, from - room), Math.min(span.last, to + room));
@@ -148,20 +248,37 @@ export function ResultChart({ backtest, points, thinned, trades, selected, onSel
   }, [span]);
   useSignal(clock);
 
-  const last = its.bars.length ? { bar: its.bars[its.bars.length - 1], equity: its.curve.at(-1)?.value, hold: its.held.at(-1)?.value, fall: its.falls.at(-1)?.value } : {};
+  const last = its.bars.length
+    ? {
+        bar: its.bars[its.bars.length - 1],
+        equity: its.curve.at(-1)?.value,
+        hold: its.held.at(-1)?.value,
+        fall: its.falls.at(-1)?.value,
+      }
+    : {};
   const { bar, equity, hold, fall } = at || last;
   const shown = (value) => (bar ? price(value, digits) : NONE);
 
   return html`<${Wrong} error=${error} title="The candles cannot be shown" />
     <div class="legend">
       <span class="when">${bar ? time(bar.time * 1000) : ""}</span>
-      <span>O <b>${shown(bar?.open)}</b> H <b>${shown(bar?.high)}</b> L <b>${shown(bar?.low)}</b> C <b>${shown(bar?.close)}</b></span>
+      <span
+        >O <b>${shown(bar?.open)}</b> H <b>${shown(bar?.high)}</b> L <b>${shown(bar?.low)}</b> C${" "}
+        <b>${shown(bar?.close)}</b></span
+      >
       <span><i class="key line-1"></i>Equity <b>${money(equity)}</b></span>
       <span><i class="key hold"></i>Buy and hold <b>${money(hold)}</b></span>
       <span><i class="key fall"></i>Drawdown <b>${percent(fall, 1)}</b></span>
-      <span class="end">${frame !== backtest.timeframe ? `bars of ${frame}; zoom in for ${backtest.timeframe}` : `bars of ${frame}${thinned > 1 ? `; the curve has a point for ${Math.round(thinned)} of them` : ""}`}
-        <button type="button" class="quiet" onClick=${() => handle.current.all()}>Whole span</button></span>
+      <span class="end"
+        >${frame !== backtest.timeframe ? `bars of ${frame}; zoom in for ${backtest.timeframe}` : `bars of ${frame}${thinned > 1 ? `; the curve has a point for ${Math.round(thinned)} of them` : ""}`}
+        <button type="button" class="quiet" onClick=${() => handle.current.all()}>Whole span</button></span
+      >
     </div>
-    <div class="chart tall" ref=${box} role="img" aria-label=${`Candles of ${backtest.symbol} with the fills; equity, which ends at ${money(points.at(-1)?.v)}, beside buy and hold; drawdown. The tables
-      below have the numbers.`}></div>`;
+    <div
+      class="chart tall"
+      ref=${box}
+      role="img"
+      aria-label=${`Candles of ${backtest.symbol} with the fills; equity, which ends at ${money(points.at(-1)?.v)}, beside buy and hold; drawdown. The tables
+      below have the numbers.`}
+    ></div>`;
 }

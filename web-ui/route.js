@@ -4,20 +4,25 @@ import { signal, useSignal } from "./signal.js";
 
 function read() {
   const [at, query] = location.hash.replace(/^#\/?/, "").split("?");
-  const parts = at.split("/").filter(Boolean).map((part) => {
-    try {
-      return decodeURIComponent(part);
-    } catch {
-      return part;
-    }
-  });
+  const parts = at
+    .split("/")
+    .filter(Boolean)
+    .map((part) => {
+      try {
+        return decodeURIComponent(part);
+      } catch {
+        return part;
+      }
+    });
 
   return { view: parts[0] || "", parts: parts.slice(1), query: Object.fromEntries(new URLSearchParams(query || "")) };
 }
 
 const route = signal(read());
 
-addEventListener("hashchange", () => { route.value = read(); });
+addEventListener("hashchange", () => {
+  route.value = read();
+});
 
 export function href(parts, query = {}) {
   const at = "#/" + [].concat(parts).map(encodeURIComponent).join("/").replaceAll("%3A", ":");
@@ -29,12 +34,14 @@ export function href(parts, query = {}) {
 export function go(parts, query, { replace = false } = {}) {
   const to = href(parts, query);
 
-  if (replace) history.replaceState(null, "", to), route.value = read();
+  if (replace) (history.replaceState(null, "", to), (route.value = read()));
   else location.hash = to;
 }
 
 export const useRoute = () => useSignal(route);
 
 export function useTitle(title) {
-  useEffect(() => { document.title = title ? `${title} – StratsLab` : "StratsLab"; }, [title]);
+  useEffect(() => {
+    document.title = title ? `${title} – StratsLab` : "StratsLab";
+  }, [title]);
 }

@@ -5,7 +5,9 @@ export function signal(value) {
   const watchers = new Set();
 
   return {
-    get value() { return value; },
+    get value() {
+      return value;
+    },
     set value(next) {
       if (Object.is(next, value)) return;
       value = next;

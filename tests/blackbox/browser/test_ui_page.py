@@ -149,7 +149,7 @@ def test_from_an_empty_lab_to_a_result(lab, browser, keep):
 
     browser.size(1440, 1000, dark=True)
     lab.press("Whole span")
-    lab.says("bars of 12h", ".legend")
+    lab.says("zoom in for 1h", ".legend")
     lab.is_for_everybody()
     keep(browser, "ui-result-dark.png")
     browser.size(360, 780)
