@@ -102,7 +102,10 @@ export function followRange(chart, { base, first, last, load, told }) {
 
   chart.timeScale().subscribeVisibleTimeRangeChange(watch);
   return {
-    go: (from, to) => look(from, to, true),
+    go(from, to) {
+      clearTimeout(timer); // a look at where it was
+      return look(from, to, true);
+    },
     get timeframe() {
       return current?.timeframe;
     },

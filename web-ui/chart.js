@@ -38,8 +38,6 @@ function look() {
       borderColor: color("line"),
       timeVisible: true,
       secondsVisible: false,
-      rightOffset: 2,
-      minBarSpacing: 0.05,
       tickMarkFormatter: tick,
     },
     localization: { timeFormatter: (seconds) => time(seconds * 1000) },
@@ -79,6 +77,9 @@ export function useChart(make, by, repainted) {
   useEffect(() => {
     if (!box.current) return undefined;
     const chart = createChart(box.current, { autoSize: true, ...look() });
+
+    // Once: set again, they would move what is seen.
+    chart.timeScale().applyOptions({ rightOffset: 2, minBarSpacing: 0.05 });
     const end = make(chart);
     const repaint = () => {
       chart.applyOptions(look());

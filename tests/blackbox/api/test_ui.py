@@ -1,5 +1,6 @@
 """The page for people at /, and its files, over HTTP: who gets it, caching, policy, and what there is without its files."""
 import gzip
+import os
 import re
 import shutil
 
@@ -101,3 +102,14 @@ def test_what_the_page_asks_is_told_in_the_document(daemon):
     assert answer["errors"] == [] and answer["cost"] > 0
     answer = d.request("POST", "/api/v1/rules/check", {"kind": "of_somebody_else"}).json()
     assert (answer["known"], answer["parameters"], answer["errors"]) == (False, {}, [])
+
+
+def test_every_file_of_the_page_is_named():
+    """In the list that the page is made of, and in the Makefile's, without which an archive of the sources lacks it."""
+    folder = os.path.join(docs_ui.TOP, "web-ui")
+    with open(os.path.join(folder, "files.list"), encoding="utf-8") as f:
+        listed = {line.split()[0] for line in f if line.strip() and line.split()[-1] == "."}
+    with open(os.path.join(folder, "room.am"), encoding="utf-8") as f:
+        distributed = set(re.findall(r"web-ui/([\w.-]+\.(?:js|css|svg))(?!\w)", f.read()))
+    there = {name for name in os.listdir(folder) if name.endswith((".js", ".css", ".svg"))}
+    assert listed == distributed == there
