@@ -46,13 +46,15 @@ export async function beginningOf(file, bytes = 4096) {
   return text.slice(0, bytes);
 }
 
-// Yields {text, line, done}: `line` is the number in the file of the piece's first row, `done` how many bytes are behind it.
+// Yields {text, line, overlaps, headLines, done}: `line` is the number in the file of the piece's first row, `done` how many bytes
+// are behind it. A piece begins with the last row of the one before (overlaps), so that a gap between the two is found.
 export async function* pieces(file) {
   const { stream } = await unpacked(file);
   const reader = stream.getReader(),
     decoder = new TextDecoder();
   let rest = "",
     head = null,
+    again = "",
     line = 1,
     read = 0;
 
@@ -77,12 +79,14 @@ export async function* pieces(file) {
       const text = rest.slice(0, end);
 
       yield {
-        text: head + text,
-        line,
+        text: head + again + text,
+        line: again ? line - 1 : line,
+        overlaps: again !== "",
         headLines: head ? head.split("\n").length - 1 : 0,
         done: read - (rest.length - end),
       };
       line += text.split("\n").length - 1;
+      again = text.slice(text.lastIndexOf("\n", text.length - 2) + 1);
       rest = rest.slice(end);
     }
     if (done) return;

@@ -2,12 +2,12 @@
 import { html, useEffect, useRef, useState } from "./html.js";
 import { ask, path, Problem, withQuery } from "./api.js";
 import { beginningOf, guess, isZip, pieces } from "./cut.js";
-import { bytes, count, plural } from "./format.js";
+import { bytes, count, plural, time } from "./format.js";
 import { Card, Check, Choice, Progress, Text, Wrong } from "./parts.js";
 import { href } from "./route.js";
 import { NAMES } from "./timeframe.js";
 
-const REJECTIONS = 100;
+const SHOWN_MAX = 100; // rejected rows, and gaps
 
 async function send(symbol, timeframe, query, body, type) {
   return (await ask("POST", withQuery(path("candles", symbol, timeframe), query), { body, type, safe: true })).json();
@@ -28,25 +28,33 @@ async function importFile(file, { symbol, timeframe, ...query }, tell) {
     first: null,
     last: null,
   };
-  const add = (report, lineOf) => {
-    for (const name of ["read", "new", "equal", "replaced", "rejected"]) sum[name] += report[name];
-    sum.rejections.push(...report.rejections.map((one) => ({ ...one, line: lineOf(one.line) })));
-    sum.rejections.length = Math.min(sum.rejections.length, REJECTIONS);
+  const add = (report, { line = 1, headLines = 0, overlaps = false } = {}) => {
+    const lineOf = (n) => (n > headLines ? n - headLines + line - 1 : n);
+    const rejections = report.rejections.map((one) => ({ ...one, line: lineOf(one.line) }));
+
+    for (const name of ["read", "new", "equal", "replaced", "rejected", "missing"]) sum[name] += report[name];
+    if (overlaps) {
+      // The first row was the last one of the piece before.
+      const was = rejections[0]?.line === line ? "rejected" : "equal";
+
+      if (was === "rejected") rejections.shift();
+      sum.read--;
+      sum[was]--;
+    }
+    sum.rejections = [...sum.rejections, ...rejections].slice(0, SHOWN_MAX);
+    sum.gaps = [...sum.gaps, ...report.gaps].slice(0, SHOWN_MAX);
     sum.remarks = [...new Set([...sum.remarks, ...report.remarks])];
-    Object.assign(sum, { gaps: report.gaps, missing: report.missing, format: report.format });
     if (!sum.first || report.first < sum.first) sum.first = report.first;
     if (!sum.last || report.last > sum.last) sum.last = report.last;
   };
 
   if (await isZip(file)) {
-    add(await send(symbol, timeframe, query, file, "application/zip"), (line) => line);
+    add(await send(symbol, timeframe, query, file, "application/zip"));
     return sum;
   }
   for await (const piece of pieces(file)) {
-    const lineOf = (line) => (line > piece.headLines ? line - piece.headLines + piece.line - 1 : line);
-
     try {
-      add(await send(symbol, timeframe, query, piece.text, "text/csv"), lineOf);
+      add(await send(symbol, timeframe, query, piece.text, "text/csv"), piece);
     } catch (error) {
       // The rest may be sound: a piece of nothing but wrong rows is told, and gone over.
       if (!(error instanceof Problem) || error.code !== "candles_invalid" || sum.read === 0) throw error;
@@ -55,6 +63,33 @@ async function importFile(file, { symbol, timeframe, ...query }, tell) {
     tell(file.size ? Math.min(1, piece.done / file.size) : 0.5);
   }
   return sum;
+}
+
+// A table that is folded away: a number, and words.
+function Rows({ what, total, heads, rows, open }) {
+  if (!rows.length) return null;
+  return html`<details open=${open}>
+    <summary>${what}${total > rows.length ? ` (the first ${rows.length})` : ""}</summary>
+    <div class="scroll short" tabindex="0" role="region" aria-label=${what}>
+      <table class="list">
+        <thead>
+          <tr>
+            <th scope="col">${heads[0]}</th>
+            <th scope="col" class="text">${heads[1]}</th>
+          </tr>
+        </thead>
+        <tbody>
+          ${rows.map(
+            ([number, words]) =>
+              html`<tr>
+                <td>${number}</td>
+                <td class="text">${words}</td>
+              </tr>`,
+          )}
+        </tbody>
+      </table>
+    </div>
+  </details>`;
 }
 
 function Report({ one }) {
@@ -67,34 +102,19 @@ function Report({ one }) {
     ${" "}${count(report.rejected)} rejected.${" "}
     <a href=${href(["data", symbol, timeframe])}>Look at ${symbol} ${timeframe}</a>
     ${report.remarks.map((remark) => html`<p class="note">${remark}</p>`)}
-    ${
-      report.rejections.length > 0 &&
-      html`<details open>
-        <summary>${" "}
-          ${report.rejected > report.rejections.length ? `The first ${report.rejections.length} rows` : "The rows"}
-          that were rejected
-        </summary>
-        <div class="scroll short" tabindex="0" role="region" aria-label="Rejected rows">
-          <table class="list">
-            <thead>
-              <tr>
-                <th scope="col">Line</th>
-                <th scope="col" class="text">Why</th>
-              </tr>
-            </thead>
-            <tbody>
-              ${report.rejections.map(
-                (row) =>
-                  html`<tr>
-                    <td>${row.line}</td>
-                    <td class="text">${row.reason || row.detail}</td>
-                  </tr>`,
-              )}
-            </tbody>
-          </table>
-        </div>
-      </details>`
-    }
+    <${Rows}
+      open
+      what="The rows that were rejected"
+      total=${report.rejected}
+      heads=${["Line", "Why"]}
+      rows=${report.rejections.map((row) => [row.line, row.reason])}
+    />
+    <${Rows}
+      what=${`${plural(report.missing, "bar")} missing in the file`}
+      total=${report.gaps.length < SHOWN_MAX ? report.gaps.length : Infinity}
+      heads=${["Bars", "From and to"]}
+      rows=${report.gaps.map((gap) => [count(gap.bars), `${time(gap.first)} – ${time(gap.last)}`])}
+    />
   </div>`;
 }
 

@@ -31,7 +31,8 @@ export function Result({ id }) {
   const [newer, set] = useState(null);
   const backtest = newer || found.data;
 
-  useEvery(LOOK_MS, async () => set(await get(path("backtests", id))), backtest && !isOver(backtest));
+  // What goes wrong with one look, the next one mends, or the view says it when it is opened anew.
+  useEvery(LOOK_MS, () => get(path("backtests", id)).then(set, () => {}), backtest && !isOver(backtest));
   if (found.error)
     return html`<${Page} title="Result"
       ><${Wrong} error=${found.error} again=${found.again} title="It cannot be shown"
