@@ -4,6 +4,8 @@ import { get, path, withQuery } from "./api.js";
 import { seconds } from "./chart.js";
 import { fitting, SECONDS } from "./timeframe.js";
 
+const BUSY_MS = 300; // so long after a change of our own, a change of the range is taken for what follows from it
+const REST_MS = 150; // so long a range rests before it is looked at
 const A_BAR = 1; // pixel, at least; as many bars as are seen are loaded on either side of them
 const PAGE = 10000;
 
@@ -60,7 +62,9 @@ export function followRange(chart, { base, first, last, load, told }) {
   let current = null,
     timer = 0,
     control = null,
-    busy = 0;
+    busy = 0,
+    asked = null, // the range that was led to, until somebody moves on from it
+    width = 0;
 
   const holds = (wish, from, to) => {
     const edge = (to - from) * 0.05;
@@ -77,7 +81,10 @@ export function followRange(chart, { base, first, last, load, told }) {
     const wish = windowOf(base, from, to, first, last, Math.max(200, chart.timeScale().width() / A_BAR || 1000));
 
     if (holds(wish, from, to)) {
-      if (moves) chart.timeScale().setVisibleRange({ from, to });
+      if (moves) {
+        busy = performance.now() + BUSY_MS;
+        chart.timeScale().setVisibleRange({ from, to });
+      }
       return;
     }
     control?.abort(new DOMException("newer", "AbortError"));
@@ -87,7 +94,7 @@ export function followRange(chart, { base, first, last, load, told }) {
     try {
       await load(wish, signal, () => {
         current = wish;
-        busy = performance.now() + 300; // the changes of range that follow are our own
+        busy = performance.now() + BUSY_MS;
         return { from, to };
       });
     } catch (error) {
@@ -97,13 +104,32 @@ export function followRange(chart, { base, first, last, load, told }) {
 
   const watch = (range) => {
     clearTimeout(timer);
-    if (range && performance.now() > busy) timer = setTimeout(() => look(range.from, range.to, false), 150);
+    if (!range) return;
+    const wait = busy - performance.now();
+
+    if (wait <= 0 && chart.timeScale().width() === width) asked = null;
+    timer = setTimeout(
+      () => {
+        const now = chart.timeScale().getVisibleRange();
+
+        if (now) look(now.from, now.to, false);
+      },
+      Math.max(wait, 0) + REST_MS,
+    );
+  };
+  // A chart that becomes narrower keeps its bars as wide as they were, and loses some: what was led to is seen again.
+  const resized = (now) => {
+    width = now;
+    if (asked && current) look(asked.from, asked.to, true);
   };
 
   chart.timeScale().subscribeVisibleTimeRangeChange(watch);
+  chart.timeScale().subscribeSizeChange(resized);
   return {
     go(from, to) {
       clearTimeout(timer); // a look at where it was
+      asked = { from, to };
+      width = chart.timeScale().width();
       return look(from, to, true);
     },
     get timeframe() {
@@ -113,6 +139,7 @@ export function followRange(chart, { base, first, last, load, told }) {
       clearTimeout(timer);
       control?.abort(new DOMException("left", "AbortError"));
       chart.timeScale().unsubscribeVisibleTimeRangeChange(watch);
+      chart.timeScale().unsubscribeSizeChange(resized);
     },
   };
 }

@@ -106,7 +106,7 @@ function Curves({ results, curves, labels }) {
     ></div>`;
 }
 
-function Table({ results, labels, remove }) {
+function Table({ results, labels }) {
   const known = useMetrics();
   const [everything, setEverything] = useState(false);
   const about = new Map((known.data || []).map((one) => [one.name, one]));
@@ -128,14 +128,6 @@ function Table({ results, labels, remove }) {
               (one, i) =>
                 html`<th scope="col">
                   <i class=${`key ${LINES[i]}`}></i><a href=${href(["results", one.id])}>${labels[i]}</a>
-                  <button
-                    type="button"
-                    class="quiet"
-                    aria-label=${`Leave out ${labels[i]}`}
-                    onClick=${() => remove(one.id)}
-                  >
-                    ×
-                  </button>
                 </th>`,
             )}
           </tr>
@@ -208,13 +200,13 @@ export function Compare({ ids }) {
       html`<${Card} class="chart-card" aria-label="Chart"
           ><${Curves} results=${results} curves=${curves} labels=${labels}
         /><//>
-        <${Card} title="Side by side"><${Table} results=${results} labels=${labels} remove=${toggle} /><//>`
+        <${Card} title="Side by side"><${Table} results=${results} labels=${labels} /><//>`
     }
     ${
       others.data &&
       (others.data.items.length
         ? html`<${Card}
-            title=${wanted.length ? "Others" : "Choose results"}
+            title="Choose results"
             note=${`${wanted.length} of ${MOST} chosen`}
           >
             <${ResultsTable} backtests=${others.data.items} chosen=${new Set(wanted)} choose=${toggle}

@@ -270,7 +270,7 @@ export function ResultChart({ backtest, points, thinned, trades, selected, onSel
       <span><i class="key hold"></i>Buy and hold <b>${money(hold)}</b></span>
       <span><i class="key fall"></i>Drawdown <b>${percent(fall, 1)}</b></span>
       <span class="end"
-        >${frame !== backtest.timeframe ? `bars of ${frame}; zoom in for ${backtest.timeframe}` : `bars of ${frame}${thinned > 1 ? `; the curve has a point for ${Math.round(thinned)} of them` : ""}`}
+        >${frame !== backtest.timeframe ? `bars of ${frame}, zoom in for ${backtest.timeframe}` : `bars of ${frame}${thinned > 1 ? `; the curve has a point for ${Math.round(thinned)} of them` : ""}`}
         <button type="button" class="quiet" onClick=${() => handle.current.all()}>Whole span</button></span
       >
     </div>

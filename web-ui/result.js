@@ -136,7 +136,7 @@ function Figures({ m, capital }) {
       name="Return"
       value=${signedPercent(m.return)}
       of=${tone(m.return)}
-      more=${html`buy and hold ${signedPercent(m.buy_and_hold)}`}
+      more=${html`buy & hold ${signedPercent(m.buy_and_hold, 1)}`}
     />
     <${Figure} name="Equity" value=${money(m.equity)} more=${html`from ${money(capital)}`} />
     <${Figure}

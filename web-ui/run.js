@@ -186,7 +186,10 @@ function Form({ strategies, series, given }) {
     wrongMore = `This is not JSON: ${problem.message}`;
   }
   const at = (pointer) => error?.places?.find((place) => place.pointer === pointer)?.detail;
-  const set = (name) => (value) => change({ [name]: value });
+  const set = (name) => (value) => {
+    fail(null); // what was said of it
+    change({ [name]: value });
+  };
   const outside = whole && draft.start && draft.end && (draft.end <= whole.start || draft.start >= whole.end);
 
   async function start(event) {

@@ -133,6 +133,11 @@ def test_from_an_empty_lab_to_a_result(lab, browser, keep):
     browser.wait_for("return document.querySelectorAll('.figure').length === 8", what="the figures")
     lab.drawn()
     browser.wait_for("return document.querySelectorAll('.trades tbody tr').length > 10", what="the trades")
+    browser.size(1320, 940)
+    browser.devtools("Input.dispatchMouseEvent", type="mouseMoved", x=4, y=400)
+    lab.says("zoom in for 1h", ".legend")
+    keep(browser, "ui-readme.png", whole=False)  # README.md shows it: docs/lab.png
+    browser.size(1440, 1000)
     [first] = [one for one in lab.service.request("GET", "/api/v1/backtests?symbol=DEMO:BTCUSD").json()["items"] if one["id"] in browser.script("return location.href")]
     figures = lab.figures()
     assert figures["Trades"] == str(first["metrics"]["trades"])
@@ -203,6 +208,7 @@ def test_a_file_and_rules_of_ones_own(lab, browser, keep, tmp_path):
     lab.drawn()
     keep(browser, "ui-series.png")
 
+    browser.size(1280, 1400)
     lab.press("Strategies", "nav a")
     lab.press("Write one down")
     lab.heading("New strategy")

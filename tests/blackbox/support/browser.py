@@ -125,9 +125,9 @@ class Browser:
         """A command of the DevTools protocol."""
         return self._call("POST", f"{self.session}/goog/cdp/execute", {"cmd": command, "params": parameters})
 
-    def screenshot(self, path):
-        """Of the whole page, however long."""
-        picture = self.devtools("Page.captureScreenshot", captureBeyondViewport=True, format="png")["data"]
+    def screenshot(self, path, whole=True):
+        """Of the whole page, however long, or of what is seen."""
+        picture = self.devtools("Page.captureScreenshot", captureBeyondViewport=whole, format="png")["data"]
         with open(path, "wb") as f:
             f.write(base64.b64decode(picture))
 
