@@ -44,6 +44,15 @@ function Bar({ view }) {
   const has = useSignal(token);
 
   return html`<header class="bar">
+    <a
+      class="skip"
+      href="#content"
+      onClick=${(e) => {
+        e.preventDefault();
+        document.querySelector("h1")?.focus();
+      }}
+      >To the content</a
+    >
     <a class="brand" href=${href("")}
       ><svg viewBox="0 0 32 32" aria-hidden="true"><path d="M3 24l8-9 6 5L29 7" /></svg>StratsLab</a
     >
@@ -140,16 +149,7 @@ function Lab() {
   const route = useRoute();
   const View = VIEWS[route.view];
 
-  return html`<a
-      class="skip"
-      href="#content"
-      onClick=${(e) => {
-        e.preventDefault();
-        document.querySelector("h1")?.focus();
-      }}
-      >To the content</a
-    >
-    <${Bar} view=${route.view} /><${Access} /><${Silence} />
+  return html`<${Bar} view=${route.view} /><${Access} /><${Silence} />
     ${
       View
         ? html`<${View} key=${route.view} ...${route} />`

@@ -13,7 +13,7 @@ export function Page({ title, lead, actions, wide, children }) {
     heading.current?.focus({ preventScroll: true });
     scrollTo(0, 0);
   }, []);
-  return html`<main class=${wide ? "wide" : ""}>
+  return html`<main id="content" class=${wide ? "wide" : ""}>
     <div class="head">
       <div>
         <h1 ref=${heading} tabindex="-1">${title}</h1>

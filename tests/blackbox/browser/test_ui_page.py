@@ -166,6 +166,12 @@ def test_from_an_empty_lab_to_a_result(lab, browser, keep):
     browser.size(360, 780)
     browser.wait_for("return document.documentElement.scrollWidth <= 360", what="it to fit a phone")
     keep(browser, "ui-result-phone.png")
+    for view, heading in {"strategies": "Strategies", "strategies/new": "New strategy", "data": "Data", "data/DEMO:BTCUSD/1h": "DEMO:BTCUSD 1h",
+                          "run": "Run a backtest", "results": "Results", "compare": "Compare", "": "The lab"}.items():
+        browser.script("location.hash = '#/' + arguments[0]", view)
+        lab.heading(heading)
+        browser.wait_for("return !document.querySelector('.loading') && document.documentElement.scrollWidth <= 360", what=f"{heading} to fit a phone")
+    lab.is_for_everybody()
 
     browser.size(1440, 1000)
     lab.press("Results", "nav a")
