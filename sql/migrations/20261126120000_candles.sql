@@ -54,16 +54,27 @@ CREATE TABLE candle_chunks (
 -- As they are: they are packed already.
 ALTER TABLE candle_chunks ALTER COLUMN packed SET STORAGE EXTERNAL;
 
--- Which bars came or changed with a revision. What was computed from an older revision is stale if it read any of them.
--- A step of prices or quantities that has become finer changes all bars: stops, takes and quantities are rounded to it.
+-- Which bars came or changed since a revision: what was computed from an older one is stale if it read any of them. A
+-- list of backtests reads all of a series' rows for each, so they are few, however many imports there were:
+-- - What covers the bars of older rows takes their place.
+-- - Bars that follow the last one lengthen the row that it came with.
+-- - Beyond 64 rows of a kind, the two oldest become one, of all that lies between as well. What was read that long ago
+--   may be called stale for no reason, and is never called fresh if it is not.
 CREATE TABLE series_changes (
     series_id bigint NOT NULL REFERENCES series ON DELETE CASCADE,
+    -- Of its first change, and of its last one. Only columns without an index change, so that the index does not grow.
+    since bigint NOT NULL,
     revision bigint NOT NULL,
     first_ms bigint NOT NULL,
     last_ms bigint NOT NULL,
-    PRIMARY KEY (series_id, revision),
-    CONSTRAINT series_changes_span CHECK (first_ms <= last_ms)
-);
+    -- Where each of its changes began: 2: behind the bar that was the series' last then; 1: at that bar; 0: before it.
+    -- Whoever knows which was the last one when he read knows of 1 and 2 what came afterwards.
+    at_end smallint NOT NULL
+        CONSTRAINT series_changes_at_end_range CHECK (at_end BETWEEN 0 AND 2),
+    PRIMARY KEY (series_id, since),
+    CONSTRAINT series_changes_span CHECK (first_ms <= last_ms),
+    CONSTRAINT series_changes_revisions CHECK (since <= revision)
+) WITH (fillfactor = 50);
 
 -- Writes chunks that were packed elsewhere, each in the place of the one with its address, and returns the series' new
 -- revision. `known` is the revision that the writer has merged its bars with, 0 if there was no such series: if it is
@@ -80,7 +91,10 @@ SECURITY DEFINER
 AS $$
 DECLARE
     there series;
-    is_finer boolean := false;
+    changed_first_ms bigint := (change->>'first_ms')::bigint;
+    changed_last_ms bigint := (change->>'last_ms')::bigint;
+    is_at_end smallint;
+    oldest bigint[];
 BEGIN
     IF known = 0 THEN
         INSERT INTO series AS s (
@@ -94,11 +108,6 @@ BEGIN
         ON CONFLICT ON CONSTRAINT series_name DO NOTHING
         RETURNING s.* INTO there;
     ELSE
-        -- As long as the revision is this one, so are the digits.
-        SELECT s.price_digits <> c.price_digits OR s.lot_digits <> c.lot_digits INTO is_finer
-        FROM series AS s, json_to_record(change) AS c(price_digits smallint, lot_digits smallint)
-        WHERE s.symbol = candles_put.symbol AND s.timeframe = candles_put.timeframe AND s.revision = candles_put.known;
-
         UPDATE series AS s
         SET revision = s.revision + 1, price_digits = c.price_digits, lot_digits = c.lot_digits,
             updated_at = clock_timestamp()
@@ -132,11 +141,43 @@ BEGIN
         WHERE c.series_id = there.id) AS k
     WHERE s.id = there.id AND k.bars IS NOT NULL;
 
-    INSERT INTO series_changes (series_id, revision, first_ms, last_ms)
-    SELECT there.id, there.revision,
-        CASE WHEN is_finer THEN least(c.first_ms, there.first_ms) ELSE c.first_ms END,
-        CASE WHEN is_finer THEN greatest(c.last_ms, there.last_ms) ELSE c.last_ms END
-    FROM json_to_record(change) AS c(first_ms bigint, last_ms bigint);
+    -- Nobody has read it before its first revision.
+    IF known = 0 THEN
+        RETURN there.revision;
+    END IF;
+
+    DELETE FROM series_changes AS c
+    WHERE c.series_id = there.id AND c.first_ms >= changed_first_ms AND c.last_ms <= changed_last_ms;
+
+    is_at_end := CASE
+        WHEN changed_first_ms > there.last_ms THEN 2
+        WHEN changed_first_ms = there.last_ms THEN 1
+        ELSE 0
+    END;
+    UPDATE series_changes AS c
+    SET last_ms = changed_last_ms, revision = there.revision
+    WHERE c.series_id = there.id AND c.at_end = 2 AND is_at_end = 2 AND c.last_ms = there.last_ms
+        AND changed_first_ms = there.last_ms + there.timeframe_ms;
+    IF FOUND THEN
+        RETURN there.revision;
+    END IF;
+    INSERT INTO series_changes (series_id, since, revision, first_ms, last_ms, at_end)
+    VALUES (there.id, there.revision, there.revision, changed_first_ms, changed_last_ms, is_at_end);
+
+    SELECT array_agg(c.since ORDER BY c.since) INTO oldest
+    FROM series_changes AS c
+    WHERE c.series_id = there.id AND (c.at_end > 0) = (is_at_end > 0);
+    IF cardinality(oldest) > 64 THEN
+        WITH second AS (
+            DELETE FROM series_changes AS c
+            WHERE c.series_id = there.id AND c.since = oldest[2]
+            RETURNING c.*)
+        UPDATE series_changes AS c
+        SET revision = greatest(c.revision, s.revision), first_ms = least(c.first_ms, s.first_ms),
+            last_ms = greatest(c.last_ms, s.last_ms), at_end = least(c.at_end, s.at_end)
+        FROM second AS s
+        WHERE c.series_id = there.id AND c.since = oldest[1];
+    END IF;
     RETURN there.revision;
 END
 $$;

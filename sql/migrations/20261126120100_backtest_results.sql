@@ -22,7 +22,9 @@ ALTER TABLE backtests
     ADD COLUMN engine text,
     -- The fingerprint of the candles that were read: SHA-256 over the SHA-256 of their chunks, in their order.
     ADD COLUMN data_sha256 bytea,
-    -- Which they were: [{series, revision, first_ms, end_ms}], bars that open in [first_ms, end_ms).
+    -- Which they were: [{series, revision, first_ms, end_ms, last_ms, price_digits, lot_digits}], bars that open in
+    -- [first_ms, end_ms). These may be left out: `last_ms`, of the bar that was the series' last, without which bars that
+    -- came behind it count as if they could be any; the digits, if nothing depends on the steps of the series.
     ADD COLUMN data_read jsonb,
     ADD COLUMN result_sha256 bytea,
     ADD CONSTRAINT backtests_execution_object CHECK (jsonb_typeof(execution) = 'object') NOT VALID,
@@ -128,48 +130,56 @@ CREATE TABLE backtest_equity (
     PRIMARY KEY (backtest_id, level, piece)
 );
 
--- Whether bars that it was computed from have changed since, or are gone.
+-- Whether bars that it was computed from have changed since, or are gone; or the steps that it has rounded to.
 CREATE FUNCTION backtest_is_stale(data_read jsonb) RETURNS boolean
 LANGUAGE sql STABLE
 BEGIN ATOMIC
     SELECT EXISTS (
         SELECT
-        FROM jsonb_to_recordset(data_read) AS d(series bigint, revision bigint, first_ms bigint, end_ms bigint)
+        FROM jsonb_to_recordset(data_read) AS d(
+                series bigint, revision bigint, first_ms bigint, end_ms bigint, last_ms bigint, price_digits integer,
+                lot_digits integer)
             LEFT JOIN series AS s ON s.id = d.series
         WHERE s.id IS NULL
+            OR s.price_digits <> d.price_digits
+            OR s.lot_digits <> d.lot_digits
             OR (s.revision <> d.revision
                 AND EXISTS (
                     SELECT
                     FROM series_changes AS c
                     WHERE c.series_id = d.series AND c.revision > d.revision AND c.last_ms >= d.first_ms
-                        AND c.first_ms < d.end_ms)));
+                        AND c.first_ms < d.end_ms
+                        -- Of many changes in one row, those that came later are not before this.
+                        AND coalesce(
+                            CASE c.at_end
+                                WHEN 2 THEN d.last_ms::numeric + s.timeframe_ms
+                                WHEN 1 THEN d.last_ms
+                            END < d.end_ms,
+                            true))));
 END;
 
--- Succeeded, with all of its results at once; returns what it is now, as backtest_finish does. `result` has the members
---     metrics (object), engine, data (hex), read (data_read), result_hash (hex)
---     trades [{n, side, quantity, entry_time, entry_price, entry_reason, exit_time, exit_price, exit_reason, pnl, fees,
---         bars}]
---     equity [{level, piece, points, packed (base64)}]
-CREATE FUNCTION backtest_result_put(id uuid, claim uuid, result json) RETURNS text
+-- Succeeded, with all of its results at once; returns what it is now, as backtest_finish does. For backtest_result_put,
+-- of which these are the members.
+CREATE FUNCTION backtest_result_write(
+    id uuid, claim uuid, metrics json, engine text, data text, read json, result_hash text, trades json, equity json)
+RETURNS text
 LANGUAGE sql
-SECURITY DEFINER
-SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
-    SELECT backtest_check_claim(backtest_result_put.claim),
-        backtest_check_document('metrics', coalesce(backtest_result_put.result->'metrics', 'null')::jsonb, 65536);
+    SELECT backtest_check_claim(backtest_result_write.claim),
+        backtest_check_document('metrics', coalesce(backtest_result_write.metrics, 'null')::jsonb, 65536);
     -- What backtest_is_stale could not read would fail every list that the backtest is in.
-    SELECT backtest_is_stale((backtest_result_put.result->'read')::jsonb);
+    SELECT backtest_is_stale(backtest_result_write.read::jsonb);
 
     WITH done AS (
         UPDATE backtests AS b
         SET status = 'succeeded', lease_until = NULL, finished_at = clock_timestamp(), progress = 1,
-            metrics = (backtest_result_put.result->'metrics')::jsonb,
-            engine = backtest_result_put.result->>'engine',
-            data_sha256 = decode(backtest_result_put.result->>'data', 'hex'),
-            data_read = (backtest_result_put.result->'read')::jsonb,
-            result_sha256 = decode(backtest_result_put.result->>'result_hash', 'hex')
-        WHERE b.id = backtest_result_put.id AND b.status = 'running'
-            AND backtest_is_held(b.claimed_by, b.claim_sha256, backtest_result_put.claim)
+            metrics = backtest_result_write.metrics::jsonb,
+            engine = backtest_result_write.engine,
+            data_sha256 = decode(backtest_result_write.data, 'hex'),
+            data_read = backtest_result_write.read::jsonb,
+            result_sha256 = decode(backtest_result_write.result_hash, 'hex')
+        WHERE b.id = backtest_result_write.id AND b.status = 'running'
+            AND backtest_is_held(b.claimed_by, b.claim_sha256, backtest_result_write.claim)
         RETURNING b.id),
     traded AS (
         INSERT INTO backtest_trades AS t (
@@ -178,16 +188,34 @@ BEGIN ATOMIC
         SELECT d.id, r.n, r.side, r.quantity, r.entry_time, r.entry_price, r.entry_reason, r.exit_time, r.exit_price,
             r.exit_reason, r.pnl, r.fees, r.bars
         FROM done AS d
-            CROSS JOIN json_to_recordset(backtest_result_put.result->'trades') AS r(
+            CROSS JOIN json_to_recordset(backtest_result_write.trades) AS r(
                 n integer, side text, quantity numeric, entry_time timestamptz, entry_price numeric, entry_reason text,
                 exit_time timestamptz, exit_price numeric, exit_reason text, pnl numeric, fees numeric, bars integer))
     INSERT INTO backtest_equity AS e (backtest_id, level, piece, points, packed)
     SELECT d.id, r.level, r.piece, r.points, decode(r.packed, 'base64')
     FROM done AS d
-        CROSS JOIN json_to_recordset(backtest_result_put.result->'equity') AS r(
+        CROSS JOIN json_to_recordset(backtest_result_write.equity) AS r(
             level smallint, piece integer, points integer, packed text);
 
-    SELECT backtest_status_for(backtest_result_put.id, backtest_result_put.claim);
+    SELECT backtest_status_for(backtest_result_write.id, backtest_result_write.claim);
+END;
+
+-- The same of a document. `result` has the members
+--     metrics (object), engine, data (hex), read (data_read), result_hash (hex)
+--     trades [{n, side, quantity, entry_time, entry_price, entry_reason, exit_time, exit_price, exit_reason, pnl, fees,
+--         bars}]
+--     equity [{level, piece, points, packed (base64)}]
+-- It may have tens of megabytes, and each `->` would read all of it: it is taken apart once.
+CREATE FUNCTION backtest_result_put(id uuid, claim uuid, result json) RETURNS text
+LANGUAGE sql
+SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+    SELECT backtest_result_write(
+        backtest_result_put.id, backtest_result_put.claim, r.metrics, r.engine, r.data, r.read, r.result_hash, r.trades,
+        r.equity)
+    FROM json_to_record(backtest_result_put.result) AS r(
+        metrics json, engine text, data text, read json, result_hash text, trades json, equity json);
 END;
 
 -- ---- Requests ----
@@ -280,8 +308,8 @@ BEGIN ATOMIC
         ORDER BY b.id
         LIMIT 1
         FOR UPDATE SKIP LOCKED),
-    -- The oldest of each kind, more of them than others are claiming at this moment. A backtest that has waited for
-    -- longer than `patience` comes first, however well another one would fit.
+    -- The oldest of each kind, and usually more of them than others are claiming at this moment. A backtest that has
+    -- waited for longer than `patience` comes first, however well another one would fit.
     of_kinds AS (
         SELECT mine.id
         FROM (
@@ -305,10 +333,25 @@ BEGIN ATOMIC
                 WHERE b.id = candidate.id AND b.status = 'queued'
                 FOR UPDATE SKIP LOCKED) AS mine
         LIMIT 1),
+    -- If others are claiming all of these at this moment: whatever is behind them.
+    behind AS (
+        SELECT other.id
+        FROM unnest(backtest_claim.kinds) AS k(kind)
+            CROSS JOIN LATERAL (
+                SELECT b.id
+                FROM backtests AS b
+                WHERE b.status = 'queued' AND b.kind = k.kind
+                ORDER BY b.id
+                LIMIT 1
+                FOR UPDATE SKIP LOCKED) AS other
+        WHERE NOT EXISTS (SELECT FROM of_kinds)
+        LIMIT 1),
     next AS MATERIALIZED (
         SELECT a.id FROM any_kind AS a
         UNION ALL
-        SELECT o.id FROM of_kinds AS o),
+        SELECT o.id FROM of_kinds AS o
+        UNION ALL
+        SELECT h.id FROM behind AS h),
     fresh AS MATERIALIZED (
         SELECT gen_random_uuid() AS claim)
     UPDATE backtests AS b
@@ -326,7 +369,8 @@ BEGIN ATOMIC
 END;
 
 REVOKE ALL ON FUNCTION
-    backtest_claim(text, interval, text[], text[], interval), backtest_result_put(uuid, uuid, json)
+    backtest_claim(text, interval, text[], text[], interval), backtest_result_put(uuid, uuid, json),
+    backtest_result_write(uuid, uuid, json, text, text, json, text, json, json)
 FROM PUBLIC;
 
 -- ---- Rights ----
@@ -425,6 +469,7 @@ DROP FUNCTION backtest_claim(text, interval, text[], text[], interval);
 
 DROP FUNCTION backtest_request(jsonb, text, uuid, jsonb);
 DROP FUNCTION backtest_result_put(uuid, uuid, json);
+DROP FUNCTION backtest_result_write(uuid, uuid, json, text, text, json, text, json, json);
 DROP FUNCTION backtest_is_stale(jsonb);
 DROP TABLE backtest_equity;
 DROP TABLE backtest_trades;

@@ -158,6 +158,15 @@ extern const struct api_resource api_candles;
 extern const struct api_resource api_rules;
 extern const struct api_resource api_documentation;
 
+/* A stored chunk of candles that cannot be read. */
+struct api_damage {
+    struct slice symbol;
+    const char *timeframe; /* of the stored series */
+    int64_t address;
+    const char *from; /* where its bars may begin */
+    const char *error;
+};
+
 /* What endpoints need of the process that they run in. Borrowed; set by api_attach before the first request. */
 struct api_process {
     void *ctx;
@@ -167,6 +176,8 @@ struct api_process {
     void (*working)(void *ctx, const struct http_exchange *x, const char *statement);
     /* A query ended in a way that is our fault, not the client's (500): for the log. */
     void (*fault)(void *ctx, const struct http_exchange *x, const char *statement, const struct db_result *result);
+    /* A request met this, and cannot be answered: for whoever can mend it. */
+    void (*damaged)(void *ctx, const struct http_exchange *x, const struct api_damage *damage);
 };
 
 struct api_site; /* api/site.h */

@@ -1,8 +1,9 @@
 /* Backtests: /api/v1/backtests. What happens to one after it was asked for is the services' work, by the functions of
  * docs/backtests.md. */
 
+#include "api/execution.h"
 #include "api/sql.h"
-#include "engine/document.h"
+#include "engine/execution.h"
 #include "json/scan.h"
 
 #define BACKTESTS_PATH "/api/v1/backtests"
@@ -132,10 +133,10 @@ static const struct json_field backtest_fields[] = {
         .max_bytes = 4096,
         .default_text = "{}",
         .description =
-            "How orders are filled and what they cost: fee, slippage, spread, lot, tick, leverage, "
-            "maintenance_margin, short, intrabar, limit_fill, missing, risk_free, periods_per_year, "
-            "close_at_end, require_volume. \"backtestd execution\" lists them with their bounds. Answers have "
-            "all of them, with the defaults of those that were left out",
+            "How orders are filled and what they cost. Of slippage, either percent or ticks; the product of leverage "
+            "and maintenance_margin must be below 1. Answers have all settings, with the defaults of those that were "
+            "left out",
+        .properties = api_execution_properties,
         .example = "{\"fee\":{\"percent\":0.1},\"slippage\":{\"ticks\":1}}",
     },
     {.name = "status", .type = JSON_TYPE_STRING, .values = backtest_statuses, .read_only = true},
@@ -270,32 +271,6 @@ enum { BACKTEST_CREATE_EXECUTION = 2 }; /* of these parameters */
 
 /* ---- The execution of a request ---- */
 
-static void backtest_execution_fault(struct arena *arena, struct slice pointer, struct slice detail,
-                                     struct json_faults *faults)
-{
-    json_faults_add(faults, arena, slice_of(arena_printf(arena, "/execution%.*s", SLICE_FMT(pointer))), "%.*s",
-                    SLICE_FMT(detail));
-}
-
-static void backtest_read_execution(struct arena *arena, struct slice document, struct engine_execution *execution,
-                                    struct json_faults *faults)
-{
-    struct engine_faults found = {.arena = arena};
-    struct json_members members = {0};
-    struct slice detail;
-
-    /* The settings have it for files, which say it there. */
-    if (json_scan_members(arena, document, JSON_DEPTH_MAX, &members, &detail) &&
-        json_members_find(&members, SLICE_LIT("capital")).data != NULL) {
-        backtest_execution_fault(arena, SLICE_LIT("/capital"),
-                                 SLICE_LIT("is the backtest's initial_capital; write it there"), faults);
-    }
-    if (engine_execution_read(document, execution, &found)) return;
-    for (size_t i = 0; i < found.count; i++) {
-        backtest_execution_fault(arena, found.items[i].pointer, found.items[i].detail, faults);
-    }
-}
-
 /* Gives the execution with its defaults written out. */
 static void backtest_check(struct arena *arena, struct slice body, struct slice *values, struct json_faults *faults)
 {
@@ -308,7 +283,7 @@ static void backtest_check(struct arena *arena, struct slice body, struct slice 
     document = json_members_find(&members, SLICE_LIT("execution"));
     engine_execution_init(&execution);
     /* What is not an object the schema refuses. */
-    if (document.data != NULL && document.data[0] == '{') backtest_read_execution(arena, document, &execution, faults);
+    if (document.data != NULL && document.data[0] == '{') api_execution_read(arena, document, &execution, faults);
     engine_execution_json_of_backtest(&execution, &out);
     values[BACKTEST_CREATE_EXECUTION] = arena_copy(arena, buf_slice(&out));
     buf_clear(&out);

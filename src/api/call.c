@@ -93,6 +93,13 @@ void api_call_fail(struct api_call *call, const struct db_result *result)
     api_call_refuse(call, &api_refusals[API_REFUSAL_INTERNAL], NULL, 0);
 }
 
+void api_call_tell_damage(const struct api_call *call, const struct api_damage *damage)
+{
+    const struct api_process *process = &call->op->api->process;
+
+    process->damaged(process->ctx, call->x, damage);
+}
+
 void api_call_cancel(void *arg)
 {
     struct api_call *call = arg;

@@ -55,5 +55,7 @@ void api_call_answer_row(struct api_call *call, const struct db_result *result);
 /* 500, and a line in the log: what the database has is not what it can have. `result` says where it was seen, and is
  * NULL if it is gone by now. */
 void api_call_fail(struct api_call *call, const struct db_result *result);
+/* For the log alone: the answer is the caller's. */
+void api_call_tell_damage(const struct api_call *call, const struct api_damage *damage);
 
 #endif

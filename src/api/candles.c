@@ -89,25 +89,29 @@ static int64_t candles_next_opening(int64_t time_ms, int64_t timeframe_ms)
                : candles_slot_time(candles_slot(time_ms, timeframe_ms) + 1, timeframe_ms);
 }
 
-static int candles_read_chunk(struct candles_read *read, const struct db_result *result, unsigned row, int64_t step_ms)
+static int candles_read_chunk(struct candles_read *read, const struct db_result *result, unsigned row, int64_t step_ms,
+                              struct chunk_summary *says, struct error *err)
 {
     const int column = db_result_column(result, "packed");
     const size_t len = column < 0 ? 0 : db_result_value(result, row, column).len;
     char *bytes = mem_alloc(len / 2 + 1);
     struct market_chunk chunk;
     struct chunk_summary is;
-    struct error err;
-    int rc = -1;
+    int rc;
 
     if (market_chunk_read(result, row, step_ms, bytes, &chunk)) {
-        rc = chunk_decode(chunk.packed, &chunk.says, read->stored, &is, &err);
+        rc = chunk_decode(chunk.packed, &chunk.says, read->stored, &is, err);
+    } else {
+        rc = error_set(err, ERROR_INVALID, "its row does not have the form of one");
     }
+    *says = chunk.says;
     free(bytes);
     return rc;
 }
 
-/* The rows to bars. -1 if they are not what candles_put has written. */
-static int candles_read_rows(struct candles_read *read, const struct db_result *result)
+/* The rows to bars. -1 if they are not what candles_put has written; *ret_damaged is set if a chunk is to blame. */
+static int candles_read_rows(struct candles_read *read, const struct api_call *call, const struct db_result *result,
+                             bool *ret_damaged)
 {
     const unsigned rows = db_result_rows(result);
     int64_t step_ms, price_digits, lot_digits, address, chunks;
@@ -128,7 +132,13 @@ static int candles_read_rows(struct candles_read *read, const struct db_result *
     read->has_more = rows > chunks;
     if (read->has_more && !market_number(result, (unsigned)chunks, "first_ms", &read->more_ms)) return -1;
     for (unsigned row = 0; row < rows && row < chunks; row++) {
-        if (candles_read_chunk(read, result, row, step_ms) != 0) return -1;
+        struct chunk_summary says;
+        struct error err;
+
+        if (candles_read_chunk(read, result, row, step_ms, &says, &err) == 0) continue;
+        market_chunk_tell_damage(call, &says, &err);
+        *ret_damaged = true;
+        return -1;
     }
     return 0;
 }
@@ -214,6 +224,7 @@ static void candles_answer(struct api_call *call, const struct candles_read *rea
 static void candles_got(struct api_call *call, const struct db_result *result)
 {
     struct candles_read read = {0};
+    bool is_damaged = false;
     uint64_t limit;
 
     if (db_result_rows(result) == 0) {
@@ -225,7 +236,13 @@ static void candles_got(struct api_call *call, const struct db_result *result)
         abort(); /* they were checked */
     }
     read.limit = (size_t)limit;
-    if (candles_read_rows(&read, result) != 0 || candles_find_page(&read) != 0) {
+    if (candles_read_rows(&read, call, result, &is_damaged) != 0) {
+        if (is_damaged) {
+            api_call_refuse(call, &api_refusals[API_REFUSAL_INTERNAL], NULL, 0);
+        } else {
+            api_call_fail(call, result);
+        }
+    } else if (candles_find_page(&read) != 0) {
         api_call_fail(call, result);
     } else {
         candles_answer(call, &read);

@@ -37,7 +37,8 @@ const struct db_statement market_import_statements[MARKET_IMPORT_STATEMENTS] = {
         {
             .name = "importCandles:read",
             .sql = "SELECT s.id, s.revision, s.adjusted::int AS adjusted, s.price_digits, s.lot_digits, k.address,\n"
-                   "    encode(k.sha256, 'hex') AS sha256, encode(k.packed, 'hex') AS packed\n"
+                   "    k.bars, k.first_ms, k.last_ms, encode(k.sha256, 'hex') AS sha256,\n"
+                   "    encode(k.packed, 'hex') AS packed\n"
                    "FROM series AS s\n"
                    "LEFT JOIN candle_chunks AS k ON k.series_id = s.id AND k.address = ANY ($3)\n"
                    "WHERE s.symbol = $1 AND s.timeframe = $2\n"
@@ -72,14 +73,22 @@ static const struct http_refusal import_other_prices = {
     .sample = {"adjusted"},
 };
 
+static const struct http_refusal import_damaged = {
+    .status = 409,
+    .code = "candles_damaged",
+    .detail = "The %s stored candles from %s to %s are damaged; nothing was stored. To replace them, send all of that "
+              "span with replace=true; or delete the series, and import it again.",
+    .sample = {"2", "2024-01-01T00:00:00Z", "2024-01-02T00:00:00Z"},
+};
+
 static const struct http_refusal import_invalid = {
     .status = 422,
     .code = "candles_invalid",
     .detail = "The body is not a file of candles that can be stored here; errors says why.",
 };
 
-const struct http_refusal *const market_import_refusals[] = {&import_conflict, &import_other_prices, &import_invalid,
-                                                             NULL};
+const struct http_refusal *const market_import_refusals[] = {&import_conflict, &import_other_prices, &import_damaged,
+                                                             &import_invalid, NULL};
 
 const char *const market_formats[] = {
     "binance-futures", "binance", "kraken",   "cryptodatadownload", "polygon", "alpaca",      "stooq",
@@ -310,6 +319,19 @@ static void import_compared(struct api_call *call, struct market_import *m)
     api_call_submit(call, IMPORT_PUT, m->values, import_was_put, import_was_late);
 }
 
+static void import_refuse_damaged(struct api_call *call, const struct chunk_summary *says, const struct error *err)
+{
+    struct http_refusal said = import_damaged;
+    char first[CANDLES_STAMP_BYTES], last[CANDLES_STAMP_BYTES], bars[16];
+
+    market_chunk_tell_damage(call, says, err);
+    candles_stamp_format(says->first_ms, first);
+    candles_stamp_format(says->last_ms, last);
+    snprintf(bars, sizeof(bars), "%u", (unsigned)says->bars);
+    said.detail = arena_printf(api_call_arena(call), import_damaged.detail, bars, first, last);
+    api_call_refuse(call, &said, NULL, 0);
+}
+
 static void import_compare(struct api_call *call, const struct db_result *result)
 {
     struct market_import *m = api_call_state(call);
@@ -323,6 +345,8 @@ static void import_compare(struct api_call *call, const struct db_result *result
     } while (more > 0 && clock_monotonic_ns() - begun_ns < IMPORT_TURN_NS);
     if (more > 0) {
         api_call_later(call, import_compare);
+    } else if (more < 0 && revise_damaged(m->revise) != NULL) {
+        import_refuse_damaged(call, revise_damaged(m->revise)->says, &err);
     } else if (more < 0) {
         api_call_fail(call, result);
     } else {
@@ -338,6 +362,7 @@ static bool import_take_chunks(struct market_import *m, const struct db_result *
     const unsigned rows = db_result_rows(result);
     const int column = db_result_column(result, "packed");
     size_t room = 0;
+    int64_t bars;
 
     if (column < 0 || rows > IMPORT_CHUNKS_MAX) return false;
     m->chunks = mem_array(rows, sizeof(*m->chunks));
@@ -348,7 +373,12 @@ static bool import_take_chunks(struct market_import *m, const struct db_result *
     for (unsigned row = 0; row < rows; row++) {
         struct market_chunk *chunk = &m->chunks[m->stored.count];
 
-        if (!market_chunk_read(result, row, timeframe_ms, bytes, chunk)) return false;
+        if (!market_chunk_read(result, row, timeframe_ms, bytes, chunk) || !market_number(result, row, "bars", &bars) ||
+            !market_number(result, row, "first_ms", &chunk->says.first_ms) ||
+            !market_number(result, row, "last_ms", &chunk->says.last_ms)) {
+            return false;
+        }
+        chunk->says.bars = (uint32_t)bars;
         m->stored_chunks[m->stored.count++] = (struct revise_chunk){&chunk->says, chunk->packed};
         bytes += chunk->packed.len;
     }

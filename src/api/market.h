@@ -50,6 +50,8 @@ struct market_chunk {
  * one; a row without an address has no chunk. */
 bool market_chunk_read(const struct db_result *result, unsigned row, int64_t timeframe_ms, char *bytes,
                        struct market_chunk *ret_chunk) ATTR_CHECKED;
+/* The chunk cannot be unpacked, `err` says why: tells it to whoever reads the log. */
+void market_chunk_tell_damage(const struct api_call *call, const struct chunk_summary *says, const struct error *err);
 /* A column that is a whole number; false if it is none, or NULL. */
 bool market_number(const struct db_result *result, unsigned row, const char *column, int64_t *ret_number) ATTR_CHECKED;
 

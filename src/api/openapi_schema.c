@@ -114,6 +114,14 @@ static void openapi_write_decimal_input(struct json_writer *w, const struct json
     json_close(w, ']');
 }
 
+static void openapi_write_properties(struct json_writer *w, const struct json_field *field, enum openapi_use use)
+{
+    json_key_open(w, "properties", '{');
+    field->properties(w, use != OPENAPI_ANSWER);
+    json_close(w, '}');
+    if (use != OPENAPI_ANSWER) json_key_raw(w, "additionalProperties", "false");
+}
+
 static void openapi_write_rules(struct json_writer *w, const struct json_field *field, enum openapi_use use)
 {
     const struct openapi_format *format = &openapi_formats[field->format];
@@ -123,6 +131,7 @@ static void openapi_write_rules(struct json_writer *w, const struct json_field *
     if (field->type == JSON_TYPE_INTEGER) json_key_text(w, "format", "int64");
     if (field->type == JSON_TYPE_STRING) openapi_write_lengths(w, field);
     if (field->type == JSON_TYPE_ARRAY && field->items != NULL) json_key_raw(w, "items", field->items);
+    if (field->properties != NULL) openapi_write_properties(w, field, use);
     if (field->pattern != NULL) json_key_text(w, "pattern", field->pattern);
     if (field->values != NULL) openapi_write_enum(w, field, nullable);
     if (field->format != JSON_FORMAT_NONE && format->format != NULL) json_key_text(w, "format", format->format);

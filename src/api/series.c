@@ -4,6 +4,8 @@
 #include "api/sql.h"
 #include "base/hex.h"
 #include "base/number.h"
+#include "candles/stamp.h"
+#include "candles/timeframe.h"
 
 #define SERIES_PATH "/api/v1/series"
 
@@ -204,4 +206,19 @@ bool market_chunk_read(const struct db_result *result, unsigned row, int64_t tim
     return market_number(result, row, "address", &ret_chunk->says.address) &&
            digest.len == (size_t)2 * DIGEST_SHA256_BYTES && hex_decode(digest, ret_chunk->says.sha256) &&
            packed.len > 0 && hex_decode(packed, bytes);
+}
+
+void market_chunk_tell_damage(const struct api_call *call, const struct chunk_summary *says, const struct error *err)
+{
+    const char *timeframe = candles_timeframe_name(says->timeframe_ms);
+    char from[CANDLES_STAMP_BYTES];
+    const struct api_damage damage = {.symbol = api_call_value(call, MARKET_SYMBOL),
+                                      .timeframe = timeframe == NULL ? "" : timeframe,
+                                      .address = says->address,
+                                      .from = from,
+                                      .error = err->message};
+
+    candles_stamp_format(candles_slot_time(says->address * CHUNK_BARS, says->timeframe_ms), from);
+
+    api_call_tell_damage(call, &damage);
 }

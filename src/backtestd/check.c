@@ -16,6 +16,14 @@ static const char *check_first_pending(const struct migrate_report *report)
     return at < report->count ? report->entries[at].version : "";
 }
 
+static void check_ahead(struct check *c, const struct migrate_report *report)
+{
+    struct buf text = {0};
+
+    if (migrate_report_ahead(report, &text)) check_report(c, "schema", "ok", "%s", buf_cstr(&text));
+    buf_clear(&text);
+}
+
 static int check_ledger(struct check *c, struct migrate_session *session, const struct migrate_files *files)
 {
     struct migrate_report report = {0};
@@ -26,6 +34,7 @@ static int check_ledger(struct check *c, struct migrate_session *session, const 
 
     if (report.pending == 0) {
         check_report(c, "migrations", "ok", "the database holds all %zu", migrate_files_count(files));
+        check_ahead(c, &report);
     } else {
         check_report(c, "migrations", "failed",
                      "the database lacks %zu of the %zu migrations that this build knows, the first of them %s; "

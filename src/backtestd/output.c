@@ -2,13 +2,53 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/attr.h"
 #include "base/mem.h"
+
+/* ---- What is interrupted leaves no file beside its target ---- */
+
+static const int output_signals[] = {SIGINT, SIGTERM, SIGHUP};
+
+/* For the handler: the file that is written beside its target; NULL: none. One is written at a time. */
+static char *volatile output_unfinished;
+
+static void output_on_signal(int number)
+{
+    if (output_unfinished != NULL) unlink(output_unfinished);
+    signal(number, SIG_DFL);
+    raise(number);
+}
+
+/* They come when the mask is put back. */
+static void output_hold_signals(sigset_t *was)
+{
+    sigset_t mask;
+
+    sigemptyset(&mask);
+    for (size_t i = 0; i < countof(output_signals); i++) sigaddset(&mask, output_signals[i]);
+    sigprocmask(SIG_BLOCK, &mask, was);
+}
+
+/* While the signals are held. Whoever ignores one, as nohup does, goes on ignoring it. */
+static void output_guard(char *beside)
+{
+    void (*const from)(int) = beside != NULL ? SIG_DFL : output_on_signal;
+    void (*const to)(int) = beside != NULL ? output_on_signal : SIG_DFL;
+
+    output_unfinished = beside;
+    for (size_t i = 0; i < countof(output_signals); i++) {
+        struct sigaction now;
+
+        if (sigaction(output_signals[i], NULL, &now) == 0 && now.sa_handler == from) signal(output_signals[i], to);
+    }
+}
 
 static bool output_all(int fd, struct slice text)
 {
@@ -109,10 +149,15 @@ int output_open(const char *path, struct output **ret_output, struct error *err)
     if (output->target != NULL && (!is_there || access(output->target, W_OK) == 0)) {
         output->beside = mem_printf("%s.XXXXXX", output->target);
     }
+    sigset_t mask;
+
+    output_hold_signals(&mask);
     errno = 0;
     if (output->beside != NULL) output->fd = output_beside(output->beside, &was, is_there);
     const int number = errno;
 
+    if (output->fd >= 0) output_guard(output->beside);
+    sigprocmask(SIG_SETMASK, &mask, NULL);
     if (output->fd >= 0) return 0;
     free(output->beside);
     output->beside = NULL;
@@ -152,9 +197,14 @@ static void output_free(struct output *output)
 void output_abandon(struct output *output)
 {
     if (output == NULL) return;
+    sigset_t mask;
+
+    output_hold_signals(&mask);
     if (output->fd >= 0) close(output->fd);
     if (output->beside != NULL) unlink(output->beside);
+    if (output->beside != NULL) output_guard(NULL);
     output_free(output);
+    sigprocmask(SIG_SETMASK, &mask, NULL);
 }
 
 int output_commit(struct output *output, struct error *err)
@@ -165,7 +215,12 @@ int output_commit(struct output *output, struct error *err)
     if (output->beside != NULL && fsync(output->fd) != 0 && errno != EINVAL) number = errno;
     if (output->fd >= 0 && close(output->fd) != 0 && number == 0) number = errno;
     output->fd = -1;
+    sigset_t mask;
+
+    output_hold_signals(&mask);
     if (output->beside != NULL && number == 0 && rename(output->beside, output->target) != 0) number = errno;
+    if (output->beside != NULL && number == 0) output_guard(NULL);
+    sigprocmask(SIG_SETMASK, &mask, NULL);
     if (number != 0) {
         output_fail(output->path, number, err);
         output_abandon(output);

@@ -231,6 +231,8 @@ static int run_read(struct run *run, struct error *err)
     if (run_check_rows(run, err) != 0) return -1;
     run->file = run->candles = *candles_series_view(run->market.series);
     if (candles_fingerprint(&run->file, run->data, err) != 0) return -1;
+    candles_fingerprint_steps(run->data, run->execution.tick > 0 ? -1 : run->file.price_digits,
+                              run->execution.lot > 0 ? -1 : candles_step_digits(run->file.lot));
     if (asked_ms == 0 || asked_ms == run->file.timeframe_ms) return 0;
     if (asked_ms > run->file.timeframe_ms) return run_derive(run, asked_ms, err);
     return error_set(err, ERROR_INVALID, "%s: the candles are of %s; shorter candles of %s cannot be made from them",

@@ -21,7 +21,22 @@ static void schema_say(void *arg, enum migrate_note kind, const char *line)
     log_info("waiting for the database", LOG_STR("what", line));
 }
 
-int schema_await_database(const struct conf *conf)
+/* Whoever may not read the ledger hears of it from the workers. */
+static void schema_say_ahead(struct migrate_session *session, const struct migrate_files *files)
+{
+    struct migrate_report report = {0};
+    struct buf text = {0};
+    struct error err;
+
+    if (files == NULL || migrate_report_make(session, files, &report, &err) != 0) return;
+    if (migrate_report_ahead(&report, &text)) {
+        log_info("the schema is a newer one", LOG_STR("what", buf_cstr(&text)));
+    }
+    buf_clear(&text);
+    migrate_report_clear(&report);
+}
+
+int schema_await_database(const struct conf *conf, const struct migrate_files *files)
 {
     struct migrate_options options = schema_session_options(conf);
     struct migrate_session *session = NULL;
@@ -34,6 +49,8 @@ int schema_await_database(const struct conf *conf)
     if (migrate_session_open(&options, &session, &err) != 0) {
         log_error("the database cannot be used", LOG_STR("error", err.message));
         status = command_exit_of(&err);
+    } else {
+        schema_say_ahead(session, files);
     }
     migrate_session_close(session);
     return status;

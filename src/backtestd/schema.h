@@ -7,8 +7,8 @@
 
 /* How the database is asked: once. */
 struct migrate_options schema_session_options(const struct conf *conf);
-/* Before the first worker: waits for the database, up to the boot deadline, and says so in the log. Returns an exit
- * status. */
-int schema_await_database(const struct conf *conf);
+/* Before the first worker: waits for the database, up to the boot deadline, and says so in the log; and says whether it
+ * is ahead of the files, which may be NULL. Returns an exit status. */
+int schema_await_database(const struct conf *conf, const struct migrate_files *files);
 
 #endif

@@ -35,12 +35,19 @@ static int serve_admin(const struct master_child *child)
 static int serve_database(const struct master_child *child)
 {
     const struct service *service = child->ctx;
+    struct migrate_files *files = NULL;
+    struct error err;
 
-    const int status = command_enter_wall(service->context, "database", NULL);
+    /* Inside the wall they could not be read. They were a moment ago (serve_main); without them nothing is said. */
+    if (migrate_files_load(service->context->conf->migrations.dir, &files, &err) != 0) files = NULL;
+    int status = command_enter_wall(service->context, "database", NULL);
 
-    if (status != COMMAND_OK) return status;
-    command_forget_owner(service->context);
-    return schema_await_database(service->context->conf);
+    if (status == COMMAND_OK) {
+        command_forget_owner(service->context);
+        status = schema_await_database(service->context->conf, files);
+    }
+    migrate_files_free(files);
+    return status;
 }
 
 static int serve_worker(const struct master_child *child)

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "base/mem.h"
+#include "candles/sum.h"
 #include "candles/timeframe.h"
 
 struct candles_derived {
@@ -13,6 +14,7 @@ struct candles_derived {
     int64_t end_ms;     /* of the finer series */
     /* The one that is made, and of how many. */
     struct candles_bar bar;
+    struct candles_sum volume;
     uint32_t bar_parts;
 };
 
@@ -32,6 +34,7 @@ static void derive_flush(struct candles_derived *derived)
         derived->parts = mem_realloc(derived->parts, derived->capacity * sizeof(*derived->parts));
     }
     derived->parts[at] = derived->bar_parts;
+    derived->bar.volume = candles_sum_end(&derived->volume);
     candles_series_add(derived->series, &derived->bar);
 }
 
@@ -67,13 +70,15 @@ void candles_derive_add(struct candles_derived *derived, const struct candles *f
             if (part.high > bar->high) bar->high = part.high;
             if (part.low < bar->low) bar->low = part.low;
             bar->close = part.close;
-            bar->volume += part.volume;
+            candles_sum_add(&derived->volume, part.volume);
             derived->bar_parts++;
             continue;
         }
         derive_flush(derived);
         *bar = part;
         bar->time_ms = candles_slot_time(candles_slot(part.time_ms, timeframe_ms), timeframe_ms);
+        candles_sum_begin(&derived->volume, candles_step_digits(finer->lot));
+        candles_sum_add(&derived->volume, part.volume);
         derived->bar_parts = 1;
     }
 }

@@ -1,5 +1,8 @@
 #include "candles/fingerprint.h"
 
+#include <stdio.h>
+#include <string.h>
+
 #include "candles/chunk.h"
 
 void candles_fingerprint_chunks(const unsigned char (*sha256)[DIGEST_SHA256_BYTES], size_t count,
@@ -31,4 +34,15 @@ int candles_fingerprint(const struct candles *candles, char out[DIGEST_SHA256_HE
     digest_sha256_end_hex(digest, hex);
     if (status == 0) memcpy(out, hex, sizeof(hex));
     return status;
+}
+
+void candles_fingerprint_steps(char fingerprint[DIGEST_SHA256_HEX_BYTES], int price_digits, int lot_digits)
+{
+    char text[DIGEST_SHA256_HEX_BYTES + 32];
+    size_t len = (size_t)snprintf(text, sizeof(text), "%s", fingerprint);
+
+    if (price_digits < 0 && lot_digits < 0) return;
+    if (price_digits >= 0) len += (size_t)snprintf(text + len, sizeof(text) - len, " tick %d", price_digits);
+    if (lot_digits >= 0) len += (size_t)snprintf(text + len, sizeof(text) - len, " lot %d", lot_digits);
+    digest_sha256_hex(text, len, fingerprint);
 }

@@ -15,5 +15,8 @@ void candles_fingerprint_chunks(const unsigned char (*sha256)[DIGEST_SHA256_BYTE
 /* Of all chunks of the candles. Fails, as chunk_encode does, if they do not keep the promise of `struct candles`. */
 int candles_fingerprint(const struct candles *candles, char out[DIGEST_SHA256_HEX_BYTES],
                         struct error *err) ATTR_CHECKED;
+/* Of what is rounded to the series' steps as well: it takes the place of the fingerprint of the candles. The digits of
+ * its prices and of its lots; below zero: nothing depends on them. With neither, it stays as it is. */
+void candles_fingerprint_steps(char fingerprint[DIGEST_SHA256_HEX_BYTES], int price_digits, int lot_digits);
 
 #endif

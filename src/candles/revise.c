@@ -2,6 +2,7 @@
 
 #include <inttypes.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -23,7 +24,8 @@ struct revise {
     size_t first, at; /* the next bar of `coming`, and of `stored` the next chunk that may be its */
     /* The chunk that is worked on: what is stored of it, the coming bars, and whether any of them changes it. */
     const struct candles *there, *part;
-    bool changes;
+    bool changes, mends; /* it takes the place of a damaged one */
+    const struct revise_chunk *damaged;
     struct buf packed;
 };
 
@@ -72,6 +74,7 @@ static void revise_met(void *context, size_t index, enum candles_meeting meeting
     const int64_t time_ms = r->part->time_ms[index];
     const bool is_first = revision->met[CANDLES_NEW] + revision->met[CANDLES_REPLACED] == 0;
 
+    if (r->mends) meeting = CANDLES_REPLACED;
     revision->met[meeting]++;
     if (meeting == CANDLES_CONFLICT) revise_note(r, index);
     if (r->options->met != NULL) r->options->met(r->options->context, r->first + index, meeting);
@@ -115,6 +118,27 @@ static const struct revise_chunk *revise_find(const struct revise_stored *stored
     return *at < stored->count && stored->chunks[*at].says->address == address ? &stored->chunks[*at] : NULL;
 }
 
+/* What is in the place of a damaged chunk cannot be compared. Nothing of it is lost that could have been kept. */
+static bool revise_mends(const struct revise *r, const struct chunk_summary *says, const struct candles *part)
+{
+    return r->options->replace && part->count >= says->bars && part->time_ms[0] <= says->first_ms &&
+           part->time_ms[part->count - 1] >= says->last_ms;
+}
+
+static int revise_refuse(struct revise *r, const struct revise_chunk *chunk, struct error *err)
+{
+    char first[CANDLES_STAMP_BYTES], last[CANDLES_STAMP_BYTES];
+    char what[sizeof(err->message)];
+
+    candles_stamp_format(chunk->says->first_ms, first);
+    candles_stamp_format(chunk->says->last_ms, last);
+    snprintf(what, sizeof(what), "%s", err->message);
+    r->damaged = chunk;
+    return error_set(err, ERROR_INVALID,
+                     "the %u stored candles from %s to %s are damaged (%s); import all of them again with --replace",
+                     (unsigned)chunk->says->bars, first, last, what);
+}
+
 /* The coming bars of one chunk. */
 static int revise_part(struct revise *r, const struct revise_chunk *chunk, const struct candles *part,
                        struct error *err)
@@ -125,11 +149,10 @@ static int revise_part(struct revise *r, const struct revise_chunk *chunk, const
     int rc = 0;
 
     candles_series_digits(there, part->price_digits, candles_step_digits(part->lot));
+    r->mends = false;
     if (chunk != NULL && chunk_decode(chunk->packed, chunk->says, there, &is, err) != 0) {
-        char stamp[CANDLES_STAMP_BYTES];
-
-        candles_stamp_format(chunk->says->first_ms, stamp);
-        rc = error_prefix(err, "the stored candles from %s on", stamp);
+        r->mends = revise_mends(r, chunk->says, part);
+        if (!r->mends) rc = revise_refuse(r, chunk, err);
     }
     if (rc == 0) {
         r->there = candles_series_view(there);
@@ -198,6 +221,11 @@ int revise_step(struct revise *r, struct error *err)
     if (r->first < coming->count) return 1;
     if (r->revision.change.len > 0) revise_finish(r);
     return 0;
+}
+
+const struct revise_chunk *revise_damaged(const struct revise *revise)
+{
+    return revise->damaged;
 }
 
 struct revision revise_take(struct revise *revise)

@@ -34,8 +34,10 @@ struct revise_stored {
 };
 
 struct revise_options {
-    bool replace;  /* values that differ replace those that are stored; otherwise they are conflicts, and those stay */
-    bool adjusted; /* of a new series */
+    /* Values that differ replace those that are stored; otherwise they are conflicts, and those stay. What comes takes
+     * the place of a damaged chunk if it has as many bars of all of its span. */
+    bool replace;
+    bool adjusted;   /* of a new series */
     bool only_looks; /* counts, and makes no change */
     /* Hears of each coming bar, by its index, oldest first; may be NULL. */
     candles_met *met;
@@ -52,8 +54,9 @@ struct revision {
 /* Adds the addresses of the chunks that the bars touch, each once, as a bigint[] of PostgreSQL: "{1,2,5}". Returns how
  * many there are. */
 size_t revise_addresses(const struct candles *coming, struct buf *out);
-/* 0, with *ret_revision for the caller to clear; -1 with ERROR_INVALID if a stored chunk is damaged, or the coming bars
- * do not keep the promise of `struct candles`. Notes of conflicts are added to `notes` (may be NULL), without a place.
+/* 0, with *ret_revision for the caller to clear; -1 with ERROR_INVALID if a stored chunk is damaged (the message says
+ * what would replace it: `says` needs its bars and times for that), or the coming bars do not keep the promise of
+ * `struct candles`. Notes of conflicts are added to `notes` (may be NULL), without a place.
  */
 int revise_make(const struct revise_stored *stored, const struct candles *coming, const struct revise_options *options,
                 struct candles_notes *notes, struct revision *ret_revision, struct error *err) ATTR_CHECKED;
@@ -68,6 +71,8 @@ struct revise *revise_new(const struct revise_stored *stored, const struct candl
 void revise_free(struct revise *revise); /* takes NULL */
 /* 1: there is more to do; 0: it is done; -1: as revise_make. */
 int revise_step(struct revise *revise, struct error *err) ATTR_CHECKED;
+/* After a step that failed: the stored chunk that is damaged; NULL if that was not the reason. */
+const struct revise_chunk *revise_damaged(const struct revise *revise);
 /* After the last step, once: the caller's to clear. */
 struct revision revise_take(struct revise *revise) ATTR_CHECKED;
 

@@ -112,6 +112,7 @@ static void session_on_schema(void *ctx, enum schema_verdict verdict, const char
         if (s->misfit || s->own_misfit) break;
         session_set(s, SCOREBOARD_DATABASE_READY);
         if (before != SCOREBOARD_DATABASE_READY) log_info("database ready", LOG_STR("database", s->options.label));
+        if (s->options.fits != NULL) s->options.fits(s->options.ctx);
         break;
     case SCHEMA_MISSING:
         if (before != SCOREBOARD_DATABASE_MISMATCH) {
@@ -451,6 +452,11 @@ enum health child_session_health(const struct child_session *session)
 struct db *child_session_own_db(struct child_session *session)
 {
     return session->own;
+}
+
+bool child_session_fits(const struct child_session *session)
+{
+    return session->child->database == SCOREBOARD_DATABASE_READY;
 }
 
 void child_session_check(struct child_session *session)

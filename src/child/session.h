@@ -36,6 +36,9 @@ struct child_session_options {
     /* Called when the state of the database is known and the worker is still starting: it calls child_ready or
      * child_end. NULL: child_ready is called. */
     void (*known)(void *ctx);
+    /* The schema was found to hold every migration that this build knows: after each `connected`, and when the last of
+     * them has come. May be NULL. */
+    void (*fits)(void *ctx);
     /* As in struct db_options; they may be NULL. */
     void (*notified)(void *ctx, const char *channel, struct slice payload);
     void (*finished)(void *ctx, enum db_outcome outcome, uint64_t took_ns);
@@ -54,6 +57,8 @@ struct db *child_session_db(struct child_session *session);
 struct db *child_session_own_db(struct child_session *session); /* for db_choose; NULL if there is none */
 /* The worker's health: what the service does, its own session with the database, and the schema. */
 enum health child_session_health(const struct child_session *session);
+/* Whether the database answers, and its schema holds every migration that this build knows. */
+bool child_session_fits(const struct child_session *session);
 /* Checks the schema. Call it if something happened that a changed schema would explain. */
 void child_session_check(struct child_session *session);
 /* For a drain: what is under way has `ms` to finish; a second call may only shorten that. What is left then is

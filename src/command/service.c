@@ -50,6 +50,9 @@ static void service_tell_links(const struct conf *conf)
         log_debug("variables that an orchestrator sets by itself are passed over", LOG_STR("names", buf_cstr(&names)));
     }
     buf_clear(&names);
+    if (conf->newer_passed[0] != '\0') {
+        log_info("settings of a newer version are passed over", LOG_STR("names", conf->newer_passed));
+    }
 }
 
 /* What nobody has set depends on the machine, so the log says what it came to, and why. */

@@ -154,7 +154,8 @@ struct conf {
     struct conf_supervision supervision;
     struct conf_jobs jobs;
     struct conf_log log;
-    struct conf_names links; /* variables that an orchestrator sets by itself, and that were passed over */
+    const char *newer_passed; /* those that were given, and that it does not know, separated by spaces; "": none */
+    struct conf_names links;  /* variables that an orchestrator sets by itself, and that were passed over */
 
     struct conf_state *state; /* owner of the strings; where each setting came from */
 };
@@ -162,8 +163,8 @@ struct conf {
 /*
  * `environ_list` is the environment (NULL-terminated "NAME=VALUE"), `sets` are the command line's NAME=VALUE.
  * Everything that is wrong is named at once in err->message, a line each with file and line, or "environment", or
- * "--set"; the code is ERROR_SETTINGS. Names of STRATSLAB_ that are not in the table are wrong; in the file any unknown
- * name is.
+ * "--set"; the code is ERROR_SETTINGS. Names of STRATSLAB_ that are not in the table are wrong, and in the file any
+ * unknown name is, unless STRATSLAB_NEWER_SETTINGS lists them.
  */
 int conf_load(enum conf_program program, const char *const *environ_list, const char *const *sets, size_t set_count,
               struct conf **ret_conf, struct error *err) ATTR_CHECKED;

@@ -63,6 +63,7 @@ enum conf_index {
     CONF_MIGRATE_POSTGRES_PASSWORD,
     CONF_MIGRATE_DATABASE_URL,
     CONF_CONFIG,
+    CONF_NEWER_SETTINGS,
     CONF_LISTEN,
     CONF_ADMIN_LISTEN,
 };
@@ -73,7 +74,7 @@ static inline bool conf_is_database_part(size_t index)
     return index >= CONF_POSTGRES_HOST && index <= CONF_MIGRATE_POSTGRES_PASSWORD;
 }
 
-enum { CONF_SETTINGS_MAX = 64 };
+enum { CONF_SETTINGS_MAX = 80 };
 
 /* Where a setting's value came from. */
 struct conf_origin {
@@ -101,6 +102,7 @@ struct conf_database_pieces {
 struct conf_state {
     struct conf conf;
     struct conf_database_pieces database;
+    const char *newer_settings; /* names that this version may not know */
     struct conf_origin origins[CONF_SETTINGS_MAX];
     struct arena *arena;  /* all strings */
     struct arena *owners; /* but those of settings that are the owner's, and what is made from them */

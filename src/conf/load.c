@@ -11,7 +11,11 @@
 enum conf_variant { CONF_PLAIN, CONF_FROM_FILE, CONF_VARIANTS };
 
 /* Whether a problem counts. */
-enum conf_judged { CONF_JUDGED = 'a', CONF_JUDGED_WITHOUT_URL = 'p' };
+enum conf_judged {
+    CONF_JUDGED = 'a',
+    CONF_JUDGED_WITHOUT_URL = 'p',
+    CONF_JUDGED_UNLESS_NEWER = 'n', /* NAME and "=" follow, then the line */
+};
 
 struct conf_loader {
     struct conf_state *state;
@@ -110,6 +114,27 @@ static bool conf_loader_skip(struct conf_loader *l, const char *where, struct sl
     return true;
 }
 
+static void conf_problem_unknown(struct conf_loader *l, const char *where, struct slice name)
+{
+    const char *near = conf_is_foreign(name) ? NULL : conf_suggest(name);
+
+    if (l->shared) {
+        buf_printf(&l->problems, "%c%.*s=", CONF_JUDGED_UNLESS_NEWER, SLICE_FMT(name)); /* names have no "=" in them */
+    } else {
+        buf_add_char(&l->problems, CONF_JUDGED);
+    }
+    buf_printf(&l->problems, "%s: ", where);
+    conf_quote(name, &l->problems);
+    buf_add_str(&l->problems, " is not a setting");
+    if (near != NULL) {
+        buf_printf(&l->problems, "; did you mean %s?", near);
+    } else if (l->shared && conf_begins_with(name, conf_prefix)) {
+        buf_printf(&l->problems, "; if it is one of a newer version, list it in %s",
+                   conf_table[CONF_NEWER_SETTINGS].name);
+    }
+    buf_add_char(&l->problems, '\0');
+}
+
 /* The setting that `name` means, and how it gives the value; -1, after saying so, if there is none, and without a
  * word if it is not meant for this program. */
 static int conf_loader_find(struct conf_loader *l, const char *where, struct slice name, enum conf_variant *ret_variant)
@@ -118,8 +143,6 @@ static int conf_loader_find(struct conf_loader *l, const char *where, struct sli
     bool is_file = name.len > suffix && memcmp(name.data + name.len - suffix, conf_file_suffix, suffix) == 0;
     int index = conf_find(name);
     int base = is_file ? conf_find((struct slice){name.data, name.len - suffix}) : -1;
-    struct buf shown = {0};
-    const char *near;
 
     *ret_variant = index < 0 ? CONF_FROM_FILE : CONF_PLAIN;
     if (index < 0 && base < 0 && l->shared && conf_is_foreign(name)) return -1;
@@ -128,15 +151,11 @@ static int conf_loader_find(struct conf_loader *l, const char *where, struct sli
     }
     if (index >= 0) return index;
     if (base >= 0 && conf_table[base].file_variant) return base;
-    conf_quote(name, &shown);
-    near = conf_is_foreign(name) ? NULL : conf_suggest(name);
     if (base >= 0) {
         conf_problem(l, where, name, "%s cannot be read from a file", conf_table[base].name);
     } else {
-        conf_problem(l, where, SLICE_NONE, "%s is not a setting%s%s%s", buf_cstr(&shown),
-                     near == NULL ? "" : "; did you mean ", near == NULL ? "" : near, near == NULL ? "" : "?");
+        conf_problem_unknown(l, where, name);
     }
-    buf_clear(&shown);
     return -1;
 }
 
@@ -400,18 +419,48 @@ static int conf_report(struct buf *lines, struct error *err)
     return error_set(err, ERROR_SETTINGS, "%.*s\n(and %zu more)", (int)len, text, left);
 }
 
+/* Whether the name, or that of NAME_FILE, is listed as one of a newer version. */
+static bool conf_is_newer(const struct conf_loader *l, struct slice name)
+{
+    const size_t suffix = strlen(conf_file_suffix);
+    struct slice list = slice_of(l->state->newer_settings);
+    struct slice word;
+
+    while (conf_item_next(&list, &word)) {
+        const struct slice rest = {name.data + word.len, name.len > word.len ? name.len - word.len : 0};
+
+        if (slice_eq(name, word)) return true;
+        if (rest.len == suffix && memcmp(name.data, word.data, word.len) == 0 && slice_is(rest, conf_file_suffix)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* The problems that count, a line each. */
 static void conf_loader_lines(const struct conf_loader *l, struct buf *out)
 {
+    struct buf passed = {0};
     struct slice rest = buf_slice(&l->problems);
 
     while (rest.len > 0) {
         const struct slice problem = slice_cut(&rest, '\0');
+        struct slice line = {problem.data + 1, problem.len - 1};
 
         if (problem.data[0] == CONF_JUDGED_WITHOUT_URL && l->url_given) continue;
+        if (problem.data[0] == CONF_JUDGED_UNLESS_NEWER) {
+            const struct slice name = slice_cut(&line, '=');
+
+            if (conf_is_newer(l, name)) {
+                buf_printf(&passed, "%s%.*s", passed.len == 0 ? "" : " ", SLICE_FMT(name));
+                continue;
+            }
+        }
         if (out->len > 0) buf_add_char(out, '\n');
-        buf_add_slice(out, (struct slice){problem.data + 1, problem.len - 1});
+        buf_add_slice(out, line);
     }
+    l->state->conf.newer_passed = arena_copy(l->state->arena, buf_slice(&passed)).data;
+    buf_clear(&passed);
 }
 
 int conf_load(enum conf_program program, const char *const *environ_list, const char *const *sets, size_t set_count,

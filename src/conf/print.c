@@ -87,6 +87,9 @@ void conf_print_text(const struct conf *conf, struct buf *out)
     for (size_t i = 0; i < conf->links.count; i++) {
         buf_printf(out, "# passed over, because an orchestrator sets it: %s\n", conf->links.items[i]);
     }
+    if (conf->newer_passed[0] != '\0') {
+        buf_printf(out, "# passed over, because STRATSLAB_NEWER_SETTINGS lists it: %s\n", conf->newer_passed);
+    }
 }
 
 void conf_export(const struct conf *conf, struct buf *out)

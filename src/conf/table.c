@@ -113,6 +113,14 @@ const struct conf_setting conf_table[] = {
                          "directory. That file may be missing; a file that is named here may not."},
          .empty_is_absent = true,
          .outside_file = true},
+    [CONF_NEWER_SETTINGS] =
+        {.name = "STRATSLAB_NEWER_SETTINGS",
+         CONF_ROW_TEXT(newer_settings),
+         .defaults = CONF_BOTH(""),
+         .help = "Names of settings that a newer version has, separated by commas or spaces: if this version does not "
+                 "know one of them, it is passed over in the environment and in the settings file, instead of being "
+                 "an error. For programs of two versions that share them during an upgrade.",
+         .empty_is_absent = true},
     [CONF_LISTEN] = {.name = "STRATSLAB_LISTEN",
                      CONF_ROW_ADDRESSES(conf.listen),
                      .defaults = {[CONF_STRATSLABD] = "127.0.0.1:8000"},
@@ -462,6 +470,9 @@ const struct conf_setting conf_table[] = {
      .help_of = {[CONF_BACKTESTD] = "How long a backtest must take, from its claim to its end, to be slow for "
                                     "STRATSLAB_LOG_ACCESS."},
      .reloadable = true},
+#ifdef CONF_ROWS_MORE /* tests/builds/newer.h has one: the next version */
+    CONF_ROWS_MORE,
+#endif
 };
 
 _Static_assert(countof(conf_table) <= CONF_SETTINGS_MAX, "CONF_SETTINGS_MAX is too small");

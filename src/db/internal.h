@@ -41,8 +41,10 @@ enum {
     /* After the end of a batch that was to be cancelled, the request may still be on its way; and up to version 17 the
      * server signals twice for each (postmaster.c, signal_child). What meets it meanwhile is sent again. If the request
      * found nothing to cancel in its batch, nothing is sent for a moment. */
-    DB_CUT_STRAY_MS = 1000,
+    DB_CUT_STRAY_MS = 5000,
     DB_CUT_HOLD_MS = 100,
+    /* So often for one query: the second signal may come when the same one runs again. */
+    DB_CUTS_MAX = 3,
     /* How often a read is sent again that had to give way to another transaction. */
     DB_AGAIN_MAX = 3,
     /* While there is something that may mend itself, this often is looked at it. */
@@ -79,7 +81,7 @@ struct db_query {
     enum db_outcome outcome; /* in db->failing: what to report if there is no result */
     bool sent;               /* handed to libpq; a read may be sent again */
     bool alone;              /* it was sent as one that may be slow */
-    bool was_cut;            /* it was cancelled once, to be sent again */
+    unsigned cuts;           /* how often it was cancelled, to be sent again */
     bool in_callback;        /* its callback runs now */
     bool renewed;            /* its statement was prepared again for it once */
     char sqlstate[6];        /* of an error that stands for the result's own; "" if none does */

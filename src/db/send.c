@@ -39,8 +39,10 @@ bool db_send_query(struct db *db, struct db_query *q)
     size_t bytes = 0;
 
     db_values_check(q);
-    for (unsigned i = 0; i < s->param_count; i++) bytes += q->values[i].len + 1;
-    db->unpushed += bytes;
+    for (unsigned i = 0; i < s->param_count; i++) {
+        db->unpushed += q->values[i].len + 1;
+        if (s->params[i] != DB_TYPE_TEXT) bytes += q->values[i].len + 1;
+    }
     buf_reset(&db->scratch);
     buf_reserve(&db->scratch, bytes); /* once, so that what values[] points to does not move */
     for (unsigned i = 0; i < s->param_count; i++) {

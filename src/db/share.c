@@ -202,7 +202,7 @@ bool db_share_was_cut(struct db_batch *batch, struct db_query *q, const PGresult
 {
     struct db *db = q->db;
 
-    if (q->was_cut || db_pg_outcome(pg) != DB_TIMEOUT) return false;
+    if (q->cuts >= DB_CUTS_MAX || db_pg_outcome(pg) != DB_TIMEOUT) return false;
     if (batch->cut && !batch->was_cut) {
         batch->was_cut = true;
         q->fit->quick = false;
@@ -212,7 +212,7 @@ bool db_share_was_cut(struct db_batch *batch, struct db_query *q, const PGresult
     } else {
         return false;
     }
-    q->was_cut = true;
+    q->cuts++;
     return true;
 }
 

@@ -9,6 +9,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct json_writer; /* json/write.h */
+
 /* Not json_type: that name is json-c's. */
 enum json_field_type {
     JSON_TYPE_STRING,
@@ -40,8 +42,10 @@ struct json_field {
         *pattern; /* strings: POSIX extended regular expression that is also valid ECMA-262, anchored by its ^ and $ */
     const char *const *values; /* strings: NULL-terminated enumeration */
     bool has_minimum, has_maximum, exclusive_minimum;
-    double minimum, maximum;  /* numbers */
-    size_t max_bytes;         /* objects: of their JSON text without white space */
+    double minimum, maximum; /* numbers */
+    size_t max_bytes;        /* objects: of their JSON text without white space */
+    /* objects: writes the schemas of the members, the only ones; NULL: any. For the document: a body's checker looks */
+    void (*properties)(struct json_writer *w, bool is_input);
     const char *items;        /* arrays: JSON Schema of an element, for the document */
     const char *default_text; /* for the document, and for parameters that are left out; JSON text */
     const char *description;  /* for the document */

@@ -128,6 +128,8 @@ const char *migrate_state_name(enum migrate_state state);
 int migrate_report_make(struct migrate_session *s, const struct migrate_files *files, struct migrate_report *ret_report,
                         struct error *err) ATTR_CHECKED;
 void migrate_report_clear(struct migrate_report *report);
+/* Adds the sentence that the database is ahead of the files; false, and adds nothing, if it is not. */
+bool migrate_report_ahead(const struct migrate_report *report, struct buf *out);
 /*
  * What the environment does not allow: a changed file, or one older than the newest applied, is ERROR_FAILED in
  * production and a warning in development. That the database is ahead is said.

@@ -197,18 +197,25 @@ static int report_object(struct migrate_session *s, const struct migrate_entry *
     return 0;
 }
 
-int migrate_report_check(struct migrate_session *s, const struct migrate_report *report, struct error *err)
+bool migrate_report_ahead(const struct migrate_report *report, struct buf *out)
 {
-    const char *ahead = NULL;
+    const char *newest = NULL;
 
     for (size_t i = 0; i < report->count; i++) {
-        if (report->entries[i].state == MIGRATE_STATE_MISSING) ahead = report->entries[i].version;
+        if (report->entries[i].state == MIGRATE_STATE_MISSING) newest = report->entries[i].version;
     }
-    if (ahead != NULL) {
-        session_say(s, MIGRATE_NOTE_INFO,
-                    "the database is ahead: it holds %zu migration%s that this build does not know (newest: %s)",
-                    report->missing, report->missing == 1 ? "" : "s", ahead);
-    }
+    if (newest == NULL) return false;
+    buf_printf(out, "the database is ahead: it holds %zu migration%s that this build does not know (newest: %s)",
+               report->missing, report->missing == 1 ? "" : "s", newest);
+    return true;
+}
+
+int migrate_report_check(struct migrate_session *s, const struct migrate_report *report, struct error *err)
+{
+    struct buf ahead = {0};
+
+    if (migrate_report_ahead(report, &ahead)) session_say(s, MIGRATE_NOTE_INFO, "%s", buf_cstr(&ahead));
+    buf_clear(&ahead);
     for (size_t i = 0; i < report->count; i++) {
         const struct migrate_entry *entry = &report->entries[i];
         int outcome = 0;

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -19,19 +20,22 @@
 #define CACHE_NEW "new-"
 
 enum {
-    CACHE_FILES_MAX = 4096,     /* looking at all takes some milliseconds */
-    CACHE_PAUSE_MS = 60 * 1000, /* after trouble */
-    CACHE_ORPHAN_S = 10 * 60,   /* whoever writes adds a page every few milliseconds */
-    CACHE_SETTLED_S = 2,        /* times of change are as coarse as the kernel's tick */
-    CACHE_HEADS_PER_SYMBOL = 8, /* that are looked at, for as many symbols */
+    CACHE_FILES_MAX = 4096,         /* looking at all takes some milliseconds */
+    CACHE_PAUSE_MAX_MS = 60 * 1000, /* after trouble */
+    CACHE_CALM_MS = 600 * 1000,     /* without trouble: what comes then is told again */
+    CACHE_ORPHAN_S = 10 * 60,       /* whoever writes adds a page every few milliseconds */
+    CACHE_SETTLED_S = 2,            /* times of change are as coarse as the kernel's tick */
+    CACHE_HEADS_PER_SYMBOL = 8,     /* that are looked at, for as many symbols */
 };
 
 struct cache {
     char *path;
     int folder; /* -1: none */
     uint64_t bytes_max, bytes;
+    unsigned pause_ms, pause_next_ms;
     uint64_t paused_until_ms;
-    int told; /* errno of the trouble that was told last; 0: none since it was well */
+    uint64_t failed_ms; /* when there was trouble last */
+    int told;           /* errno of the trouble that was told last; 0: none since it was well */
     char *trouble;
     bool is_untold;
     /* The symbols as they were found, and the folder's time of change then. */
@@ -54,7 +58,10 @@ struct cache_files {
 
 static void cache_fail(struct cache *cache, int problem, const char *what)
 {
-    cache->paused_until_ms = clock_monotonic_ms() + CACHE_PAUSE_MS;
+    cache->failed_ms = clock_monotonic_ms();
+    cache->paused_until_ms = cache->failed_ms + cache->pause_next_ms;
+    cache->pause_next_ms *= 2;
+    if (cache->pause_next_ms > CACHE_PAUSE_MAX_MS) cache->pause_next_ms = CACHE_PAUSE_MAX_MS;
     if (cache->told == problem) return;
     free(cache->trouble);
     cache->trouble =
@@ -65,14 +72,23 @@ static void cache_fail(struct cache *cache, int problem, const char *what)
     cache->is_untold = true;
 }
 
-/* Nobody else may write there, or have put it there: /tmp is everybody's. */
-static int cache_open_folder(const struct cache *cache)
+static void cache_well(struct cache *cache)
 {
-    struct stat about;
+    cache->pause_next_ms = cache->pause_ms;
+    /* A disk that is full now and then is one trouble. */
+    if (clock_monotonic_ms() - cache->failed_ms > CACHE_CALM_MS) cache->told = 0;
+}
+
+/* Nobody else may write there, or have put it there: /tmp is everybody's. */
+static int cache_open_folder(const struct cache *cache, struct stat *ret_about)
+{
     const int fd = open(cache->path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 
     if (fd < 0) return -1;
-    if (fstat(fd, &about) == 0 && about.st_uid == geteuid() && (about.st_mode & (S_IWGRP | S_IWOTH)) == 0) return fd;
+    if (fstat(fd, ret_about) == 0 && ret_about->st_uid == geteuid() &&
+        (ret_about->st_mode & (S_IWGRP | S_IWOTH)) == 0) {
+        return fd;
+    }
     close(fd);
     errno = EPERM;
     return -1;
@@ -94,13 +110,15 @@ static void cache_trim(struct cache *cache);
 struct cache *cache_new(const struct cache_options *options)
 {
     struct cache *cache = mem_zalloc(sizeof(*cache));
+    struct stat about;
 
     cache->folder = -1;
     cache->bytes_max = options->bytes_max;
+    cache->pause_ms = cache->pause_next_ms = options->pause_ms;
     if (options->folder == NULL || options->folder[0] == '\0') return cache;
     cache->path = mem_strdup(options->folder);
     cache_make_folder(cache->path);
-    cache->folder = cache_open_folder(cache);
+    cache->folder = cache_open_folder(cache, &about);
     if (cache->folder >= 0) {
         cache_trim(cache);
     } else {
@@ -124,6 +142,31 @@ void cache_free(struct cache *cache)
 bool cache_is_on(const struct cache *cache)
 {
     return cache->folder >= 0 && clock_monotonic_ms() >= cache->paused_until_ms;
+}
+
+/* Whether the folder could be made if it is missing. */
+static bool cache_may_make_folder(const struct cache *cache)
+{
+    char *parent = mem_strdup(cache->path), *slash = strrchr(parent, '/');
+    bool may;
+
+    if (slash != NULL) slash[slash == parent ? 1 : 0] = '\0';
+    may = faccessat(AT_FDCWD, slash == NULL ? "." : parent, W_OK | X_OK, AT_EACCESS) == 0;
+    free(parent);
+    return may;
+}
+
+bool cache_has_moved(const struct cache *cache)
+{
+    struct stat there, ours;
+
+    if (cache->path == NULL) return false;
+    const int fd = cache_open_folder(cache, &there);
+
+    if (fd < 0) return errno == ENOENT && cache->folder >= 0 && cache_may_make_folder(cache);
+    close(fd);
+    return cache->folder < 0 || fstat(cache->folder, &ours) != 0 || ours.st_ino != there.st_ino ||
+           ours.st_dev != there.st_dev;
 }
 
 const char *cache_trouble(struct cache *cache)
@@ -191,6 +234,11 @@ static void cache_list(struct cache *cache, struct cache_files *files)
     if (files->count > 0) qsort(files->items, files->count, sizeof(*files->items), cache_compare);
 }
 
+static bool cache_is_orphan(const struct cache_file *file, const struct timespec *now)
+{
+    return file->is_new && now->tv_sec - file->used.tv_sec > CACHE_ORPHAN_S;
+}
+
 /* Removes what a crash left, and what is too much, the one that was used the longest ago first. Others may do the same
  * at this moment. */
 static void cache_trim(struct cache *cache)
@@ -203,11 +251,10 @@ static void cache_trim(struct cache *cache)
     cache_list(cache, &files);
     for (size_t i = 0; i < files.count; i++) {
         const struct cache_file *file = &files.items[i];
-        const bool is_orphan = file->is_new && now.tv_sec - file->used.tv_sec > CACHE_ORPHAN_S;
         const bool is_too_much = !file->is_new && (i >= CACHE_FILES_MAX || file->bytes > cache->bytes_max ||
                                                    bytes > cache->bytes_max - file->bytes);
 
-        if (!is_orphan && !is_too_much) {
+        if (!cache_is_orphan(file, &now) && !is_too_much) {
             bytes += file->bytes;
         } else if (unlinkat(cache->folder, file->name, 0) != 0 && errno != ENOENT) {
             cache_fail(cache, errno, "cannot be written");
@@ -215,6 +262,40 @@ static void cache_trim(struct cache *cache)
     }
     cache->bytes = bytes;
     free(files.items);
+}
+
+/* There was no room for a file of so many bytes, though it is within the bound: the disk is full. Files that were used
+ * the longest ago make room for the next one, if that is enough: so a bound that is larger than the disk does no harm.
+ */
+static void cache_make_room(struct cache *cache, int problem, uint64_t wanted)
+{
+    struct cache_files files = {0};
+    uint64_t all = 0, freed = 0;
+    struct statvfs disk;
+    struct timespec now;
+    unsigned count = 0;
+
+    clock_gettime(CLOCK_REALTIME, &now);
+    if (problem == ENOSPC && fstatvfs(cache->folder, &disk) == 0) {
+        const uint64_t room = (uint64_t)disk.f_bavail * disk.f_frsize;
+
+        wanted = wanted > room ? wanted - room : 0; /* if there is room, names (inodes) are what is missing */
+    }
+    cache_list(cache, &files);
+    for (size_t i = 0; i < files.count; i++) all += files.items[i].bytes;
+    for (size_t i = files.count; all >= wanted && i-- > 0 && (freed < wanted || count == 0);) {
+        const struct cache_file *file = &files.items[i];
+
+        if (file->is_new && !cache_is_orphan(file, &now)) continue;
+        if (unlinkat(cache->folder, file->name, 0) == 0) count++, freed += file->bytes;
+    }
+    free(files.items);
+}
+
+static void cache_fail_to_write(struct cache *cache, int problem, const struct sheet_about *about)
+{
+    if (problem == ENOSPC || problem == EDQUOT) cache_make_room(cache, problem, sheet_bytes(about->count));
+    cache_fail(cache, problem, "cannot be written");
 }
 
 /* --- files --- */
@@ -257,7 +338,7 @@ struct sheet *cache_create(struct cache *cache, const struct sheet_about *about)
     snprintf(name, sizeof(name), CACHE_NEW "%016" PRIx64 "%016" PRIx64, random_u64(), random_u64());
     if (cache_is_on(cache) && sheet_bytes(about->count) <= cache->bytes_max) {
         fd = openat(cache->folder, name, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
-        if (fd < 0) cache_fail(cache, errno, "cannot be written");
+        if (fd < 0) cache_fail_to_write(cache, errno, about);
     }
     return sheet_new(fd, name, about);
 }
@@ -272,11 +353,11 @@ void cache_keep(struct cache *cache, struct sheet *sheet)
     sheet_name(&sheet_about(sheet)->key, name);
     if (problem == 0 && renameat(cache->folder, file, cache->folder, name) != 0) problem = errno;
     if (problem == 0) {
-        cache->told = 0;
+        cache_well(cache);
         cache_trim(cache);
     } else {
         unlinkat(cache->folder, file, 0);
-        cache_fail(cache, problem, "cannot be written");
+        cache_fail_to_write(cache, problem, sheet_about(sheet));
     }
 }
 

@@ -8,8 +8,8 @@
  * mapped stays for it, and costs its space until it ends.
  *
  * Nothing here can fail a job. If the folder cannot be used, or the disk is full, candles live in memory; cache_trouble
- * tells why, once. The folder and its files belong to the process's user, and nobody else may write there: a folder for
- * which that is not so is not used.
+ * tells why, once. On a full disk, files that were used the longest ago make room for the next. The folder and its
+ * files belong to the process's user, and nobody else may write there: a folder for which that is not so is not used.
  *
  * After cache_new, files are only made, written, renamed, removed and dated, all in the folder (wall_options.writes).
  */
@@ -28,6 +28,9 @@ struct cache;
 struct cache_options {
     const char *folder; /* made if its parent is there; NULL or "": no files */
     uint64_t bytes_max; /* of all files */
+    /* After trouble no file is written for so long, then for twice as long if there is trouble again, and so on up to a
+     * minute; 0: it is tried again at once. */
+    unsigned pause_ms;
 };
 
 /* Makes the folder, mode 0700, if it is not there and its parent is; says nothing, as cache_new will. For who enters
@@ -38,9 +41,13 @@ struct cache *cache_new(const struct cache_options *options);
 void cache_free(struct cache *cache); /* takes NULL */
 /* Whether there is a folder that could be used when it was last tried. */
 bool cache_is_on(const struct cache *cache);
-/* What has gone wrong since the last call, a sentence for a warning; NULL if nothing has. After trouble no file is
- * written for a minute; the same trouble is told once. */
+/* What has gone wrong since the last call, a sentence for a warning; NULL if nothing has. The same trouble is told
+ * once, and again if there was none for ten minutes. */
 const char *cache_trouble(struct cache *cache);
+/* Whether the folder's path leads to another folder than it did at cache_new, or to one now, or to none and one could
+ * be made. Then a new process would have a cache, or the one that is meant. This one may make no folder, and write in
+ * no other than its own (wall_options.writes). */
+bool cache_has_moved(const struct cache *cache);
 
 /* The candles of this key, if they are there: their content has yet to be checked (sheet_check). NULL: they are not. */
 struct sheet *cache_find(struct cache *cache, const struct sheet_key *key) ATTR_CHECKED;

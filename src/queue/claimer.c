@@ -162,6 +162,10 @@ static void claimer_send(struct claimer *c)
     struct slice values[3];
     enum db_outcome outcome;
 
+    if (!c->options.may_claim(c->options.arg)) {
+        claimer_poll(c); /* claimer_connected comes before that */
+        return;
+    }
     buf_reset(&c->prefers);
     if (c->options.cache != NULL) cache_symbols(c->options.cache, CLAIMER_PREFERS, &c->prefers);
     values[0] = slice_of(c->name);

@@ -28,6 +28,9 @@ struct claimer_options {
     const struct child_place *place;
     unsigned slot;
     void *arg;
+    /* Whether the schema is one that this build can work with. While it is not, nothing is claimed: a newer build waits
+     * for the migration, and spends no attempts meanwhile. */
+    bool (*may_claim)(void *arg);
     /* A row of queue_claim. The claimer does nothing more until claimer_start is called again. */
     void (*claimed)(void *arg, const struct db_result *row);
     /* The claim that was under way when claimer_stop was called has found nothing. */
@@ -40,7 +43,7 @@ void claimer_start(struct claimer *claimer); /* the worker is free: it claims no
 /* It claims no more. Returns whether a claim is still under way: then `claimed` or `stopped` is called. */
 bool claimer_stop(struct claimer *claimer);
 void claimer_notified(struct claimer *claimer, struct slice id);
-void claimer_connected(struct claimer *claimer); /* notifications may have been lost */
+void claimer_connected(struct claimer *claimer); /* notifications may have been lost; or it may claim again */
 
 /* The kinds that backtestd knows, as a literal of text[]; lives as long as the claimer. */
 struct slice claimer_kinds(const struct claimer *claimer);

@@ -22,13 +22,16 @@
 #include "base/mem.h"
 #include "queue/job_internal.h"
 
-enum { JOB_LOOKS = 10 }; /* in the time after which it counts as stalled */
+enum {
+    JOB_LOOKS = 10, /* in the time after which it counts as stalled */
+    JOB_POLL_US = 5000,
+};
 
 struct job {
     job_done_fn *done;
     void *arg;
     pid_t pid;
-    int pidfd;
+    int pidfd;     /* -1: the system has none, as before Linux 5.3, in an old container's filter, under valgrind(1) */
     int life_fd;   /* the pipe's writing end: while it is open, the process may live; -1: closed */
     int life_read; /* the other end, which the process has too */
     int result_fd;
@@ -146,6 +149,16 @@ static void job_on_end(evutil_socket_t fd, short what, void *arg)
     done(done_arg, report);
 }
 
+/* Where nothing tells of the process's end. */
+static void job_on_poll(evutil_socket_t fd, short what, void *arg)
+{
+    const struct job *job = arg;
+    siginfo_t info = {.si_pid = 0};
+
+    if (waitid(P_PID, (id_t)job->pid, &info, WEXITED | WNOHANG | WNOWAIT) == 0 && info.si_pid != 0)
+        job_on_end(fd, what, arg);
+}
+
 /* A process that waits for what never comes (a lock that a thread of the worker's held when it was forked, a page of a
  * disk that does not answer) passes no limit. */
 static void job_on_look(evutil_socket_t fd, short what, void *arg)
@@ -209,7 +222,7 @@ static int job_fork(struct job *job, const struct job_input *input, struct error
     if (job->pid < 0) return error_set_errno(err, "cannot make the process of a job");
     if (!job_hang_on(job->life_read, job->pid)) return error_set_errno(err, "cannot bound the life of a job");
     job->pidfd = (int)syscall(SYS_pidfd_open, job->pid, 0);
-    return job->pidfd < 0 ? error_set_errno(err, "cannot watch the process of a job") : 0;
+    return 0;
 }
 
 static int job_watch(struct job *job, struct event_base *base, struct error *err)
@@ -217,9 +230,14 @@ static int job_watch(struct job *job, struct event_base *base, struct error *err
     const uint64_t look_ms = job->judged.stall_ms / JOB_LOOKS + 1;
     const struct timeval often = {.tv_sec = (time_t)(look_ms / 1000), .tv_usec = (suseconds_t)(look_ms % 1000 * 1000)};
 
-    job->end = event_new(base, job->pidfd, EV_READ, job_on_end, job);
+    const struct timeval poll = {.tv_usec = JOB_POLL_US};
+    const bool is_told = job->pidfd >= 0;
+
+    job->end = is_told ? event_new(base, job->pidfd, EV_READ, job_on_end, job)
+                       : event_new(base, -1, EV_PERSIST, job_on_poll, job);
     job->look = event_new(base, -1, EV_PERSIST, job_on_look, job);
-    if (job->end == NULL || job->look == NULL || event_add(job->end, NULL) != 0 || event_add(job->look, &often) != 0)
+    if (job->end == NULL || job->look == NULL || event_add(job->end, is_told ? NULL : &poll) != 0 ||
+        event_add(job->look, &often) != 0)
         return error_set_errno(err, "cannot watch the process of a job");
     return 0;
 }

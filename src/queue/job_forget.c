@@ -15,7 +15,7 @@ enum {
     FORGET_BYTES_MIN = 8,   /* shorter ones could be numbers of candles */
     FORGET_BYTES_MAX = 512, /* of a longer text its beginning */
     FORGET_TEXTS_MAX = 8,
-    FORGET_MAPS_BYTES = 64 * 1024,
+    FORGET_MAPS_BYTES = 16 * 1024, /* read at a time; a line is shorter */
     FORGET_MASK = 0x5a,
 };
 
@@ -80,43 +80,58 @@ static void forget_line(const char *line, const struct forget_text *texts, size_
     }
 }
 
-/* False: the maps cannot be read whole. */
-static bool forget_read_maps(char *maps, size_t size)
+struct forget {
+    struct forget_text texts[FORGET_TEXTS_MAX];
+    size_t count;
+    const void *kept;
+    size_t kept_bytes;
+};
+
+/* Goes through the lines that are whole, and moves the rest to the beginning. Returns its length. */
+static size_t forget_lines(const struct forget *f, char *maps, size_t len)
 {
+    char *line = maps, *end;
+
+    while ((end = memchr(line, '\n', len - (size_t)(line - maps))) != NULL) {
+        *end = '\0';
+        forget_line(line, f->texts, f->count, f->kept, f->kept_bytes);
+        line = end + 1;
+    }
+    len -= (size_t)(line - maps);
+    memmove(maps, line, len);
+    return len;
+}
+
+/* A process has any number of maps. False: they cannot be read whole. */
+static bool forget_in_maps(const struct forget *f)
+{
+    static char maps[FORGET_MAPS_BYTES];
     const int fd = open("/proc/self/maps", O_RDONLY | O_CLOEXEC);
     size_t len = 0;
-    ssize_t n = 0;
+    ssize_t n = -1;
 
     if (fd < 0) return false;
-    while (len < size - 1 && (n = read(fd, maps + len, size - 1 - len)) > 0) len += (size_t)n;
+    while (len < sizeof(maps) && (n = read(fd, maps + len, sizeof(maps) - len)) > 0) {
+        len = forget_lines(f, maps, len + (size_t)n);
+    }
     close(fd);
-    maps[len] = '\0';
-    return n == 0 && len > 0;
+    return n == 0 && len == 0;
 }
 
 void job_forget(const struct slice *secrets, size_t count, const void *kept, size_t kept_bytes, bool everywhere)
 {
-    static char maps[FORGET_MAPS_BYTES];
-    struct forget_text texts[FORGET_TEXTS_MAX];
-    size_t taken = 0;
+    struct forget f = {.kept = kept, .kept_bytes = kept_bytes};
 
-    for (size_t i = 0; i < count && taken < FORGET_TEXTS_MAX; i++) {
-        struct forget_text *text = &texts[taken];
+    for (size_t i = 0; i < count && f.count < FORGET_TEXTS_MAX; i++) {
+        struct forget_text *text = &f.texts[f.count];
 
         if (secrets[i].len < FORGET_BYTES_MIN) continue;
         text->len = secrets[i].len < FORGET_BYTES_MAX ? secrets[i].len : FORGET_BYTES_MAX;
         for (size_t j = 0; j < text->len; j++) text->masked[j] = (unsigned char)secrets[i].data[j] ^ FORGET_MASK;
-        taken++;
+        f.count++;
     }
-    if (taken == 0) return;
-    if (everywhere && forget_read_maps(maps, sizeof(maps))) {
-        for (char *line = maps, *next; *line != '\0'; line = next) {
-            next = line + strcspn(line, "\n");
-            if (*next == '\n') *next++ = '\0';
-            forget_line(line, texts, taken, kept, kept_bytes);
-        }
-        return;
-    }
+    if (f.count == 0) return;
+    if (everywhere && forget_in_maps(&f)) return;
     for (size_t i = 0; i < count; i++) {
         if (secrets[i].len > 0) forget_overwrite((unsigned char *)(uintptr_t)secrets[i].data, secrets[i].len);
     }

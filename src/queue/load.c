@@ -9,6 +9,7 @@
 #include "base/mem.h"
 #include "candles/decimal.h"
 #include "candles/derive.h"
+#include "candles/fingerprint.h"
 #include "candles/timeframe.h"
 #include "db/db.h"
 #include "queue/cache.h"
@@ -180,12 +181,14 @@ static void load_derived_bounds(const struct load *load, const struct candles *a
     if (!about->last_is_closed && list->last_ms + load->choice.source->timeframe_ms < last_end_ms) (*end)--;
 }
 
-static void load_add_read(struct buf *out, const struct catalog_series *series, int64_t revision, int64_t first_ms,
-                          int64_t end_ms)
+/* All but the end of the object. */
+static void load_add_read(struct buf *out, const struct catalog_series *series, const struct span_list *list,
+                          int64_t first_ms, int64_t end_ms)
 {
     buf_printf(out,
-               "%c{\"series\":%" PRId64 ",\"revision\":%" PRId64 ",\"first_ms\":%" PRId64 ",\"end_ms\":%" PRId64 "}",
-               out->len == 0 ? '[' : ',', series->id, revision, first_ms, end_ms);
+               "%c{\"series\":%" PRId64 ",\"revision\":%" PRId64 ",\"first_ms\":%" PRId64 ",\"end_ms\":%" PRId64
+               ",\"last_ms\":%" PRId64,
+               out->len == 0 ? '[' : ',', series->id, list->revision, first_ms, end_ms, list->last_ms);
 }
 
 static void load_dress(struct candles *candles, const struct span_list *list)
@@ -220,6 +223,9 @@ static void load_fingerprint(const struct load *load, char out[DIGEST_SHA256_HEX
         digest_sha256_add(digest, list->sha256, list->chunks * sizeof(*list->sha256));
     }
     digest_sha256_end_hex(digest, out);
+    list = span_list(load->span);
+    candles_fingerprint_steps(out, load->request.own_tick ? -1 : list->price_digits,
+                              load->request.own_lot ? -1 : list->lot_digits);
 }
 
 static void load_succeed(struct load *load, const struct candles *all, size_t first, size_t span_first, size_t end,
@@ -241,14 +247,17 @@ static void load_succeed(struct load *load, const struct candles *all, size_t fi
     load_set_detail(load, loaded);
     load_fingerprint(load, loaded->fingerprint);
     /* A last bar that is left out as it may go on would be there if there were any later one. */
-    load_add_read(&loaded->read, load->choice.source, list->revision, first_ms,
+    load_add_read(&loaded->read, load->choice.source, list, first_ms,
                   is_cut ? CANDLES_TIME_MAX_MS : load->choice.to_ms);
+    if (!request->own_tick) buf_printf(&loaded->read, ",\"price_digits\":%d", list->price_digits);
+    if (!request->own_lot) buf_printf(&loaded->read, ",\"lot_digits\":%d", list->lot_digits);
     if (load->choice.detail != NULL) {
+        buf_add_char(&loaded->read, '}');
         load_add_read(
-            &loaded->read, load->choice.detail, span_list(load->detail_span)->revision, request->start_ms,
+            &loaded->read, load->choice.detail, span_list(load->detail_span), request->start_ms,
             candles_slot_time(candles_slot(request->end_ms - 1, request->timeframe_ms) + 1, request->timeframe_ms));
     }
-    buf_add_char(&loaded->read, ']');
+    buf_add_str(&loaded->read, "}]");
     loaded->is_derived = load->choice.is_derived;
     loaded->bars = load->cost.bars;
     loaded->cached_bytes = load->cost.cached_bytes;

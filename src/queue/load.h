@@ -32,6 +32,7 @@ struct load_request {
     int64_t start_ms, end_ms; /* bars that open in [start, end) */
     size_t lookback;          /* bars before start, if there are as many */
     bool detail;              /* a finer series over [start, end) as well, if one is stored: the finest */
+    bool own_tick, own_lot;   /* the execution has them, so that nothing depends on those of the series */
     uint64_t bytes_max;       /* of the candles in memory (48 bytes a bar); 0: no bound */
 };
 
@@ -42,9 +43,9 @@ struct loaded {
     struct candles candles;
     struct candles detail; /* count 0: none */
     /* SHA-256, in hexadecimal, over the SHA-256 of every chunk that was read (candles_fingerprint), those of a series
-     * for the detail alone last. */
+     * for the detail alone last; and over the steps of the series that the result depends on. */
     char fingerprint[DIGEST_SHA256_HEX_BYTES];
-    struct buf read; /* JSON, as backtests.data_read has it: [{"series", "revision", "first_ms", "end_ms"}, …] */
+    struct buf read; /* JSON, as backtests.data_read has it: [{"series", "revision", "first_ms", "end_ms", …}, …] */
     bool is_derived;
     /* What it cost, for the metrics. */
     uint64_t bars;          /* in the sheets that were read, which hold whole chunks */

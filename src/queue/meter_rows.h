@@ -17,7 +17,12 @@
         METER_MS(500), METER_MS(1000), METER_MS(2000), METER_MS(5000), METER_MS(10000), METER_MS(30000),           \
         METER_MS(60000), METER_MS(300000)
 
+#ifndef METER_ROWS_BEFORE /* tests/builds/newer.h has some: another build, as a reload meets it */
+#define METER_ROWS_BEFORE(M)
+#endif
+
 #define METER_ROWS(M)                                                                                                 \
+    METER_ROWS_BEFORE(M)                                                                                              \
     M(CLAIMED, .name = "backtests_claimed_total", .type = METRICS_COUNTER, .help = "Backtests taken from the queue.") \
     M(CLAIMS_EMPTY, .name = "claims_empty_total", .type = METRICS_COUNTER,                                            \
       .help = "Claims that found nothing in the queue.",                                                              \

@@ -16,6 +16,7 @@
 
 enum {
     QUEUE_LENGTH_MS = 15000, /* how often the queue's length is asked for */
+    QUEUE_CACHE_PAUSE_MS = 1000,
     QUEUE_GIVE_BACK_MS = 700 /* for what has to be said at the end: the master's patience is longer */
 };
 
@@ -71,6 +72,7 @@ static void queue_on_done(void *arg, struct work *work)
         return;
     }
     if (++q->claimed == q->claimed_max) child_recycle(q->child, "STRATSLAB_MAX_REQUESTS");
+    if (cache_has_moved(q->cache)) child_recycle(q->child, "STRATSLAB_CACHE_DIR is another folder now");
     claimer_start(q->claimer);
 }
 
@@ -149,8 +151,21 @@ static void queue_on_connected(void *ctx, uint64_t reconnects)
     struct queue *q = ctx;
 
     metrics_add(q->meter.cells[METER_RECONNECTS], reconnects);
-    claimer_connected(q->claimer);
     if (q->work != NULL) work_connected(q->work);
+}
+
+static void queue_on_fits(void *ctx)
+{
+    const struct queue *q = ctx;
+
+    claimer_connected(q->claimer);
+}
+
+static bool queue_may_claim(void *arg)
+{
+    const struct queue *q = arg;
+
+    return child_session_fits(q->session);
 }
 
 static void queue_on_known(void *ctx)
@@ -222,6 +237,7 @@ static void queue_init_session(struct queue *q)
         .ctx = q,
         .connected = queue_on_connected,
         .known = queue_on_known,
+        .fits = queue_on_fits,
         .notified = queue_on_notified,
     };
 
@@ -253,7 +269,11 @@ static int queue_init(struct queue *q, struct error *err)
 
     meter_init(&q->meter, q->options->place);
     q->claimed_max = queue_claimed_max(conf);
-    q->cache = cache_new(&(struct cache_options){.folder = conf->jobs.cache_dir, .bytes_max = conf->jobs.cache_bytes});
+    q->cache = cache_new(&(struct cache_options){
+        .folder = conf->jobs.cache_dir,
+        .bytes_max = conf->jobs.cache_bytes,
+        .pause_ms = QUEUE_CACHE_PAUSE_MS,
+    });
     if (child_new(&child, &q->child, err) != 0) return -1;
     q->deadline = evtimer_new(child_base(q->child), queue_on_deadline, q);
     if (q->deadline == NULL) return error_set(err, ERROR_SYSTEM, "cannot make an event");
@@ -266,6 +286,7 @@ static int queue_init(struct queue *q, struct error *err)
         .place = q->options->place,
         .slot = q->options->slot,
         .arg = q,
+        .may_claim = queue_may_claim,
         .claimed = queue_on_claimed,
         .stopped = queue_on_stopped,
     });

@@ -13,7 +13,9 @@ const struct db_statement queue_claim = {
            "    ceil(extract(epoch FROM c.start) * 1000)::bigint AS start_ms,\n"
            "    ceil(extract(epoch FROM c.\"end\") * 1000)::bigint AS end_ms,\n"
            "    c.initial_capital, c.execution, c.attempts,\n"
-           "    c.execution->>'intrabar' = 'detail' AS detail\n"
+           "    c.execution->>'intrabar' = 'detail' AS detail,\n"
+           "    coalesce(c.execution->'tick', '0') <> '0' AS own_tick,\n"
+           "    coalesce(c.execution->'lot', '0') <> '0' AS own_lot\n"
            "FROM backtest_claim($1, " QUEUE_LEASE ", $2, $3) AS c",
     .access = DB_WRITE,
     .param_count = 3,

@@ -6,7 +6,12 @@
 #include "base/mem.h"
 #include "base/random.h"
 
-enum { TELL_PAUSE_MIN_MS = 200, TELL_PAUSE_MAX_MS = 5000, TELL_REFUSALS_MAX = 4 };
+enum {
+    TELL_PAUSE_MIN_MS = 200,
+    TELL_PAUSE_MAX_MS = 5000,
+    TELL_REFUSALS_MAX = 4,
+    TELL_TIMEOUTS_MAX = 20, /* each has taken STRATSLAB_DATABASE_STATEMENT_TIMEOUT: some minutes */
+};
 
 struct tell {
     struct tell_options options;
@@ -14,6 +19,8 @@ struct tell {
     struct event *timer;
     unsigned pause_ms;
     unsigned refusals; /* answers that were none, though there was a connection */
+    unsigned timeouts;
+    bool is_refused; /* it cannot be sent, and never will be */
 };
 
 enum queue_answer queue_answer_of(const struct db_result *result)
@@ -30,6 +37,7 @@ enum queue_answer queue_answer_of(const struct db_result *result)
 /* How an outcome goes on. */
 enum tell_next {
     TELL_WAIT,   /* the database is away, full, or busy with others: that ends */
+    TELL_SLOW,   /* the database was too slow: what has been computed is worth more than some times of this */
     TELL_COUNT,  /* it may have been chance, some times */
     TELL_GIVE_UP /* it is the same next time */
 };
@@ -46,6 +54,8 @@ static enum tell_next tell_next_of(enum db_outcome outcome)
     case DB_RESOURCES:
     case DB_READ_ONLY:
         return TELL_WAIT;
+    case DB_TIMEOUT:
+        return TELL_SLOW;
     case DB_CHECK:
     case DB_INVALID_VALUE:
     case DB_UNIQUE:
@@ -84,25 +94,44 @@ static void tell_on_result(void *arg, const struct db_result *result)
         return;
     }
     const enum tell_next next = tell_next_of(outcome);
+    const bool is_too_slow = next == TELL_SLOW && ++tell->timeouts >= TELL_TIMEOUTS_MAX;
+    const bool is_for_good = next == TELL_GIVE_UP || is_too_slow;
 
-    if (next == TELL_GIVE_UP || (next == TELL_COUNT && ++tell->refusals >= TELL_REFUSALS_MAX)) {
-        tell_end(tell, QUEUE_UNKNOWN, db_result_message(result), next == TELL_GIVE_UP);
+    if (is_for_good || (next == TELL_COUNT && ++tell->refusals >= TELL_REFUSALS_MAX)) {
+        tell_end(tell, QUEUE_UNKNOWN, db_result_message(result), is_for_good);
         return;
     }
+    /* That it took so long was pause enough. */
+    if (next == TELL_SLOW) tell->pause_ms = TELL_PAUSE_MIN_MS;
     tell_pause(tell);
 }
 
-static void tell_send(evutil_socket_t fd, short what, void *arg)
+static void tell_send(struct tell *tell)
+{
+    enum db_outcome outcome;
+
+    tell->query =
+        db_submit(tell->options.db, tell->options.statement, tell->options.values, tell_on_result, tell, &outcome);
+    if (tell->query != NULL) return;
+    if (tell_next_of(outcome) == TELL_WAIT) {
+        tell_pause(tell);
+    } else {
+        tell->is_refused = true; /* told by the timer, as this may be tell_new */
+        event_active(tell->timer, EV_TIMEOUT, 0);
+    }
+}
+
+static void tell_on_timer(evutil_socket_t fd, short what, void *arg)
 {
     struct tell *tell = arg;
-    enum db_outcome outcome;
 
     (void)fd;
     (void)what;
-    tell->query =
-        db_submit(tell->options.db, tell->options.statement, tell->options.values, tell_on_result, tell, &outcome);
-    /* A value with a NUL byte is not taken; we make none. */
-    if (tell->query == NULL) tell_pause(tell);
+    if (tell->is_refused) {
+        tell_end(tell, QUEUE_UNKNOWN, "it has a NUL byte, which the database does not take", true);
+    } else {
+        tell_send(tell);
+    }
 }
 
 struct tell *tell_new(const struct tell_options *options)
@@ -111,9 +140,9 @@ struct tell *tell_new(const struct tell_options *options)
 
     tell->options = *options;
     tell->pause_ms = TELL_PAUSE_MIN_MS;
-    tell->timer = evtimer_new(options->base, tell_send, tell);
+    tell->timer = evtimer_new(options->base, tell_on_timer, tell);
     if (tell->timer == NULL) mem_die(0);
-    tell_send(-1, 0, tell);
+    tell_send(tell);
     return tell;
 }
 

@@ -1,7 +1,9 @@
 /*
  * Tells the queue how a claim ended, until it answers. Each of these functions may be called again if its answer was
  * lost (docs/backtests.md), so whatever became of the connection, it is simply asked again: after a short pause, and
- * at once when there is a connection again. What the database refuses for good, or again and again, is given up.
+ * at once when there is a connection again. What the database refuses for good, or again and again, is given up; so is
+ * what it is too slow for (STRATSLAB_DATABASE_STATEMENT_TIMEOUT) 20 times in all, as refused for good: it would be as
+ * slow again.
  */
 #ifndef QUEUE_TELL_H
 #define QUEUE_TELL_H

@@ -33,7 +33,7 @@ struct work {
     struct slice id, claim, kind, parameters, symbol, timeframe, capital, execution, attempts;
     int64_t timeframe_ms, start_ms, end_ms;
     size_t lookback;
-    bool detail;
+    bool detail, own_tick, own_lot;
 
     enum work_phase phase;
     struct event *timer; /* begins what cannot begin in the callback of the claim; ends a pause */
@@ -304,6 +304,8 @@ static void work_load(struct work *w)
         .end_ms = w->end_ms,
         .lookback = w->lookback,
         .detail = w->detail,
+        .own_tick = w->own_tick,
+        .own_lot = w->own_lot,
         .bytes_max = w->options.conf->jobs.memory_bytes / 2, /* the job computes columns beside them */
     };
 
@@ -428,6 +430,8 @@ static void work_read(struct work *w, const struct db_result *row)
     w->start_ms = work_number(w, row, "start_ms");
     w->end_ms = work_number(w, row, "end_ms");
     w->detail = slice_is(work_value(w, row, "detail"), "t");
+    w->own_tick = slice_is(work_value(w, row, "own_tick"), "t");
+    w->own_lot = slice_is(work_value(w, row, "own_lot"), "t");
 }
 
 struct work *work_new(const struct work_options *options, const struct db_result *row)

@@ -90,6 +90,9 @@ static const struct rules_kind kinds[] = {
                     KIND_LENGTH("length", 10, "Length of the average true range, in bars"),
                     KIND_SHORT}},
     {.name = "rules", .description = "Rules of your own, as a document in the parameters: see docs/rules.md"},
+#ifdef KINDS_MORE /* tests/builds/newer.h has one: the next version */
+    KINDS_MORE,
+#endif
 };
 
 /* What any kind takes beside its own parameters, as a document has it. */

@@ -9,6 +9,8 @@
 
 #include "base/attr.h"
 #include "base/mem.h"
+#include "candles/series.h"
+#include "candles/sum.h"
 #include "rules/internal.h"
 #include "rules/wide.h"
 #include "rules/window.h"
@@ -448,6 +450,8 @@ static void run_derive(const struct candles *from, int64_t timeframe_ms, struct 
     double *columns = mem_alloc(most * (5 * sizeof(double) + sizeof(int64_t)));
     double *open = columns, *high = open + most, *low = high + most, *close = low + most, *volume = close + most;
     int64_t *time = (int64_t *)(void *)(volume + most), last = 0;
+    const int digits = candles_step_digits(from->lot);
+    struct candles_sum traded;
     size_t count = 0;
 
     for (size_t i = 0; i < from->count; i++) {
@@ -457,7 +461,7 @@ static void run_derive(const struct candles *from, int64_t timeframe_ms, struct 
             high[count - 1] = fmax(high[count - 1], from->high[i]);
             low[count - 1] = fmin(low[count - 1], from->low[i]);
             close[count - 1] = from->close[i];
-            volume[count - 1] += from->volume[i];
+            candles_sum_add(&traded, from->volume[i]);
             continue;
         }
         if (count == 0 && i == 0 && run_bucket_start(bucket, timeframe_ms) != from->time_ms[0]) {
@@ -470,9 +474,13 @@ static void run_derive(const struct candles *from, int64_t timeframe_ms, struct 
         high[count] = from->high[i];
         low[count] = from->low[i];
         close[count] = from->close[i];
-        volume[count++] = from->volume[i];
+        if (count > 0) volume[count - 1] = candles_sum_end(&traded);
+        candles_sum_begin(&traded, digits);
+        candles_sum_add(&traded, from->volume[i]);
+        count++;
         last = bucket;
     }
+    if (count > 0) volume[count - 1] = candles_sum_end(&traded);
     clock->memory = columns;
     clock->candles = (struct candles){
         count, time, open, high, low, close, volume, timeframe_ms, from->tick, from->lot, from->price_digits};

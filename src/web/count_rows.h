@@ -19,7 +19,7 @@
         COUNT_MS(10000)
 #define COUNT_REQUEST_BOUNDS COUNT_DURATIONS
 
-#ifndef COUNT_ROWS_BEFORE /* tests/builds/count_rows.h has others: another build, as a reload meets it */
+#ifndef COUNT_ROWS_BEFORE /* tests/builds/newer.h has others: another build, as a reload meets it */
 #define COUNT_ROWS_BEFORE(M)
 #define COUNT_QUERY_BOUNDS COUNT_DURATIONS
 #endif

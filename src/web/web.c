@@ -12,6 +12,7 @@
 #include "http/http.h"
 #include "web/access.h"
 #include "web/count.h"
+#include "web/damage.h"
 #include "web/gate.h"
 
 /* A worker's heart beats once a second. */
@@ -32,6 +33,7 @@ struct web {
     struct http_hooks hooks;
     struct http_server *server;
     struct access_log *access;
+    struct damage damage;
     uint64_t served; /* requests, by this process */
     bool draining;
     uint64_t served_max; /* after this many the worker is replaced; 0: never */
@@ -84,6 +86,17 @@ static void web_on_fault(void *ctx, const struct http_exchange *x, const char *s
               LOG_STR("sqlstate", result == NULL ? "" : db_result_sqlstate(result)), LOG_STR("error", error));
     /* Somebody may have changed the schema. */
     child_session_check(w->session);
+}
+
+static void web_on_damaged(void *ctx, const struct http_exchange *x, const struct api_damage *damage)
+{
+    struct web *w = ctx;
+
+    if (!damage_is_news(&w->damage, damage->symbol, damage->timeframe, damage->address, clock_monotonic_ms())) return;
+    log_error("stored candles are damaged; import all of their chunk again",
+              LOG_ID("request_id", http_exchange_request_id(x)), LOG_SLICE("symbol", damage->symbol),
+              LOG_STR("timeframe", damage->timeframe), LOG_INT("chunk", damage->address), LOG_STR("from", damage->from),
+              LOG_STR("error", damage->error));
 }
 
 /* ---- Requests ---- */
@@ -336,8 +349,12 @@ static void web_init_database(struct web *w)
     w->db = child_session_db(w->session);
     gate_init(&w->gate, conf, child_session_own_db(w->session), w->db);
     web_init_retention(w);
-    api_attach(w->api, &(struct api_process){
-                           .ctx = w, .db = w->db, .health = web_health, .fault = web_on_fault, .working = web_on_work});
+    api_attach(w->api, &(struct api_process){.ctx = w,
+                                             .db = w->db,
+                                             .health = web_health,
+                                             .fault = web_on_fault,
+                                             .damaged = web_on_damaged,
+                                             .working = web_on_work});
 }
 
 static int web_init_http(struct web *w, struct error *err)

@@ -1,7 +1,10 @@
 """A plugin of pytest that says in plain lines what runs, how far it is, and at once what has failed. STRATSLAB_TEST_SUITE is the name
-that each line begins with. Under pytest-xdist the controller says it."""
+that each line begins with. Under pytest-xdist the controller says it. STRATSLAB_TEST_TURN=K/N leaves in the K-th of N parts of the
+tests: where all of them at each stop would take too long, N stops run all of them. STRATSLAB_TEST_FAILED is a file that gets the names
+of what failed."""
 import os
 import time
+import zlib
 
 import pytest
 
@@ -50,6 +53,15 @@ def pytest_sessionstart(session):
     progress.is_worker = hasattr(session.config, "workerinput")
 
 
+def pytest_collection_modifyitems(config, items):
+    turn = os.environ.get("STRATSLAB_TEST_TURN")
+    if turn:
+        part, parts = map(int, turn.split("/"))
+        turns = {item: zlib.crc32(item.nodeid.encode()) % parts + 1 for item in items}
+        items[:] = [item for item, its in turns.items() if its == part]
+        config.hook.pytest_deselected(items=[item for item, its in turns.items() if its != part])
+
+
 def pytest_collection_finish(session):
     # Under xdist the controller collects nothing; its workers do, and each finds the same.
     if not progress.is_worker and session.items:
@@ -60,6 +72,13 @@ def pytest_collection_finish(session):
 def pytest_xdist_node_collection_finished(ids):
     if progress.total == 0:
         progress.count(len(ids))
+
+
+def pytest_sessionfinish():
+    path = os.environ.get("STRATSLAB_TEST_FAILED")
+    if path and not progress.is_worker and progress.failed:
+        with open(path, "w", encoding="utf-8") as f:
+            f.writelines(f"{name}\n" for name in progress.failed)
 
 
 def pytest_collectreport(report):

@@ -4,13 +4,15 @@
  *     static const struct unit_test tests[] = {UNIT_TEST(test_buf_grows), UNIT_TEST(test_buf_json)};
  *     int main(void) { return unit_main("base", tests, countof(tests)); }
  *
- * It prints every failed assertion, then "unit base: 2 passed, 0 failed", and exits 1 if one failed or none ran.
+ * It prints every failed assertion, then "unit base: 2 passed, 0 failed" and perhaps ", 1 skipped", and exits 1 if one
+ * failed or none ran.
  * UNIT_TEST in the environment picks the tests whose names hold that text.
  */
 #ifndef UNIT_H
 #define UNIT_H
 
 #include <CUnit/CUnit.h>
+#include <stdbool.h>
 #include <stdio.h>
 
 #include "base/attr.h"
@@ -32,17 +34,25 @@ struct unit_test {
 struct unit_part {
     const struct unit_test *tests;
     size_t count;
+    bool is_bare; /* skipped under valgrind(1) */
 };
 
 /* clang-format off */
-#define UNIT_PART(tests)      \
-    {                         \
-        tests, countof(tests) \
+#define UNIT_PART(tests)             \
+    {                                \
+        tests, countof(tests), false \
+    }
+/* Of processes that end without freeing what their parent had, which valgrind(1) counts as lost. */
+#define UNIT_PART_BARE(tests)       \
+    {                               \
+        tests, countof(tests), true \
     }
 /* clang-format on */
 
 int unit_main(const char *room, const struct unit_test *tests, size_t count);
 int unit_main_parts(const char *room, const struct unit_part *const *parts, size_t count);
+
+bool unit_is_under_valgrind(void);
 
 /* fopen(3) of a file that must be there: where it is not, the program ends. */
 FILE *unit_open(const char *path, const char *mode);

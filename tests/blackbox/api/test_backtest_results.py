@@ -101,9 +101,50 @@ def test_the_database_has_the_defaults_of_the_engine(d, database, backtestd):
         assert db.execute("SELECT backtest_execution_defaults()").fetchone()[0] == defaults(backtestd)
 
 
+def leaves(properties, *place):
+    """Every setting of the document: its place, and its schema."""
+    for name, one in properties.items():
+        yield from leaves(one["properties"], *place, name) if "properties" in one else [((*place, name), one)]
+
+
+def test_the_document_says_what_an_execution_may_be(d):
+    schemas = d.request("GET", "/openapi.json").json()["components"]["schemas"]
+    execution = schemas["BacktestInput"]["properties"]["execution"]
+    plain = wish(d)
+
+    def ask(place, value):
+        for name in reversed(place):
+            value = {name: value}
+        return d.request("POST", PATH, {**plain, "execution": value})
+
+    assert execution["additionalProperties"] is False and execution["properties"]["fee"]["additionalProperties"] is False
+    for place, one in leaves(execution["properties"]):
+        assert one["description"] and ask(place, one["default"]).status == 202, place
+        fit, odd = {"boolean": ([True, False], [1, "true"]), "string": (one.get("enum"), ["x", 1, None])}.get(one["type"]) or (
+            [one["minimum"], one["maximum"]], [one["minimum"] - 0.5, one["maximum"] * 2, "1", True])
+        for value in fit:
+            answer = ask(place, value)
+            assert answer.status == 202, (place, value, answer.text)
+            kept = answer.json()["execution"]
+            for name in place:
+                kept = kept[name]
+            assert kept == value, (place, value)
+        for value in odd:
+            answer = ask(place, value)
+            assert answer.status == 422 and answer.json()["errors"][0]["pointer"] == "/execution/" + "/".join(place), (place, value, answer.text)
+    shown = {place for place, _ in leaves(schemas["Backtest"]["properties"]["execution"]["properties"])}
+    assert shown == {place for place, _ in leaves(execution["properties"])}
+    assert shown == {place for place, _ in leaves_of(queued(d)["execution"])}
+
+
+def leaves_of(value, *place):
+    for name, one in value.items():
+        yield from leaves_of(one, *place, name) if isinstance(one, dict) else [((*place, name), one)]
+
+
 def test_the_execution_is_kept_with_its_defaults(d, service, backtestd):
     assert queued(d)["execution"] == defaults(backtestd)
-    given = {"fee": {"percent": 0.1, "minimum": 1}, "slippage.ticks": 2, "short": False, "intrabar": "detail", "leverage": 3}
+    given = {"fee": {"percent": 0.1, "minimum": 1}, "slippage": {"ticks": 2}, "short": False, "intrabar": "detail", "leverage": 3}
     item = queued(d, execution=given)
     expected = defaults(backtestd)
     expected["fee"].update(percent=0.1, minimum=1)
@@ -121,6 +162,8 @@ def test_the_execution_is_kept_with_its_defaults(d, service, backtestd):
     ({"fee": {"percent": 99}, "leverage": 0}, [("/fee/percent", "from -1 to 50"), ("/leverage", "from 1 to 1000")]),
     ({"intrabar": "optimistic"}, [("/intrabar", "pessimistic, tradingview or detail")]),
     ({"short": 1}, [("/short", "true or false")]),
+    ({"short": "true", "fee": {"fixed": "1"}}, [("/fee/fixed", "is a string"), ("/short", "is a string")]),
+    ({"fee.percent": 1}, [("/fee.percent", "the member percent of the object fee")]),
     ({"capital": 500}, [("/capital", "initial_capital")]),
     ({"fee": 1}, [("/fee", "must be an object")]),
     ({"a/b": 1}, [("/a~1b", "is not a setting")]),

@@ -181,8 +181,7 @@ def test_an_import_that_comes_twice_or_in_parts_changes_nothing(daemon, database
         changes = db.execute("SELECT c.revision, c.first_ms, c.last_ms FROM series_changes AS c JOIN series AS s ON s.id = c.series_id "
                              "WHERE s.symbol = 'PARTS' ORDER BY 1").fetchall()
     start = -86400_000
-    assert changes == [(1, start + 3000 * 60_000, start + 4999 * 60_000), (2, start, start + 999 * 60_000),
-                       (3, start + 1000 * 60_000, start + 2999 * 60_000)]
+    assert changes == [(2, start, start + 999 * 60_000), (3, start + 1000 * 60_000, start + 2999 * 60_000)]
     assert pages(d, "PARTS", "1m", limit=3000) == plain(rows)
 
 
@@ -360,13 +359,22 @@ def test_higher_timeframes_are_made_of_the_finest_and_never_mixed(daemon):
 
 
 def test_a_damaged_chunk_is_found_and_not_answered(daemon, database):
-    d = daemon()
+    d = daemon(workers=1)
     store(d, "X", "1m", lab.made_up(10, minutes=1))
     with database.connect() as db:
         db.execute("UPDATE candle_chunks SET packed = set_byte(packed, 0, 77), sha256 = sha256(set_byte(packed, 0, 77))")
-    assert d.request("GET", f"{PATH}/X/1m").status == 500
-    assert send(d, "X", "1m", text_of(lab.made_up(10, minutes=1))).status == 500
-    assert 'statement=getCandles:read' in d.log() and 'statement=importCandles:read' in d.log()
+    for path in ("X/1m", "X/1m", "X/5m"):
+        assert d.request("GET", f"{PATH}/{path}").status == 500
+    told = d.wait_log(r'level=error .*msg="stored candles are damaged[^\n]*').group(0)
+    address = 1704067200000 // 60000 // 2048
+    assert "symbol=X timeframe=1m" in told and f" chunk={address} from={datetime.datetime.fromtimestamp(address * 2048 * 60, datetime.timezone.utc):%Y-%m-%dT%H:%M:%SZ} " in told and "chunk of candles" in told
+    answer = problem(send(d, "X", "1m", text_of(lab.made_up(10, minutes=1))), 409, "candles_damaged")
+    assert answer["detail"].startswith("The 10 stored candles from 2024-01-01T00:00:00Z to 2024-01-01T00:09:00Z are damaged")
+    problem(send(d, "X", "1m", text_of(lab.made_up(9, minutes=1)), replace="true"), 409, "candles_damaged")
+    report = store(d, "X", "1m", lab.made_up(12, minutes=1), replace="true")  # all of it takes its place
+    assert counts(report) == counted(read=12, new=0, replaced=12)
+    assert pages(d, "X", "1m") == plain(lab.made_up(12, minutes=1))
+    assert d.log().count("stored candles are damaged") == 1
 
 
 def test_the_example_of_the_repository(daemon):

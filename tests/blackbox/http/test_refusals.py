@@ -197,7 +197,8 @@ def constraints():
     return {name for name in shown() if name.split()[0] in WRITES and name not in own() | FILES}
 
 
-FILES = {"importCandles 409 candles_conflict", "importCandles 409 candles_adjusted", "importCandles 422 candles_invalid"}
+FILES = {"importCandles 409 candles_conflict", "importCandles 409 candles_adjusted", "importCandles 409 candles_damaged",
+         "importCandles 422 candles_invalid"}
 
 
 @pytest.fixture
@@ -250,7 +251,7 @@ def test_so_is_what_violates_a_constraint(told):
         is_as_shown(name, told(operation, code="23514", constraint=constraint))
 
 
-def test_so_are_files_of_candles(daemon):
+def test_so_are_files_of_candles(daemon, database):
     d = daemon(workers=1)
 
     def send(body, query=""):
@@ -261,6 +262,9 @@ def test_so_are_files_of_candles(daemon):
     adjusted = "Date,Open,High,Low,Close,Adj Close\n2024-01-03,1,1,1,1,1\n"
     is_as_shown("importCandles 409 candles_adjusted", send(adjusted, "?adjusted=true"))
     is_as_shown("importCandles 422 candles_invalid", send("hello"))
+    with database.connect() as db:
+        db.execute("UPDATE candle_chunks SET packed = 'x', sha256 = sha256('x')")
+    is_as_shown("importCandles 409 candles_damaged", send(CANDLES))
 
 
 RESULTS = {f"{operation} 409 {code}" for operation in ("listTrades", "getEquity")

@@ -1,9 +1,12 @@
 """`backtestd candles` on the database: import, export, list, verify and delete."""
 import contextlib
+import datetime
 import gzip
 import hashlib
 import json
+import os
 import secrets
+import signal
 import subprocess
 import threading
 import types
@@ -83,7 +86,7 @@ def gate(owner):
             with psycopg.connect(owner.url, autocommit=True) as own:
                 own.execute(f"""CREATE FUNCTION gate() RETURNS trigger LANGUAGE plpgsql AS $$
                     BEGIN IF NEW.revision >= {revision} THEN PERFORM pg_advisory_xact_lock_shared(4711); END IF; RETURN NEW; END $$;
-                    CREATE TRIGGER gate BEFORE INSERT ON series_changes FOR EACH ROW EXECUTE FUNCTION gate()""")
+                    CREATE TRIGGER gate AFTER INSERT OR UPDATE ON series FOR EACH ROW EXECUTE FUNCTION gate()""")
             return types.SimpleNamespace(open=lambda: db.execute("SELECT pg_advisory_unlock(4711)"), waiting=waiting)
 
         def waiting(count):
@@ -141,7 +144,9 @@ def test_from_import_to_export(candles, run, files, owner):
     results = [report(run("run", "--strategy", strategy, "--candles", one, "--json")) for one in (path, files.folder / "out.csv")]
     assert results[0] == results[1]
     stored = hashlib.sha256(b"".join(row[2] for row in chunks(owner, SYMBOL))).hexdigest()
-    assert results[0]["data"] == stored
+    assert results[0]["data"] == hashlib.sha256(f"{stored} tick 2 lot 1".encode()).hexdigest()
+    own = files.json("execution.json", {"tick": 0.01, "lot": 0.1})
+    assert report(run("run", "--strategy", strategy, "--candles", path, "--execution", own, "--json"))["data"] == stored
 
 
 def test_numbers_survive_as_they_are(candles, files, owner):
@@ -331,7 +336,7 @@ def test_a_full_disk_of_the_database(candles, files, owner):
     with psycopg.connect(owner.url, autocommit=True) as own:
         own.execute("""CREATE FUNCTION full_disk() RETURNS trigger LANGUAGE plpgsql AS $$
             BEGIN IF NEW.revision > 1 THEN RAISE EXCEPTION 'no space left' USING ERRCODE = '53100'; END IF; RETURN NEW; END $$;
-            CREATE TRIGGER full_disk BEFORE INSERT ON series_changes FOR EACH ROW EXECUTE FUNCTION full_disk()""")
+            CREATE TRIGGER full_disk AFTER INSERT OR UPDATE ON series FOR EACH ROW EXECUTE FUNCTION full_disk()""")
     done = candles("import", files.text("a.csv", spread(2 * PIECE)), "--symbol", SYMBOL, "--timeframe", "1m")
     assert done.returncode == 69 and "the disk of the database is full" in done.stderr
     assert f"{PIECE} of {2 * PIECE} candles are stored, and running this again goes on there" in done.stderr
@@ -422,6 +427,41 @@ def test_verify_finds_a_chunk_that_is_wrong(candles, files, owner, damage, said)
         assert [one.name for one in files.folder.iterdir()] == ["a.csv"]
     else:
         assert done.returncode == 0
+
+
+def test_an_import_replaces_what_is_damaged_if_it_has_all_of_it(candles, files, owner):
+    rows = made_up(5000)
+    ok(candles("import", files.text("a.csv", text_of(rows)), "--symbol", SYMBOL))
+    before = chunks(owner, SYMBOL)
+    with owner.connect() as db:
+        first, last, bars = db.execute("SELECT first_ms, last_ms, bars FROM candle_chunks WHERE address = %s", [before[1][0]]).fetchone()
+        db.execute("UPDATE candle_chunks SET packed = 'x', sha256 = sha256('x') WHERE address = %s", [before[1][0]])
+    days = [datetime.datetime.fromtimestamp(ms / 1000, datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ") for ms in (first, last)]
+    for words in ((), ("--replace",)):
+        done = candles("import", files.text("part.csv", text_of(rows[1000:] if words else rows)), "--symbol", SYMBOL, *words)
+        assert done.returncode == 65, done
+        assert f"{SYMBOL} 1d: the {bars} stored candles from {days[0]} to {days[1]} are damaged (chunk of candles: " in done.stderr, done.stderr
+        assert "import all of them again with --replace" in done.stderr
+    told = report(candles("import", files.text("a.csv", text_of(rows)), "--symbol", SYMBOL, "--replace", "--json"))
+    assert counts(told) == {"read": 5000, "equal": 5000 - bars, "replaced": bars}
+    assert chunks(owner, SYMBOL) == before
+    assert "all is as it was stored" in ok(candles("verify"))
+
+
+def test_an_export_that_is_interrupted_leaves_nothing(candles, start, files, owner):
+    ok(candles("import", files.text("a.csv", text_of(made_up(5))), "--symbol", SYMBOL))
+    (files.folder / "out.csv").write_text("old")
+    with owner.connect() as db:
+        db.execute("BEGIN")
+        db.execute("LOCK TABLE candle_chunks IN ACCESS EXCLUSIVE MODE")
+        process = start("export", SYMBOL, "1d", "--output", files.folder / "out.csv").process
+        wait_until(lambda: len(os.listdir(files.folder)) == 3, WAIT, "the file beside the target")
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(WAIT * SLOWNESS) == -signal.SIGTERM
+        db.execute("ROLLBACK")
+    assert sorted(os.listdir(files.folder)) == ["a.csv", "out.csv"] and (files.folder / "out.csv").read_text() == "old"
+    ok(candles("export", SYMBOL, "1d", "--output", files.folder / "out.csv"))
+    assert sorted(os.listdir(files.folder)) == ["a.csv", "out.csv"] and (files.folder / "out.csv").read_text().startswith(HEAD)
 
 
 def test_verify_finds_a_series_that_is_wrong(candles, files, owner):

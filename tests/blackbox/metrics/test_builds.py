@@ -22,7 +22,7 @@ BOUNDS = {True: ["0.0002", "0.002", "0.02", "0.2", "+Inf"],
 @pytest.fixture
 def other(stratslabd):
     """The path of the other build."""
-    path = os.path.join(os.path.dirname(stratslabd), "tests", "builds", "counters")
+    path = os.path.join(os.path.dirname(stratslabd), "tests", "builds", "stratslabd")
     return path if os.access(path, os.X_OK) else docs_ui.cannot_run("the program under test has no other build beside it")
 
 

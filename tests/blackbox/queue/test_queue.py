@@ -412,6 +412,7 @@ def test_the_role_may_do_its_work_and_nothing_else(queue):
                 "SELECT * FROM backtests FOR UPDATE", "INSERT INTO strategies (name, kind) VALUES ('x', 'k')",
                 "UPDATE strategies SET name = 'x'", "DELETE FROM strategy_versions", "CREATE TABLE t (n integer)",
                 "SELECT backtest_attempt_failed(id, '{}', true) FROM backtests", "SELECT backtest_status_for(id, id) FROM backtests", "SELECT * FROM backtest_prune(now(), 1)",
+                "SELECT backtest_result_write(id, id, NULL, NULL, NULL, NULL, NULL, NULL, NULL) FROM backtests",
                 "SELECT backtest_cancel(id) FROM backtests", f"SELECT backtest_grant('{queue.role}')",
                 "SELECT backtest_request('{}', 'k')", f"SET ROLE {queue.database.role}",
                 "DROP FUNCTION backtest_expire()", "ALTER TABLE backtests DISABLE TRIGGER ALL"):

@@ -1,8 +1,10 @@
 """Claims by kind, and results that are written at once: the tests play the service, as a role of its own."""
 import base64
+import contextlib
 import hashlib
 import json
 import secrets
+from random import Random
 
 import psycopg
 import pytest
@@ -88,6 +90,19 @@ def test_the_kind_is_that_of_the_version_that_is_tried(admin, service):
         with pytest.raises(psycopg.errors.IntegrityConstraintViolation):
             admin.execute(f"UPDATE backtests SET {column} = {value}")
     assert claim(service)[0] == job
+
+
+def test_any_number_of_workers_may_claim_at_one_moment(admin, service, database):
+    """None of them in vain, and none more than one, though the first ones have not committed yet."""
+    jobs = [add(admin, kind) for _ in range(25) for kind in KINDS]
+    with contextlib.ExitStack() as stack:
+        claimed = []
+        for _ in jobs:
+            db = stack.enter_context(database.connect(user=service.info.user))
+            db.execute("BEGIN")
+            claimed.append(claim(db)[0])
+            assert db.execute("SELECT count(*) FROM backtests WHERE status = 'running'").fetchone() == (1,)
+        assert set(claimed) == set(jobs) and claim(service) is None
 
 
 MANY, CLAIMS = 20_000, 20
@@ -207,7 +222,7 @@ def test_candles_are_written_by_whoever_has_read_the_newest(admin, command, data
             ("S", 4, 3, 20, 0, 40, 11)]
         assert api.execute("SELECT address, packed, sha256 FROM candle_chunks ORDER BY address").fetchall() == [
             (a, p, hashlib.sha256(p).digest()) for a, p in ((0, b"packed"), (1, b"other"))]
-        assert api.execute("SELECT * FROM series_changes ORDER BY revision").fetchall()[-1][1:] == (3, 30, 40)
+        assert api.execute("SELECT * FROM series_changes ORDER BY revision").fetchall()[-1][1:] == (3, 3, 30, 40, 2)
         api.execute("DELETE FROM series")
         assert api.execute("SELECT (SELECT count(*) FROM candle_chunks) + (SELECT count(*) FROM series_changes)").fetchone() == (0,)
     admin.execute("SELECT candles_put('S', '1d', 0, %s)", [change(0, 9, 0)])
@@ -217,6 +232,14 @@ def test_candles_are_written_by_whoever_has_read_the_newest(admin, command, data
     assert candles_put(admin, 1, 0, 9, 0, series=again) == 2
     with pytest.raises(psycopg.errors.CheckViolation):  # what is damaged is not written
         admin.execute("UPDATE candle_chunks SET packed = 'x'")
+
+
+DAY = 86_400_000
+
+
+def is_stale(admin, series, revision, first, end, last=None, **more):
+    read = {"series": series, "revision": revision, "first_ms": first, "end_ms": end, **({} if last is None else {"last_ms": last}), **more}
+    return admin.execute("SELECT backtest_is_stale(%s)", [Jsonb([read])]).fetchone()[0]
 
 
 def test_what_was_computed_from_bars_that_changed_is_stale(admin):
@@ -236,10 +259,90 @@ def test_what_was_computed_from_bars_that_changed_is_stale(admin):
     candles_put(admin, 3, 90, 100, 0)
     assert admin.execute(one, [read()]).fetchone() == (True,)
     assert admin.execute(one, [read(revision=4)]).fetchone() == (False,)
-    candles_put(admin, 4, 400, 500, 0, digits=4)  # behind the end, but with a finer tick, to which stops are rounded
-    assert admin.execute(one, [read(revision=4)]).fetchone() == (True,)
-    assert admin.execute(one, [read(revision=5)]).fetchone() == (False,)
+    # Behind the end, but with a finer tick: what was rounded to that, and nothing else.
+    candles_put(admin, 4, 400, 500, 0, digits=4)
+    assert admin.execute(one, [read(revision=4)]).fetchone() == (False,)
+    assert admin.execute(one, [read(revision=4, lot_digits=8)]).fetchone() == (False,)
+    assert admin.execute(one, [read(revision=4, price_digits=2)]).fetchone() == (True,)
+    assert admin.execute(one, [read(revision=5, price_digits=4, lot_digits=8)]).fetchone() == (False,)
+    assert admin.execute(one, [read(revision=5, price_digits=4, lot_digits=7)]).fetchone() == (True,)
     assert admin.execute(one, [Jsonb([])]).fetchone() == (False,)
     admin.execute("DELETE FROM series")
     candles_put(admin, 0, 100, 200, 0)
     assert admin.execute(one, [read()]).fetchone() == (True,)  # the series of that time is gone
+
+
+def test_changes_of_a_series_are_told_apart_as_far_as_it_matters(admin):
+    """Against a model that keeps every change: never fresh if it is not, and exact unless it is long ago."""
+    random, slots, last = Random(14), {0: 1}, 0
+    candles_put(admin, 0, 0, 0, 0)
+    series, = admin.execute("SELECT id FROM series").fetchone()
+    reads, wrong = [], 0
+    for revision in range(2, 250):
+        reads.append((revision - 1, last))
+        first = last + random.choice([1] * 6 + [0, 0, 0, 2, -random.randrange(last + 1)])
+        end = max(first, 0) + random.choice([0, 0, 0, 1, 5])
+        candles_put(admin, revision - 1, first * DAY, end * DAY, 0)
+        slots.update(dict.fromkeys(range(first, end + 1), revision))
+        last = max(last, end)
+        admin.execute("UPDATE series SET last_ms = %s", [last * DAY])  # as the chunks of an import have it
+        for known, known_last in random.sample(reads[-40:], min(len(reads), 8)) + random.sample(reads, min(len(reads), 4)):
+            at = random.randrange(known_last + 1)
+            until = random.choice([known_last + 1, known_last + 1, at + 1, known_last + 3])
+            expected = any(slots.get(slot, 0) > known for slot in range(at, until))
+            said = is_stale(admin, series, known, at * DAY, until * DAY, known_last * DAY)
+            assert said or not expected, (revision, known, at, until)
+            if said != expected:
+                assert known < revision - 40, (revision, known, at, until)
+                wrong += 1
+        assert is_stale(admin, series, known, at * DAY, until * DAY) >= expected  # of a service that does not say which was the last one
+    print(f"called stale for no reason, all of them long ago: {wrong}")
+
+
+# Bars one by one, as they come from an exchange; each twice; with a gap between any two; in no order.
+IMPORTS = {"appended": (3000, "n", "n"), "corrected": (1500, "n / 2", "n / 2"), "with gaps": (1500, "2 * n", "2 * n"),
+           "all over": (1500, "n * 7919 % 1500", "n * 7919 % 1500")}
+
+
+@pytest.mark.parametrize("how", IMPORTS)
+def test_a_list_costs_the_same_after_very_many_imports(admin, how):
+    many, first, last = IMPORTS[how]
+    admin.execute("SELECT candles_put('S', '1d', 0, %s)", [change(0, 0, 0)])
+    series, = admin.execute("SELECT id FROM series").fetchone()
+
+    def put(begin, end):
+        admin.execute(f"""
+            DO $do$
+            BEGIN
+                FOR n IN {begin}..{end} LOOP
+                    PERFORM candles_put('S', '1d', n, json_build_object(
+                        'price_digits', 2, 'lot_digits', 8, 'chunks', '[]'::json, 'first_ms', ({first}) * {DAY}::bigint,
+                        'last_ms', ({last}) * {DAY}::bigint));
+                    UPDATE series SET last_ms = greatest(last_ms, ({last}) * {DAY}::bigint);
+                    IF n % 50 = 0 THEN
+                        COMMIT;
+                    END IF;
+                END LOOP;
+            END
+            $do$""")
+
+    def entries():
+        """How many rows and entries of the index looking 50 results up reads."""
+        admin.execute("VACUUM series_changes")
+        admin.execute("SELECT pg_stat_force_next_flush()")
+        total = "SELECT idx_tup_read + seq_tup_read FROM pg_stat_user_tables AS t JOIN pg_stat_user_indexes AS i USING (relid) WHERE t.relname = 'series_changes'"
+        before, = admin.execute(total).fetchone()
+        for _ in range(50):
+            is_stale(admin, series, 1, 0, 1, 0)
+        admin.execute("SELECT pg_stat_force_next_flush()")
+        admin.execute("SELECT 1")
+        return admin.execute(total).fetchone()[0] - before
+
+    put(1, 100)
+    few = entries()
+    put(101, many)
+    rows, = admin.execute("SELECT count(*) FROM series_changes").fetchone()
+    print(f"{how}: {rows} rows of {many} imports; 50 look-ups read {few} after 100 of them, and then {entries()}")
+    assert rows <= 2 * 64
+    assert entries() <= max(1.5 * few, 50)
+    assert is_stale(admin, series, 1, 0, 1, 0) == (how in ("corrected", "all over"))

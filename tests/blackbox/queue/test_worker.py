@@ -8,7 +8,7 @@ import tempfile
 import pytest
 from support import processes
 from support.backtests import COSTLY, Lab
-from support.daemon import Backtestd, migrate
+from support.daemon import Backtestd, migrate, run
 from support.wait import wait_until
 
 pytestmark = pytest.mark.parametrize("kind", [Backtestd], ids=["backtestd"], indirect=True)
@@ -55,6 +55,24 @@ def test_a_result_is_that_of_backtestd_run(daemon, lab):
     assert lab.pieces(backtest)[1] == len(equity)
     assert done["attempts"] == 1 and done["progress"] == 1
     d.wait_log(f"msg=backtest id={backtest} kind=sma_crossover symbol=LAB:X timeframe=1h outcome=succeeded")
+
+
+def test_a_finer_tick_makes_stale_what_was_rounded_to_it(daemon, lab):
+    """Neither the bars that were read change, nor does what has a tick and a lot of its own."""
+    lab.candles(bars=400)
+    daemon(workers=1)
+    strategy, own = lab.strategy(), {"tick": 0.01, "lot": 0.001}
+    first = [lab.succeed(lab.request(strategy, end="2024-01-15T00:00:00Z", execution=execution)) for execution in (None, own, {"tick": 0.01})]
+    finer = os.path.join(lab.folder, "finer.csv")
+    with open(finer, "w", encoding="utf-8") as f:
+        f.write("time,open,high,low,close,volume\n2025-02-01T00:00:00Z,1.00000001,1.00000001,1.00000001,1.00000001,1.000000001\n")
+    done = run(lab.backtestd, "candles", "import", "--symbol", "LAB:X", "--timeframe", "1h", finer, DATABASE_URL=lab.database.url)
+    assert done.returncode == 0, done.stderr
+    stale = [lab.db.execute("SELECT backtest_is_stale(data_read) FROM backtests WHERE id = %s", [one["id"]]).fetchone()[0] for one in first]
+    assert stale == [True, False, True]
+    again = [lab.succeed(lab.request(strategy, end="2024-01-15T00:00:00Z", execution=execution)) for execution in (None, own, {"tick": 0.01})]
+    assert [one["data"] == before["data"] for one, before in zip(again, first)] == [False, True, False]
+    assert again[1]["result_hash"] == first[1]["result_hash"]
 
 
 def test_its_metrics_and_status_tell_of_it(daemon, lab):

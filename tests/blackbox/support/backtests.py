@@ -36,9 +36,10 @@ class Lab:
                                (kind, json.dumps(parameters or {}))).fetchone()[0]
 
     def request(self, strategy, symbol="LAB:X", timeframe="1h", start="2024-01-01T00:00:00Z", end="2030-01-01T00:00:00Z", execution=None, count=1):
+        """Its id; of several, which are queued at one moment, a list of them."""
         wanted = {"strategy_id": str(strategy), "symbol": symbol, "timeframe": timeframe, "start": start, "end": end, "initial_capital": 10000}
-        made = [self.db.execute("SELECT id FROM backtest_request(%s, NULL, NULL, %s)",
-                                (json.dumps(wanted), execution and json.dumps(execution))).fetchone()[0] for _ in range(count)]
+        made = [row[0] for row in self.db.execute("SELECT (backtest_request(%s, NULL, NULL, %s)).id FROM generate_series(1, %s)", (
+            json.dumps(wanted), execution and json.dumps(execution), count)).fetchall()]
         return made[0] if count == 1 else made
 
     def get(self, backtest):

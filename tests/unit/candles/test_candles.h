@@ -8,7 +8,7 @@
 
 extern const struct unit_part chunk_tests, csv_tests, decimal_tests, derive_tests, fingerprint_tests, format_tests,
     import_tests, lines_tests, merge_tests, report_tests, revise_tests, row_tests, series_tests, settle_tests,
-    stamp_tests, timeframe_tests, unpack_tests, zone_tests;
+    stamp_tests, sum_tests, timeframe_tests, unpack_tests, zone_tests;
 
 /* Made-up rows of each format: three bars, or as the sample says. */
 struct sample {

@@ -140,7 +140,28 @@ static void test_derives(void)
     CU_ASSERT(!candles_derives(CANDLES_WEEK_MS, 2 * (int64_t)CANDLES_WEEK_MS + 1));
 }
 
-static const struct unit_test tests[] = {UNIT_TEST(test_derive), UNIT_TEST(test_derive_refused),
-                                         UNIT_TEST(test_derive_steps), UNIT_TEST(test_derive_in_pieces),
-                                         UNIT_TEST(test_derives)};
+/* 0.1 + 0.2 + 0.3 of doubles is another number. */
+static void test_derive_volume(void)
+{
+    static const double volumes[] = {0.1, 0.2, 0.3, 0, 704.4, 704.6};
+    struct candles_series *finer = candles_series_new(CANDLES_HOUR_MS);
+    struct error err;
+
+    candles_series_digits(finer, 1, 1);
+    for (size_t i = 0; i < countof(volumes); i++) {
+        candles_series_add(finer, &(struct candles_bar){(int64_t)i * CANDLES_HOUR_MS, 1, 1, 1, 1, volumes[i]});
+    }
+    struct candles_derived *derived = candles_derive(candles_series_view(finer), 4 * CANDLES_HOUR_MS, &err);
+    const struct candles *view = candles_derived_view(derived);
+
+    CU_ASSERT_FATAL(view->count == 2);
+    CU_ASSERT(view->volume[0] == 0.6);
+    CU_ASSERT(view->volume[1] == 1409);
+    candles_derived_free(derived);
+    candles_series_free(finer);
+}
+
+static const struct unit_test tests[] = {UNIT_TEST(test_derive),           UNIT_TEST(test_derive_volume),
+                                         UNIT_TEST(test_derive_refused),   UNIT_TEST(test_derive_steps),
+                                         UNIT_TEST(test_derive_in_pieces), UNIT_TEST(test_derives)};
 const struct unit_part derive_tests = UNIT_PART(tests);

@@ -43,6 +43,27 @@ static void test_fingerprint(void)
     candles_series_free(other);
 }
 
+static void test_fingerprint_of_steps(void)
+{
+    static const struct {
+        int price_digits, lot_digits;
+        const char *expected; /* sha256sum of the text */
+    } cases[] = {
+        {-1, -1, "abc"},
+        {2, -1, "56750523d13c5b32b41eca888470ade89ecfeb857a0eb52b5f1a62d9bcd683bc"},
+        {-1, 8, "8e2600aa1869f5fe2db80cb13fb1e4ce9bd986f7c1bc3f09d2298e80d136e0d0"},
+        {2, 8, "23900652a936845b90ff95d3be26abbb5a2808f6d820de5ec25f36ea28f91c00"},
+        {0, 0, "c3a4fd3cdc9891972bb7ab8c9b4e7e34ebb8195eacef08c21f91ce3b947d31cc"},
+    };
+
+    for (size_t i = 0; i < countof(cases); i++) {
+        char text[DIGEST_SHA256_HEX_BYTES] = "abc";
+
+        candles_fingerprint_steps(text, cases[i].price_digits, cases[i].lot_digits);
+        UNIT_STR(text, cases[i].expected);
+    }
+}
+
 static void test_fingerprint_of_nothing(void)
 {
     struct candles_series *series = candles_series_new(CANDLES_MINUTE_MS);
@@ -56,5 +77,6 @@ static void test_fingerprint_of_nothing(void)
     candles_series_free(series);
 }
 
-static const struct unit_test tests[] = {UNIT_TEST(test_fingerprint), UNIT_TEST(test_fingerprint_of_nothing)};
+static const struct unit_test tests[] = {UNIT_TEST(test_fingerprint), UNIT_TEST(test_fingerprint_of_steps),
+                                         UNIT_TEST(test_fingerprint_of_nothing)};
 const struct unit_part fingerprint_tests = UNIT_PART(tests);

@@ -216,8 +216,12 @@ static void test_revise_refuses(void)
     table.packed[0].data[table.packed[0].len - 1] ^= 1;
     UNIT_INT(revise_make(&table.stored, candles_series_view(coming), &plain, NULL, &revision, &err), -1);
     UNIT_INT(err.code, ERROR_INVALID);
-    UNIT_SLICE(((struct slice){err.message, strlen("the stored candles from 1970-01-01T00:00:00Z on: chunk")}),
-               "the stored candles from 1970-01-01T00:00:00Z on: chunk");
+    CU_ASSERT_PTR_EQUAL(
+        strstr(
+            err.message,
+            "the 101 stored candles from 1970-01-01T00:00:00Z to 1970-01-01T01:40:00Z are damaged (chunk of candles: "),
+        err.message);
+    CU_ASSERT_PTR_NOT_NULL(strstr(err.message, "); import all of them again with --replace"));
     for (int64_t slot = 0; slot < 2; slot++) {
         const struct candles_bar bar = {slot * STEP_MS, 1, 1, 1, 1, 1.7e308};
 
@@ -231,8 +235,57 @@ static void test_revise_refuses(void)
     candles_series_free(wild);
 }
 
+/* Only by all that was there. */
+static void test_revise_mends_what_is_damaged(void)
+{
+    static const struct {
+        int64_t from, to, gap;
+        bool replace;
+        const char *met; /* NULL: refused */
+    } cases[] = {
+        {1, 100, 0, true, "0 0 100 0"},    {1, 100, 0, false, NULL}, {1, 99, 0, true, NULL},
+        {2, 200, 0, true, NULL},           {1, 101, 50, true, NULL}, {1, 120, 110, true, "0 0 119 0"},
+        {-5, 2050, 0, true, "8 0 2048 0"},
+    };
+    struct candles_series *there = bars(1, 100, 0, 1);
+    struct table table;
+    struct error err;
+
+    table_fill(&table, candles_series_view(there));
+    CU_ASSERT_PTR_NOT_NULL_FATAL(table.packed[0].data);
+    if (table.packed[0].data == NULL) abort();
+    table.packed[0].data[table.packed[0].len - 1] ^= 1;
+    for (size_t i = 0; i < countof(cases); i++) {
+        const struct revise_options options = {.replace = cases[i].replace};
+        struct candles_series *coming = bars(cases[i].from, cases[i].to, cases[i].gap, 2);
+        struct revise *revise = revise_new(&table.stored, candles_series_view(coming), &options, NULL);
+        int more;
+
+        do more = revise_step(revise, &err);
+        while (more > 0);
+        UNIT_INT(more, cases[i].met == NULL ? -1 : 0);
+        CU_ASSERT_PTR_EQUAL(revise_damaged(revise), cases[i].met == NULL ? &table.chunks[0] : NULL);
+        struct revision revision = revise_take(revise);
+
+        if (cases[i].met != NULL) {
+            is_revision(&revision,
+                        cases[i].from < 0 && cases[i].to > 2047 ? 3
+                        : cases[i].from < 0                     ? 2
+                                                                : 1,
+                        cases[i].met);
+            UNIT_INT(revision.first_ms, cases[i].from * STEP_MS);
+            UNIT_INT(revision.last_ms, cases[i].to * STEP_MS);
+        }
+        revision_clear(&revision);
+        revise_free(revise);
+        candles_series_free(coming);
+    }
+    table_clear(&table);
+    candles_series_free(there);
+}
+
 static const struct unit_test tests[] = {
     UNIT_TEST(test_revise_addresses), UNIT_TEST(test_revise_a_new_series), UNIT_TEST(test_revise_what_changes),
-    UNIT_TEST(test_revise_in_steps),  UNIT_TEST(test_revise_refuses),
+    UNIT_TEST(test_revise_in_steps),  UNIT_TEST(test_revise_refuses),      UNIT_TEST(test_revise_mends_what_is_damaged),
 };
 const struct unit_part revise_tests = UNIT_PART(tests);

@@ -188,6 +188,73 @@ static void test_notifications_go_on_after_a_loss(void)
     rig_close(&rig);
 }
 
+/* ---- A worker that works with a schema of its own only ---- */
+
+struct choosy {
+    struct child *child;
+    struct child_session *session;
+    struct scoreboard_worker *cells;
+};
+
+static void choosy_known(void *ctx)
+{
+    struct choosy *c = ctx;
+
+    c->cells->in_flight = child_session_fits(c->session) ? 2 : 1; /* a cell that is nobody's here */
+    child_ready(c->child);
+}
+
+static void choosy_fits(void *ctx)
+{
+    struct choosy *c = ctx;
+
+    c->cells->connections += child_session_fits(c->session) ? 1 : 100; /* and so is this */
+}
+
+static int choosy_run(const struct child_place *place, void *arg)
+{
+    struct choosy c = {.cells = place->cells};
+    const struct child_options options = {.program = "test", .role = "worker", .place = place};
+    struct child_session_options database = session_options(NULL);
+    struct error err;
+
+    (void)arg;
+    database.ctx = &c;
+    database.schema_versions = "{1,2}";
+    database.known = choosy_known;
+    database.fits = choosy_fits;
+    if (child_new(&options, &c.child, &err) != 0) return EXIT_FAILURE;
+    c.session = child_session_new(c.child, &database);
+    child_run(c.child);
+    child_session_free(c.session);
+    child_free(c.child);
+    return EXIT_SUCCESS;
+}
+
+static void test_that_the_schema_fits_is_said_when_it_does_and_after_a_loss(void)
+{
+    struct rig rig;
+
+    rig_sql_inside("INSERT INTO schema_migrations VALUES ('1')");
+    rig_open(&rig);
+    rig_start(&rig, choosy_run, NULL);
+    CU_ASSERT(rig_until_database(&rig, SCOREBOARD_DATABASE_MISMATCH));
+    CU_ASSERT(rig_until_equal(&rig.cells->in_flight, 1));
+    UNIT_INT(rig.cells->connections, 0);
+    rig_sql_inside("INSERT INTO schema_migrations VALUES ('2'), ('3')");
+    CU_ASSERT(rig_until_equal(&rig.cells->connections, 1));
+    UNIT_INT(rig.cells->database, SCOREBOARD_DATABASE_READY);
+    rig_admit(false);
+    CU_ASSERT(rig_until_database(&rig, SCOREBOARD_DATABASE_DOWN));
+    UNIT_INT(rig.cells->connections, 1);
+    rig_admit(true);
+    CU_ASSERT(rig_until_equal(&rig.cells->connections, 2));
+    kill(rig.pid, SIGTERM);
+    CU_ASSERT(rig_until_ended(&rig));
+    rig_close(&rig);
+    rig_sql_inside("TRUNCATE schema_migrations");
+}
+
 /* ---- A worker with work under way ---- */
 
 static const struct db_statement sleep_statement = {"sleep", "SELECT pg_sleep(600)", DB_READ, 0, {0}};
@@ -302,6 +369,7 @@ static const struct unit_test tests[] = {
     UNIT_TEST(test_a_worker_starts_without_its_database),
     UNIT_TEST(test_recycling_goes_on_beside_a_session),
     UNIT_TEST(test_notifications_go_on_after_a_loss),
+    UNIT_TEST(test_that_the_schema_fits_is_said_when_it_does_and_after_a_loss),
     UNIT_TEST(test_what_does_not_end_in_a_drain_is_cancelled),
     UNIT_TEST(test_a_drain_ends_even_if_its_worker_does_not_end_it),
 };

@@ -140,7 +140,8 @@ static void test_in_the_file_and_on_the_command_line_it_is_wrong(void)
     static const char content[] = "STRATSLAB_SERVICE_HOST=10.96.0.1\nPOSTGRES_PORT=tcp://10.96.0.7:5432\n";
     const char *path = test_file(content, strlen(content));
     char *variable = config_variable(path);
-    char *message = mem_printf("%s:1: \"STRATSLAB_SERVICE_HOST\" is not a setting\n"
+    char *message = mem_printf("%s:1: \"STRATSLAB_SERVICE_HOST\" is not a setting; if it is one of a newer "
+                               "version, list it in STRATSLAB_NEWER_SETTINGS\n"
                                "%s:2: POSTGRES_PORT: \"tcp://10.96.0.7:5432\" is not an integer from 1 to 65535\n"
                                "--set: \"STRATSLAB_SERVICE_PORT\" is not a setting",
                                path, path);

@@ -75,8 +75,10 @@ static void test_sources_unknown_names(void)
         {"STRATSLAB_HTTP_IDEL_TIMEOUT=1",
          "environment: \"STRATSLAB_HTTP_IDEL_TIMEOUT\" is not a setting; did you mean STRATSLAB_HTTP_IDLE_TIMEOUT?"},
         {"STRATSLAB_SOMETHING_ELSE_ALTOGETHER=1",
-         "environment: \"STRATSLAB_SOMETHING_ELSE_ALTOGETHER\" is not a setting"},
-        {"STRATSLAB_=1", "environment: \"STRATSLAB_\" is not a setting"},
+         "environment: \"STRATSLAB_SOMETHING_ELSE_ALTOGETHER\" is not a setting; if it is one of a newer version, list "
+         "it in STRATSLAB_NEWER_SETTINGS"},
+        {"STRATSLAB_=1", "environment: \"STRATSLAB_\" is not a setting; if it is one of a newer version, list it in "
+                         "STRATSLAB_NEWER_SETTINGS"},
         {"STRATSLAB_WORKERS_FILE=/x",
          "environment: STRATSLAB_WORKERS_FILE: STRATSLAB_WORKERS cannot be read from a file"},
     };
@@ -87,6 +89,46 @@ static void test_sources_unknown_names(void)
     /* Other programs' variables. */
     conf_free(test_load_one("POSTGRES_INITDB_ARGS=--data-checksums", NULL));
     conf_free(test_load_one("stratslab_workers=none", NULL));
+}
+
+/* Two versions share an environment: what the older does not know is listed, and only that is passed over. */
+static void test_sources_newer_settings(void)
+{
+    struct conf *conf = NULL;
+    struct error err;
+
+    CU_ASSERT_EQUAL_FATAL(test_load(TEST_LIST("STRATSLAB_NOVELTY=1", "STRATSLAB_KEY_FILE=/nonexistent",
+                                              "STRATSLAB_NEWER_SETTINGS=STRATSLAB_KEY, STRATSLAB_NOVELTY,"
+                                              "STRATSLAB_WORKERS",
+                                              "STRATSLAB_WORKERS=3"),
+                                    NULL, &conf, &err),
+                          0);
+    UNIT_STR(conf->newer_passed, "STRATSLAB_NOVELTY STRATSLAB_KEY_FILE");
+    CU_ASSERT_EQUAL(conf->supervision.workers, 3);
+    conf_free(conf);
+
+    test_refused(
+        TEST_LIST("STRATSLAB_NOVELTY=1", "STRATSLAB_WORKER=2", "STRATSLAB_NOVELTY_FILES=1",
+                  "STRATSLAB_NEWER_SETTINGS=STRATSLAB_NOVELTY STRATSLAB_KEY"),
+        NULL,
+        "environment: \"STRATSLAB_WORKER\" is not a setting; did you mean STRATSLAB_WORKERS?\n"
+        "environment: \"STRATSLAB_NOVELTY_FILES\" is not a setting; if it is one of a newer version, list it in "
+        "STRATSLAB_NEWER_SETTINGS");
+    /* What it knows is judged, listed or not; and the command line is for one program. */
+    test_refused(TEST_LIST("STRATSLAB_WORKERS=none", "STRATSLAB_NEWER_SETTINGS=STRATSLAB_WORKERS"), NULL,
+                 "environment: STRATSLAB_WORKERS: \"none\" is not an integer from 1 to 256");
+    test_refused(TEST_LIST("STRATSLAB_NEWER_SETTINGS=STRATSLAB_NOVELTY"), TEST_LIST("STRATSLAB_NOVELTY=1"),
+                 "--set: \"STRATSLAB_NOVELTY\" is not a setting");
+
+    static const char content[] = "STRATSLAB_NOVELTY=1\nSTRATSLAB_NEWER_SETTINGS=STRATSLAB_NOVELTY\n";
+    const char *path = test_file(content, strlen(content));
+    char *variable = config_variable(path);
+
+    CU_ASSERT_EQUAL_FATAL(test_load(TEST_LIST(variable), NULL, &conf, &err), 0);
+    UNIT_STR(conf->newer_passed, "STRATSLAB_NOVELTY");
+    conf_free(conf);
+    free(variable);
+    test_file_remove(path);
 }
 
 static void test_sources_all_at_once(void)
@@ -205,6 +247,6 @@ static const struct unit_test tests[] = {
     UNIT_TEST(test_sources_set_twice),       UNIT_TEST(test_sources_config_missing),
     UNIT_TEST(test_sources_empty_is_absent), UNIT_TEST(test_sources_unknown_names),
     UNIT_TEST(test_sources_all_at_once),     UNIT_TEST(test_sources_many_problems_fit),
-    UNIT_TEST(test_sources_set_malformed),
+    UNIT_TEST(test_sources_set_malformed),   UNIT_TEST(test_sources_newer_settings),
 };
 const struct unit_part load_tests = UNIT_PART(tests);

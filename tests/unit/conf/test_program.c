@@ -89,8 +89,10 @@ static void test_program_refuse(void)
     test_refused_program(CONF_BACKTESTD, TEST_LIST(config), NULL, message);
     test_refused_program(CONF_BACKTESTD, TEST_LIST("STRATSLAB_WORKER=1"), NULL,
                          "environment: \"STRATSLAB_WORKER\" is not a setting; did you mean STRATSLAB_WORKERS?");
-    test_refused_program(CONF_BACKTESTD, TEST_LIST("STRATSLAB_TESTS_AND_MORE=1"), NULL,
-                         "environment: \"STRATSLAB_TESTS_AND_MORE\" is not a setting");
+    test_refused_program(
+        CONF_BACKTESTD, TEST_LIST("STRATSLAB_TESTS_AND_MORE=1"), NULL,
+        "environment: \"STRATSLAB_TESTS_AND_MORE\" is not a setting; if it is one of a newer version, list "
+        "it in STRATSLAB_NEWER_SETTINGS");
     /* Its own, with a value that is wrong. */
     test_refused_program(CONF_BACKTESTD, TEST_LIST("STRATSLAB_WORKERS=0"), NULL,
                          "environment: STRATSLAB_WORKERS: \"0\" is not an integer from 1 to 256");

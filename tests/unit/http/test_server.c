@@ -242,14 +242,6 @@ static void test_connection_cap(void)
     rig_finish(&rig, &clients[2]);
 }
 
-/* Valgrind plays the limit itself: it accepts the connection, and closes it. */
-static bool is_under_valgrind(void)
-{
-    const char *preload = getenv("LD_PRELOAD");
-
-    return preload != NULL && strstr(preload, "vgpreload") != NULL;
-}
-
 static void test_out_of_descriptors(void)
 {
     struct rig rig;
@@ -257,7 +249,7 @@ static void test_out_of_descriptors(void)
     struct client second;
     struct rlimit usual;
 
-    if (is_under_valgrind()) return;
+    if (unit_is_under_valgrind()) return; /* it plays the limit itself: it accepts the connection, and closes it */
     rig_start(&rig, &client, NULL);
     client_say(&client, GET("/"));
     UNIT_INT(client_status(&client), 200);

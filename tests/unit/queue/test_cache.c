@@ -17,7 +17,8 @@ enum { BARS = 200, SHEETS = 6 };
 
 static struct cache *cache_of(const char *folder, uint64_t sheets)
 {
-    return cache_new(&(struct cache_options){.folder = folder, .bytes_max = sheets * sheet_bytes(BARS)});
+    return cache_new(
+        &(struct cache_options){.folder = folder, .bytes_max = sheets * sheet_bytes(BARS), .pause_ms = 60 * 1000});
 }
 
 /* As if it had been used so long ago. */
@@ -219,7 +220,9 @@ static void test_cache_processes(void)
                 sheet_free(again);
             }
         }
-        _exit(wrong > 0 || cache_trouble(cache) != NULL);
+        wrong += cache_trouble(cache) != NULL;
+        cache_free(cache);
+        _exit(wrong > 0);
     }
     for (unsigned p = 0; p < PROCESSES; p++) {
         int status = -1;
@@ -235,20 +238,15 @@ static void test_cache_processes(void)
     candles_series_free(series);
 }
 
-/* The candles are there all the same, the trouble is told once, and what was begun is gone. */
-static void test_cache_disk_full(void)
+/* A sheet whose file cannot be written to its end. */
+static void cache_fill_in_vain(struct cache *cache, const struct sheet_about *about, const struct candles *candles)
 {
-    struct candles_series *series = candles_made(0, BARS);
-    const struct candles *candles = candles_series_view(series);
-    const struct sheet_about about = about_of(candles, "A", 1);
-    char *folder = folder_make();
-    struct cache *cache = cache_of(folder, SHEETS);
     struct rlimit before;
 
     signal(SIGXFSZ, SIG_IGN);
     getrlimit(RLIMIT_FSIZE, &before);
     setrlimit(RLIMIT_FSIZE, &(struct rlimit){SHEET_HEAD_BYTES + 3000, before.rlim_max});
-    struct sheet *sheet = cache_create(cache, &about);
+    struct sheet *sheet = cache_create(cache, about);
 
     sheet_add(sheet, candles);
     sheet_end(sheet);
@@ -259,6 +257,18 @@ static void test_cache_disk_full(void)
 
     CU_ASSERT(candles_same(&found, candles));
     sheet_free(sheet);
+}
+
+/* The candles are there all the same, the trouble is told once, and what was begun is gone. */
+static void test_cache_disk_full(void)
+{
+    struct candles_series *series = candles_made(0, BARS);
+    const struct candles *candles = candles_series_view(series);
+    const struct sheet_about about = about_of(candles, "A", 1);
+    char *folder = folder_make();
+    struct cache *cache = cache_of(folder, SHEETS);
+
+    cache_fill_in_vain(cache, &about, candles);
     UNIT_INT(folder_count(folder, ""), 0);
     CU_ASSERT(!cache_is_on(cache));
     const char *trouble = cache_trouble(cache);
@@ -275,6 +285,69 @@ static void test_cache_disk_full(void)
     cache_free(cache);
     folder_remove(folder);
     candles_series_free(series);
+}
+
+/* It is tried again after a pause; what goes wrong in the same way soon after is not told again. */
+static void test_cache_recovers(void)
+{
+    struct candles_series *series = candles_made(0, BARS);
+    const struct candles *candles = candles_series_view(series);
+    const struct sheet_about about = about_of(candles, "A", 1), other = about_of(candles, "A", 2);
+    char *folder = folder_make();
+    struct cache *cache =
+        cache_new(&(struct cache_options){.folder = folder, .bytes_max = SHEETS * sheet_bytes(BARS), .pause_ms = 1});
+
+    cache_fill_in_vain(cache, &about, candles);
+    CU_ASSERT_PTR_NOT_NULL(cache_trouble(cache));
+    for (unsigned i = 0; i < 60 * 1000 && !cache_is_on(cache); i++) usleep(1000);
+    cache_fill(cache, &about, candles);
+    CU_ASSERT(cache_has(cache, &about, candles));
+    cache_fill_in_vain(cache, &other, candles);
+    CU_ASSERT_PTR_NULL(cache_trouble(cache));
+    CU_ASSERT(cache_has(cache, &about, candles));
+    UNIT_INT(folder_count(folder, ""), 1);
+    cache_free(cache);
+    folder_remove(folder);
+    candles_series_free(series);
+}
+
+/* A process that began now would have another folder than this one. */
+static void test_cache_has_moved(void)
+{
+    char *parent = folder_make(), *folder = mem_printf("%s/cache", parent), *away = mem_printf("%s/away", parent);
+    struct cache *none = cache_of(NULL, SHEETS), *cache = cache_of(folder, SHEETS);
+
+    CU_ASSERT(!cache_has_moved(none));
+    CU_ASSERT(!cache_has_moved(cache));
+    UNIT_INT(rename(folder, away), 0);
+    CU_ASSERT(cache_has_moved(cache));
+    /* What is there now cannot be used. */
+    UNIT_INT(symlink(away, folder), 0);
+    CU_ASSERT(!cache_has_moved(cache));
+    UNIT_INT(unlink(folder), 0);
+    UNIT_INT(mkdir(folder, 0700), 0);
+    CU_ASSERT(cache_has_moved(cache));
+    UNIT_INT(chmod(folder, 0777), 0);
+    CU_ASSERT(!cache_has_moved(cache));
+    cache_free(cache);
+    /* There was none that could be used, and now there is. */
+    cache = cache_of(folder, SHEETS);
+    CU_ASSERT(!cache_has_moved(cache));
+    UNIT_INT(chmod(folder, 0700), 0);
+    CU_ASSERT(cache_has_moved(cache));
+    cache_free(cache);
+    /* None can be made: the parent is missing. */
+    cache = cache_of(folder, SHEETS);
+    rmdir(folder);
+    rmdir(away);
+    CU_ASSERT(cache_has_moved(cache));
+    UNIT_INT(rmdir(parent), 0);
+    CU_ASSERT(!cache_has_moved(cache));
+    cache_free(cache);
+    cache_free(none);
+    free(parent);
+    free(folder);
+    free(away);
 }
 
 static void test_cache_folder_vanishes(void)
@@ -413,6 +486,7 @@ static const struct unit_test tests[] = {
     UNIT_TEST(test_cache_round_trip),      UNIT_TEST(test_cache_bound),    UNIT_TEST(test_cache_too_large),
     UNIT_TEST(test_cache_orphans),         UNIT_TEST(test_cache_damage),   UNIT_TEST(test_cache_processes),
     UNIT_TEST(test_cache_disk_full),       UNIT_TEST(test_cache_unusable), UNIT_TEST(test_cache_makes_folder),
-    UNIT_TEST(test_cache_folder_vanishes), UNIT_TEST(test_cache_symbols),
+    UNIT_TEST(test_cache_folder_vanishes), UNIT_TEST(test_cache_symbols),  UNIT_TEST(test_cache_recovers),
+    UNIT_TEST(test_cache_has_moved),
 };
 const struct unit_part cache_tests = UNIT_PART(tests);

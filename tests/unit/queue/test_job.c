@@ -3,11 +3,15 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <signal.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -295,6 +299,37 @@ static void test_it_ends_with_its_worker(void)
     bench_clear(&b);
 }
 
+/* As an old kernel or a container's filter does. */
+static int refuse_pidfds(void)
+{
+    struct sock_filter filter[] = {
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_pidfd_open, 0, 1),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+    };
+    const struct sock_fprog program = {.len = countof(filter), .filter = filter};
+
+    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) return -1;
+    return prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program);
+}
+
+static void test_where_there_are_no_pidfds(void)
+{
+    int status = -1;
+    const pid_t worker = fork();
+
+    if (worker == 0) {
+        struct bench b;
+
+        if (refuse_pidfds() != 0 || syscall(SYS_pidfd_open, getpid(), 0) >= 0) _exit(2);
+        bench_begin(&b, 200);
+        _exit(bench_run(&b)->outcome == JOB_DONE ? 0 : 1);
+    }
+    CU_ASSERT_EQUAL(waitpid(worker, &status, 0), worker);
+    UNIT_INT(status, 0);
+}
+
 static void test_nothing_is_left_of_many(void)
 {
     struct bench b;
@@ -325,6 +360,7 @@ static const struct unit_test tests[] = {
     UNIT_TEST(test_one_that_stands_still_is_ended),
     UNIT_TEST(test_it_can_be_ended_while_it_computes),
     UNIT_TEST(test_it_ends_with_its_worker),
+    UNIT_TEST(test_where_there_are_no_pidfds),
     UNIT_TEST(test_nothing_is_left_of_many),
 };
-const struct unit_part job_tests = UNIT_PART(tests);
+const struct unit_part job_tests = UNIT_PART_BARE(tests);

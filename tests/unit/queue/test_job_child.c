@@ -345,4 +345,4 @@ static const struct unit_test tests[] = {
     UNIT_TEST(test_what_the_process_has),
     UNIT_TEST(test_the_secrets_of_the_worker_are_not_in_it),
 };
-const struct unit_part job_child_tests = UNIT_PART(tests);
+const struct unit_part job_child_tests = UNIT_PART_BARE(tests);

@@ -105,4 +105,4 @@ static const struct unit_test tests[] = {
     UNIT_TEST(test_candles_that_are_not_there),
     UNIT_TEST(test_more_trades_than_are_kept),
 };
-const struct unit_part job_compute_tests = UNIT_PART(tests);
+const struct unit_part job_compute_tests = UNIT_PART_BARE(tests);

@@ -2,6 +2,7 @@
 #include "queue/load.h"
 
 #include <fcntl.h>
+#include <inttypes.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -34,15 +35,15 @@ static void expect_candles(const struct rig *rig, const struct candles *all, siz
     UNIT_INT(rig->loaded->candles.price_digits, all->price_digits);
 }
 
-static void expect_read(struct rig *rig, const char *expected)
+/* With what is said of the series beside the span: `all` are its candles. */
+static void expect_read(const struct rig *rig, const struct candles *all, const char *span)
 {
-    struct buf text = {0};
-    const char *colon = strchr(buf_cstr(&rig->loaded->read), ':');
+    const char *colon = strchr(buf_cstr(&rig->loaded->read), ':'); /* the series' id is the server's choice */
+    char *expected = mem_printf("%s,\"last_ms\":%" PRId64 ",\"price_digits\":2,\"lot_digits\":3}]", span,
+                                all->time_ms[all->count - 1]);
 
-    /* The series' id is the server's choice. */
-    buf_add_str(&text, colon == NULL ? "" : strchr(colon, ','));
-    UNIT_STR(buf_cstr(&text), expected);
-    buf_clear(&text);
+    UNIT_STR(colon == NULL ? "" : strchr(colon, ','), expected);
+    free(expected);
 }
 
 /* The chunks that hold the window, no more: their fingerprint is that of a file with their bars. */
@@ -56,6 +57,7 @@ static void expect_fingerprint(const struct rig *rig, const struct candles *all,
     struct error err;
 
     UNIT_INT(candles_fingerprint(&part, expected, &err), 0);
+    candles_fingerprint_steps(expected, all->price_digits, candles_step_digits(all->lot));
     UNIT_STR(rig->loaded->fingerprint, expected);
 }
 
@@ -71,7 +73,7 @@ static void test_load_stored(void)
     rig_connect(&rig);
     rig_load(&rig, &request);
     expect_candles(&rig, all, 3900, 2100);
-    expect_read(&rig, ",\"revision\":3,\"first_ms\":294000000,\"end_ms\":420000000}]");
+    expect_read(&rig, all, ",\"revision\":3,\"first_ms\":294000000,\"end_ms\":420000000");
     expect_fingerprint(&rig, all, 1, 3); /* a chunk's worth of look-back would not need the first one; 100 bars do not
                                             tell how many of a chunk are before the start */
     UNIT_INT(rig.loaded->cache_misses, 1);
@@ -90,10 +92,10 @@ static void test_load_stored(void)
 
     rig_load(&rig, &none);
     expect_candles(&rig, all, 4000, 2000);
-    expect_read(&rig, ",\"revision\":3,\"first_ms\":300000000,\"end_ms\":420000000}]");
+    expect_read(&rig, all, ",\"revision\":3,\"first_ms\":300000000,\"end_ms\":420000000");
     rig_load(&rig, &more);
     expect_candles(&rig, all, 0, 200);
-    expect_read(&rig, ",\"revision\":3,\"first_ms\":-5364662400000,\"end_ms\":72000000}]");
+    expect_read(&rig, all, ",\"revision\":3,\"first_ms\":-5364662400000,\"end_ms\":72000000");
     rig_close(&rig);
     candles_series_free(series);
 }
@@ -144,6 +146,31 @@ static void test_load_gaps(void)
     candles_series_free(series);
 }
 
+/* What an execution has itself is not taken from the series, and is not told as if it were. */
+static void test_load_own_steps(void)
+{
+    struct candles_series *series = candles_made(0, 3000);
+    struct load_request request = request_of(MINUTE, 100, 200, 0);
+    char fingerprints[4][DIGEST_SHA256_HEX_BYTES];
+    struct rig rig;
+
+    rig_open(&rig);
+    rig_store(&rig, "X:BTC", candles_series_view(series));
+    rig_connect(&rig);
+    for (unsigned i = 0; i < 4; i++) {
+        request.own_tick = i & 1;
+        request.own_lot = i & 2;
+        rig_load(&rig, &request);
+        CU_ASSERT_PTR_NOT_NULL_FATAL(rig.loaded);
+        UNIT_INT(strstr(buf_cstr(&rig.loaded->read), ",\"price_digits\":2") != NULL, !request.own_tick);
+        UNIT_INT(strstr(buf_cstr(&rig.loaded->read), ",\"lot_digits\":3") != NULL, !request.own_lot);
+        memcpy(fingerprints[i], rig.loaded->fingerprint, sizeof(fingerprints[i]));
+        for (unsigned j = 0; j < i; j++) CU_ASSERT_STRING_NOT_EQUAL(fingerprints[i], fingerprints[j]);
+    }
+    rig_close(&rig);
+    candles_series_free(series);
+}
+
 /* Derived as from a file, but for bars of which a part is missing at the ends. */
 static void test_load_derived(void)
 {
@@ -155,16 +182,16 @@ static void test_load_derived(void)
         const char *read;
     } cases[] = {
         /* In the midst: the look-back reaches into an earlier chunk, whose first hour is cut. */
-        {0, 20000, 6000, 9000, 30, 70, 80, ",\"revision\":3,\"first_ms\":252000000,\"end_ms\":540000000}]"},
+        {0, 20000, 6000, 9000, 30, 70, 80, ",\"revision\":3,\"first_ms\":252000000,\"end_ms\":540000000"},
         /* The series begins within an hour, which is left out. */
-        {90, 600, 0, 300, 0, 2, 3, ",\"revision\":3,\"first_ms\":0,\"end_ms\":18000000}]"},
-        {90, 600, 180, 300, 5, 2, 3, ",\"revision\":3,\"first_ms\":-5364662400000,\"end_ms\":18000000}]"},
+        {90, 600, 0, 300, 0, 2, 3, ",\"revision\":3,\"first_ms\":0,\"end_ms\":18000000"},
+        {90, 600, 180, 300, 5, 2, 3, ",\"revision\":3,\"first_ms\":-5364662400000,\"end_ms\":18000000"},
         /* It ends within one: whatever comes later would close that. */
-        {0, 630, 120, 1000, 1, 1, 9, ",\"revision\":3,\"first_ms\":3600000,\"end_ms\":9214646400000}]"},
+        {0, 630, 120, 1000, 1, 1, 9, ",\"revision\":3,\"first_ms\":3600000,\"end_ms\":9214646400000"},
         /* It ends with an hour; there may be more of the span. */
-        {0, 600, 120, 1000, 1, 1, 9, ",\"revision\":3,\"first_ms\":3600000,\"end_ms\":61200000}]"},
+        {0, 600, 120, 1000, 1, 1, 9, ",\"revision\":3,\"first_ms\":3600000,\"end_ms\":61200000"},
         /* The span begins and ends within an hour. */
-        {0, 6000, 130, 200, 0, 3, 1, ",\"revision\":3,\"first_ms\":7800000,\"end_ms\":14400000}]"},
+        {0, 6000, 130, 200, 0, 3, 1, ",\"revision\":3,\"first_ms\":7800000,\"end_ms\":14400000"},
     };
 
     for (size_t i = 0; i < countof(cases); i++) {
@@ -184,7 +211,7 @@ static void test_load_derived(void)
             rig_load(&rig, &request);
             expect_candles(&rig, hours, candles_find(hours, cases[i].expected_first * HOUR),
                            (size_t)cases[i].expected_count);
-            expect_read(&rig, cases[i].read);
+            expect_read(&rig, all, cases[i].read);
             CU_ASSERT(rig.loaded->is_derived);
             UNIT_INT(rig.loaded->cache_misses, round == 0);
         }
@@ -229,8 +256,10 @@ static void test_load_detail(void)
     CU_ASSERT(candles_same(&rig.loaded->detail, &expected));
     CU_ASSERT(strcmp(alone, rig.loaded->fingerprint) != 0);
     CU_ASSERT_PTR_NOT_NULL(
-        strstr(buf_cstr(&rig.loaded->read), ",\"first_ms\":25200000,\"end_ms\":69000000},{\"series\":"));
-    CU_ASSERT_PTR_NOT_NULL(strstr(buf_cstr(&rig.loaded->read), ",\"first_ms\":36000000,\"end_ms\":72000000}]"));
+        strstr(buf_cstr(&rig.loaded->read), ",\"first_ms\":25200000,\"end_ms\":69000000,\"last_ms\":"));
+    CU_ASSERT_PTR_NOT_NULL(strstr(buf_cstr(&rig.loaded->read), ",\"price_digits\":2,\"lot_digits\":3},{\"series\":"));
+    CU_ASSERT_PTR_NOT_NULL(
+        strstr(buf_cstr(&rig.loaded->read), ",\"first_ms\":36000000,\"end_ms\":72000000,\"last_ms\":"));
     CU_ASSERT(!rig.loaded->is_derived);
     /* The finest of them. */
     rig_store(&rig, "X:BTC", minutes);
@@ -335,6 +364,8 @@ static void test_load_cache_damaged(void)
     rig_store(&rig, "X:BTC", all);
     rig_connect(&rig);
     request.detail = true;
+    request.own_tick = request.own_lot =
+        true; /* so that the fingerprint is that of the chunks alone, as in files' names */
     for (unsigned round = 0; round < 3; round++) {
         rig_load(&rig, &request);
         expect_candles(&rig, candles_derived_view(hours), 5, 145);
@@ -468,9 +499,10 @@ static void test_load_cancel(void)
 }
 
 static const struct unit_test tests[] = {
-    UNIT_TEST(test_load_stored),  UNIT_TEST(test_load_pages),     UNIT_TEST(test_load_gaps),
-    UNIT_TEST(test_load_derived), UNIT_TEST(test_load_detail),    UNIT_TEST(test_load_no_data),
-    UNIT_TEST(test_load_damaged), UNIT_TEST(test_load_changed),   UNIT_TEST(test_load_cache_damaged),
-    UNIT_TEST(test_load_cancel),  UNIT_TEST(test_load_too_large), UNIT_TEST(test_load_database),
+    UNIT_TEST(test_load_stored),        UNIT_TEST(test_load_pages),   UNIT_TEST(test_load_gaps),
+    UNIT_TEST(test_load_own_steps),     UNIT_TEST(test_load_derived), UNIT_TEST(test_load_detail),
+    UNIT_TEST(test_load_no_data),       UNIT_TEST(test_load_damaged), UNIT_TEST(test_load_changed),
+    UNIT_TEST(test_load_cache_damaged), UNIT_TEST(test_load_cancel),  UNIT_TEST(test_load_too_large),
+    UNIT_TEST(test_load_database),
 };
 const struct unit_part load_tests = UNIT_PART(tests);

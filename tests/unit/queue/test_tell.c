@@ -25,7 +25,8 @@ static const char functions[] =
     "    IF what = 'end' AND time = 1 THEN PERFORM pg_terminate_backend(pg_backend_pid()); PERFORM pg_sleep(60); END "
     "IF;\n"
     "    IF what = 'busy' AND time <= 6 THEN RAISE EXCEPTION 'no' USING ERRCODE = '55P03'; END IF;\n"
-    "    IF what NOT IN ('end', 'busy') THEN RAISE EXCEPTION 'not so' USING ERRCODE = what; END IF;\n"
+    "    IF what = 'slow' AND time <= 8 THEN RAISE EXCEPTION 'no' USING ERRCODE = '57014'; END IF;\n"
+    "    IF what NOT IN ('end', 'busy', 'slow') THEN RAISE EXCEPTION 'not so' USING ERRCODE = what; END IF;\n"
     "    RETURN 'succeeded';\n"
     "END $$";
 
@@ -98,15 +99,63 @@ static void test_what_is_refused_for_good_is_told_once(void)
     }
 }
 
+static void test_so_is_what_cannot_be_sent(void)
+{
+    static const char *const answers[] = {"running", "queued"};
+    struct told told;
+
+    begin(&told);
+    told.tell = tell_new(&(struct tell_options){.base = told.asker.base,
+                                                .db = told.asker.db,
+                                                .statement = &say,
+                                                .values = {{"queu\0ed", 7}},
+                                                .done = on_told,
+                                                .arg = &told});
+    CU_ASSERT_EQUAL(told.calls, 0);
+    asker_until(&told.asker, &told.calls, 1);
+    CU_ASSERT_EQUAL(told.answer, QUEUE_UNKNOWN);
+    CU_ASSERT(told.for_good);
+    UNIT_STR(told.refusal, "it has a NUL byte, which the database does not take");
+    for (unsigned i = 0; i < countof(answers); i++) {
+        told.calls = 0;
+        tell(&told, &say, answers[i]);
+        CU_ASSERT_EQUAL(told.answer, (enum queue_answer)i);
+    }
+    asker_close(&told.asker);
+}
+
 static void test_what_may_be_chance_is_told_some_times(void)
+{
+    struct told told;
+
+    begin(&told);
+    tell(&told, &tried, "XX000");
+    UNIT_STR(told.refusal, "not so");
+    CU_ASSERT(!told.for_good);
+    UNIT_STR(asker_sql(&told.asker, "SELECT last_value FROM tries"), "4");
+    asker_close(&told.asker);
+}
+
+static void test_what_takes_too_long_is_told_many_times(void)
+{
+    struct told told;
+
+    begin(&told);
+    tell(&told, &tried, "slow");
+    CU_ASSERT_EQUAL(told.answer, QUEUE_SUCCEEDED);
+    UNIT_STR(asker_sql(&told.asker, "SELECT last_value FROM tries"), "9");
+    asker_close(&told.asker);
+}
+
+static void test_what_always_takes_too_long_is_given_up_for_good(void)
 {
     struct told told;
 
     begin(&told);
     tell(&told, &tried, "57014");
     UNIT_STR(told.refusal, "not so");
-    CU_ASSERT(!told.for_good);
-    UNIT_STR(asker_sql(&told.asker, "SELECT last_value FROM tries"), "4");
+    CU_ASSERT(told.for_good);
+    UNIT_STR(asker_sql(&told.asker, "SELECT last_value FROM tries"), "20");
     asker_close(&told.asker);
 }
 
@@ -162,7 +211,10 @@ static void test_who_is_freed_is_not_called(void)
 static const struct unit_test tests[] = {
     UNIT_TEST(test_each_word_is_its_answer),
     UNIT_TEST(test_what_is_refused_for_good_is_told_once),
+    UNIT_TEST(test_so_is_what_cannot_be_sent),
     UNIT_TEST(test_what_may_be_chance_is_told_some_times),
+    UNIT_TEST(test_what_takes_too_long_is_told_many_times),
+    UNIT_TEST(test_what_always_takes_too_long_is_given_up_for_good),
     UNIT_TEST(test_others_in_the_way_are_waited_for),
     UNIT_TEST(test_it_is_told_again_after_a_lost_connection),
     UNIT_TEST(test_who_is_freed_is_not_called),

@@ -69,6 +69,17 @@ static void test_run_higher_begins(void)
     free(week);
 }
 
+/* 0.1 + 0.2 + 0.3 of doubles is another number. */
+static void test_run_higher_volume(void)
+{
+    double x[] = {1, 1, 1, 1, 1}, traded[] = {0.1, 0.2, 0.3, 704.4, 704.6};
+    const int64_t time[] = {0, 900000, 1800000, 3600000, 4500000};
+    const struct candles c = {5, time, x, x, x, x, traded, 900000, 1, 0.1, 0};
+    double *volume = rig_column(&c, "tf('1h', volume)");
+    CU_ASSERT_EQUAL(volume[3], 0.6);
+    free(volume);
+}
+
 static void test_run_same_timeframe(void)
 {
     static struct rig rig;
@@ -490,10 +501,11 @@ static void test_run_conditions(void)
 }
 
 static const struct unit_test tests[] = {
-    UNIT_TEST(test_run_higher),     UNIT_TEST(test_run_higher_begins), UNIT_TEST(test_run_same_timeframe),
-    UNIT_TEST(test_run_fits),       UNIT_TEST(test_run_lookback),      UNIT_TEST(test_run_position),
-    UNIT_TEST(test_run_empty),      UNIT_TEST(test_run_pieces),        UNIT_TEST(test_run_short),
-    UNIT_TEST(test_run_conditions), UNIT_TEST(test_run_sums),          UNIT_TEST(test_run_steps),
-    UNIT_TEST(test_run_shared),     UNIT_TEST(test_run_constants),     UNIT_TEST(test_run_bits),
+    UNIT_TEST(test_run_higher),         UNIT_TEST(test_run_higher_begins), UNIT_TEST(test_run_higher_volume),
+    UNIT_TEST(test_run_same_timeframe), UNIT_TEST(test_run_fits),          UNIT_TEST(test_run_lookback),
+    UNIT_TEST(test_run_position),       UNIT_TEST(test_run_empty),         UNIT_TEST(test_run_pieces),
+    UNIT_TEST(test_run_short),          UNIT_TEST(test_run_conditions),    UNIT_TEST(test_run_sums),
+    UNIT_TEST(test_run_steps),          UNIT_TEST(test_run_shared),        UNIT_TEST(test_run_constants),
+    UNIT_TEST(test_run_bits),
 };
 const struct unit_part run_tests = UNIT_PART(tests);

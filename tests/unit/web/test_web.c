@@ -53,7 +53,7 @@ static int print_table(void)
 
 int main(int argc, char **argv)
 {
-    static const struct unit_part *const parts[] = {&web_tests, &count_tests};
+    static const struct unit_part *const parts[] = {&web_tests, &count_tests, &damage_tests};
 
     if (argc == 2 && strcmp(argv[1], "table") == 0) return print_table();
     return unit_main_parts("web", parts, countof(parts));

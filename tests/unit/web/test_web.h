@@ -3,6 +3,6 @@
 
 #include "unit.h"
 
-extern const struct unit_part count_tests;
+extern const struct unit_part count_tests, damage_tests;
 
 #endif

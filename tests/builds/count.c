@@ -1,5 +1,5 @@
-/* The increments of count_rows.h. The linker (--wrap) puts them before those of the program. */
-#include "count_rows.h"
+/* The increments of newer.h. The linker (--wrap) puts them before those of the program. */
+#include "newer.h"
 
 #include "web/count.h"
 
