@@ -93,6 +93,25 @@ export async function* pieces(file) {
   }
 }
 
+// A piece that is still too large, as two; null if it has one row.
+export function halves(piece) {
+  const lines = piece.text.split("\n");
+  const head = lines.slice(0, piece.headLines),
+    rows = lines.slice(piece.headLines);
+  const middle = rows.length >> 1;
+
+  if (middle < 2) return null;
+  return [
+    { ...piece, text: [...head, ...rows.slice(0, middle), ""].join("\n") },
+    {
+      ...piece,
+      text: [...head, ...rows.slice(middle - 1)].join("\n"),
+      line: piece.line + middle - 1,
+      overlaps: true,
+    },
+  ];
+}
+
 // What the name and the first rows say: BINANCE-BTCUSDT-1h.csv, times an hour apart.
 export function guess(name, text) {
   const base = name.replace(/\.(csv|txt|gz|zip)$/gi, "").replace(/\.(csv|txt)$/i, "");

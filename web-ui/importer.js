@@ -1,7 +1,7 @@
 // Import: files are dropped, cut into pieces, sent one after the other; then what came of them.
 import { html, useEffect, useRef, useState } from "./html.js";
-import { ask, path, Problem, withQuery } from "./api.js";
-import { beginningOf, guess, isZip, pieces } from "./cut.js";
+import { ask, path, withQuery } from "./api.js";
+import { beginningOf, guess, halves, isZip, pieces } from "./cut.js";
 import { bytes, count, plural, time } from "./format.js";
 import { Card, Check, Choice, Progress, Text, Wrong } from "./parts.js";
 import { href } from "./route.js";
@@ -52,14 +52,21 @@ async function importFile(file, { symbol, timeframe, ...query }, tell) {
     add(await send(symbol, timeframe, query, file, "application/zip"));
     return sum;
   }
-  for await (const piece of pieces(file)) {
+  const sendPiece = async (piece) => {
     try {
       add(await send(symbol, timeframe, query, piece.text, "text/csv"), piece);
     } catch (error) {
+      const smaller = error.status === 413 && halves(piece);
+
       // The rest may be sound: a piece of nothing but wrong rows is told, and gone over.
-      if (!(error instanceof Problem) || error.code !== "candles_invalid" || sum.read === 0) throw error;
-      sum.rejected += error.places.length;
+      if (smaller) for (const half of smaller) await sendPiece(half);
+      else if (error.code === "candles_invalid" && sum.read > 0) sum.rejected += error.places.length;
+      else throw error;
     }
+  };
+
+  for await (const piece of pieces(file)) {
+    await sendPiece(piece);
     tell(file.size ? Math.min(1, piece.done / file.size) : 0.5);
   }
   return sum;
