@@ -85,8 +85,10 @@ def program(kind, stratslabd, backtestd):
 
 
 @pytest.fixture
-def start_daemon(kind, program, stratslabd, tmp_path):
+def start_daemon(request, kind, program, stratslabd, tmp_path):
     """daemon() without a database of its own: the test passes DATABASE_URL=, or none."""
+    for name in {"database", "cluster"} & set(request.fixturenames):
+        request.getfixturevalue(name)  # it goes after the daemons, which end what they have begun there
     started, own = [], program
 
     def start(*arguments, wait=True, expect_exit=0, program=None, **settings):

@@ -290,7 +290,7 @@ def test_they_share_a_folder_of_the_cache(start, lab, programs, database, migrat
         assert counted.value("backtestd_cache_damaged_total") == 0
         d.stop()
     assert len(set(hashes)) == 1
-    assert sorted(name.split(".")[-1] for name in os.listdir(cache["cache_dir"])) == ["v1", "v2"]
+    assert sorted(name.split(".")[-1] for name in os.listdir(cache["cache_dir"])) == ["v2", "v3"]
 
 
 @BOTH
