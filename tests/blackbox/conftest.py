@@ -101,13 +101,7 @@ def start_daemon(request, kind, program, stratslabd, tmp_path):
         return one
 
     yield start
-    wrong = []
-    for one in reversed(started):
-        try:
-            one.finish()
-        except AssertionError as e:
-            wrong.append(str(e))
-    assert not wrong, "\n\n".join(wrong)
+    daemons.finish(started)
 
 
 @pytest.fixture

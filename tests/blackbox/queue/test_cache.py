@@ -2,10 +2,10 @@
 import os
 import shutil
 import subprocess
-import tempfile
 import time
 
 import pytest
+from support import folders
 from support.backtests import Lab
 from support.daemon import Backtestd, migrate
 from support.namespaces import ENTER, unshare
@@ -25,11 +25,9 @@ def lab(database, stratslabd, backtestd, tmp_path):
 @pytest.fixture
 def folder():
     """A path at which whoever the workers are may make the folder."""
-    parent = tempfile.mkdtemp(prefix="stratslab-cache.", dir="/tmp")
-    os.chmod(parent, 0o777)
-    yield os.path.join(parent, "cache")
-    os.chmod(parent, 0o777)
-    shutil.rmtree(parent, ignore_errors=True)
+    with folders.made("cache", 0o777) as parent:
+        yield os.path.join(parent, "cache")
+        os.chmod(parent, 0o777)
 
 
 def test_a_damaged_file_is_found_and_made_again(daemon, lab, folder):
