@@ -1,11 +1,8 @@
 /* What a backtest came to: its trades and the curve of its equity, under /api/v1/backtests/{id}. */
 
-#include "api/call.h"
+#include "api/results.h"
 #include "api/sql.h"
-#include "base/hex.h"
-#include "base/mem.h"
 #include "base/number.h"
-#include "engine/curve.h"
 #include "engine/metrics.h"
 #include "engine/text.h"
 #include "json/scan.h"
@@ -28,15 +25,14 @@ static const struct http_refusal results_never = {
 };
 static const struct http_refusal *const results_refusals[] = {&results_not_yet, &results_never, NULL};
 
-static struct slice results_column(const struct db_result *result, unsigned row, const char *name)
+struct slice results_column(const struct db_result *result, unsigned row, const char *name)
 {
     const int column = db_result_column(result, name);
 
     return column < 0 ? SLICE_NONE : db_result_value(result, row, column);
 }
 
-/* The first row has the backtest's status. False: answered. */
-static bool results_are_there(struct api_call *call, const struct db_result *result)
+bool results_are_there(struct api_call *call, const struct db_result *result)
 {
     const struct slice state = results_column(result, 0, "state");
 
@@ -47,8 +43,6 @@ static bool results_are_there(struct api_call *call, const struct db_result *res
 }
 
 /* ---- Values: as JSON, or as a field of CSV ---- */
-
-enum results_kind { RESULTS_TEXT, RESULTS_NUMBER, RESULTS_TIME };
 
 /* RFC 4180: in quotes if it must be. */
 static void results_add_field(struct buf *out, struct slice text)
@@ -69,7 +63,7 @@ static void results_add_field(struct buf *out, struct slice text)
 }
 
 /* What is not there, or not what it should be (numeric has NaN and infinities), is null in JSON and empty in CSV. */
-static void results_add_value(struct buf *out, enum results_kind kind, struct slice value, bool is_csv)
+void results_add_value(struct buf *out, enum results_kind kind, struct slice value, bool is_csv)
 {
     int64_t time_ms;
 
@@ -255,22 +249,19 @@ static const struct api_param trades_params[] = {
 
 /* ---- The curve of the equity ---- */
 
-enum { EQUITY_ID, EQUITY_POINTS };
-
-/* The coarsest level with enough points has less than 16 times as many as are asked for: its next one has too few. */
-enum { EQUITY_POINTS_MAX = 10000, EQUITY_PIECES_MAX = EQUITY_POINTS_MAX * CURVE_GROUP / CURVE_PIECE_POINTS + 2 };
-#define EQUITY_PIECES "80"
-#define EQUITY_BYTES "65536"
-_Static_assert(EQUITY_PIECES_MAX == 80 && CURVE_PACKED_MAX == 65536, "the statement has them too");
-
 static const struct json_field equity_fields[] = {
     {
         .name = "points",
         .type = JSON_TYPE_INTEGER,
         .has_minimum = true,
-        .description = "So many points the whole curve has: one at the beginning, and one at the close of each bar. If "
-                       "items has fewer, it is thinned",
+        .description = "So many points the whole curve has: one at the beginning, and one at the close of each bar",
         .example = "2",
+    },
+    {
+        .name = "thinned",
+        .type = JSON_TYPE_BOOLEAN,
+        .description = "Whether points of the span are left out of items; false: all of them are there",
+        .example = "false",
     },
     {
         .name = "items",
@@ -290,71 +281,6 @@ static const struct json_schema equity_schema = {
     .count = countof(equity_fields),
 };
 
-static bool equity_unhex(struct slice text, struct buf *out)
-{
-    if (!hex_decode(text, buf_reserve(out, text.len / 2 + 1))) return false;
-    out->len += text.len / 2;
-    return true;
-}
-
-/* False if the rows are not pieces of a curve, one after the other. */
-static bool equity_read(const struct db_result *result, struct curve *curve)
-{
-    const unsigned rows = db_result_rows(result);
-    struct buf packed = {0};
-    struct error err;
-    bool is_sound = rows <= EQUITY_PIECES_MAX;
-
-    for (unsigned row = 0; is_sound && row < rows; row++) {
-        const struct slice text = results_column(result, row, "packed"), piece = results_column(result, row, "piece");
-        uint64_t number;
-
-        if (piece.data == NULL) break; /* there is no curve: the row of the backtest alone */
-        buf_reset(&packed);
-        is_sound = number_parse_u64(piece, &number) && number == row && text.data != NULL &&
-                   equity_unhex(text, &packed) && curve_unpack(buf_slice(&packed), curve, &err) == 0;
-    }
-    buf_clear(&packed);
-    return is_sound;
-}
-
-static void equity_write(const struct curve *curve, struct slice points, bool is_csv, struct buf *out)
-{
-    if (is_csv) {
-        buf_add_str(out, "time,equity\n");
-    } else {
-        buf_add_str(out, "{\"points\":");
-        results_add_value(out, RESULTS_NUMBER, points, is_csv);
-        buf_add_str(out, ",\"items\":[");
-    }
-    for (size_t i = 0; i < curve->count; i++) {
-        if (!is_csv) buf_add_str(out, i == 0 ? "{\"time\":\"" : ",{\"time\":\"");
-        engine_time_text(curve->points[i].time_ms, out);
-        buf_add_str(out, is_csv ? "," : "\",\"equity\":");
-        engine_number_json(curve->points[i].equity, out);
-        buf_add_char(out, is_csv ? '\n' : '}');
-    }
-    if (!is_csv) buf_add_str(out, "]}");
-}
-
-static bool equity_render(struct api_call *call, const struct db_result *result, struct buf *out)
-{
-    struct curve curve = {0};
-    uint64_t limit = EQUITY_POINTS_MAX;
-    bool is_sound;
-
-    if (!results_are_there(call, result)) return false;
-    is_sound = equity_read(result, &curve) && number_parse_u64(api_call_value(call, EQUITY_POINTS), &limit);
-    if (is_sound) {
-        curve_thin(&curve, (size_t)limit);
-        equity_write(&curve, results_column(result, 0, "points"), api_call_is_other_type(call), out);
-    } else {
-        api_call_fail(call, result);
-    }
-    curve_clear(&curve);
-    return is_sound;
-}
-
 static const struct api_param equity_params[] = {
     [EQUITY_ID] = API_PARAM_ID,
     [EQUITY_POINTS] =
@@ -368,8 +294,29 @@ static const struct api_param equity_params[] = {
                       .has_maximum = true,
                       .maximum = EQUITY_POINTS_MAX,
                       .default_text = "1000",
-                      .description = "So many points at most. From 4 on the lowest and the highest of the whole curve "
-                                     "are among them; the first and the last always are"},
+                      .description = "So many points at most. From 4 on the lowest and the highest of the span are "
+                                     "among them; the first and the last of it always are"},
+        },
+    [EQUITY_START] =
+        {
+            .in = API_IN_QUERY,
+            .type = DB_TYPE_TIMESTAMPTZ,
+            .field = {.name = "start",
+                      .type = JSON_TYPE_STRING,
+                      .format = JSON_FORMAT_DATE_TIME,
+                      .description = "The beginning of the span: points of then or later; of the whole curve if it is "
+                                     "left out",
+                      .example = "\"2024-01-01T00:00:00Z\""},
+        },
+    [EQUITY_END] =
+        {
+            .in = API_IN_QUERY,
+            .type = DB_TYPE_TIMESTAMPTZ,
+            .field = {.name = "end",
+                      .type = JSON_TYPE_STRING,
+                      .format = JSON_FORMAT_DATE_TIME,
+                      .description = "The end of the span: points before it",
+                      .example = "\"2024-02-01T00:00:00Z\""},
         },
 };
 
@@ -468,9 +415,9 @@ static const struct api_endpoint results_endpoints[] = {
         .id = "getEquity",
         .summary = "The curve of a backtest's equity, thinned to so many points",
         .description = RESULTS_ONLY_SUCCEEDED
-        ". If the curve has no more points than are asked for, all of them are told. Else of "
-        "equal parts of it the lowest and the highest point are. A service that stores no "
-        "curve has none here.",
+        ". With start and end it is that of a span, so that whoever looks closer sees more of it. If the span has no "
+        "more points than are asked for, all of them are told. Else of parts of it the lowest and the highest point "
+        "are. A service that stores no curve has none here.",
         .method = HTTP_GET,
         .path = RESULTS_PATH "/equity",
         API_PARAMS(equity_params),
@@ -478,30 +425,48 @@ static const struct api_endpoint results_endpoints[] = {
         .produces_too = RESULTS_CSV,
         .refusals = results_refusals,
         .answer = &equity_schema,
-        .render = equity_render,
-        .sql = "WITH levels AS (\n"
-               "    SELECT e.level, sum(e.points) AS points\n"
+        .render = results_equity_render,
+        .sql = "WITH span AS (\n"
+               "    SELECT ceil(extract(epoch FROM $3::timestamptz) * 1000)::bigint AS start_ms,\n"
+               "        ceil(extract(epoch FROM $4::timestamptz) * 1000)::bigint AS end_ms),\n"
+               "pieces AS (\n"
+               "    SELECT e.level, e.piece, e.points, e.first_ms,\n"
+               "        lead(e.first_ms) OVER (PARTITION BY e.level ORDER BY e.piece) AS next_ms\n"
                "    FROM backtest_equity AS e\n"
-               "    WHERE e.backtest_id = $1\n"
-               "    GROUP BY e.level),\n"
+               "    WHERE e.backtest_id = $1),\n"
+               /* What can have points of the span, counted from its beginning and from its end. */
+               "seen AS (\n"
+               "    SELECT p.level, p.piece, p.points, s.start_ms, s.end_ms,\n"
+               "        row_number() OVER (PARTITION BY p.level ORDER BY p.piece) AS place,\n"
+               "        row_number() OVER (PARTITION BY p.level ORDER BY p.piece DESC) AS place_behind\n"
+               "    FROM pieces AS p, span AS s\n"
+               "    WHERE (s.start_ms IS NULL OR p.next_ms IS NULL OR p.next_ms > s.start_ms)\n"
+               "        AND (s.end_ms IS NULL OR p.first_ms IS NULL OR p.first_ms < s.end_ms)),\n"
+               /* Of the pieces at the ends some points may be of the span, or all, or none. */
                "chosen AS (\n"
-               "    SELECT l.level\n"
-               "    FROM levels AS l\n"
-               "    WHERE l.points >= $2 OR l.level = 0\n"
-               "    ORDER BY l.level DESC\n"
+               "    SELECT s.level\n"
+               "    FROM seen AS s\n"
+               "    GROUP BY s.level\n"
+               "    HAVING s.level = 0 OR sum(s.points) FILTER (\n"
+               "        WHERE (s.start_ms IS NULL OR s.place > 1) AND (s.end_ms IS NULL OR s.place_behind > 1)) >= $2\n"
+               "    ORDER BY s.level DESC\n"
                "    LIMIT 1)\n"
-               "SELECT b.status AS state, coalesce(a.points, 0) AS points, p.piece,\n"
+               "SELECT b.status AS state, s.start_ms, s.end_ms,\n"
+               "    (SELECT coalesce(sum(w.points), 0) FROM pieces AS w WHERE w.level = 0) AS points,\n"
+               "    p.level, p.piece,\n"
                "    CASE WHEN octet_length(p.packed) <= " EQUITY_BYTES " THEN encode(p.packed, 'hex') END AS packed\n"
                "FROM backtests AS b\n"
-               "LEFT JOIN levels AS a ON a.level = 0\n"
+               "CROSS JOIN span AS s\n"
                "LEFT JOIN LATERAL (\n"
-               "    SELECT e.piece, e.packed\n"
+               "    SELECT e.level, e.piece, e.packed\n"
                "    FROM chosen AS c\n"
-               "    JOIN backtest_equity AS e ON e.backtest_id = b.id AND e.level = c.level\n"
-               "    ORDER BY e.piece\n"
+               "    JOIN seen AS n ON n.level = c.level OR n.level < c.level\n"
+               "        AND (n.start_ms IS NOT NULL AND n.place <= 2 OR n.end_ms IS NOT NULL AND n.place_behind <= 2)\n"
+               "    JOIN backtest_equity AS e ON e.backtest_id = b.id AND e.level = n.level AND e.piece = n.piece\n"
+               "    ORDER BY e.level DESC, e.piece\n"
                "    LIMIT " EQUITY_PIECES " + 1) AS p ON true\n"
                "WHERE b.id = $1\n"
-               "ORDER BY p.piece",
+               "ORDER BY p.level DESC, p.piece",
     },
 };
 

@@ -236,7 +236,7 @@ def test_a_service_that_stores_metrics_alone_has_no_more(d, service):
     seen = get(d, item).json()
     assert (seen["status"], seen["engine"], seen["data"], seen["result_hash"], seen["stale"]) == ("succeeded", None, None, None, None)
     assert get(d, item, "/trades").json() == {"items": [], "next": None}
-    assert get(d, item, "/equity").json() == {"points": 0, "items": []}
+    assert get(d, item, "/equity").json() == {"points": 0, "thinned": False, "items": []}
     assert get(d, item, "/trades", **CSV).text == HEADER + "\n"
     assert get(d, item, "/equity", **CSV).text == "time,equity\n"
 
@@ -373,6 +373,48 @@ def test_a_thinned_curve_keeps_its_extremes_its_ends_and_its_order(d, service, d
     assert len(get(d, item, "/equity").json()["items"]) <= 1000
     for query in ("points=1", "points=10001", "points=x", "limit=3"):
         assert d.request("GET", f"{PATH}/{item['id']}/equity?{query}").status == 422, query
+
+
+@pytest.mark.parametrize("count", [1, 5000, 40_000, 300_000])
+def test_a_span_of_the_curve_is_as_exact_as_the_whole(d, service, count):
+    points = walk(count, seed=count)
+    item = succeeded(d, service, points=points)
+    r = random.Random(count)
+    ends = [None, START - MINUTE, points[-1][0], points[-1][0] + 1, *(points[i][0] for i in range(2047, count, 2048 * 9))]
+
+    def end():
+        return r.choice(ends) if r.random() < 0.4 else r.choice(points)[0] + r.choice([0, 0, 1, -1, 17])
+
+    for turn in range(60):
+        start, stop = end(), end()
+        if turn % 2 and start is not None:
+            stop = start + r.choice([0, 1, MINUTE * 3, MINUTE * 100, MINUTE * 5000])
+        asked = r.choice([2, 4, 7, 100, 1000, 10_000])
+        span = "".join(f"&{name}={stamp(at)}" for name, at in (("start", start), ("end", stop)) if at is not None)
+        body = get(d, item, f"/equity?points={asked}{span}").json()
+        expected = [(stamp(at), value) for at, value in points if (start is None or at >= start) and (stop is None or at < stop)]
+        seen = [(one["time"], one["equity"]) for one in body["items"]]
+        assert body["points"] == count and body["thinned"] == (len(expected) > len(seen)), span
+        if not body["thinned"]:
+            assert seen == expected, span
+            continue
+        assert asked / 3 - 1 <= len(seen) <= asked < len(expected) and seen == sorted(seen) and set(expected).issuperset(seen), span
+        assert (seen[0], seen[-1]) == (expected[0], expected[-1]), span
+        if asked >= 4:
+            assert {f(v for _, v in seen) for f in (min, max)} == {f(v for _, v in expected) for f in (min, max)}, span
+    for query in ("start=x", "end=2024-01-01"):
+        assert d.request("GET", f"{PATH}/{item['id']}/equity?{query}").status == 422, query
+
+
+def test_the_times_of_pieces_are_read_as_they_are_packed(database, d):
+    times = [0, 1, -1, 63, -64, 64, -65, START, -START, 253_402_300_799_000, -62_135_596_800_000]
+    with database.connect() as db:
+        for at in times:
+            for count in (1, 2, 128, 129, 2048):
+                packed = curve.pack([(at + i, 1.0) for i in range(count)])
+                assert db.execute("SELECT backtest_equity_first_ms(%s)", [packed]).fetchone() == (at,)
+        for short in (b"", b"\x01", b"\x01\x00\x80\x80", b"\x01\x80\x80\x80", b"\x01\x00" + b"\xff" * 14):
+            assert db.execute("SELECT backtest_equity_first_ms(%s)", [short]).fetchone() == (None,)
 
 
 @pytest.mark.parametrize("what", ["UPDATE backtest_equity SET packed = set_byte(packed, 0, 2)",
