@@ -14,8 +14,8 @@
  * in two the extreme may lie outside. So at either end two pieces of each finer level come along: from these are the
  * points as far as the second one of the level above, which is behind all groups that are cut.
  *
- * The next coarser level has too few points inside: less than EQUITY_POINTS_MAX, and two pieces more that the ends of the
- * span lie in. This one has at most CURVE_GROUP times as many, and may begin and end within a piece too.
+ * The next coarser level has too few points inside: less than EQUITY_POINTS_MAX, and two pieces more that the ends of
+ * the span lie in. This one has at most CURVE_GROUP times as many, and may begin and end within a piece too.
  */
 enum {
     EQUITY_EDGES_MAX = 2 * 2 * (CURVE_LEVELS_MAX - 1),

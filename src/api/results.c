@@ -1,6 +1,7 @@
 /* What a backtest came to: its trades and the curve of its equity, under /api/v1/backtests/{id}. */
 
 #include "api/results.h"
+#include "api/refusal.h"
 #include "api/sql.h"
 #include "base/number.h"
 #include "engine/metrics.h"
@@ -85,7 +86,7 @@ void results_add_value(struct buf *out, enum results_kind kind, struct slice val
 
 /* ---- Trades ---- */
 
-enum { TRADES_ID, TRADES_LIMIT, TRADES_AFTER };
+enum { TRADES_ID, TRADES_LIMIT, TRADES_AFTER, TRADES_SORT, TRADES_START, TRADES_END };
 
 /* In the order of lab.md's header. */
 enum {
@@ -181,7 +182,7 @@ static void trades_add(const struct db_result *result, unsigned row, bool is_csv
     buf_add_char(out, is_csv ? '\n' : '}');
 }
 
-static bool trades_render(struct api_call *call, const struct db_result *result, struct buf *out)
+static void trades_render(struct api_call *call, const struct db_result *result, struct buf *out)
 {
     const bool is_csv = api_call_is_other_type(call);
     const char *const n = trade_fields[TRADE_N].name;
@@ -189,7 +190,6 @@ static bool trades_render(struct api_call *call, const struct db_result *result,
     uint64_t limit = 0;
     unsigned rows = db_result_rows(result);
 
-    if (!results_are_there(call, result)) return false;
     if (results_column(result, 0, n).data == NULL) rows = 0; /* the row of a backtest without trades */
     if (!number_parse_u64(api_call_value(call, TRADES_LIMIT), &limit)) limit = rows;
     /* The last row is only there to say that more follow. */
@@ -215,7 +215,114 @@ static bool trades_render(struct api_call *call, const struct db_result *result,
             buf_printf(out, "\"%.*s\"}", SLICE_FMT(next));
         }
     }
-    return true;
+}
+
+static void trades_got(struct api_call *call, const struct db_result *result)
+{
+    struct buf out = {0};
+
+    if (db_result_rows(result) == 0) {
+        api_call_refuse(call, &api_refusals[API_REFUSAL_NO_ROW], NULL, 0);
+        return;
+    }
+    if (!results_are_there(call, result)) return;
+    trades_render(call, result, &out);
+    api_call_answer(call, 200, buf_slice(&out));
+    buf_clear(&out);
+}
+
+/* ---- Their orders ---- */
+
+#define TRADES_COLUMNS                                                                                        \
+    "b.status AS state, t.n, t.side, t.quantity,\n"                                                           \
+    "    floor(extract(epoch FROM t.entry_time) * 1000)::bigint AS entry_time, t.entry_price,\n"              \
+    "    t.entry_reason, floor(extract(epoch FROM t.exit_time) * 1000)::bigint AS exit_time, t.exit_price,\n" \
+    "    t.exit_reason, t.pnl, t.fees, t.bars\n"
+#define TRADES_SEEN \
+    "        AND ($5 IS NULL OR t.exit_time IS NULL OR t.exit_time >= $5) AND ($6 IS NULL OR t.entry_time < $6)\n"
+
+/* What the trade is sorted by, always upwards: NULL and what cannot be told come last either way. The names of the
+ * reasons are in the order of the alphabet. */
+#define TRADES_KEY                                                                                           \
+    "        coalesce(CASE WHEN left($4, 1) = '-' THEN -1 ELSE 1 END * CASE ltrim($4, '-')\n"                \
+    "            WHEN 'n' THEN t.n\n"                                                                        \
+    "            WHEN 'side' THEN (t.side = 'short')::integer\n"                                             \
+    "            WHEN 'quantity' THEN t.quantity\n"                                                          \
+    "            WHEN 'entry_price' THEN t.entry_price\n"                                                    \
+    "            WHEN 'exit_time' THEN extract(epoch FROM t.exit_time)\n"                                    \
+    "            WHEN 'exit_price' THEN t.exit_price\n"                                                      \
+    "            WHEN 'exit_reason' THEN array_position(\n"                                                  \
+    "                '{end,liquidation,reverse,signal,stop,take,trail}'::text[], t.exit_reason)\n"           \
+    "            WHEN 'pnl' THEN t.pnl\n"                                                                    \
+    "            WHEN 'return' THEN trim_scale(t.pnl) / nullif(trim_scale(t.quantity * t.entry_price), 0)\n" \
+    "            WHEN 'fees' THEN t.fees\n"                                                                  \
+    "            WHEN 'bars' THEN t.bars END, 'Infinity')"
+
+/* In the order of the primary key a page costs the same wherever it is. Any other order sorts the trades of this one
+ * backtest for each page, which needs no index that every trade would have to be put into. The cursor is the number of
+ * the trade that a page ends with: its key is read again, for trades do not change. */
+enum { TRADES_BY_N, TRADES_SORTED };
+
+static const struct db_statement trades_statements[] = {
+    [TRADES_BY_N] =
+        {
+            .name = "listTrades:by_n",
+            .sql = "SELECT " TRADES_COLUMNS "FROM backtests AS b\n"
+                   "LEFT JOIN LATERAL (\n"
+                   "    SELECT *\n"
+                   "    FROM backtest_trades AS t\n"
+                   "    WHERE t.backtest_id = b.id AND t.n > coalesce($3, 0) AND $4 IS NULL\n" TRADES_SEEN
+                   "    ORDER BY t.n\n"
+                   "    LIMIT $2 + 1) AS t ON true\n"
+                   "WHERE b.id = $1\n"
+                   "ORDER BY t.n",
+            .access = DB_READ,
+            .param_count = 6,
+            .params = {DB_TYPE_UUID, DB_TYPE_INT8, DB_TYPE_INT4, DB_TYPE_TEXT, DB_TYPE_TIMESTAMPTZ,
+                       DB_TYPE_TIMESTAMPTZ},
+        },
+    [TRADES_SORTED] =
+        {
+            .name = "listTrades:sorted",
+            .sql = "WITH keyed AS (\n"
+                   "    SELECT t.n,\n" TRADES_KEY " AS key\n"
+                   "    FROM backtest_trades AS t\n"
+                   "    WHERE t.backtest_id = $1\n" TRADES_SEEN "),\n"
+                   "after AS (\n"
+                   "    SELECT t.n,\n" TRADES_KEY " AS key\n"
+                   "    FROM backtest_trades AS t\n"
+                   "    WHERE t.backtest_id = $1 AND t.n = $3),\n"
+                   "page AS (\n"
+                   "    SELECT k.n, k.key\n"
+                   "    FROM keyed AS k\n"
+                   "    WHERE $3 IS NULL OR (k.key, k.n) > (SELECT a.key, a.n FROM after AS a)\n"
+                   "    ORDER BY k.key, k.n\n"
+                   "    LIMIT $2 + 1)\n"
+                   "SELECT " TRADES_COLUMNS "FROM backtests AS b\n"
+                   "LEFT JOIN (page AS p JOIN backtest_trades AS t ON t.backtest_id = $1 AND t.n = p.n) ON true\n"
+                   "WHERE b.id = $1\n"
+                   "ORDER BY p.key, p.n",
+            .access = DB_READ,
+            .param_count = 6,
+            .params = {DB_TYPE_UUID, DB_TYPE_INT8, DB_TYPE_INT4, DB_TYPE_TEXT, DB_TYPE_TIMESTAMPTZ,
+                       DB_TYPE_TIMESTAMPTZ},
+        },
+};
+
+static const char *const trades_orders[] = {
+    "n",           "-n",           "side",      "-side",      "quantity",   "-quantity",
+    "entry_price", "-entry_price", "exit_time", "-exit_time", "exit_price", "-exit_price",
+    "exit_reason", "-exit_reason", "pnl",       "-pnl",       "return",     "-return",
+    "fees",        "-fees",        "bars",      "-bars",      NULL,
+};
+
+static void trades_begin(struct api_call *call)
+{
+    struct slice *values = arena_alloc(api_call_arena(call), DB_PARAMS_MAX * sizeof(*values));
+
+    for (unsigned i = 0; i <= TRADES_END; i++) values[i] = api_call_value(call, i);
+    if (slice_is(values[TRADES_SORT], "n")) values[TRADES_SORT] = SLICE_NONE;
+    api_call_submit(call, values[TRADES_SORT].data == NULL ? TRADES_BY_N : TRADES_SORTED, values, trades_got, NULL);
 }
 
 static const struct api_param trades_params[] = {
@@ -244,6 +351,40 @@ static const struct api_param trades_params[] = {
                       .has_maximum = true,
                       .maximum = 2147483647,
                       .description = API_CURSOR_DESCRIPTION},
+        },
+    [TRADES_SORT] =
+        {
+            .in = API_IN_QUERY,
+            .type = DB_TYPE_TEXT,
+            .field = {.name = "sort",
+                      .type = JSON_TYPE_STRING,
+                      .values = trades_orders,
+                      .description = "The order: upwards, or downwards with a minus before it; n if it is left out. Of "
+                                     "equal ones the lower n "
+                                     "comes first; what is not there, such as the exit of an open trade, comes last "
+                                     "either way. return is pnl / (quantity * entry_price). Of an exit_reason that is "
+                                     "not one of the engine's, the order is that of n",
+                      .example = "\"-pnl\""},
+        },
+    [TRADES_START] =
+        {
+            .in = API_IN_QUERY,
+            .type = DB_TYPE_TIMESTAMPTZ,
+            .field = {.name = "start",
+                      .type = JSON_TYPE_STRING,
+                      .format = JSON_FORMAT_DATE_TIME,
+                      .description = "Only trades that were still open then, or opened later",
+                      .example = "\"2024-01-01T00:00:00Z\""},
+        },
+    [TRADES_END] =
+        {
+            .in = API_IN_QUERY,
+            .type = DB_TYPE_TIMESTAMPTZ,
+            .field = {.name = "end",
+                      .type = JSON_TYPE_STRING,
+                      .format = JSON_FORMAT_DATE_TIME,
+                      .description = "Only trades that opened before",
+                      .example = "\"2024-02-01T00:00:00Z\""},
         },
 };
 
@@ -383,7 +524,7 @@ static const struct api_endpoint results_endpoints[] = {
     },
     {
         .id = "listTrades",
-        .summary = "The trades of a backtest, in the order of their entries",
+        .summary = "The trades of a backtest, in the order of their entries or another one",
         .description =
             RESULTS_ONLY_SUCCEEDED ". Of CSV the next page is in Link alone. A service that stores no trades "
                                    "has none here.",
@@ -395,21 +536,8 @@ static const struct api_endpoint results_endpoints[] = {
         .refusals = results_refusals,
         .answer = &trade_schema,
         .is_list = true,
-        .render = trades_render,
-        .sql = "SELECT b.status AS state, t.n, t.side, t.quantity,\n"
-               "    floor(extract(epoch FROM t.entry_time) * 1000)::bigint AS entry_time, t.entry_price,\n"
-               "    t.entry_reason, floor(extract(epoch FROM t.exit_time) * 1000)::bigint AS exit_time, t.exit_price,\n"
-               "    t.exit_reason, t.pnl, t.fees, t.bars\n"
-               "FROM backtests AS b\n"
-               "LEFT JOIN LATERAL (\n"
-               "    SELECT *\n"
-               "    FROM backtest_trades AS t\n"
-               "    WHERE t.backtest_id = b.id\n"
-               "        [? AND t.n > $3 ?]\n"
-               "    ORDER BY t.n\n"
-               "    LIMIT $2 + 1) AS t ON true\n"
-               "WHERE b.id = $1\n"
-               "ORDER BY t.n",
+        .begin = trades_begin,
+        API_STATEMENTS(trades_statements),
     },
     {
         .id = "getEquity",

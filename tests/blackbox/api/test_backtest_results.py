@@ -6,6 +6,8 @@ import math
 import random
 import secrets
 import time
+from decimal import Decimal
+from fractions import Fraction
 
 import psycopg
 import pytest
@@ -306,6 +308,79 @@ def test_trades_come_page_by_page(d, service):
     assert get(d, item, "/trades?after=251").json() == {"items": [], "next": None}
     for query in ("limit=0", "limit=1001", "after=0", "after=x", "after=2147483648", "page=2"):
         assert d.request("GET", f"{PATH}/{item['id']}/trades?{query}").status == 422, query
+
+
+REASONS = ["end", "liquidation", "reverse", "signal", "stop", "take", "trail"]
+KEYS = {
+    "n": lambda t: t["n"], "side": lambda t: t["side"], "quantity": lambda t: Decimal(t["quantity"]),
+    "entry_price": lambda t: Decimal(t["entry_price"]), "exit_time": lambda t: t["exit_time"],
+    "exit_price": lambda t: t["exit_price"] and Decimal(t["exit_price"]),
+    "exit_reason": lambda t: t["exit_reason"] if t["exit_reason"] in REASONS else None, "pnl": lambda t: Decimal(t["pnl"]),
+    "return": lambda t: Fraction(t["pnl"]) / (Fraction(t["quantity"]) * Fraction(t["entry_price"])) if float(t["quantity"]) else None,
+    "fees": lambda t: Decimal(t["fees"]), "bars": lambda t: t["bars"],
+}
+
+
+def some_trades(count):
+    """With many that are alike, some whose reason nobody knows, one of no quantity, and an open one at the end."""
+    r = random.Random(count)
+    made = []
+    for n in range(1, count):
+        opened = START + MINUTE * 10 * n
+        made.append(trade(n, side=r.choice(["long", "short"]), quantity=r.choice(["1", "2.50", "0.000001"]), entry_price=r.choice(["100", "99.5", "1e3"]),
+                          entry_time=stamp(opened), exit_time=stamp(opened + MINUTE * r.choice([0, 5, 10, 3000])), exit_price=r.choice(["98", "101.25"]),
+                          exit_reason=r.choice([*REASONS, "sunset"]), pnl=r.choice(["0", "-1", "-1.0", "3.5", "3.49"]),
+                          fees=r.choice(["0", "0.1", "0.10"]), bars=r.randrange(5)))
+    made[7]["quantity"] = "0"
+    return [*made, trade(count, entry_time=stamp(START + MINUTE * 10 * count), exit_time=None, exit_price=None, exit_reason=None)]
+
+
+def paged(d, target):
+    seen = []
+    while target:
+        answer = d.request("GET", target)
+        assert answer.status == 200, answer.text
+        body = answer.json()
+        seen += body["items"]
+        link = answer.headers["Link"]
+        target = link[1:link.index(">")] if link else None
+        assert (body["next"] is None) == (target is None)
+    return seen
+
+
+def test_trades_are_sorted_page_by_page(d, service):
+    trades = some_trades(150)
+    item = succeeded(d, service, trades=trades)
+    succeeded(d, service, trades=some_trades(20))  # somebody else's
+    path = f"{PATH}/{item['id']}/trades"
+    document = d.request("GET", "/openapi.json").json()
+    known = next(p for p in document["paths"][f"{PATH}/{{id}}/trades"]["get"]["parameters"] if p["name"] == "sort")["schema"]["enum"]
+    assert set(known) == {sign + name for name in KEYS for sign in ("", "-")}
+    for name, key in KEYS.items():
+        there = sorted((t for t in trades if key(t) is not None), key=lambda t, key=key: (key(t), t["n"]))
+        rest = [t for t in trades if key(t) is None]
+        down = sorted(sorted(there, key=lambda t: t["n"]), key=key, reverse=True)  # which is stable: of equal ones the lower n stays first
+        for sort, expected in ((name, there + rest), ("-" + name, down + rest)):
+            seen = paged(d, f"{path}?limit=31&sort={sort}")
+            assert [t["n"] for t in seen] == [t["n"] for t in expected], sort
+    assert [t["n"] for t in get(d, item, "/trades?sort=-n&after=3").json()["items"]] == [2, 1]
+    assert get(d, item, "/trades?sort=pnl&after=999").json()["items"] == []
+    for query in ("sort=x", "sort=--n", "sort=", "sort=entry_time"):
+        assert d.request("GET", f"{path}?{query}").status == 422, query
+
+
+@pytest.mark.parametrize("sort", ["n", "-return"])
+def test_trades_of_a_span(d, service, sort):
+    trades = some_trades(200)
+    item = succeeded(d, service, trades=trades)
+    times = [t[name] for t in trades for name in ("entry_time", "exit_time") if t[name]]
+    r = random.Random(7)
+    for _ in range(30):
+        start, end = r.choice([None, *times]), r.choice([None, *times])
+        span = "".join(f"&{name}={at}" for name, at in (("start", start), ("end", end)) if at)
+        expected = {t["n"] for t in trades if (not start or not t["exit_time"] or t["exit_time"] >= start) and (not end or t["entry_time"] < end)}
+        seen = [t["n"] for t in paged(d, f"{PATH}/{item['id']}/trades?limit=60&sort={sort}{span}")]
+        assert set(seen) == expected and len(seen) == len(expected), span
 
 
 def test_what_a_service_says_does_not_break_csv(d, service):
