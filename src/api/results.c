@@ -241,22 +241,23 @@ static void trades_got(struct api_call *call, const struct db_result *result)
 #define TRADES_SEEN \
     "        AND ($5 IS NULL OR t.exit_time IS NULL OR t.exit_time >= $5) AND ($6 IS NULL OR t.entry_time < $6)\n"
 
-/* What the trade is sorted by, always upwards: NULL and what cannot be told come last either way. The names of the
- * reasons are in the order of the alphabet. */
-#define TRADES_KEY                                                                                           \
-    "        coalesce(CASE WHEN left($4, 1) = '-' THEN -1 ELSE 1 END * CASE ltrim($4, '-')\n"                \
-    "            WHEN 'n' THEN t.n\n"                                                                        \
-    "            WHEN 'side' THEN (t.side = 'short')::integer\n"                                             \
-    "            WHEN 'quantity' THEN t.quantity\n"                                                          \
-    "            WHEN 'entry_price' THEN t.entry_price\n"                                                    \
-    "            WHEN 'exit_time' THEN extract(epoch FROM t.exit_time)\n"                                    \
-    "            WHEN 'exit_price' THEN t.exit_price\n"                                                      \
-    "            WHEN 'exit_reason' THEN array_position(\n"                                                  \
-    "                '{end,liquidation,reverse,signal,stop,take,trail}'::text[], t.exit_reason)\n"           \
-    "            WHEN 'pnl' THEN t.pnl\n"                                                                    \
-    "            WHEN 'return' THEN trim_scale(t.pnl) / nullif(trim_scale(t.quantity * t.entry_price), 0)\n" \
-    "            WHEN 'fees' THEN t.fees\n"                                                                  \
-    "            WHEN 'bars' THEN t.bars END, 'Infinity')"
+/* What the trade is sorted by, always upwards: $7 is -1 for downwards, and $4 the number of the order's pair in
+ * trades_orders, as 200,000 comparisons of texts take their time. NULL and what cannot be told come last either way.
+ * The reasons are in the order of the alphabet. */
+#define TRADES_KEY                                                                                    \
+    "        coalesce($7 * CASE $4\n"                                                                 \
+    "            WHEN 0 THEN t.n\n"                                                                   \
+    "            WHEN 1 THEN t.pnl\n"                                                                 \
+    "            WHEN 2 THEN trim_scale(t.pnl) / nullif(trim_scale(t.quantity * t.entry_price), 0)\n" \
+    "            WHEN 3 THEN t.bars\n"                                                                \
+    "            WHEN 4 THEN extract(epoch FROM t.exit_time)\n"                                       \
+    "            WHEN 5 THEN t.quantity\n"                                                            \
+    "            WHEN 6 THEN t.entry_price\n"                                                         \
+    "            WHEN 7 THEN t.exit_price\n"                                                          \
+    "            WHEN 8 THEN t.fees\n"                                                                \
+    "            WHEN 9 THEN (t.side = 'short')::integer\n"                                           \
+    "            WHEN 10 THEN array_position(\n"                                                      \
+    "                '{end,liquidation,reverse,signal,stop,take,trail}'::text[], t.exit_reason) END, 'Infinity')"
 
 /* In the order of the primary key a page costs the same wherever it is. Any other order sorts the trades of this one
  * backtest for each page, which needs no index that every trade would have to be put into. The cursor is the number of
@@ -271,14 +272,13 @@ static const struct db_statement trades_statements[] = {
                    "LEFT JOIN LATERAL (\n"
                    "    SELECT *\n"
                    "    FROM backtest_trades AS t\n"
-                   "    WHERE t.backtest_id = b.id AND t.n > coalesce($3, 0) AND $4 IS NULL\n" TRADES_SEEN
-                   "    ORDER BY t.n\n"
+                   "    WHERE t.backtest_id = b.id AND t.n > coalesce($3, 0)\n" TRADES_SEEN "    ORDER BY t.n\n"
                    "    LIMIT $2 + 1) AS t ON true\n"
                    "WHERE b.id = $1\n"
                    "ORDER BY t.n",
             .access = DB_READ,
             .param_count = 6,
-            .params = {DB_TYPE_UUID, DB_TYPE_INT8, DB_TYPE_INT4, DB_TYPE_TEXT, DB_TYPE_TIMESTAMPTZ,
+            .params = {DB_TYPE_UUID, DB_TYPE_INT8, DB_TYPE_INT4, DB_TYPE_INT8, DB_TYPE_TIMESTAMPTZ,
                        DB_TYPE_TIMESTAMPTZ},
         },
     [TRADES_SORTED] =
@@ -303,26 +303,30 @@ static const struct db_statement trades_statements[] = {
                    "WHERE b.id = $1\n"
                    "ORDER BY p.key, p.n",
             .access = DB_READ,
-            .param_count = 6,
-            .params = {DB_TYPE_UUID, DB_TYPE_INT8, DB_TYPE_INT4, DB_TYPE_TEXT, DB_TYPE_TIMESTAMPTZ,
-                       DB_TYPE_TIMESTAMPTZ},
+            .param_count = 7,
+            .params = {DB_TYPE_UUID, DB_TYPE_INT8, DB_TYPE_INT4, DB_TYPE_INT8, DB_TYPE_TIMESTAMPTZ, DB_TYPE_TIMESTAMPTZ,
+                       DB_TYPE_INT8},
         },
 };
 
+/* In pairs: upwards and downwards. */
 static const char *const trades_orders[] = {
-    "n",           "-n",           "side",      "-side",      "quantity",   "-quantity",
-    "entry_price", "-entry_price", "exit_time", "-exit_time", "exit_price", "-exit_price",
-    "exit_reason", "-exit_reason", "pnl",       "-pnl",       "return",     "-return",
-    "fees",        "-fees",        "bars",      "-bars",      NULL,
+    "n",         "-n",         "pnl",      "-pnl",      "return",      "-return",      "bars",       "-bars",
+    "exit_time", "-exit_time", "quantity", "-quantity", "entry_price", "-entry_price", "exit_price", "-exit_price",
+    "fees",      "-fees",      "side",     "-side",     "exit_reason", "-exit_reason", NULL,
 };
 
 static void trades_begin(struct api_call *call)
 {
+    const struct slice sort = api_call_value(call, TRADES_SORT);
     struct slice *values = arena_alloc(api_call_arena(call), DB_PARAMS_MAX * sizeof(*values));
+    unsigned order = 0;
 
+    while (sort.data != NULL && !slice_is(sort, trades_orders[order])) order++; /* it was checked */
     for (unsigned i = 0; i <= TRADES_END; i++) values[i] = api_call_value(call, i);
-    if (slice_is(values[TRADES_SORT], "n")) values[TRADES_SORT] = SLICE_NONE;
-    api_call_submit(call, values[TRADES_SORT].data == NULL ? TRADES_BY_N : TRADES_SORTED, values, trades_got, NULL);
+    values[TRADES_SORT] = slice_of(arena_printf(api_call_arena(call), "%u", order / 2));
+    values[TRADES_END + 1] = slice_of(order % 2 == 0 ? "1" : "-1");
+    api_call_submit(call, order == 0 ? TRADES_BY_N : TRADES_SORTED, values, trades_got, NULL);
 }
 
 static const struct api_param trades_params[] = {
