@@ -9,7 +9,7 @@ const REST_MS = 150; // so long a range rests before it is looked at
 const A_BAR = 1; // pixel, at least; as many bars as are seen are loaded on either side of them
 const PAGE = 10000;
 
-const iso = (s) => new Date(s * 1000).toISOString();
+export const iso = (s) => new Date(s * 1000).toISOString();
 
 const PART = 60000; // stored bars that one answer is made of, about: the service reads no more of them for it
 const PARTS_MAX = 6; // at a time: more connections a browser does not open

@@ -26,6 +26,15 @@ export function along(points, times, step) {
   return { curve, falls };
 }
 
+// The curve of the whole with the one of a span in its place: what came before says how high the peak was.
+export function within(points, span) {
+  if (!span.length) return points;
+  const first = span[0].t,
+    last = span[span.length - 1].t;
+
+  return [...points.filter((p) => p.t < first), ...span, ...points.filter((p) => p.t > last)];
+}
+
 // [{year, months: [12 × fraction or null], whole}]: from the last equity of a month to that of the next, in UTC.
 export function monthly(points) {
   const years = new Map();
@@ -44,7 +53,8 @@ export function monthly(points) {
     before = value;
   };
 
-  for (const { t, v } of points) {
+  // The first one is the capital, from which the first month goes on.
+  for (const { t, v } of points.slice(1)) {
     // A point is the close of a bar: that at midnight of the first belongs to the month before.
     const when = new Date((t - 1) * 1000);
     const key = [when.getUTCFullYear(), when.getUTCMonth()];

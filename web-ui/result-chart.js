@@ -1,7 +1,7 @@
 // Candles with the fills, equity beside buy and hold, drawdown: three panes with one axis of time.
 import { html, useEffect, useMemo, useRef, useState } from "./html.js";
 import { get, path, withQuery } from "./api.js";
-import { followRange, loadCandles } from "./candles.js";
+import { followRange, iso, loadCandles } from "./candles.js";
 import {
   AreaSeries,
   CandlestickSeries,
@@ -14,14 +14,17 @@ import {
   seconds,
   useChart,
 } from "./chart.js";
-import { along } from "./curve.js";
+import { along, pointsOf, within } from "./curve.js";
 import { clock, money, NONE, percent, price, signedPercent, time } from "./format.js";
 import { Wrong } from "./parts.js";
 import { useSignal } from "./signal.js";
 import { SECONDS } from "./timeframe.js";
+import { timed } from "./trades.js";
 
 const LABELS_MAX = 40,
   A_TRADE = 12; // in the window: labels, and pixels that a trade has at least; closer they are a blur
+const POINTS = 10000, // of the curve of a window, and
+  TRADES = 500; // the trades in it: the service tells no more at once, and more are a blur anyway
 
 const digitsOf = (tick) => Math.min(8, Math.max(0, Math.round(-Math.log10(tick))));
 
@@ -73,14 +76,43 @@ function markersOf(trades, bars, selected, width) {
   return markers.sort((a, b) => a.time - b.time);
 }
 
-export function ResultChart({ backtest, points, thinned, trades, selected, onSelect, handle }) {
+// The curve of a window, if that of the whole leaves points out.
+async function loadCurve(id, wish, span, signal) {
+  if (wish.from <= span.first && wish.to >= span.last) return { points: [], thinned: true };
+  const found = await get(
+    withQuery(path("backtests", id, "equity"), {
+      start: iso(wish.from),
+      end: iso(wish.to + SECONDS[wish.timeframe]),
+      points: POINTS,
+    }),
+    { signal },
+  );
+
+  return { points: pointsOf(found.items), thinned: found.thinned };
+}
+
+// The trades that were held in a window; none if they are too many to be told apart.
+async function loadTrades(id, wish, signal) {
+  const found = await get(
+    withQuery(path("backtests", id, "trades"), {
+      start: iso(wish.from),
+      end: iso(wish.to + SECONDS[wish.timeframe]),
+      limit: TRADES,
+    }),
+    { signal },
+  );
+
+  return found.next === null ? found.items.map(timed) : [];
+}
+
+export function ResultChart({ backtest, points, thinned, selected, onSelect, handle }) {
   const [digits, setDigits] = useState(2);
   const [at, setAt] = useState(null); // what the pointer is at
   const [frame, setFrame] = useState(backtest.timeframe);
   const [error, setError] = useState(null);
+  const [rough, setRough] = useState(thinned);
   const its = useRef({ bars: [], trades: [], selected: null }).current;
 
-  its.trades = trades;
   its.selected = selected;
   its.onSelect = onSelect;
 
@@ -111,8 +143,11 @@ export function ResultChart({ backtest, points, thinned, trades, selected, onSel
       topColor: color("fall-top"),
       bottomColor: color("fall-bottom"),
     });
-    its.mark.setMarkers(markersOf(its.trades, its.bars, its.selected, its.chart.timeScale().width()));
-    const trade = its.trades.find((t) => t.n === its.selected);
+    const trade = its.selected;
+    // The chosen one is marked even among too many.
+    const seen = trade && !its.trades.some((t) => t.n === trade.n) ? [...its.trades, trade] : its.trades;
+
+    its.mark.setMarkers(markersOf(seen, its.bars, trade?.n, its.chart.timeScale().width()));
     const ends =
       trade && its.bars.length
         ? [
@@ -173,34 +208,33 @@ export function ResultChart({ backtest, points, thinned, trades, selected, onSel
         const step = SECONDS[its.follow.timeframe] || 0;
         const hit = its.trades.find((one) => one.from < t + step && one.to >= t);
 
-        if (hit) its.onSelect(hit.n);
+        if (hit) its.onSelect(hit);
       });
       its.follow = followRange(chart, {
         base: backtest.timeframe,
         ...span,
         told: setError,
         load: async (wish, signal, begin) => {
-          const bars = await loadCandles(
-            backtest.symbol,
-            wish.timeframe,
-            backtest.timeframe,
-            wish.from,
-            wish.to,
-            signal,
-          );
+          const [bars, closer, trades] = await Promise.all([
+            loadCandles(backtest.symbol, wish.timeframe, backtest.timeframe, wish.from, wish.to, signal),
+            thinned ? loadCurve(backtest.id, wish, span, signal) : { points: [], thinned: false },
+            loadTrades(backtest.id, wish, signal),
+          ]);
           const range = begin();
           // The whole span comes first: what was bought at its first open is worth what the metric says at its last close.
           const first =
             its.firstOpen ??
             (its.firstOpen = bars.length && bars[bars.length - 1].close / (1 + backtest.metrics.buy_and_hold));
           const drawn = along(
-            points,
+            within(points, closer.points),
             bars.map((bar) => bar.time),
             SECONDS[wish.timeframe],
           );
 
+          setRough(closer.thinned);
           Object.assign(its, {
             bars,
+            trades,
             curve: drawn.curve,
             falls: drawn.falls,
             held: bars.map((bar) => ({
@@ -233,7 +267,7 @@ export function ResultChart({ backtest, points, thinned, trades, selected, onSel
     paint,
   );
 
-  useEffect(paint, [trades, selected, digits]);
+  useEffect(paint, [selected, digits]);
   useEffect(() => {
     handle.current = {
       show(trade) {
@@ -270,7 +304,7 @@ export function ResultChart({ backtest, points, thinned, trades, selected, onSel
       <span><i class="key hold"></i>Buy and hold <b>${money(hold)}</b></span>
       <span><i class="key fall"></i>Drawdown <b>${percent(fall, 1)}</b></span>
       <span class="end"
-        >${frame !== backtest.timeframe ? `bars of ${frame}, zoom in for ${backtest.timeframe}` : `bars of ${frame}${thinned > 1 ? `; the curve has a point for ${Math.round(thinned)} of them` : ""}`}
+        >${frame !== backtest.timeframe ? `bars of ${frame}, zoom in for ${backtest.timeframe}` : `bars of ${frame}${rough ? "; the curve leaves out points, zoom in for all" : ""}`}
         <button type="button" class="quiet" onClick=${() => handle.current.all()}>Whole span</button></span
       >
     </div>

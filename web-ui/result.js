@@ -1,7 +1,6 @@
 // A result: what came of a backtest, and while there is none yet, how far it is.
-import { html, useEffect, useMemo, useRef, useState } from "./html.js";
-import { all, ask, get, path, post, withQuery } from "./api.js";
-import { seconds } from "./chart.js";
+import { html, useMemo, useRef, useState } from "./html.js";
+import { get, path, post, withQuery } from "./api.js";
 import { pointsOf } from "./curve.js";
 import { Downloads } from "./downloads.js";
 import { count, duration, money, percent, plural, ratio, signedPercent, tone } from "./format.js";
@@ -15,15 +14,8 @@ import { href } from "./route.js";
 import { Trades } from "./trades.js";
 
 const POINTS = 10000; // of the curve: the most that the API gives
-const TRADES = 20000; // more than that nobody reads here: the CSV has all of them
 const LOOK_MS = 400;
 
-// With its times as numbers.
-const timed = (trade) => ({
-  ...trade,
-  from: seconds(trade.entry_time),
-  to: trade.exit_time ? seconds(trade.exit_time) : Infinity,
-});
 const isOver = (backtest) => !["queued", "running"].includes(backtest.status);
 
 export function Result({ id }) {
@@ -170,41 +162,24 @@ function Succeeded({ backtest, name }) {
     (signal) => get(withQuery(path("backtests", backtest.id, "equity"), { points: POINTS }), { signal }),
     [backtest.id],
   );
-  const [trades, setTrades] = useState({ items: [], more: true });
-  const [selected, select] = useState(null);
-  const [error, setError] = useState(null);
+  const [selected, select] = useState(null); // a trade
   const chart = useRef();
-
-  useEffect(() => {
-    const control = new AbortController();
-
-    all(path("backtests", backtest.id, "trades"), {
-      query: { limit: 1000 },
-      most: TRADES,
-      signal: control.signal,
-      // The first page is shown at once, and all of them at the end: sorting them again with every page would take longer than they do.
-      each: (items, more) =>
-        (items.length <= 1000 || !more || items.length >= TRADES) && setTrades({ items: items.map(timed), more }),
-    }).catch((problem) => control.signal.aborted || setError(problem));
-    return () => control.abort(new DOMException("left", "AbortError"));
-  }, [backtest.id]);
 
   const points = useMemo(() => (curve.data ? pointsOf(curve.data.items) : null), [curve.data]);
   const shown = (trade) => {
-    select(trade.n);
+    select(trade);
     chart.current?.show(trade);
   };
 
   return html`<${Figures} m=${backtest.metrics} capital=${backtest.initial_capital} />
-    <${Wrong} error=${curve.error || error} again=${curve.error && curve.again} />
+    <${Wrong} error=${curve.error} again=${curve.again} />
     <${Card} class="chart-card" aria-label="Chart">
       ${
         points
           ? html`<${ResultChart}
               backtest=${backtest}
               points=${points}
-              thinned=${curve.data.points / curve.data.items.length}
-              trades=${trades.items}
+              thinned=${curve.data.thinned}
               selected=${selected}
               onSelect=${select}
               handle=${chart}
@@ -213,15 +188,14 @@ function Succeeded({ backtest, name }) {
       }
     <//>
     <${Card} title="Monthly returns"
-      >${points && html`<${Monthly} points=${points} thinned=${curve.data.points > curve.data.items.length} />`}<//
+      >${points && html`<${Monthly} id=${backtest.id} points=${points} thinned=${curve.data.thinned} />`}<//
     >
     <${Card}
       title="Trades"
       note=${`${plural(backtest.metrics.trades + backtest.metrics.open, "trade")}; choose one to see it in the chart`}
     >
       <${Trades}
-        trades=${trades.items}
-        more=${trades.more}
+        id=${backtest.id}
         total=${backtest.metrics.trades + backtest.metrics.open}
         selected=${selected}
         onSelect=${shown}

@@ -5,12 +5,13 @@ import { followRange, loadCandles } from "./candles.js";
 import { CandlestickSeries, candleColors, color, FORMATS, HistogramSeries, seconds, useChart } from "./chart.js";
 import { bytes, clock, count, date, NONE, price, time } from "./format.js";
 import { useLoad } from "./load.js";
-import { Card, Loading, Page, Text, Time, Wrong } from "./parts.js";
+import { Gaps } from "./gaps.js";
+import { Card, Loading, Page, Time, Wrong } from "./parts.js";
 import { go, href } from "./route.js";
 import { useSignal } from "./signal.js";
 import { SECONDS } from "./timeframe.js";
 
-function Chart({ one }) {
+function Chart({ one, handle }) {
   const digits = Math.min(8, Math.max(0, Math.round(-Math.log10(one.tick))));
   const [at, setAt] = useState(null);
   const [frame, setFrame] = useState(one.timeframe);
@@ -72,6 +73,12 @@ function Chart({ one }) {
         },
       });
       its.follow.go(first, last);
+      // A gap with as much around it as it takes to see it.
+      handle.current = (from, to) => {
+        const room = Math.max(to - from, SECONDS[one.timeframe] * 40);
+
+        its.follow.go(Math.max(first, from - room), Math.min(last, to + room));
+      };
       return () => {
         its.follow.end();
         Object.assign(its, { price: null, volume: null, bars: [] });
@@ -136,6 +143,7 @@ export function Series({ symbol, timeframe }) {
     [symbol, timeframe],
   );
   const [error, fail] = useState(null);
+  const chart = useRef();
   const one = found.data;
 
   async function remove() {
@@ -168,7 +176,8 @@ export function Series({ symbol, timeframe }) {
     actions=${html`<a class="button primary" href=${href("run", { symbol, timeframe: one.timeframe })}>Run…</a><button type="button" onClick=${remove}>Delete</button>`}
   >
     <${Wrong} error=${error} />
-    <${Card} class="chart-card" aria-label="Chart"><${Chart} one=${one} /><//>
+    <${Card} class="chart-card" aria-label="Chart"><${Chart} one=${one} handle=${chart} /><//>
+    <${Gaps} one=${one} onSelect=${(from, to) => chart.current?.(from, to)} />
     <${Card} title="Facts"
       ><dl class="facts">
         <dt>Missing bars</dt>

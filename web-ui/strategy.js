@@ -1,6 +1,7 @@
 // A strategy: made, changed, and what it was before. It is checked by the service while it is typed.
 import { html, useEffect, useState } from "./html.js";
 import { ask, constant, get, path, post, Problem } from "./api.js";
+import { Conflict } from "./conflict.js";
 import { keep, kept, useDraft } from "./keep.js";
 import { useLoad } from "./load.js";
 import { remember } from "./names.js";
@@ -83,6 +84,11 @@ function Editor({ id, kinds, stored, query, changed }) {
   const [busy, setBusy] = useState(false);
   const [said, say] = useState(kept("said"));
   const [json, setJson] = useState(null); // the text, while it is edited as JSON
+  const [aside, keepAside] = useState(kept(`aside:${id}`)); // what was typed before another version was taken
+  const setAside = (text) => {
+    keep(`aside:${id}`, text);
+    keepAside(text);
+  };
   const verdict = useCheck(draft.kind, draft.parameters);
   const kind = kinds.find((one) => one.name === draft.kind);
   const isChanged = JSON.stringify(written(draft)) !== JSON.stringify(first);
@@ -107,8 +113,8 @@ function Editor({ id, kinds, stored, query, changed }) {
 
   const pick = (name) => change({ kind: name, parameters: name === "rules" ? FIRST_RULES : {} });
 
-  async function save(event) {
-    event.preventDefault();
+  async function save(event, on = stored?.version) {
+    event?.preventDefault();
     setBusy(true);
     fail(null);
     say(null);
@@ -117,7 +123,7 @@ function Editor({ id, kinds, stored, query, changed }) {
         ? await ask("POST", path("strategies"), { json: written(draft) })
         : await ask("PUT", path("strategies", id), {
             json: written(draft),
-            headers: { "If-Match": `"${stored.version}"` },
+            headers: { "If-Match": `"${on}"` },
             safe: true,
           });
       const made = await answer.json();
@@ -131,6 +137,18 @@ function Editor({ id, kinds, stored, query, changed }) {
       fail(problem);
       setBusy(false);
     }
+  }
+
+  // What was typed goes on with the newest version, takes its place, or is put aside.
+  function settle(newest, how) {
+    if (how === "mine") {
+      save(null, newest.version);
+      return;
+    }
+    if (how === "edit") keep(`draft:strategy:${id}:${newest.version}`, draft);
+    else keep(`aside:${id}`, draft);
+    forget();
+    changed();
   }
 
   async function remove() {
@@ -177,20 +195,23 @@ function Editor({ id, kinds, stored, query, changed }) {
   >
     ${said && html`<p class="banner good" role="status">${said} ${isChanged ? "" : html`<a href=${href("run", { strategy: id })}>Run it</a>`}</p>`}
     ${
-      error?.status === 412 &&
-      html`<div class="banner warn" role="alert">
-        Somebody else has changed this strategy since you opened it. Your changes are still here.${" "}
+      aside &&
+      html`<div class="banner warn" role="status">
+        What you had typed when you took the other version is kept.${" "}
         <button
           type="button"
           onClick=${() => {
-            keep("draft:strategy-other", draft);
-            changed();
+            change(aside);
+            setJson(null);
+            setAside(null);
           }}
         >
-          Look at the newest version
-        </button>
+          Put it into the editor
+        </button>${" "}
+        <button type="button" class="quiet" onClick=${() => setAside(null)}>Throw it away</button>
       </div>`
     }
+    ${error?.status === 412 && html`<${Conflict} key=${error.requestId} id=${id} base=${first} mine=${written(draft)} written=${written} on=${settle} busy=${busy} />`}
     <form class="sheet" onSubmit=${save}>
       <${Card}>
         <div class="row">
