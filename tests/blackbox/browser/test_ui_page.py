@@ -1,4 +1,5 @@
 """The page for people in a real browser: the whole way from an empty lab to a result, by demo data and by a file of one's own."""
+import datetime
 import json
 import os
 import subprocess
@@ -79,6 +80,13 @@ class Lab:
 
     def drawn(self):
         self.browser.wait_for(DRAWN, what="a chart")
+
+    def drawn_span(self, what, act):
+        """Acts, and tells in which bars the chart is then, once they are others than before."""
+        before = self.browser.script("return document.querySelector('.legend .end').innerText.split(/;|Go|,/)[0].trim()")
+        act()
+        self.browser.wait_for("return document.querySelector('.legend .end').innerText.split(/;|Go|,/)[0].trim() !== arguments[0]", before, what=what)
+        return self.browser.script("return document.querySelector('.legend .end').innerText.split(/;|Go|,/)[0].trim()")
 
     def figures(self):
         return self.browser.script("return Object.fromEntries([...document.querySelectorAll('.figure')].map(f => "
@@ -217,6 +225,10 @@ def test_a_file_and_rules_of_ones_own(lab, browser, keep, tmp_path):
     lab.press("Look at MY-COIN 1h")
     lab.heading("MY-COIN 1h")
     lab.drawn()
+    lab.says("4 bars are missing", ".card:nth-of-type(2)")
+    span = lab.drawn_span("the gap to be led to", lambda: lab.press("2024-", ".gaps button"))
+    assert span == "bars of 1h"
+    browser.find(".gaps tr.selected")
     keep(browser, "ui-series.png")
 
     browser.size(1280, 1400)
@@ -245,6 +257,7 @@ def test_a_file_and_rules_of_ones_own(lab, browser, keep, tmp_path):
     lab.says("Version 2 is stored")
     browser.wait_for("return document.querySelectorAll('.diff .new').length === 1", what="the difference")
     keep(browser, "ui-strategy.png")
+    both_sides_of_a_conflict(lab, browser, keep)
 
     lab.press("Run…")
     lab.heading("Run a backtest")
@@ -259,7 +272,86 @@ def test_a_file_and_rules_of_ones_own(lab, browser, keep, tmp_path):
     lab.heading(NAME)
     browser.wait_for("return document.querySelectorAll('.figure').length === 8", what="the figures")
     lab.drawn()
+    is_exact_by_months(lab, browser)
+    lab.press("Profit", ".trades th button")
+    lab.press("Profit", ".trades th button")
+    item = browser.script("return location.hash.split('/').at(-1)")
+    best = lab.service.request("GET", f"/api/v1/backtests/{item}/trades?sort=-pnl&limit=3").json()["items"]
+    browser.wait_for("return [...document.querySelectorAll('.trades tbody tr:not([aria-hidden]) td:first-child')].slice(0, 3).map(c => c.textContent)"
+                     ".join() === arguments[0]", ",".join(str(t["n"]) for t in best), what="the best trades first")
+    browser.script("document.querySelector('.trades').scrollTop = 1e9")
+    browser.script("document.querySelectorAll('.trades tbody tr:not([aria-hidden])')[2].click()")
+    browser.find(".trades tr.selected")
+    lab.says("bars of 1h", ".legend")
+    browser.wait_for("return !document.querySelector('.legend').innerText.includes('leaves out points')", what="all points of the window")
+    keep(browser, "ui-result-sorted.png")
     lab.is_quiet()
+
+
+def both_sides_of_a_conflict(lab, browser, keep):
+    """Somebody else changes the strategy: mine goes on, is put aside, and is stored in the end."""
+    [item] = lab.service.request("GET", "/api/v1/strategies").json()["items"]
+    path = f"/api/v1/strategies/{item['id']}"
+    mine = "close < sma(close, $fast) or rsi(close, 14) > 81"
+
+    def other(description):
+        assert lab.service.request("PATCH", path, {"description": description}).status == 200
+
+    def typed():
+        return browser.script("return [...document.querySelectorAll('.expression textarea')].map(t => t.value)")
+
+    def clash(description):
+        lab.fill("Sell if", mine)
+        other(description)
+        lab.press("Store version")
+        lab.says("Somebody else has changed this strategy", ".conflict")
+        lab.says(description, ".conflict .sides")
+        lab.says("> 81", ".conflict .sides")
+        browser.console()  # what the browser says of the 412
+
+    clash("by somebody")
+    lab.is_for_everybody()
+    keep(browser, "ui-conflict.png")
+    lab.press("Go on editing mine", ".conflict button")
+    browser.wait_for("return !document.querySelector('.conflict')", what="the conflict to be over")
+    assert mine in typed()
+    clash("by somebody else")
+    lab.press("Take theirs", ".conflict button")
+    lab.says("What you had typed when you took the other version is kept")
+    assert mine not in typed()
+    lab.press("Put it into the editor")
+    browser.wait_for("return [...document.querySelectorAll('.expression textarea')].some(t => t.value === arguments[0])", mine, what="what was typed")
+    other("by the third")
+    lab.press("Store version")
+    lab.says("by the third", ".conflict .sides")
+    browser.console()
+    lab.press("Keep mine", ".conflict button")
+    lab.says("Version 6 is stored")
+    stored = lab.service.request("GET", path).json()
+    assert stored["parameters"]["long"]["exit"] == mine and stored["version"] == 6
+
+
+def is_exact_by_months(lab, browser):
+    """The table of months is that of all points of the curve, of which the page has but some."""
+    item = browser.script("return location.hash.split('/').at(-1)")
+    points, years = [], range(2024, 2029)
+    for year in years:
+        for start, end in ((f"{year}-01-01", f"{year}-07-01"), (f"{year}-07-01", f"{year + 1}-01-01")):
+            part = lab.service.request("GET", f"/api/v1/backtests/{item}/equity?points=10000&start={start}T00:00:00Z&end={end}T00:00:00Z").json()
+            assert not part["thinned"]
+            points += part["items"]
+    assert len(points) == part["points"] > 10000
+    ends = {}
+    for one in points[1:]:
+        at = datetime.datetime.fromisoformat(one["time"].replace("Z", "+00:00")) - datetime.timedelta(seconds=1)
+        ends[at.year, at.month] = one["equity"]
+    before, expected = points[0]["equity"], []
+    for value in ends.values():
+        expected.append(f"{100 * (value / before - 1):.1f}%")
+        before = value
+    browser.wait_for("return document.querySelector('.months') && ![...document.querySelectorAll('.note')].some(n => n.textContent.includes('may be off'))", what="the exact months")
+    seen = browser.script("return [...document.querySelectorAll('.months tbody td:not(.whole)')].map(c => c.textContent).filter(t => t !== '–')")
+    assert [text.replace("−", "-").replace("-0.0%", "0.0%") for text in seen] == [text.replace("-0.0%", "0.0%") for text in expected]
 
 
 def test_a_token_and_a_lost_connection(daemon, command, browser, ui_dir, keep):
