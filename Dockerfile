@@ -26,8 +26,8 @@ RUN mkdir -p /etc/postgresql-common \
         python3-pytest-xdist \
     && rm -rf /var/lib/apt/lists/* /var/cache/debconf/*-old /var/log/*
 
-# ---- docs-ui: Swagger UI. npm brings it in by the lock file alone, so that no other edit does it again. DOCS_UI=no is for where npm
-# reaches no registry: /docs then only links the document.
+# ---- docs-ui: what the pages at / and /docs are made of. npm brings it in by the lock files alone, so that no other edit does it again.
+# DOCS_UI=no is for where npm reaches no registry: the pages then only link the API.
 FROM ${DEBIAN_IMAGE} AS docs-ui
 ARG DOCS_UI=yes
 RUN if [ "$DOCS_UI" = no ]; then exit 0; fi \
@@ -35,19 +35,25 @@ RUN if [ "$DOCS_UI" = no ]; then exit 0; fi \
     && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends ca-certificates npm \
     && rm -rf /var/lib/apt/lists/* /var/cache/debconf/*-old /var/log/*
 COPY docs-ui/package.json docs-ui/package-lock.json docs-ui/.npmrc /docs-ui/npm/
-RUN mkdir -m 755 /docs-ui/files \
+COPY web-ui/package.json web-ui/package-lock.json web-ui/.npmrc /web-ui/npm/
+RUN mkdir -m 755 /docs-ui/files /web-ui/files \
     && if [ "$DOCS_UI" = no ]; then exit 0; fi \
-    && cd /docs-ui/npm \
-    && { npm ci || { echo 'npm could not bring in Swagger UI: --build-arg DOCS_UI=no builds without it' >&2; exit 1; }; }
+    && for page in docs-ui web-ui; do \
+        (cd "/$page/npm" && npm ci) || { echo 'npm could not bring in the pages: --build-arg DOCS_UI=no builds without them' >&2; exit 1; }; \
+    done
+COPY scripts/web-files /usr/local/bin/web-files
 COPY docs-ui /docs-ui/source
+COPY web-ui /web-ui/source
 # The mode of a file of the checkout is that of the image (COPY), and a checkout of umask 077 is for its owner alone.
-RUN if [ "$DOCS_UI" = no ]; then exit 0; fi && sh /docs-ui/source/make-files /docs-ui/source /docs-ui && chmod -R a+rX /docs-ui/files
+RUN if [ "$DOCS_UI" = no ]; then exit 0; fi \
+    && for page in docs-ui web-ui; do sh /usr/local/bin/web-files "/$page/source" "/$page" && chmod -R a+rX "/$page/files" || exit 1; done
 
 # ---- build: the program, and a root file system with its closure. The dev image begins with the same objects.
 FROM toolchain AS build
 COPY . /src
 RUN sh /src/docker/dev/build
 COPY --from=docs-ui /docs-ui/files /rootfs/usr/share/stratslabd/docs
+COPY --from=docs-ui /web-ui/files /rootfs/usr/share/stratslabd/ui
 RUN make -s -C /cache/live install DESTDIR=/rootfs \
     && sh /src/docker/runtime/collect /rootfs \
     && mkdir /empty
@@ -63,6 +69,7 @@ RUN groupadd --non-unique --gid ${APP_GID} appuser \
 RUN mkdir /cache /var/cache/backtestd && chown ${APP_UID}:${APP_GID} /cache /var/cache/backtestd
 COPY --from=build --chown=${APP_UID}:${APP_GID} /cache /usr/local/lib/stratslab-cache
 COPY --from=docs-ui /docs-ui/files /usr/share/stratslabd/docs
+COPY --from=docs-ui /web-ui/files /usr/share/stratslabd/ui
 COPY docker/dev /usr/local/lib/stratslab-dev
 RUN chmod -R a+rX /usr/local/lib/stratslab-dev
 COPY . /src

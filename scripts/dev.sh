@@ -19,8 +19,8 @@ usage: scripts/dev.sh COMMAND
               in the foreground, with a private PostgreSQL under .dev/ (unless DATABASE_URL is
               set). What you save is built and loaded. Ctrl-C ends all of it; the data is there the
               next time. --demo brings in a made-up market, strategies and backtests
-  docs        install npm if it is missing, and add Swagger UI to /docs; a service that `up` has
-              started loads it
+  docs        install npm if it is missing, and add the pages at / and /docs; a service that `up`
+              has started loads them
   down        stop what an `up` left behind
   build       build, and leave the programs at build/stratslabd and build/backtestd
   run [stratslabd | backtestd] ARGUMENT...
@@ -95,7 +95,7 @@ do_build() { # [up]
     if [ -f config.status ]; then
         die "the sources are configured in place, so they cannot be built in build/: run make distclean first"
     fi
-    newer=$(find configure.ac Makefile.am src tests sql man etc examples docs docs-ui -name '*.a[mc]' -newer Makefile.in 2>/dev/null || :)
+    newer=$(find configure.ac Makefile.am src tests sql man etc examples docs docs-ui web-ui -name '*.a[mc]' -newer Makefile.in 2>/dev/null || :)
     if [ ! -x configure ] || [ ! -f Makefile.in ] || [ -n "$newer" ]; then
         say "    autoreconf"
         said=$(autoreconf -i 2>&1) || die "autoreconf failed: $said"
@@ -118,8 +118,8 @@ do_build() { # [up]
     fi
     if [ "$for" = up ]; then
         run_make stratslabd backtestd || die "the programs do not build (above)"
-        # For Swagger UI npm asks its registry once. `up` goes without if that cannot be reached.
-        if has cmd:npm && ! run_make docs-ui/stamp; then say "    npm could not bring Swagger UI (above): going on without it"; fi
+        # For the pages npm asks its registry once. `up` goes without if that cannot be reached.
+        if has cmd:npm && ! run_make web-ui/stamp docs-ui/stamp; then say "    npm could not bring the pages (above): going on without them"; fi
     else
         run_make all || die "the build failed (above)"
     fi
@@ -160,6 +160,7 @@ export_settings() {
     export STRATSLAB_AUTH="${STRATSLAB_AUTH:-off}"
     export STRATSLAB_MIGRATIONS_DIR="${STRATSLAB_MIGRATIONS_DIR:-$top/sql/migrations}"
     export STRATSLAB_DOCS_DIR="${STRATSLAB_DOCS_DIR:-$build/docs-ui/files}"
+    export STRATSLAB_UI_DIR="${STRATSLAB_UI_DIR:-$build/web-ui/files}"
     backtestd_admin=${BACKTESTD_ADMIN_LISTEN:-127.0.0.1:8081}
 }
 
@@ -304,7 +305,7 @@ do_up() { # [--demo]
     export_settings
     if [ "${1:-}" ] && ! url=$(api_url); then die "--demo asks the API by TCP, and STRATSLAB_LISTEN has no such address"; fi
     if [ ! -d "$STRATSLAB_DOCS_DIR" ]; then
-        say "    /docs will only link the OpenAPI document: $0 docs adds Swagger UI (npm is 230 MB if it is missing)"
+        say "    / and /docs will only link the API: $0 docs adds the pages (npm is 230 MB if it is missing)"
     fi
     step "the API on $STRATSLAB_LISTEN, and backtestd beside it; Ctrl-C ends both"
     export_database stratslabd
@@ -377,14 +378,14 @@ do_psql() { # ARGUMENT…
     exit $status
 }
 
-# Swagger UI is for a browser alone, and npm brings it: `up` goes without, so that it need not install npm.
+# The pages are for a browser alone, and npm brings what they need: `up` goes without, so that it need not install npm.
 do_docs() {
     steps=2
     do_deps "$build_needs $docs_needs"
     do_build
     if pid=$(our_daemon stratslabd); then
         kill -HUP "$pid"
-        say "the running service loads it"
+        say "the running service loads them"
     fi
 }
 

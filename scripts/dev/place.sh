@@ -28,7 +28,7 @@ check_owner() (
     fi
     cd "$top" || exit
     foreign=
-    for name in . build .dev autom4te.cache build-aux docs-ui aclocal.m4 config.* configure configure~ Makefile.in \
+    for name in . build .dev autom4te.cache build-aux docs-ui web-ui aclocal.m4 config.* configure configure~ Makefile.in \
         "$(cat .dev/cluster 2>/dev/null || :)"; do
         if [ ! -e "$name" ]; then continue; fi
         if [ "$name" = . ]; then set -- -prune; else set --; fi

@@ -128,7 +128,7 @@ struct api_endpoint {
     /* The answers that are not problems. */
     unsigned statuses[API_STATUSES_MAX]; /* none: 200 */
     const char *produces;                /* their media type; NULL: application/json */
-    const char *produces_too;            /* another one, if Accept prefers it; needs `render` or `begin`; NULL: none */
+    const char *produces_too;            /* another one, if Accept prefers it; not of `make` or bare sql; NULL: none */
     const struct http_refusal *const *refusals; /* what C refuses of its own, NULL-terminated: 409 or 422 */
     const struct json_schema *answer; /* their content; NULL: text or an object of which the document says no more */
     bool is_list;                     /* one page of `answer`: {"items":[…],"next":…} */
@@ -180,12 +180,13 @@ struct api_process {
     void (*damaged)(void *ctx, const struct http_exchange *x, const struct api_damage *damage);
 };
 
-struct api_docs; /* api/docs.h */
+struct api_site; /* api/site.h */
 
 /* What the settings say of the API. Borrowed until api_new returns, but for docs. */
 struct api_options {
     const char *paths[API_BASE_COUNT]; /* NULL: what begins there is switched off */
-    const struct api_docs *docs;       /* outlives the api; NULL: there is no Swagger UI */
+    const struct api_site *docs;       /* outlives the api; NULL: there is no Swagger UI */
+    const struct api_site *ui;         /* the same of the page at /; NULL: one that links the API takes its place */
 };
 
 struct api;

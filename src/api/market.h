@@ -64,4 +64,10 @@ enum { MARKET_IMPORT_STATEMENTS = 2, MARKET_IMPORTS_AT_ONCE = 4 };
 enum { MARKET_FORMAT = 2, MARKET_TIMEZONE, MARKET_STAMP, MARKET_ADJUSTED, MARKET_REPLACE };
 void market_import_begin(struct api_call *call);
 
+/* gaps.c, for the table of series.c. */
+extern const struct db_statement market_gaps_statements[];
+/* Its parameters, after the path's. */
+enum { MARKET_GAPS_START = 2, MARKET_GAPS_LIMIT, MARKET_GAPS_WEEKENDS };
+void market_gaps_begin(struct api_call *call);
+
 #endif

@@ -37,8 +37,12 @@ struct api {
     struct api_process process;
     struct buf document; /* OpenAPI */
     struct http_content document_content;
-    struct buf root; /* the answer of "/" */
-    const struct api_docs *docs;
+    struct buf root; /* the answer of "/" for programs */
+    struct http_content root_content;
+    const struct api_site *ui;
+    struct buf ui_html;
+    struct http_content ui_page; /* of ui_html: that of "/" for people */
+    const struct api_site *docs;
     struct buf docs_html;
     struct http_content docs_page; /* of docs_html */
 };
@@ -92,6 +96,9 @@ static inline const struct api *api_of(const struct http_exchange *x)
 
 /* docs.c: the page, if it is served. */
 void api_docs_init(struct api *api, const struct api_options *options);
+/* ui.c */
+void api_ui_init(struct api *api, const struct api_options *options);
+void api_ui_file(struct http_exchange *x);
 
 /* service.c: the answer of "/". */
 void api_root_write(const struct api *api, struct buf *out);

@@ -131,7 +131,9 @@ static void api_statements_init(struct api *api)
 static void api_documents_init(struct api *api, const struct api_options *options)
 {
     api_docs_init(api, options);
+    api_ui_init(api, options);
     api_root_write(api, &api->root);
+    http_content_init(&api->root_content, "application/json", buf_slice(&api->root), SLICE_NONE);
     openapi_write(api, &api->document);
     http_content_init(&api->document_content, "application/json", buf_slice(&api->document), SLICE_NONE);
 }
@@ -161,6 +163,7 @@ void api_free(struct api *api)
     }
     buf_clear(&api->document);
     buf_clear(&api->root);
+    buf_clear(&api->ui_html);
     buf_clear(&api->docs_html);
     json_validator_free(api->validator);
     free(api->operations);

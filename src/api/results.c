@@ -1,13 +1,13 @@
 /* What a backtest came to: its trades and the curve of its equity, under /api/v1/backtests/{id}. */
 
-#include "api/call.h"
+#include "api/results.h"
+#include "api/refusal.h"
 #include "api/sql.h"
-#include "base/hex.h"
-#include "base/mem.h"
 #include "base/number.h"
-#include "engine/curve.h"
+#include "engine/metrics.h"
 #include "engine/text.h"
 #include "json/scan.h"
+#include "json/write.h"
 
 #define RESULTS_PATH "/api/v1/backtests/{id}"
 #define RESULTS_CSV "text/csv"
@@ -26,15 +26,14 @@ static const struct http_refusal results_never = {
 };
 static const struct http_refusal *const results_refusals[] = {&results_not_yet, &results_never, NULL};
 
-static struct slice results_column(const struct db_result *result, unsigned row, const char *name)
+struct slice results_column(const struct db_result *result, unsigned row, const char *name)
 {
     const int column = db_result_column(result, name);
 
     return column < 0 ? SLICE_NONE : db_result_value(result, row, column);
 }
 
-/* The first row has the backtest's status. False: answered. */
-static bool results_are_there(struct api_call *call, const struct db_result *result)
+bool results_are_there(struct api_call *call, const struct db_result *result)
 {
     const struct slice state = results_column(result, 0, "state");
 
@@ -45,8 +44,6 @@ static bool results_are_there(struct api_call *call, const struct db_result *res
 }
 
 /* ---- Values: as JSON, or as a field of CSV ---- */
-
-enum results_kind { RESULTS_TEXT, RESULTS_NUMBER, RESULTS_TIME };
 
 /* RFC 4180: in quotes if it must be. */
 static void results_add_field(struct buf *out, struct slice text)
@@ -67,7 +64,7 @@ static void results_add_field(struct buf *out, struct slice text)
 }
 
 /* What is not there, or not what it should be (numeric has NaN and infinities), is null in JSON and empty in CSV. */
-static void results_add_value(struct buf *out, enum results_kind kind, struct slice value, bool is_csv)
+void results_add_value(struct buf *out, enum results_kind kind, struct slice value, bool is_csv)
 {
     int64_t time_ms;
 
@@ -89,7 +86,7 @@ static void results_add_value(struct buf *out, enum results_kind kind, struct sl
 
 /* ---- Trades ---- */
 
-enum { TRADES_ID, TRADES_LIMIT, TRADES_AFTER };
+enum { TRADES_ID, TRADES_LIMIT, TRADES_AFTER, TRADES_SORT, TRADES_START, TRADES_END };
 
 /* In the order of lab.md's header. */
 enum {
@@ -185,7 +182,7 @@ static void trades_add(const struct db_result *result, unsigned row, bool is_csv
     buf_add_char(out, is_csv ? '\n' : '}');
 }
 
-static bool trades_render(struct api_call *call, const struct db_result *result, struct buf *out)
+static void trades_render(struct api_call *call, const struct db_result *result, struct buf *out)
 {
     const bool is_csv = api_call_is_other_type(call);
     const char *const n = trade_fields[TRADE_N].name;
@@ -193,7 +190,6 @@ static bool trades_render(struct api_call *call, const struct db_result *result,
     uint64_t limit = 0;
     unsigned rows = db_result_rows(result);
 
-    if (!results_are_there(call, result)) return false;
     if (results_column(result, 0, n).data == NULL) rows = 0; /* the row of a backtest without trades */
     if (!number_parse_u64(api_call_value(call, TRADES_LIMIT), &limit)) limit = rows;
     /* The last row is only there to say that more follow. */
@@ -219,7 +215,118 @@ static bool trades_render(struct api_call *call, const struct db_result *result,
             buf_printf(out, "\"%.*s\"}", SLICE_FMT(next));
         }
     }
-    return true;
+}
+
+static void trades_got(struct api_call *call, const struct db_result *result)
+{
+    struct buf out = {0};
+
+    if (db_result_rows(result) == 0) {
+        api_call_refuse(call, &api_refusals[API_REFUSAL_NO_ROW], NULL, 0);
+        return;
+    }
+    if (!results_are_there(call, result)) return;
+    trades_render(call, result, &out);
+    api_call_answer(call, 200, buf_slice(&out));
+    buf_clear(&out);
+}
+
+/* ---- Their orders ---- */
+
+#define TRADES_COLUMNS                                                                                        \
+    "b.status AS state, t.n, t.side, t.quantity,\n"                                                           \
+    "    floor(extract(epoch FROM t.entry_time) * 1000)::bigint AS entry_time, t.entry_price,\n"              \
+    "    t.entry_reason, floor(extract(epoch FROM t.exit_time) * 1000)::bigint AS exit_time, t.exit_price,\n" \
+    "    t.exit_reason, t.pnl, t.fees, t.bars\n"
+#define TRADES_SEEN \
+    "        AND ($5 IS NULL OR t.exit_time IS NULL OR t.exit_time >= $5) AND ($6 IS NULL OR t.entry_time < $6)\n"
+
+/* What the trade is sorted by, always upwards: $7 is -1 for downwards, and $4 the number of the order's pair in
+ * trades_orders, as 200,000 comparisons of texts take their time. NULL and what cannot be told come last either way.
+ * The reasons are in the order of the alphabet. */
+#define TRADES_KEY                                                                                    \
+    "        coalesce($7 * CASE $4\n"                                                                 \
+    "            WHEN 0 THEN t.n\n"                                                                   \
+    "            WHEN 1 THEN t.pnl\n"                                                                 \
+    "            WHEN 2 THEN trim_scale(t.pnl) / nullif(trim_scale(t.quantity * t.entry_price), 0)\n" \
+    "            WHEN 3 THEN t.bars\n"                                                                \
+    "            WHEN 4 THEN extract(epoch FROM t.exit_time)\n"                                       \
+    "            WHEN 5 THEN t.quantity\n"                                                            \
+    "            WHEN 6 THEN t.entry_price\n"                                                         \
+    "            WHEN 7 THEN t.exit_price\n"                                                          \
+    "            WHEN 8 THEN t.fees\n"                                                                \
+    "            WHEN 9 THEN (t.side = 'short')::integer\n"                                           \
+    "            WHEN 10 THEN array_position(\n"                                                      \
+    "                '{end,liquidation,reverse,signal,stop,take,trail}'::text[], t.exit_reason) END, 'Infinity')"
+
+/* In the order of the primary key a page costs the same wherever it is. Any other order sorts the trades of this one
+ * backtest for each page, which needs no index that every trade would have to be put into. The cursor is the number of
+ * the trade that a page ends with: its key is read again, for trades do not change. */
+enum { TRADES_BY_N, TRADES_SORTED };
+
+static const struct db_statement trades_statements[] = {
+    [TRADES_BY_N] =
+        {
+            .name = "listTrades:by_n",
+            .sql = "SELECT " TRADES_COLUMNS "FROM backtests AS b\n"
+                   "LEFT JOIN LATERAL (\n"
+                   "    SELECT *\n"
+                   "    FROM backtest_trades AS t\n"
+                   "    WHERE t.backtest_id = b.id AND t.n > coalesce($3, 0)\n" TRADES_SEEN "    ORDER BY t.n\n"
+                   "    LIMIT $2 + 1) AS t ON true\n"
+                   "WHERE b.id = $1\n"
+                   "ORDER BY t.n",
+            .access = DB_READ,
+            .param_count = 6,
+            .params = {DB_TYPE_UUID, DB_TYPE_INT8, DB_TYPE_INT4, DB_TYPE_INT8, DB_TYPE_TIMESTAMPTZ,
+                       DB_TYPE_TIMESTAMPTZ},
+        },
+    [TRADES_SORTED] =
+        {
+            .name = "listTrades:sorted",
+            .sql = "WITH keyed AS (\n"
+                   "    SELECT t.n,\n" TRADES_KEY " AS key\n"
+                   "    FROM backtest_trades AS t\n"
+                   "    WHERE t.backtest_id = $1\n" TRADES_SEEN "),\n"
+                   "after AS (\n"
+                   "    SELECT t.n,\n" TRADES_KEY " AS key\n"
+                   "    FROM backtest_trades AS t\n"
+                   "    WHERE t.backtest_id = $1 AND t.n = $3),\n"
+                   "page AS (\n"
+                   "    SELECT k.n, k.key\n"
+                   "    FROM keyed AS k\n"
+                   "    WHERE $3 IS NULL OR (k.key, k.n) > (SELECT a.key, a.n FROM after AS a)\n"
+                   "    ORDER BY k.key, k.n\n"
+                   "    LIMIT $2 + 1)\n"
+                   "SELECT " TRADES_COLUMNS "FROM backtests AS b\n"
+                   "LEFT JOIN (page AS p JOIN backtest_trades AS t ON t.backtest_id = $1 AND t.n = p.n) ON true\n"
+                   "WHERE b.id = $1\n"
+                   "ORDER BY p.key, p.n",
+            .access = DB_READ,
+            .param_count = 7,
+            .params = {DB_TYPE_UUID, DB_TYPE_INT8, DB_TYPE_INT4, DB_TYPE_INT8, DB_TYPE_TIMESTAMPTZ, DB_TYPE_TIMESTAMPTZ,
+                       DB_TYPE_INT8},
+        },
+};
+
+/* In pairs: upwards and downwards. */
+static const char *const trades_orders[] = {
+    "n",         "-n",         "pnl",      "-pnl",      "return",      "-return",      "bars",       "-bars",
+    "exit_time", "-exit_time", "quantity", "-quantity", "entry_price", "-entry_price", "exit_price", "-exit_price",
+    "fees",      "-fees",      "side",     "-side",     "exit_reason", "-exit_reason", NULL,
+};
+
+static void trades_begin(struct api_call *call)
+{
+    const struct slice sort = api_call_value(call, TRADES_SORT);
+    struct slice *values = arena_alloc(api_call_arena(call), DB_PARAMS_MAX * sizeof(*values));
+    unsigned order = 0;
+
+    while (sort.data != NULL && !slice_is(sort, trades_orders[order])) order++; /* it was checked */
+    for (unsigned i = 0; i <= TRADES_END; i++) values[i] = api_call_value(call, i);
+    values[TRADES_SORT] = slice_of(arena_printf(api_call_arena(call), "%u", order / 2));
+    values[TRADES_END + 1] = slice_of(order % 2 == 0 ? "1" : "-1");
+    api_call_submit(call, order == 0 ? TRADES_BY_N : TRADES_SORTED, values, trades_got, NULL);
 }
 
 static const struct api_param trades_params[] = {
@@ -249,26 +356,57 @@ static const struct api_param trades_params[] = {
                       .maximum = 2147483647,
                       .description = API_CURSOR_DESCRIPTION},
         },
+    [TRADES_SORT] =
+        {
+            .in = API_IN_QUERY,
+            .type = DB_TYPE_TEXT,
+            .field = {.name = "sort",
+                      .type = JSON_TYPE_STRING,
+                      .values = trades_orders,
+                      .description = "The order: upwards, or downwards with a minus before it; n if it is left out. Of "
+                                     "equal ones the lower n "
+                                     "comes first; what is not there, such as the exit of an open trade, comes last "
+                                     "either way. return is pnl / (quantity * entry_price). Of an exit_reason that is "
+                                     "not one of the engine's, the order is that of n",
+                      .example = "\"-pnl\""},
+        },
+    [TRADES_START] =
+        {
+            .in = API_IN_QUERY,
+            .type = DB_TYPE_TIMESTAMPTZ,
+            .field = {.name = "start",
+                      .type = JSON_TYPE_STRING,
+                      .format = JSON_FORMAT_DATE_TIME,
+                      .description = "Only trades that were still open then, or opened later",
+                      .example = "\"2024-01-01T00:00:00Z\""},
+        },
+    [TRADES_END] =
+        {
+            .in = API_IN_QUERY,
+            .type = DB_TYPE_TIMESTAMPTZ,
+            .field = {.name = "end",
+                      .type = JSON_TYPE_STRING,
+                      .format = JSON_FORMAT_DATE_TIME,
+                      .description = "Only trades that opened before",
+                      .example = "\"2024-02-01T00:00:00Z\""},
+        },
 };
 
 /* ---- The curve of the equity ---- */
-
-enum { EQUITY_ID, EQUITY_POINTS };
-
-/* The coarsest level with enough points has less than 16 times as many as are asked for: its next one has too few. */
-enum { EQUITY_POINTS_MAX = 10000, EQUITY_PIECES_MAX = EQUITY_POINTS_MAX * CURVE_GROUP / CURVE_PIECE_POINTS + 2 };
-#define EQUITY_PIECES "80"
-#define EQUITY_BYTES "65536"
-_Static_assert(EQUITY_PIECES_MAX == 80 && CURVE_PACKED_MAX == 65536, "the statement has them too");
 
 static const struct json_field equity_fields[] = {
     {
         .name = "points",
         .type = JSON_TYPE_INTEGER,
         .has_minimum = true,
-        .description = "So many points the whole curve has: one at the beginning, and one at the close of each bar. If "
-                       "items has fewer, it is thinned",
+        .description = "So many points the whole curve has: one at the beginning, and one at the close of each bar",
         .example = "2",
+    },
+    {
+        .name = "thinned",
+        .type = JSON_TYPE_BOOLEAN,
+        .description = "Whether points of the span are left out of items; false: all of them are there",
+        .example = "false",
     },
     {
         .name = "items",
@@ -288,71 +426,6 @@ static const struct json_schema equity_schema = {
     .count = countof(equity_fields),
 };
 
-static bool equity_unhex(struct slice text, struct buf *out)
-{
-    if (!hex_decode(text, buf_reserve(out, text.len / 2 + 1))) return false;
-    out->len += text.len / 2;
-    return true;
-}
-
-/* False if the rows are not pieces of a curve, one after the other. */
-static bool equity_read(const struct db_result *result, struct curve *curve)
-{
-    const unsigned rows = db_result_rows(result);
-    struct buf packed = {0};
-    struct error err;
-    bool is_sound = rows <= EQUITY_PIECES_MAX;
-
-    for (unsigned row = 0; is_sound && row < rows; row++) {
-        const struct slice text = results_column(result, row, "packed"), piece = results_column(result, row, "piece");
-        uint64_t number;
-
-        if (piece.data == NULL) break; /* there is no curve: the row of the backtest alone */
-        buf_reset(&packed);
-        is_sound = number_parse_u64(piece, &number) && number == row && text.data != NULL &&
-                   equity_unhex(text, &packed) && curve_unpack(buf_slice(&packed), curve, &err) == 0;
-    }
-    buf_clear(&packed);
-    return is_sound;
-}
-
-static void equity_write(const struct curve *curve, struct slice points, bool is_csv, struct buf *out)
-{
-    if (is_csv) {
-        buf_add_str(out, "time,equity\n");
-    } else {
-        buf_add_str(out, "{\"points\":");
-        results_add_value(out, RESULTS_NUMBER, points, is_csv);
-        buf_add_str(out, ",\"items\":[");
-    }
-    for (size_t i = 0; i < curve->count; i++) {
-        if (!is_csv) buf_add_str(out, i == 0 ? "{\"time\":\"" : ",{\"time\":\"");
-        engine_time_text(curve->points[i].time_ms, out);
-        buf_add_str(out, is_csv ? "," : "\",\"equity\":");
-        engine_number_json(curve->points[i].equity, out);
-        buf_add_char(out, is_csv ? '\n' : '}');
-    }
-    if (!is_csv) buf_add_str(out, "]}");
-}
-
-static bool equity_render(struct api_call *call, const struct db_result *result, struct buf *out)
-{
-    struct curve curve = {0};
-    uint64_t limit = EQUITY_POINTS_MAX;
-    bool is_sound;
-
-    if (!results_are_there(call, result)) return false;
-    is_sound = equity_read(result, &curve) && number_parse_u64(api_call_value(call, EQUITY_POINTS), &limit);
-    if (is_sound) {
-        curve_thin(&curve, (size_t)limit);
-        equity_write(&curve, results_column(result, 0, "points"), api_call_is_other_type(call), out);
-    } else {
-        api_call_fail(call, result);
-    }
-    curve_clear(&curve);
-    return is_sound;
-}
-
 static const struct api_param equity_params[] = {
     [EQUITY_ID] = API_PARAM_ID,
     [EQUITY_POINTS] =
@@ -366,10 +439,72 @@ static const struct api_param equity_params[] = {
                       .has_maximum = true,
                       .maximum = EQUITY_POINTS_MAX,
                       .default_text = "1000",
-                      .description = "So many points at most. From 4 on the lowest and the highest of the whole curve "
-                                     "are among them; the first and the last always are"},
+                      .description = "So many points at most. From 4 on the lowest and the highest of the span are "
+                                     "among them; the first and the last of it always are"},
+        },
+    [EQUITY_START] =
+        {
+            .in = API_IN_QUERY,
+            .type = DB_TYPE_TIMESTAMPTZ,
+            .field = {.name = "start",
+                      .type = JSON_TYPE_STRING,
+                      .format = JSON_FORMAT_DATE_TIME,
+                      .description = "The beginning of the span: points of then or later; of the whole curve if it is "
+                                     "left out",
+                      .example = "\"2024-01-01T00:00:00Z\""},
+        },
+    [EQUITY_END] =
+        {
+            .in = API_IN_QUERY,
+            .type = DB_TYPE_TIMESTAMPTZ,
+            .field = {.name = "end",
+                      .type = JSON_TYPE_STRING,
+                      .format = JSON_FORMAT_DATE_TIME,
+                      .description = "The end of the span: points before it",
+                      .example = "\"2024-02-01T00:00:00Z\""},
         },
 };
+
+/* ---- What the metrics mean: the engine's table ---- */
+
+static const char *const metric_units[] = {"fraction", "cash", "ratio", "count", "seconds", "flag", NULL};
+
+static const struct json_field metric_fields[] = {
+    {.name = "name", .type = JSON_TYPE_STRING, .example = "\"sharpe\""},
+    {
+        .name = "unit",
+        .type = JSON_TYPE_STRING,
+        .values = metric_units,
+        .description = "0.1 of a fraction is 10 %; cash is money; a flag is true or false",
+    },
+    {.name = "description", .type = JSON_TYPE_STRING, .example = "\"equity at the last close\""},
+};
+
+static const struct json_schema metric_schema = {
+    .name = "Metric",
+    .fields = metric_fields,
+    .count = countof(metric_fields),
+};
+
+static void results_make_metrics(struct buf *out)
+{
+    struct json_writer w = {.out = out};
+    size_t count;
+    const struct engine_metric *metrics = engine_metric_table(&count);
+
+    json_open(&w, '{');
+    json_key_open(&w, "items", '[');
+    for (size_t i = 0; i < count; i++) {
+        json_open(&w, '{');
+        json_key_text(&w, "name", metrics[i].name);
+        json_key_text(&w, "unit", metric_units[metrics[i].kind]);
+        json_key_text(&w, "description", metrics[i].help);
+        json_close(&w, '}');
+    }
+    json_close(&w, ']');
+    json_key_raw(&w, "next", "null");
+    json_close(&w, '}');
+}
 
 /* ---- The endpoints ---- */
 
@@ -379,8 +514,21 @@ static const struct api_param equity_params[] = {
 
 static const struct api_endpoint results_endpoints[] = {
     {
+        .id = "listMetrics",
+        .summary = "What the metrics of a result mean",
+        .description = "Those that backtestd writes, in its order. They change with the program alone, and come on one "
+                       "page.",
+        .link = "metrics",
+        .method = HTTP_GET,
+        .path = "/api/v1/metrics",
+        .make = results_make_metrics,
+        .answer = &metric_schema,
+        .is_list = true,
+        .has_etag = true,
+    },
+    {
         .id = "listTrades",
-        .summary = "The trades of a backtest, in the order of their entries",
+        .summary = "The trades of a backtest, in the order of their entries or another one",
         .description =
             RESULTS_ONLY_SUCCEEDED ". Of CSV the next page is in Link alone. A service that stores no trades "
                                    "has none here.",
@@ -392,29 +540,16 @@ static const struct api_endpoint results_endpoints[] = {
         .refusals = results_refusals,
         .answer = &trade_schema,
         .is_list = true,
-        .render = trades_render,
-        .sql = "SELECT b.status AS state, t.n, t.side, t.quantity,\n"
-               "    floor(extract(epoch FROM t.entry_time) * 1000)::bigint AS entry_time, t.entry_price,\n"
-               "    t.entry_reason, floor(extract(epoch FROM t.exit_time) * 1000)::bigint AS exit_time, t.exit_price,\n"
-               "    t.exit_reason, t.pnl, t.fees, t.bars\n"
-               "FROM backtests AS b\n"
-               "LEFT JOIN LATERAL (\n"
-               "    SELECT *\n"
-               "    FROM backtest_trades AS t\n"
-               "    WHERE t.backtest_id = b.id\n"
-               "        [? AND t.n > $3 ?]\n"
-               "    ORDER BY t.n\n"
-               "    LIMIT $2 + 1) AS t ON true\n"
-               "WHERE b.id = $1\n"
-               "ORDER BY t.n",
+        .begin = trades_begin,
+        API_STATEMENTS(trades_statements),
     },
     {
         .id = "getEquity",
         .summary = "The curve of a backtest's equity, thinned to so many points",
         .description = RESULTS_ONLY_SUCCEEDED
-        ". If the curve has no more points than are asked for, all of them are told. Else of "
-        "equal parts of it the lowest and the highest point are. A service that stores no "
-        "curve has none here.",
+        ". With start and end it is that of a span, so that whoever looks closer sees more of it. If the span has no "
+        "more points than are asked for, all of them are told. Else of parts of it the lowest and the highest point "
+        "are. A service that stores no curve has none here.",
         .method = HTTP_GET,
         .path = RESULTS_PATH "/equity",
         API_PARAMS(equity_params),
@@ -422,30 +557,48 @@ static const struct api_endpoint results_endpoints[] = {
         .produces_too = RESULTS_CSV,
         .refusals = results_refusals,
         .answer = &equity_schema,
-        .render = equity_render,
-        .sql = "WITH levels AS (\n"
-               "    SELECT e.level, sum(e.points) AS points\n"
+        .render = results_equity_render,
+        .sql = "WITH span AS (\n"
+               "    SELECT ceil(extract(epoch FROM $3::timestamptz) * 1000)::bigint AS start_ms,\n"
+               "        ceil(extract(epoch FROM $4::timestamptz) * 1000)::bigint AS end_ms),\n"
+               "pieces AS (\n"
+               "    SELECT e.level, e.piece, e.points, e.first_ms,\n"
+               "        lead(e.first_ms) OVER (PARTITION BY e.level ORDER BY e.piece) AS next_ms\n"
                "    FROM backtest_equity AS e\n"
-               "    WHERE e.backtest_id = $1\n"
-               "    GROUP BY e.level),\n"
+               "    WHERE e.backtest_id = $1),\n"
+               /* What can have points of the span, counted from its beginning and from its end. */
+               "seen AS (\n"
+               "    SELECT p.level, p.piece, p.points, s.start_ms, s.end_ms,\n"
+               "        row_number() OVER (PARTITION BY p.level ORDER BY p.piece) AS place,\n"
+               "        row_number() OVER (PARTITION BY p.level ORDER BY p.piece DESC) AS place_behind\n"
+               "    FROM pieces AS p, span AS s\n"
+               "    WHERE (s.start_ms IS NULL OR p.next_ms IS NULL OR p.next_ms > s.start_ms)\n"
+               "        AND (s.end_ms IS NULL OR p.first_ms IS NULL OR p.first_ms < s.end_ms)),\n"
+               /* Of the pieces at the ends some points may be of the span, or all, or none. */
                "chosen AS (\n"
-               "    SELECT l.level\n"
-               "    FROM levels AS l\n"
-               "    WHERE l.points >= $2 OR l.level = 0\n"
-               "    ORDER BY l.level DESC\n"
+               "    SELECT s.level\n"
+               "    FROM seen AS s\n"
+               "    GROUP BY s.level\n"
+               "    HAVING s.level = 0 OR sum(s.points) FILTER (\n"
+               "        WHERE (s.start_ms IS NULL OR s.place > 1) AND (s.end_ms IS NULL OR s.place_behind > 1)) >= $2\n"
+               "    ORDER BY s.level DESC\n"
                "    LIMIT 1)\n"
-               "SELECT b.status AS state, coalesce(a.points, 0) AS points, p.piece,\n"
+               "SELECT b.status AS state, s.start_ms, s.end_ms,\n"
+               "    (SELECT coalesce(sum(w.points), 0) FROM pieces AS w WHERE w.level = 0) AS points,\n"
+               "    p.level, p.piece,\n"
                "    CASE WHEN octet_length(p.packed) <= " EQUITY_BYTES " THEN encode(p.packed, 'hex') END AS packed\n"
                "FROM backtests AS b\n"
-               "LEFT JOIN levels AS a ON a.level = 0\n"
+               "CROSS JOIN span AS s\n"
                "LEFT JOIN LATERAL (\n"
-               "    SELECT e.piece, e.packed\n"
+               "    SELECT e.level, e.piece, e.packed\n"
                "    FROM chosen AS c\n"
-               "    JOIN backtest_equity AS e ON e.backtest_id = b.id AND e.level = c.level\n"
-               "    ORDER BY e.piece\n"
+               "    JOIN seen AS n ON n.level = c.level OR n.level < c.level\n"
+               "        AND (n.start_ms IS NOT NULL AND n.place <= 2 OR n.end_ms IS NOT NULL AND n.place_behind <= 2)\n"
+               "    JOIN backtest_equity AS e ON e.backtest_id = b.id AND e.level = n.level AND e.piece = n.piece\n"
+               "    ORDER BY e.level DESC, e.piece\n"
                "    LIMIT " EQUITY_PIECES " + 1) AS p ON true\n"
                "WHERE b.id = $1\n"
-               "ORDER BY p.piece",
+               "ORDER BY p.level DESC, p.piece",
     },
 };
 

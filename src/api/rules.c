@@ -2,6 +2,8 @@
 
 #include "rules/rules.h"
 #include "api/api.h"
+#include "json/scan.h"
+#include "json/write.h"
 
 /* As lists are, on one page. */
 static void rules_make_list(void (*write)(struct buf *out), struct buf *out)
@@ -88,6 +90,118 @@ static const struct json_schema rules_function_answer = {
     .count = countof(rules_function_fields),
 };
 
+/* ---- A check, for whoever is still typing: what is wrong is the answer, and not an error ---- */
+
+static const struct json_field rules_check_fields[] = {
+    {
+        .name = "kind",
+        .type = JSON_TYPE_STRING,
+        .required = true,
+        .min_length = 1,
+        .max_length = 64,
+        .pattern = "^[a-z][a-z0-9_]*$",
+        .description = "A kind of strategy",
+        .example = "\"rules\"",
+    },
+    {
+        .name = "parameters",
+        .type = JSON_TYPE_OBJECT,
+        .max_bytes = 65536,
+        .default_text = "{}",
+        .description = "Those of the strategy",
+        .example = "{\"long\":{\"enter\":\"close > sma(close, 20)\"}}",
+    },
+    {
+        .name = "known",
+        .type = JSON_TYPE_BOOLEAN,
+        .read_only = true,
+        .description = "Whether the kind is one of those that are checked",
+        .example = "true",
+    },
+    {
+        .name = "cost",
+        .type = JSON_TYPE_INTEGER,
+        .nullable = true,
+        .read_only = true,
+        .description = "The most steps that a bar takes; null if something is wrong",
+        .example = "12",
+    },
+    {
+        .name = "errors",
+        .type = JSON_TYPE_ARRAY,
+        .read_only = true,
+        .items = "{\"type\":\"object\",\"required\":[\"pointer\",\"detail\"],\"properties\":{\"pointer\":{"
+                 "\"type\":\"string\",\"description\":\"The place in the strategy (RFC 6901)\"},\"detail\":{\"type\":"
+                 "\"string\"},\"column\":{\"type\":\"integer\",\"minimum\":1,\"description\":\"In the expression "
+                 "that stands there\"}}}",
+        .description = "Every place that is wrong, as the errors of a problem have it",
+        .example = "[]",
+    },
+};
+
+static const struct json_schema rules_check_schema = {
+    .name = "RulesCheck",
+    .fields = rules_check_fields,
+    .count = countof(rules_check_fields),
+};
+
+enum { RULES_CHECK_MADE };
+
+static const struct api_param rules_check_params[] = {
+    [RULES_CHECK_MADE] = {.in = API_IN_MADE, .type = DB_TYPE_JSONB, .field = {.name = "verdict"}},
+};
+
+static void rules_write_faults(struct json_writer *w, const struct rules_faults *faults)
+{
+    json_key_open(w, "errors", '[');
+    for (size_t i = 0; i < faults->count; i++) {
+        const struct rules_fault *fault = &faults->items[i];
+
+        json_open(w, '{');
+        json_key(w, "pointer");
+        json_slice(w, slice_of(arena_printf(faults->arena, "/parameters%.*s", SLICE_FMT(fault->pointer))));
+        json_key(w, "detail");
+        json_slice(w, fault->detail);
+        if (fault->column > 0) json_key_uint(w, "column", fault->column);
+        json_close(w, '}');
+    }
+    json_close(w, ']');
+}
+
+/* What is not a string or an object the schema refuses. */
+static void rules_check(struct arena *arena, struct slice body, struct slice *values, struct json_faults *faults)
+{
+    struct rules_faults found = {.arena = arena};
+    struct json_members members = {0};
+    struct buf out = {0};
+    struct json_writer w = {.out = &out};
+    struct rules *rules = NULL;
+    struct slice detail;
+
+    (void)faults;
+    if (!json_scan_members(arena, body, JSON_DEPTH_MAX, &members, &detail)) return;
+    const struct slice kind = json_unquote(arena, json_members_find(&members, SLICE_LIT("kind")));
+    const struct slice parameters = json_members_find(&members, SLICE_LIT("parameters"));
+    const bool is_known = kind.data != NULL && rules_kind_find(kind) != NULL;
+
+    if (parameters.data != NULL && parameters.data[0] != '{') return;
+    if (is_known) {
+        rules = rules_new(kind, parameters.data == NULL ? SLICE_LIT("{}") : parameters, NULL, 0, &found);
+    }
+    json_open(&w, '{');
+    json_key_raw(&w, "known", is_known ? "true" : "false");
+    if (rules == NULL) {
+        json_key_raw(&w, "cost", "null");
+    } else {
+        json_key_uint(&w, "cost", rules_cost(rules));
+    }
+    rules_write_faults(&w, &found);
+    json_close(&w, '}');
+    rules_free(rules);
+    values[RULES_CHECK_MADE] = arena_copy(arena, buf_slice(&out));
+    buf_clear(&out);
+}
+
 static const struct api_endpoint rules_endpoints[] = {
     {
         .id = "listKinds",
@@ -113,6 +227,21 @@ static const struct api_endpoint rules_endpoints[] = {
         .answer = &rules_function_answer,
         .is_list = true,
         .has_etag = true,
+    },
+    {
+        .id = "checkRules",
+        .summary = "What is wrong with a strategy's parameters, for whoever is still writing them",
+        .description = "Nothing is stored. Places that are wrong are the answer, and not an error.",
+        .method = HTTP_POST,
+        .path = "/api/v1/rules/check",
+        API_PARAMS(rules_check_params),
+        .body = &rules_check_schema,
+        .check = rules_check,
+        .access = DB_READ,
+        .answer = &rules_check_schema,
+        .sql = "SELECT (b.body || $1)::text AS body\n"
+               "FROM (SELECT jsonb_build_object('kind', $2->'kind',\n"
+               "          'parameters', coalesce($2->'parameters', '{}')) AS body) AS b",
     },
 };
 

@@ -123,6 +123,73 @@ static const struct api_param series_list_params[] = {
 
 static const struct api_param series_params[] = {API_PARAM_SYMBOL, API_PARAM_TIMEFRAME};
 
+static const struct api_param series_gaps_params[] = {
+    API_PARAM_SYMBOL,
+    API_PARAM_TIMEFRAME,
+    [MARKET_GAPS_START] =
+        {
+            .in = API_IN_QUERY,
+            .type = DB_TYPE_TIMESTAMPTZ,
+            .field = {.name = "start",
+                      .type = JSON_TYPE_STRING,
+                      .format = JSON_FORMAT_DATE_TIME,
+                      .description = "Gaps that begin then or later; next of the page before goes here",
+                      .example = "\"2024-01-01T00:00:00Z\""},
+        },
+    [MARKET_GAPS_LIMIT] =
+        {
+            .in = API_IN_QUERY,
+            .type = DB_TYPE_INT8,
+            .field = {.name = "limit",
+                      .type = JSON_TYPE_INTEGER,
+                      .has_minimum = true,
+                      .minimum = 1,
+                      .has_maximum = true,
+                      .maximum = 1000,
+                      .default_text = "100",
+                      .description = "Gaps per page. A page may have fewer, or none, and yet not be the last"},
+        },
+    [MARKET_GAPS_WEEKENDS] =
+        {
+            .in = API_IN_QUERY,
+            .type = DB_TYPE_BOOL,
+            .field = {.name = "weekends",
+                      .type = JSON_TYPE_BOOLEAN,
+                      .default_text = "true",
+                      .description = "false: for a market that rests at weekends. What is not there on a Saturday or "
+                                     "Sunday (UTC) is not missing then; of bars of a week it changes nothing"},
+        },
+};
+
+static const struct json_field series_gap_fields[] = {
+    {
+        .name = "first",
+        .type = JSON_TYPE_STRING,
+        .format = JSON_FORMAT_DATE_TIME,
+        .description = "When the first bar that is missing would have opened",
+        .example = "\"2024-01-06T00:00:00Z\"",
+    },
+    {
+        .name = "last",
+        .type = JSON_TYPE_STRING,
+        .format = JSON_FORMAT_DATE_TIME,
+        .description = "And the last one",
+        .example = "\"2024-01-06T23:00:00Z\"",
+    },
+    {.name = "bars",
+     .type = JSON_TYPE_INTEGER,
+     .has_minimum = true,
+     .minimum = 1,
+     .description = "So many are missing",
+     .example = "24"},
+};
+
+static const struct json_schema series_gap_schema = {
+    .name = "Gap",
+    .fields = series_gap_fields,
+    .count = countof(series_gap_fields),
+};
+
 static const struct api_endpoint series_endpoints[] = {
     {
         .id = "listSeries",
@@ -158,6 +225,21 @@ static const struct api_endpoint series_endpoints[] = {
                "     FROM (SELECT " SERIES_COLUMNS ") AS j) AS body\n"
                "FROM series AS s\n"
                "WHERE s.symbol = $1 AND s.timeframe = $2",
+    },
+    {
+        .id = "listGaps",
+        .summary = "The gaps of one series: runs of bars that are missing between two that are there",
+        .description = "The oldest first. Their bars together are `missing` of the series, unless weekends are left "
+                       "out. Holidays are gaps, as nobody can know them. `next` is the `start` of the next page.",
+        .method = HTTP_GET,
+        .path = SERIES_PATH "/{symbol}/{timeframe}/gaps",
+        API_PARAMS(series_gaps_params),
+        .access = DB_READ,
+        .answer = &series_gap_schema,
+        .is_list = true,
+        .begin = market_gaps_begin,
+        .statements = market_gaps_statements,
+        .statement_count = 1,
     },
     {
         .id = "deleteSeries",

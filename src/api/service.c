@@ -1,6 +1,7 @@
 /* The service's own endpoints: what it is, and how it does. None asks the database. */
 
 #include "api/operation.h"
+#include "api/site.h"
 #include "http/health.h"
 #include "json/write.h"
 
@@ -23,7 +24,14 @@ void api_root_write(const struct api *api, struct buf *out)
 
 static void api_service_root(struct http_exchange *x)
 {
-    http_respond(x, 200, "application/json", buf_slice(&api_of(x)->root));
+    const struct api *api = api_of(x);
+
+    http_exchange_add_header(x, "Vary", SLICE_LIT("Accept"));
+    if (http_exchange_prefers(x, "text/html", "application/json")) {
+        api_site_respond_page(x, &api->ui_page);
+    } else {
+        http_respond_content(x, &api->root_content, API_SITE_ASKED_AGAIN);
+    }
 }
 
 static void api_service_health(struct http_exchange *x)
@@ -77,14 +85,43 @@ static const struct json_schema service_schema = {
     .count = countof(service_fields),
 };
 
+static const struct api_param service_file_params[] = {
+    {
+        .in = API_IN_PATH,
+        .type = DB_TYPE_TEXT,
+        .field = {.name = "version",
+                  .type = JSON_TYPE_STRING,
+                  .required = true,
+                  .description = "That of all of these files together; of any other one the answer is not to be kept",
+                  .example = "\"0\""},
+    },
+    {
+        .in = API_IN_PATH,
+        .type = DB_TYPE_TEXT,
+        .field = {.name = "file", .type = JSON_TYPE_STRING, .required = true, .example = "\"main.js\""},
+    },
+};
+
 static const struct api_endpoint api_service_endpoints[] = {
     {
         .id = "getService",
-        .summary = "Name, version and links of this service",
+        .summary = "Name, version and links of this service; for a browser, the page for people",
         .method = HTTP_GET,
         .path = "/",
         .handle = api_service_root,
+        .produces_too = "text/html",
         .answer = &service_schema,
+        .has_etag = true,
+    },
+    {
+        .id = "getPageFile",
+        .summary = "A file that the page for people needs",
+        .method = HTTP_GET,
+        .path = "/ui/{version}/{file}",
+        API_PARAMS(service_file_params),
+        .handle = api_ui_file,
+        .produces = HTTP_ANY_TYPE,
+        .has_etag = true,
     },
     {
         .id = "getHealth",

@@ -75,7 +75,7 @@ static bool api_statement_is_of(const struct api_endpoint *e, const char *name)
 int api_statement_check(const struct api_endpoint *e, struct error *err)
 {
     const int ways = (e->sql != NULL) + (e->begin != NULL) + (e->handle != NULL) + (e->make != NULL);
-    const bool is_made_in_c = e->render != NULL || e->begin != NULL;
+    const bool is_made_in_c = e->render != NULL || e->begin != NULL || e->handle != NULL;
 
     if (ways != 1) return error_set(err, ERROR_INVALID, "one of sql, begin, handle and make answers");
     if (e->make != NULL && !e->has_etag) return error_set(err, ERROR_INVALID, "make needs has_etag");
@@ -88,9 +88,9 @@ int api_statement_check(const struct api_endpoint *e, struct error *err)
         return error_set(err, ERROR_INVALID, "body_types need begin, and no schema of a JSON body");
     }
     if (e->produces_too != NULL && !is_made_in_c) {
-        return error_set(err, ERROR_INVALID, "produces_too needs render or begin");
+        return error_set(err, ERROR_INVALID, "produces_too needs render, begin or handle");
     }
-    if (e->has_etag && e->produces_too != NULL) {
+    if (e->has_etag && e->produces_too != NULL && e->handle == NULL) {
         return error_set(err, ERROR_INVALID, "an entity tag is of one media type");
     }
     if (e->param_count > DB_PARAMS_MAX) return error_set(err, ERROR_INVALID, "too many parameters");

@@ -237,20 +237,28 @@ int64_t candles_missing(const struct candles *candles, size_t index, bool rests)
     return missing_ms / step;
 }
 
-size_t candles_gaps(const struct candles *candles, struct candles_gap *gaps, size_t max, int64_t *ret_bars)
+bool candles_gap_before(const struct candles *candles, size_t index, bool rests, struct candles_gap *ret_gap)
 {
     const int64_t step = candles->timeframe_ms;
+    struct candles_gap gap = {candles->time_ms[index - 1] + step, candles->time_ms[index] - step,
+                              candles_missing(candles, index, rests)};
+
+    if (gap.bars == 0) return false;
+    while (rests && candles_is_weekend(gap.first_ms)) gap.first_ms += step;
+    while (rests && candles_is_weekend(gap.last_ms)) gap.last_ms -= step;
+    *ret_gap = gap;
+    return true;
+}
+
+size_t candles_gaps(const struct candles *candles, struct candles_gap *gaps, size_t max, int64_t *ret_bars)
+{
     const bool rests = candles_rests_at_weekends(candles);
+    struct candles_gap gap;
     int64_t bars = 0;
     size_t count = 0;
 
     for (size_t i = 1; i < candles->count; i++) {
-        struct candles_gap gap = {candles->time_ms[i - 1] + step, candles->time_ms[i] - step,
-                                  candles_missing(candles, i, rests)};
-
-        if (gap.bars == 0) continue;
-        while (rests && candles_is_weekend(gap.first_ms)) gap.first_ms += step;
-        while (rests && candles_is_weekend(gap.last_ms)) gap.last_ms -= step;
+        if (!candles_gap_before(candles, i, rests, &gap)) continue;
         if (count < max) gaps[count] = gap;
         count++;
         bars += gap.bars;

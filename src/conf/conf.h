@@ -146,6 +146,7 @@ struct conf {
     const char *openapi_url; /* path of the OpenAPI document; NULL: it is not served */
     const char *docs_url;    /* path of the page that shows it; NULL: it is not served */
     const char *docs_dir;    /* of Swagger UI's files */
+    const char *ui_dir;      /* of those of the page for people */
     struct http_limits http;
     struct conf_database database;
     struct conf_migrations migrations;

@@ -126,6 +126,13 @@ const char *conf_default_docs_dir(const struct conf_state *state, const struct c
     return STRATSLAB_DOCSDIR;
 }
 
+const char *conf_default_ui_dir(const struct conf_state *state, const struct conf_setting *setting,
+                                const char **ret_why)
+{
+    (void)state, (void)setting, (void)ret_why;
+    return STRATSLAB_UIDIR;
+}
+
 void conf_default_set(struct conf_state *state, const struct conf_setting *setting)
 {
     const enum conf_program program = state->conf.program;

@@ -131,6 +131,8 @@ const char *conf_default_migrations_dir(const struct conf_state *state, const st
                                         const char **ret_why);
 const char *conf_default_docs_dir(const struct conf_state *state, const struct conf_setting *setting,
                                   const char **ret_why);
+const char *conf_default_ui_dir(const struct conf_state *state, const struct conf_setting *setting,
+                                const char **ret_why);
 /* What of so many bytes is for clients, in whole MiB. `is_own` is false if they are the machine's, which others use
  * too.
  */

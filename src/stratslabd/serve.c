@@ -6,7 +6,7 @@
 
 #include "admin/admin.h"
 #include "api/api.h"
-#include "api/docs.h"
+#include "api/site.h"
 #include "base/buf.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -22,7 +22,8 @@ struct serve {
     struct service service;
     struct count_name *names; /* what workers count requests under */
     size_t name_count;
-    struct api_docs *docs; /* NULL: there is no Swagger UI */
+    struct api_site *docs; /* NULL: there is no Swagger UI */
+    struct api_site *ui;   /* NULL: there is no page for people */
     char **migrate_args;   /* argv of the next image's migration */
 };
 
@@ -84,6 +85,7 @@ static int serve_worker(const struct master_child *child)
         .place = &child->place,
         .slot = child->cell,
         .docs = serve->docs,
+        .ui = serve->ui,
         .schema_versions = serve->service.schema_versions,
     });
 }
@@ -134,17 +136,28 @@ const struct conf_address *stratslabd_open_address(const struct conf *conf)
 }
 
 /* The service is the same without it: a page that links the document takes its place. */
-static struct api_docs *serve_load_docs(const struct conf *conf)
+static struct api_site *serve_load_docs(const struct conf *conf)
 {
-    struct api_docs *docs = NULL;
+    struct api_site *docs = NULL;
     struct error err;
 
     if (conf->docs_url == NULL || conf->openapi_url == NULL) return NULL;
-    if (api_docs_load(conf->docs_dir, &docs, &err) != 0) {
+    if (api_site_load(conf->docs_dir, &docs, &err) != 0) {
         log_warning("there is no Swagger UI: the page only links the document", LOG_STR("page", conf->docs_url),
                     LOG_STR("reason", err.message));
     }
     return docs;
+}
+
+static struct api_site *serve_load_ui(const struct conf *conf)
+{
+    struct api_site *ui = NULL;
+    struct error err;
+
+    if (api_site_load(conf->ui_dir, &ui, &err) != 0) {
+        log_warning("there is no page for people: / only links the API", LOG_STR("reason", err.message));
+    }
+    return ui;
 }
 
 static void serve_warn_open(const struct conf *conf)
@@ -168,6 +181,7 @@ static int serve_init(struct serve *serve, const struct command_context *context
     service_knows(&serve->service, buf_slice(&versions));
     serve->migrate_args = command_args_new(context, migrate);
     serve->docs = serve_load_docs(context->conf);
+    serve->ui = serve_load_ui(context->conf);
     buf_clear(&versions);
     return 0;
 }
@@ -186,7 +200,8 @@ static int serve_main(const struct command_line *line, const struct command_cont
 
         status = master_run(&options);
     }
-    api_docs_free(serve.docs);
+    api_site_free(serve.docs);
+    api_site_free(serve.ui);
     free(serve.names);
     command_args_free(serve.migrate_args);
     service_clear(&serve.service);

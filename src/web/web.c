@@ -413,6 +413,7 @@ static int web_init(struct web *w, struct error *err)
     };
 
     api_options.docs = w->options->docs;
+    api_options.ui = w->options->ui;
     if (child_new(&child_options, &w->child, err) != 0) return -1;
     if (access_log_new(child_base(w->child), conf, &w->access, err) != 0) return -1;
     if (api_new(&api_options, &w->api, err) != 0 || web_init_http(w, err) != 0) return -1;

@@ -17,7 +17,8 @@ struct web_options {
     const struct conf *conf;
     const struct child_place *place;
     unsigned slot;               /* on the scoreboard, for what it counts */
-    const struct api_docs *docs; /* NULL: there is no Swagger UI */
+    const struct api_site *docs; /* NULL: there is no Swagger UI */
+    const struct api_site *ui;   /* NULL: there is no page for people */
     const char *schema_versions; /* every migration that this build knows, as a text[] literal */
 };
 

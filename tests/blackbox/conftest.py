@@ -42,6 +42,12 @@ def docs_dir(stratslabd):
     return docs_ui.folder(stratslabd) or docs_ui.cannot_run("this build has no Swagger UI: configure found no npm")
 
 
+@pytest.fixture(scope="session")
+def ui_dir(stratslabd):
+    """The folder of the files of the page for people."""
+    return docs_ui.folder(stratslabd, "ui_dir") or docs_ui.cannot_run("this build has no page for people: configure found no npm")
+
+
 @pytest.fixture
 def database():
     """A fresh database of a fresh role: .url for the daemon, .connect() for the test (superuser), .role, .name."""

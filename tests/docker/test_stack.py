@@ -13,12 +13,13 @@ MIGRATIONS = sorted(re.match(r"\d+", name).group() for name in os.listdir(os.pat
 
 
 def assert_docs(stack):
-    """/docs with Swagger UI: the page, and the files that it names."""
-    page = stack.get("/docs").text
-    files = re.findall(r'(?:src|href)="(/docs/[^"]+)"', page)
-    assert any("swagger-ui-bundle.js?v=" in address for address in files), page
-    for address in files:
-        assert stack.get(address).status == 200
+    """/docs with Swagger UI, and the page for people: each, and the files that it names."""
+    for path, folder, named in (("/docs", "/docs/", "swagger-ui-bundle.js?v="), ("/", "/ui/", "/lightweight-charts.js")):
+        page = stack.request("GET", path, headers={"Accept": "text/html"}).text
+        files = re.findall(rf'(?:src|href)="({folder}[^"]+)"', page)
+        assert any(named in address for address in files), page
+        for address in files:
+            assert stack.get(address).status == 200
 
 
 TEXT = "Größe 漢字 😀"  # beyond ASCII, of two to four bytes a character

@@ -13,7 +13,8 @@ def copy_checkout(folder):
         target = os.path.join(folder, name)
         os.makedirs(os.path.dirname(target), exist_ok=True)
         shutil.copy2(os.path.join(TOP, name), target)
-    for name in (".dockerignore", ".env.docker.example", ".gitignore", "docs-ui/.npmrc"):  # dot files, which an unpacked archive's list leaves out
+    for name in (".dockerignore", ".env.docker.example", ".gitignore", "docs-ui/.npmrc",
+                 "web-ui/.npmrc"):  # dot files, which an unpacked archive's list leaves out
         if os.path.exists(os.path.join(TOP, name)):
             shutil.copy2(os.path.join(TOP, name), os.path.join(folder, name))
     os.chmod(folder, 0o755)  # the container's user reads it

@@ -6,6 +6,8 @@ import math
 import random
 import secrets
 import time
+from decimal import Decimal
+from fractions import Fraction
 
 import psycopg
 import pytest
@@ -236,7 +238,7 @@ def test_a_service_that_stores_metrics_alone_has_no_more(d, service):
     seen = get(d, item).json()
     assert (seen["status"], seen["engine"], seen["data"], seen["result_hash"], seen["stale"]) == ("succeeded", None, None, None, None)
     assert get(d, item, "/trades").json() == {"items": [], "next": None}
-    assert get(d, item, "/equity").json() == {"points": 0, "items": []}
+    assert get(d, item, "/equity").json() == {"points": 0, "thinned": False, "items": []}
     assert get(d, item, "/trades", **CSV).text == HEADER + "\n"
     assert get(d, item, "/equity", **CSV).text == "time,equity\n"
 
@@ -308,6 +310,79 @@ def test_trades_come_page_by_page(d, service):
         assert d.request("GET", f"{PATH}/{item['id']}/trades?{query}").status == 422, query
 
 
+REASONS = ["end", "liquidation", "reverse", "signal", "stop", "take", "trail"]
+KEYS = {
+    "n": lambda t: t["n"], "side": lambda t: t["side"], "quantity": lambda t: Decimal(t["quantity"]),
+    "entry_price": lambda t: Decimal(t["entry_price"]), "exit_time": lambda t: t["exit_time"],
+    "exit_price": lambda t: t["exit_price"] and Decimal(t["exit_price"]),
+    "exit_reason": lambda t: t["exit_reason"] if t["exit_reason"] in REASONS else None, "pnl": lambda t: Decimal(t["pnl"]),
+    "return": lambda t: Fraction(t["pnl"]) / (Fraction(t["quantity"]) * Fraction(t["entry_price"])) if float(t["quantity"]) else None,
+    "fees": lambda t: Decimal(t["fees"]), "bars": lambda t: t["bars"],
+}
+
+
+def some_trades(count):
+    """With many that are alike, some whose reason nobody knows, one of no quantity, and an open one at the end."""
+    r = random.Random(count)
+    made = []
+    for n in range(1, count):
+        opened = START + MINUTE * 10 * n
+        made.append(trade(n, side=r.choice(["long", "short"]), quantity=r.choice(["1", "2.50", "0.000001"]), entry_price=r.choice(["100", "99.5", "1e3"]),
+                          entry_time=stamp(opened), exit_time=stamp(opened + MINUTE * r.choice([0, 5, 10, 3000])), exit_price=r.choice(["98", "101.25"]),
+                          exit_reason=r.choice([*REASONS, "sunset"]), pnl=r.choice(["0", "-1", "-1.0", "3.5", "3.49"]),
+                          fees=r.choice(["0", "0.1", "0.10"]), bars=r.randrange(5)))
+    made[7]["quantity"] = "0"
+    return [*made, trade(count, entry_time=stamp(START + MINUTE * 10 * count), exit_time=None, exit_price=None, exit_reason=None)]
+
+
+def paged(d, target):
+    seen = []
+    while target:
+        answer = d.request("GET", target)
+        assert answer.status == 200, answer.text
+        body = answer.json()
+        seen += body["items"]
+        link = answer.headers["Link"]
+        target = link[1:link.index(">")] if link else None
+        assert (body["next"] is None) == (target is None)
+    return seen
+
+
+def test_trades_are_sorted_page_by_page(d, service):
+    trades = some_trades(150)
+    item = succeeded(d, service, trades=trades)
+    succeeded(d, service, trades=some_trades(20))  # somebody else's
+    path = f"{PATH}/{item['id']}/trades"
+    document = d.request("GET", "/openapi.json").json()
+    known = next(p for p in document["paths"][f"{PATH}/{{id}}/trades"]["get"]["parameters"] if p["name"] == "sort")["schema"]["enum"]
+    assert set(known) == {sign + name for name in KEYS for sign in ("", "-")}
+    for name, key in KEYS.items():
+        there = sorted((t for t in trades if key(t) is not None), key=lambda t, key=key: (key(t), t["n"]))
+        rest = [t for t in trades if key(t) is None]
+        down = sorted(sorted(there, key=lambda t: t["n"]), key=key, reverse=True)  # which is stable: of equal ones the lower n stays first
+        for sort, expected in ((name, there + rest), ("-" + name, down + rest)):
+            seen = paged(d, f"{path}?limit=31&sort={sort}")
+            assert [t["n"] for t in seen] == [t["n"] for t in expected], sort
+    assert [t["n"] for t in get(d, item, "/trades?sort=-n&after=3").json()["items"]] == [2, 1]
+    assert get(d, item, "/trades?sort=pnl&after=999").json()["items"] == []
+    for query in ("sort=x", "sort=--n", "sort=", "sort=entry_time"):
+        assert d.request("GET", f"{path}?{query}").status == 422, query
+
+
+@pytest.mark.parametrize("sort", ["n", "-return"])
+def test_trades_of_a_span(d, service, sort):
+    trades = some_trades(200)
+    item = succeeded(d, service, trades=trades)
+    times = [t[name] for t in trades for name in ("entry_time", "exit_time") if t[name]]
+    r = random.Random(7)
+    for _ in range(30):
+        start, end = r.choice([None, *times]), r.choice([None, *times])
+        span = "".join(f"&{name}={at}" for name, at in (("start", start), ("end", end)) if at)
+        expected = {t["n"] for t in trades if (not start or not t["exit_time"] or t["exit_time"] >= start) and (not end or t["entry_time"] < end)}
+        seen = [t["n"] for t in paged(d, f"{PATH}/{item['id']}/trades?limit=60&sort={sort}{span}")]
+        assert set(seen) == expected and len(seen) == len(expected), span
+
+
 def test_what_a_service_says_does_not_break_csv(d, service):
     item = succeeded(d, service, trades=[trade(1, entry_reason='a "b",\r\n', exit_reason="é\t\u0085")])
     row, = csv.DictReader(io.StringIO(get(d, item, "/trades", **CSV).text, newline=""))
@@ -373,6 +448,48 @@ def test_a_thinned_curve_keeps_its_extremes_its_ends_and_its_order(d, service, d
     assert len(get(d, item, "/equity").json()["items"]) <= 1000
     for query in ("points=1", "points=10001", "points=x", "limit=3"):
         assert d.request("GET", f"{PATH}/{item['id']}/equity?{query}").status == 422, query
+
+
+@pytest.mark.parametrize("count", [1, 5000, 40_000, 300_000])
+def test_a_span_of_the_curve_is_as_exact_as_the_whole(d, service, count):
+    points = walk(count, seed=count)
+    item = succeeded(d, service, points=points)
+    r = random.Random(count)
+    ends = [None, START - MINUTE, points[-1][0], points[-1][0] + 1, *(points[i][0] for i in range(2047, count, 2048 * 9))]
+
+    def end():
+        return r.choice(ends) if r.random() < 0.4 else r.choice(points)[0] + r.choice([0, 0, 1, -1, 17])
+
+    for turn in range(60):
+        start, stop = end(), end()
+        if turn % 2 and start is not None:
+            stop = start + r.choice([0, 1, MINUTE * 3, MINUTE * 100, MINUTE * 5000])
+        asked = r.choice([2, 4, 7, 100, 1000, 10_000])
+        span = "".join(f"&{name}={stamp(at)}" for name, at in (("start", start), ("end", stop)) if at is not None)
+        body = get(d, item, f"/equity?points={asked}{span}").json()
+        expected = [(stamp(at), value) for at, value in points if (start is None or at >= start) and (stop is None or at < stop)]
+        seen = [(one["time"], one["equity"]) for one in body["items"]]
+        assert body["points"] == count and body["thinned"] == (len(expected) > len(seen)), span
+        if not body["thinned"]:
+            assert seen == expected, span
+            continue
+        assert asked / 3 - 1 <= len(seen) <= asked < len(expected) and seen == sorted(seen) and set(expected).issuperset(seen), span
+        assert (seen[0], seen[-1]) == (expected[0], expected[-1]), span
+        if asked >= 4:
+            assert {f(v for _, v in seen) for f in (min, max)} == {f(v for _, v in expected) for f in (min, max)}, span
+    for query in ("start=x", "end=2024-01-01"):
+        assert d.request("GET", f"{PATH}/{item['id']}/equity?{query}").status == 422, query
+
+
+def test_the_times_of_pieces_are_read_as_they_are_packed(database, d):
+    times = [0, 1, -1, 63, -64, 64, -65, START, -START, 253_402_300_799_000, -62_135_596_800_000]
+    with database.connect() as db:
+        for at in times:
+            for count in (1, 2, 128, 129, 2048):
+                packed = curve.pack([(at + i, 1.0) for i in range(count)])
+                assert db.execute("SELECT backtest_equity_first_ms(%s)", [packed]).fetchone() == (at,)
+        for short in (b"", b"\x01", b"\x01\x00\x80\x80", b"\x01\x80\x80\x80", b"\x01\x00" + b"\xff" * 14):
+            assert db.execute("SELECT backtest_equity_first_ms(%s)", [short]).fetchone() == (None,)
 
 
 @pytest.mark.parametrize("what", ["UPDATE backtest_equity SET packed = set_byte(packed, 0, 2)",

@@ -30,6 +30,7 @@ class World:
         self.succeeded = self.succeed()
         self.made = 0
         self.files = re.findall(r'"/docs/([a-z.-]+)', client.request("GET", "/docs").text)
+        self.page_files = re.findall(r'"/ui/[^/]+/([a-z.-]+)', client.request("GET", "/", headers={"Accept": "text/html"}).text)
 
     def fill(self):
         while len(self.ids["strategies"]) < 6:
@@ -90,7 +91,7 @@ class World:
         if name == "If-Match":
             return lambda: self.values.r.choice(["*", "*", '"1"', '"1", "2"', '"7"', 'W/"1"', '"x"', '"1" ,"2",'])
         if name == "file":
-            return lambda: self.values.r.choice(self.files)
+            return lambda: self.values.r.choice(self.page_files if operation.path.startswith("/ui/") else self.files)
         better = {"version": lambda: 1, "symbol": lambda: self.values.r.choice(["X", "A:B", "a/b c", "漢%2F", "'\"<"]),
                   "timezone": lambda: self.values.r.choice(["UTC", "+05:30", "America/New_York"]),
                   "adjusted": lambda: "false"}

@@ -16,11 +16,11 @@ def browser(tmp_path):
 
 @pytest.fixture
 def keep(stratslabd):
-    """keep(browser, name): a screenshot that stays in the build folder when the tests are over."""
+    """keep(browser, name, whole=True): a screenshot that stays in the build folder when the tests are over."""
     folder = os.path.join(os.path.dirname(stratslabd), "artefacts")
 
-    def take(browser, name):
+    def take(browser, name, **how):
         os.makedirs(folder, exist_ok=True)
-        browser.screenshot(os.path.join(folder, name))
+        browser.screenshot(os.path.join(folder, name), **how)
 
     return take

@@ -178,7 +178,7 @@ WRITES = {
 
 def requests():
     """A request of each operation of the API: a change's is in WRITES, a read's is made from the document."""
-    found = dict(WRITES)
+    found = {**WRITES, "checkRules": ("POST", "/api/v1/rules/check", {"kind": "k"})}
     for path, item in contract.of().document["paths"].items():
         if path.startswith("/api/") and "422" in item.get("get", {}).get("responses", {}):
             known = "{strategy}" if path.startswith(STRATEGIES) else "{backtest}"

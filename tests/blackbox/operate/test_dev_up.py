@@ -14,9 +14,9 @@ from support.wait import SLOWNESS, wait_until
 
 # What stands for a compiler: a source that holds "no C" does not build, and another time of the source is another program.
 MAKEFILE = """abs_top_srcdir = {folder}
-.PHONY: all docs-ui/stamp
+.PHONY: all docs-ui/stamp web-ui/stamp
 all: stratslabd backtestd
-docs-ui/stamp:
+docs-ui/stamp web-ui/stamp:
 stratslabd backtestd: ../src/main.c
 \t@if grep -q 'no C' ../src/main.c; then echo '../src/main.c:1:1: error: this is no C' >&2; exit 1; fi
 \t@cp {programs}/$@ $@.new && cat ../src/main.c >>$@.new && mv $@.new $@

@@ -109,6 +109,15 @@ class Browser:
             document.execCommand("insertText", false, arguments[1]);
             """, selector, text)
 
+    def choose_file(self, selector, path):
+        """Into a field for files, which may be hidden."""
+        self._call("POST", f"{self.session}/element/{self.find(selector)}/value", {"text": path})
+
+    def size(self, width, height, dark=False):
+        """The window's, as a phone's if it is narrow; and whether people like it dark."""
+        self.devtools("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=2 if width < 600 else 1, mobile=width < 600)
+        self.devtools("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": "dark" if dark else "light"}])
+
     def text(self, selector):
         return self._call("GET", f"{self.session}/element/{self.find(selector)}/text")
 
@@ -116,9 +125,9 @@ class Browser:
         """A command of the DevTools protocol."""
         return self._call("POST", f"{self.session}/goog/cdp/execute", {"cmd": command, "params": parameters})
 
-    def screenshot(self, path):
-        """Of the whole page, however long."""
-        picture = self.devtools("Page.captureScreenshot", captureBeyondViewport=True, format="png")["data"]
+    def screenshot(self, path, whole=True):
+        """Of the whole page, however long, or of what is seen."""
+        picture = self.devtools("Page.captureScreenshot", captureBeyondViewport=whole, format="png")["data"]
         with open(path, "wb") as f:
             f.write(base64.b64decode(picture))
 

@@ -75,8 +75,9 @@ def finish(started):
 
 
 def docs_settings():
-    """Swagger UI from the build of the program under test; where that has none, made-up files, rather than a warning about it."""
-    return {"docs_dir": docs_ui.folder_or_made_up(os.path.abspath(os.environ.get("STRATSLABD", "stratslabd")))}
+    """The pages from the build of the program under test; where that has none, made-up files, rather than a warning about it."""
+    program = os.path.abspath(os.environ.get("STRATSLABD", "stratslabd"))
+    return {setting: docs_ui.folder_or_made_up(program, setting) for setting in docs_ui.PAGES}
 
 
 class Daemon:

@@ -5,6 +5,6 @@
 #include "unit.h"
 
 extern const struct unit_part candles_import_tests, execution_tests, series_tests, openapi_tests, operation_tests,
-    refusal_tests, registry_tests, statement_tests, tokens_tests;
+    refusal_tests, registry_tests, site_tests, statement_tests, tokens_tests;
 
 #endif

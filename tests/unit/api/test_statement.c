@@ -91,6 +91,7 @@ static void test_what_an_entry_declares_goes_together(void)
     } cases[] = {
         {{.sql = "S"}, 0},
         {{.handle = handles}, 0},
+        {{.handle = handles, .produces_too = "text/html", .has_etag = true}, 0},
         {{.make = makes, .has_etag = true}, 0},
         {{.sql = "S", .body = &body, .check = checks}, 0},
         {{.sql = "S", .render = renders, .produces_too = "text/csv", .refusals = good}, 0},

@@ -1,0 +1,298 @@
+// Import: files are dropped, cut into pieces, sent one after the other; then what came of them.
+import { html, useEffect, useRef, useState } from "./html.js";
+import { ask, path, withQuery } from "./api.js";
+import { beginningOf, guess, halves, isZip, pieces } from "./cut.js";
+import { bytes, count, plural, time } from "./format.js";
+import { Card, Check, Choice, Progress, Text, Wrong } from "./parts.js";
+import { href } from "./route.js";
+import { NAMES } from "./timeframe.js";
+
+const SHOWN_MAX = 100; // rejected rows, and gaps
+
+async function send(symbol, timeframe, query, body, type) {
+  return (await ask("POST", withQuery(path("candles", symbol, timeframe), query), { body, type, safe: true })).json();
+}
+
+// The reports of all pieces as one. tell(share).
+async function importFile(file, { symbol, timeframe, ...query }, tell) {
+  const sum = {
+    read: 0,
+    new: 0,
+    equal: 0,
+    replaced: 0,
+    rejected: 0,
+    rejections: [],
+    gaps: [],
+    missing: 0,
+    remarks: [],
+    first: null,
+    last: null,
+  };
+  const add = (report, { line = 1, headLines = 0, overlaps = false } = {}) => {
+    const lineOf = (n) => (n > headLines ? n - headLines + line - 1 : n);
+    const rejections = report.rejections.map((one) => ({ ...one, line: lineOf(one.line) }));
+
+    for (const name of ["read", "new", "equal", "replaced", "rejected", "missing"]) sum[name] += report[name];
+    if (overlaps) {
+      // The first row was the last one of the piece before.
+      const was = rejections[0]?.line === line ? "rejected" : "equal";
+
+      if (was === "rejected") rejections.shift();
+      sum.read--;
+      sum[was]--;
+    }
+    sum.rejections = [...sum.rejections, ...rejections].slice(0, SHOWN_MAX);
+    sum.gaps = [...sum.gaps, ...report.gaps].slice(0, SHOWN_MAX);
+    sum.remarks = [...new Set([...sum.remarks, ...report.remarks])];
+    if (!sum.first || report.first < sum.first) sum.first = report.first;
+    if (!sum.last || report.last > sum.last) sum.last = report.last;
+  };
+
+  if (await isZip(file)) {
+    add(await send(symbol, timeframe, query, file, "application/zip"));
+    return sum;
+  }
+  const sendPiece = async (piece) => {
+    try {
+      add(await send(symbol, timeframe, query, piece.text, "text/csv"), piece);
+    } catch (error) {
+      const smaller = error.status === 413 && halves(piece);
+
+      // The rest may be sound: a piece of nothing but wrong rows is told, and gone over.
+      if (smaller) for (const half of smaller) await sendPiece(half);
+      else if (error.code === "candles_invalid" && sum.read > 0) sum.rejected += error.places.length;
+      else throw error;
+    }
+  };
+
+  for await (const piece of pieces(file)) {
+    await sendPiece(piece);
+    tell(file.size ? Math.min(1, piece.done / file.size) : 0.5);
+  }
+  return sum;
+}
+
+// A table that is folded away: a number, and words.
+function Rows({ what, total, heads, rows, open }) {
+  if (!rows.length) return null;
+  return html`<details open=${open}>
+    <summary>${what}${total > rows.length ? ` (the first ${rows.length})` : ""}</summary>
+    <div class="scroll short" tabindex="0" role="region" aria-label=${what}>
+      <table class="list">
+        <thead>
+          <tr>
+            <th scope="col">${heads[0]}</th>
+            <th scope="col" class="text">${heads[1]}</th>
+          </tr>
+        </thead>
+        <tbody>
+          ${rows.map(
+            ([number, words]) =>
+              html`<tr>
+                <td>${number}</td>
+                <td class="text">${words}</td>
+              </tr>`,
+          )}
+        </tbody>
+      </table>
+    </div>
+  </details>`;
+}
+
+function Report({ one }) {
+  const { report, file, symbol, timeframe, error } = one;
+
+  if (error) return html`<${Wrong} error=${error} title=${`${file.name} was not imported`} />`;
+  return html`<div class=${`banner ${report.rejected ? "warn" : "good"}`} role="status">
+    <strong>${file.name}</strong>: ${plural(report.read, "row")} read, <b>${count(report.new)}</b> new,${" "}
+    ${count(report.equal)} there already${report.replaced ? `, ${count(report.replaced)} replaced` : ""},
+    ${" "}${count(report.rejected)} rejected.${" "}
+    <a href=${href(["data", symbol, timeframe])}>Look at ${symbol} ${timeframe}</a>
+    ${report.remarks.map((remark) => html`<p class="note">${remark}</p>`)}
+    <${Rows}
+      open
+      what="The rows that were rejected"
+      total=${report.rejected}
+      heads=${["Line", "Why"]}
+      rows=${report.rejections.map((row) => [row.line, row.reason])}
+    />
+    <${Rows}
+      what=${`${plural(report.missing, "bar")} missing in the file`}
+      total=${report.gaps.length < SHOWN_MAX ? report.gaps.length : Infinity}
+      heads=${["Bars", "From and to"]}
+      rows=${report.gaps.map((gap) => [count(gap.bars), `${time(gap.first)} – ${time(gap.last)}`])}
+    />
+  </div>`;
+}
+
+export function Importer({ series, changed }) {
+  const [files, setFiles] = useState([]); // {file, symbol, timeframe}
+  const [options, setOptions] = useState({ timezone: "", stamp: "", replace: false, adjusted: false });
+  const [state, setState] = useState(null); // {name, share}
+  const [done, setDone] = useState([]);
+  const [over, setOver] = useState(false);
+  const input = useRef();
+
+  async function take(list) {
+    const some = await Promise.all(
+      [...list].map(async (file) => {
+        const text = (await isZip(file)) ? "" : await beginningOf(file).catch(() => "");
+
+        return { file, ...guess(file.name, text) };
+      }),
+    );
+
+    setFiles((before) => [...before, ...some.map((one) => ({ timeframe: "", ...one }))]);
+  }
+
+  async function start(event) {
+    event.preventDefault();
+    const query = {
+      ...(options.timezone ? { timezone: options.timezone } : {}),
+      ...(options.stamp ? { stamp: options.stamp } : {}),
+      ...(options.replace ? { replace: "true" } : {}),
+      ...(options.adjusted ? { adjusted: "true" } : {}),
+    };
+
+    setDone([]);
+    for (const one of files) {
+      const tell = (share) => setState({ name: one.file.name, share });
+
+      tell(0);
+      try {
+        const report = await importFile(one.file, { symbol: one.symbol, timeframe: one.timeframe, ...query }, tell);
+
+        setDone((before) => [...before, { ...one, report }]);
+        setFiles((before) => before.filter((other) => other !== one));
+      } catch (error) {
+        setDone((before) => [...before, { ...one, error }]);
+      }
+      changed();
+    }
+    setState(null);
+  }
+
+  const edit = (i, part) => setFiles(files.map((one, k) => (k === i ? { ...one, ...part } : one)));
+
+  useEffect(() => {
+    const leave = (event) => {
+      if (state) event.preventDefault();
+    };
+
+    addEventListener("beforeunload", leave);
+    return () => removeEventListener("beforeunload", leave);
+  }, [state]);
+
+  return html`<${Card} title="Import">
+    <div
+      class=${`drop ${over ? "over" : ""}`}
+      onDragOver=${(e) => {
+        e.preventDefault();
+        setOver(true);
+      }}
+      onDragLeave=${() => setOver(false)}
+      onDrop=${(e) => {
+        e.preventDefault();
+        setOver(false);
+        take(e.dataTransfer.files);
+      }}
+    >
+      <p>
+        <strong>Drop files of candles here</strong>, or${" "}
+        <button type="button" onClick=${() => input.current.click()}>choose files</button>
+      </p>
+      <p class="note">
+        CSV as Binance, Kraken, Yahoo, MetaTrader, TradingView, pandas and others write it; also gzip and zip. Of any
+        size: it is cut into pieces.
+      </p>
+      <input
+        type="file"
+        ref=${input}
+        class="hidden"
+        multiple
+        tabindex="-1"
+        aria-label="Files of candles"
+        accept=".csv,.txt,.gz,.zip,text/csv"
+        onChange=${(e) => {
+          take(e.target.files);
+          e.target.value = "";
+        }}
+      />
+    </div>
+    ${
+      files.length > 0 &&
+      html`<form onSubmit=${start}>
+        ${files.map(
+          (one, i) =>
+            html`<div class="row file" key=${one.file.name}>
+              <div class="grow">
+                <strong>${one.file.name}</strong> <span class="note">${bytes(one.file.size)}</span>
+              </div>
+              <${Text}
+                label="Symbol"
+                required
+                maxlength="32"
+                value=${one.symbol}
+                onValue=${(symbol) => edit(i, { symbol })}
+              />
+              <${Choice}
+                label="Timeframe"
+                required
+                value=${one.timeframe}
+                onValue=${(timeframe) => edit(i, { timeframe })}
+                options=${[...(one.timeframe ? [] : [["", "?"]]), ...NAMES.map((name) => [name, name])]}
+              />
+              <button
+                type="button"
+                class="quiet"
+                aria-label=${`Leave out ${one.file.name}`}
+                onClick=${() => setFiles(files.filter((_, k) => k !== i))}
+              >
+                ×
+              </button>
+            </div>`,
+        )}
+        <details>
+          <summary>Times and prices</summary>
+          <div class="row">
+            <${Text}
+              label="Time zone"
+              placeholder="UTC"
+              value=${options.timezone}
+              onValue=${(timezone) => setOptions({ ...options, timezone })}
+              hint="of times that do not name one, such as America/New_York"
+            />
+            <${Choice}
+              label="A row's time is that of"
+              value=${options.stamp}
+              onValue=${(stamp) => setOptions({ ...options, stamp })}
+              options=${[
+                ["", "the bar's opening"],
+                ["close", "the bar's closing"],
+              ]}
+            />
+            <div class="checks">
+              <${Check}
+                label="Replace rows that differ from those stored"
+                value=${options.replace}
+                onValue=${(replace) => setOptions({ ...options, replace })}
+              />
+              <${Check}
+                label="Take the adjusted prices"
+                value=${options.adjusted}
+                onValue=${(adjusted) => setOptions({ ...options, adjusted })}
+              />
+            </div>
+          </div>
+        </details>
+        <div class="actions left">
+          <button class="primary" disabled=${!!state}>
+            ${state ? "Importing…" : `Import ${plural(files.length, "file")}`}
+          </button>
+          ${state && html`<${Progress} value=${state.share} label=${`Import of ${state.name}`} /><span role="status">${state.name}, ${Math.round(state.share * 100)} %</span>`}
+        </div>
+      </form>`
+    }
+    ${done.map((one) => html`<${Report} one=${one} />`)}
+  <//>`;
+}

@@ -1,0 +1,73 @@
+// Stop, take, trail and size: what every kind of strategy may have.
+import { html } from "./html.js";
+import { Field } from "./parts.js";
+
+const LEVELS = [
+  ["stop", "Stop loss", ["percent", "distance", "price"]],
+  ["take", "Take profit", ["percent", "distance", "price"]],
+  ["trail", "Trailing stop", ["percent", "distance"]],
+  ["size", "Size", ["equity", "cash", "units"]],
+];
+const UNITS = {
+  percent: "% of entry",
+  distance: "away",
+  price: "price",
+  equity: "× equity",
+  cash: "× cash",
+  units: "units",
+};
+
+// A number, or an expression.
+export const valueOf = (text) => (text.trim() !== "" && !Number.isNaN(Number(text)) ? Number(text) : text);
+const keyOf = (level) => Object.keys(level || {}).find((key) => key !== "at");
+
+// value: the parameters; errorAt(pointer) is what is wrong there.
+export function Levels({ value, onChange, errorAt }) {
+  const change = (name, level) => {
+    const { [name]: _, ...rest } = value;
+
+    onChange(level ? { ...rest, [name]: level } : rest);
+  };
+
+  return html`<div class="levels">
+    ${LEVELS.map(([name, title, units]) => {
+      const level = value[name],
+        unit = keyOf(level) || "";
+      const error = errorAt(`/${name}`);
+
+      return html`<div class="level" key=${name}>
+        <${Field} label=${title} error=${error}
+          >${(tie) =>
+            html`<div class="pair">
+              <input
+                ...${tie}
+                class="code"
+                spellcheck=${false}
+                disabled=${!unit}
+                placeholder=${name === "size" ? "all of the equity" : "none"}
+                value=${unit ? String(level[unit]) : ""}
+                onInput=${(e) => change(name, { ...level, [unit]: valueOf(e.target.value) })}
+              />
+              <select
+                aria-label=${`${title}: unit`}
+                value=${unit}
+                onChange=${(e) =>
+                  change(
+                    name,
+                    e.target.value
+                      ? {
+                          ...(level?.at ? { at: level.at } : {}),
+                          [e.target.value]: unit ? level[unit] : name === "size" ? 1 : 2,
+                        }
+                      : null,
+                  )}
+              >
+                <option value="">${name === "size" ? "default" : "none"}</option>
+                ${units.map((one) => html`<option value=${one} selected=${one === unit}>${UNITS[one]}</option>`)}
+              </select>
+            </div>`}<//
+        >
+      </div>`;
+    })}
+  </div>`;
+}

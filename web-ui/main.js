@@ -1,0 +1,163 @@
+// The page: its frame, and which view is in it. Each view is a file of its own.
+import { html, render, useEffect, useRef, useState } from "./html.js";
+import { forgetToken, refused, setToken, token } from "./access.js";
+import { silence } from "./api.js";
+import { clock, setClock, time } from "./format.js";
+import { href, useRoute } from "./route.js";
+import { useSignal } from "./signal.js";
+import { Start } from "./start.js";
+import { Strategies } from "./strategies.js";
+import { Strategy } from "./strategy.js";
+import { Data } from "./data.js";
+import { Series } from "./series.js";
+import { Run } from "./run.js";
+import { Results } from "./results.js";
+import { Result } from "./result.js";
+import { Compare } from "./compare.js";
+import { Page } from "./parts.js";
+
+const VIEWS = {
+  "": Start,
+  strategies: ({ parts, query }) =>
+    parts.length ? html`<${Strategy} key=${parts[0]} id=${parts[0]} query=${query} />` : html`<${Strategies} />`,
+  data: ({ parts, query }) =>
+    parts.length > 1
+      ? html`<${Series} key=${parts.join()} symbol=${parts[0]} timeframe=${parts[1]} />`
+      : html`<${Data} query=${query} />`,
+  run: ({ query }) => html`<${Run} key=${JSON.stringify(query)} query=${query} />`,
+  results: ({ parts }) => (parts.length ? html`<${Result} key=${parts[0]} id=${parts[0]} />` : html`<${Results} />`),
+  compare: ({ query }) => html`<${Compare} key=${query.ids} ids=${(query.ids || "").split(",").filter(Boolean)} />`,
+};
+
+const MENU = [
+  ["strategies", "Strategies"],
+  ["data", "Data"],
+  ["run", "Run"],
+  ["results", "Results"],
+  ["compare", "Compare"],
+];
+
+const facts = document.getElementById("app").dataset;
+
+function Bar({ view }) {
+  const which = useSignal(clock);
+  const has = useSignal(token);
+
+  return html`<header class="bar">
+    <a
+      class="skip"
+      href="#content"
+      onClick=${(e) => {
+        e.preventDefault();
+        document.querySelector("h1")?.focus();
+      }}
+      >To the content</a
+    >
+    <a class="brand" href=${href("")}
+      ><svg viewBox="0 0 32 32" aria-hidden="true"><path d="M3 24l8-9 6 5L29 7" /></svg>StratsLab</a
+    >
+    <nav aria-label="Views">
+      ${MENU.map(
+        ([name, text]) => html`<a href=${href(name)} aria-current=${name === view ? "page" : undefined}>${text}</a>`,
+      )}
+    </nav>
+    <div class="tools">
+      <button
+        type="button"
+        class="quiet"
+        title=${`Times are ${which === "UTC" ? "in UTC" : "those of this computer"}`}
+        aria-label=${`Times: ${which}. Change to ${which === "UTC" ? "local" : "UTC"}`}
+        onClick=${() => setClock(which === "UTC" ? "local" : "UTC")}
+      >
+        ${which === "UTC" ? "UTC" : "Local"}
+      </button>
+      ${has && html`<button type="button" class="quiet" onClick=${forgetToken} title="Forget the access token of this tab">Sign out</button>`}
+      ${facts.docs && html`<a class="quiet" href=${facts.docs}>API</a>`}
+    </div>
+  </header>`;
+}
+
+// Over the view, which stays as it is, with all that was typed.
+function Access() {
+  const why = useSignal(refused);
+  const [text, set] = useState("");
+  const field = useRef();
+
+  useEffect(() => {
+    if (why) field.current?.focus();
+  }, [why]);
+  if (!why) return null;
+  return html`<form
+    class="banner ask"
+    aria-label="Access"
+    onSubmit=${(e) => {
+      e.preventDefault();
+      set("");
+      setToken(text.trim());
+    }}
+  >
+    <div>
+      <strong>This service asks for an access token.</strong>${" "}
+      ${why.startsWith("An access token is needed") ? "" : `${why} `}<span class="note"
+        >What you have typed is still there, and goes on with the token.</span
+      >
+    </div>
+    <label for="token">Token</label>
+    <input
+      id="token"
+      ref=${field}
+      type="password"
+      autocomplete="off"
+      spellcheck=${false}
+      value=${text}
+      required
+      placeholder="stl_…"
+      onInput=${(e) => set(e.target.value)}
+    />
+    <button class="primary">Use it</button>
+    <span class="note"
+      >It is kept for this tab alone. Whoever runs the service makes one:${" "}
+      <code>stratslabd token create NAME --scope read --scope write</code></span
+    >
+  </form>`;
+}
+
+function Silence() {
+  const quiet = useSignal(silence);
+
+  if (!quiet) return null;
+  return html`<div class="banner bad" role="status">
+    <strong>The service does not answer</strong> since ${time(quiet.since, "local").slice(11)}. ${quiet.message}${" "}
+    Trying again. What you have typed is kept.
+  </div>`;
+}
+
+function Foot() {
+  return html`<footer>
+    <span>StratsLab ${facts.version}</span>
+    <span
+      >Charts:${" "}
+      <a href="https://www.tradingview.com/" rel="noopener noreferrer" target="_blank"
+        >TradingView Lightweight Charts™</a
+      >, Copyright © TradingView, Inc.</span
+    >
+    ${facts.licences && html`<a href=${facts.licences}>Licences</a>`}
+  </footer>`;
+}
+
+function Lab() {
+  const route = useRoute();
+  const View = VIEWS[route.view];
+
+  return html`<${Bar} view=${route.view} /><${Access} /><${Silence} />
+    ${
+      View
+        ? html`<${View} key=${route.view} ...${route} />`
+        : html`<${Page} title="There is no such view"
+            ><p><a href=${href("")}>To the start</a></p><//
+          >`
+    }
+    <${Foot} />`;
+}
+
+render(html`<${Lab} />`, document.getElementById("app"));

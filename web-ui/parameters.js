@@ -1,0 +1,48 @@
+// The parameters of a named kind, as a form: made from the schema that the API gives.
+import { html } from "./html.js";
+import { Check, Text } from "./parts.js";
+import { Levels } from "./levels.js";
+
+const boundsOf = ({ minimum, maximum }) =>
+  minimum !== undefined && maximum !== undefined ? `, ${minimum} to ${maximum}` : "";
+
+export function Parameters({ schema, value, onChange, errorAt }) {
+  const plain = Object.entries(schema.properties || {}).filter(([, one]) => one.type !== "object");
+  const set = (name, next) => {
+    const { [name]: _, ...rest } = value;
+
+    onChange(next === undefined ? rest : { ...rest, [name]: next });
+  };
+
+  return html`<div class="row parameters">
+      ${plain
+        .filter(([, one]) => one.type !== "boolean")
+        .map(
+          ([name, one]) =>
+            html`<${Text}
+              key=${name}
+              label=${name}
+              inputmode="decimal"
+              placeholder=${String(one.default ?? "")}
+              hint=${`${one.description || ""}${boundsOf(one)}`}
+              error=${errorAt(`/${name}`)}
+              value=${value[name] ?? ""}
+              onValue=${(text) => set(name, text === "" ? undefined : Number.isNaN(Number(text)) ? text : Number(text))}
+            />`,
+        )}
+    </div>
+    <div class="checks">
+      ${plain
+        .filter(([, one]) => one.type === "boolean")
+        .map(
+          ([name, one]) =>
+            html`<${Check}
+              key=${name}
+              label=${(one.description || name).replace(/^Whether (.)/, (_, first) => first.toUpperCase())}
+              value=${value[name] ?? one.default ?? false}
+              onValue=${(next) => set(name, next === (one.default ?? false) ? undefined : next)}
+            />`,
+        )}
+    </div>
+    <${Levels} value=${value} onChange=${onChange} errorAt=${errorAt} />`;
+}

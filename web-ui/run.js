@@ -1,0 +1,412 @@
+// Run: which strategy, on which candles, from when to when, at what costs.
+import { html, useEffect, useMemo, useState } from "./html.js";
+import { all, get, path, post } from "./api.js";
+import { count, date, plural } from "./format.js";
+import { forgetDraft, useDraft } from "./keep.js";
+import { useLoad } from "./load.js";
+import { remember } from "./names.js";
+import { Card, Check, Choice, Copy, Empty, Field, Loading, Page, Text, Wrong } from "./parts.js";
+import { curlOf, shortExecution } from "./request.js";
+import { go, href } from "./route.js";
+import { madeOf, SECONDS, TESTED } from "./timeframe.js";
+
+const FIRST = {
+  strategy: "",
+  version: "",
+  symbol: "",
+  timeframe: "",
+  start: "",
+  end: "",
+  capital: "10000",
+  fee: "0.1",
+  slippage: "0.02",
+  spread: "0",
+  leverage: "1",
+  short: true,
+  intrabar: "pessimistic",
+  missing: "skip",
+  closeAtEnd: false,
+  more: "",
+};
+const DAY = 86400e3;
+
+// Not randomUUID, which browsers have for HTTPS and localhost alone.
+const randomKey = () => Array.from(crypto.getRandomValues(new Uint32Array(4)), (n) => n.toString(16)).join("-");
+
+// What the form says, as the API takes it; {problem} if it cannot be said.
+function requestOf(draft) {
+  // What is not a number goes as it is: the service says what is wrong with it, and where.
+  const number = (text) => {
+    const n = Number(text.trim().replace(",", "."));
+
+    return Number.isNaN(n) ? text : n;
+  };
+  const execution = shortExecution({
+    fee: { percent: number(draft.fee) },
+    slippage: { percent: number(draft.slippage) },
+    spread: number(draft.spread),
+    leverage: number(draft.leverage),
+    short: draft.short,
+    intrabar: draft.intrabar,
+    missing: draft.missing,
+    close_at_end: draft.closeAtEnd,
+  });
+
+  if (draft.more.trim()) Object.assign(execution, JSON.parse(draft.more));
+  return {
+    strategy_id: draft.strategy,
+    ...(draft.version ? { strategy_version: Number(draft.version) } : {}),
+    symbol: draft.symbol,
+    timeframe: draft.timeframe,
+    start: draft.start && `${draft.start}T00:00:00Z`,
+    end: draft.end && `${draft.end}T00:00:00Z`,
+    initial_capital: number(draft.capital),
+    execution,
+  };
+}
+
+function draftOf(backtest) {
+  const { fee, slippage, spread, leverage, short, intrabar, missing, close_at_end, ...others } = shortExecution(
+    backtest.execution,
+  );
+  const { percent: feePercent = 0, ...feeOthers } = fee || {},
+    { percent: slipPercent = 0, ...slipOthers } = slippage || {};
+  const rest = {
+    ...others,
+    ...(Object.keys(feeOthers).length ? { fee } : {}),
+    ...(Object.keys(slipOthers).length ? { slippage } : {}),
+  };
+
+  return {
+    strategy: backtest.strategy_id,
+    version: "",
+    symbol: backtest.symbol,
+    timeframe: backtest.timeframe,
+    start: date(backtest.start, "UTC"),
+    end: date(backtest.end, "UTC"),
+    capital: String(backtest.initial_capital),
+    fee: String(feePercent),
+    slippage: String(slipPercent),
+    spread: String(spread ?? 0),
+    leverage: String(leverage ?? 1),
+    short: short ?? true,
+    intrabar: intrabar ?? "pessimistic",
+    missing: missing ?? "skip",
+    closeAtEnd: close_at_end ?? false,
+    more: Object.keys(rest).length ? JSON.stringify(rest) : "",
+  };
+}
+
+export function Run({ query }) {
+  const found = useLoad(
+    async (signal) => {
+      const [strategies, series, from] = await Promise.all([
+        all(path("strategies"), { query: { limit: 200 }, most: 1000, signal }),
+        all(path("series"), { query: { limit: 200 }, most: 1000, signal }),
+        query.from ? get(path("backtests", query.from), { signal }) : null,
+      ]);
+
+      remember(strategies);
+      return { strategies: strategies.filter((one) => one.status !== "archived"), series, from };
+    },
+    [query.from],
+  );
+
+  if (!found.data)
+    return html`<${Page} title="Run"
+      >${found.error ? html`<${Wrong} error=${found.error} again=${found.again} />` : html`<${Loading} />`}<//
+    >`;
+  const { strategies, series, from } = found.data;
+
+  if (!strategies.length || !series.length) {
+    return html`<${Page} title="Run"
+      ><${Empty} title="A backtest needs a strategy and candles"
+        ><p>
+          ${!series.length && html`<a class="button" href=${href("data")}>Bring in candles</a>`}
+          ${
+            !strategies.length &&
+            html`<a class="button" href=${href(["strategies", "new"])}>Write down a strategy</a>`
+          }
+        </p>
+        <p class="note">Or <a href=${href("")}>bring in the demo market</a>.</p><//
+      ><//
+    >`;
+  }
+  return html`<${Form}
+    strategies=${strategies}
+    series=${series}
+    given=${
+      from
+        ? draftOf(from)
+        : query.strategy
+          ? { strategy: query.strategy }
+          : query.symbol
+            ? { symbol: query.symbol, timeframe: query.timeframe }
+            : {}
+    }
+  />`;
+}
+
+function Form({ strategies, series, given }) {
+  const [draft, change] = useDraft("run", FIRST);
+  const [error, fail] = useState(null);
+  const [busy, setBusy] = useState(false);
+  const symbols = useMemo(() => [...new Set(series.map((one) => one.symbol))].sort(), [series]);
+  const stored = series.filter((one) => one.symbol === draft.symbol);
+  const timeframes = TESTED.filter((name) => stored.some((one) => madeOf(name, one.timeframe)));
+  const source =
+    stored.find((one) => one.timeframe === draft.timeframe) ||
+    stored
+      .filter((one) => draft.timeframe && madeOf(draft.timeframe, one.timeframe))
+      .sort((a, b) => SECONDS[a.timeframe] - SECONDS[b.timeframe])[0];
+  const strategy = strategies.find((one) => one.id === draft.strategy);
+  const whole = source && { start: date(source.first, "UTC"), end: date(Date.parse(source.last) + DAY, "UTC") };
+
+  useEffect(() => {
+    if (Object.keys(given).length) change(given);
+  }, []);
+  // What can be chosen decides what is chosen, if nothing was.
+  useEffect(() => {
+    const part = {};
+
+    if (!strategy) part.strategy = strategies[0].id;
+    if (!stored.length) part.symbol = symbols[0];
+    else if (!timeframes.includes(draft.timeframe))
+      part.timeframe = timeframes.find((name) => stored.some((one) => one.timeframe === name)) || timeframes[0] || "";
+    else if (whole && (!draft.start || !draft.end)) Object.assign(part, whole);
+    if (Object.keys(part).length) change(part);
+  }, [draft, symbols]);
+
+  let request = null,
+    wrongMore = null;
+
+  try {
+    request = requestOf(draft);
+  } catch (problem) {
+    wrongMore = `This is not JSON: ${problem.message}`;
+  }
+  const at = (pointer) => error?.places?.find((place) => place.pointer === pointer)?.detail;
+  const set = (name) => (value) => {
+    fail(null); // what was said of it
+    change({ [name]: value });
+  };
+  const outside = whole && draft.start && draft.end && (draft.end <= whole.start || draft.start >= whole.end);
+
+  async function start(event) {
+    event.preventDefault();
+    setBusy(true);
+    fail(null);
+    try {
+      // The key makes it safe to ask again when the answer was lost.
+      const made = await post(path("backtests"), request, {
+        headers: { "Idempotency-Key": randomKey() },
+        safe: true,
+      });
+
+      go(["results", made.id]);
+    } catch (problem) {
+      fail(problem);
+      setBusy(false);
+    }
+  }
+
+  const presets = whole && [
+    ["All", whole],
+    ...[1, 3, 5]
+      .filter((years) => Date.parse(whole.start) < Date.parse(source.last) - years * 365.25 * DAY)
+      .map((years) => [
+        `Last ${plural(years, "year")}`,
+        {
+          start: date(Math.max(Date.parse(whole.start), Date.parse(source.last) - years * 365.25 * DAY), "UTC"),
+          end: whole.end,
+        },
+      ]),
+  ];
+
+  return html`<${Page}
+    title="Run a backtest"
+    lead="The same strategy, candles and costs give the same fills, whoever computes them."
+  >
+    <form class="sheet" onSubmit=${start}>
+      <${Card} title="What">
+        <div class="row">
+          <${Choice}
+            class="grow"
+            label="Strategy"
+            value=${draft.strategy}
+            onValue=${(id) => change({ strategy: id, version: "" })}
+            error=${at("/strategy_id")}
+            options=${strategies.map((one) => [one.id, one.name])}
+            hint=${strategy && html`${strategy.kind}, <a href=${href(["strategies", strategy.id])}>version ${strategy.version}</a>`}
+          />
+          <${Choice}
+            label="Version"
+            value=${draft.version}
+            onValue=${set("version")}
+            error=${at("/strategy_version")}
+            options=${[["", "newest"], ...Array.from({ length: Math.min(strategy?.version || 0, 100) }, (_, i) => String(strategy.version - i)).map((n) => [n, n])]}
+          />
+        </div>
+        <div class="row">
+          <${Choice}
+            class="grow"
+            label="Symbol"
+            value=${draft.symbol}
+            onValue=${(symbol) => change({ symbol, start: "", end: "" })}
+            error=${at("/symbol")}
+            options=${symbols.map((name) => [name, name])}
+            hint=${source && html`${plural(source.bars, "bar")} of ${source.timeframe}${source.missing ? `, ${count(source.missing)} missing` : ""}`}
+          />
+          <${Choice}
+            label="Timeframe"
+            value=${draft.timeframe}
+            onValue=${set("timeframe")}
+            error=${at("/timeframe")}
+            options=${timeframes.map((name) => [name, name])}
+            hint=${source && source.timeframe !== draft.timeframe ? `made of ${source.timeframe}` : ""}
+          />
+        </div>
+        <div class="row">
+          <${Text}
+            label="From (UTC)"
+            type="date"
+            required
+            value=${draft.start}
+            onValue=${set("start")}
+            error=${at("/start")}
+          />
+          <${Text}
+            label="To, not included (UTC)"
+            type="date"
+            required
+            value=${draft.end}
+            onValue=${set("end")}
+            error=${at("/end")}
+          />
+          ${
+            presets &&
+            html`<div class="presets" role="group" aria-label="Spans">
+              ${presets.map(
+                ([text, span]) =>
+                  html`<button type="button" class="quiet" onClick=${() => change(span)}>${text}</button>`,
+              )}
+            </div>`
+          }
+        </div>
+        ${outside && html`<p class="error">The candles are from ${whole.start} to ${whole.end}: this span has none.</p>`}
+      <//>
+      <${Card} title="Money and costs">
+        <div class="row">
+          <${Text}
+            label="Capital"
+            inputmode="decimal"
+            required
+            value=${draft.capital}
+            onValue=${set("capital")}
+            error=${at("/initial_capital")}
+          />
+          <${Text}
+            label="Fee, %"
+            inputmode="decimal"
+            value=${draft.fee}
+            onValue=${set("fee")}
+            error=${at("/execution/fee/percent")}
+            hint="of each fill's value"
+          />
+          <${Text}
+            label="Slippage, %"
+            inputmode="decimal"
+            value=${draft.slippage}
+            onValue=${set("slippage")}
+            error=${at("/execution/slippage/percent")}
+            hint="of market and stop fills"
+          />
+          <${Text}
+            label="Spread"
+            inputmode="decimal"
+            value=${draft.spread}
+            onValue=${set("spread")}
+            error=${at("/execution/spread")}
+            hint="in units of the price"
+          />
+          <${Text}
+            label="Leverage"
+            inputmode="decimal"
+            value=${draft.leverage}
+            onValue=${set("leverage")}
+            error=${at("/execution/leverage")}
+            hint="1 is none"
+          />
+        </div>
+        <details open=${!!draft.more || !!wrongMore}>
+          <summary>How orders are filled</summary>
+          <div class="row">
+            <${Choice}
+              label="Within a bar"
+              value=${draft.intrabar}
+              onValue=${set("intrabar")}
+              error=${at("/execution/intrabar")}
+              options=${[
+                ["pessimistic", "the worst first"],
+                ["tradingview", "as TradingView"],
+                ["detail", "by a finer timeframe"],
+              ]}
+              hint="when a stop and a target are both reached"
+            />
+            <${Choice}
+              label="Missing bars"
+              value=${draft.missing}
+              onValue=${set("missing")}
+              error=${at("/execution/missing")}
+              options=${[
+                ["skip", "skip them"],
+                ["fill", "fill them in"],
+                ["error", "fail"],
+              ]}
+            />
+            <div class="checks">
+              <${Check} label="Short positions are allowed" value=${draft.short} onValue=${set("short")} />
+              <${Check}
+                label="Close what is open at the end"
+                value=${draft.closeAtEnd}
+                onValue=${set("closeAtEnd")}
+              />
+            </div>
+          </div>
+          <${Field}
+            label="More, as JSON"
+            error=${wrongMore || at("/execution")}
+            hint=${html`lot, tick, maintenance_margin, limit_fill, risk_free, periods_per_year, require_volume:
+              <code>backtestd execution</code> lists them`}
+            >${(tie) =>
+              html`<textarea
+                ...${tie}
+                rows="2"
+                spellcheck=${false}
+                placeholder='{"risk_free": 0.02}'
+                value=${draft.more}
+                onInput=${(e) => change({ more: e.target.value })}
+              ></textarea>`}<//
+          >
+        </details>
+      <//>
+      <${Wrong} error=${error} title="It was not started" />
+      <div class="actions left">
+        <button class="primary big" disabled=${busy || !request || !draft.timeframe}>
+          ${busy ? "Starting…" : "Run it"}
+        </button>
+        ${request && html`<${Copy} text=${curlOf({ ...request })} label="Copy as curl" />`}
+        <button
+          type="button"
+          class="quiet"
+          onClick=${() => {
+            forgetDraft("run");
+            change(FIRST);
+          }}
+        >
+          Start over
+        </button>
+      </div>
+    </form>
+  <//>`;
+}
