@@ -74,6 +74,6 @@ export function Data() {
               <${DemoOffer}
             /><//>`
     }
-    <${Importer} series=${series} changed=${found.again} />
+    <${Importer} changed=${found.again} />
   <//>`;
 }

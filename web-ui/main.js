@@ -1,6 +1,6 @@
 // The page: its frame, and which view is in it. Each view is a file of its own.
 import { html, render, useEffect, useRef, useState } from "./html.js";
-import { forgetToken, refused, setToken, token } from "./access.js";
+import { forgetToken, isToken, refused, setToken, token } from "./access.js";
 import { silence } from "./api.js";
 import { clock, setClock, time } from "./format.js";
 import { href, useRoute } from "./route.js";
@@ -81,6 +81,7 @@ function Bar({ view }) {
 function Access() {
   const why = useSignal(refused);
   const [text, set] = useState("");
+  const [wrong, setWrong] = useState(false);
   const field = useRef();
 
   useEffect(() => {
@@ -92,6 +93,8 @@ function Access() {
     aria-label="Access"
     onSubmit=${(e) => {
       e.preventDefault();
+      setWrong(!isToken(text.trim()));
+      if (!isToken(text.trim())) return;
       set("");
       setToken(text.trim());
     }}
@@ -115,6 +118,7 @@ function Access() {
       onInput=${(e) => set(e.target.value)}
     />
     <button class="primary">Use it</button>
+    ${wrong && html`<span class="error" role="alert">This is not a token: it has a space in it, or a letter that no token has.</span>`}
     <span class="note"
       >It is kept for this tab alone. Whoever runs the service makes one:${" "}
       <code>stratslabd token create NAME --scope read --scope write</code></span
@@ -147,7 +151,7 @@ function Foot() {
 
 function Lab() {
   const route = useRoute();
-  const View = VIEWS[route.view];
+  const View = Object.hasOwn(VIEWS, route.view) && VIEWS[route.view];
 
   return html`<${Bar} view=${route.view} /><${Access} /><${Silence} />
     ${
@@ -158,6 +162,15 @@ function Lab() {
           >`
     }
     <${Foot} />`;
+}
+
+// A file that is dropped beside the place for it does not take the page's.
+for (const kind of ["dragover", "drop"]) {
+  addEventListener(kind, (event) => {
+    if (event.defaultPrevented || !event.dataTransfer?.types.includes("Files")) return;
+    event.dataTransfer.dropEffect = "none";
+    event.preventDefault();
+  });
 }
 
 render(html`<${Lab} />`, document.getElementById("app"));

@@ -32,7 +32,11 @@ export function Result({ id }) {
   const backtest = newer || found.data;
 
   // What goes wrong with one look, the next one mends, or the view says it when it is opened anew.
-  useEvery(LOOK_MS, () => get(path("backtests", id)).then(set, () => {}), backtest && !isOver(backtest));
+  useEvery(
+    LOOK_MS,
+    (signal) => get(path("backtests", id), { signal }).then(set, () => {}),
+    backtest && !isOver(backtest),
+  );
   if (found.error)
     return html`<${Page} title="Result"
       ><${Wrong} error=${found.error} again=${found.again} title="It cannot be shown"
