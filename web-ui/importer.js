@@ -207,7 +207,7 @@ export function Importer({ changed }) {
   }
 
   const edit = (i, part) => {
-    chosen.value = files.map((one, k) => (k === i ? { ...one, ...part } : one));
+    chosen.value = chosen.value.map((one, k) => (k === i ? { ...one, ...part } : one));
   };
 
   return html`<${Card} title="Import">

@@ -42,7 +42,7 @@ export function Levels({ value, onChange, errorAt }) {
                 ...${tie}
                 class="code"
                 disabled=${!unit}
-                placeholder=${name === "size" ? "all of the equity" : "none"}
+                placeholder=${name === "size" ? "all" : "none"}
                 value=${unit ? level[unit] : ""}
                 onValue=${(next) => change(name, { ...level, [unit]: next })}
               />
