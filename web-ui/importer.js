@@ -70,6 +70,7 @@ async function importFile(file, { symbol, timeframe, ...query }, tell, signal) {
     await sendPiece(piece);
     tell(file.size ? Math.min(1, piece.done / file.size) : 0.5);
   }
+  if (!sum.read) throw new Error("There is not a row in it.");
   return sum;
 }
 

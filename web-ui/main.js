@@ -19,7 +19,7 @@ import { Page } from "./parts.js";
 const VIEWS = {
   "": Start,
   strategies: ({ parts, query }) =>
-    parts.length ? html`<${Strategy} key=${parts[0]} id=${parts[0]} query=${query} />` : html`<${Strategies} />`,
+    parts.length ? html`<${Strategy} key=${parts[0]} id=${parts[0]} query=${query} />` : html`<${Strategies} query=${query} />`,
   data: ({ parts, query }) =>
     parts.length > 1
       ? html`<${Series} key=${parts.join()} symbol=${parts[0]} timeframe=${parts[1]} />`
@@ -131,7 +131,7 @@ function Silence() {
 
   if (!quiet) return null;
   return html`<div class="banner bad" role="status">
-    <strong>The service does not answer</strong> since ${time(quiet.since, "local").slice(11)}. ${quiet.message}${" "}
+    <strong>The service does not answer</strong> since ${time(quiet.since, "local").slice(11)}. ${quiet.message.replace(" Try again later.", "")}${" "}
     Trying again. What you have typed is kept.
   </div>`;
 }

@@ -1,6 +1,7 @@
 // A result: what came of a backtest, and while there is none yet, how far it is.
 import { html, useEffect, useMemo, useRef, useState } from "./html.js";
-import { all, ask, get, path, post, withQuery } from "./api.js";
+import { token } from "./access.js";
+import { all, get, path, post, withQuery } from "./api.js";
 import { seconds } from "./chart.js";
 import { pointsOf } from "./curve.js";
 import { Downloads } from "./downloads.js";
@@ -114,7 +115,7 @@ function Waiting({ backtest, changed }) {
 function Failed({ backtest }) {
   const error = backtest.error;
 
-  return html`<div class="banner bad" role="alert">
+  return html`<div class=${`banner ${backtest.status === "failed" ? "bad" : ""}`} role="status">
       <strong>${backtest.status === "failed" ? "It failed." : "It was cancelled."}</strong>
       ${error && html` ${error.detail || error.title}`}
       ${
@@ -233,7 +234,10 @@ function Succeeded({ backtest, name }) {
     <${Card} title="Metrics"><${Metrics} metrics=${backtest.metrics} /><//>
     <${Card} title="Take it along" actions=${html`<${Copy} text=${curlOf(backtest)} label="Copy the command" />`}>
       <${Downloads} id=${backtest.id} name=${`${name} ${backtest.symbol} ${backtest.timeframe}`} />
-      <p class="note">The command that asks for the same backtest:</p>
+      <p class="note">
+        The command that asks for the same
+        backtest${token.value ? html`; set <code>token</code> in the shell before, to an access token` : ""}:
+      </p>
       <pre class="command" tabindex="0">${curlOf(backtest)}</pre>
       <dl class="facts">
         <dt>Result</dt>
