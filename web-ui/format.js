@@ -85,7 +85,10 @@ export function readNumber(text) {
 
   return Number.isNaN(n) ? text : n;
 }
-export const writeNumber = (n) => String(n).replace(".", DECIMAL);
+export const writeNumber = (n) =>
+  String(n)
+    .replace(".", DECIMAL)
+    .replace(/\d/g, (digit) => DIGITS[digit]);
 
 const two = (n) => String(n).padStart(2, "0");
 const parts = (date, which) =>
