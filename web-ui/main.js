@@ -39,6 +39,12 @@ const MENU = [
 
 const facts = document.getElementById("app").dataset;
 
+// What it has let one see goes with it.
+function signOut() {
+  forgetToken();
+  location.reload();
+}
+
 function Bar({ view }) {
   const which = useSignal(clock);
   const has = useSignal(token);
@@ -71,7 +77,7 @@ function Bar({ view }) {
       >
         ${which === "UTC" ? "UTC" : "Local"}
       </button>
-      ${has && html`<button type="button" class="quiet" onClick=${forgetToken} title="Forget the access token of this tab">Sign out</button>`}
+      ${has && html`<button type="button" class="quiet" onClick=${signOut} title="Forget the access token of this tab">Sign out</button>`}
       ${facts.docs && html`<a class="quiet" href=${facts.docs}>API</a>`}
     </div>
   </header>`;
