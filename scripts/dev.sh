@@ -273,6 +273,16 @@ api_url() {
     return 1
 }
 
+# Where a browser finds the lab. Without npm there is no page, and the API is what serves.
+tell_lab() {
+    if ! lab=$(api_url) || [ $signals -gt 0 ]; then return; fi
+    if [ -f "$STRATSLAB_UI_DIR/list" ]; then
+        say "    the lab is at $lab/ in a browser"
+    else
+        say "    $lab/ in a browser only links the API so far: $0 docs, in another terminal, makes it the lab (npm is 230 MB if it is missing)"
+    fi
+}
+
 do_up() { # [--demo]
     case ${1:-} in
     '' | --demo) ;;
@@ -304,14 +314,12 @@ do_up() { # [--demo]
     fi
     export_settings
     if [ "${1:-}" ] && ! url=$(api_url); then die "--demo asks the API by TCP, and STRATSLAB_LISTEN has no such address"; fi
-    if [ ! -d "$STRATSLAB_DOCS_DIR" ]; then
-        say "    / and /docs will only link the API: $0 docs adds the pages (npm is 230 MB if it is missing)"
-    fi
     step "the API on $STRATSLAB_LISTEN, and backtestd beside it; Ctrl-C ends both"
     export_database stratslabd
     start_stratslabd
     await_schema
     start_backtestd
+    tell_lab
     if [ "${DEV_WATCH:-auto}" != off ]; then
         start_apart sh "$top/scripts/dev/watch" "$build" "$dev" "$backtestd_admin"
         helpers=$!

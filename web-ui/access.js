@@ -6,6 +6,9 @@ import { keep, kept } from "./keep.js";
 export const token = signal(kept("token"));
 export const refused = signal(null); // what the service said of the token that it refused; null: all is well
 
+// What a request's head can carry: fetch() throws at anything else, as it does if nobody answers.
+export const isToken = (text) => /^[\x21-\x7e]+$/.test(text);
+
 let waiting = [];
 
 export function setToken(text) {

@@ -63,22 +63,33 @@ async function once(method, address, options) {
   return fetch(address, { method, headers, body, signal: options.signal, credentials: "omit" });
 }
 
-// The service is not there, or says that it will be soon.
-const passes = (error) => error instanceof TypeError || (error instanceof Problem && error.status === 503);
+// The service is not there, or says that it will be soon; 502 and 504 are what a proxy before it says of that.
+const passes = (error) =>
+  error instanceof TypeError || (error instanceof Problem && [502, 503, 504].includes(error.status));
+
+// The answer with its body, which a connection may lose too.
+async function whole(answer) {
+  const text = await answer.text();
+
+  return { headers: answer.headers, text: () => text, json: () => JSON.parse(text) };
+}
 
 // options: json | body and type; accept, headers, signal; safe: asking twice does no harm (a GET always is)
 export async function ask(method, address, options = {}) {
   const safe = options.safe ?? method === "GET";
 
   for (let tries = 0; ; tries++) {
+    const used = token.value;
     let error;
 
     try {
       const answer = await once(method, address, options);
 
       if (answer.ok) {
+        const all = await whole(answer);
+
         silence.value = null;
-        return answer;
+        return all;
       }
       error = await problemOf(answer);
     } catch (thrown) {
@@ -86,7 +97,7 @@ export async function ask(method, address, options = {}) {
     }
     if (options.signal?.aborted) throw options.signal.reason;
     if (error instanceof Problem && error.status === 401) {
-      await anotherToken(error.message, options.signal);
+      if (token.value === used) await anotherToken(error.message, options.signal);
       continue;
     }
     if (!passes(error)) {

@@ -57,8 +57,9 @@ export function windowOf(base, from, to, first, last, most) {
 }
 
 // Follows a chart: when its range nears the end of the window, or another timeframe fits it, load(window, signal, begin) is
-// called. It fetches, calls begin() for the range to show, and shows it. go(from, to) leads to a range.
-export function followRange(chart, { base, first, last, load, told }) {
+// called. It fetches, calls begin() for the range to show, and shows it. go(from, to) leads to a range. seen(range) is told when a
+// range rests.
+export function followRange(chart, { base, first, last, load, seen, told }) {
   let current = null,
     timer = 0,
     control = null,
@@ -112,7 +113,9 @@ export function followRange(chart, { base, first, last, load, told }) {
       () => {
         const now = chart.timeScale().getVisibleRange();
 
-        if (now) look(now.from, now.to, false);
+        if (!now) return;
+        seen(now);
+        look(now.from, now.to, false);
       },
       Math.max(wait, 0) + REST_MS,
     );

@@ -44,13 +44,16 @@ function look() {
   };
 }
 
-// The library counts years, months, days and times as 0 to 4.
+const MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+
+// The library counts years, months, days and times as 0 to 4. A day beside a month must not look like one.
 function tick(seconds, kind) {
   const text = time(seconds * 1000);
+  const month = MONTHS[Number(text.slice(5, 7)) - 1];
 
   if (kind === 0) return text.slice(0, 4);
-  if (kind === 1) return text.slice(0, 7);
-  return kind === 2 ? text.slice(5, 10) : text.slice(11);
+  if (kind === 1) return `${month} ${text.slice(0, 4)}`;
+  return kind === 2 ? `${Number(text.slice(8, 10))} ${month}` : text.slice(11);
 }
 
 export const FORMATS = {
@@ -79,7 +82,7 @@ export function useChart(make, by, repainted) {
     const chart = createChart(box.current, { autoSize: true, ...look() });
 
     // Once: set again, they would move what is seen.
-    chart.timeScale().applyOptions({ rightOffset: 2, minBarSpacing: 0.05 });
+    chart.timeScale().applyOptions({ rightOffset: 2, minBarSpacing: 0.05, fixLeftEdge: true });
     const end = make(chart);
     const repaint = () => {
       chart.applyOptions(look());

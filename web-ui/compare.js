@@ -178,7 +178,7 @@ export function Compare({ ids }) {
       );
       const whole = done.map((one, i) => [one, pointsOf(curves[i].items)]).filter(([, points]) => points.length > 1);
 
-      return { results: whole.map(([one]) => one), curves: whole.map(([, points]) => points) };
+      return { all: results, results: whole.map(([one]) => one), curves: whole.map(([, points]) => points) };
     },
     [ids.join()],
   );
@@ -186,7 +186,10 @@ export function Compare({ ids }) {
     (signal) => get(withQuery(path("backtests"), { status: "succeeded", limit: 30 }), { signal }),
     [],
   );
-  const { results = [], curves = [] } = found.data || {};
+  const { all: chosen = [], results = [], curves = [] } = found.data || {};
+  // Those that are too old for the list can be left out again too.
+  const chosenBefore = chosen.filter((one) => !others.data?.items.some((other) => other.id === one.id));
+  const unfinished = chosen.length - results.length;
   const nameOf = useNames(results.map((one) => one.strategy_id));
   const labels = labelsOf(results, nameOf);
   const to = (list) => go("compare", { ids: list.join(",") });
@@ -195,6 +198,7 @@ export function Compare({ ids }) {
   return html`<${Page} wide title="Compare" lead="Up to six results on one chart. Each begins at 0 %.">
     <${Wrong} error=${found.error} again=${found.again} />
     ${wanted.length > 0 && !found.data && !found.error && html`<${Loading} />`}
+    ${unfinished > 0 && html`<p class="banner warn">${unfinished === 1 ? "One of them has" : `${unfinished} of them have`} no result to show: not every backtest ends with one.</p>`}
     ${
       results.length > 0 &&
       html`<${Card} class="chart-card" aria-label="Chart"
@@ -204,12 +208,15 @@ export function Compare({ ids }) {
     }
     ${
       others.data &&
-      (others.data.items.length
+      (chosen.length + others.data.items.length
         ? html`<${Card}
             title="Choose results"
             note=${`${wanted.length} of ${MOST} chosen`}
           >
-            <${ResultsTable} backtests=${others.data.items} chosen=${new Set(wanted)} choose=${toggle}
+            <${ResultsTable}
+              backtests=${[...chosenBefore, ...others.data.items]}
+              chosen=${new Set(wanted)}
+              choose=${toggle}
           /><//>`
         : html`<${Empty} title="There is nothing to compare yet"
             ><p><a href=${href("run")}>Run a backtest</a>, or see <a href=${href("")}>how to begin</a>.</p><//

@@ -121,6 +121,7 @@ export function guess(name, text) {
   const symbol = base
     .split(/[-_ ](?=\d+[mhdw]\b)/i)[0]
     .replace(/[^A-Za-z0-9:._]+/g, "-")
+    .replace(/^-+|-+$/g, "")
     .slice(0, 32)
     .toUpperCase();
   const times = text

@@ -1,19 +1,24 @@
 // Data: the series that are there, and how more come in.
-import { html } from "./html.js";
+import { html, useState } from "./html.js";
 import { all, path } from "./api.js";
 import { ago, bytes, count } from "./format.js";
 import { Importer } from "./importer.js";
 import { useLoad } from "./load.js";
-import { Card, Loading, Page, Time, Wrong } from "./parts.js";
+import { Card, Loading, Page, Text, Time, Wrong } from "./parts.js";
 import { href } from "./route.js";
 import { SECONDS } from "./timeframe.js";
 import { DemoOffer } from "./start.js";
 
+const SEARCHED_FROM = 12; // series: fewer are seen at a glance
+
 export function Data() {
   const found = useLoad((signal) => all(path("series"), { query: { limit: 200 }, most: 1000, signal }), []);
+  const [wish, setWish] = useState("");
   const series = [...(found.data || [])].sort((a, b) =>
     a.symbol < b.symbol ? -1 : a.symbol > b.symbol ? 1 : SECONDS[a.timeframe] - SECONDS[b.timeframe],
   );
+
+  const shown = series.filter((one) => `${one.symbol} ${one.timeframe}`.toLowerCase().includes(wish.trim().toLowerCase()));
 
   return html`<${Page}
     title="Data"
@@ -24,8 +29,21 @@ export function Data() {
       !found.data
         ? !found.error && html`<${Loading} />`
         : series.length > 0
-          ? html`<${Card} title="Series"
-              ><div class="scroll" tabindex="0" role="region" aria-label="Series">
+          ? html`<${Card} title="Series" note=${series.length > SEARCHED_FROM ? `${count(shown.length)} of ${count(series.length)}` : ""}
+              >${
+                series.length > SEARCHED_FROM &&
+                html`<div class="filters">
+                  <${Text}
+                    class="grow"
+                    type="search"
+                    label="Search"
+                    placeholder="Symbol"
+                    value=${wish}
+                    onValue=${setWish}
+                  />
+                </div>`
+              }
+              <div class="scroll tall" tabindex="0" role="region" aria-label="Series">
                 <table class="list">
                   <thead>
                     <tr>
@@ -42,7 +60,7 @@ export function Data() {
                     </tr>
                   </thead>
                   <tbody>
-                    ${series.map(
+                    ${shown.map(
                       (one) =>
                         html`<tr key=${one.id}>
                           <td class="text main">
@@ -74,6 +92,6 @@ export function Data() {
               <${DemoOffer}
             /><//>`
     }
-    <${Importer} series=${series} changed=${found.again} />
+    <${Importer} changed=${found.again} />
   <//>`;
 }

@@ -69,5 +69,6 @@ export function Downloads({ id, name }) {
           </button>`,
       )}
     </div>
+    <p class="note">Equity has at most 10,000 points of the curve.</p>
     <${Wrong} error=${error} />`;
 }

@@ -63,6 +63,33 @@ export function duration(seconds) {
   return seconds >= 60 ? `${ratio(seconds / 60, 0)} min` : `${ratio(seconds, seconds < 10 ? 1 : 0)} s`;
 }
 
+// How the reader's locale parts a number, and what its digits are.
+const PARTS = new Intl.NumberFormat(undefined, { useGrouping: true }).formatToParts(1234567.8);
+const partOf = (type) => PARTS.find((part) => part.type === type)?.value;
+const DECIMAL = partOf("decimal") || ".",
+  GROUP = partOf("group") || "";
+const DIGITS = Array.from({ length: 10 }, (_, n) => new Intl.NumberFormat(undefined, { useGrouping: false }).format(n));
+const escaped = (text) => text.replace(/[.*+?^${}()|[\]\\]/g, "\\$&");
+const GROUPED = new RegExp(`^[+-]?[1-9]\\d{0,2}(${escaped(GROUP)}\\d{3})+(${escaped(DECIMAL)}\\d*)?$`);
+
+// What somebody types, as a number: 10,000 and 10.000 are what they are where the reader lives. What is not a number stays text.
+export function readNumber(text) {
+  let plain = text.replace(/[\s\u00a0\u202f]/g, "");
+
+  DIGITS.forEach((digit, n) => {
+    plain = plain.replaceAll(digit, String(n));
+  });
+  if (GROUP.trim() && GROUPED.test(plain)) plain = plain.replaceAll(GROUP, "");
+  plain = plain.replace(DECIMAL, ".").replace(",", ".");
+  const n = Number(plain);
+
+  return Number.isNaN(n) ? text : n;
+}
+export const writeNumber = (n) =>
+  String(n)
+    .replace(".", DECIMAL)
+    .replace(/\d/g, (digit) => DIGITS[digit]);
+
 const two = (n) => String(n).padStart(2, "0");
 const parts = (date, which) =>
   which === "local"

@@ -1,20 +1,21 @@
 // Import: files are dropped, cut into pieces, sent one after the other; then what came of them.
-import { html, useEffect, useRef, useState } from "./html.js";
+import { html, useRef, useState } from "./html.js";
 import { ask, path, withQuery } from "./api.js";
 import { beginningOf, guess, halves, isZip, pieces } from "./cut.js";
-import { bytes, count, plural, time } from "./format.js";
+import { bytes, count, percent, plural, time } from "./format.js";
 import { Card, Check, Choice, Progress, Text, Wrong } from "./parts.js";
 import { href } from "./route.js";
+import { signal, useSignal } from "./signal.js";
 import { NAMES } from "./timeframe.js";
 
 const SHOWN_MAX = 100; // rejected rows, and gaps
 
-async function send(symbol, timeframe, query, body, type) {
-  return (await ask("POST", withQuery(path("candles", symbol, timeframe), query), { body, type, safe: true })).json();
-}
-
 // The reports of all pieces as one. tell(share).
-async function importFile(file, { symbol, timeframe, ...query }, tell) {
+async function importFile(file, { symbol, timeframe, ...query }, tell, signal) {
+  const send = async (body, type) =>
+    (
+      await ask("POST", withQuery(path("candles", symbol, timeframe), query), { body, type, signal, safe: true })
+    ).json();
   const sum = {
     read: 0,
     new: 0,
@@ -49,12 +50,12 @@ async function importFile(file, { symbol, timeframe, ...query }, tell) {
   };
 
   if (await isZip(file)) {
-    add(await send(symbol, timeframe, query, file, "application/zip"));
+    add(await send(file, "application/zip"));
     return sum;
   }
   const sendPiece = async (piece) => {
     try {
-      add(await send(symbol, timeframe, query, piece.text, "text/csv"), piece);
+      add(await send(piece.text, "text/csv"), piece);
     } catch (error) {
       const smaller = error.status === 413 && halves(piece);
 
@@ -69,6 +70,7 @@ async function importFile(file, { symbol, timeframe, ...query }, tell) {
     await sendPiece(piece);
     tell(file.size ? Math.min(1, piece.done / file.size) : 0.5);
   }
+  if (!sum.read) throw new Error("There is not a row in it.");
   return sum;
 }
 
@@ -125,24 +127,42 @@ function Report({ one }) {
   </div>`;
 }
 
-export function Importer({ series, changed }) {
-  const [files, setFiles] = useState([]); // {file, symbol, timeframe}
+// Not the view's own: an import goes on while one looks at another view, and its report is there when one comes back.
+const chosen = signal([]); // {file, symbol, timeframe}
+const underWay = signal(null); // {name, share, stop()}
+const reports = signal([]);
+
+const leave = (event) => event.preventDefault();
+
+underWay.watch(() => {
+  if (underWay.value) addEventListener("beforeunload", leave);
+  else removeEventListener("beforeunload", leave);
+});
+
+export function Importer({ changed }) {
+  const files = useSignal(chosen),
+    state = useSignal(underWay),
+    done = useSignal(reports);
   const [options, setOptions] = useState({ timezone: "", stamp: "", replace: false, adjusted: false });
-  const [state, setState] = useState(null); // {name, share}
-  const [done, setDone] = useState([]);
   const [over, setOver] = useState(false);
+  const latest = useRef();
+
+  latest.current = changed;
   const input = useRef();
 
   async function take(list) {
     const some = await Promise.all(
       [...list].map(async (file) => {
-        const text = (await isZip(file)) ? "" : await beginningOf(file).catch(() => "");
+        // What cannot be read (a folder) says so when it is imported.
+        const text = await isZip(file)
+          .then((zip) => (zip ? "" : beginningOf(file)))
+          .catch(() => "");
 
         return { file, ...guess(file.name, text) };
       }),
     );
 
-    setFiles((before) => [...before, ...some.map((one) => ({ timeframe: "", ...one }))]);
+    chosen.value = [...chosen.value, ...some];
   }
 
   async function start(event) {
@@ -154,34 +174,42 @@ export function Importer({ series, changed }) {
       ...(options.adjusted ? { adjusted: "true" } : {}),
     };
 
-    setDone([]);
+    const control = new AbortController();
+    const stop = () => control.abort(new DOMException("stopped", "AbortError"));
+
+    reports.value = [];
     for (const one of files) {
-      const tell = (share) => setState({ name: one.file.name, share });
+      const tell = (share) => {
+        underWay.value = { name: one.file.name, share, stop };
+      };
 
       tell(0);
       try {
-        const report = await importFile(one.file, { symbol: one.symbol, timeframe: one.timeframe, ...query }, tell);
+        const report = await importFile(
+          one.file,
+          { symbol: one.symbol, timeframe: one.timeframe, ...query },
+          tell,
+          control.signal,
+        );
 
-        setDone((before) => [...before, { ...one, report }]);
-        setFiles((before) => before.filter((other) => other !== one));
-      } catch (error) {
-        setDone((before) => [...before, { ...one, error }]);
+        reports.value = [...reports.value, { ...one, report }];
+        chosen.value = chosen.value.filter((other) => other !== one);
+      } catch (thrown) {
+        const error = control.signal.aborted
+          ? new Error("It was stopped. The rows before that are stored; importing the file again adds the others.")
+          : thrown;
+
+        reports.value = [...reports.value, { ...one, error }];
       }
-      changed();
+      latest.current();
+      if (control.signal.aborted) break;
     }
-    setState(null);
+    underWay.value = null;
   }
 
-  const edit = (i, part) => setFiles(files.map((one, k) => (k === i ? { ...one, ...part } : one)));
-
-  useEffect(() => {
-    const leave = (event) => {
-      if (state) event.preventDefault();
-    };
-
-    addEventListener("beforeunload", leave);
-    return () => removeEventListener("beforeunload", leave);
-  }, [state]);
+  const edit = (i, part) => {
+    chosen.value = chosen.value.map((one, k) => (k === i ? { ...one, ...part } : one));
+  };
 
   return html`<${Card} title="Import">
     <div
@@ -224,7 +252,7 @@ export function Importer({ series, changed }) {
       html`<form onSubmit=${start}>
         ${files.map(
           (one, i) =>
-            html`<div class="row file" key=${one.file.name}>
+            html`<div class="row file" key=${`${i} ${one.file.name}`}>
               <div class="grow">
                 <strong>${one.file.name}</strong> <span class="note">${bytes(one.file.size)}</span>
               </div>
@@ -232,12 +260,14 @@ export function Importer({ series, changed }) {
                 label="Symbol"
                 required
                 maxlength="32"
+                disabled=${!!state}
                 value=${one.symbol}
                 onValue=${(symbol) => edit(i, { symbol })}
               />
               <${Choice}
                 label="Timeframe"
                 required
+                disabled=${!!state}
                 value=${one.timeframe}
                 onValue=${(timeframe) => edit(i, { timeframe })}
                 options=${[...(one.timeframe ? [] : [["", "?"]]), ...NAMES.map((name) => [name, name])]}
@@ -246,7 +276,10 @@ export function Importer({ series, changed }) {
                 type="button"
                 class="quiet"
                 aria-label=${`Leave out ${one.file.name}`}
-                onClick=${() => setFiles(files.filter((_, k) => k !== i))}
+                disabled=${!!state}
+                onClick=${() => {
+                  chosen.value = files.filter((other) => other !== one);
+                }}
               >
                 ×
               </button>
@@ -289,7 +322,8 @@ export function Importer({ series, changed }) {
           <button class="primary" disabled=${!!state}>
             ${state ? "Importing…" : `Import ${plural(files.length, "file")}`}
           </button>
-          ${state && html`<${Progress} value=${state.share} label=${`Import of ${state.name}`} /><span role="status">${state.name}, ${Math.round(state.share * 100)} %</span>`}
+          ${state && html`<${Progress} value=${state.share} label=${`Import of ${state.name}`} /><span role="status">${state.name}, ${percent(state.share, 0)}</span>
+              <button type="button" onClick=${state.stop}>Stop</button>`}
         </div>
       </form>`
     }

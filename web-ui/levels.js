@@ -1,6 +1,7 @@
 // Stop, take, trail and size: what every kind of strategy may have.
 import { html } from "./html.js";
 import { Field } from "./parts.js";
+import { Value } from "./value.js";
 
 const LEVELS = [
   ["stop", "Stop loss", ["percent", "distance", "price"]],
@@ -17,8 +18,6 @@ const UNITS = {
   units: "units",
 };
 
-// A number, or an expression.
-export const valueOf = (text) => (text.trim() !== "" && !Number.isNaN(Number(text)) ? Number(text) : text);
 const keyOf = (level) => Object.keys(level || {}).find((key) => key !== "at");
 
 // value: the parameters; errorAt(pointer) is what is wrong there.
@@ -39,14 +38,13 @@ export function Levels({ value, onChange, errorAt }) {
         <${Field} label=${title} error=${error}
           >${(tie) =>
             html`<div class="pair">
-              <input
+              <${Value}
                 ...${tie}
                 class="code"
-                spellcheck=${false}
                 disabled=${!unit}
-                placeholder=${name === "size" ? "all of the equity" : "none"}
-                value=${unit ? String(level[unit]) : ""}
-                onInput=${(e) => change(name, { ...level, [unit]: valueOf(e.target.value) })}
+                placeholder=${name === "size" ? "all" : "none"}
+                value=${unit ? level[unit] : ""}
+                onValue=${(next) => change(name, { ...level, [unit]: next })}
               />
               <select
                 aria-label=${`${title}: unit`}

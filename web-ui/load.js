@@ -1,5 +1,5 @@
 // What a view has to ask for before it can show anything: {data, error, again()}.
-import { useEffect, useState } from "./html.js";
+import { useEffect, useRef, useState } from "./html.js";
 
 // ask(signal) is called anew when one of `by` changes. What it gave before stays until there is something newer.
 export function useLoad(ask, by) {
@@ -18,12 +18,25 @@ export function useLoad(ask, by) {
   return { ...state, again: () => next((n) => n + 1) };
 }
 
-// Again and again, while it is wanted.
+// Again and again, while it is wanted: act(signal), the next time so long after the last one is over. While nobody answers, looks
+// do not heap up.
 export function useEvery(ms, act, wanted) {
+  const latest = useRef();
+
+  latest.current = act;
   useEffect(() => {
     if (!wanted) return undefined;
-    const timer = setInterval(act, ms);
+    const control = new AbortController();
+    let timer = 0;
+    const turn = async () => {
+      await latest.current(control.signal);
+      if (!control.signal.aborted) timer = setTimeout(turn, ms);
+    };
 
-    return () => clearInterval(timer);
+    timer = setTimeout(turn, ms);
+    return () => {
+      clearTimeout(timer);
+      control.abort(new DOMException("left", "AbortError"));
+    };
   }, [ms, wanted]);
 }

@@ -1,6 +1,6 @@
 // The page: its frame, and which view is in it. Each view is a file of its own.
 import { html, render, useEffect, useRef, useState } from "./html.js";
-import { forgetToken, refused, setToken, token } from "./access.js";
+import { forgetToken, isToken, refused, setToken, token } from "./access.js";
 import { silence } from "./api.js";
 import { clock, setClock, time } from "./format.js";
 import { href, useRoute } from "./route.js";
@@ -19,7 +19,7 @@ import { Page } from "./parts.js";
 const VIEWS = {
   "": Start,
   strategies: ({ parts, query }) =>
-    parts.length ? html`<${Strategy} key=${parts[0]} id=${parts[0]} query=${query} />` : html`<${Strategies} />`,
+    parts.length ? html`<${Strategy} key=${parts[0]} id=${parts[0]} query=${query} />` : html`<${Strategies} query=${query} />`,
   data: ({ parts, query }) =>
     parts.length > 1
       ? html`<${Series} key=${parts.join()} symbol=${parts[0]} timeframe=${parts[1]} />`
@@ -38,6 +38,12 @@ const MENU = [
 ];
 
 const facts = document.getElementById("app").dataset;
+
+// What it has let one see goes with it.
+function signOut() {
+  forgetToken();
+  location.reload();
+}
 
 function Bar({ view }) {
   const which = useSignal(clock);
@@ -71,7 +77,7 @@ function Bar({ view }) {
       >
         ${which === "UTC" ? "UTC" : "Local"}
       </button>
-      ${has && html`<button type="button" class="quiet" onClick=${forgetToken} title="Forget the access token of this tab">Sign out</button>`}
+      ${has && html`<button type="button" class="quiet" onClick=${signOut} title="Forget the access token of this tab">Sign out</button>`}
       ${facts.docs && html`<a class="quiet" href=${facts.docs}>API</a>`}
     </div>
   </header>`;
@@ -81,6 +87,7 @@ function Bar({ view }) {
 function Access() {
   const why = useSignal(refused);
   const [text, set] = useState("");
+  const [wrong, setWrong] = useState(false);
   const field = useRef();
 
   useEffect(() => {
@@ -92,6 +99,8 @@ function Access() {
     aria-label="Access"
     onSubmit=${(e) => {
       e.preventDefault();
+      setWrong(!isToken(text.trim()));
+      if (!isToken(text.trim())) return;
       set("");
       setToken(text.trim());
     }}
@@ -115,6 +124,7 @@ function Access() {
       onInput=${(e) => set(e.target.value)}
     />
     <button class="primary">Use it</button>
+    ${wrong && html`<span class="error" role="alert">This is not a token: it has a space in it, or a letter that no token has.</span>`}
     <span class="note"
       >It is kept for this tab alone. Whoever runs the service makes one:${" "}
       <code>stratslabd token create NAME --scope read --scope write</code></span
@@ -127,7 +137,7 @@ function Silence() {
 
   if (!quiet) return null;
   return html`<div class="banner bad" role="status">
-    <strong>The service does not answer</strong> since ${time(quiet.since, "local").slice(11)}. ${quiet.message}${" "}
+    <strong>The service does not answer</strong> since ${time(quiet.since, "local").slice(11)}. ${quiet.message.replace(" Try again later.", "")}${" "}
     Trying again. What you have typed is kept.
   </div>`;
 }
@@ -147,7 +157,7 @@ function Foot() {
 
 function Lab() {
   const route = useRoute();
-  const View = VIEWS[route.view];
+  const View = Object.hasOwn(VIEWS, route.view) && VIEWS[route.view];
 
   return html`<${Bar} view=${route.view} /><${Access} /><${Silence} />
     ${
@@ -158,6 +168,15 @@ function Lab() {
           >`
     }
     <${Foot} />`;
+}
+
+// A file that is dropped beside the place for it does not take the page's.
+for (const kind of ["dragover", "drop"]) {
+  addEventListener(kind, (event) => {
+    if (event.defaultPrevented || !event.dataTransfer?.types.includes("Files")) return;
+    event.dataTransfer.dropEffect = "none";
+    event.preventDefault();
+  });
 }
 
 render(html`<${Lab} />`, document.getElementById("app"));

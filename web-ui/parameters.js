@@ -1,7 +1,8 @@
 // The parameters of a named kind, as a form: made from the schema that the API gives.
 import { html } from "./html.js";
-import { Check, Text } from "./parts.js";
 import { Levels } from "./levels.js";
+import { Check, Field } from "./parts.js";
+import { Value } from "./value.js";
 
 const boundsOf = ({ minimum, maximum }) =>
   minimum !== undefined && maximum !== undefined ? `, ${minimum} to ${maximum}` : "";
@@ -19,16 +20,20 @@ export function Parameters({ schema, value, onChange, errorAt }) {
         .filter(([, one]) => one.type !== "boolean")
         .map(
           ([name, one]) =>
-            html`<${Text}
+            html`<${Field}
               key=${name}
               label=${name}
-              inputmode="decimal"
-              placeholder=${String(one.default ?? "")}
               hint=${`${one.description || ""}${boundsOf(one)}`}
               error=${errorAt(`/${name}`)}
-              value=${value[name] ?? ""}
-              onValue=${(text) => set(name, text === "" ? undefined : Number.isNaN(Number(text)) ? text : Number(text))}
-            />`,
+              >${(tie) =>
+                html`<${Value}
+                  ...${tie}
+                  inputmode="decimal"
+                  placeholder=${String(one.default ?? "")}
+                  value=${value[name] ?? ""}
+                  onValue=${(next) => set(name, next === "" ? undefined : next)}
+                />`}<//
+            >`,
         )}
     </div>
     <div class="checks">

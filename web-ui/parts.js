@@ -85,7 +85,7 @@ export function Wrong({ error, again, title = "That did not work" }) {
   if (!error) return null;
   return html`<div class="banner bad" role="alert">
     <strong>${title}.</strong>${" "}
-    ${error.places?.length > 0 && error.code === "validation_failed" ? "The service does not take this:" : error.message}
+    ${error.places?.length > 0 ? "The service does not take this:" : error.message}
     ${
       error.places?.length > 0 &&
       html`<ul>

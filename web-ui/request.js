@@ -1,4 +1,6 @@
 // What was asked for, as it would be asked for again.
+import { token } from "./access.js";
+
 const DEFAULTS = {
   fee: { percent: 0, fixed: 0, minimum: 0 },
   slippage: { percent: 0, ticks: 0 },
@@ -50,5 +52,12 @@ export function requestOf(backtest) {
   };
 }
 
+const quoted = (text) => `'${text.replaceAll("'", "'\\''")}'`; // for a shell
+
+// For sh. Where tokens are asked for it takes one of the variable `token`: what is copied holds no secret.
 export const curlOf = (backtest) =>
-  `curl -s ${location.origin}/api/v1/backtests -H 'Content-Type: application/json' \\\n    -d '${JSON.stringify(requestOf(backtest)).replaceAll("'", "'\\''")}'`;
+  [
+    `curl -s ${location.origin}/api/v1/backtests -H 'Content-Type: application/json'`,
+    ...(token.value ? ['-H "Authorization: Bearer $token"'] : []),
+    `-d ${quoted(JSON.stringify(requestOf(backtest)))}`,
+  ].join(" \\\n    ");

@@ -108,6 +108,7 @@ async function loadTrades(id, wish, signal) {
 export function ResultChart({ backtest, points, thinned, selected, onSelect, handle }) {
   const [digits, setDigits] = useState(2);
   const [at, setAt] = useState(null); // what the pointer is at
+  const [end, setEnd] = useState(Infinity); // of what is seen: while the pointer is elsewhere, the legend is about it
   const [frame, setFrame] = useState(backtest.timeframe);
   const [error, setError] = useState(null);
   const [rough, setRough] = useState(thinned);
@@ -213,6 +214,7 @@ export function ResultChart({ backtest, points, thinned, selected, onSelect, han
       its.follow = followRange(chart, {
         base: backtest.timeframe,
         ...span,
+        seen: (range) => setEnd(range.to),
         told: setError,
         load: async (wish, signal, begin) => {
           const [bars, closer, trades] = await Promise.all([
@@ -284,10 +286,10 @@ export function ResultChart({ backtest, points, thinned, selected, onSelect, han
 
   const last = its.bars.length
     ? {
-        bar: its.bars[its.bars.length - 1],
-        equity: its.curve.at(-1)?.value,
-        hold: its.held.at(-1)?.value,
-        fall: its.falls.at(-1)?.value,
+        bar: barAt(its.bars, end),
+        equity: barAt(its.curve, end)?.value,
+        hold: barAt(its.held, end)?.value,
+        fall: barAt(its.falls, end)?.value,
       }
     : {};
   const { bar, equity, hold, fall } = at || last;

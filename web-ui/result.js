@@ -1,5 +1,6 @@
 // A result: what came of a backtest, and while there is none yet, how far it is.
 import { html, useMemo, useRef, useState } from "./html.js";
+import { token } from "./access.js";
 import { get, path, post, withQuery } from "./api.js";
 import { pointsOf } from "./curve.js";
 import { Downloads } from "./downloads.js";
@@ -24,7 +25,11 @@ export function Result({ id }) {
   const backtest = newer || found.data;
 
   // What goes wrong with one look, the next one mends, or the view says it when it is opened anew.
-  useEvery(LOOK_MS, () => get(path("backtests", id)).then(set, () => {}), backtest && !isOver(backtest));
+  useEvery(
+    LOOK_MS,
+    (signal) => get(path("backtests", id), { signal }).then(set, () => {}),
+    backtest && !isOver(backtest),
+  );
   if (found.error)
     return html`<${Page} title="Result"
       ><${Wrong} error=${found.error} again=${found.again} title="It cannot be shown"
@@ -102,7 +107,7 @@ function Waiting({ backtest, changed }) {
 function Failed({ backtest }) {
   const error = backtest.error;
 
-  return html`<div class="banner bad" role="alert">
+  return html`<div class=${`banner ${backtest.status === "failed" ? "bad" : ""}`} role="status">
       <strong>${backtest.status === "failed" ? "It failed." : "It was cancelled."}</strong>
       ${error && html` ${error.detail || error.title}`}
       ${
@@ -203,7 +208,10 @@ function Succeeded({ backtest, name }) {
     <${Card} title="Metrics"><${Metrics} metrics=${backtest.metrics} /><//>
     <${Card} title="Take it along" actions=${html`<${Copy} text=${curlOf(backtest)} label="Copy the command" />`}>
       <${Downloads} id=${backtest.id} name=${`${name} ${backtest.symbol} ${backtest.timeframe}`} />
-      <p class="note">The command that asks for the same backtest:</p>
+      <p class="note">
+        The command that asks for the same
+        backtest${token.value ? html`; set <code>token</code> in the shell before, to an access token` : ""}:
+      </p>
       <pre class="command" tabindex="0">${curlOf(backtest)}</pre>
       <dl class="facts">
         <dt>Result</dt>

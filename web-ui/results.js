@@ -45,7 +45,7 @@ export function ResultsTable({ backtests, chosen, choose }) {
                   type="checkbox"
                   aria-label=${`Compare ${nameOf(one.strategy_id)} on ${one.symbol}`}
                   checked=${chosen.has(one.id)}
-                  disabled=${one.status !== "succeeded" || (!chosen.has(one.id) && chosen.size >= COMPARED_MAX)}
+                  disabled=${!chosen.has(one.id) && (one.status !== "succeeded" || chosen.size >= COMPARED_MAX)}
                   onChange=${() => choose(one.id)}
                 />
               </td>`

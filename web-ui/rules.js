@@ -1,8 +1,9 @@
 // Rules of one's own, as a form: conditions of both sides, names, parameters, levels. What the form has no field for stays as it is.
-import { html, useRef, useState } from "./html.js";
+import { html, useEffect, useRef, useState } from "./html.js";
 import { Expression } from "./expression.js";
 import { Functions, useFunctions } from "./functions.js";
-import { Levels, valueOf } from "./levels.js";
+import { Levels } from "./levels.js";
+import { Value } from "./value.js";
 
 const COLUMNS = [
   "open",
@@ -48,6 +49,8 @@ const freeName = (object, base) => {
 // A name that the parent cannot yet have (empty, or taken) stays in the field until it is one.
 function Name({ value, taken, onValue, label }) {
   const [text, set] = useState(value);
+
+  useEffect(() => set(value), [value]); // another row has come to this place, or another version
   const isName = /^[A-Za-z_]\w*$/.test(text) && (text === value || !taken.includes(text));
 
   return html`<input
@@ -177,12 +180,12 @@ export function Rules({ value, onChange, faultsAt, errorAt }) {
                   taken=${Object.keys(params)}
                   onValue=${(next) => part("params", rename(params, name, next))}
                 /><span>=</span>
-                <input
+                <${Value}
                   class="code number"
                   aria-label=${`Value of ${name}`}
                   inputmode="decimal"
-                  value=${String(number)}
-                  onInput=${(e) => part("params", { ...params, [name]: valueOf(e.target.value) })}
+                  value=${number}
+                  onValue=${(next) => part("params", { ...params, [name]: next })}
                 />
                 <button
                   type="button"

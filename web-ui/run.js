@@ -1,7 +1,7 @@
 // Run: which strategy, on which candles, from when to when, at what costs.
 import { html, useEffect, useMemo, useState } from "./html.js";
 import { all, get, path, post } from "./api.js";
-import { count, date, plural } from "./format.js";
+import { count, date, plural, readNumber, writeNumber } from "./format.js";
 import { forgetDraft, useDraft } from "./keep.js";
 import { useLoad } from "./load.js";
 import { remember } from "./names.js";
@@ -17,11 +17,11 @@ const FIRST = {
   timeframe: "",
   start: "",
   end: "",
-  capital: "10000",
-  fee: "0.1",
-  slippage: "0.02",
-  spread: "0",
-  leverage: "1",
+  capital: writeNumber(10000),
+  fee: writeNumber(0.1),
+  slippage: writeNumber(0.02),
+  spread: writeNumber(0),
+  leverage: writeNumber(1),
   short: true,
   intrabar: "pessimistic",
   missing: "skip",
@@ -36,16 +36,11 @@ const randomKey = () => Array.from(crypto.getRandomValues(new Uint32Array(4)), (
 // What the form says, as the API takes it; {problem} if it cannot be said.
 function requestOf(draft) {
   // What is not a number goes as it is: the service says what is wrong with it, and where.
-  const number = (text) => {
-    const n = Number(text.trim().replace(",", "."));
-
-    return Number.isNaN(n) ? text : n;
-  };
   const execution = shortExecution({
-    fee: { percent: number(draft.fee) },
-    slippage: { percent: number(draft.slippage) },
-    spread: number(draft.spread),
-    leverage: number(draft.leverage),
+    fee: { percent: readNumber(draft.fee) },
+    slippage: { percent: readNumber(draft.slippage) },
+    spread: readNumber(draft.spread),
+    leverage: readNumber(draft.leverage),
     short: draft.short,
     intrabar: draft.intrabar,
     missing: draft.missing,
@@ -60,12 +55,12 @@ function requestOf(draft) {
     timeframe: draft.timeframe,
     start: draft.start && `${draft.start}T00:00:00Z`,
     end: draft.end && `${draft.end}T00:00:00Z`,
-    initial_capital: number(draft.capital),
+    initial_capital: readNumber(draft.capital),
     execution,
   };
 }
 
-function draftOf(backtest) {
+function draftOf(backtest, strategy) {
   const { fee, slippage, spread, leverage, short, intrabar, missing, close_at_end, ...others } = shortExecution(
     backtest.execution,
   );
@@ -79,16 +74,16 @@ function draftOf(backtest) {
 
   return {
     strategy: backtest.strategy_id,
-    version: "",
+    version: backtest.strategy_version === strategy.version ? "" : String(backtest.strategy_version),
     symbol: backtest.symbol,
     timeframe: backtest.timeframe,
     start: date(backtest.start, "UTC"),
     end: date(backtest.end, "UTC"),
-    capital: String(backtest.initial_capital),
-    fee: String(feePercent),
-    slippage: String(slipPercent),
-    spread: String(spread ?? 0),
-    leverage: String(leverage ?? 1),
+    capital: writeNumber(backtest.initial_capital),
+    fee: writeNumber(feePercent),
+    slippage: writeNumber(slipPercent),
+    spread: writeNumber(spread ?? 0),
+    leverage: writeNumber(leverage ?? 1),
     short: short ?? true,
     intrabar: intrabar ?? "pessimistic",
     missing: missing ?? "skip",
@@ -106,10 +101,16 @@ export function Run({ query }) {
         query.from ? get(path("backtests", query.from), { signal }) : null,
       ]);
 
-      remember(strategies);
-      return { strategies: strategies.filter((one) => one.status !== "archived"), series, from };
+      const wanted = from?.strategy_id || query.strategy;
+      const offered = strategies.filter((one) => one.status !== "archived" || one.id === wanted);
+
+      // One that was led to may be older than all of them.
+      if (wanted && !offered.some((one) => one.id === wanted))
+        offered.push(await get(path("strategies", wanted), { signal }));
+      remember(offered);
+      return { strategies: offered, series, from };
     },
-    [query.from],
+    [query.from, query.strategy],
   );
 
   if (!found.data)
@@ -137,7 +138,10 @@ export function Run({ query }) {
     series=${series}
     given=${
       from
-        ? draftOf(from)
+        ? draftOf(
+            from,
+            strategies.find((one) => one.id === from.strategy_id),
+          )
         : query.strategy
           ? { strategy: query.strategy }
           : query.symbol

@@ -14,6 +14,7 @@ import { SECONDS } from "./timeframe.js";
 function Chart({ one, handle }) {
   const digits = Math.min(8, Math.max(0, Math.round(-Math.log10(one.tick))));
   const [at, setAt] = useState(null);
+  const [end, setEnd] = useState(Infinity); // of what is seen
   const [frame, setFrame] = useState(one.timeframe);
   const [error, setError] = useState(null);
   const [place, setPlace] = useState("");
@@ -47,6 +48,7 @@ function Chart({ one, handle }) {
         base: one.timeframe,
         first,
         last,
+        seen: (range) => setEnd(range.to),
         told: setError,
         load: async (wish, signal, begin) => {
           its.bars = await loadCandles(
@@ -92,7 +94,7 @@ function Chart({ one, handle }) {
   );
 
   useSignal(clock);
-  const bar = at || its.bars.at(-1);
+  const bar = at || its.bars.findLast((one) => one.time <= end);
   const shown = (value) => (bar ? price(value, digits) : NONE);
   const jump = (day) => {
     const t = Date.parse(`${day}T00:00:00Z`) / 1000,

@@ -1,6 +1,6 @@
 // Where one begins: an empty lab says what to do first; one that is in use, what was done last.
 import { html, useState } from "./html.js";
-import { all, get, path, withQuery } from "./api.js";
+import { get, path, withQuery } from "./api.js";
 import { bringDemo } from "./demo.js";
 import { useLoad } from "./load.js";
 import { Card, Loading, Page, Progress, Wrong } from "./parts.js";
@@ -79,14 +79,17 @@ export function Start() {
       ),
     );
 
-    return { series: series.items, strategies: strategies.items, backtests: backtests.items };
+    return { series, strategies, backtests: backtests.items };
   }, []);
 
   if (!found.data)
     return html`<${Page} title="The lab"
       >${found.error ? html`<${Wrong} error=${found.error} again=${found.again} />` : html`<${Loading} />`}<//
     >`;
-  const { series, strategies, backtests } = found.data;
+  const { backtests } = found.data;
+  const series = found.data.series.items,
+    strategies = found.data.strategies.items;
+  const many = (list, one, more) => `${list.next ? "more than " : ""}${plural(list.items.length, one, more)}`;
 
   if (!backtests.length) {
     return html`<${Page}
@@ -114,8 +117,8 @@ export function Start() {
   return html`<${Page}
     wide
     title="The lab"
-    lead=${html`<a href=${href("data")}>${plural(series.length, "series", "series")}</a>,${" "}
-      <a href=${href("strategies")}>${plural(strategies.length, "strategy", "strategies")}</a>`}
+    lead=${html`<a href=${href("data")}>${many(found.data.series, "series", "series")}</a>,${" "}
+      <a href=${href("strategies")}>${many(found.data.strategies, "strategy", "strategies")}</a>`}
     actions=${html`<a class="button primary" href=${href("run")}>Run a backtest</a>`}
   >
     <${Card} title="Latest results" actions=${html`<a href=${href("results")}>All results</a>`}

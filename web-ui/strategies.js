@@ -1,11 +1,11 @@
 // Strategies: the list, and a search in their names.
-import { html, useEffect, useState } from "./html.js";
+import { html, useEffect, useRef, useState } from "./html.js";
 import { get, path, withQuery } from "./api.js";
 import { ago } from "./format.js";
 import { useLoad } from "./load.js";
 import { remember } from "./names.js";
 import { Card, Choice, Empty, Loading, Page, Pill, Text, Wrong } from "./parts.js";
-import { href } from "./route.js";
+import { go, href } from "./route.js";
 
 const PAGE = 50,
   SEARCHED_FROM = 3; // letters: the API looks for no fewer
@@ -35,10 +35,13 @@ export function summaryOf({ kind, parameters }) {
     .join("; ");
 }
 
-export function Strategies() {
-  const [text, setText] = useState("");
-  const [q, setQ] = useState("");
-  const [status, setStatus] = useState("");
+// What is searched for is in the address, so that "back" leads to what was found.
+export function Strategies({ query }) {
+  const [text, setText] = useState(query.q || "");
+  const q = query.q || "",
+    status = query.status || "";
+  const ours = useRef(q);
+  const look = (part) => go("strategies", { ...query, ...part }, { replace: true });
   const [more, setMore] = useState({ items: [], next: undefined });
   const found = useLoad(
     (signal) => get(withQuery(path("strategies"), { limit: PAGE, q, status }), { signal }),
@@ -46,10 +49,16 @@ export function Strategies() {
   );
 
   useEffect(() => {
-    const timer = setTimeout(() => setQ(text.trim().length >= SEARCHED_FROM ? text.trim() : ""), 250);
+    const wanted = text.trim().length >= SEARCHED_FROM ? text.trim() : "";
+    const timer = setTimeout(() => {
+      if (wanted !== q) look({ q: (ours.current = wanted) });
+    }, 250);
 
     return () => clearTimeout(timer);
   }, [text]);
+  useEffect(() => {
+    if (q !== ours.current) setText((ours.current = q)); // led to by a link
+  }, [q]);
   useEffect(() => {
     setMore({ items: [], next: undefined });
     if (found.data) remember(found.data.items);
@@ -80,11 +89,12 @@ export function Strategies() {
         placeholder="Text in the name"
         value=${text}
         onValue=${setText}
+        hint=${wish && wish.length < SEARCHED_FROM && next ? `Among the ${all.length} below; ${SEARCHED_FROM} letters look through all` : ""}
       />
       <${Choice}
         label="Status"
         value=${status}
-        onValue=${setStatus}
+        onValue=${(next) => look({ status: next })}
         options=${[
           ["", "all"],
           ["active", "active"],
@@ -106,7 +116,7 @@ export function Strategies() {
                         type="button"
                         onClick=${() => {
                           setText("");
-                          setStatus("");
+                          look({ q: "", status: "" });
                         }}
                       >
                         Show all

@@ -333,7 +333,7 @@ function Editor({ id, kinds, stored, query, changed }) {
         take=${(version) => {
           change(written(version));
           setJson(null);
-          scrollTo({ top: 0, behavior: "smooth" });
+          scrollTo(0, 0);
         }}
       />`
     }

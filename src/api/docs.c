@@ -34,8 +34,9 @@ static void docs_add_plain_body(const char *document, struct buf *out)
                "<h1>StratsLab API</h1>\n"
                "<p>" PACKAGE_STRING "</p>\n"
                "<p>Everything about this API is in its OpenAPI document: <a href=\"%s\">%s</a>.</p>\n"
-               "<p>There is no Swagger UI here to show it: this service was built without it, or its files are not "
-               "where STRATSLAB_DOCS_DIR says. The log has the reason.</p>\n"
+               "<p>There is no Swagger UI here to show it. In a checkout, <code>./scripts/dev.sh docs</code> brings it "
+               "in. Elsewhere, this service was built without npm, or its files are not where STRATSLAB_DOCS_DIR says: "
+               "the log has the reason.</p>\n"
                "</main>\n",
                document, document);
 }
@@ -68,7 +69,7 @@ void api_docs_init(struct api *api, const struct api_options *options)
 
 static void api_docs_page(struct http_exchange *x)
 {
-    api_site_respond_page(x, &api_of(x)->docs_page);
+    api_site_respond_page(x, api_of(x)->docs, &api_of(x)->docs_page);
 }
 
 /* With a slash at its end, as many type it. The page has one address, so that it is kept once. */

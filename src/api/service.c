@@ -28,7 +28,7 @@ static void api_service_root(struct http_exchange *x)
 
     http_exchange_add_header(x, "Vary", SLICE_LIT("Accept"));
     if (http_exchange_prefers(x, "text/html", "application/json")) {
-        api_site_respond_page(x, &api->ui_page);
+        api_site_respond_page(x, api->ui, &api->ui_page);
     } else {
         http_respond_content(x, &api->root_content, API_SITE_ASKED_AGAIN);
     }

@@ -205,11 +205,36 @@ void api_site_respond_file(struct http_exchange *x, const struct api_site *site,
 
 /* ---- Pages ---- */
 
-void api_site_respond_page(struct http_exchange *x, const struct http_content *page)
+/* Of a page without files, which has no style sheet to link. A browser takes it for its digest in the policy. */
+static const char site_plain_style[] =
+    ":root{color-scheme:light dark}body{max-width:42rem;margin:12vh auto;padding:0 1.5rem;"
+    "font:1rem/1.6 system-ui,sans-serif}h1{font-size:1.4rem}code{padding:.1em .3em;border-radius:4px;"
+    "background:#8882}li{margin:.3em 0}a{color:light-dark(#1c5cc4,#7fb0ff)}";
+
+static void site_add_plain_policy(struct buf *out)
 {
-    http_exchange_add_header(x, "Content-Security-Policy", SLICE_LIT(API_SITE_POLICY));
+    char digest[DIGEST_SHA256_BASE64_BYTES];
+
+    digest_sha256_base64(site_plain_style, sizeof(site_plain_style) - 1, digest);
+    buf_printf(out,
+               "default-src 'none'; style-src 'sha256-%s'; img-src data:; base-uri 'none'; form-action 'none'; "
+               "frame-ancestors 'none'",
+               digest);
+}
+
+void api_site_respond_page(struct http_exchange *x, const struct api_site *site, const struct http_content *page)
+{
+    struct buf policy = {0};
+
+    if (site == NULL) {
+        site_add_plain_policy(&policy);
+    } else {
+        buf_add_str(&policy, API_SITE_POLICY);
+    }
+    http_exchange_add_header(x, "Content-Security-Policy", buf_slice(&policy));
     http_exchange_add_header(x, "Referrer-Policy", SLICE_LIT("no-referrer"));
     http_respond_content(x, page, API_SITE_ASKED_AGAIN);
+    buf_clear(&policy);
 }
 
 void api_site_write_head(const struct api_site *site, const char *title, api_site_address_fn *address, const char *path,
@@ -228,7 +253,7 @@ void api_site_write_head(const struct api_site *site, const char *title, api_sit
         address(site, i, path, out);
         buf_add_str(out, use->after);
     }
-    if (site == NULL) buf_add_str(out, "<link rel=\"icon\" href=\"data:,\">\n");
+    if (site == NULL) buf_printf(out, "<link rel=\"icon\" href=\"data:,\">\n<style>%s</style>\n", site_plain_style);
     buf_add_str(out, "</head>\n<body>\n");
 }
 

@@ -40,7 +40,8 @@ struct slice api_site_file_version(const struct api_site *site, size_t i);
 /* The index of a file, or -1; `site` may be NULL, which has none. */
 int api_site_find(const struct api_site *site, struct slice name);
 void api_site_respond_file(struct http_exchange *x, const struct api_site *site, size_t i, bool is_this_version);
-void api_site_respond_page(struct http_exchange *x, const struct http_content *page);
+/* `site` is what the page was made with, or NULL: a plain page may have the style that api_site_write_head gave it. */
+void api_site_respond_page(struct http_exchange *x, const struct api_site *site, const struct http_content *page);
 
 /* Appends the address of a file to `out`. */
 typedef void api_site_address_fn(const struct api_site *site, size_t i, const char *path, struct buf *out);

@@ -40,8 +40,10 @@ static void ui_add_plain_body(const struct api_options *options, struct buf *out
     const char *docs = options->paths[API_BASE_DOCS], *document = options->paths[API_BASE_OPENAPI];
 
     buf_add_str(out, "<main>\n<h1>StratsLab</h1>\n<p>" PACKAGE_STRING "</p>\n"
-                     "<p>The API serves. Its page for people is not here: this service was built without it (that "
-                     "takes npm), or its files are not where STRATSLAB_UI_DIR says. The log has the reason.</p>\n"
+                     "<p>The API serves, but the page for people is not here. In a checkout, "
+                     "<code>./scripts/dev.sh docs</code> brings it in, and this address is the lab.</p>\n"
+                     "<p>Elsewhere, this service was built without npm, or the files of the page are not where "
+                     "STRATSLAB_UI_DIR says: the log has the reason.</p>\n"
                      "<ul>\n");
     if (docs != NULL && document != NULL) {
         buf_printf(out, "<li><a href=\"%s\">%s</a>: the API for people</li>\n", docs, docs);

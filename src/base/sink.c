@@ -9,6 +9,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/number.h"
@@ -16,6 +17,9 @@
 
 /* To a file. This bounds what is lost with a worker that is killed. */
 enum { SINK_FILE_BATCH_BYTES = 32768 };
+
+/* How often a line that looks torn is looked at once more while its file grows. */
+enum { SINK_LOOKS_MAX = 5 };
 
 /* A second description of what is open there; -1 if that is refused, or impossible (a socket). */
 static int sink_open_again(int fd, int flags)
@@ -157,16 +161,30 @@ static ssize_t sink_put(const struct sink *sink, struct iovec *pieces, int count
     return writev(sink->fd, pieces, count);
 }
 
-/* Whether what is written next would continue a line that is torn. */
-static bool sink_is_torn(const struct sink *sink)
+/* The end of a file whose last line is torn, or 0. */
+static off_t sink_torn_end(const struct sink *sink)
 {
     struct stat st;
     char last;
-
-    if (sink->look_fd < 0) return sink->is_torn;
     const off_t at = !sink->appends ? lseek(sink->fd, 0, SEEK_CUR) : fstat(sink->fd, &st) == 0 ? st.st_size : 0;
 
-    return at > 0 && pread(sink->look_fd, &last, 1, at - 1) == 1 && last != '\n' && last != '\0';
+    if (at <= 0 || pread(sink->look_fd, &last, 1, at - 1) != 1 || last == '\n' || last == '\0') return 0;
+    return at;
+}
+
+/* Whether what is written next would continue a line that is torn. A file grows page by page, so that a line that
+ * another process is writing looks like one: it is torn if it is still so a moment later. */
+static bool sink_is_torn(struct sink *sink)
+{
+    static const struct timespec moment = {.tv_nsec = 1000000};
+    off_t at;
+
+    if (sink->look_fd < 0) return sink->is_torn;
+    for (unsigned looks = 0; (at = sink_torn_end(sink)) != 0 && at != sink->torn_at && looks < SINK_LOOKS_MAX; looks++) {
+        sink->torn_at = at;
+        (void)nanosleep(&moment, NULL);
+    }
+    return at != 0;
 }
 
 size_t sink_write(struct sink *sink, const char *data, size_t len)

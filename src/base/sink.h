@@ -16,6 +16,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <sys/types.h>
 
 #include "base/attr.h"
 #include "base/error.h"
@@ -37,6 +38,7 @@ struct sink {
     int look_fd;  /* the file, for reading; -1: none, or it may not be read */
     bool appends; /* the file is written at its end, wherever others wrote */
     bool is_torn; /* what was written last here is not a whole line */
+    off_t torn_at; /* where the file ended when its last line was found torn; 0: it was not yet */
 };
 
 #define SINK_NONE ((struct sink){.fd = -1, .look_fd = -1})

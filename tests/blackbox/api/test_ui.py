@@ -1,5 +1,7 @@
 """The page for people at /, and its files, over HTTP: who gets it, caching, policy, and what there is without its files."""
+import base64
 import gzip
+import hashlib
 import os
 import re
 import shutil
@@ -83,6 +85,9 @@ def test_without_its_files(daemon, tmp_path, spoil):
     answer = page_of(service)
     assert re.findall(r'href="([^"]*)"', answer.text) == ["data:,", "/docs", "/openapi.json", "/health"]
     assert "<script" not in answer.text and "default-src 'none'" in answer.headers["Content-Security-Policy"]
+    [style] = re.findall(r"<style>(.*?)</style>", answer.text)
+    assert f"style-src 'sha256-{base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()}'" in answer.headers["Content-Security-Policy"]
+    assert "scripts/dev.sh docs" in answer.text
     assert service.request("GET", "/ui/0/main.js").status == 404
     assert service.request("GET", "/").json()["name"] == "stratslabd"
 

@@ -3,6 +3,7 @@ import datetime
 import json
 import os
 import subprocess
+import time
 from urllib.parse import urlsplit
 
 import pytest
@@ -163,6 +164,13 @@ def test_from_an_empty_lab_to_a_result(lab, browser, keep):
                            ".then(m => m.shortExecution(execution))", first["execution"])
     assert short == {"fee": {"percent": 0.05}, "slippage": {"percent": 0.01}}
 
+    # The command is for a shell.
+    command = browser.script("return document.querySelector('pre.command').textContent")
+    asked = subprocess.run(["sh", "-c", command], capture_output=True, text=True, check=True)
+    assert json.loads(asked.stdout)["strategy_id"] == first["strategy_id"], asked.stdout
+    wait_until(lambda: lab.service.request("GET", f"/api/v1/backtests/{json.loads(asked.stdout)['id']}").json()["result_hash"] == first["result_hash"], 60,
+               "the same result")
+
     # A trade is chosen, and seen; the tables beside it follow.
     browser.script("document.querySelectorAll('.trades tbody tr:not([aria-hidden])')[3].click()")
     browser.find(".trades tr.selected")
@@ -189,7 +197,7 @@ def test_from_an_empty_lab_to_a_result(lab, browser, keep):
     browser.size(1440, 1000)
     lab.press("Results", "nav a")
     wait_until(lambda: all(one["status"] == "succeeded" for one in lab.service.request("GET", "/api/v1/backtests").json()["items"]), 60, "all backtests")
-    browser.wait_for("return document.querySelectorAll('.pill.good').length === 4", what="four results")
+    browser.wait_for("return document.querySelectorAll('.pill.good').length === 5", what="five results")
     keep(browser, "ui-results.png")
     for i in (0, 1, 2):
         browser.script("document.querySelectorAll('tbody input')[arguments[0]].click()", i)
@@ -215,6 +223,8 @@ def test_a_file_and_rules_of_ones_own(lab, browser, keep, tmp_path):
     lab.says("There are no candles yet")
     browser.choose_file("input[type=file]", str(path))
     lab.says("MY-COIN-1h.csv")
+    lab.press("Strategies", "nav a")  # what was chosen is still chosen when one comes back
+    lab.press("Data", "nav a")
     lab.press("Import 1 file")
     lab.says("29,997 rows read, 29,996 new, 0 there already, 1 rejected", ".banner")
     assert browser.script("return document.querySelector('.banner tbody td').textContent") == str(spoiled - 3 + 1)
@@ -245,6 +255,16 @@ def test_a_file_and_rules_of_ones_own(lab, browser, keep, tmp_path):
     lab.fill("Buy if", "close > sma(close, $slow)")
     lab.fill("Sell if", "close < sma(close, $fast)")
     browser.wait_for("return !document.querySelector('.expression.wrong')", what="nothing wrong")
+    # A number that is typed key by key, of which "1." is one already; and names, of which the first is removed.
+    browser.write("[aria-label='Value of fast']", "1")
+    browser.keys("[aria-label='Value of fast']", ".05")
+    assert browser.script("return document.querySelector(\"[aria-label='Value of fast']\").value") == "1.05"
+    browser.write("[aria-label='Value of fast']", "20")
+    for _ in range(2):
+        lab.press("Add a name")
+    browser.click("[aria-label='Remove x1']")
+    browser.wait_for("return document.querySelector('.named .name').value === 'x2'", what="the other name")
+    browser.click("[aria-label='Remove x2']")
     # What was typed outlives a reload of the page.
     browser.open(f"{lab.service.url}/#/strategies/new")
     browser.script("location.reload()")
@@ -259,6 +279,11 @@ def test_a_file_and_rules_of_ones_own(lab, browser, keep, tmp_path):
     keep(browser, "ui-strategy.png")
     both_sides_of_a_conflict(lab, browser, keep)
 
+    lab.press("Strategies", "nav a")
+    lab.fill("Search", "Above")
+    browser.wait_for("return location.hash === '#/strategies?q=Above'", what="the search in the address")
+    lab.press(NAME, "td a")
+    lab.heading(NAME)
     lab.press("Run…")
     lab.heading("Run a backtest")
     lab.says("29,996 bars of 1h")
@@ -367,6 +392,9 @@ def test_a_token_and_a_lost_connection(daemon, command, browser, ui_dir, keep):
     lab.says("This service asks for an access token")
     lab.is_for_everybody()
     keep(browser, "ui-token.png")
+    lab.fill("Token", "ключ")
+    lab.press("Use it")
+    lab.says("This is not a token")
     lab.fill("Token", token)
     lab.press("Use it")
     lab.fill("Name", "Typed before")
@@ -381,6 +409,9 @@ def test_a_token_and_a_lost_connection(daemon, command, browser, ui_dir, keep):
     lab.fill("Token", token)
     lab.press("Use it")
     lab.heading("Typed before")
+    command = browser.script("return import(document.querySelector(\"script[type='module']\").src.replace('main.js', 'request.js'))"
+                             ".then(m => m.curlOf({start: '', end: ''}))")
+    assert '-H "Authorization: Bearer $token"' in command and token not in command
     assert token not in browser.script("return JSON.stringify(localStorage) + document.cookie + location.href")
 
     browser.devtools("Network.enable")
@@ -395,9 +426,44 @@ def test_a_token_and_a_lost_connection(daemon, command, browser, ui_dir, keep):
     assert browser.script(HELD)
 
 
+def test_looks_do_not_heap_up(daemon, browser, ui_dir):
+    """While nobody answers, a result that is waited for is asked for once at a time."""
+    service = daemon(ui_dir=ui_dir, workers=1)  # and nobody who computes
+    series = service.request("POST", "/api/v1/candles/SOME/1d", text_of(made_up(50, minutes=1440)).encode(), headers={"Content-Type": "text/csv"})
+    assert series.status == 200, series.body
+    strategy = service.request("POST", "/api/v1/strategies", {"name": "Some", "kind": "buy_and_hold"}).json()["id"]
+    backtest = service.request("POST", "/api/v1/backtests", {"strategy_id": strategy, "symbol": "SOME", "timeframe": "1d", "start": "2024-01-01T00:00:00Z",
+                                                             "end": "2024-02-01T00:00:00Z", "initial_capital": 1000}).json()["id"]
+    lab = Lab(browser, service, ui_dir)
+    lab.open(f"#/results/{backtest}")
+    lab.says("In the queue")
+    browser.devtools("Network.enable")
+    browser.devtools("Network.emulateNetworkConditions", offline=True, latency=0, downloadThroughput=-1, uploadThroughput=-1)
+    lab.says("The service does not answer")
+    browser.requests()
+    begin = time.monotonic()
+    time.sleep(4)
+    asked = browser.requests()
+    assert 1 <= len(asked) <= (time.monotonic() - begin) / 0.5 + 2
+
+
+def test_numbers_are_the_readers(daemon, browser, ui_dir):
+    lab = Lab(browser, daemon(ui_dir=ui_dir, workers=1), ui_dir)
+    for locale, texts in {"en-US": {"10,000": 10000, "0.125": 0.125, "ten": "ten"}, "de-DE": {"10.000": 10000, "0,5": 0.5},
+                          "ar-EG": {"١٠٬٠٠٠٫٥": 10000.5}}.items():
+        browser.devtools("Emulation.setLocaleOverride", locale=locale)
+        browser.open("about:blank")
+        lab.open()
+        read = browser.script("const [texts] = arguments; return import(document.querySelector(\"script[type='module']\").src.replace('main.js', 'format.js'))"
+                              ".then(m => [...texts.map(m.readNumber), m.readNumber(m.writeNumber(1.5))])", list(texts))
+        assert read == [*texts.values(), 1.5], locale
+
+
 def test_without_its_files(daemon, browser, keep, tmp_path):
     service = daemon(ui_dir=tmp_path / "nowhere")
     browser.open(f"{service.url}/")
     assert browser.text("main li a") == "/docs"
+    assert "scripts/dev.sh docs" in browser.text("main")
+    assert browser.script("return getComputedStyle(document.body).maxWidth") == "672px", "the policy lets its style in"
     keep(browser, "ui-without-files.png")
     assert browser.console() == []

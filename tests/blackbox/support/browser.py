@@ -109,9 +109,13 @@ class Browser:
             document.execCommand("insertText", false, arguments[1]);
             """, selector, text)
 
+    def keys(self, selector, text):
+        """Key by key, behind what a field holds."""
+        self._call("POST", f"{self.session}/element/{self.find(selector)}/value", {"text": text})
+
     def choose_file(self, selector, path):
         """Into a field for files, which may be hidden."""
-        self._call("POST", f"{self.session}/element/{self.find(selector)}/value", {"text": path})
+        self.keys(selector, path)
 
     def size(self, width, height, dark=False):
         """The window's, as a phone's if it is narrow; and whether people like it dark."""
