@@ -149,6 +149,7 @@ struct db *db_new(struct event_base *base, const struct db_options *options, db_
     db->on_state = on_state;
     db->arg = arg;
     db->state = DB_STATE_CONNECTING;
+    db->mates_max = DB_MATES_FIRST;
     list_init(&db->waiting);
     list_init(&db->flight);
     list_init(&db->failing);
@@ -177,7 +178,7 @@ void db_free(struct db *db)
 
         db_free_queries(&batch->queries);
         db_free_queries(&batch->aborted);
-        db_batch_free(batch);
+        db_batch_free(db, batch);
     }
     db_free_queries(&db->waiting);
     db_free_queries(&db->failing);

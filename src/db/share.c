@@ -12,6 +12,8 @@
  * What was quick may be slow with other values: if a batch of reads is silent for long while others wait, what runs is
  * cancelled, and sent again alone.
  *
+ * Writes have a list of their own in each queue, as reads pass those that wait for a commit (commit.c).
+ *
  * When a slow one has kept quick ones waiting, quick ones alone are sent for as long as it has taken. So clients whose
  * queries are quick have at least half of the time, however many others there are, and wait for one slow query at most.
  */
@@ -81,6 +83,7 @@ void db_share_join(struct db_query *q, struct client_id id)
         client->id = id;
         list_init(&client->turn);
         list_init(&client->waiting);
+        list_init(&client->writes);
         list_push_back(share_bucket(db, id), &client->link);
         db->client_count++;
     }
@@ -100,16 +103,29 @@ void db_share_part(struct db_query *q)
     free(client);
 }
 
+static bool share_is_idle(const struct db_client *client)
+{
+    return list_is_empty(&client->waiting) && list_is_empty(&client->writes);
+}
+
+bool db_share_is_sociable(const struct db_query *q)
+{
+    return q->statement->access == DB_WRITE && !q->solo;
+}
+
 void db_share_wait(struct db_query *q, bool first)
 {
     struct db_client *client = q->client;
+    const bool sociable = db_share_is_sociable(q);
+    struct list *own = sociable ? &client->writes : &client->waiting;
 
-    if (list_is_empty(&client->waiting)) list_push_back(&q->db->turns, &client->turn);
+    if (share_is_idle(client)) list_push_back(&q->db->turns, &client->turn);
+    q->db->writes_waiting += sociable;
     if (first) {
-        list_push_front(&client->waiting, &q->turn);
+        list_push_front(own, &q->turn);
         list_push_front(&q->db->waiting, &q->link);
     } else {
-        list_push_back(&client->waiting, &q->turn);
+        list_push_back(own, &q->turn);
         list_push_back(&q->db->waiting, &q->link);
     }
 }
@@ -118,9 +134,10 @@ void db_share_leave(struct db_query *q)
 {
     struct db_client *client = q->client;
 
+    if (!list_is_empty(&q->turn)) q->db->writes_waiting -= db_share_is_sociable(q);
     list_remove(&q->link);
     list_remove(&q->turn);
-    if (list_is_empty(&client->waiting)) list_remove(&client->turn);
+    if (share_is_idle(client)) list_remove(&client->turn);
 }
 
 /* ---- slow and quick ---- */
@@ -135,8 +152,29 @@ static bool share_is_quick(const struct db_fit *fit, uint64_t now_ms)
     return fit->quick && !share_is_slow(fit, now_ms);
 }
 
+bool db_share_is_quick(const struct db_query *q)
+{
+    return share_is_quick(q->fit, clock_monotonic_ms());
+}
+
+static struct db_query *share_first(const struct list *queries)
+{
+    return list_is_empty(queries) ? NULL : list_at(queries->next, struct db_query, turn);
+}
+
+/* What a client asked first. */
+static struct db_query *share_head(const struct db_client *client)
+{
+    struct db_query *other = share_first(&client->waiting);
+    struct db_query *write = share_first(&client->writes);
+
+    if (other == NULL || write == NULL) return other == NULL ? write : other;
+    return write->submitted_ns < other->submitted_ns ? write : other;
+}
+
 static bool share_may_go(const struct db *db, const struct db_query *q, uint64_t now_ms)
 {
+    if (db_share_is_sociable(q) && share_is_quick(q->fit, now_ms) && !db_commit_may_send(db)) return false;
     if (client_id_is_nobody(q->client->id)) return true;
     if (q->client->flight >= SHARE_FLIGHT_MAX) return false;
     if (share_is_quick(q->fit, now_ms)) return true;
@@ -151,14 +189,30 @@ struct db_query *db_share_next(struct db *db, bool *ret_alone)
 
     list_each(it, &db->turns) {
         const struct db_client *client = list_at(it, struct db_client, turn);
-        struct db_query *q = list_at(client->waiting.next, struct db_query, turn);
+        struct db_query *q = share_head(client);
 
+        /* What does not wait for a commit passes what does. */
+        if (db_share_is_sociable(q) && !db_commit_may_send(db) && !list_is_empty(&client->waiting))
+            q = share_first(&client->waiting);
         if (!share_may_go(db, q, now_ms)) continue;
         *ret_alone = !client_id_is_nobody(client->id) && !share_is_quick(q->fit, now_ms);
         return q;
     }
     /* What ends in flight calls for the next; the end of a rest is ours to see. */
     if (now_ms < db->rest_until_ms) db_timer_set(db->turn, db->rest_until_ms - now_ms);
+    return NULL;
+}
+
+struct db_query *db_share_next_mate(struct db *db)
+{
+    const uint64_t now_ms = clock_monotonic_ms();
+
+    list_each(it, &db->turns) {
+        struct db_query *q = share_first(&list_at(it, struct db_client, turn)->writes);
+
+        if (q == NULL || !share_is_quick(q->fit, now_ms)) continue;
+        if (client_id_is_nobody(q->client->id) || q->client->flight < SHARE_FLIGHT_MAX) return q;
+    }
     return NULL;
 }
 
@@ -169,7 +223,7 @@ void db_share_sent(struct db_query *q, bool alone)
 
     db_share_leave(q);
     /* Whoever has had a turn comes after all others. */
-    if (!list_is_empty(&client->waiting)) {
+    if (!share_is_idle(client)) {
         list_remove(&client->turn);
         list_push_back(&db->turns, &client->turn);
     }
@@ -223,8 +277,7 @@ static bool share_keeps_waiting(const struct db *db, const struct db_client *but
     list_each(it, &db->turns) {
         const struct db_client *client = list_at(it, struct db_client, turn);
 
-        if (client != but && !share_is_slow(list_at(client->waiting.next, struct db_query, turn)->fit, now_ms))
-            return true;
+        if (client != but && !share_is_slow(share_head(client)->fit, now_ms)) return true;
     }
     return false;
 }
