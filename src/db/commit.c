@@ -52,11 +52,13 @@ static size_t commit_take(struct db_batch *batch, struct db_query *q, bool alone
     return bytes;
 }
 
+/* The window does not bound them, as one commit is waited for, not several: if a commit takes so long that the window
+ * is small, sharing it is what helps. */
 static void commit_gather(struct db *db, struct db_batch *batch, size_t bytes, uint64_t now_ms)
 {
     struct db_query *q;
 
-    while (batch->count < db->mates_max && db->flight_count < db->window && bytes < DB_MATES_BYTES &&
+    while (batch->count < db->mates_max && db->flight_count < DB_FLIGHT_MAX && bytes < DB_MATES_BYTES &&
            (q = db_share_next_mate(db)) != NULL) {
         bytes += commit_take(batch, q, false, now_ms);
     }
@@ -214,11 +216,8 @@ static void commit_one(struct db *db, struct db_batch *batch, bool unreplicated)
         return;
     }
     q->result = NULL;
-    if (commit_is_error(pg)) {
-        commit_went_wrong(db);
-    } else {
-        commit_went_well(db);
-    }
+    if (batch->shares && commit_is_error(pg)) commit_went_wrong(db);
+    if (batch->shares && !commit_is_error(pg)) commit_went_well(db);
     db_batch_expect_stray(db, batch);
     list_remove(&q->link);
     db_batch_free(db, batch);

@@ -600,6 +600,7 @@ void db_pipeline_open(struct db *db)
     db->deaf = false;
     db->unreplicated = false;
     db->mates_refused = db->crowded = false;
+    if (db->mates_max > DB_MATES_FIRST) db->mates_max = DB_MATES_FIRST;
     db->renew_wanted = false;
     db->read_only = false;
     db->readable = event_new(db->base, PQsocket(conn), EV_READ | EV_PERSIST, pipeline_on_readable, db);
