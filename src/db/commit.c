@@ -98,6 +98,8 @@ bool db_commit_send(struct db *db, struct db_query *q, bool alone)
     list_each(it, &batch->queries) {
         if (!db_send_query(db, list_at(it, struct db_query, link))) return false;
     }
+    batch->flushed = batch->count > 1 || !db_share_is_quick(q);
+    if (batch->flushed && !db_send_flush(db)) return false;
     batch->complete = db_send_sync(db);
     return batch->complete;
 }
@@ -122,6 +124,7 @@ void db_commit_result(struct db *db, struct db_batch *batch, PGresult *pg)
     struct db_query *q = list_at(batch->due, struct db_query, link);
 
     batch->due = batch->due->next;
+    batch->ran_ms = db->input_ms;
     q->result = pg;
     if (batch->failed == NULL && commit_is_error(pg)) batch->failed = q;
 }
@@ -220,8 +223,8 @@ static void commit_one(struct db *db, struct db_batch *batch, bool unreplicated)
     if (batch->shares && !commit_is_error(pg)) commit_went_well(db);
     db_batch_expect_stray(db, batch);
     list_remove(&q->link);
+    db_share_learn(q, 1, batch->ran_ms, batch->flushed);
     db_batch_free(db, batch);
-    db_share_learn(q, 1);
     db_pipeline_finish(q, commit_outcome(pg, unreplicated), pg);
 }
 
@@ -239,7 +242,7 @@ static void commit_all(struct db *db, struct db_batch *batch, bool unreplicated)
         q->outcome = commit_outcome(q->result, unreplicated);
         if (q->outcome == DB_OK) db->read_only = false;
         db_fit_note(q, q->result, &q->outcome, why);
-        db_share_learn(q, batch->count);
+        db_share_learn(q, batch->count, batch->ran_ms, batch->flushed);
         db_share_landed(q);
         list_remove(&q->link);
         list_push_back(&db->failing, &q->link);

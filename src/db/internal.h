@@ -135,6 +135,8 @@ struct db_batch {
     bool shares;             /* others may share this commit */
     bool limits_due;         /* the result of the statement that bounds them is still to come */
     bool limits_refused;     /* it failed, and everything with it */
+    bool flushed;            /* the server was asked for the results before the commit */
+    uint64_t ran_ms;         /* when the last result came */
     bool complete;           /* the Sync was handed to libpq: without it nothing is committed */
     struct list *due;        /* whose result comes next; the list itself: all are there */
     struct db_query *failed; /* the first whose result is an error of the server */
@@ -321,8 +323,9 @@ bool db_share_may_cut(const struct db *db);
 /* Whether the query, which ended with this, is sent again because its batch was cut, or because the request to cut the
  * one before it came too late. Neither has changed anything: the server has rolled it back. */
 bool db_share_was_cut(struct db_batch *batch, struct db_query *q, const PGresult *pg);
-/* It has been answered, and was one of so many in its batch. */
-void db_share_learn(const struct db_query *q, unsigned sent_with);
+/* It has been answered, and was one of so many in its batch, which ran until then. `is_sure`: this is the time of its
+ * statements; else a commit may be in it, and if it was long, nobody knows what was slow. */
+void db_share_learn(const struct db_query *q, unsigned sent_with, uint64_t until_ms, bool is_sure);
 
 /* connect.c */
 void db_session_timer(struct db *db); /* the timer fired: begins an attempt, or ends one that took too long */
@@ -426,6 +429,8 @@ bool db_send_listen(struct db *db, const char *channel);
 bool db_send_limits(struct db *db, unsigned statement_ms, unsigned lock_ms);
 /* Drops a prepared statement on the server. */
 bool db_send_deallocate(struct db *db, const struct db_statement *s);
+/* Asks the server for the results that it has, before the Sync. */
+bool db_send_flush(struct db *db);
 bool db_send_sync(struct db *db);
 
 #endif

@@ -288,7 +288,7 @@ static void pipeline_reads_result(struct db *db, struct db_batch *batch, PGresul
 
     if (PQresultStatus(pg) != PGRES_PIPELINE_ABORTED && !db_share_was_cut(batch, q, pg) &&
         !db_batch_renews(batch, q, pg) && !pipeline_is_again(q, pg)) {
-        db_share_learn(q, batch->count);
+        db_share_learn(q, batch->count, db->input_ms, true);
         db_pipeline_finish(q, db_pg_outcome(pg), pg);
         return;
     }

@@ -103,6 +103,11 @@ bool db_send_limits(struct db *db, unsigned statement_ms, unsigned lock_ms)
     return PQsendQueryParams(db->conn, buf_cstr(&db->scratch), 0, NULL, NULL, NULL, NULL, 0) == 1;
 }
 
+bool db_send_flush(struct db *db)
+{
+    return PQsendFlushRequest(db->conn) == 1;
+}
+
 bool db_send_sync(struct db *db)
 {
 #ifdef HAVE_PQSENDPIPELINESYNC

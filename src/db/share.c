@@ -9,6 +9,9 @@
  * may be slow is sent alone: nothing of a client goes with it in one batch, and there is one such at a time. Which
  * statements are slow is learnt from how long they took. One that is not known yet goes alone until it was quick once.
  *
+ * A slow commit is no reason to send a write alone, on the contrary. So of a write that is sent alone the server is
+ * asked for the result before the commit; one that was quick is not, since that costs something.
+ *
  * What was quick may be slow with other values: if a batch of reads is silent for long while others wait, what runs is
  * cancelled, and sent again alone.
  *
@@ -282,17 +285,18 @@ static bool share_keeps_waiting(const struct db *db, const struct db_client *but
     return false;
 }
 
-void db_share_learn(const struct db_query *q, unsigned sent_with)
+void db_share_learn(const struct db_query *q, unsigned sent_with, uint64_t until_ms, bool is_sure)
 {
     struct db *db = q->db;
     const uint64_t began_ms = q->since_ms > db->head_ms ? q->since_ms : db->head_ms;
-    const uint64_t took_ms = db->input_ms > began_ms ? db->input_ms - began_ms : 0;
+    const uint64_t took_ms = until_ms > began_ms ? until_ms - began_ms : 0;
 
     if (took_ms < SHARE_SLOW_MS + (uint64_t)SHARE_EACH_MS * (sent_with - 1)) {
         q->fit->quick = true;
         return;
     }
     q->fit->quick = false;
+    if (!is_sure) return;
     q->fit->slow_ms = db->input_ms;
     if (!share_keeps_waiting(db, q->client, db->input_ms)) return;
     db->rest_until_ms = db->input_ms + (took_ms < SHARE_REST_MAX_MS ? took_ms : SHARE_REST_MAX_MS);
