@@ -93,6 +93,7 @@ bool db_commit_send(struct db *db, struct db_query *q, bool alone)
         db->commits++;
         if (!db->mates_refused) commit_gather(db, batch, bytes, now_ms);
     }
+    batch->opener = q;
     batch->due = batch->queries.next;
     if (batch->count > 1 && !commit_send_limits(db, batch)) return false;
     list_each(it, &batch->queries) {
@@ -153,7 +154,7 @@ static bool commit_is_own_error(const struct db_batch *batch, const struct db_qu
     const enum db_outcome outcome = db_pg_outcome(q->result);
 
     if (batch->count == 1 || db_pg_is_fatal(q->result)) return true;
-    if (batch->queries.next != &q->link) return false;
+    if (q != batch->opener) return false;
     return outcome != DB_BUSY && outcome != DB_TIMEOUT && outcome != DB_CONFLICT && outcome != DB_UNKNOWN;
 }
 

@@ -138,6 +138,7 @@ struct db_batch {
     bool flushed;            /* the server was asked for the results before the commit */
     uint64_t ran_ms;         /* when the last result came */
     bool complete;           /* the Sync was handed to libpq: without it nothing is committed */
+    const struct db_query *opener; /* the first of them; only to compare with, as it may have left the batch */
     struct list *due;        /* whose result comes next; the list itself: all are there */
     struct db_query *failed; /* the first whose result is an error of the server */
     PGresult *verdict;       /* an error at the Sync; owned; NULL: none came */

@@ -155,9 +155,16 @@ static bool share_is_quick(const struct db_fit *fit, uint64_t now_ms)
     return fit->quick && !share_is_slow(fit, now_ms);
 }
 
+/* Of a write that may share a commit only the last time counts: what it may take with others is bounded (commit.c), and
+ * on a busy machine it would otherwise be alone for long, which makes the machine busier. */
+static bool share_goes_quickly(const struct db_query *q, uint64_t now_ms)
+{
+    return db_share_is_sociable(q) ? q->fit->quick : share_is_quick(q->fit, now_ms);
+}
+
 bool db_share_is_quick(const struct db_query *q)
 {
-    return share_is_quick(q->fit, clock_monotonic_ms());
+    return share_goes_quickly(q, clock_monotonic_ms());
 }
 
 static struct db_query *share_first(const struct list *queries)
@@ -177,10 +184,10 @@ static struct db_query *share_head(const struct db_client *client)
 
 static bool share_may_go(const struct db *db, const struct db_query *q, uint64_t now_ms)
 {
-    if (db_share_is_sociable(q) && share_is_quick(q->fit, now_ms) && !db_commit_may_send(db)) return false;
+    if (db_share_is_sociable(q) && q->fit->quick && !db_commit_may_send(db)) return false;
     if (client_id_is_nobody(q->client->id)) return true;
     if (q->client->flight >= SHARE_FLIGHT_MAX) return false;
-    if (share_is_quick(q->fit, now_ms)) return true;
+    if (share_goes_quickly(q, now_ms)) return true;
     if (db->lone_flight) return false;
     return now_ms >= db->rest_until_ms || !share_is_slow(q->fit, now_ms);
 }
@@ -198,7 +205,7 @@ struct db_query *db_share_next(struct db *db, bool *ret_alone)
         if (db_share_is_sociable(q) && !db_commit_may_send(db) && !list_is_empty(&client->waiting))
             q = share_first(&client->waiting);
         if (!share_may_go(db, q, now_ms)) continue;
-        *ret_alone = !client_id_is_nobody(client->id) && !share_is_quick(q->fit, now_ms);
+        *ret_alone = !client_id_is_nobody(client->id) && !share_goes_quickly(q, now_ms);
         return q;
     }
     /* What ends in flight calls for the next; the end of a rest is ours to see. */
@@ -208,12 +215,10 @@ struct db_query *db_share_next(struct db *db, bool *ret_alone)
 
 struct db_query *db_share_next_mate(struct db *db)
 {
-    const uint64_t now_ms = clock_monotonic_ms();
-
     list_each(it, &db->turns) {
         struct db_query *q = share_first(&list_at(it, struct db_client, turn)->writes);
 
-        if (q == NULL || !share_is_quick(q->fit, now_ms)) continue;
+        if (q == NULL || !q->fit->quick) continue;
         if (client_id_is_nobody(q->client->id) || q->client->flight < SHARE_FLIGHT_MAX) return q;
     }
     return NULL;

@@ -320,6 +320,33 @@ static void test_the_connection_is_lost(void)
     rig_close(&rig);
 }
 
+/* One that was not the first has failed when the connection is lost: its error may have been another one's doing, and
+ * nothing has happened. */
+static void test_the_connection_is_lost_after_an_error(void)
+{
+    static const char *const ids[] = {"1", "2", "1", "3"};
+    struct answer a[countof(ids)] = {0};
+    struct db_batch *batch;
+    struct rig rig;
+
+    open_warm(&rig, 0, 0);
+    submit_all(&rig, a, countof(a), &st_insert, ids, "name");
+    event_base_loop(rig.base, EVLOOP_ONCE); /* sends, and is not there for the answer */
+    CU_ASSERT_FATAL(!list_is_empty(&rig.db->flight));
+    batch = list_at(rig.db->flight.next, struct db_batch, link);
+    UNIT_INT(batch->count, countof(a));
+    /* As its results would have done. */
+    db_commit_result(rig.db, batch, PQmakeEmptyPGresult(NULL, PGRES_TUPLES_OK));
+    for (size_t i = 0; i < 2; i++) db_commit_result(rig.db, batch, PQmakeEmptyPGresult(NULL, PGRES_COMMAND_OK));
+    db_commit_result(rig.db, batch, PQexec(rig.control, "SELECT 1 / 0"));
+    db_abort(rig.db);
+    for (size_t i = 0; i < countof(a); i++) {
+        UNIT_INT(a[i].calls, 1);
+        UNIT_INT(a[i].outcome, DB_UNAVAILABLE);
+    }
+    rig_close(&rig);
+}
+
 /* Whose client has left while it was rolled back is not sent again. */
 static void test_an_abandoned_one(void)
 {
@@ -647,6 +674,7 @@ static const struct unit_test tests[] = {
     UNIT_TEST(test_one_is_slow),
     UNIT_TEST(test_the_session_is_ended),
     UNIT_TEST(test_the_connection_is_lost),
+    UNIT_TEST(test_the_connection_is_lost_after_an_error),
     UNIT_TEST(test_an_abandoned_one),
     UNIT_TEST(test_a_cancel),
     UNIT_TEST(test_callbacks),
