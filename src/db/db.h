@@ -6,10 +6,10 @@
  * knows neither HTTP nor JSON. Everything runs in the event loop's thread, and nothing blocks: the names of hosts are
  * looked up in threads of their own. Which hosts are tried, in which order, and for how long, is in pg/pg.h.
  *
- * Pipeline: reads that are submitted in one turn of the loop share one Sync. A read that was skipped because a neighbour
- * failed (PGRES_PIPELINE_ABORTED) is sent again. Writes that are ready at the same time share a Sync too, which is one
- * transaction and one commit: db/commit.c says how. If one of them fails, none has happened, and they are sent again, so
- * that each has the outcome that it would have had alone. Source: libpq documentation, "Pipeline Mode".
+ * Pipeline: reads that are submitted in one turn of the loop share one Sync. A read that was skipped because a
+ * neighbour failed (PGRES_PIPELINE_ABORTED) is sent again. Writes that are ready at the same time share a Sync too,
+ * which is one transaction and one commit: db/commit.c says how. If one of them fails, none has happened, and they are
+ * sent again, so that each has the outcome that it would have had alone. Source: libpq documentation, "Pipeline Mode".
  *
  * A migration of somebody else may make plan and schema disagree (db/outcome.c has the table). The query then is sent
  * again after its statement was prepared again; if that does not help, in another session, since functions keep plans

@@ -132,16 +132,16 @@ struct db_batch {
     const struct db_statement *stale; /* prepare it again after the Sync; at most one, as its error skips the rest */
 
     /* Of writes. See commit.c. */
-    bool shares;             /* others may share this commit */
-    bool limits_due;         /* the result of the statement that bounds them is still to come */
-    bool limits_refused;     /* it failed, and everything with it */
-    bool flushed;            /* the server was asked for the results before the commit */
-    uint64_t ran_ms;         /* when the last result came */
-    bool complete;           /* the Sync was handed to libpq: without it nothing is committed */
+    bool shares;                   /* others may share this commit */
+    bool limits_due;               /* the result of the statement that bounds them is still to come */
+    bool limits_refused;           /* it failed, and everything with it */
+    bool flushed;                  /* the server was asked for the results before the commit */
+    uint64_t ran_ms;               /* when the last result came */
+    bool complete;                 /* the Sync was handed to libpq: without it nothing is committed */
     const struct db_query *opener; /* the first of them; only to compare with, as it may have left the batch */
-    struct list *due;        /* whose result comes next; the list itself: all are there */
-    struct db_query *failed; /* the first whose result is an error of the server */
-    PGresult *verdict;       /* an error at the Sync; owned; NULL: none came */
+    struct list *due;              /* whose result comes next; the list itself: all are there */
+    struct db_query *failed;       /* the first whose result is an error of the server */
+    PGresult *verdict;             /* an error at the Sync; owned; NULL: none came */
 };
 
 /* Between attempts, connecting, preparing, serving. */
@@ -210,18 +210,18 @@ struct db {
     unsigned commits;        /* batches in flight of writes that may share */
     unsigned writes_waiting; /* in the lists `writes` of all clients */
     struct list flight;      /* of db_batch */
-    struct list failing; /* have their outcome, and are to be told of it */
-    unsigned depth;        /* queries anywhere */
-    unsigned flight_count; /* queries handed to libpq and not answered */
-    unsigned window;       /* how many there may be */
-    bool slow;             /* the last input took long to come */
-    uint64_t input_ms;     /* when bytes last came, or when the pipeline was last empty */
-    uint64_t deadline_ms;  /* when the deadline's timer fires */
-    bool overslept;        /* the deadline came late, and what came meanwhile is read first */
-    size_t unpushed;       /* bytes handed to libpq since it last wrote */
-    bool output_blocked;   /* the socket takes no more for now */
-    bool held;             /* by db_hold: no attempt begins */
-    bool draining;         /* since db_drain: no new query is taken, and none is sent again */
+    struct list failing;     /* have their outcome, and are to be told of it */
+    unsigned depth;          /* queries anywhere */
+    unsigned flight_count;   /* queries handed to libpq and not answered */
+    unsigned window;         /* how many there may be */
+    bool slow;               /* the last input took long to come */
+    uint64_t input_ms;       /* when bytes last came, or when the pipeline was last empty */
+    uint64_t deadline_ms;    /* when the deadline's timer fires */
+    bool overslept;          /* the deadline came late, and what came meanwhile is read first */
+    size_t unpushed;         /* bytes handed to libpq since it last wrote */
+    bool output_blocked;     /* the socket takes no more for now */
+    bool held;               /* by db_hold: no attempt begins */
+    bool draining;           /* since db_drain: no new query is taken, and none is sent again */
 
     struct db_fit *fits; /* as many as there are statements */
     bool renew_wanted;   /* the session is replaced once nothing is in flight; nothing more is sent in it */

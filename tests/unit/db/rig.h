@@ -96,7 +96,7 @@ void proxy_answer(struct rig *rig, const void *bytes, size_t len);
 extern const struct db_statement st_int, st_text, st_length, st_divide, st_sleep, st_stamp, st_big, st_pid, st_suicide,
     st_bytes, st_int_binary, st_insert, st_insert_slow, st_insert_child, st_insert_late, st_write_stamp;
 
-extern const struct unit_part cancel_tests, commit_tests, connect_tests, outcome_tests, pipeline_tests, reason_tests, result_tests,
-    send_tests, target_tests, deadline_tests, fit_tests, renew_tests, share_tests;
+extern const struct unit_part cancel_tests, commit_tests, connect_tests, outcome_tests, pipeline_tests, reason_tests,
+    result_tests, send_tests, target_tests, deadline_tests, fit_tests, renew_tests, share_tests;
 
 #endif

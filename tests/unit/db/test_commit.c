@@ -28,7 +28,7 @@ static void open_warm(struct rig *rig, unsigned statement_timeout_ms, unsigned l
     static const struct {
         const struct db_statement *statement;
         const char *p1, *p2;
-    } each[] = {{&st_insert, "1", "x"},      {&st_insert_slow, "2", "0"},   {&st_insert_child, "1", NULL},
+    } each[] = {{&st_insert, "1", "x"},       {&st_insert_slow, "2", "0"},   {&st_insert_child, "1", NULL},
                 {&st_insert_late, "1", NULL}, {&st_write_stamp, NULL, NULL}, {&st_add, "1", "y"},
                 {&st_bounds, NULL, NULL},     {&st_stamp_alone, NULL, NULL}, {&st_stamp, NULL, NULL}};
     struct answer a = {0};
@@ -478,7 +478,8 @@ static void test_sizes_follow_failures(void)
     for (size_t i = 0; i < countof(a); i++) UNIT_INT(a[i].outcome, i % 3 == 0 ? DB_UNIQUE : DB_OK);
     CU_ASSERT(smallest <= 4);
     for (unsigned i = 0; i < 1000 && rig.db->mates_max < DB_MATES_MAX; i++) {
-        rig.db->fits[db_fit_index(rig.db, &st_write_stamp)] = (struct db_fit){.quick = true}; /* the machine may be slow */
+        rig.db->fits[db_fit_index(rig.db, &st_write_stamp)] =
+            (struct db_fit){.quick = true}; /* the machine may be slow */
         CU_ASSERT(rig_ask(&rig, &a[0], &st_write_stamp, NULL, NULL));
     }
     UNIT_INT(rig.db->mates_max, DB_MATES_MAX);
