@@ -64,7 +64,7 @@ static void commit_gather(struct db *db, struct db_batch *batch, size_t bytes, u
     }
 }
 
-/* An equal part of the smaller of both; 0 is no bound. */
+/* An equal part of the smaller of both; 0 means that there is none. */
 static unsigned commit_part(unsigned of_session_ms, unsigned together_ms, unsigned count)
 {
     const unsigned least = of_session_ms == 0 || of_session_ms > together_ms ? together_ms : of_session_ms;

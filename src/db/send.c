@@ -97,8 +97,8 @@ bool db_send_limits(struct db *db, unsigned statement_ms, unsigned lock_ms)
 {
     buf_reset(&db->scratch);
     buf_printf(&db->scratch,
-               "SELECT pg_catalog.set_config('statement_timeout', '%u', true), "
-               "pg_catalog.set_config('lock_timeout', '%u', true)",
+               "SELECT pg_catalog.set_config('statement_timeout', '%u', true),\n"
+               "    pg_catalog.set_config('lock_timeout', '%u', true)\n",
                statement_ms, lock_ms);
     return PQsendQueryParams(db->conn, buf_cstr(&db->scratch), 0, NULL, NULL, NULL, NULL, 0) == 1;
 }

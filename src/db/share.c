@@ -9,7 +9,7 @@
  * may be slow is sent alone: nothing of a client goes with it in one batch, and there is one such at a time. Which
  * statements are slow is learnt from how long they took. One that is not known yet goes alone until it was quick once.
  *
- * A slow commit is no reason to send a write alone, on the contrary. So of a write that is sent alone the server is
+ * A slow commit speaks for sending writes together, not alone. So of a write that is sent alone the server is
  * asked for the result before the commit; one that was quick is not, since that costs something.
  *
  * What was quick may be slow with other values: if a batch of reads is silent for long while others wait, what runs is
