@@ -188,13 +188,13 @@ BEGIN ATOMIC
         SELECT d.id, r.n, r.side, r.quantity, r.entry_time, r.entry_price, r.entry_reason, r.exit_time, r.exit_price,
             r.exit_reason, r.pnl, r.fees, r.bars
         FROM done AS d
-            CROSS JOIN json_to_recordset(backtest_result_write.trades) AS r(
+            CROSS JOIN json_to_recordset(coalesce(backtest_result_write.trades, 'null')) AS r(
                 n integer, side text, quantity numeric, entry_time timestamptz, entry_price numeric, entry_reason text,
                 exit_time timestamptz, exit_price numeric, exit_reason text, pnl numeric, fees numeric, bars integer))
     INSERT INTO backtest_equity AS e (backtest_id, level, piece, points, packed)
     SELECT d.id, r.level, r.piece, r.points, decode(r.packed, 'base64')
     FROM done AS d
-        CROSS JOIN json_to_recordset(backtest_result_write.equity) AS r(
+        CROSS JOIN json_to_recordset(coalesce(backtest_result_write.equity, 'null')) AS r(
             level smallint, piece integer, points integer, packed text);
 
     SELECT backtest_status_for(backtest_result_write.id, backtest_result_write.claim);

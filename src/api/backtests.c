@@ -180,7 +180,8 @@ static const struct json_field backtest_fields[] = {
         .nullable = true,
         .read_only = true,
         .description =
-            "The fingerprint of the candles that it was computed from: SHA-256 over the SHA-256 of their chunks",
+            "The fingerprint of the candles that it was computed from, and of the tick and lot of their series if "
+            "something was rounded to them",
     },
     {
         .name = "result_hash",
@@ -196,7 +197,8 @@ static const struct json_field backtest_fields[] = {
         .type = JSON_TYPE_BOOLEAN,
         .nullable = true,
         .read_only = true,
-        .description = "Whether candles that it was computed from have changed since, or were deleted; null until it "
+        .description = "Whether candles that it was computed from have changed since, or were deleted, or the tick or "
+                       "lot of their series has become finer and `execution` has none of its own; null until it "
                        "succeeded, and if the service that ran it does not say what it read",
     },
     {.name = "attempts", .type = JSON_TYPE_INTEGER, .has_minimum = true, .read_only = true},

@@ -219,6 +219,5 @@ void market_chunk_tell_damage(const struct api_call *call, const struct chunk_su
                                       .error = err->message};
 
     candles_stamp_format(candles_slot_time(says->address * CHUNK_BARS, says->timeframe_ms), from);
-
     api_call_tell_damage(call, &damage);
 }

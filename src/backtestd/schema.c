@@ -24,16 +24,12 @@ static void schema_say(void *arg, enum migrate_note kind, const char *line)
 /* Whoever may not read the ledger hears of it from the workers. */
 static void schema_say_ahead(struct migrate_session *session, const struct migrate_files *files)
 {
-    struct migrate_report report = {0};
     struct buf text = {0};
-    struct error err;
 
-    if (files == NULL || migrate_report_make(session, files, &report, &err) != 0) return;
-    if (migrate_report_ahead(&report, &text)) {
+    if (files != NULL && migrate_is_ahead(session, files, &text)) {
         log_info("the schema is a newer one", LOG_STR("what", buf_cstr(&text)));
     }
     buf_clear(&text);
-    migrate_report_clear(&report);
 }
 
 int schema_await_database(const struct conf *conf, const struct migrate_files *files)

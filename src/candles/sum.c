@@ -6,20 +6,29 @@
 
 void candles_sum_begin(struct candles_sum *sum, int digits)
 {
-    *sum = (struct candles_sum){.digits = digits, .is_exact = true};
+    *sum = (struct candles_sum){.digits_max = digits, .is_exact = true};
+}
+
+/* As few decimals as there are: the fewer, the larger the numbers that can be counted. */
+static bool sum_count(struct candles_sum *s, double value)
+{
+    int64_t steps;
+
+    while (!candles_decimal_steps(value, s->digits, &steps)) {
+        if (s->digits >= s->digits_max || __builtin_mul_overflow(s->steps, 10, &s->steps)) return false;
+        s->digits++;
+    }
+    return !__builtin_add_overflow(s->steps, steps, &s->steps);
 }
 
 void candles_sum_add(struct candles_sum *s, double value)
 {
     const double sum = s->sum + value;
-    int64_t steps;
 
     /* Neumaier's. */
     s->error += fabs(s->sum) >= fabs(value) ? s->sum - sum + value : value - sum + s->sum;
     s->sum = sum;
-    if (!s->is_exact) return;
-    s->is_exact =
-        candles_decimal_steps(value, s->digits, &steps) && !__builtin_add_overflow(s->steps, steps, &s->steps);
+    s->is_exact = s->is_exact && sum_count(s, value);
 }
 
 double candles_sum_end(const struct candles_sum *s)

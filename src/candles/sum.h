@@ -9,7 +9,7 @@
 #include <stdint.h>
 
 struct candles_sum {
-    int digits;
+    int digits, digits_max;
     bool is_exact;     /* all were whole numbers of steps so far */
     int64_t steps;     /* of 10^-digits */
     double sum, error; /* of doubles, and what was lost of them */

@@ -427,12 +427,12 @@ static bool conf_is_newer(const struct conf_loader *l, struct slice name)
     struct slice word;
 
     while (conf_item_next(&list, &word)) {
-        const struct slice rest = {name.data + word.len, name.len > word.len ? name.len - word.len : 0};
-
         if (slice_eq(name, word)) return true;
-        if (rest.len == suffix && memcmp(name.data, word.data, word.len) == 0 && slice_is(rest, conf_file_suffix)) {
-            return true;
-        }
+        if (name.len != word.len + suffix) continue;
+
+        const struct slice rest = {name.data + word.len, suffix};
+
+        if (memcmp(name.data, word.data, word.len) == 0 && slice_is(rest, conf_file_suffix)) return true;
     }
     return false;
 }

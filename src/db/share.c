@@ -260,16 +260,25 @@ bool db_share_may_cut(const struct db *db)
     return batch->kind == DB_BATCH_READS && batch->count > 1 && db->client_count > 1 && !list_is_empty(&db->turns);
 }
 
+static uint64_t share_took_ms(const struct db_query *q, uint64_t until_ms)
+{
+    const struct db *db = q->db;
+    const uint64_t began_ms = q->since_ms > db->head_ms ? q->since_ms : db->head_ms;
+
+    return until_ms > began_ms ? until_ms - began_ms : 0;
+}
+
 bool db_share_was_cut(struct db_batch *batch, struct db_query *q, const PGresult *pg)
 {
     struct db *db = q->db;
+    const uint64_t most_ms = db->options.limits.statement_timeout_ms; /* what took so long has met it, no stray */
 
     if (q->cuts >= DB_CUTS_MAX || db_pg_outcome(pg) != DB_TIMEOUT) return false;
     if (batch->cut && !batch->was_cut) {
         batch->was_cut = true;
         q->fit->quick = false;
         q->fit->slow_ms = db->input_ms;
-    } else if (db->input_ms < db->stray_until_ms) {
+    } else if (db->input_ms < db->stray_until_ms && (most_ms == 0 || share_took_ms(q, db->input_ms) < most_ms)) {
         db->hold_until_ms = 0; /* here it is; its second signal may follow */
     } else {
         return false;
@@ -293,8 +302,7 @@ static bool share_keeps_waiting(const struct db *db, const struct db_client *but
 void db_share_learn(const struct db_query *q, unsigned sent_with, uint64_t until_ms, bool is_sure)
 {
     struct db *db = q->db;
-    const uint64_t began_ms = q->since_ms > db->head_ms ? q->since_ms : db->head_ms;
-    const uint64_t took_ms = until_ms > began_ms ? until_ms - began_ms : 0;
+    const uint64_t took_ms = share_took_ms(q, until_ms);
 
     if (took_ms < SHARE_SLOW_MS + (uint64_t)SHARE_EACH_MS * (sent_with - 1)) {
         q->fit->quick = true;

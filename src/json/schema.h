@@ -44,7 +44,8 @@ struct json_field {
     bool has_minimum, has_maximum, exclusive_minimum;
     double minimum, maximum; /* numbers */
     size_t max_bytes;        /* objects: of their JSON text without white space */
-    /* objects: writes the schemas of the members, the only ones; NULL: any. For the document: a body's checker looks */
+    /* objects: writes the schemas of the members, the only ones; NULL: any. For the document only: a body's members are
+     * checked by the endpoint's own check */
     void (*properties)(struct json_writer *w, bool is_input);
     const char *items;        /* arrays: JSON Schema of an element, for the document */
     const char *default_text; /* for the document, and for parameters that are left out; JSON text */

@@ -130,6 +130,8 @@ int migrate_report_make(struct migrate_session *s, const struct migrate_files *f
 void migrate_report_clear(struct migrate_report *report);
 /* Adds the sentence that the database is ahead of the files; false, and adds nothing, if it is not. */
 bool migrate_report_ahead(const struct migrate_report *report, struct buf *out);
+/* The same of the database as it is now; false, too, if its ledger cannot be read. */
+bool migrate_is_ahead(struct migrate_session *s, const struct migrate_files *files, struct buf *out);
 /*
  * What the environment does not allow: a changed file, or one older than the newest applied, is ERROR_FAILED in
  * production and a warning in development. That the database is ahead is said.

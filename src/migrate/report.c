@@ -210,6 +210,18 @@ bool migrate_report_ahead(const struct migrate_report *report, struct buf *out)
     return true;
 }
 
+bool migrate_is_ahead(struct migrate_session *s, const struct migrate_files *files, struct buf *out)
+{
+    struct migrate_report report = {0};
+    struct error err;
+
+    if (migrate_report_make(s, files, &report, &err) != 0) return false;
+    const bool is_ahead = migrate_report_ahead(&report, out);
+
+    migrate_report_clear(&report);
+    return is_ahead;
+}
+
 int migrate_report_check(struct migrate_session *s, const struct migrate_report *report, struct error *err)
 {
     struct buf ahead = {0};

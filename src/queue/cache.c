@@ -147,9 +147,12 @@ bool cache_is_on(const struct cache *cache)
 /* Whether the folder could be made if it is missing. */
 static bool cache_may_make_folder(const struct cache *cache)
 {
-    char *parent = mem_strdup(cache->path), *slash = strrchr(parent, '/');
+    char *parent = mem_strdup(cache->path), *slash;
+    size_t len = strlen(parent);
     bool may;
 
+    while (len > 1 && parent[len - 1] == '/') parent[--len] = '\0';
+    slash = strrchr(parent, '/');
     if (slash != NULL) slash[slash == parent ? 1 : 0] = '\0';
     may = faccessat(AT_FDCWD, slash == NULL ? "." : parent, W_OK | X_OK, AT_EACCESS) == 0;
     free(parent);

@@ -375,7 +375,8 @@ static enum span_fault span_decode(struct span *span, const struct span_page *pa
         if (status != 0) {
             buf_printf(&span->detail,
                        "the stored candles of %s in %s are damaged: series %" PRId64 ", chunk %" PRId64
-                       ": %s; delete the series, and import it again",
+                       ": %s; import all candles of this chunk's span again with replace, or delete the series and "
+                       "import it again",
                        span->request.symbol, candles_timeframe_name(span->request.timeframe_ms), span->request.series,
                        chunk->address, err.message);
             return SPAN_DAMAGED;

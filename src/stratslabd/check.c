@@ -77,14 +77,10 @@ static int check_rehearse(struct own_check *own, struct migrate_session *session
 /* The ledger was read a moment ago: if it cannot be read again, that says nothing about this. */
 static void check_ahead(struct own_check *own, struct migrate_session *session)
 {
-    struct migrate_report report = {0};
     struct buf text = {0};
-    struct error err;
 
-    if (migrate_report_make(session, own->files, &report, &err) != 0) return;
-    if (migrate_report_ahead(&report, &text)) check_report(&own->check, "schema", "ok", "%s", buf_cstr(&text));
+    if (migrate_is_ahead(session, own->files, &text)) check_report(&own->check, "schema", "ok", "%s", buf_cstr(&text));
     buf_clear(&text);
-    migrate_report_clear(&report);
 }
 
 /* What a migration that is pending makes may be what the role lacks; so its rights are asked for if there is none. */

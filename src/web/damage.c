@@ -3,23 +3,23 @@
 #include <stddef.h>
 #include <string.h>
 
-/* FNV-1a. Two chunks with the same hash are one here: the other is told an hour later. */
-static uint64_t damage_hash(uint64_t hash, const void *bytes, size_t len)
-{
-    const unsigned char *at = bytes;
+#include "base/fnv.h"
 
-    for (size_t i = 0; i < len; i++) hash = (hash ^ at[i]) * UINT64_C(0x100000001b3);
-    return hash;
+/* Two chunks with the same hash are one here: the other is told an hour later. */
+static uint64_t damage_hash(struct slice symbol, const char *timeframe, int64_t address)
+{
+    uint64_t hash = fnv_mix_bytes(FNV_BEGIN, symbol.data, symbol.len);
+
+    hash = fnv_mix_byte(hash, '\0');
+    hash = fnv_mix_bytes(hash, timeframe, strlen(timeframe));
+    return fnv_mix_bytes(hash, (const char *)&address, sizeof(address));
 }
 
 bool damage_is_news(struct damage *damage, struct slice symbol, const char *timeframe, int64_t address, uint64_t now_ms)
 {
     struct damage_chunk *oldest = &damage->chunks[0];
-    uint64_t hash = damage_hash(UINT64_C(0xcbf29ce484222325), symbol.data, symbol.len);
+    const uint64_t hash = damage_hash(symbol, timeframe, address);
 
-    hash = damage_hash(hash, "", 1);
-    hash = damage_hash(hash, timeframe, strlen(timeframe));
-    hash = damage_hash(hash, &address, sizeof(address));
     for (size_t i = 0; i < DAMAGE_CHUNKS; i++) {
         struct damage_chunk *chunk = &damage->chunks[i];
 

@@ -93,7 +93,7 @@ static void web_on_damaged(void *ctx, const struct http_exchange *x, const struc
     struct web *w = ctx;
 
     if (!damage_is_news(&w->damage, damage->symbol, damage->timeframe, damage->address, clock_monotonic_ms())) return;
-    log_error("stored candles are damaged; import their span again, with --replace",
+    log_error("stored candles are damaged; import all of their chunk again",
               LOG_ID("request_id", http_exchange_request_id(x)), LOG_SLICE("symbol", damage->symbol),
               LOG_STR("timeframe", damage->timeframe), LOG_INT("chunk", damage->address), LOG_STR("from", damage->from),
               LOG_STR("error", damage->error));

@@ -79,8 +79,10 @@ def program(kind, stratslabd, backtestd):
 
 
 @pytest.fixture
-def start_daemon(kind, program, stratslabd, tmp_path):
+def start_daemon(request, kind, program, stratslabd, tmp_path):
     """daemon() without a database of its own: the test passes DATABASE_URL=, or none."""
+    for name in {"database", "cluster"} & set(request.fixturenames):
+        request.getfixturevalue(name)  # it goes after the daemons, which end what they have begun there
     started, own = [], program
 
     def start(*arguments, wait=True, expect_exit=0, program=None, **settings):
@@ -93,13 +95,7 @@ def start_daemon(kind, program, stratslabd, tmp_path):
         return one
 
     yield start
-    wrong = []
-    for one in reversed(started):
-        try:
-            one.finish()
-        except AssertionError as e:
-            wrong.append(str(e))
-    assert not wrong, "\n\n".join(wrong)
+    daemons.finish(started)
 
 
 @pytest.fixture

@@ -1,8 +1,8 @@
 /*
- * What the next version of each program has besides: counters, a setting, a kind of strategy and a form of the
- * files of the cache. Included before
- * everything else in the sources that are compiled for it. Its rows of counters stand before all others, so that no
- * row, no series and no cell has the number that it has in this version; and one histogram has other bounds.
+ * What the next version of each program has besides: counters, a setting, a kind of strategy and a form of the files of
+ * the cache. Included before everything else in the sources that are compiled for it. Its rows of counters stand before
+ * all others, so that no row, no series and no cell has the number that it has in this version; and one histogram has
+ * other bounds.
  */
 #ifndef BUILDS_NEWER_H
 #define BUILDS_NEWER_H
@@ -20,7 +20,7 @@
 #define METER_ROWS_BEFORE(M) \
     M(TEST_ENDED, .name = "test_ended_total", .help = "Claims that this build's workers ended.")
 
-#define SHEET_VERSION 2
+#define SHEET_VERSION 3
 
 /* clang-format off */
 /* Of both programs. NEWER_MEMBER is one of the snapshot that the program itself has no use for. */

@@ -59,12 +59,15 @@ def read_junit(path):
     return Tally(*(ranks.count(rank) for rank in (0, 2, 1)))
 
 
+def may_run_again(tally):
+    """Whether what failed is run once more, alone: with STRATSLAB_TEST_AGAIN=yes, as CI has it, and if it is little. What passes then
+    is told as UNSTEADY, and counts as passed: a machine that was busy stops nobody, and what is not steady is seen all the same."""
+    return os.environ.get("STRATSLAB_TEST_AGAIN") == "yes" and 0 < tally.failed <= AGAIN_MAX
+
+
 def run_pytest(name, folder, scratch, arguments, env, beside=(), cwd=None):
     """Runs the tests of a folder under this interpreter, with the progress told line by line under `name`; `beside` is what the
-    command is run by. Returns the Tally; a run that ended otherwise than its tests, or had none, has failed.
-
-    With STRATSLAB_TEST_AGAIN=yes, as CI has it, a few tests that failed are run once more, alone. Those that pass then are told as
-    UNSTEADY, and count as passed: a machine that was busy stops nobody, and what is not steady is seen all the same."""
+    command is run by. Returns the Tally; a run that ended otherwise than its tests, or had none, has failed."""
     failed = os.path.join(scratch, "failed")
     env = {**env, "PYTHONDONTWRITEBYTECODE": "1", "LC_ALL": "C.UTF-8", "STRATSLAB_TEST_SUITE": name, "STRATSLAB_TEST_FAILED": failed,
            "PYTHONPATH": os.pathsep.join([TESTS, *env.get("PYTHONPATH", "").split(os.pathsep)]).rstrip(os.pathsep)}
@@ -82,7 +85,7 @@ def run_pytest(name, folder, scratch, arguments, env, beside=(), cwd=None):
         return tally
 
     tally = run("tests", arguments)
-    if env.get("STRATSLAB_TEST_AGAIN") != "yes" or not 0 < tally.failed <= AGAIN_MAX or not os.path.exists(failed):
+    if not may_run_again(tally) or not os.path.exists(failed):
         return tally
     with open(failed, encoding="utf-8") as f:
         names = f.read().splitlines()

@@ -1,7 +1,6 @@
 """A plugin of pytest that says in plain lines what runs, how far it is, and at once what has failed. STRATSLAB_TEST_SUITE is the name
-that each line begins with. Under pytest-xdist the controller says it. STRATSLAB_TEST_TURN=K/N leaves in the K-th of N parts of the
-tests: where all of them at each stop would take too long, N stops run all of them. STRATSLAB_TEST_FAILED is a file that gets the names
-of what failed."""
+that each line begins with. Under pytest-xdist the controller says it. STRATSLAB_TEST_TURN=K/N runs the K-th of N parts of the tests,
+where all of them would take too long. STRATSLAB_TEST_FAILED is a file that gets the names of what failed."""
 import os
 import time
 import zlib

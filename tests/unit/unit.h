@@ -5,7 +5,7 @@
  *     int main(void) { return unit_main("base", tests, countof(tests)); }
  *
  * It prints every failed assertion, then "unit base: 2 passed, 0 failed" and perhaps ", 1 skipped", and exits 1 if one
- * failed or none ran.
+ * failed, or if there was none to run or to skip.
  * UNIT_TEST in the environment picks the tests whose names hold that text.
  */
 #ifndef UNIT_H

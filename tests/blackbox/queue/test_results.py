@@ -151,10 +151,10 @@ def test_all_of_a_result_is_there_at_once(admin, service):
 WRONG = {
     "metrics": [None, [], 1, "x" * 70_000, {"x": "x" * 66_000}], "engine": ["", "e" * 65], "data": ["ab", "xyz"], "result_hash": ["ab"],
     "read": [{}, ["x" * 5000], [1], [{"series": "x"}], [{"series": 1, "end_ms": 1e40}], [{}, {"revision": "x"}]],
-    "trades": [{}, [{}], [TRADE, TRADE], [{**TRADE, "side": "up"}], [{**TRADE, "quantity": "much"}], [{**TRADE, "exit_price": None}],
+    "trades": [None, {}, [{}], [TRADE, TRADE], [{**TRADE, "side": "up"}], [{**TRADE, "quantity": "much"}], [{**TRADE, "exit_price": None}],
                [{**TRADE, "n": 0}],
                [{**TRADE, "entry_time": "infinity"}], [{**TRADE, "exit_time": "-infinity"}]],
-    "equity": [[{}], [{"level": 16, "piece": 0, "points": 1, "packed": "AA=="}], [{"level": 0, "piece": 0, "points": 2049, "packed": "AA=="}],
+    "equity": [None, [{}], [{"level": 16, "piece": 0, "points": 1, "packed": "AA=="}], [{"level": 0, "piece": 0, "points": 2049, "packed": "AA=="}],
                [{"level": 0, "piece": 0, "points": 1, "packed": ""}], [{"level": 0, "piece": 0, "points": 1, "packed": "&"}]],
 }
 

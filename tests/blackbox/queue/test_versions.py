@@ -4,13 +4,12 @@ import os
 import re
 import secrets
 import shutil
-import tempfile
 
 import psycopg
 import pytest
 from psycopg.conninfo import conninfo_to_dict
 from support import daemon as daemons
-from support import docs_ui
+from support import docs_ui, folders
 from support.backtests import COSTLY, Lab
 from support.client import request
 from support.database import make_url
@@ -31,10 +30,8 @@ BOTH = pytest.mark.parametrize("name", ["stratslabd", "backtestd"])
 @pytest.fixture
 def folder():
     """As tmp_path, but whoever the programs run as may read it."""
-    path = tempfile.mkdtemp(prefix="stratslab-versions.", dir="/tmp")
-    os.chmod(path, 0o755)
-    yield path
-    shutil.rmtree(path, ignore_errors=True)
+    with folders.made("versions", 0o755) as path:
+        yield path
 
 
 def copy(source, target):
@@ -104,13 +101,7 @@ def start(programs, database, migrations, tmp_path):
         return one
 
     yield begin
-    wrong = []
-    for one in reversed(started):
-        try:
-            one.finish()
-        except AssertionError as e:
-            wrong.append(str(e))
-    assert not wrong, "\n\n".join(wrong)
+    daemons.finish(started)
 
 
 def outcomes(d, backtest):
@@ -290,7 +281,7 @@ def test_they_share_a_folder_of_the_cache(start, lab, programs, database, migrat
         assert counted.value("backtestd_cache_damaged_total") == 0
         d.stop()
     assert len(set(hashes)) == 1
-    assert sorted(name.split(".")[-1] for name in os.listdir(cache["cache_dir"])) == ["v1", "v2"]
+    assert sorted(name.split(".")[-1] for name in os.listdir(cache["cache_dir"])) == ["v2", "v3"]
 
 
 @BOTH

@@ -1,12 +1,10 @@
 """backtestd's workers and the queue: a backtest from its request to its result, and what may come in between."""
 import os
 import re
-import shutil
 import signal
-import tempfile
 
 import pytest
-from support import processes
+from support import folders, processes
 from support.backtests import COSTLY, Lab
 from support.daemon import Backtestd, migrate, run
 from support.wait import wait_until
@@ -332,10 +330,8 @@ def test_workers_are_replaced_after_so_many(daemon, lab):
 @pytest.fixture
 def cache_parent():
     """A folder in which whoever the workers are may make another."""
-    folder = tempfile.mkdtemp(prefix="stratslab-cache.", dir="/tmp")
-    os.chmod(folder, 0o777)
-    yield folder
-    shutil.rmtree(folder, ignore_errors=True)
+    with folders.made("cache", 0o777) as folder:
+        yield folder
 
 
 def test_a_cache_is_shared_and_found_again(daemon, lab, cache_parent):

@@ -63,6 +63,17 @@ def migrate(stratslabd, database_url):
     assert done.returncode == 0, done.stderr
 
 
+def finish(started):
+    """Stops them, the last first, and says of all what is wrong with their ends."""
+    wrong = []
+    for one in reversed(started):
+        try:
+            one.finish()
+        except AssertionError as e:
+            wrong.append(str(e))
+    assert not wrong, "\n\n".join(wrong)
+
+
 def docs_settings():
     """Swagger UI from the build of the program under test; where that has none, made-up files, rather than a warning about it."""
     return {"docs_dir": docs_ui.folder_or_made_up(os.path.abspath(os.environ.get("STRATSLABD", "stratslabd")))}

@@ -28,6 +28,13 @@ static struct json_object *find(struct json_object *from, const char *name)
     return value;
 }
 
+static void expect_number(struct json_object *from, const char *name, double expected)
+{
+    struct json_object *number = find(from, name);
+
+    CU_ASSERT(number != NULL && json_object_get_double(number) == expected);
+}
+
 /* Each setting of the engine's table but the capital, with its bounds and default, and nothing else. */
 static void test_the_document_has_the_engines_table(void)
 {
@@ -54,16 +61,17 @@ static void test_the_document_has_the_engines_table(void)
 
         switch (settings[i].kind) {
         case ENGINE_SETTING_FLAG:
-            CU_ASSERT(json_object_get_boolean(fallback) == (settings[i].fallback != 0));
+            CU_ASSERT(fallback != NULL && json_object_get_boolean(fallback) == (settings[i].fallback != 0));
             break;
         case ENGINE_SETTING_WORD:
             UNIT_STR(json_object_get_string(fallback), settings[i].words[(size_t)settings[i].fallback]);
             UNIT_STR(json_object_get_string(json_object_array_get_idx(find(one, "enum"), 1)), settings[i].words[1]);
             break;
         default:
-            CU_ASSERT(json_object_get_double(fallback) == settings[i].fallback);
-            CU_ASSERT(json_object_get_double(find(one, "minimum")) == settings[i].minimum);
-            CU_ASSERT(json_object_get_double(find(one, "maximum")) == settings[i].maximum);
+            expect_number(one, "default", settings[i].fallback);
+            expect_number(one, settings[i].above_minimum ? "exclusiveMinimum" : "minimum", settings[i].minimum);
+            CU_ASSERT_PTR_NULL(find(one, settings[i].above_minimum ? "minimum" : "exclusiveMinimum"));
+            expect_number(one, "maximum", settings[i].maximum);
             break;
         }
     }

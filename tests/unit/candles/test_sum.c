@@ -26,6 +26,16 @@ static void test_sums_of_decimals_are_decimals(void)
     CU_ASSERT(sum_of(large, countof(large), 8) == 9007199254740993.0);
 }
 
+/* Derived candles are kept under what they were made from, whatever decimals later bars have brought. */
+static void test_what_is_allowed_for_changes_nothing(void)
+{
+    static const double values[] = {412345.67, 999999.99, 123456.01, 7e5, 0.5, 987654.32, 3e6};
+
+    for (int digits = 2; digits <= 22; digits++) {
+        CU_ASSERT(sum_of(values, countof(values), digits) == 6223456.49);
+    }
+}
+
 /* A million times what a double cannot keep. */
 static void test_sums_do_not_drift(void)
 {
@@ -43,6 +53,7 @@ static void test_sums_do_not_drift(void)
 
 static const struct unit_test tests[] = {
     UNIT_TEST(test_sums_of_decimals_are_decimals),
+    UNIT_TEST(test_what_is_allowed_for_changes_nothing),
     UNIT_TEST(test_sums_do_not_drift),
 };
 const struct unit_part sum_tests = UNIT_PART(tests);

@@ -94,15 +94,14 @@ static void test_sources_unknown_names(void)
 /* Two versions share an environment: what the older does not know is listed, and only that is passed over. */
 static void test_sources_newer_settings(void)
 {
+    static const char newer[] = "STRATSLAB_NEWER_SETTINGS=STRATSLAB_KEY, STRATSLAB_NOVELTY,STRATSLAB_WORKERS";
     struct conf *conf = NULL;
     struct error err;
 
-    CU_ASSERT_EQUAL_FATAL(test_load(TEST_LIST("STRATSLAB_NOVELTY=1", "STRATSLAB_KEY_FILE=/nonexistent",
-                                              "STRATSLAB_NEWER_SETTINGS=STRATSLAB_KEY, STRATSLAB_NOVELTY,"
-                                              "STRATSLAB_WORKERS",
-                                              "STRATSLAB_WORKERS=3"),
-                                    NULL, &conf, &err),
-                          0);
+    CU_ASSERT_EQUAL_FATAL(
+        test_load(TEST_LIST("STRATSLAB_NOVELTY=1", "STRATSLAB_KEY_FILE=/nonexistent", newer, "STRATSLAB_WORKERS=3"),
+                  NULL, &conf, &err),
+        0);
     UNIT_STR(conf->newer_passed, "STRATSLAB_NOVELTY STRATSLAB_KEY_FILE");
     CU_ASSERT_EQUAL(conf->supervision.workers, 3);
     conf_free(conf);

@@ -315,12 +315,16 @@ static void test_cache_recovers(void)
 static void test_cache_has_moved(void)
 {
     char *parent = folder_make(), *folder = mem_printf("%s/cache", parent), *away = mem_printf("%s/away", parent);
-    struct cache *none = cache_of(NULL, SHEETS), *cache = cache_of(folder, SHEETS);
+    char *slashed = mem_printf("%s//", folder);
+    struct cache *none = cache_of(NULL, SHEETS), *cache = cache_of(folder, SHEETS), *same = cache_of(slashed, SHEETS);
 
     CU_ASSERT(!cache_has_moved(none));
     CU_ASSERT(!cache_has_moved(cache));
     UNIT_INT(rename(folder, away), 0);
     CU_ASSERT(cache_has_moved(cache));
+    CU_ASSERT(cache_has_moved(same));
+    cache_free(same);
+    free(slashed);
     /* What is there now cannot be used. */
     UNIT_INT(symlink(away, folder), 0);
     CU_ASSERT(!cache_has_moved(cache));

@@ -175,7 +175,7 @@ static void test_what_it_may_do_more_it_can(void)
                                      nowhere = {.writes = "/nonexistent/folder"};
 
     wall_more = &forks;
-    UNIT_INT(wall_in_child(fork_and_be_told), 0);
+    if (!unit_is_under_valgrind()) UNIT_INT(wall_in_child(fork_and_be_told), 0); /* version 3.19 has no pidfds */
     wall_more = &writes;
     UNIT_INT(wall_in_child(write_in_folder), 0);
     wall_more = &nowhere;
