@@ -19,6 +19,8 @@
  * than one alone, deadlocks end before the server looks for them, and whoever waits for a lock of ours has it in time.
  * What is over these bounds is rolled back and sent again alone, with the bounds of the session.
  *
+ * A client of which nothing succeeds shares with nobody until something does (db_share_is_unlucky).
+ *
  * What a transaction shares: now() is the beginning of the batch, so created_at and updated_at of its writes are the
  * same. A write that is submitted after another one was answered has a later one: a batch is sent whole, and nothing
  * joins it on the way. Each statement has a snapshot of its own, and sees what was before it in its batch.
@@ -84,7 +86,7 @@ static bool commit_send_limits(struct db *db, struct db_batch *batch)
 bool db_commit_send(struct db *db, struct db_query *q, bool alone)
 {
     const uint64_t now_ms = clock_monotonic_ms();
-    const bool shares = !alone && db_share_is_sociable(q) && db_share_is_quick(q);
+    const bool shares = !alone && db_share_is_sociable(q) && db_share_is_quick(q) && !db_share_is_unlucky(q);
     struct db_batch *batch = db_batch_push(db, DB_BATCH_WRITE);
     const size_t bytes = commit_take(batch, q, alone, now_ms);
 
@@ -107,12 +109,19 @@ bool db_commit_send(struct db *db, struct db_query *q, bool alone)
 
 /* ---- results ---- */
 
+/* If the server refuses to bound them, it will next time too; a cancel that was meant for another says nothing. An
+ * error that libpq made itself is none of the server's, which has gone on. */
+static void commit_limits_result(struct db *db, struct db_batch *batch, const PGresult *pg)
+{
+    batch->limits_due = false;
+    batch->limits_refused = commit_is_error(pg);
+    if (batch->limits_refused && db_sqlstate_is_refusal(db_pg_sqlstate(pg))) db->mates_refused = true;
+}
+
 void db_commit_result(struct db *db, struct db_batch *batch, PGresult *pg)
 {
     if (batch->limits_due) {
-        batch->limits_due = false;
-        batch->limits_refused = db_pg_outcome(pg) != DB_OK;
-        if (batch->limits_refused) db->mates_refused = true;
+        commit_limits_result(db, batch, pg);
         PQclear(pg);
         return;
     }
@@ -127,6 +136,8 @@ void db_commit_result(struct db *db, struct db_batch *batch, PGresult *pg)
     batch->due = batch->due->next;
     batch->ran_ms = db->input_ms;
     q->result = pg;
+    batch->result_bytes += PQresultMemorySize(pg);
+    db->kept_bytes += PQresultMemorySize(pg);
     if (batch->failed == NULL && commit_is_error(pg)) batch->failed = q;
 }
 
@@ -179,6 +190,13 @@ static void commit_went_well(struct db *db)
     if (db->mates_max < DB_MATES_MAX) db->mates_max *= 2;
 }
 
+static void commit_tell(const struct db *db, bool happened, unsigned writes, unsigned again)
+{
+    const struct db_commit commit = {happened, writes, again};
+
+    if (db->options.committed != NULL) db->options.committed(db->arg, &commit);
+}
+
 /* Whether there are more writers than take turns by themselves. */
 static void commit_count_writers(struct db *db, const struct db_batch *batch)
 {
@@ -222,6 +240,8 @@ static void commit_one(struct db *db, struct db_batch *batch, bool unreplicated)
     q->result = NULL;
     if (batch->shares && commit_is_error(pg)) commit_went_wrong(db);
     if (batch->shares && !commit_is_error(pg)) commit_went_well(db);
+    if (!commit_is_error(pg)) commit_tell(db, true, 1, 0);
+    db_share_note_write(q, commit_is_error(pg));
     db_batch_expect_stray(db, batch);
     list_remove(&q->link);
     db_share_learn(q, 1, batch->ran_ms, batch->flushed);
@@ -236,12 +256,14 @@ static void commit_all(struct db *db, struct db_batch *batch, bool unreplicated)
     char why[DB_REASON_BYTES];
 
     commit_went_well(db);
+    commit_tell(db, true, batch->count, 0);
     db_batch_expect_stray(db, batch);
     while (!list_is_empty(&batch->queries)) {
         struct db_query *q = list_at(batch->queries.next, struct db_query, link);
 
         q->outcome = commit_outcome(q->result, unreplicated);
         if (q->outcome == DB_OK) db->read_only = false;
+        db_share_note_write(q, false);
         db_fit_note(q, q->result, &q->outcome, why);
         db_share_learn(q, batch->count, batch->ran_ms, batch->flushed);
         db_share_landed(q);
@@ -252,11 +274,13 @@ static void commit_all(struct db *db, struct db_batch *batch, bool unreplicated)
     db_fail_all(db, "");
 }
 
-/* Nobody knows which of them has failed at the Sync. */
+/* Nobody knows which of them has failed at the Sync. A time-out of a batch may pass for a cancel that came too late, as
+ * that is judged by the time that a statement has alone (share.c): both are sent again. */
 static void commit_none(struct db *db, struct db_batch *batch)
 {
     struct db_query *failed = batch->failed;
     PGresult *pg = NULL;
+    unsigned again = 0;
 
     commit_went_wrong(db);
     if (failed != NULL && !db_share_was_cut(batch, failed, failed->result) &&
@@ -266,14 +290,17 @@ static void commit_none(struct db *db, struct db_batch *batch)
             pg = failed->result;
             failed->result = NULL;
             list_remove(&failed->link);
+            db_share_note_write(failed, true);
         }
     }
     while (!list_is_empty(&batch->queries)) {
         struct db_query *q = list_at(batch->queries.next, struct db_query, link);
 
         if (batch->verdict != NULL || ++q->tries >= DB_MATES_TRIES) q->solo = true;
+        again += q->done != NULL && !db->draining;
         commit_put_back(batch, q);
     }
+    commit_tell(db, false, batch->count, again);
     db_batch_synced(db, batch);
     if (pg != NULL) db_pipeline_finish(failed, db_pg_outcome(pg), pg);
 }

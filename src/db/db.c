@@ -208,7 +208,7 @@ unsigned db_queue_depth(const struct db *db)
 
 size_t db_memory(const struct db *db)
 {
-    return db == NULL ? 0 : db->input_bytes + db->result_bytes;
+    return db == NULL ? 0 : db->input_bytes + db->result_bytes + db->kept_bytes;
 }
 
 unsigned db_clients(const struct db *db)

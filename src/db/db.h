@@ -159,6 +159,12 @@ enum db_state {
  * from it, and from a query's `done`. `reason` is one line for the log, without secrets; "" when ready. */
 typedef void db_state_fn(void *arg, enum db_state state, const char *reason);
 
+struct db_commit {
+    bool happened;   /* it was committed */
+    unsigned writes; /* in it */
+    unsigned again;  /* if it was rolled back: how many of them are sent again */
+};
+
 struct db_options {
     const char *conninfo; /* libpq connection string or URI */
     const char *application_name;
@@ -186,6 +192,9 @@ struct db_options {
     /* Called when a query has its outcome, with the time since it was submitted; or when it is not taken, with 0 and
      * from within db_submit. With the arg of db_new; it must not touch the db. May be NULL. */
     void (*finished)(void *arg, enum db_outcome outcome, uint64_t took_ns);
+    /* Called when a transaction of writes was committed, or when one of several was rolled back; not if nobody knows
+     * which. As `finished`. */
+    void (*committed)(void *arg, const struct db_commit *commit);
 };
 
 /* Copies the strings; borrows base and statements. Starts connecting at once. Ends the process if memory runs out. */
@@ -198,7 +207,7 @@ bool db_takes_queries(const struct db *db);
 unsigned db_queue_depth(const struct db *db);
 unsigned db_clients(const struct db *db); /* whose queries wait or are under way; the service itself counts as one */
 /* Bytes that results take, as far as it can be known: libpq's buffer for what comes in, which grows to the largest
- * result of the session and stays, and the result that is at hand. 0 for a NULL. */
+ * result of the session and stays, the result that is at hand, and those that wait for their commit. 0 for a NULL. */
 size_t db_memory(const struct db *db);
 uint64_t db_reconnects(const struct db *db); /* since db_new */
 /* The password of the session, wherever it came from (PQpass of libpq); "" if there is none, or no session. For whoever

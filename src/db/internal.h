@@ -137,6 +137,7 @@ struct db_batch {
     bool limits_refused;           /* it failed, and everything with it */
     bool flushed;                  /* the server was asked for the results before the commit */
     uint64_t ran_ms;               /* when the last result came */
+    size_t result_bytes;           /* of the results that wait for the commit */
     bool complete;                 /* the Sync was handed to libpq: without it nothing is committed */
     const struct db_query *opener; /* the first of them; only to compare with, as it may have left the batch */
     struct list *due;              /* whose result comes next; the list itself: all are there */
@@ -196,6 +197,9 @@ struct db {
     struct list waiting; /* all that wait, in the order in which they came */
     struct list turns;   /* the clients whose queries they are, in the order of their turns */
     struct list clients[256];
+    /* How many writes of the clients in each of these lists have failed, one after the other. */
+    unsigned char failed_writes[256];
+
     uint64_t client_secret;
     unsigned client_count;
     unsigned client_max;     /* queries of one client */
@@ -240,6 +244,7 @@ struct db {
     struct buf scratch;
     size_t input_bytes;  /* of libpq's buffer, judged by the largest result of the session */
     size_t result_bytes; /* of the result whose callback runs */
+    size_t kept_bytes;   /* of the results of writes that wait for their commits */
 
     unsigned entered; /* how many of our own event handlers are on the stack */
     bool freed;       /* db_free was called from a callback: touch nothing, and return */
@@ -317,6 +322,10 @@ void db_share_landed(struct db_query *q); /* if it is in flight: it is so no mor
  * to be quick, as it then must be. */
 bool db_share_is_sociable(const struct db_query *q);
 bool db_share_is_quick(const struct db_query *q);
+/* Keeps in mind that a write of its client was committed, or has failed; and whether all that it asked for lately has
+ * failed, so that it shares commits with nobody. Never so for the service itself. */
+void db_share_note_write(const struct db_query *q, bool failed);
+bool db_share_is_unlucky(const struct db_query *q);
 /* The next write that may share a commit with another one; NULL if there is none. */
 struct db_query *db_share_next_mate(struct db *db);
 /* Whether the batch at the head may be cut if it is silent, since others wait. */

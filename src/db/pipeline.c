@@ -57,6 +57,7 @@ static struct db_batch *pipeline_batch_new(enum db_batch_kind kind)
 void db_batch_free(struct db *db, struct db_batch *batch)
 {
     db->commits -= batch->shares;
+    db->kept_bytes -= batch->result_bytes;
     PQclear(batch->verdict);
     list_remove(&batch->link);
     free(batch);

@@ -15,7 +15,8 @@
  * What was quick may be slow with other values: if a batch of reads is silent for long while others wait, what runs is
  * cancelled, and sent again alone.
  *
- * Writes have a list of their own in each queue, as reads pass those that wait for a commit (commit.c).
+ * Writes have a list of their own in each queue, as reads pass those that wait for a commit (commit.c). The order
+ * of what one client has here at the same time is not kept: a connection asks for one thing after the other (http.h).
  *
  * When a slow one has kept quick ones waiting, quick ones alone are sent for as long as it has taken. So clients whose
  * queries are quick have at least half of the time, however many others there are, and wait for one slow query at most.
@@ -36,6 +37,8 @@ enum {
     SHARE_EACH_MS = 5,             /* … for each that was sent with it in one batch, this is added */
     SHARE_SLOW_FOR_MS = 10 * 1000, /* and it stays that, after the last time it was */
     SHARE_REST_MAX_MS = 1000,
+    /* A client of which so many writes failed one after the other shares no commit until one succeeds. */
+    SHARE_UNLUCKY = 4,
 };
 
 void db_share_init(struct db *db)
@@ -182,9 +185,42 @@ static struct db_query *share_head(const struct db_client *client)
     return write->submitted_ns < other->submitted_ns ? write : other;
 }
 
+/* ---- writes that fail ---- */
+
+/* By the list that the client is in, as it is forgotten between its queries. Who shares the list with one whose writes
+ * fail has its commits for itself, which harms nobody. */
+static unsigned char *share_failed(struct db *db, struct client_id id)
+{
+    return &db->failed_writes[share_bucket(db, id) - db->clients];
+}
+
+void db_share_note_write(const struct db_query *q, bool failed)
+{
+    unsigned char *count = share_failed(q->db, q->client->id);
+
+    if (client_id_is_nobody(q->client->id)) return;
+    if (!failed) {
+        *count = 0;
+    } else if (*count < SHARE_UNLUCKY) {
+        ++*count;
+    }
+}
+
+bool db_share_is_unlucky(const struct db_query *q)
+{
+    return !client_id_is_nobody(q->client->id) && *share_failed(q->db, q->client->id) >= SHARE_UNLUCKY;
+}
+
+/* ---- turns ---- */
+
+static bool share_waits_for_commit(const struct db *db, const struct db_query *q)
+{
+    return db_share_is_sociable(q) && !db_share_is_unlucky(q) && !db_commit_may_send(db);
+}
+
 static bool share_may_go(const struct db *db, const struct db_query *q, uint64_t now_ms)
 {
-    if (db_share_is_sociable(q) && q->fit->quick && !db_commit_may_send(db)) return false;
+    if (q->fit->quick && share_waits_for_commit(db, q)) return false;
     if (client_id_is_nobody(q->client->id)) return true;
     if (q->client->flight >= SHARE_FLIGHT_MAX) return false;
     if (share_goes_quickly(q, now_ms)) return true;
@@ -202,8 +238,7 @@ struct db_query *db_share_next(struct db *db, bool *ret_alone)
         struct db_query *q = share_head(client);
 
         /* What does not wait for a commit passes what does. */
-        if (db_share_is_sociable(q) && !db_commit_may_send(db) && !list_is_empty(&client->waiting))
-            q = share_first(&client->waiting);
+        if (share_waits_for_commit(db, q) && !list_is_empty(&client->waiting)) q = share_first(&client->waiting);
         if (!share_may_go(db, q, now_ms)) continue;
         *ret_alone = !client_id_is_nobody(client->id) && !share_goes_quickly(q, now_ms);
         return q;
@@ -218,7 +253,7 @@ struct db_query *db_share_next_mate(struct db *db)
     list_each(it, &db->turns) {
         struct db_query *q = share_first(&list_at(it, struct db_client, turn)->writes);
 
-        if (q == NULL || !q->fit->quick) continue;
+        if (q == NULL || !q->fit->quick || db_share_is_unlucky(q)) continue;
         if (client_id_is_nobody(q->client->id) || q->client->flight < SHARE_FLIGHT_MAX) return q;
     }
     return NULL;

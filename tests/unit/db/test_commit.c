@@ -18,9 +18,29 @@ static const struct db_statement st_bounds = {
 static const struct db_statement st_stamp_alone = {
     "stamp_alone", "SELECT transaction_timestamp()", DB_WRITE_ALONE, 0, {0}};
 
-static const struct db_statement *const all[] = {&st_insert,      &st_insert_slow, &st_insert_child, &st_insert_late,
-                                                 &st_write_stamp, &st_add,         &st_bounds,       &st_stamp_alone,
-                                                 &st_int,         &st_stamp};
+static const struct db_statement st_read_only = {
+    "read_only", "SELECT set_config('default_transaction_read_only', 'on', false)", DB_WRITE_ALONE, 0, {0}};
+static const struct db_statement st_long = {
+    "long", "SELECT repeat('x', $1)", DB_WRITE, 1, {DB_TYPE_INT4}}; /* a write, as far as we are told */
+static const struct db_statement st_forget = {"forget", "DEALLOCATE ALL", DB_READ, 0, {0}};
+
+static const struct db_statement *const all[] = {
+    &st_insert,      &st_insert_slow, &st_insert_child, &st_insert_late, &st_write_stamp, &st_add,   &st_bounds,
+    &st_stamp_alone, &st_int,         &st_stamp,        &st_read_only,   &st_long,        &st_forget};
+
+/* What the db has told of its commits, since the rig was opened. */
+static struct {
+    unsigned commits, writes, rolled_back, again;
+} told;
+
+static void note_commit(void *arg, const struct db_commit *commit)
+{
+    (void)arg;
+    told.commits += commit->happened;
+    told.rolled_back += !commit->happened;
+    if (commit->happened) told.writes += commit->writes;
+    told.again += commit->again;
+}
 
 /* Every statement is known to be quick, and the tables are empty. */
 static void open_warm(struct rig *rig, unsigned statement_timeout_ms, unsigned lock_timeout_ms)
@@ -36,6 +56,7 @@ static void open_warm(struct rig *rig, unsigned statement_timeout_ms, unsigned l
     rig_open(rig);
     rig->options.statements = all;
     rig->options.statement_count = countof(all);
+    rig->options.committed = note_commit;
     if (statement_timeout_ms > 0) rig->options.limits.statement_timeout_ms = statement_timeout_ms;
     if (lock_timeout_ms > 0) rig->options.limits.lock_timeout_ms = lock_timeout_ms;
     CU_ASSERT(rig_start_ready(rig));
@@ -48,6 +69,7 @@ static void open_warm(struct rig *rig, unsigned statement_timeout_ms, unsigned l
     rig->db->mates_max = DB_MATES_MAX;
     rig->db->window = DB_FLIGHT_MAX;
     rig_sql(rig, "TRUNCATE item, child, late");
+    memset(&told, 0, sizeof(told));
 }
 
 static void submit_all(struct rig *rig, struct answer *answers, size_t count, const struct db_statement *s,
@@ -139,6 +161,10 @@ static void test_one_fails(void)
     check_outcomes(a, expected, countof(a));
     UNIT_STR(a[2].constraint, "item_pkey");
     UNIT_STR(rig_sql(&rig, items), "1,2,3,4");
+    UNIT_INT(told.rolled_back, 1); /* all five; then the third one is alone, and the four others are together */
+    UNIT_INT(told.again, 5);
+    UNIT_INT(told.commits, 1);
+    UNIT_INT(told.writes, 4);
     UNIT_INT(rig.db->commits, 0);
     UNIT_INT(rig.db->flight_count, 0);
     rig_close(&rig);
@@ -384,6 +410,266 @@ static void test_a_cancel(void)
     CU_ASSERT(rig_until_answered(&rig, a, 2));
     UNIT_INT(a[1].outcome, DB_OK);
     UNIT_STR(rig_sql(&rig, items), "1,2");
+    rig_close(&rig);
+}
+
+/* The bounds of a batch are refused: its writes go one by one. If a cancel has met them, nothing is known of the next
+ * ones; if it is libpq that failed, the server has gone on. */
+static void test_the_bounds_fail(void)
+{
+    static const char *const ids[] = {"1", "2"};
+    static const struct {
+        const char *sql; /* of which the error is; NULL: it is libpq's */
+        enum db_outcome lost;
+        bool refused;
+    } each[] = {
+        {"SELECT 1 / 0", DB_UNAVAILABLE, true},
+        {"DO $$ BEGIN RAISE query_canceled; END $$", DB_UNAVAILABLE, false},
+        {NULL, DB_UNKNOWN, false},
+    };
+
+    for (size_t i = 0; i < countof(each); i++) {
+        struct answer a[countof(ids)] = {0};
+        struct rig rig;
+
+        open_warm(&rig, 0, 0);
+        submit_all(&rig, a, countof(a), &st_insert, ids, "name");
+        event_base_loop(rig.base, EVLOOP_ONCE); /* sends, and is not there for the answer */
+        CU_ASSERT_FATAL(!list_is_empty(&rig.db->flight));
+        db_commit_result(rig.db, list_at(rig.db->flight.next, struct db_batch, link),
+                         each[i].sql == NULL ? PQmakeEmptyPGresult(NULL, PGRES_FATAL_ERROR)
+                                             : PQexec(rig.control, each[i].sql));
+        UNIT_INT(rig.db->mates_refused, each[i].refused);
+        db_abort(rig.db);
+        for (size_t n = 0; n < countof(a); n++) UNIT_INT(a[n].outcome, each[i].lost);
+        rig_close(&rig);
+    }
+
+    struct answer a[3] = {0};
+    struct rig rig;
+
+    open_warm(&rig, 0, 0);
+    rig.db->mates_refused = true;
+    submit_all(&rig, a, countof(a), &st_write_stamp, (const char *const[countof(a)]){NULL}, NULL);
+    CU_ASSERT(rig_until_answered(&rig, a, countof(a)));
+    CU_ASSERT(strcmp(a[0].value, a[1].value) != 0 && strcmp(a[1].value, a[2].value) != 0);
+    UNIT_INT(told.commits, 3);
+    rig_close(&rig);
+}
+
+/* Committed here, but perhaps on no standby: so it is for all of them. */
+static void test_the_standby_is_away(void)
+{
+    static const char *const ids[] = {"1", "2", "3"};
+    struct answer a[countof(ids)] = {0}, after = {0};
+    struct rig rig;
+
+    open_warm(&rig, 0, 0);
+    submit_all(&rig, a, countof(a), &st_insert, ids, "name");
+    rig.db->unreplicated = true; /* as the server's warning does; test_result.c has that */
+    CU_ASSERT(rig_until_answered(&rig, a, countof(a)));
+    for (size_t i = 0; i < countof(a); i++) UNIT_INT(a[i].outcome, DB_UNKNOWN);
+    UNIT_STR(rig_sql(&rig, items), "1,2,3");
+    CU_ASSERT(rig_ask(&rig, &after, &st_insert, "4", "name"));
+    UNIT_INT(after.outcome, DB_OK);
+    rig_close(&rig);
+}
+
+/* The schema changes, or a pooler forgets what was prepared: nobody notices. */
+static void test_a_stale_plan(void)
+{
+    struct answer a[4] = {0}, forget = {0};
+    struct rig rig;
+
+    open_warm(&rig, 0, 0);
+    for (int round = 0; round < 2; round++) {
+        if (round == 0) {
+            rig_sql(&rig, "ALTER TABLE item ALTER name TYPE varchar(200)");
+        } else {
+            rig_sql(&rig, "TRUNCATE item, child, late");
+            CU_ASSERT(rig_ask(&rig, &forget, &st_forget, NULL, NULL));
+        }
+        UNIT_INT(rig_submit(&rig, &a[0], &st_insert, "1", "one"), DB_OK);
+        UNIT_INT(rig_submit(&rig, &a[1], &st_insert_child, "1", NULL), DB_OK);
+        UNIT_INT(rig_submit(&rig, &a[2], &st_add, "1", "!"), DB_OK);
+        UNIT_INT(rig_submit(&rig, &a[3], &st_insert, "2", "two"), DB_OK);
+        CU_ASSERT(rig_until_answered(&rig, a, countof(a)));
+        for (size_t i = 0; i < countof(a); i++) UNIT_INT(a[i].outcome, DB_OK);
+        UNIT_STR(rig_sql(&rig, "SELECT string_agg(name, ',' ORDER BY id) FROM item"), "one!,two");
+        UNIT_STR(rig_sql(&rig, "SELECT count(*) FROM child"), "1");
+        CU_ASSERT(told.rolled_back > 0);
+    }
+    UNIT_INT(rig.states[DB_STATE_DOWN] + rig.states[DB_STATE_MISFIT], 0);
+    rig_sql(&rig, "ALTER TABLE item ALTER name TYPE text");
+    rig_close(&rig);
+}
+
+/* The session has become read-only. What is told so is not there; what comes into the session after it is. */
+static void test_read_only(void)
+{
+    static const char *const ids[] = {"1", "2", "3", "4", "5"};
+    struct answer a[countof(ids)] = {0}, settings = {0};
+    unsigned done = 0;
+    struct rig rig;
+
+    open_warm(&rig, 0, 0);
+    CU_ASSERT(rig_ask(&rig, &settings, &st_read_only, NULL, NULL));
+    submit_all(&rig, a, countof(a), &st_insert, ids, "name");
+    CU_ASSERT(rig_until_answered(&rig, a, countof(a)));
+    UNIT_INT(a[0].outcome, DB_READ_ONLY);
+    for (size_t i = 0; i < countof(a); i++) {
+        CU_ASSERT(a[i].outcome == DB_READ_ONLY || a[i].outcome == DB_OK);
+        done += a[i].outcome == DB_OK;
+    }
+    UNIT_INT(strtoul(rig_sql(&rig, "SELECT count(*) FROM item"), NULL, 10), done);
+    do { /* until the session is replaced */
+        CU_ASSERT_FATAL(rig_ask(&rig, &a[0], &st_insert, "6", "name"));
+    } while (a[0].outcome == DB_READ_ONLY);
+    UNIT_INT(a[0].outcome, DB_OK);
+    rig_close(&rig);
+}
+
+/* The end of a graceful stop: none of a batch that was cancelled has happened, and none is sent again. */
+static void test_a_drain(void)
+{
+    struct answer a[4] = {0};
+    struct rig rig;
+
+    open_warm(&rig, 0, 0);
+    UNIT_INT(rig_submit(&rig, &a[0], &st_insert, "1", "one"), DB_OK);
+    UNIT_INT(rig_submit(&rig, &a[1], &st_insert_slow, "2", "1500"), DB_OK);
+    UNIT_INT(rig_submit(&rig, &a[2], &st_insert, "3", "three"), DB_OK);
+    CU_ASSERT(rig_until_sleeping(&rig));
+    UNIT_INT(rig_submit(&rig, &a[3], &st_insert, "4", "four"), DB_OK);
+    for (unsigned i = 0; i < 1000 && db_queue_depth(rig.db) > 0; i++) {
+        db_drain(rig.db);
+        rig_turn(&rig, 20);
+    }
+    for (size_t i = 0; i < countof(a); i++) {
+        UNIT_INT(a[i].calls, 1);
+        UNIT_INT(a[i].outcome, DB_TIMEOUT);
+    }
+    UNIT_STR(rig_sql(&rig, "SELECT count(*) FROM item"), "0");
+    UNIT_INT(told.again, 0);
+    UNIT_INT(rig.db->commits + rig.db->writes_waiting + rig.db->flight_count, 0);
+    rig_close(&rig);
+}
+
+static bool has_come(void *arg)
+{
+    return ((const struct rig *)arg)->db->kept_bytes > 0;
+}
+
+/* Answers that wait for the commit are counted as what is held. */
+static void test_large_answers(void)
+{
+    enum { BYTES = 1000000 };
+    struct answer a[3] = {0};
+    struct rig rig;
+
+    open_warm(&rig, 0, 0);
+    UNIT_INT(rig_submit(&rig, &a[0], &st_long, "1000000", NULL), DB_OK);
+    UNIT_INT(rig_submit(&rig, &a[1], &st_long, "1000000", NULL), DB_OK);
+    UNIT_INT(rig_submit(&rig, &a[2], &st_insert_slow, "1", "400"), DB_OK);
+    CU_ASSERT(rig_until(&rig, has_come, &rig));
+    CU_ASSERT(rig.db->kept_bytes >= BYTES && db_memory(rig.db) >= BYTES + rig.db->input_bytes);
+    CU_ASSERT(rig_until_answered(&rig, a, countof(a)));
+    UNIT_INT(a[0].value_len, BYTES);
+    UNIT_INT(a[1].value_len, BYTES);
+    UNIT_INT(rig.db->kept_bytes, 0);
+    rig_close(&rig);
+}
+
+/* A client of which nothing succeeds has its commits for itself, until something does. */
+static void test_a_client_that_only_fails(void)
+{
+    struct answer a[4] = {0}, b[4] = {0}, good = {0};
+    struct rig rig;
+
+    open_warm(&rig, 0, 0);
+    rig_sql(&rig, "INSERT INTO item VALUES (0, 'there')");
+    for (int i = 0; i < 4; i++) {
+        UNIT_INT(rig_submit_for(&rig, 1, &good, &st_insert, "0", "again"), DB_OK);
+        CU_ASSERT(rig_until_answered(&rig, &good, 1));
+        UNIT_INT(good.outcome, DB_UNIQUE);
+    }
+    rig.db->fits[db_fit_index(rig.db, &st_insert)] = (struct db_fit){.quick = true};
+    rig.db->mates_max = DB_MATES_MAX;
+    memset(&told, 0, sizeof(told));
+    for (unsigned i = 0; i < countof(a); i++) {
+        UNIT_INT(rig_submit_for(&rig, 1, &a[i], &st_insert, "0", "again"), DB_OK);
+        UNIT_INT(rig_submit_for(&rig, 2, &b[i], &st_write_stamp, NULL, NULL), DB_OK);
+    }
+    CU_ASSERT(rig_until_answered(&rig, a, countof(a)));
+    CU_ASSERT(rig_until_answered(&rig, b, countof(b)));
+    for (unsigned i = 0; i < countof(a); i++) UNIT_INT(a[i].outcome, DB_UNIQUE);
+    for (unsigned i = 1; i < countof(b); i++) UNIT_STR(b[i].value, b[0].value);
+    UNIT_INT(told.rolled_back, 0);
+    UNIT_INT(told.writes, countof(b));
+    UNIT_INT(rig.db->mates_max, DB_MATES_MAX);
+
+    UNIT_INT(rig_submit_for(&rig, 1, &good, &st_write_stamp, NULL, NULL), DB_OK);
+    CU_ASSERT(rig_until_answered(&rig, &good, 1));
+    for (unsigned i = 0; i < countof(a); i++)
+        UNIT_INT(rig_submit_for(&rig, 1 + i % 2, &a[i], &st_write_stamp, NULL, NULL), DB_OK);
+    CU_ASSERT(rig_until_answered(&rig, a, countof(a)));
+    for (unsigned i = 1; i < countof(a); i++) UNIT_STR(a[i].value, a[0].value);
+    rig_close(&rig);
+}
+
+/* The connection ends after each so many bytes, in the one direction or the other; every other time one of the batch
+ * fails. */
+static void test_the_connection_is_lost_anywhere(void)
+{
+    enum { STEP = 19, BYTES = 760, WRITES = 3, ROUNDS = 2 * (BYTES / STEP) };
+    static char ids[ROUNDS][WRITES][12];
+    static struct answer a[ROUNDS][WRITES];
+    const size_t first = random_between(0, STEP - 1);
+    unsigned unknown = 0;
+    struct rig rig;
+
+    rig_open(&rig);
+    rig_use_proxy(&rig);
+    rig.options.statements = all;
+    rig.options.statement_count = countof(all);
+    rig_sql(&rig, "INSERT INTO item VALUES (0, 'there')");
+    CU_ASSERT_FATAL(rig_start_ready(&rig));
+    for (unsigned round = 0; round < ROUNDS; round++) {
+        const size_t after = first + round / 2 * STEP;
+
+        CU_ASSERT(rig_until_state(&rig, DB_STATE_READY));
+        rig.db->fits[db_fit_index(rig.db, &st_insert)] = (struct db_fit){.quick = true};
+        proxy_cut_after(&rig, round % 2 == 0 ? after : SIZE_MAX, round % 2 == 0 ? SIZE_MAX : after);
+        for (unsigned i = 0; i < WRITES; i++) {
+            const bool meets = i == 1 && round % 4 > 1;
+
+            snprintf(ids[round][i], sizeof(ids[round][i]), "%u", meets ? 0 : round * WRITES + i + 1);
+            a[round][i] = (struct answer){0};
+            UNIT_INT(rig_submit(&rig, &a[round][i], &st_insert, ids[round][i], "."), DB_OK);
+        }
+        CU_ASSERT(rig_until_answered(&rig, a[round], WRITES));
+    }
+    db_free(rig.db);
+    rig.db = NULL;
+    CU_ASSERT(rig_until_sql(&rig, own_session(&rig, "count"), "0"));
+    for (unsigned round = 0; round < ROUNDS; round++) {
+        for (unsigned i = 0; i < WRITES; i++) {
+            const enum db_outcome outcome = a[round][i].outcome;
+            char sql[64];
+
+            UNIT_INT(a[round][i].calls, 1);
+            unknown += outcome == DB_UNKNOWN;
+            if (strcmp(ids[round][i], "0") == 0) {
+                CU_ASSERT(outcome == DB_UNIQUE || outcome == DB_UNAVAILABLE || outcome == DB_UNKNOWN);
+                continue;
+            }
+            CU_ASSERT(outcome == DB_OK || outcome == DB_UNAVAILABLE || outcome == DB_UNKNOWN);
+            if (outcome == DB_UNKNOWN) continue;
+            snprintf(sql, sizeof(sql), "SELECT count(*) FROM item WHERE id = %s", ids[round][i]);
+            UNIT_STR(rig_sql(&rig, sql), outcome == DB_OK ? "1" : "0");
+        }
+    }
+    CU_ASSERT(unknown > 0);
     rig_close(&rig);
 }
 
@@ -678,6 +964,14 @@ static const struct unit_test tests[] = {
     UNIT_TEST(test_the_connection_is_lost_after_an_error),
     UNIT_TEST(test_an_abandoned_one),
     UNIT_TEST(test_a_cancel),
+    UNIT_TEST(test_the_bounds_fail),
+    UNIT_TEST(test_the_standby_is_away),
+    UNIT_TEST(test_a_stale_plan),
+    UNIT_TEST(test_read_only),
+    UNIT_TEST(test_a_drain),
+    UNIT_TEST(test_large_answers),
+    UNIT_TEST(test_a_client_that_only_fails),
+    UNIT_TEST(test_the_connection_is_lost_anywhere),
     UNIT_TEST(test_callbacks),
     UNIT_TEST(test_sizes_follow_failures),
     UNIT_TEST(test_rows_in_opposite_order),
