@@ -39,7 +39,7 @@ static const struct db_statement access_note_statement = {
            "      WHERE l.last_used_at IS NULL OR l.last_used_at <= u.at - interval '1 minute'\n"
            "      FOR NO KEY UPDATE OF l SKIP LOCKED) AS n\n"
            "WHERE t.id = n.id",
-    .access = DB_WRITE,
+    .access = DB_WRITE_ALONE,
     .param_count = 2,
     .params = {DB_TYPE_TEXT_ARRAY, DB_TYPE_INT8_ARRAY},
 };

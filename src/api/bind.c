@@ -11,7 +11,7 @@ static const char *const api_in_names[] = {
 
 static struct slice api_pointer(struct arena *arena, enum api_in in, struct slice name)
 {
-    return slice_of(arena_printf(arena, "%s:%.*s", api_in_names[in], SLICE_FMT(name)));
+    return arena_join(arena, slice_of(api_in_names[in]), SLICE_LIT(":"), name);
 }
 
 /*

@@ -473,7 +473,7 @@ static const struct api_endpoint candles_endpoints[] = {
         API_PARAMS(candles_import_params),
         .body_types = candles_body_types,
         .body_example = "\"time,open,high,low,close,volume\\n2024-01-01T00:00:00Z,42.10,42.90,41.80,42.50,1250.5\\n\"",
-        .access = DB_WRITE,
+        .access = DB_WRITE_ALONE,
         .answer = &candles_report_schema,
         .refusals = market_import_refusals,
         .at_once = MARKET_IMPORTS_AT_ONCE,

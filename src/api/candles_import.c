@@ -51,7 +51,7 @@ const struct db_statement market_import_statements[MARKET_IMPORT_STATEMENTS] = {
         {
             .name = "importCandles:put",
             .sql = "SELECT candles_put($1, $2, $3, $4::json) AS revision",
-            .access = DB_WRITE,
+            .access = DB_WRITE_ALONE,
             .param_count = 4,
             .params = {DB_TYPE_TEXT, DB_TYPE_TEXT, DB_TYPE_INT8, DB_TYPE_TEXT},
         },

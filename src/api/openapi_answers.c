@@ -230,7 +230,7 @@ static unsigned openapi_traits(const struct api_operation *op)
     unsigned traits = TRAIT_ANY;
 
     if (api_asks_database(e)) traits |= TRAIT_STATEMENT;
-    if (api_asks_database(e) && e->access == DB_WRITE) traits |= TRAIT_WRITE;
+    if (api_asks_database(e) && db_access_is_write(e->access)) traits |= TRAIT_WRITE;
     if (!api_asks_database(e) && e->has_etag) traits |= TRAIT_LARGE;
     if (e->body != NULL || e->body_types != NULL) traits |= TRAIT_BODY;
     if (openapi_is_secured(op)) traits |= TRAIT_SECURED;
@@ -351,7 +351,7 @@ static bool openapi_can_violate(const struct api_endpoint *e, const struct api_c
 {
     static const char header[] = "header:";
 
-    if (e->access != DB_WRITE) return false;
+    if (!db_access_is_write(e->access)) return false;
     if (c->pointer == NULL) return e->body == NULL && e->method == HTTP_POST;
     if (strncmp(c->pointer, header, sizeof(header) - 1) == 0) {
         return openapi_has_param(e, API_IN_HEADER, c->pointer + sizeof(header) - 1);

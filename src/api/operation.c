@@ -15,7 +15,7 @@ enum api_scope api_scope(const struct api_endpoint *endpoint)
 {
     if (endpoint->scope != API_SCOPE_DEFAULT) return endpoint->scope;
     if (strncmp(endpoint->path, "/api/", strlen("/api/")) != 0) return API_SCOPE_NONE;
-    return endpoint->access == DB_WRITE ? API_SCOPE_WRITE : API_SCOPE_READ;
+    return db_access_is_write(endpoint->access) ? API_SCOPE_WRITE : API_SCOPE_READ;
 }
 
 const char *api_scope_name(enum api_scope scope)

@@ -17,7 +17,7 @@ const struct db_statement api_retention_statement = {
            "FROM backtest_prune(\n"
            "    now() - $1 * interval '1 ms', $2::integer, coalesce($3, '-infinity'),\n"
            "    coalesce($4, '00000000-0000-0000-0000-000000000000')) AS p",
-    .access = DB_WRITE,
+    .access = DB_WRITE_ALONE,
     .param_count = 4,
     .params = {DB_TYPE_INT8, DB_TYPE_INT8, DB_TYPE_TIMESTAMPTZ, DB_TYPE_UUID},
 };

@@ -205,7 +205,7 @@ void api_call_answer_row(struct api_call *call, const struct db_result *result)
     }
     if (api_answer_refusal(x, row.status)) return;
     if (row.etag.data != NULL) {
-        row.etag = slice_of(arena_printf(http_exchange_arena(x), "\"%.*s\"", SLICE_FMT(row.etag)));
+        row.etag = arena_join(http_exchange_arena(x), SLICE_LIT("\""), row.etag, SLICE_LIT("\""));
         http_exchange_add_header(x, "ETag", row.etag);
         if (call->op->endpoint->access == DB_READ) http_exchange_set_caching(x, API_REVALIDATED);
         if (call->op->endpoint->access == DB_READ && http_if_none_match(x, row.etag)) {

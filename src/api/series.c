@@ -248,7 +248,7 @@ static const struct api_endpoint series_endpoints[] = {
         .method = HTTP_DELETE,
         .path = SERIES_PATH "/{symbol}/{timeframe}",
         API_PARAMS(series_params),
-        .access = DB_WRITE,
+        .access = DB_WRITE_ALONE,
         .statuses = {204},
         .sql = "DELETE FROM series AS s\n"
                "WHERE s.symbol = $1 AND s.timeframe = $2\n"

@@ -176,7 +176,7 @@ static void strategy_check_rules(struct arena *arena, struct slice kind, struct 
     struct rules_faults found = {.arena = arena};
 
     if (rules_kind_find(kind) == NULL) return;
-    rules_free(rules_new(kind, parameters, NULL, 0, &found));
+    rules_check(kind, parameters, &found);
     for (size_t i = 0; i < found.count && faults->count < JSON_FAULTS_MAX; i++) {
         const struct rules_fault *fault = &found.items[i];
 

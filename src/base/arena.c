@@ -108,20 +108,36 @@ struct slice arena_copy(struct arena *a, struct slice s)
 
 char *arena_printf(struct arena *a, const char *fmt, ...)
 {
+    const size_t room = a->head == NULL ? 0 : a->head->size - a->head->used;
+    char *at = room == 0 ? NULL : a->head->data + a->head->used, *text;
     va_list ap;
     va_list again;
 
     va_start(ap, fmt);
     va_copy(again, ap);
-    int need = vsnprintf(NULL, 0, fmt, ap);
+    int need = vsnprintf(at, room, fmt, ap);
     va_end(ap);
     size_t size = need < 0 ? 1 : (size_t)need + 1;
-    char *text = arena_alloc(a, size);
 
-    text[0] = '\0';
-    vsnprintf(text, size, fmt, again);
+    text = arena_alloc(a, size);
+    if (need < 0) text[0] = '\0';
+    if (need >= 0 && text != at) vsnprintf(text, size, fmt, again); /* it had no room there */
     va_end(again);
     return text;
+}
+
+struct slice arena_join(struct arena *a, struct slice one, struct slice two, struct slice three)
+{
+    const struct slice parts[] = {one, two, three};
+    char *text = arena_alloc(a, one.len + two.len + three.len + 1);
+    size_t len = 0;
+
+    for (size_t i = 0; i < countof(parts); i++) {
+        if (parts[i].len > 0) memcpy(text + len, parts[i].data, parts[i].len);
+        len += parts[i].len;
+    }
+    text[len] = '\0';
+    return (struct slice){text, len};
 }
 
 size_t arena_footprint(const struct arena *a)

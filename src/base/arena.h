@@ -23,6 +23,8 @@ void *arena_zalloc(struct arena *a, size_t size);
 /* A NUL-terminated copy of the slice; its len does not count the NUL. */
 struct slice arena_copy(struct arena *a, struct slice s);
 char *arena_printf(struct arena *a, const char *fmt, ...) ATTR_PRINTF(2, 3);
+/* One after the other, NUL-terminated: what every request needs, as arena_printf costs ten times as much. */
+struct slice arena_join(struct arena *a, struct slice one, struct slice two, struct slice three);
 /* Bytes that the arena holds from the heap, used or not. */
 size_t arena_footprint(const struct arena *a);
 

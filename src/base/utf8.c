@@ -1,5 +1,8 @@
 #include "base/utf8.h"
 
+#include <stdint.h>
+#include <string.h>
+
 static bool utf8_is_tail(const char *text, size_t at)
 {
     return ((unsigned char)text[at] & 0xc0U) == 0x80U;
@@ -29,9 +32,21 @@ size_t utf8_length(const char *text, size_t len)
     return 4;
 }
 
+/* Bytes at the beginning that are ASCII, in steps of eight: nearly all text is, and is not looked at one by one. */
+static size_t utf8_ascii(const char *text, size_t len)
+{
+    size_t at = 0;
+
+    for (uint64_t eight; len - at >= sizeof(eight); at += sizeof(eight)) {
+        memcpy(&eight, text + at, sizeof(eight));
+        if ((eight & UINT64_C(0x8080808080808080)) != 0) break;
+    }
+    return at;
+}
+
 bool utf8_is_valid(const char *text, size_t len)
 {
-    for (size_t at = 0; at < len;) {
+    for (size_t at = len < sizeof(uint64_t) ? 0 : utf8_ascii(text, len); at < len;) {
         size_t wide = utf8_length(text + at, len - at);
 
         if (wide == 0) return false;

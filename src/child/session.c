@@ -281,6 +281,13 @@ static void session_on_finished(void *ctx, enum db_outcome outcome, uint64_t too
     s->options.finished(s->options.ctx, outcome, took_ns);
 }
 
+static void session_on_committed(void *ctx, const struct db_commit *commit)
+{
+    const struct child_session *s = ctx;
+
+    s->options.committed(s->options.ctx, commit);
+}
+
 static void session_on_notified(void *ctx, const char *channel, struct slice payload)
 {
     const struct child_session *s = ctx;
@@ -389,6 +396,7 @@ static void session_open(struct child_session *s)
         .channel_count = o->channel_count,
         .notified = o->notified != NULL ? session_on_notified : NULL,
         .finished = o->finished != NULL ? session_on_finished : NULL,
+        .committed = o->committed != NULL ? session_on_committed : NULL,
     };
 
     s->db = db_new(child_base(s->child), &options, session_on_state, s);

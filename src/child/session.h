@@ -42,6 +42,7 @@ struct child_session_options {
     /* As in struct db_options; they may be NULL. */
     void (*notified)(void *ctx, const char *channel, struct slice payload);
     void (*finished)(void *ctx, enum db_outcome outcome, uint64_t took_ns);
+    void (*committed)(void *ctx, const struct db_commit *commit);
     /* The time of child_session_drain is over, and what is under way is about to be cancelled: what the worker still
      * waits for from elsewhere will not come in time. May be NULL. */
     void (*over)(void *ctx);

@@ -76,23 +76,14 @@ static void connect_fail_query(struct db_query *q, enum db_outcome outcome)
     list_push_back(&q->db->failing, &q->link);
 }
 
-/* A query that was handed to libpq. Only an error from the server itself says that a write did not happen: one that
- * succeeded was not yet committed by its Sync. */
-static void connect_query_lost(struct db_query *q, struct list *keep)
+/* A query that was handed to libpq. */
+static void connect_query_lost(const struct db_batch *batch, struct db_query *q, struct list *keep)
 {
     db_share_landed(q);
     if (q->done == NULL) {
         db_query_free(q);
-    } else if (q->statement->access == DB_WRITE) {
-        enum db_outcome outcome = DB_UNKNOWN;
-
-        if (db_pg_sqlstate(q->result)[0] != '\0') {
-            outcome = db_pg_outcome(q->result);
-        } else {
-            PQclear(q->result);
-            q->result = NULL;
-        }
-        connect_fail_query(q, outcome);
+    } else if (db_access_is_write(q->statement->access)) {
+        connect_fail_query(q, db_commit_lost(batch, q));
     } else if (q->was_lost) {
         /* It may be this very read that kills its server process. */
         connect_fail_query(q, DB_UNAVAILABLE);
@@ -112,14 +103,14 @@ static void connect_sort_queries(struct db *db)
     while (!list_is_empty(&db->flight)) {
         struct db_batch *batch = list_at(db->flight.next, struct db_batch, link);
 
-        list_each(it, &batch->queries) connect_query_lost(list_at(it, struct db_query, link), &keep);
-        list_each(it, &batch->aborted) connect_query_lost(list_at(it, struct db_query, link), &keep);
-        db_batch_free(batch);
+        list_each(it, &batch->queries) connect_query_lost(batch, list_at(it, struct db_query, link), &keep);
+        list_each(it, &batch->aborted) connect_query_lost(batch, list_at(it, struct db_query, link), &keep);
+        db_batch_free(db, batch);
     }
     list_each(it, &db->waiting) {
         struct db_query *q = list_at(it, struct db_query, link);
 
-        if (q->statement->access == DB_WRITE) connect_fail_query(q, DB_UNAVAILABLE);
+        if (db_access_is_write(q->statement->access)) connect_fail_query(q, DB_UNAVAILABLE);
     }
     while (!list_is_empty(&keep)) {
         struct db_query *last = list_at(keep.prev, struct db_query, link);

@@ -149,6 +149,7 @@ struct db *db_new(struct event_base *base, const struct db_options *options, db_
     db->on_state = on_state;
     db->arg = arg;
     db->state = DB_STATE_CONNECTING;
+    db->mates_max = DB_MATES_FIRST;
     list_init(&db->waiting);
     list_init(&db->flight);
     list_init(&db->failing);
@@ -177,7 +178,7 @@ void db_free(struct db *db)
 
         db_free_queries(&batch->queries);
         db_free_queries(&batch->aborted);
-        db_batch_free(batch);
+        db_batch_free(db, batch);
     }
     db_free_queries(&db->waiting);
     db_free_queries(&db->failing);
@@ -207,7 +208,7 @@ unsigned db_queue_depth(const struct db *db)
 
 size_t db_memory(const struct db *db)
 {
-    return db == NULL ? 0 : db->input_bytes + db->result_bytes;
+    return db == NULL ? 0 : db->input_bytes + db->result_bytes + db->kept_bytes;
 }
 
 unsigned db_clients(const struct db *db)

@@ -6,14 +6,15 @@
  * knows neither HTTP nor JSON. Everything runs in the event loop's thread, and nothing blocks: the names of hosts are
  * looked up in threads of their own. Which hosts are tried, in which order, and for how long, is in pg/pg.h.
  *
- * Pipeline: reads that are submitted in one turn of the loop share one Sync; a write always has a Sync of its own, so
- * the failure or success of a write does not affect other queries. A read that was skipped because a neighbour failed
- * (PGRES_PIPELINE_ABORTED) is sent again. Source: libpq documentation, "Pipeline Mode".
+ * Pipeline: reads that are submitted in one turn of the loop share one Sync. A read that was skipped because a
+ * neighbour failed (PGRES_PIPELINE_ABORTED) is sent again. Writes that are ready at the same time share a Sync too,
+ * which is one transaction and one commit: db/commit.c says how. If one of them fails, none has happened, and they are
+ * sent again, so that each has the outcome that it would have had alone. Source: libpq documentation, "Pipeline Mode".
  *
  * A migration of somebody else may make plan and schema disagree (db/outcome.c has the table). The query then is sent
  * again after its statement was prepared again; if that does not help, in another session, since functions keep plans
  * for as long as their session lives; if that does not help either, it fails, and the state is DB_STATE_MISFIT until
- * the statement works. This goes for writes too: an error of the server aborts the transaction, and each write is one.
+ * the statement works. This goes for writes too: an error of the server aborts the transaction that it happened in.
  *
  * Clients take turns: db/share.c says how. Queries that one client's slow ones must not hold up at all, such as the
  * service's own, go to another db.
@@ -33,7 +34,8 @@
  * When the connection is lost:
  * - reads wait for the next connection for at most `retry_window_ms`, and are sent again. If it does not come by then,
  *   or if the read was lost once before, they fail with DB_UNAVAILABLE;
- * - writes that were sent fail with DB_UNKNOWN, and are never repeated;
+ * - writes that were sent fail with DB_UNKNOWN, and are never repeated. If the server has said before that their
+ *   transaction is rolled back, they fail with DB_UNAVAILABLE;
  * - writes that were not yet sent fail with DB_UNAVAILABLE.
  */
 #ifndef DB_DB_H
@@ -54,11 +56,18 @@ struct db_query;
 
 enum db_access {
     DB_READ,  /* changes nothing: may share a Sync, may be sent again */
-    DB_WRITE, /* a transaction of its own, sent once */
+    DB_WRITE, /* a transaction, of its own or shared with other writes; sent again only if it was rolled back */
     /* A read whose values come in the binary form of their types: bytea as its bytes, int8 as eight bytes, the highest
      * first. For what is large: text is twice as long, or more. */
     DB_READ_BINARY,
+    /* A write that shares its transaction with no other: it is large, or takes locks that others want. */
+    DB_WRITE_ALONE,
 };
+
+static inline bool db_access_is_write(enum db_access access)
+{
+    return access == DB_WRITE || access == DB_WRITE_ALONE;
+}
 
 /* OIDs of PostgreSQL's pg_type. Their wire format is stable. */
 enum db_type {
@@ -150,6 +159,12 @@ enum db_state {
  * from it, and from a query's `done`. `reason` is one line for the log, without secrets; "" when ready. */
 typedef void db_state_fn(void *arg, enum db_state state, const char *reason);
 
+struct db_commit {
+    bool happened;   /* it was committed */
+    unsigned writes; /* in it */
+    unsigned again;  /* if it was rolled back: how many of them are sent again */
+};
+
 struct db_options {
     const char *conninfo; /* libpq connection string or URI */
     const char *application_name;
@@ -177,6 +192,9 @@ struct db_options {
     /* Called when a query has its outcome, with the time since it was submitted; or when it is not taken, with 0 and
      * from within db_submit. With the arg of db_new; it must not touch the db. May be NULL. */
     void (*finished)(void *arg, enum db_outcome outcome, uint64_t took_ns);
+    /* Called when a transaction of writes was committed, or when one of several was rolled back; not if nobody knows
+     * which. As `finished`. */
+    void (*committed)(void *arg, const struct db_commit *commit);
 };
 
 /* Copies the strings; borrows base and statements. Starts connecting at once. Ends the process if memory runs out. */
@@ -189,7 +207,7 @@ bool db_takes_queries(const struct db *db);
 unsigned db_queue_depth(const struct db *db);
 unsigned db_clients(const struct db *db); /* whose queries wait or are under way; the service itself counts as one */
 /* Bytes that results take, as far as it can be known: libpq's buffer for what comes in, which grows to the largest
- * result of the session and stays, and the result that is at hand. 0 for a NULL. */
+ * result of the session and stays, the result that is at hand, and those that wait for their commit. 0 for a NULL. */
 size_t db_memory(const struct db *db);
 uint64_t db_reconnects(const struct db *db); /* since db_new */
 /* The password of the session, wherever it came from (PQpass of libpq); "" if there is none, or no session. For whoever

@@ -113,7 +113,7 @@ static struct db_query *deadline_late_query(const struct db_batch *batch, uint64
 static void deadline_answer_query(struct db_query *q)
 {
     struct db *db = q->db;
-    bool wrote = q->statement->access == DB_WRITE;
+    bool wrote = db_access_is_write(q->statement->access);
     struct db_result r = {wrote ? DB_UNKNOWN : DB_TIMEOUT, NULL, "the database did not answer it in time", NULL};
     db_done_fn *done = q->done;
 

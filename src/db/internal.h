@@ -45,6 +45,15 @@ enum {
     DB_CUT_HOLD_MS = 100,
     /* So often for one query: the second signal may come when the same one runs again. */
     DB_CUTS_MAX = 3,
+    /* Writes that share a commit: at the most, at first, and the bytes of their values. See commit.c. */
+    DB_MATES_MAX = 32,
+    DB_MATES_FIRST = 8,
+    DB_MATES_BYTES = 64 * 1024,
+    /* What they may take together, and wait for locks, without the commit. */
+    DB_MATES_MS = 2000,
+    DB_MATES_LOCK_MS = 500,
+    /* So often is a write rolled back with others; then it goes alone. */
+    DB_MATES_TRIES = 2,
     /* How often a read is sent again that had to give way to another transaction. */
     DB_AGAIN_MAX = 3,
     /* While there is something that may mend itself, this often is looked at it. */
@@ -62,13 +71,14 @@ struct db_client {
     struct list turn; /* in db->turns, while something waits */
     struct client_id id;
     struct list waiting; /* of db_query.turn */
+    struct list writes;  /* the same, of writes that may share a commit; each list in the order in which they came */
     unsigned count;      /* queries anywhere */
     unsigned flight;     /* of them handed to libpq and not answered */
 };
 
 struct db_query {
     struct list link; /* in db->waiting, a batch, or db->failing */
-    struct list turn; /* in its client's `waiting`, while it is in db->waiting */
+    struct list turn; /* in its client's `waiting` or `writes`, while it is in db->waiting */
     struct db *db;
     struct db_client *client;
     const struct db_statement *statement;
@@ -81,6 +91,8 @@ struct db_query {
     enum db_outcome outcome; /* in db->failing: what to report if there is no result */
     bool sent;               /* handed to libpq; a read may be sent again */
     bool alone;              /* it was sent as one that may be slow */
+    bool solo;               /* a write that shares its commit with no other */
+    unsigned tries;          /* how often it was rolled back with others */
     unsigned cuts;           /* how often it was cancelled, to be sent again */
     bool in_callback;        /* its callback runs now */
     bool renewed;            /* its statement was prepared again for it once */
@@ -100,7 +112,7 @@ enum db_batch_kind {
     DB_BATCH_PREPARE,  /* every statement, or those from `first` on */
     DB_BATCH_RENEW,    /* one statement again */
     DB_BATCH_READS,
-    DB_BATCH_WRITE, /* one query */
+    DB_BATCH_WRITE, /* one query, or several that share the commit */
     DB_BATCH_PROBE, /* nothing but the Sync */
 };
 
@@ -118,6 +130,19 @@ struct db_batch {
     struct list queries;              /* not answered yet; a write stays until its Sync */
     struct list aborted;              /* to send again: skipped by the server, or refused for a stale statement */
     const struct db_statement *stale; /* prepare it again after the Sync; at most one, as its error skips the rest */
+
+    /* Of writes. See commit.c. */
+    bool shares;                   /* others may share this commit */
+    bool limits_due;               /* the result of the statement that bounds them is still to come */
+    bool limits_refused;           /* it failed, and everything with it */
+    bool flushed;                  /* the server was asked for the results before the commit */
+    uint64_t ran_ms;               /* when the last result came */
+    size_t result_bytes;           /* of the results that wait for the commit */
+    bool complete;                 /* the Sync was handed to libpq: without it nothing is committed */
+    const struct db_query *opener; /* the first of them; only to compare with, as it may have left the batch */
+    struct list *due;              /* whose result comes next; the list itself: all are there */
+    struct db_query *failed;       /* the first whose result is an error of the server */
+    PGresult *verdict;             /* an error at the Sync; owned; NULL: none came */
 };
 
 /* Between attempts, connecting, preparing, serving. */
@@ -172,6 +197,9 @@ struct db {
     struct list waiting; /* all that wait, in the order in which they came */
     struct list turns;   /* the clients whose queries they are, in the order of their turns */
     struct list clients[256];
+    /* How many writes of the clients in each of these lists have failed, one after the other. */
+    unsigned char failed_writes[256];
+
     uint64_t client_secret;
     unsigned client_count;
     unsigned client_max;     /* queries of one client */
@@ -180,19 +208,24 @@ struct db {
     uint64_t hold_until_ms;  /* until then nothing is sent at all */
     uint64_t stray_until_ms; /* until then a cancel request may come for what has ended */
     uint64_t head_ms;        /* when the batch at the head of the pipeline came there */
+    unsigned mates_max;      /* how many writes may share a commit now */
+    bool mates_refused;      /* they cannot be bounded in this session, so each goes alone */
+    bool crowded;            /* more than two writes were there lately: those that come wait for a commit under way */
+    unsigned commits;        /* batches in flight of writes that may share */
+    unsigned writes_waiting; /* in the lists `writes` of all clients */
     struct list flight;      /* of db_batch */
-    struct list failing;
-    unsigned depth;        /* queries anywhere */
-    unsigned flight_count; /* queries handed to libpq and not answered */
-    unsigned window;       /* how many there may be */
-    bool slow;             /* the last input took long to come */
-    uint64_t input_ms;     /* when bytes last came, or when the pipeline was last empty */
-    uint64_t deadline_ms;  /* when the deadline's timer fires */
-    bool overslept;        /* the deadline came late, and what came meanwhile is read first */
-    size_t unpushed;       /* bytes handed to libpq since it last wrote */
-    bool output_blocked;   /* the socket takes no more for now */
-    bool held;             /* by db_hold: no attempt begins */
-    bool draining;         /* since db_drain: no new query is taken, and none is sent again */
+    struct list failing;     /* have their outcome, and are to be told of it */
+    unsigned depth;          /* queries anywhere */
+    unsigned flight_count;   /* queries handed to libpq and not answered */
+    unsigned window;         /* how many there may be */
+    bool slow;               /* the last input took long to come */
+    uint64_t input_ms;       /* when bytes last came, or when the pipeline was last empty */
+    uint64_t deadline_ms;    /* when the deadline's timer fires */
+    bool overslept;          /* the deadline came late, and what came meanwhile is read first */
+    size_t unpushed;         /* bytes handed to libpq since it last wrote */
+    bool output_blocked;     /* the socket takes no more for now */
+    bool held;               /* by db_hold: no attempt begins */
+    bool draining;           /* since db_drain: no new query is taken, and none is sent again */
 
     struct db_fit *fits; /* as many as there are statements */
     bool renew_wanted;   /* the session is replaced once nothing is in flight; nothing more is sent in it */
@@ -211,6 +244,7 @@ struct db {
     struct buf scratch;
     size_t input_bytes;  /* of libpq's buffer, judged by the largest result of the session */
     size_t result_bytes; /* of the result whose callback runs */
+    size_t kept_bytes;   /* of the results of writes that wait for their commits */
 
     unsigned entered; /* how many of our own event handlers are on the stack */
     bool freed;       /* db_free was called from a callback: touch nothing, and return */
@@ -284,13 +318,24 @@ struct db_query *db_share_next(struct db *db, bool *ret_alone);
 /* It is in flight from now on, and in no list. */
 void db_share_sent(struct db_query *q, bool alone);
 void db_share_landed(struct db_query *q); /* if it is in flight: it is so no more */
+/* Whether a write may share a commit, as far as its statement and its own past say; and whether its statement is known
+ * to be quick, as it then must be. */
+bool db_share_is_sociable(const struct db_query *q);
+bool db_share_is_quick(const struct db_query *q);
+/* Keeps in mind that a write of its client was committed, or has failed; and whether all that it asked for lately has
+ * failed, so that it shares commits with nobody. Never so for the service itself. */
+void db_share_note_write(const struct db_query *q, bool failed);
+bool db_share_is_unlucky(const struct db_query *q);
+/* The next write that may share a commit with another one; NULL if there is none. */
+struct db_query *db_share_next_mate(struct db *db);
 /* Whether the batch at the head may be cut if it is silent, since others wait. */
 bool db_share_may_cut(const struct db *db);
 /* Whether the query, which ended with this, is sent again because its batch was cut, or because the request to cut the
  * one before it came too late. Neither has changed anything: the server has rolled it back. */
 bool db_share_was_cut(struct db_batch *batch, struct db_query *q, const PGresult *pg);
-/* It has been answered, and was one of so many in its batch. */
-void db_share_learn(const struct db_query *q, unsigned sent_with);
+/* It has been answered, and was one of so many in its batch, which ran until then. `is_sure`: this is the time of its
+ * statements; else a commit may be in it, and if it was long, nobody knows what was slow. */
+void db_share_learn(const struct db_query *q, unsigned sent_with, uint64_t until_ms, bool is_sure);
 
 /* connect.c */
 void db_session_timer(struct db *db); /* the timer fired: begins an attempt, or ends one that took too long */
@@ -352,10 +397,31 @@ void db_pipeline_push(struct db *db);                  /* writes what was handed
 void db_pipeline_open(struct db *db);                  /* the connection is up: sends settings and statements */
 void db_pipeline_wake(struct db *db);                  /* sends at the end of this turn of the loop */
 void db_pipeline_turn(int fd, short what, void *arg);
-void db_batch_free(struct db_batch *batch); /* its lists are empty */
+struct db_batch *db_batch_push(struct db *db, enum db_batch_kind kind); /* a new one, at the end of the pipeline */
+void db_batch_free(struct db *db, struct db_batch *batch);              /* its lists are empty */
+/* All results of a batch are taken: what was skipped or is to be sent again goes back to the head of the queue. */
+void db_batch_synced(struct db *db, struct db_batch *batch);
+/* Whether the query is sent again, because its statement or its session is made anew. The server has rolled back what
+ * it may have begun, so this goes for a write too. */
+bool db_batch_renews(struct db_batch *batch, struct db_query *q, const PGresult *pg);
+/* A request to cancel may still be on its way to what has ended. */
+void db_batch_expect_stray(struct db *db, const struct db_batch *batch);
+void db_pipeline_finish(struct db_query *q, enum db_outcome outcome, PGresult *pg);
 void db_pipeline_probe(struct db *db);
 /* Whether the db still has this connection after a callback. */
 bool db_session_is(const struct db *db, const PGconn *conn);
+
+/* commit.c */
+bool db_commit_may_send(const struct db *db); /* whether a write that may share a commit goes now, or waits for one */
+/* Sends a write whose turn it is, with those that may share its commit; false if the connection is broken. */
+bool db_commit_send(struct db *db, struct db_query *q, bool alone);
+void db_commit_result(struct db *db, struct db_batch *batch, PGresult *pg); /* owns pg */
+void db_commit_synced(struct db *db, struct db_batch *batch);               /* frees the batch */
+/* The server ends the session in the place of a result. Takes pg. */
+void db_commit_dismissed(struct db_batch *batch, PGresult *pg);
+/* What became of one of them, if the session was lost before the answer to the Sync. Its result stays only if it is
+ * what is told. */
+enum db_outcome db_commit_lost(const struct db_batch *batch, struct db_query *q);
 
 /* deadline.c */
 void db_deadline_arm(struct db *db);
@@ -369,8 +435,12 @@ uint64_t db_values_sum(const struct db_statement *s, const struct slice *values)
 void db_values_check(const struct db_query *q); /* aborts if they are not what was submitted */
 bool db_send_statement(struct db *db, const struct db_statement *s);
 bool db_send_listen(struct db *db, const char *channel);
+/* Bounds, for this transaction, what each statement after it may take and wait for a lock. */
+bool db_send_limits(struct db *db, unsigned statement_ms, unsigned lock_ms);
 /* Drops a prepared statement on the server. */
 bool db_send_deallocate(struct db *db, const struct db_statement *s);
+/* Asks the server for the results that it has, before the Sync. */
+bool db_send_flush(struct db *db);
 bool db_send_sync(struct db *db);
 
 #endif

@@ -83,7 +83,7 @@ bool db_sqlstate_is_again(const char *sqlstate)
 
 enum db_outcome db_outcome_for(enum db_outcome outcome, enum db_access access)
 {
-    if (access != DB_WRITE && (outcome == DB_CONFLICT || outcome == DB_UNKNOWN)) return DB_BUSY;
+    if (!db_access_is_write(access) && (outcome == DB_CONFLICT || outcome == DB_UNKNOWN)) return DB_BUSY;
     return outcome;
 }
 

@@ -54,8 +54,11 @@ static struct db_batch *pipeline_batch_new(enum db_batch_kind kind)
     return batch;
 }
 
-void db_batch_free(struct db_batch *batch)
+void db_batch_free(struct db *db, struct db_batch *batch)
 {
+    db->commits -= batch->shares;
+    db->kept_bytes -= batch->result_bytes;
+    PQclear(batch->verdict);
     list_remove(&batch->link);
     free(batch);
 }
@@ -75,6 +78,14 @@ static void pipeline_batch_push(struct db *db, struct db_batch *batch)
     list_push_back(&db->flight, &batch->link);
 }
 
+struct db_batch *db_batch_push(struct db *db, enum db_batch_kind kind)
+{
+    struct db_batch *batch = pipeline_batch_new(kind);
+
+    pipeline_batch_push(db, batch);
+    return batch;
+}
+
 static bool pipeline_batch_take(struct db *db, struct db_batch *batch, struct db_query *q, bool alone)
 {
     if (!db_send_query(db, q)) return false;
@@ -85,21 +96,17 @@ static bool pipeline_batch_take(struct db *db, struct db_batch *batch, struct db
     return true;
 }
 
-/* Sends `q`, whose turn it is. If it is a read, those go with it whose turns are next, up to the next write. Nothing in
- * a batch can be committed without its Sync, so a write that libpq did not take goes back to those that were never
- * sent. */
-static bool pipeline_batch_send(struct db *db, struct db_query *q, bool alone)
+/* Sends a read, whose turn it is, and with it those whose turns are next, up to the next write. */
+static bool pipeline_reads_send(struct db *db, struct db_query *q, bool alone)
 {
-    const bool is_write = q->statement->access == DB_WRITE;
     const unsigned room = db->window - db->flight_count;
-    const unsigned most = is_write || alone ? 1 : room < DB_BATCH_MAX ? room : DB_BATCH_MAX;
-    struct db_batch *batch = pipeline_batch_new(is_write ? DB_BATCH_WRITE : DB_BATCH_READS);
+    const unsigned most = alone ? 1 : room < DB_BATCH_MAX ? room : DB_BATCH_MAX;
+    struct db_batch *batch = db_batch_push(db, DB_BATCH_READS);
 
-    pipeline_batch_push(db, batch);
     if (!pipeline_batch_take(db, batch, q, alone)) return false;
     while (batch->count < most) {
         q = db_share_next(db, &alone);
-        if (q == NULL || alone || q->statement->access == DB_WRITE) break;
+        if (q == NULL || alone || db_access_is_write(q->statement->access)) break;
         if (!pipeline_batch_take(db, batch, q, false)) return false;
     }
     return db_send_sync(db);
@@ -143,9 +150,7 @@ static void pipeline_retry_query(struct db_query *q)
     }
 }
 
-/* Whether the query is sent again, because its statement or its session is made anew. The server has rolled back what
- * it may have begun, so this goes for a write too. */
-static bool pipeline_is_renewed(struct db_batch *batch, struct db_query *q, const PGresult *pg)
+bool db_batch_renews(struct db_batch *batch, struct db_query *q, const PGresult *pg)
 {
     const enum db_second second = db_fit_judge(q, pg);
 
@@ -153,12 +158,12 @@ static bool pipeline_is_renewed(struct db_batch *batch, struct db_query *q, cons
     return second != DB_SECOND_NONE;
 }
 
-static void pipeline_finish(struct db_query *q, enum db_outcome outcome, PGresult *pg)
+void db_pipeline_finish(struct db_query *q, enum db_outcome outcome, PGresult *pg)
 {
     char why[DB_REASON_BYTES];
 
     if (outcome == DB_READ_ONLY) db_scout_refused(q->db);
-    if (outcome == DB_OK && q->statement->access == DB_WRITE) q->db->read_only = false;
+    if (outcome == DB_OK && db_access_is_write(q->statement->access)) q->db->read_only = false;
     db_fit_note(q, pg, &outcome, why);
     if (why[0] != '\0') {
         PQclear(pg);
@@ -252,7 +257,7 @@ static void pipeline_prepare_synced(struct db *db, struct db_batch *batch)
     const size_t next = batch->first + batch->prepared + 1;
     const bool refused = batch->refused;
 
-    db_batch_free(batch);
+    db_batch_free(db, batch);
     if (!refused) {
         db_session_ready(db);
     } else if (db_fit_is_lost(db)) {
@@ -283,9 +288,9 @@ static void pipeline_reads_result(struct db *db, struct db_batch *batch, PGresul
     struct db_query *q = list_at(batch->queries.next, struct db_query, link);
 
     if (PQresultStatus(pg) != PGRES_PIPELINE_ABORTED && !db_share_was_cut(batch, q, pg) &&
-        !pipeline_is_renewed(batch, q, pg) && !pipeline_is_again(q, pg)) {
-        db_share_learn(q, batch->count);
-        pipeline_finish(q, db_pg_outcome(pg), pg);
+        !db_batch_renews(batch, q, pg) && !pipeline_is_again(q, pg)) {
+        db_share_learn(q, batch->count, db->input_ms, true);
+        db_pipeline_finish(q, db_pg_outcome(pg), pg);
         return;
     }
     PQclear(pg);
@@ -293,7 +298,7 @@ static void pipeline_reads_result(struct db *db, struct db_batch *batch, PGresul
     list_push_back(&batch->aborted, &q->link);
 }
 
-static void pipeline_expect_stray(struct db *db, const struct db_batch *batch)
+void db_batch_expect_stray(struct db *db, const struct db_batch *batch)
 {
     if (!batch->cancelled) return;
     const uint64_t now_ms = clock_monotonic_ms();
@@ -306,13 +311,13 @@ static void pipeline_expect_stray(struct db *db, const struct db_batch *batch)
 
 /* Queries that were skipped go to the head of the queue. The first of them cannot be skipped again there, so each round
  * finishes at least one. */
-static void pipeline_batch_synced(struct db *db, struct db_batch *batch)
+void db_batch_synced(struct db *db, struct db_batch *batch)
 {
     const struct db_statement *stale = batch->stale;
 
-    pipeline_expect_stray(db, batch);
+    db_batch_expect_stray(db, batch);
     while (!list_is_empty(&batch->aborted)) pipeline_retry_query(list_at(batch->aborted.prev, struct db_query, link));
-    db_batch_free(batch);
+    db_batch_free(db, batch);
     if (stale == NULL) return;
     if (db_pipeline_prepare(db, db_fit_index(db, stale))) {
         pipeline_flush(db);
@@ -321,49 +326,9 @@ static void pipeline_batch_synced(struct db *db, struct db_batch *batch)
     }
 }
 
-/* The first result is the write's own. A second one is an error at the Sync, such as a deferred constraint, and
- * replaces the first. */
-static void pipeline_write_result(struct db *db, struct db_batch *batch, PGresult *pg)
-{
-    struct db_query *q = list_at(batch->queries.next, struct db_query, link);
-
-    (void)db;
-    PQclear(q->result);
-    q->result = pg;
-}
-
-static void pipeline_write_synced(struct db *db, struct db_batch *batch)
-{
-    struct db_query *q = list_at(batch->queries.next, struct db_query, link);
-    PGresult *pg = q->result;
-    enum db_outcome outcome = db_pg_outcome(pg);
-
-    const bool unreplicated = db->unreplicated;
-
-    db->unreplicated = false;
-    q->result = NULL;
-    if (db_share_was_cut(batch, q, pg) || pipeline_is_renewed(batch, q, pg)) {
-        PQclear(pg);
-        list_remove(&q->link);
-        list_push_back(&batch->aborted, &q->link);
-        pipeline_batch_synced(db, batch);
-        return;
-    }
-    /* libpq, not the server, made this error (out of memory, say), and the Sync has committed the write. */
-    if (outcome != DB_OK && db_pg_sqlstate(pg)[0] == '\0') outcome = DB_UNKNOWN;
-    /* If the standby takes over now, the write has not happened. */
-    if (outcome == DB_OK && unreplicated) outcome = DB_UNKNOWN;
-    pipeline_expect_stray(db, batch);
-    list_remove(&q->link);
-    db_batch_free(batch);
-    db_share_learn(q, 1);
-    pipeline_finish(q, outcome, pg);
-}
-
 static void pipeline_plain_synced(struct db *db, struct db_batch *batch)
 {
-    (void)db;
-    db_batch_free(batch);
+    db_batch_free(db, batch);
 }
 
 static const struct {
@@ -375,13 +340,11 @@ static const struct {
     [DB_BATCH_LISTEN] = {pipeline_listen_result, pipeline_plain_synced},
     [DB_BATCH_PREPARE] = {pipeline_prepare_result, pipeline_prepare_synced},
     [DB_BATCH_RENEW] = {pipeline_renew_result, pipeline_plain_synced},
-    [DB_BATCH_READS] = {pipeline_reads_result, pipeline_batch_synced},
-    [DB_BATCH_WRITE] = {pipeline_write_result, pipeline_write_synced},
+    [DB_BATCH_READS] = {pipeline_reads_result, db_batch_synced},
+    [DB_BATCH_WRITE] = {db_commit_result, db_commit_synced},
     [DB_BATCH_PROBE] = {pipeline_settings_result, pipeline_plain_synced},
 };
 
-/* The server ends the session in the place of a result. For a write that had no result yet this is the result: it was
- * certainly aborted, since the server keeps the order of its messages and only the Sync would have committed. */
 static void pipeline_end_by_fatal(struct db *db, struct db_batch *batch, PGresult *pg)
 {
     char reason[DB_REASON_BYTES];
@@ -389,14 +352,10 @@ static void pipeline_end_by_fatal(struct db *db, struct db_batch *batch, PGresul
     snprintf(reason, sizeof(reason), "%s", db_pg_message(pg));
     db->dismissed = true;
     if (batch->kind == DB_BATCH_WRITE) {
-        struct db_query *q = list_at(batch->queries.next, struct db_query, link);
-
-        if (q->result == NULL) {
-            q->result = pg;
-            pg = NULL;
-        }
+        db_commit_dismissed(batch, pg);
+    } else {
+        PQclear(pg);
     }
-    PQclear(pg);
     db_session_end(db, DB_STATE_DOWN, reason);
 }
 
@@ -495,7 +454,9 @@ static void pipeline_send_waiting(struct db *db)
 
     while (db->phase == DB_PHASE_READY && !db->output_blocked && pipeline_has_room(db) &&
            (q = db_share_next(db, &alone)) != NULL) {
-        if (!pipeline_batch_send(db, q, alone)) {
+        const bool is_write = db_access_is_write(q->statement->access);
+
+        if (!(is_write ? db_commit_send(db, q, alone) : pipeline_reads_send(db, q, alone))) {
             pipeline_fail(db);
             return;
         }
@@ -639,6 +600,8 @@ void db_pipeline_open(struct db *db)
     db->slow = false;
     db->deaf = false;
     db->unreplicated = false;
+    db->mates_refused = db->crowded = false;
+    if (db->mates_max > DB_MATES_FIRST) db->mates_max = DB_MATES_FIRST;
     db->renew_wanted = false;
     db->read_only = false;
     db->readable = event_new(db->base, PQsocket(conn), EV_READ | EV_PERSIST, pipeline_on_readable, db);

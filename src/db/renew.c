@@ -101,6 +101,7 @@ void db_scout_tick(struct db *db, uint64_t now_ms)
     options.channel_count = 0;
     options.notified = NULL;
     options.finished = NULL;
+    options.committed = NULL;
     db->scout = db_new(db->base, &options, scout_on_state, db);
     db_addresses(db, addresses, sizeof(addresses));
     db_recall_addresses(db->scout, addresses);

@@ -92,6 +92,22 @@ bool db_send_listen(struct db *db, const char *channel)
     return send_named(db, "LISTEN", channel);
 }
 
+/* set_config, since SET LOCAL warns while the transaction is an implicit one. */
+bool db_send_limits(struct db *db, unsigned statement_ms, unsigned lock_ms)
+{
+    buf_reset(&db->scratch);
+    buf_printf(&db->scratch,
+               "SELECT pg_catalog.set_config('statement_timeout', '%u', true),\n"
+               "    pg_catalog.set_config('lock_timeout', '%u', true)\n",
+               statement_ms, lock_ms);
+    return PQsendQueryParams(db->conn, buf_cstr(&db->scratch), 0, NULL, NULL, NULL, NULL, 0) == 1;
+}
+
+bool db_send_flush(struct db *db)
+{
+    return PQsendFlushRequest(db->conn) == 1;
+}
+
 bool db_send_sync(struct db *db)
 {
 #ifdef HAVE_PQSENDPIPELINESYNC

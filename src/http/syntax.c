@@ -142,14 +142,13 @@ enum http_refusal_id http_target_parse(struct slice text, struct http_target *re
     ret_target->query = rest;
     if (ret_target->path.len == 0) ret_target->path = SLICE_LIT("/");
     if (memchr(text.data, '#', text.len) != NULL) return HTTP_REFUSAL_TARGET_FRAGMENT;
-    if (!syntax_is_encoded(ret_target->path, CHAR_PATH, true) ||
+    const bool is_path = syntax_is_encoded(ret_target->path, CHAR_PATH, false);
+
+    if ((!is_path && !syntax_is_encoded(ret_target->path, CHAR_PATH, true)) ||
         !syntax_is_encoded(ret_target->query, CHAR_QUERY, true)) {
         return HTTP_REFUSAL_TARGET_CHARACTER;
     }
-    if (!syntax_is_encoded(ret_target->path, CHAR_PATH, false)) {
-        return HTTP_REFUSAL_PATH_ESCAPE;
-    }
-    return HTTP_REFUSAL_NONE;
+    return is_path ? HTTP_REFUSAL_NONE : HTTP_REFUSAL_PATH_ESCAPE;
 }
 
 static bool syntax_is_text(struct slice text)

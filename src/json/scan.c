@@ -485,12 +485,23 @@ struct slice json_members_find(const struct json_members *members, struct slice 
     return SLICE_NONE;
 }
 
+/* A string without escapes, which is what it stands for. */
+static bool json_is_plain(struct slice string)
+{
+    if (string.len < 2 || string.data[string.len - 1] != '"') return false;
+    for (size_t i = 1; i < string.len - 1; i++) {
+        if ((unsigned char)string.data[i] < 0x20 || string.data[i] == '"' || string.data[i] == '\\') return false;
+    }
+    return utf8_is_valid(string.data, string.len);
+}
+
 struct slice json_unquote(struct arena *arena, struct slice value)
 {
     struct json_members members = {0};
     struct slice detail;
 
     if (value.len == 0 || value.data[0] != '"') return SLICE_NONE;
+    if (json_is_plain(value)) return arena_copy(arena, (struct slice){value.data + 1, value.len - 2});
     /* As the name of a member the scanner gives it unescaped. */
     if (!json_scan_members(arena, slice_of(arena_printf(arena, "{%.*s:0}", SLICE_FMT(value))), 1, &members, &detail) ||
         members.count != 1) {
@@ -501,21 +512,17 @@ struct slice json_unquote(struct arena *arena, struct slice value)
 
 struct slice json_pointer_add(struct arena *arena, struct slice pointer, struct slice member)
 {
-    struct buf out = {0};
-    struct slice result;
+    char *text = arena_alloc(arena, pointer.len + 1 + 2 * member.len + 1);
+    size_t len = pointer.len;
 
-    buf_add_slice(&out, pointer);
-    buf_add_char(&out, '/');
+    if (pointer.len > 0) memcpy(text, pointer.data, pointer.len);
+    text[len++] = '/';
     for (size_t i = 0; i < member.len; i++) {
-        if (member.data[i] == '~') {
-            buf_add_str(&out, "~0");
-        } else if (member.data[i] == '/') {
-            buf_add_str(&out, "~1");
-        } else {
-            buf_add_char(&out, member.data[i]);
-        }
+        const char c = member.data[i];
+
+        text[len++] = c == '~' || c == '/' ? '~' : c;
+        if (c == '~' || c == '/') text[len++] = c == '~' ? '0' : '1';
     }
-    result = arena_copy(arena, buf_slice(&out));
-    buf_clear(&out);
-    return result;
+    text[len] = '\0';
+    return (struct slice){text, len};
 }

@@ -17,7 +17,7 @@ const struct db_statement queue_claim = {
            "    coalesce(c.execution->'tick', '0') <> '0' AS own_tick,\n"
            "    coalesce(c.execution->'lot', '0') <> '0' AS own_lot\n"
            "FROM backtest_claim($1, " QUEUE_LEASE ", $2, $3) AS c",
-    .access = DB_WRITE,
+    .access = DB_WRITE_ALONE,
     .param_count = 3,
     .params = {DB_TYPE_TEXT, DB_TYPE_TEXT_ARRAY, DB_TYPE_TEXT_ARRAY},
 };
@@ -25,7 +25,7 @@ const struct db_statement queue_claim = {
 const struct db_statement queue_heartbeat = {
     .name = "queue_heartbeat",
     .sql = "SELECT backtest_heartbeat($1, $2, $3::double precision, " QUEUE_LEASE ") AS answer",
-    .access = DB_WRITE,
+    .access = DB_WRITE_ALONE,
     .param_count = 3,
     .params = {DB_TYPE_UUID, DB_TYPE_UUID, DB_TYPE_TEXT},
 };
@@ -33,7 +33,7 @@ const struct db_statement queue_heartbeat = {
 const struct db_statement queue_put = {
     .name = "queue_put",
     .sql = "SELECT backtest_result_put($1, $2, $3::json) AS answer",
-    .access = DB_WRITE,
+    .access = DB_WRITE_ALONE,
     .param_count = 3,
     .params = {DB_TYPE_UUID, DB_TYPE_UUID, DB_TYPE_TEXT},
 };
@@ -41,7 +41,7 @@ const struct db_statement queue_put = {
 const struct db_statement queue_fail = {
     .name = "queue_fail",
     .sql = "SELECT backtest_fail($1, $2, $3, $4) AS answer",
-    .access = DB_WRITE,
+    .access = DB_WRITE_ALONE,
     .param_count = 4,
     .params = {DB_TYPE_UUID, DB_TYPE_UUID, DB_TYPE_JSONB, DB_TYPE_BOOL},
 };
@@ -49,7 +49,7 @@ const struct db_statement queue_fail = {
 const struct db_statement queue_give_back = {
     .name = "queue_give_back",
     .sql = "SELECT backtest_give_back($1, $2) AS answer",
-    .access = DB_WRITE,
+    .access = DB_WRITE_ALONE,
     .param_count = 2,
     .params = {DB_TYPE_UUID, DB_TYPE_UUID},
 };

@@ -196,50 +196,65 @@ static void kind_member(struct kind_reading *k, struct slice name, struct slice 
     buf_clear(&names);
 }
 
+/* Values and extras of the kind; false after a fault. */
+static bool kind_read(struct kind_reading *k, struct slice parameters, const struct rules_override *overrides,
+                      size_t override_count)
+{
+    const size_t faults = rules_faults_seen(k->faults);
+    const struct rules_place whole = {SLICE_LIT(""), SLICE_NONE};
+    struct json_members members = {0};
+    struct slice detail = SLICE_NONE;
+
+    if (parameters.len > RULES_TEXT_BYTES_MAX) {
+        return rules_fault_add(k->faults, &whole, 0, "the parameters have %zu bytes; at most %d are allowed",
+                               parameters.len, RULES_TEXT_BYTES_MAX);
+    }
+    if (slice_trim(parameters).len == 0) return rules_fault_add(k->faults, &whole, 0, "the document is empty");
+    if (!json_scan_members(k->arena, parameters, JSON_DEPTH_MAX, &members, &detail)) {
+        return rules_fault_add(k->faults, &whole, 0, "%.*s", SLICE_FMT(detail));
+    }
+    if (!document_is_object(parameters)) {
+        return rules_fault_add(k->faults, &whole, 0, "the value must be an object with the parameters, but is %s",
+                               rules_excerpt(k->faults->arena, parameters));
+    }
+    for (size_t i = 0; k->kind->parameters[i].name != NULL; i++) k->values[i] = k->kind->parameters[i].fallback;
+    for (size_t i = 0; i < members.count; i++) kind_member(k, members.items[i].key, members.items[i].value, false);
+    for (size_t i = 0; i < override_count; i++) kind_member(k, overrides[i].name, overrides[i].value, true);
+    return rules_faults_seen(k->faults) == faults;
+}
+
+bool kind_is_checked(const struct rules_kind *kind, struct slice parameters, struct rules_faults *faults)
+{
+    struct kind_reading k = {.kind = kind, .arena = faults->arena, .faults = faults};
+    const bool is_checked = !kind_read(&k, parameters, NULL, 0) || k.extras.len == 0;
+
+    buf_clear(&k.extras);
+    return is_checked;
+}
+
 struct slice kind_document(const struct rules_kind *kind, struct slice parameters,
                            const struct rules_override *overrides, size_t override_count, struct arena *arena,
                            struct rules_faults *faults)
 {
     struct kind_reading k = {.kind = kind, .arena = arena, .faults = faults};
-    const struct rules_place whole = {SLICE_LIT(""), SLICE_NONE};
-    struct json_members members = {0};
-    struct slice detail = SLICE_NONE, result;
+    struct slice result = SLICE_NONE;
     struct buf text = {0};
     struct json_writer w = {.out = &text};
 
-    if (parameters.len > RULES_TEXT_BYTES_MAX) {
-        rules_fault_add(faults, &whole, 0, "the parameters have %zu bytes; at most %d are allowed", parameters.len,
-                        RULES_TEXT_BYTES_MAX);
-        return SLICE_NONE;
+    if (kind_read(&k, parameters, overrides, override_count)) {
+        json_open(&w, '{');
+        json_key_raw(&w, "v", "1");
+        json_key_open(&w, "params", '{');
+        for (size_t i = 0; kind->parameters[i].name != NULL; i++) {
+            json_key(&w, kind->parameters[i].name);
+            json_double(&w, k.values[i]);
+        }
+        json_close(&w, '}');
+        json_raw(&w, kind->document);
+        buf_add_slice(&text, buf_slice(&k.extras));
+        json_close(&w, '}');
+        result = arena_copy(arena, buf_slice(&text));
     }
-    if (slice_trim(parameters).len == 0) {
-        rules_fault_add(faults, &whole, 0, "the document is empty");
-        return SLICE_NONE;
-    }
-    if (!json_scan_members(arena, parameters, JSON_DEPTH_MAX, &members, &detail)) {
-        rules_fault_add(faults, &whole, 0, "%.*s", SLICE_FMT(detail));
-        return SLICE_NONE;
-    }
-    if (!document_is_object(parameters)) {
-        rules_fault_add(faults, &whole, 0, "the value must be an object with the parameters, but is %s",
-                        rules_excerpt(faults->arena, parameters));
-        return SLICE_NONE;
-    }
-    for (size_t i = 0; kind->parameters[i].name != NULL; i++) k.values[i] = kind->parameters[i].fallback;
-    for (size_t i = 0; i < members.count; i++) kind_member(&k, members.items[i].key, members.items[i].value, false);
-    for (size_t i = 0; i < override_count; i++) kind_member(&k, overrides[i].name, overrides[i].value, true);
-    json_open(&w, '{');
-    json_key_raw(&w, "v", "1");
-    json_key_open(&w, "params", '{');
-    for (size_t i = 0; kind->parameters[i].name != NULL; i++) {
-        json_key(&w, kind->parameters[i].name);
-        json_double(&w, k.values[i]);
-    }
-    json_close(&w, '}');
-    json_raw(&w, kind->document);
-    buf_add_slice(&text, buf_slice(&k.extras));
-    json_close(&w, '}');
-    result = arena_copy(arena, buf_slice(&text));
     buf_clear(&text);
     buf_clear(&k.extras);
     return result;

@@ -73,6 +73,14 @@ struct rules *rules_new(struct slice kind, struct slice parameters, const struct
     return r;
 }
 
+void rules_check(struct slice kind, struct slice parameters, struct rules_faults *faults)
+{
+    const struct rules_kind *found = rules_kind_find(kind);
+
+    if (found != NULL && found->document != NULL && kind_is_checked(found, parameters, faults)) return;
+    rules_free(rules_new(kind, parameters, NULL, 0, faults));
+}
+
 void rules_free(struct rules *r)
 {
     if (r != NULL) arena_free(r->arena);

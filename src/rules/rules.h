@@ -110,6 +110,8 @@ struct rules_run; /* its columns over one series */
  */
 struct rules *rules_new(struct slice kind, struct slice parameters, const struct rules_override *overrides,
                         size_t override_count, struct rules_faults *faults) ATTR_CHECKED;
+/* The faults that rules_new would find: of a named kind without making its document, which costs most of it. */
+void rules_check(struct slice kind, struct slice parameters, struct rules_faults *faults);
 void rules_free(struct rules *r); /* takes NULL; after the runs over it */
 
 /* Can the document be computed on bars of `timeframe_ms`? tf() needs a timeframe that is a multiple of it. */

@@ -204,6 +204,17 @@ void count_query(struct count *count, enum db_outcome outcome, uint64_t took_ns)
     if (took_ns > 0) metrics_observe(count->cells[COUNT_QUERY_DURATION], &count_query_bounds, took_ns);
 }
 
+void count_commit(struct count *count, const struct db_commit *commit)
+{
+    if (commit->happened) {
+        metrics_add(count->cells[COUNT_COMMITS], 1);
+        metrics_add(count->cells[COUNT_COMMITTED], commit->writes);
+    } else {
+        metrics_add(count->cells[COUNT_ROLLED_BACK], 1);
+        metrics_add(count->cells[COUNT_AGAIN], commit->again);
+    }
+}
+
 void count_moved(struct count *count, size_t received, size_t sent)
 {
     if (received > 0) metrics_add(count->cells[COUNT_RECEIVED], received);

@@ -60,6 +60,7 @@ void count_init(struct count *count, const struct child_place *place, unsigned s
 void count_clear(struct count *count);
 void count_answer(struct count *count, const struct http_record *record);
 void count_query(struct count *count, enum db_outcome outcome, uint64_t took_ns);
+void count_commit(struct count *count, const struct db_commit *commit);
 void count_moved(struct count *count, size_t received, size_t sent);
 void count_connections(struct count *count, unsigned open);
 /* What the workers of all places but this one say that they hold of the service's budget, for their clients and for

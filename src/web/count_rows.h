@@ -70,6 +70,13 @@
     M(QUERY_DURATION, .name = "database_query_duration_seconds", .type = METRICS_HISTOGRAM, .unit = METRICS_SECONDS,   \
       .bounds = &count_query_bounds,                                                                                   \
       .help = "Time from a query's submission, its wait in the queue included, to its result.")                        \
+    M(COMMITS, .name = "database_commits_total", .type = METRICS_COUNTER, .help = "Transactions of writes committed.") \
+    M(COMMITTED, .name = "database_committed_writes_total", .type = METRICS_COUNTER,                                   \
+      .help = "Writes in these transactions.", .more = "By `database_commits_total`: how many share a commit.")        \
+    M(ROLLED_BACK, .name = "database_shared_rollbacks_total", .type = METRICS_COUNTER,                                 \
+      .help = "Transactions of several writes that were rolled back because one of them failed.")                      \
+    M(AGAIN, .name = "database_writes_again_total", .type = METRICS_COUNTER,                                           \
+      .help = "Writes that were sent again because they were rolled back with others.")                                \
     M(RECONNECTS, .name = "database_reconnects_total", .type = METRICS_COUNTER,                                        \
       .help =                                                                                                          \
           "Connections to the database made anew: after a loss, or in the place of one that was of no use any more.")

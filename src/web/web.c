@@ -222,6 +222,13 @@ static void web_on_finished(void *ctx, enum db_outcome outcome, uint64_t took_ns
     if (outcome == DB_TOO_MANY) metrics_add(w->count.cells[COUNT_LIMITED], 1);
 }
 
+static void web_on_committed(void *ctx, const struct db_commit *commit)
+{
+    struct web *w = ctx;
+
+    count_commit(&w->count, commit);
+}
+
 /* ---- The end ---- */
 
 static void web_on_drained(void *ctx)
@@ -340,6 +347,7 @@ static void web_init_database(struct web *w)
         .connected = web_on_connected,
         .known = web_start_accepting,
         .finished = web_on_finished,
+        .committed = web_on_committed,
         .over = web_on_session_over,
         .drained = web_on_session_drained,
     };

@@ -102,6 +102,35 @@ static void test_arena_prints_what_does_not_fit_a_chunk(void)
     arena_free(a);
 }
 
+/* Whatever room the chunk in use has left, down to none. */
+static void test_arena_prints_into_what_is_left(void)
+{
+    for (size_t left = 0; left < 64; left++) {
+        struct arena *a = arena_new();
+        char *first = memset(arena_alloc(a, 4096 - left), 'x', 4096 - left);
+        char *text = arena_printf(a, "%s", "0123456789012345678901234567890");
+        char *next = arena_printf(a, "next");
+
+        UNIT_STR(text, "0123456789012345678901234567890");
+        UNIT_STR(next, "next");
+        CU_ASSERT_EQUAL(first[4096 - left - 1], 'x');
+        arena_free(a);
+    }
+}
+
+static void test_arena_joins(void)
+{
+    struct arena *a = arena_new();
+    const struct slice three = arena_join(a, SLICE_LIT("a"), SLICE_LIT("bc"), SLICE_LIT("d")),
+                       none = arena_join(a, SLICE_NONE, SLICE_NONE, SLICE_NONE);
+
+    UNIT_SLICE(three, "abcd");
+    UNIT_STR(three.data, "abcd");
+    UNIT_STR(none.data, "");
+    UNIT_INT(none.len, 0);
+    arena_free(a);
+}
+
 /* What was in it cannot be looked at afterwards: that it is overwritten, the black-box tests see in a process's memory.
  */
 static void test_arena_burn_takes_any(void)
@@ -124,5 +153,7 @@ static const struct unit_test tests[] = {
     UNIT_TEST(test_arena_reset_keeps_one_chunk_and_no_large_one),
     UNIT_TEST(test_arena_copies_are_terminated),
     UNIT_TEST(test_arena_prints_what_does_not_fit_a_chunk),
+    UNIT_TEST(test_arena_prints_into_what_is_left),
+    UNIT_TEST(test_arena_joins),
 };
 const struct unit_part arena_tests = UNIT_PART(tests);

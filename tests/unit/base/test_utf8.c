@@ -85,6 +85,24 @@ static void test_utf8_validates_whole_texts(void)
     CU_ASSERT_FALSE(utf8_is_valid("\xe2\x82\xac\x80", 4));
 }
 
+/* Text is looked at eight bytes at a time as long as it is ASCII: one that is not stands at each place. */
+static void test_utf8_finds_a_wrong_byte_anywhere(void)
+{
+    for (size_t len = 1; len < 40; len++) {
+        for (size_t at = 0; at < len; at++) {
+            char text[40];
+
+            memset(text, 'x', sizeof(text));
+            CU_ASSERT_TRUE(utf8_is_valid(text, len));
+            text[at] = '\x80';
+            CU_ASSERT_FALSE(utf8_is_valid(text, len));
+            text[at] = '\xc3';
+            if (at + 1 < len) text[at + 1] = '\xa9';
+            UNIT_INT(utf8_is_valid(text, len), at + 1 < len);
+        }
+    }
+}
+
 static void test_utf8_cut_spares_characters(void)
 {
     static const char text[] = "a\xc3\xa9\xe2\x82\xac\xf0\x9f\x93\x88"; /* of 1, 2, 3 and 4 bytes */
@@ -106,6 +124,7 @@ static const struct unit_test tests[] = {
     UNIT_TEST(test_utf8_that_is_cut_short),
     UNIT_TEST(test_utf8_every_scalar_value_round_trips),
     UNIT_TEST(test_utf8_validates_whole_texts),
+    UNIT_TEST(test_utf8_finds_a_wrong_byte_anywhere),
     UNIT_TEST(test_utf8_cut_spares_characters),
     UNIT_TEST(test_utf8_counts_characters),
 };

@@ -21,7 +21,8 @@ struct proxy {
     struct list pairs;
     unsigned short port;
     bool muted;
-    bool answers; /* with these, instead of a server */
+    size_t to_server, to_client; /* bytes until all is cut; SIZE_MAX: it is not */
+    bool answers;                /* with these, instead of a server */
     const void *answer;
     size_t answer_len;
 };
@@ -51,12 +52,44 @@ static void pair_free(struct pair *p)
     free(p);
 }
 
+/* What one side said last still reaches the other. */
+static void flushed(struct bufferevent *side, void *arg)
+{
+    (void)side;
+    pair_free(arg);
+}
+
+static void side_event(struct bufferevent *side, short what, void *arg);
+
+/* Passes on what came, or what is left until the cut. */
+static void pass(struct pair *p, struct bufferevent *from, struct bufferevent *to, size_t *left)
+{
+    struct evbuffer *input = bufferevent_get_input(from);
+    struct proxy *proxy = p->proxy;
+    const size_t came = evbuffer_get_length(input);
+
+    if (came < *left) {
+        if (*left != SIZE_MAX) *left -= came;
+        bufferevent_write_buffer(to, input);
+        return;
+    }
+    bufferevent_disable(p->client, EV_READ);
+    bufferevent_disable(p->server, EV_READ);
+    if (*left > 0) {
+        evbuffer_remove_buffer(input, bufferevent_get_output(to), *left);
+        bufferevent_setcb(to, NULL, flushed, side_event, p);
+    } else {
+        pair_free(p);
+    }
+    proxy->to_server = proxy->to_client = SIZE_MAX;
+}
+
 static void client_read(struct bufferevent *side, void *arg)
 {
     struct pair *p = arg;
 
     if (p->server != NULL) {
-        bufferevent_write_buffer(p->server, bufferevent_get_input(side));
+        pass(p, side, p->server, &p->proxy->to_server);
     } else {
         evbuffer_drain(bufferevent_get_input(side), SIZE_MAX);
         bufferevent_write(side, p->proxy->answer, p->proxy->answer_len);
@@ -67,14 +100,7 @@ static void server_read(struct bufferevent *side, void *arg)
 {
     struct pair *p = arg;
 
-    if (!p->proxy->muted) bufferevent_write_buffer(p->client, bufferevent_get_input(side));
-}
-
-/* What one side said last still reaches the other. */
-static void client_flushed(struct bufferevent *side, void *arg)
-{
-    (void)side;
-    pair_free(arg);
+    if (!p->proxy->muted) pass(p, side, p->client, &p->proxy->to_client);
 }
 
 static void side_event(struct bufferevent *side, short what, void *arg)
@@ -83,7 +109,7 @@ static void side_event(struct bufferevent *side, short what, void *arg)
 
     if ((what & (BEV_EVENT_EOF | BEV_EVENT_ERROR)) == 0) return;
     if (side == p->server && evbuffer_get_length(bufferevent_get_output(p->client)) > 0) {
-        bufferevent_setcb(p->client, NULL, client_flushed, side_event, p);
+        bufferevent_setcb(p->client, NULL, flushed, side_event, p);
         return;
     }
     if (side == p->server && p->proxy->muted) return;
@@ -156,6 +182,7 @@ void rig_use_proxy(struct rig *rig)
     char port[8];
 
     proxy->rig = rig;
+    proxy->to_server = proxy->to_client = SIZE_MAX;
     list_init(&proxy->pairs);
     listen_on(proxy);
     rig->proxy = proxy;
@@ -166,6 +193,12 @@ void rig_use_proxy(struct rig *rig)
 void proxy_cut(struct rig *rig)
 {
     list_each(it, &rig->proxy->pairs) pair_free(list_at(it, struct pair, link));
+}
+
+void proxy_cut_after(struct rig *rig, size_t to_server, size_t to_client)
+{
+    rig->proxy->to_server = to_server;
+    rig->proxy->to_client = to_client;
 }
 
 void proxy_mute(struct rig *rig, bool muted)

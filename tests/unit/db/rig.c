@@ -8,6 +8,7 @@
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/mem.h"
+#include "db/internal.h"
 #include "proxy.h"
 
 const struct db_statement st_int = {"int", "SELECT $1 AS n", DB_READ, 1, {DB_TYPE_INT4}};
@@ -184,7 +185,10 @@ void rig_start(struct rig *rig)
 bool rig_start_ready(struct rig *rig)
 {
     rig_start(rig);
-    return rig_until_state(rig, DB_STATE_READY);
+    if (!rig_until_state(rig, DB_STATE_READY)) return false;
+    /* If the machine was slow meanwhile, one query at a time would go. */
+    if (rig->db->window < DB_FLIGHT_FIRST) rig->db->window = DB_FLIGHT_FIRST;
+    return true;
 }
 
 void rig_close(struct rig *rig)

@@ -54,7 +54,7 @@ void rig_teardown(void);
 
 void rig_open(struct rig *rig); /* no db yet: change rig->options first */
 void rig_start(struct rig *rig);
-bool rig_start_ready(struct rig *rig);
+bool rig_start_ready(struct rig *rig); /* with room for DB_FLIGHT_FIRST queries, however slow the machine was */
 void rig_close(struct rig *rig);
 
 /* The environment's connection string with parts replaced (NULL keeps them), in our schema. */
@@ -84,7 +84,10 @@ const char *rig_sql(struct rig *rig, const char *sql);
 
 /* Puts a proxy in the way of the db to be started. */
 void rig_use_proxy(struct rig *rig);
-void proxy_cut(struct rig *rig);              /* resets every connection; takes new ones */
+void proxy_cut(struct rig *rig); /* resets every connection; takes new ones */
+/* Passes so many bytes more in each direction; with the last of the one or the other every connection is reset. New
+ * ones are whole. */
+void proxy_cut_after(struct rig *rig, size_t to_server, size_t to_client);
 void proxy_mute(struct rig *rig, bool muted); /* what the server says stays in the proxy, old connections and new */
 void proxy_close(struct rig *rig);            /* stops listening, resets every connection */
 void proxy_reopen(struct rig *rig);           /* listens on the same port again */
@@ -96,7 +99,7 @@ void proxy_answer(struct rig *rig, const void *bytes, size_t len);
 extern const struct db_statement st_int, st_text, st_length, st_divide, st_sleep, st_stamp, st_big, st_pid, st_suicide,
     st_bytes, st_int_binary, st_insert, st_insert_slow, st_insert_child, st_insert_late, st_write_stamp;
 
-extern const struct unit_part cancel_tests, connect_tests, outcome_tests, pipeline_tests, reason_tests, result_tests,
-    send_tests, target_tests, deadline_tests, fit_tests, renew_tests, share_tests;
+extern const struct unit_part cancel_tests, commit_tests, connect_tests, outcome_tests, pipeline_tests, reason_tests,
+    result_tests, send_tests, target_tests, deadline_tests, fit_tests, renew_tests, share_tests;
 
 #endif

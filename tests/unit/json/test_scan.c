@@ -535,6 +535,11 @@ static void test_scan_unquotes(void)
 
     UNIT_SLICE(json_unquote(arena, SLICE_LIT("\"a\\u0062\\n\"")), "ab\n");
     UNIT_SLICE(json_unquote(arena, SLICE_LIT("\"\"")), "");
+    UNIT_SLICE(json_unquote(arena, SLICE_LIT("\"na\xc3\xafve\"")), "na\xc3\xafve");
+    CU_ASSERT_PTR_NULL(json_unquote(arena, SLICE_LIT("\"a\"b\"")).data);
+    CU_ASSERT_PTR_NULL(json_unquote(arena, SLICE_LIT("\"a\nb\"")).data);
+    CU_ASSERT_PTR_NULL(json_unquote(arena, SLICE_LIT("\"\xc3\"")).data);
+    CU_ASSERT_PTR_NULL(json_unquote(arena, SLICE_LIT("\"")).data);
     CU_ASSERT_PTR_NULL(json_unquote(arena, SLICE_LIT("12")).data);
     CU_ASSERT_PTR_NULL(json_unquote(arena, SLICE_NONE).data);
     arena_free(arena);

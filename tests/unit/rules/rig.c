@@ -57,20 +57,31 @@ struct rules *rig_rules(const char *kind, const char *parameters)
     return r;
 }
 
+static char *rig_fault_texts(const struct rules_faults *faults)
+{
+    struct buf text = {0};
+
+    for (size_t i = 0; i < faults->count; i++) {
+        buf_printf(&text, "%s%s", i == 0 ? "" : "\n", rules_fault_text(&faults->items[i], faults->arena).data);
+    }
+    return buf_steal(&text);
+}
+
 char *rig_faults(const char *kind, const char *parameters)
 {
     struct arena *arena = arena_new();
-    struct rules_faults faults = {.arena = arena};
+    struct rules_faults faults = {.arena = arena}, checked = {.arena = arena};
     struct rules *r = rules_new(slice_of(kind), slice_of(parameters), NULL, 0, &faults);
-    struct buf text = {0};
+    char *text = rig_fault_texts(&faults), *same;
 
     CU_ASSERT_EQUAL(r == NULL, faults.count > 0);
-    for (size_t i = 0; i < faults.count; i++) {
-        buf_printf(&text, "%s%s", i == 0 ? "" : "\n", rules_fault_text(&faults.items[i], arena).data);
-    }
+    rules_check(slice_of(kind), slice_of(parameters), &checked);
+    same = rig_fault_texts(&checked);
+    UNIT_STR(same, text);
+    free(same);
     rules_free(r);
     arena_free(arena);
-    return buf_steal(&text);
+    return text;
 }
 
 static double *rig_output(const struct candles *candles, const char *document, enum rules_output output)

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "json/json.h"
+#include "json/write.h"
 
 static void faults(const char *kind, const char *parameters, const char *expected)
 {
@@ -36,6 +37,50 @@ static void test_kinds_defaults(void)
         rules_run_free(run);
         rules_free(r);
     }
+}
+
+/* The `index`-th choice of values: of each parameter its least, its most, its default, or one between them. */
+static void kinds_choose(const struct rules_kind *kind, size_t index, struct buf *out)
+{
+    struct json_writer w = {.out = out};
+
+    json_open(&w, '{');
+    for (size_t i = 0; kind->parameters[i].name != NULL; i++, index /= 4) {
+        const struct rules_kind_parameter *p = &kind->parameters[i];
+        const double between = p->minimum + (p->maximum - p->minimum) / 3;
+        const double values[] = {p->minimum, p->maximum, p->fallback,
+                                 p->type == RULES_KIND_NUMBER ? between : (double)(int)between};
+
+        json_key(&w, p->name);
+        if (p->type == RULES_KIND_BOOLEAN) {
+            json_raw(&w, values[index % 4] != 0 ? "true" : "false");
+        } else {
+            json_double(&w, values[index % 4]);
+        }
+    }
+    json_close(&w, '}');
+}
+
+/* rules_check makes no document of them, so there may be none that has a fault. */
+static void test_kinds_are_right_within_their_bounds(void)
+{
+    size_t count, tried = 0;
+    const struct rules_kind *kinds = rules_kinds(&count);
+
+    for (size_t k = 0; k < count; k++) {
+        size_t choices = 1;
+
+        if (kinds[k].document == NULL) continue;
+        for (size_t i = 0; kinds[k].parameters[i].name != NULL; i++) choices *= 4;
+        for (size_t c = 0; c < choices; c++, tried++) {
+            struct buf parameters = {0};
+
+            kinds_choose(&kinds[k], c, &parameters);
+            faults(kinds[k].name, buf_cstr(&parameters), "");
+            buf_clear(&parameters);
+        }
+    }
+    CU_ASSERT(tried > 1000);
 }
 
 static void test_kinds_same_as_rules(void)
@@ -118,7 +163,8 @@ static void test_kinds_schema(void)
     }
 }
 
-static const struct unit_test tests[] = {UNIT_TEST(test_kinds_defaults), UNIT_TEST(test_kinds_same_as_rules),
-                                         UNIT_TEST(test_kinds_faults), UNIT_TEST(test_kinds_overrides),
-                                         UNIT_TEST(test_kinds_schema)};
+static const struct unit_test tests[] = {
+    UNIT_TEST(test_kinds_defaults), UNIT_TEST(test_kinds_same_as_rules),
+    UNIT_TEST(test_kinds_faults),   UNIT_TEST(test_kinds_overrides),
+    UNIT_TEST(test_kinds_schema),   UNIT_TEST(test_kinds_are_right_within_their_bounds)};
 const struct unit_part kinds_tests = UNIT_PART(tests);

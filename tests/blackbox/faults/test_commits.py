@@ -1,0 +1,232 @@
+"""Writes that share a commit: of each it is known what became of it, whatever happens to the batch that it was in."""
+import collections
+import itertools
+import json
+import os
+import random
+import signal
+import time
+
+import psycopg
+import pytest
+from support.cluster import Cluster
+from support.database import Database
+from support.load import CLOSED, Load
+from support.wait import wait_until
+
+PATH = "/api/v1/strategies"
+REPEAT = int(os.environ.get("STRATSLAB_TEST_REPEAT", "10"))
+THREADS = 12
+WORKERS = "SELECT pid FROM pg_stat_activity WHERE application_name = 'stratslabd worker' AND datname = current_database()"
+# Rows of one transaction.
+SHARED = "SELECT count(*) - count(DISTINCT xmin::text) FROM strategies"
+
+
+class Mixture(Load):
+    """Makes strategies. Each name is asked for once or twice, so that about 30 % meet one that is there, perhaps in their own batch."""
+
+    def __init__(self, port, prefix="m", **options):
+        super().__init__(port, path=PATH, method="POST", threads=THREADS, **options)
+        self._names = self._stream(prefix)
+        self.ledger = collections.defaultdict(collections.Counter)
+        self.words = collections.defaultdict(list)
+
+    @staticmethod
+    def _stream(prefix):
+        for i in itertools.count():
+            yield from [f"{prefix}-{i}"] * (2 if random.random() < 0.43 else 1)
+
+    def question(self):
+        with self._lock:
+            return json.dumps({"name": next(self._names), "kind": "fault"})
+
+    def answered(self, body, status, code):
+        fate = "unknown" if status is None or code == "outcome_unknown" else "there" if code == "name_taken" else {201: "made"}.get(status, "refused")
+        self.ledger[json.loads(body)["name"]][fate] += 1
+        self.words[json.loads(body)["name"]].append((time.monotonic(), status, code))
+
+    def check(self, database):
+        with database.connect() as db:
+            rows = collections.Counter(name for name, in db.execute("SELECT name FROM strategies"))
+        for name, fates in self.ledger.items():
+            assert rows[name] <= 1 and fates["made"] <= 1, f"{name} was made twice: {fates}"
+            if fates["made"] or fates["there"]:
+                assert rows[name] == 1, f"{name} was confirmed and is not there: {fates} {self.words[name]}"
+            if not fates["made"] and not fates["unknown"]:
+                assert rows[name] == 0, f"{name} was refused and is there: {fates}"
+        return sum(1 for name, fates in self.ledger.items() if fates["unknown"] and rows[name])
+
+    def told(self):
+        conflicts = self.fates[409]
+        return f"{super().told()}, {100 * conflicts / max(1, conflicts + self.fates[201]):.0f} % conflicts"
+
+
+@pytest.fixture(scope="module")
+def cluster():
+    with Cluster() as own:
+        with psycopg.connect(own.url(), autocommit=True) as db:
+            db.execute("ALTER SYSTEM SET synchronous_commit = on")  # what was confirmed outlives the server's crash
+            db.execute("SELECT pg_reload_conf()")
+        yield own
+
+
+@pytest.fixture
+def own_database(cluster):
+    fresh = Database(cluster.url())
+    fresh.create()
+    yield fresh
+    fresh.drop()
+
+
+@pytest.fixture
+def serving(start_daemon, own_database):
+    def start(**settings):
+        return start_daemon(**{"DATABASE_URL": own_database.url, "log_access": "off", **settings})
+
+    return start
+
+
+def shared(database):
+    with database.connect() as db:
+        return db.execute(SHARED).fetchone()[0]
+
+
+def until_shared(database, more):
+    """Until so many more writes have gone in a commit with another one."""
+    goal = shared(database) + more
+    wait_until(lambda: shared(database) >= goal, 60, f"{more} writes that share a commit")
+
+
+def ready(d, count=2):
+    return wait_until(lambda: len(d.workers()) == count and d.workers(), 20, f"{count} workers")
+
+
+def told(title, database, *loads, **figures):
+    more = "".join(f"; {name.replace('_', ' ')} {value}" for name, value in figures.items())
+    print(f"\n{title}: " + " | ".join(f"{load.method} {load.told()}" for load in loads) + f"; {shared(database)} shared a commit" + more)
+
+
+def test_conflicts(serving, own_database):
+    d = serving(workers=1)
+    with Mixture(d.port) as load:
+        load.wait(100)
+        until_shared(own_database, 20)
+    told("a third of the names are there", own_database, load)
+    assert set(load.fates) == {201, 409}, load.fates
+    assert load.check(own_database) == 0
+
+
+def recovered(database):
+    try:
+        database.connect().close()
+        return True
+    except psycopg.OperationalError:
+        return False
+
+
+def test_server_processes_are_killed(serving, own_database):
+    d = serving()
+    ready(d)
+    with Mixture(d.port) as load:
+        for _ in range(max(2, REPEAT // 4)):
+            until_shared(own_database, 5)
+            with own_database.connect() as db:
+                victim = wait_until(lambda db=db: db.execute(WORKERS).fetchone(), 20, "a session")[0]
+            os.kill(victim, signal.SIGKILL)
+            wait_until(lambda: recovered(own_database), 30, "recovery", 0.005)
+            load.wait_served()
+    unknown = load.check(own_database)
+    told("a server process is killed", own_database, load, unknown_and_there=unknown)
+    assert set(load.fates) <= {201, 409, 503} and set(load.codes) <= {"name_taken", "database_unavailable", "overloaded", "outcome_unknown"}, load.codes
+
+
+def test_sessions_are_terminated(serving, own_database):
+    d = serving()
+    ready(d)
+    with Mixture(d.port) as load, own_database.connect() as db:
+        for _ in range(REPEAT):
+            db.execute(WORKERS.replace("SELECT pid", "SELECT pg_terminate_backend(pid)"))
+            load.wait(10)
+            load.wait_served(5)
+        until_shared(own_database, 1)
+    unknown = load.check(own_database)
+    told("sessions are terminated", own_database, load, unknown_and_there=unknown)
+    assert set(load.fates) <= {201, 409, 503} and set(load.codes) <= {"name_taken", "database_unavailable", "overloaded", "outcome_unknown"}, load.codes
+
+
+def test_workers_are_killed(serving, own_database):
+    d = serving(workers=4)
+    ready(d, 4)
+    with Mixture(d.port, fresh=True) as load:
+        for _ in range(max(2, REPEAT // 4)):
+            until_shared(own_database, 1)
+            os.kill(wait_until(lambda: [w["pid"] for w in d.status()["workers"] if w["state"] == "ready"], 30, "a worker")[0], signal.SIGKILL)
+            load.wait(10)
+        ready(d, 4)
+    unknown = load.check(own_database)
+    told("workers are killed", own_database, load, unknown_and_there=unknown)
+    assert set(load.fates) <= {201, 409} | CLOSED | d.not_now, load.fates
+
+
+class Changes(Load):
+    """Changes strategies, each request one of them. Every other thread goes through them the other way round."""
+
+    def __init__(self, port, ids, threads=THREADS):
+        super().__init__(port, method="PATCH", threads=threads)
+        self._ids = ids
+        self._turn = itertools.count()
+        self.made = collections.Counter()
+        self.unknown = 0
+
+    @property
+    def path(self):
+        n = next(self._turn)
+        at = n // 2 % len(self._ids)
+        return f"{PATH}/{self._ids[at if n % 2 == 0 else -1 - at]}"
+
+    @path.setter
+    def path(self, value):
+        """Load sets one for all."""
+
+    def question(self):
+        return json.dumps({"description": f"{random.random()}"})
+
+    def answered(self, body, status, code):
+        self.made[status] += 1
+
+
+def make(d, name):
+    answer = d.request("POST", PATH, {"name": name, "kind": "fault"})
+    assert answer.status == 201, answer.text
+    return answer.json()["id"]
+
+
+def test_two_workers_change_the_same_rows_in_opposite_order(serving, own_database):
+    """Alone, no change of one row can be in a deadlock: none may be told of one. Each that was confirmed is a version."""
+    d = serving(database_lock_timeout="20s", database_statement_timeout="30s")
+    ready(d)
+    ids = [make(d, f"r{i}") for i in range(6)]
+    with Changes(d.port, ids) as load:
+        load.wait(300)
+    with own_database.connect() as db:
+        versions = db.execute("SELECT sum(version - 1) FROM strategies").fetchone()[0]
+        kept = db.execute("SELECT count(*) - 6 FROM strategy_versions").fetchone()[0]
+        locks = db.execute("SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()").fetchone()[0]
+    print(f"\nthe same rows in opposite order: {load.told()}; deadlocks {locks}")
+    assert set(load.fates) == {200}, (load.fates, load.codes)
+    assert versions == kept == load.fates[200]
+
+
+def test_one_waits_for_a_lock(serving, own_database):
+    """Whoever waits for a row that somebody holds is told so; those that came with it are served."""
+    d = serving(workers=1, database_lock_timeout="200ms")
+    one = make(d, "held")
+    with own_database.connect() as db, db.transaction(force_rollback=True):
+        db.execute("SELECT FROM strategies WHERE name = 'held' FOR UPDATE")
+        with Mixture(d.port) as load, Changes(d.port, [one], threads=2) as changes:
+            changes.wait(6)
+            load.wait(50)
+    told("somebody holds a row", own_database, load, changes)
+    assert set(load.fates) == {201, 409}, (load.fates, load.codes)
+    assert set(changes.fates) == {503} and set(changes.codes) == {"database_busy"}, changes.codes
+    assert load.check(own_database) == 0
