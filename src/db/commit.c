@@ -79,7 +79,7 @@ static bool commit_send_limits(struct db *db, struct db_batch *batch)
     const struct db_limits *limits = &db->options.limits;
 
     batch->limits_due = true;
-    return db_send_limits(db, commit_part(limits->statement_timeout_ms, DB_MATES_MS, batch->count),
+    return db_send_limits(db, commit_part(limits->statement_timeout_ms, db->mates_ms, batch->count),
                           commit_part(limits->lock_timeout_ms, DB_MATES_LOCK_MS, batch->count));
 }
 

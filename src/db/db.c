@@ -150,6 +150,7 @@ struct db *db_new(struct event_base *base, const struct db_options *options, db_
     db->arg = arg;
     db->state = DB_STATE_CONNECTING;
     db->mates_max = DB_MATES_FIRST;
+    db->mates_ms = DB_MATES_MS;
     list_init(&db->waiting);
     list_init(&db->flight);
     list_init(&db->failing);

@@ -209,6 +209,7 @@ struct db {
     uint64_t stray_until_ms; /* until then a cancel request may come for what has ended */
     uint64_t head_ms;        /* when the batch at the head of the pipeline came there */
     unsigned mates_max;      /* how many writes may share a commit now */
+    unsigned mates_ms;       /* what they may take together */
     bool mates_refused;      /* they cannot be bounded in this session, so each goes alone */
     bool crowded;            /* more than two writes were there lately: those that come wait for a commit under way */
     unsigned commits;        /* batches in flight of writes that may share */

@@ -231,6 +231,18 @@ def test_queries_are_counted_by_outcome(daemon):
     assert after.value(duration) - before.value(duration) == 9
 
 
+def test_commits_are_counted_with_their_writes(daemon):
+    d = daemon(workers=1)
+    name = "stratslabd_database_{}_total".format
+    with d.client() as client:
+        for _ in range(5):
+            assert make(client).status == 201
+        assert client.request("POST", PATH, {"name": "", "kind": "k"}).status == 422
+    seen = scrape(d)
+    assert (seen.value(name("commits")), seen.value(name("committed_writes"))) == (5, 5)
+    assert (seen.value(name("shared_rollbacks")), seen.value(name("writes_again"))) == (0, 0)
+
+
 def test_migrations_that_are_missing_are_counted(daemon, database):
     d = daemon()
     assert scrape(d).value("stratslabd_migrations_pending") == 0

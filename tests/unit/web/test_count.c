@@ -133,6 +133,21 @@ static void test_an_answer_is_counted_under_its_route_and_class(void)
     rig_free(&rig);
 }
 
+static void test_commits(void)
+{
+    const struct db_commit made = {.happened = true, .writes = 7}, undone = {.writes = 5, .again = 4};
+    struct rig rig = rig_new();
+
+    count_commit(&rig.count, &made);
+    count_commit(&rig.count, &made);
+    count_commit(&rig.count, &undone);
+    UNIT_INT(plain(&rig, COUNT_COMMITS), 2);
+    UNIT_INT(plain(&rig, COUNT_COMMITTED), 14);
+    UNIT_INT(plain(&rig, COUNT_ROLLED_BACK), 1);
+    UNIT_INT(plain(&rig, COUNT_AGAIN), 4);
+    rig_free(&rig);
+}
+
 static void test_the_next_worker_goes_on_in_the_same_cells(void)
 {
     struct rig rig = rig_new();
@@ -241,6 +256,7 @@ static const struct unit_test tests[] = {
     UNIT_TEST(test_rows_are_fit_for_the_catalog_and_the_table),
     UNIT_TEST(test_each_status_has_a_class),
     UNIT_TEST(test_an_answer_is_counted_under_its_route_and_class),
+    UNIT_TEST(test_commits),
     UNIT_TEST(test_the_next_worker_goes_on_in_the_same_cells),
     UNIT_TEST(test_a_route_without_room_is_counted_as_other),
     UNIT_TEST(test_what_others_hold),
