@@ -169,7 +169,7 @@ static void rules_write_faults(struct json_writer *w, const struct rules_faults 
 }
 
 /* What is not a string or an object the schema refuses. */
-static void rules_check(struct arena *arena, struct slice body, struct slice *values, struct json_faults *faults)
+static void rules_check_body(struct arena *arena, struct slice body, struct slice *values, struct json_faults *faults)
 {
     struct rules_faults found = {.arena = arena};
     struct json_members members = {0};
@@ -236,7 +236,7 @@ static const struct api_endpoint rules_endpoints[] = {
         .path = "/api/v1/rules/check",
         API_PARAMS(rules_check_params),
         .body = &rules_check_schema,
-        .check = rules_check,
+        .check = rules_check_body,
         .access = DB_READ,
         .answer = &rules_check_schema,
         .sql = "SELECT (b.body || $1)::text AS body\n"
