@@ -74,8 +74,8 @@ void check_document(struct rules_document *document);
 /* The timeframes of a document without faults: how many, and whether one within another is a multiple of it. */
 void clocks_check(struct rules_document *document);
 /*
- * Of a named kind: is all said of the parameters that there is to say? So it is if they are its own only, as whatever is
- * within their bounds makes a document without a fault, or if they have faults, which are added.
+ * Of a named kind: is all said of the parameters that there is to say? So it is if they are its own only, as whatever
+ * is within their bounds makes a document without a fault, or if they have faults, which are added.
  */
 bool kind_is_checked(const struct rules_kind *kind, struct slice parameters, struct rules_faults *faults) ATTR_CHECKED;
 /* The document of a named kind with these parameters, in the arena; SLICE_NONE after faults, which are added. */
