@@ -239,6 +239,7 @@ def test_a_file_and_rules_of_ones_own(lab, browser, keep, tmp_path):
     span = lab.drawn_span("the gap to be led to", lambda: lab.press("2024-", ".gaps button"))
     assert span == "bars of 1h"
     browser.find(".gaps tr.selected")
+    browser.script("scrollTo(0, 0)")
     keep(browser, "ui-series.png")
 
     browser.size(1280, 1400)
@@ -309,6 +310,7 @@ def test_a_file_and_rules_of_ones_own(lab, browser, keep, tmp_path):
     browser.find(".trades tr.selected")
     lab.says("bars of 1h", ".legend")
     browser.wait_for("return !document.querySelector('.legend').innerText.includes('leaves out points')", what="all points of the window")
+    browser.script("scrollTo(0, 0)")
     keep(browser, "ui-result-sorted.png")
     lab.is_quiet()
 
@@ -336,6 +338,7 @@ def both_sides_of_a_conflict(lab, browser, keep):
 
     clash("by somebody")
     lab.is_for_everybody()
+    browser.script("scrollTo(0, 0)")
     keep(browser, "ui-conflict.png")
     lab.press("Go on editing mine", ".conflict button")
     browser.wait_for("return !document.querySelector('.conflict')", what="the conflict to be over")
