@@ -237,9 +237,9 @@ static void trades_got(struct api_call *call, const struct db_result *result)
     "b.status AS state, t.n, t.side, t.quantity,\n"                                                           \
     "    floor(extract(epoch FROM t.entry_time) * 1000)::bigint AS entry_time, t.entry_price,\n"              \
     "    t.entry_reason, floor(extract(epoch FROM t.exit_time) * 1000)::bigint AS exit_time, t.exit_price,\n" \
-    "    t.exit_reason, t.pnl, t.fees, t.bars\n"
+    "    t.exit_reason, t.pnl, t.fees, t.bars"
 #define TRADES_SEEN \
-    "        AND ($5 IS NULL OR t.exit_time IS NULL OR t.exit_time >= $5) AND ($6 IS NULL OR t.entry_time < $6)\n"
+    "        AND ($5 IS NULL OR t.exit_time IS NULL OR t.exit_time >= $5) AND ($6 IS NULL OR t.entry_time < $6)"
 
 /* What the trade is sorted by, always upwards: $7 is -1 for downwards, and $4 the number of the order's pair in
  * trades_orders, as 200,000 comparisons of texts take their time. NULL and what cannot be told come last either way.
@@ -268,11 +268,14 @@ static const struct db_statement trades_statements[] = {
     [TRADES_BY_N] =
         {
             .name = "listTrades:by_n",
-            .sql = "SELECT " TRADES_COLUMNS "FROM backtests AS b\n"
+            .sql = "SELECT " TRADES_COLUMNS "\n"
+                   "FROM backtests AS b\n"
                    "LEFT JOIN LATERAL (\n"
                    "    SELECT *\n"
                    "    FROM backtest_trades AS t\n"
-                   "    WHERE t.backtest_id = b.id AND t.n > coalesce($3, 0)\n" TRADES_SEEN "    ORDER BY t.n\n"
+                   "    WHERE t.backtest_id = b.id AND t.n > coalesce($3, 0)\n"
+                   "" TRADES_SEEN "\n"
+                   "    ORDER BY t.n\n"
                    "    LIMIT $2 + 1) AS t ON true\n"
                    "WHERE b.id = $1\n"
                    "ORDER BY t.n",
@@ -285,21 +288,27 @@ static const struct db_statement trades_statements[] = {
         {
             .name = "listTrades:sorted",
             .sql = "WITH keyed AS (\n"
-                   "    SELECT t.n,\n" TRADES_KEY " AS key\n"
+                   "    SELECT t.n,\n"
+                   "" TRADES_KEY " AS key\n"
                    "    FROM backtest_trades AS t\n"
-                   "    WHERE t.backtest_id = $1\n" TRADES_SEEN "),\n"
+                   "    WHERE t.backtest_id = $1\n"
+                   "" TRADES_SEEN "),\n"
                    "after AS (\n"
-                   "    SELECT t.n,\n" TRADES_KEY " AS key\n"
+                   "    SELECT t.n,\n"
+                   "" TRADES_KEY " AS key\n"
                    "    FROM backtest_trades AS t\n"
                    "    WHERE t.backtest_id = $1 AND t.n = $3),\n"
                    "page AS (\n"
                    "    SELECT k.n, k.key\n"
                    "    FROM keyed AS k\n"
-                   "    WHERE $3 IS NULL OR (k.key, k.n) > (SELECT a.key, a.n FROM after AS a)\n"
+                   "    LEFT JOIN after AS a ON true\n"
+                   "    WHERE $3 IS NULL OR (k.key, k.n) > (a.key, a.n)\n"
                    "    ORDER BY k.key, k.n\n"
                    "    LIMIT $2 + 1)\n"
-                   "SELECT " TRADES_COLUMNS "FROM backtests AS b\n"
-                   "LEFT JOIN (page AS p JOIN backtest_trades AS t ON t.backtest_id = $1 AND t.n = p.n) ON true\n"
+                   "SELECT " TRADES_COLUMNS "\n"
+                   "FROM backtests AS b\n"
+                   "LEFT JOIN page AS p ON true\n"
+                   "LEFT JOIN backtest_trades AS t ON t.backtest_id = $1 AND t.n = p.n\n"
                    "WHERE b.id = $1\n"
                    "ORDER BY p.key, p.n",
             .access = DB_READ,
@@ -584,7 +593,9 @@ static const struct api_endpoint results_endpoints[] = {
                "    ORDER BY s.level DESC\n"
                "    LIMIT 1)\n"
                "SELECT b.status AS state, s.start_ms, s.end_ms,\n"
-               "    (SELECT coalesce(sum(w.points), 0) FROM pieces AS w WHERE w.level = 0) AS points,\n"
+               "    (SELECT coalesce(sum(w.points), 0)\n"
+               "     FROM pieces AS w\n"
+               "     WHERE w.level = 0) AS points,\n"
                "    p.level, p.piece,\n"
                "    CASE WHEN octet_length(p.packed) <= " EQUITY_BYTES " THEN encode(p.packed, 'hex') END AS packed\n"
                "FROM backtests AS b\n"

@@ -65,8 +65,8 @@ struct candles_gap {
     int64_t bars;
 };
 
-/* The gap between the bars of index - 1 and index, if there is one; its ends are no weekend if `rests`, which is for bars
- * of at most a day. */
+/* The gap between the bars of index - 1 and index, if there is one. If `rests`, which is for bars of at most a day, it
+ * neither begins nor ends at a weekend. */
 bool candles_gap_before(const struct candles *candles, size_t index, bool rests, struct candles_gap *ret_gap);
 /* Fills at most `max` gaps, the oldest first; weekends are left out if the market rests at them. Returns how many there
  * are, and the sum of their bars. */
