@@ -199,7 +199,7 @@ class Run:
             self.good[operation.id] += 1
         elif answer.status == 422:  # of what the state decides, the database says so in the same way
             assert code in ("idempotency_key_reused", "candles_invalid") or re.search(
-                "There is no such strategy|The strategy has no such version|is not a known zone", answer.text), told
+                "There is no such strategy|The strategy has no such version|is not a known zone|must be later than start", answer.text), told
         else:
             assert answer.status in (404, 409, 412), told
             assert answer.status != 412 or "If-Match" in fields, told
