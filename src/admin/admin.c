@@ -54,7 +54,7 @@ static void admin_status(struct http_exchange *x)
     const struct admin *a = http_exchange_context(x);
     struct buf body = {0};
 
-    http_exchange_add_header(x, "Vary", SLICE_LIT("Accept"));
+    http_exchange_vary(x, HTTP_VARY_ACCEPT);
     if (http_exchange_prefers(x, "text/html", "application/json")) {
         http_exchange_add_header(x, "Content-Security-Policy", buf_slice(&a->page_policy));
         http_exchange_add_header(x, "Referrer-Policy", SLICE_LIT("no-referrer"));

@@ -66,7 +66,7 @@ void api_call_answer(struct api_call *call, unsigned status, struct slice body)
     const struct api_kept kept = api_call_take(call);
     struct http_exchange *x = call->x;
 
-    if (call->op->endpoint->produces_too != NULL) http_exchange_add_header(x, "Vary", SLICE_LIT("Accept"));
+    if (call->op->endpoint->produces_too != NULL) http_exchange_vary(x, HTTP_VARY_ACCEPT);
     if (status == 204) {
         http_respond(x, status, NULL, SLICE_NONE);
     } else {

@@ -26,7 +26,7 @@ static void api_service_root(struct http_exchange *x)
 {
     const struct api *api = api_of(x);
 
-    http_exchange_add_header(x, "Vary", SLICE_LIT("Accept"));
+    http_exchange_vary(x, HTTP_VARY_ACCEPT);
     if (http_exchange_prefers(x, "text/html", "application/json")) {
         api_site_respond_page(x, api->ui, &api->ui_page);
     } else {

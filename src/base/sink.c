@@ -180,7 +180,8 @@ static bool sink_is_torn(struct sink *sink)
     off_t at;
 
     if (sink->look_fd < 0) return sink->is_torn;
-    for (unsigned looks = 0; (at = sink_torn_end(sink)) != 0 && at != sink->torn_at && looks < SINK_LOOKS_MAX; looks++) {
+    for (unsigned looks = 0; (at = sink_torn_end(sink)) != 0 && at != sink->torn_at && looks < SINK_LOOKS_MAX;
+         looks++) {
         sink->torn_at = at;
         (void)nanosleep(&moment, NULL);
     }

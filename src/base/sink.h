@@ -35,9 +35,9 @@ struct sink {
     int fd;       /* -1: none */
     bool is_ours; /* sink_close closes it */
     enum sink_kind kind;
-    int look_fd;  /* the file, for reading; -1: none, or it may not be read */
-    bool appends; /* the file is written at its end, wherever others wrote */
-    bool is_torn; /* what was written last here is not a whole line */
+    int look_fd;   /* the file, for reading; -1: none, or it may not be read */
+    bool appends;  /* the file is written at its end, wherever others wrote */
+    bool is_torn;  /* what was written last here is not a whole line */
     off_t torn_at; /* where the file ended when its last line was found torn; 0: it was not yet */
 };
 

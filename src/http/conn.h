@@ -70,6 +70,7 @@ struct http_exchange {
     bool keep_alive;
     bool complete;     /* the whole request was read */
     bool caching_said; /* the answer has its Cache-Control */
+    unsigned vary;     /* enum http_vary */
     uint64_t started_ns;
     size_t body_in_bytes;
     void (*cancel)(void *arg);

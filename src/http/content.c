@@ -22,7 +22,7 @@ void http_respond_content(struct http_exchange *x, const struct http_content *co
 
     http_exchange_add_header(x, "ETag", etag);
     http_exchange_set_caching(x, cache_control);
-    if (content->gzip.data != NULL) http_exchange_add_header(x, "Vary", SLICE_LIT("Accept-Encoding"));
+    if (content->gzip.data != NULL) http_exchange_vary(x, HTTP_VARY_ACCEPT_ENCODING);
     if (http_if_none_match(x, etag)) {
         http_respond(x, 304, NULL, SLICE_NONE);
         return;

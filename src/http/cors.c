@@ -62,7 +62,7 @@ bool http_cors_answering(const struct http_cors *cors, struct http_exchange *x)
 {
     const char *allowed = cors_allowed(cors, x);
 
-    if (!cors_is_open(cors)) http_exchange_add_header(x, "Vary", SLICE_LIT("Origin"));
+    if (!cors_is_open(cors)) http_exchange_vary(x, HTTP_VARY_ORIGIN);
     if (allowed == NULL) return false;
     http_exchange_add_header(x, "Access-Control-Allow-Origin", slice_of(allowed));
     http_exchange_add_header(x, "Access-Control-Expose-Headers", slice_of(cors->exposed));

@@ -247,7 +247,7 @@ static bool decide_check_accept(struct http_conn *conn)
 
     if (http_accepts(accept, type) || (other != NULL && http_accepts(accept, other))) return true;
     if (other != NULL) {
-        http_exchange_add_header(x, "Vary", SLICE_LIT("Accept"));
+        http_exchange_vary(x, HTTP_VARY_ACCEPT);
         type = arena_printf(conn->arena, "%s or %s", type, other);
     }
     http_refuse_with(x, &http_refusals[HTTP_REFUSAL_ACCEPT], HTTP_WORDS(slice_of(type)));

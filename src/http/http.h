@@ -232,8 +232,13 @@ void http_exchange_admit(struct http_exchange *x);
 /* ---- The answer: fields first, then one of the three that end the exchange (x is gone afterwards). ---- */
 
 /* Adds a response field. The name and the value are copied; a value with CR, LF or NUL is a bug and aborts.
- * Content-Length, Date, Connection, X-Request-ID, X-Content-Type-Options and Cache-Control are the server's own. */
+ * Content-Length, Date, Connection, X-Request-ID, X-Content-Type-Options, Cache-Control and Vary are the server's own.
+ */
 void http_exchange_add_header(struct http_exchange *x, const char *name, struct slice value);
+/* What of the request the answer depends on (Vary, RFC 9110 section 12.5.5). Each call adds; the answer has one field
+ * of all. */
+enum http_vary { HTTP_VARY_ACCEPT = 1, HTTP_VARY_ACCEPT_ENCODING = 2, HTTP_VARY_ORIGIN = 4 };
+void http_exchange_vary(struct http_exchange *x, enum http_vary field);
 /* Who may keep the answer, and until when (Cache-Control, RFC 9111 section 5.2). Without it nobody may: no-store. */
 void http_exchange_set_caching(struct http_exchange *x, const char *value);
 /* Answers. `type` may be NULL (then no Content-Type; body must be empty). The body is copied before this returns. HEAD,

@@ -62,6 +62,25 @@ void http_exchange_add_header(struct http_exchange *x, const char *name, struct 
     buf_add(fields, "\r\n", 2);
 }
 
+void http_exchange_vary(struct http_exchange *x, enum http_vary field)
+{
+    x->vary |= field;
+}
+
+static void respond_add_vary(unsigned vary, struct buf *out)
+{
+    static const char *const names[] = {"Accept", "Accept-Encoding", "Origin"};
+    const char *before = "Vary: ";
+
+    for (size_t i = 0; i < countof(names); i++) {
+        if ((vary & 1U << i) == 0) continue;
+        buf_add_str(out, before);
+        buf_add_str(out, names[i]);
+        before = ", ";
+    }
+    buf_add(out, "\r\n", 2);
+}
+
 void http_exchange_set_caching(struct http_exchange *x, const char *value)
 {
     http_exchange_add_header(x, "Cache-Control", slice_of(value));
@@ -128,6 +147,7 @@ static void respond_write_head(struct http_conn *conn, unsigned status, const ch
         buf_add_slice(out, SLICE_LIT("Connection: keep-alive\r\n"));
     }
     if (!x->caching_said) buf_add_slice(out, SLICE_LIT("Cache-Control: no-store\r\n"));
+    if (x->vary != 0) respond_add_vary(x->vary, out);
     buf_add_slice(out, buf_slice(&conn->fields));
     buf_add(out, "\r\n", 2);
 }

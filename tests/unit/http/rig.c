@@ -227,7 +227,7 @@ static bool on_admit(void *ctx, struct http_exchange *x)
 static void on_answering(void *ctx, struct http_exchange *x, unsigned status)
 {
     (void)ctx, (void)status;
-    http_exchange_add_header(x, "Vary", SLICE_LIT("Origin"));
+    http_exchange_vary(x, HTTP_VARY_ORIGIN);
 }
 
 static void on_started(void *ctx, const struct http_exchange *x, const struct http_record *record)
