@@ -34,6 +34,7 @@ END
 $$;
 REVOKE ALL ON FUNCTION backtest_equity_first_ms(bytea) FROM PUBLIC;
 
+-- The table is written anew, once, and is locked meanwhile: no release has had results yet.
 ALTER TABLE backtest_equity
     ADD COLUMN first_ms bigint GENERATED ALWAYS AS (backtest_equity_first_ms(packed)) STORED;
 

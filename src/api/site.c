@@ -117,7 +117,9 @@ static int site_add(struct api_site *site, struct slice line, const char *dir, s
     const char *type = site_type(name);
 
     if (!site_is_name(name) || type == NULL || use == NULL || site->count == SITE_FILES_MAX) {
-        return error_set(err, ERROR_INVALID, "%s/list does not name a file and its use: %.*s", dir, SLICE_FMT(whole));
+        return error_set(err, ERROR_INVALID,
+                         "%s/list has a line that is not a file's name and its use; install the files again: %.*s", dir,
+                         SLICE_FMT(whole));
     }
     struct site_file *file = &site->files[site->count++];
 
@@ -137,6 +139,9 @@ static int site_load_all(struct api_site *site, const char *dir, struct error *e
         const struct slice line = slice_trim(slice_cut(&rest, '\n'));
 
         if (line.len > 0) rc = site_add(site, line, dir, err);
+    }
+    if (rc == 0 && site->count == 0) {
+        rc = error_set(err, ERROR_INVALID, "%s names no file; install the files again", path);
     }
     for (size_t i = 0; rc == 0 && i < site->count; i++) {
         buf_printf(&tags, "%s %s\n", site->files[i].name, site->files[i].content.etag);

@@ -185,7 +185,7 @@ static bool sink_is_torn(struct sink *sink)
         sink->torn_at = at;
         (void)nanosleep(&moment, NULL);
     }
-    return at != 0;
+    return at != 0 && at == sink->torn_at;
 }
 
 size_t sink_write(struct sink *sink, const char *data, size_t len)

@@ -16,8 +16,8 @@
  *
  * A batch holds the locks of all its writes until the end, and two batches may want each other's. So what a statement
  * may take, and wait for a lock, is bounded in it by a part of what one write may: all of them together take no longer
- * than one alone, deadlocks end before the server looks for them, and whoever waits for a lock of ours has it in time.
- * What is over these bounds is rolled back and sent again alone, with the bounds of the session.
+ * than one alone, deadlocks end before the server looks for them, and whoever waits for a lock of ours has it within 2
+ * s. What is over these bounds is rolled back and sent again alone, with the bounds of the session.
  *
  * A client of which nothing succeeds shares with nobody until something does (db_share_is_unlucky).
  *
@@ -32,6 +32,14 @@
 static bool commit_is_error(const PGresult *pg)
 {
     return db_pg_sqlstate(pg)[0] != '\0';
+}
+
+/* Neither a success nor an error of the server: libpq had no memory for the result, which may have been either. */
+static bool commit_is_doubtful(const PGresult *pg)
+{
+    const ExecStatusType status = PQresultStatus(pg);
+
+    return status != PGRES_TUPLES_OK && status != PGRES_COMMAND_OK && !commit_is_error(pg);
 }
 
 /* ---- sending ---- */
@@ -125,6 +133,7 @@ void db_commit_result(struct db *db, struct db_batch *batch, PGresult *pg)
         PQclear(pg);
         return;
     }
+    batch->doubtful = batch->doubtful || commit_is_doubtful(pg);
     /* One more than there are queries is an error at the Sync, such as a deferred constraint. */
     if (batch->due == &batch->queries) {
         PQclear(batch->verdict);
@@ -207,7 +216,7 @@ static enum db_outcome commit_outcome(const PGresult *pg, bool unreplicated)
 {
     const enum db_outcome outcome = db_pg_outcome(pg);
 
-    /* libpq, not the server, made this error (out of memory, say), and the Sync has committed the write. */
+    /* libpq, not the server, made this error (out of memory, say), and the Sync may have committed the write. */
     if (outcome != DB_OK && !commit_is_error(pg)) return DB_UNKNOWN;
     /* If the standby takes over now, the write has not happened. */
     return outcome == DB_OK && unreplicated ? DB_UNKNOWN : outcome;
@@ -316,6 +325,6 @@ void db_commit_synced(struct db *db, struct db_batch *batch)
     } else if (commit_is_rolled_back(batch)) {
         commit_none(db, batch);
     } else {
-        commit_all(db, batch, unreplicated);
+        commit_all(db, batch, unreplicated || batch->doubtful);
     }
 }

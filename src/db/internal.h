@@ -143,6 +143,7 @@ struct db_batch {
     struct list *due;              /* whose result comes next; the list itself: all are there */
     struct db_query *failed;       /* the first whose result is an error of the server */
     PGresult *verdict;             /* an error at the Sync; owned; NULL: none came */
+    bool doubtful;                 /* a result is libpq's own error: the server's may have been one too */
 };
 
 /* Between attempts, connecting, preparing, serving. */

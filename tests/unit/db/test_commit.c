@@ -102,7 +102,7 @@ static void test_they_share_a_transaction(void)
     struct answer a[6] = {0}, alone[2] = {0}, read = {0};
     struct rig rig;
 
-    open_warm(&rig, 0, 0);
+    open_patient(&rig);
     for (size_t i = 0; i < countof(a); i++) {
         UNIT_INT(rig_submit_for(&rig, (unsigned)i % 3, &a[i], &st_write_stamp, NULL, NULL), DB_OK);
         if (i == 2) UNIT_INT(rig_submit(&rig, &read, &st_stamp, NULL, NULL), DB_OK);
@@ -142,7 +142,7 @@ static void test_they_wait_only_for_a_commit(void)
     struct rig rig;
 
     open_warm(&rig, 0, 0);
-    UNIT_INT(rig_submit(&rig, &first, &st_insert_slow, "1", "700"), DB_OK);
+    UNIT_INT(rig_submit(&rig, &first, &st_insert_slow, "1", "2000"), DB_OK);
     CU_ASSERT(rig_until_sleeping(&rig));
     UNIT_INT(rig.db->flight_count, 1);
     for (size_t i = 0; i < countof(a); i++) {
@@ -163,7 +163,7 @@ static void test_one_fails(void)
     struct answer a[countof(ids)] = {0};
     struct rig rig;
 
-    open_warm(&rig, 0, 0);
+    open_patient(&rig);
     submit_all(&rig, a, countof(a), &st_insert, ids, "name");
     CU_ASSERT(rig_until_answered(&rig, a, countof(a)));
     check_outcomes(a, expected, countof(a));
@@ -240,21 +240,23 @@ static void test_bounds(void)
     struct answer a[4] = {0}, alone = {0};
     struct rig rig;
 
-    open_warm(&rig, 1000, 100);
+    open_warm(&rig, 80000, 100);
+    rig.db->mates_ms = 120000;
     submit_all(&rig, a, countof(a), &st_bounds, (const char *const[countof(a)]){NULL}, NULL);
     CU_ASSERT(rig_until_answered(&rig, a, countof(a)));
-    for (size_t i = 0; i < countof(a); i++) UNIT_STR(a[i].value, "250ms 25ms");
+    for (size_t i = 0; i < countof(a); i++) UNIT_STR(a[i].value, "20s 25ms");
     CU_ASSERT(rig_ask(&rig, &alone, &st_bounds, NULL, NULL));
-    UNIT_STR(alone.value, "1s 100ms");
+    UNIT_STR(alone.value, "80s 100ms");
     db_free(rig.db);
     rig.state = DB_STATE_CONNECTING;
     rig.options.limits.statement_timeout_ms = rig.options.limits.lock_timeout_ms = 0;
     rig_start(&rig);
     CU_ASSERT(rig_until_state(&rig, DB_STATE_READY));
+    rig.db->mates_ms = 120000;
     rig.db->fits[db_fit_index(rig.db, &st_bounds)].quick = true;
     submit_all(&rig, a, countof(a), &st_bounds, (const char *const[countof(a)]){NULL}, NULL);
     CU_ASSERT(rig_until_answered(&rig, a, countof(a)));
-    for (size_t i = 0; i < countof(a); i++) UNIT_STR(a[i].value, "500ms 125ms");
+    for (size_t i = 0; i < countof(a); i++) UNIT_STR(a[i].value, "30s 125ms");
     rig_close(&rig);
 }
 
@@ -273,7 +275,7 @@ static void test_one_waits_for_a_lock(void)
         submit_all(&rig, a, countof(a), &st_insert, ids, "ours");
         CU_ASSERT(rig_until_answered(&rig, a, 1));
         CU_ASSERT(rig_until_answered(&rig, &a[2], 1));
-        UNIT_INT(a[1].calls, 0);
+        if (!is_kept) UNIT_INT(a[1].calls, 0);
         if (is_kept) CU_ASSERT(rig_until_answered(&rig, a, countof(a)));
         rig_sql(&rig, "ROLLBACK");
         CU_ASSERT(rig_until_answered(&rig, a, countof(a)));
