@@ -143,9 +143,9 @@ export function Run({ query }) {
             strategies.find((one) => one.id === from.strategy_id),
           )
         : query.strategy
-          ? { strategy: query.strategy }
+          ? { strategy: query.strategy, version: "" }
           : query.symbol
-            ? { symbol: query.symbol, timeframe: query.timeframe }
+            ? { symbol: query.symbol, timeframe: query.timeframe, start: "", end: "" }
             : {}
     }
   />`;
@@ -155,6 +155,7 @@ function Form({ strategies, series, given }) {
   const [draft, change] = useDraft("run", FIRST);
   const [error, fail] = useState(null);
   const [busy, setBusy] = useState(false);
+  const [ready, begin] = useState(!Object.keys(given).length);
   const symbols = useMemo(() => [...new Set(series.map((one) => one.symbol))].sort(), [series]);
   const stored = series.filter((one) => one.symbol === draft.symbol);
   const timeframes = TESTED.filter((name) => stored.some((one) => madeOf(name, one.timeframe)));
@@ -167,19 +168,22 @@ function Form({ strategies, series, given }) {
   const whole = source && { start: date(source.first, "UTC"), end: date(Date.parse(source.last) + DAY, "UTC") };
 
   useEffect(() => {
-    if (Object.keys(given).length) change(given);
+    if (ready) return;
+    change(given);
+    begin(true);
   }, []);
-  // What can be chosen decides what is chosen, if nothing was.
+  // What can be chosen decides what is chosen, if nothing was, and nothing is given.
   useEffect(() => {
     const part = {};
 
+    if (!ready) return;
     if (!strategy) part.strategy = strategies[0].id;
     if (!stored.length) part.symbol = symbols[0];
     else if (!timeframes.includes(draft.timeframe))
       part.timeframe = timeframes.find((name) => stored.some((one) => one.timeframe === name)) || timeframes[0] || "";
     else if (whole && (!draft.start || !draft.end)) Object.assign(part, whole);
-    if (Object.keys(part).length) change(part);
-  }, [draft, symbols]);
+    if (Object.entries(part).some(([name, value]) => draft[name] !== value)) change(part);
+  }, [ready, draft, symbols]);
 
   let request = null,
     wrongMore = null;
@@ -265,7 +269,11 @@ function Form({ strategies, series, given }) {
             label="Timeframe"
             value=${draft.timeframe}
             onValue=${set("timeframe")}
-            error=${at("/timeframe")}
+            error=${
+              stored.length > 0 && !timeframes.length
+                ? `No backtest has bars made of ${stored.map((one) => one.timeframe).join(", ")}. Import a finer series of this symbol.`
+                : at("/timeframe")
+            }
             options=${timeframes.map((name) => [name, name])}
             hint=${source && source.timeframe !== draft.timeframe ? `made of ${source.timeframe}` : ""}
           />
