@@ -1,5 +1,5 @@
 // Import: files are dropped, cut into pieces, sent one after the other; then what came of them.
-import { html, useRef, useState } from "./html.js";
+import { html, useEffect, useRef, useState } from "./html.js";
 import { ask, path, withQuery } from "./api.js";
 import { beginningOf, guess, halves, isZip, pieces } from "./cut.js";
 import { bytes, count, percent, plural, time } from "./format.js";
@@ -131,6 +131,7 @@ function Report({ one }) {
 const chosen = signal([]); // {file, symbol, timeframe}
 const underWay = signal(null); // {name, share, stop()}
 const reports = signal([]);
+const how = signal({ timezone: "", stamp: "", replace: false, adjusted: false });
 
 const leave = (event) => event.preventDefault();
 
@@ -143,12 +144,16 @@ export function Importer({ changed }) {
   const files = useSignal(chosen),
     state = useSignal(underWay),
     done = useSignal(reports);
-  const [options, setOptions] = useState({ timezone: "", stamp: "", replace: false, adjusted: false });
+  const options = useSignal(how);
   const [over, setOver] = useState(false);
-  const latest = useRef();
-
-  latest.current = changed;
   const input = useRef();
+  const told = useRef(done);
+
+  // Whichever view of it is there, it is told: one may have come back meanwhile.
+  useEffect(() => {
+    if (done !== told.current && done.length) changed();
+    told.current = done;
+  }, [done]);
 
   async function take(list) {
     const some = await Promise.all(
@@ -201,12 +206,14 @@ export function Importer({ changed }) {
 
         reports.value = [...reports.value, { ...one, error }];
       }
-      latest.current();
       if (control.signal.aborted) break;
     }
     underWay.value = null;
   }
 
+  const set = (part) => {
+    how.value = { ...how.value, ...part };
+  };
   const edit = (i, part) => {
     chosen.value = chosen.value.map((one, k) => (k === i ? { ...one, ...part } : one));
   };
@@ -292,13 +299,13 @@ export function Importer({ changed }) {
               label="Time zone"
               placeholder="UTC"
               value=${options.timezone}
-              onValue=${(timezone) => setOptions({ ...options, timezone })}
+              onValue=${(timezone) => set({ timezone })}
               hint="of times that do not name one, such as America/New_York"
             />
             <${Choice}
               label="A row's time is that of"
               value=${options.stamp}
-              onValue=${(stamp) => setOptions({ ...options, stamp })}
+              onValue=${(stamp) => set({ stamp })}
               options=${[
                 ["", "the bar's opening"],
                 ["close", "the bar's closing"],
@@ -308,12 +315,12 @@ export function Importer({ changed }) {
               <${Check}
                 label="Replace rows that differ from those stored"
                 value=${options.replace}
-                onValue=${(replace) => setOptions({ ...options, replace })}
+                onValue=${(replace) => set({ replace })}
               />
               <${Check}
                 label="Take the adjusted prices"
                 value=${options.adjusted}
-                onValue=${(adjusted) => setOptions({ ...options, adjusted })}
+                onValue=${(adjusted) => set({ adjusted })}
               />
             </div>
           </div>
