@@ -1,8 +1,8 @@
 // A strategy: made, changed, and what it was before. It is checked by the service while it is typed.
-import { html, useEffect, useState } from "./html.js";
+import { html, useEffect, useRef, useState } from "./html.js";
 import { ask, constant, get, path, post, Problem } from "./api.js";
 import { Conflict } from "./conflict.js";
-import { keep, kept, useDraft } from "./keep.js";
+import { keep, kept, keptKeys, useDraft } from "./keep.js";
 import { useLoad } from "./load.js";
 import { remember } from "./names.js";
 import { Parameters } from "./parameters.js";
@@ -22,8 +22,23 @@ const written = ({ name, description, kind, parameters, status }) => ({
   status,
 });
 
+// What was typed, and is neither stored nor in the editor: it was put aside, or somebody else stored a version meanwhile.
+function asideOf(id, version) {
+  const begin = `draft:strategy:${id}:`,
+    its = `aside:${id}`;
+
+  if (kept(its)) return { key: its, draft: kept(its), when: "before you took the other version" };
+  const [older] = keptKeys(begin)
+    .map((key) => Number(key.slice(begin.length)))
+    .filter((n) => n < version && kept(`${begin}${n}`))
+    .sort((a, b) => b - a);
+
+  return older ? { key: `${begin}${older}`, draft: kept(`${begin}${older}`), when: `on version ${older}` } : null;
+}
+
 export function Strategy({ id, query }) {
   const isNew = id === "new";
+  const [made, take] = useState(null); // what was stored here, until the service is asked again
   const found = useLoad(
     async (signal) => {
       const [kinds, strategy] = await Promise.all([
@@ -41,13 +56,16 @@ export function Strategy({ id, query }) {
       >${found.error ? html`<${Wrong} error=${found.error} again=${found.again} title="It cannot be shown" />` : html`<${Loading} />`}<//
     >`;
   }
+  const stored = made && made.version > found.data.strategy?.version ? made : found.data.strategy;
+
   return html`<${Editor}
-    key=${found.data.strategy?.version}
+    key=${stored?.version}
     id=${id}
     kinds=${found.data.kinds}
-    stored=${found.data.strategy}
+    stored=${stored}
     query=${query}
     changed=${found.again}
+    taken=${take}
   />`;
 }
 
@@ -75,7 +93,7 @@ function useCheck(kind, parameters) {
   return verdict;
 }
 
-function Editor({ id, kinds, stored, query, changed }) {
+function Editor({ id, kinds, stored, query, changed, taken }) {
   const isNew = !stored;
   const key = isNew ? "strategy" : `strategy:${id}:${stored.version}`;
   const first = stored ? written(stored) : { ...FIRST, ...(query.kind ? { kind: query.kind } : {}) };
@@ -84,11 +102,18 @@ function Editor({ id, kinds, stored, query, changed }) {
   const [busy, setBusy] = useState(false);
   const [said, say] = useState(kept("said"));
   const [json, setJson] = useState(null); // the text, while it is edited as JSON
-  const [aside, keepAside] = useState(kept(`aside:${id}`)); // what was typed before another version was taken
-  const setAside = (text) => {
-    keep(`aside:${id}`, text);
-    keepAside(text);
+  const [aside, showAside] = useState(() => asideOf(id, stored?.version));
+  const setAside = (typed) => {
+    keep(`aside:${id}`, typed);
+    showAside(asideOf(id, stored?.version));
   };
+  const dropAside = () => {
+    keep(aside.key, null);
+    showAside(asideOf(id, stored?.version));
+  };
+  const latest = useRef();
+
+  latest.current = draft;
   const verdict = useCheck(draft.kind, draft.parameters);
   const kind = kinds.find((one) => one.name === draft.kind);
   const isChanged = JSON.stringify(written(draft)) !== JSON.stringify(first);
@@ -197,18 +222,19 @@ function Editor({ id, kinds, stored, query, changed }) {
     ${
       aside &&
       html`<div class="banner warn" role="status">
-        What you had typed when you took the other version is kept.${" "}
+        What you had typed ${aside.when} is kept.${" "}
         <button
           type="button"
           onClick=${() => {
-            change(aside);
+            dropAside();
+            change(aside.draft);
             setJson(null);
-            setAside(null);
+            if (isChanged) setAside(draft);
           }}
         >
           Put it into the editor
         </button>${" "}
-        <button type="button" class="quiet" onClick=${() => setAside(null)}>Throw it away</button>
+        <button type="button" class="quiet" onClick=${dropAside}>Throw it away</button>
       </div>`
     }
     ${error?.status === 412 && html`<${Conflict} key=${error.requestId} id=${id} base=${first} mine=${written(draft)} written=${written} on=${settle} busy=${busy} />`}

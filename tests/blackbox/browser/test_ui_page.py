@@ -345,7 +345,7 @@ def both_sides_of_a_conflict(lab, browser, keep):
     assert mine in typed()
     clash("by somebody else")
     lab.press("Take theirs", ".conflict button")
-    lab.says("What you had typed when you took the other version is kept")
+    lab.says("What you had typed before you took the other version is kept")
     assert mine not in typed()
     lab.press("Put it into the editor")
     browser.wait_for("return [...document.querySelectorAll('.expression textarea')].some(t => t.value === arguments[0])", mine, what="what was typed")
