@@ -140,24 +140,29 @@ function Editor({ id, kinds, stored, query, changed, taken }) {
 
   async function save(event, on = stored?.version) {
     event?.preventDefault();
+    const sent = written(draft);
+
     setBusy(true);
     fail(null);
     say(null);
     try {
       const answer = isNew
-        ? await ask("POST", path("strategies"), { json: written(draft) })
+        ? await ask("POST", path("strategies"), { json: sent })
         : await ask("PUT", path("strategies", id), {
-            json: written(draft),
+            json: sent,
             headers: { "If-Match": `"${on}"` },
             safe: true,
           });
       const made = await answer.json();
 
+      // What was typed meanwhile goes on with what is stored now.
+      if (JSON.stringify(written(latest.current)) !== JSON.stringify(sent))
+        keep(`draft:strategy:${made.id}:${made.version}`, latest.current);
       remember([made]);
       forget();
       keep("said", `Version ${made.version} is stored.`);
       if (isNew) go(["strategies", made.id]);
-      else changed();
+      else taken(made);
     } catch (problem) {
       fail(problem);
       setBusy(false);
