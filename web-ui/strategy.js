@@ -14,6 +14,7 @@ import { Versions } from "./versions.js";
 
 const CHECK_MS = 250;
 const FIRST = { name: "", description: "", kind: "sma_crossover", parameters: {}, status: "active" };
+const isObject = (value) => value !== null && typeof value === "object" && !Array.isArray(value);
 const written = ({ name, description, kind, parameters, status }) => ({
   name,
   description,
@@ -136,7 +137,15 @@ function Editor({ id, kinds, stored, query, changed, taken }) {
     keep("said", null);
   }, []);
 
-  const pick = (name) => change({ kind: name, parameters: name === "rules" ? FIRST_RULES : {} });
+  // Those of the other kinds are there when one comes back to them.
+  const pick = (name) => {
+    const others = { ...draft.others, [draft.kind]: draft.parameters };
+    const parameters =
+      others[name] || (name === first.kind && stored ? first.parameters : name === "rules" ? FIRST_RULES : {});
+
+    change({ kind: name, parameters, others });
+    if (json !== null) setJson(tidyText(parameters));
+  };
 
   async function save(event, on = stored?.version) {
     event?.preventDefault();
@@ -201,13 +210,13 @@ function Editor({ id, kinds, stored, query, changed, taken }) {
       /* not yet */
     }
     setJson(text);
-    if (parameters && typeof parameters === "object" && !Array.isArray(parameters)) change({ parameters });
+    if (isObject(parameters)) change({ parameters });
   };
   let jsonError = null;
 
   if (json !== null) {
     try {
-      JSON.parse(json);
+      if (!isObject(JSON.parse(json))) jsonError = "It must be an object: { … }.";
     } catch (problem) {
       jsonError = problem.message;
     }
@@ -295,6 +304,8 @@ function Editor({ id, kinds, stored, query, changed, taken }) {
           type="button"
           class="quiet"
           aria-pressed=${json !== null ? "true" : "false"}
+          disabled=${!!jsonError}
+          title=${jsonError ? "The form shows what is JSON: mend it first" : undefined}
           onClick=${() => setJson(json === null ? tidyText(draft.parameters) : null)}
         >
           ${json === null ? "As JSON" : "As a form"}
@@ -362,6 +373,7 @@ function Editor({ id, kinds, stored, query, changed, taken }) {
         id=${id}
         current=${stored.version}
         take=${(version) => {
+          if (isChanged) setAside(draft);
           change(written(version));
           setJson(null);
           scrollTo(0, 0);
