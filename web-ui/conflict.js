@@ -1,6 +1,6 @@
 // Somebody else has stored another version meanwhile: what they changed and what was typed here, beside each other, and what can be done
 // about it. Nothing is lost unless one throws it away.
-import { html, useEffect, useState } from "./html.js";
+import { html, useEffect, useRef, useState } from "./html.js";
 import { get, path } from "./api.js";
 import { Diff } from "./diff.js";
 import { Card, Loading, Time, Wrong } from "./parts.js";
@@ -11,6 +11,10 @@ export function Conflict({ id, base, mine, written, on, busy }) {
   const [newest, set] = useState(null);
   const [error, fail] = useState(null);
   const [round, again] = useState(0);
+  const box = useRef();
+
+  // The button that was pressed may be far below it.
+  useEffect(() => box.current.focus(), []);
 
   useEffect(() => {
     const control = new AbortController();
@@ -20,12 +24,12 @@ export function Conflict({ id, base, mine, written, on, busy }) {
       (problem) => control.signal.aborted || fail(problem),
     );
     return () => control.abort(new DOMException("left", "AbortError"));
-  }, [id, base, round]);
+  }, [id, round]);
 
   const before = tidyText(base);
 
-  return html`<${Card} class="conflict" title="Somebody else has changed this strategy" role="alert">
-    <p>
+  return html`<div ref=${box} tabindex="-1" role="group" aria-label="Somebody else has changed this strategy"><${Card} class="conflict" title="Somebody else has changed this strategy">
+    <p role="alert">
       ${newest && html`Version ${newest.version} was stored at <${Time} of=${newest.updated_at} />.${" "}`}What you typed is
       still here, and nothing of it was stored.
     </p>
@@ -53,5 +57,5 @@ export function Conflict({ id, base, mine, written, on, busy }) {
           </button>
         </div>`
     }
-  <//>`;
+  <//></div>`;
 }

@@ -353,7 +353,7 @@ function Editor({ id, kinds, stored, query, changed, taken }) {
         </button>
         ${faults.length > 0 && html`<span class="error">${faults.length === 1 ? "One place is wrong." : `${faults.length} places are wrong.`}</span>`}
         ${
-          isChanged &&
+          (isChanged || jsonError) &&
           html`<button
             type="button"
             class="quiet"
