@@ -8,6 +8,7 @@ import { remember } from "./names.js";
 import { Card, Check, Choice, Copy, Empty, Field, Loading, Page, Text, Wrong } from "./parts.js";
 import { curlOf, shortExecution } from "./request.js";
 import { go, href } from "./route.js";
+import { DemoOffer } from "./start.js";
 import { madeOf, SECONDS, TESTED } from "./timeframe.js";
 
 const FIRST = {
@@ -160,7 +161,8 @@ export function Run({ query }) {
             html`<a class="button" href=${href(["strategies", "new"])}>Write down a strategy</a>`
           }
         </p>
-        <p class="note">Or <a href=${href("")}>bring in the demo market</a>.</p><//
+        <p class="note">Or look around first, in a made-up market with strategies of its own:</p>
+        <${DemoOffer} /><//
       ><//
     >`;
   }
