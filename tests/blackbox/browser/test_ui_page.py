@@ -57,7 +57,10 @@ class Lab:
 
     def open(self, at=""):
         self.browser.open(f"{self.service.url}/{at}")
-        self.browser.find("h1")
+        try:
+            self.browser.find("h1")
+        except AssertionError as error:
+            raise AssertionError(f"{error}; the console has {self.browser.console()}") from error
         self.browser.script("window.sameDocument = true")
 
     def press(self, text, selector="button, a, summary"):
