@@ -1,7 +1,10 @@
 // A file, cut into pieces that a request may hold: whole lines, each piece with the file's head.
 const PIECE = 900_000; // bytes; a body may have 1 MiB unless the service says otherwise
 
-const isHead = (line) => !/^\s*["']?\d/.test(line);
+// A row begins with its time, or with the name of what is traded, and has prices in any case.
+const HEAD_MAX = 20; // lines
+const isNumber = (cell) => /^\s*["']?[-+]?(\d+\.?\d*|\.\d+)(e[-+]?\d+)?["']?\s*$/i.test(cell);
+const isHead = (line) => !/^\s*["']?\d/.test(line) && !line.split(/[,;\t|]/).some(isNumber);
 
 async function unpacked(file) {
   const begin = new Uint8Array(await file.slice(0, 2).arrayBuffer());
@@ -67,12 +70,13 @@ export async function* pieces(file) {
     }
     if (head === null && (done || rest.includes("\n", PIECE / 2) || rest.length >= PIECE)) {
       head = "";
-      for (
-        let end;
-        rest && isHead(rest.slice(0, rest.indexOf("\n") + 1 || undefined)) && (end = rest.indexOf("\n") + 1) > 0;
-        rest = rest.slice(end), line++
-      )
+      for (; line <= HEAD_MAX; line++) {
+        const end = rest.indexOf("\n") + 1;
+
+        if (!end || !isHead(rest.slice(0, end))) break;
         head += rest.slice(0, end);
+        rest = rest.slice(end);
+      }
     }
     while (head !== null && (rest.length >= PIECE || (done && rest))) {
       const end = rest.length <= PIECE ? rest.length : rest.lastIndexOf("\n", PIECE) + 1 || PIECE;

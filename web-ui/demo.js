@@ -1,5 +1,5 @@
 // The made-up market of scripts/demo, made here: the same digits, by the public API alone.
-import { ask, get, path, post, Problem, withQuery } from "./api.js";
+import { all, ask, path, post, Problem } from "./api.js";
 
 const HOURS = 17544,
   BEGIN = 1672531200,
@@ -89,10 +89,12 @@ async function strategy(name, kind, parameters) {
     });
   } catch (error) {
     if (!(error instanceof Problem) || error.status !== 409) throw error;
-    const found = await get(withQuery(path("strategies"), { q: name, status: "active" })); // by an earlier time
+    // By an earlier time. q finds parts of names too.
+    const found = await all(path("strategies"), { query: { q: name, limit: 200 } });
+    const its = found.find((one) => one.name === name && one.status !== "archived");
 
-    if (!found.items.length) throw error;
-    return found.items[0];
+    if (!its) throw error;
+    return its;
   }
 }
 

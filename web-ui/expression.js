@@ -7,9 +7,11 @@ const WORD = /[A-Za-z_$][\w$]*$/;
 export function Expression({ label, value, onValue, faults = [], names, focused, placeholder, hideLabel }) {
   const id = useId();
   const field = useRef();
+  const latest = useRef(); // what others insert goes on from the newest rules, not from those of when the field was gone into
   const [offer, setOffer] = useState([]);
   const [picked, pick] = useState(0);
 
+  latest.current = onValue;
   const look = (element) => {
     const word = element.value.slice(0, element.selectionStart).match(WORD)?.[0] || "";
 
@@ -58,7 +60,7 @@ export function Expression({ label, value, onValue, faults = [], names, focused,
           look(e.target);
         }}
         onKeyDown=${key}
-        onFocus=${(e) => focused?.(e.target, onValue)}
+        onFocus=${(e) => focused?.(e.target, (text) => latest.current(text))}
         onBlur=${() => setOffer([])}
       ></textarea>
       <ul id=${`${id}-offer`} class="offer-list" role="listbox" aria-label="Completions" hidden=${!offer.length}>

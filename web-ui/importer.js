@@ -1,14 +1,21 @@
 // Import: files are dropped, cut into pieces, sent one after the other; then what came of them.
-import { html, useRef, useState } from "./html.js";
+import { html, useEffect, useRef, useState } from "./html.js";
 import { ask, path, withQuery } from "./api.js";
 import { beginningOf, guess, halves, isZip, pieces } from "./cut.js";
-import { bytes, count, percent, plural, time } from "./format.js";
-import { Card, Check, Choice, Progress, Text, Wrong } from "./parts.js";
+import { bytes, count, percent, plural } from "./format.js";
+import { Card, Check, Choice, Progress, Text, Time, Wrong } from "./parts.js";
 import { href } from "./route.js";
 import { signal, useSignal } from "./signal.js";
 import { NAMES } from "./timeframe.js";
 
 const SHOWN_MAX = 100; // rejected rows, and gaps
+
+// The number in the file of a line of a piece.
+const lineIn =
+  ({ line = 1, headLines = 0 }) =>
+  (n) =>
+    n > headLines ? n - headLines + line - 1 : n;
+const LINE = /^line:(\d+)$/;
 
 // The reports of all pieces as one. tell(share).
 async function importFile(file, { symbol, timeframe, ...query }, tell, signal) {
@@ -29,8 +36,9 @@ async function importFile(file, { symbol, timeframe, ...query }, tell, signal) {
     first: null,
     last: null,
   };
-  const add = (report, { line = 1, headLines = 0, overlaps = false } = {}) => {
-    const lineOf = (n) => (n > headLines ? n - headLines + line - 1 : n);
+  const add = (report, piece = {}) => {
+    const { line = 1, overlaps = false } = piece,
+      lineOf = lineIn(piece);
     const rejections = report.rejections.map((one) => ({ ...one, line: lineOf(one.line) }));
 
     for (const name of ["read", "new", "equal", "replaced", "rejected", "missing"]) sum[name] += report[name];
@@ -49,8 +57,29 @@ async function importFile(file, { symbol, timeframe, ...query }, tell, signal) {
     if (!sum.last || report.last > sum.last) sum.last = report.last;
   };
 
+  // A piece of which not a row was taken: what is said of them stands among the other rejected rows.
+  const reject = (piece, places) => {
+    const rows = piece.text.split("\n").filter((row, i) => i >= piece.headLines + piece.overlaps && row.trim()).length;
+    const said = places.map(({ pointer, detail }) => ({
+      line: lineIn(piece)(Number(pointer.match(LINE)?.[1] || piece.headLines + 1 + piece.overlaps)),
+      reason: detail,
+    }));
+
+    sum.read += rows;
+    sum.rejected += rows;
+    sum.rejections = [...sum.rejections, ...said.filter((one) => !piece.overlaps || one.line !== piece.line)].slice(
+      0,
+      SHOWN_MAX,
+    );
+  };
+
   if (await isZip(file)) {
-    add(await send(file, "application/zip"));
+    try {
+      add(await send(file, "application/zip"));
+    } catch (error) {
+      if (error.status !== 413) throw error;
+      throw new Error(`${error.message} A zip goes whole, in one request: unpack it, and import the files in it.`);
+    }
     return sum;
   }
   const sendPiece = async (piece) => {
@@ -61,8 +90,13 @@ async function importFile(file, { symbol, timeframe, ...query }, tell, signal) {
 
       // The rest may be sound: a piece of nothing but wrong rows is told, and gone over.
       if (smaller) for (const half of smaller) await sendPiece(half);
-      else if (error.code === "candles_invalid" && sum.read > 0) sum.rejected += error.places.length;
-      else throw error;
+      else if (error.code === "candles_invalid" && sum.read > 0) reject(piece, error.places);
+      else {
+        for (const place of error.places || [])
+          place.pointer = place.pointer.replace(LINE, (_, n) => `line:${lineIn(piece)(Number(n))}`);
+        error.storedBefore = sum.new + sum.replaced > 0;
+        throw error;
+      }
     }
   };
 
@@ -104,7 +138,9 @@ function Rows({ what, total, heads, rows, open }) {
 function Report({ one }) {
   const { report, file, symbol, timeframe, error } = one;
 
-  if (error) return html`<${Wrong} error=${error} title=${`${file.name} was not imported`} />`;
+  if (error)
+    return html`<${Wrong} error=${error} title=${`${file.name} was not imported${error.storedBefore ? " to its end" : ""}`} />
+      ${error.storedBefore && html`<p class="note">The rows before that are stored. Once it is mended, import the file again: it adds the others.</p>`}`;
   return html`<div class=${`banner ${report.rejected ? "warn" : "good"}`} role="status">
     <strong>${file.name}</strong>: ${plural(report.read, "row")} read, <b>${count(report.new)}</b> new,${" "}
     ${count(report.equal)} there already${report.replaced ? `, ${count(report.replaced)} replaced` : ""},
@@ -122,7 +158,7 @@ function Report({ one }) {
       what=${`${plural(report.missing, "bar")} missing in the file`}
       total=${report.gaps.length < SHOWN_MAX ? report.gaps.length : Infinity}
       heads=${["Bars", "From and to"]}
-      rows=${report.gaps.map((gap) => [count(gap.bars), `${time(gap.first)} – ${time(gap.last)}`])}
+      rows=${report.gaps.map((gap) => [count(gap.bars), html`<${Time} of=${gap.first} /> – <${Time} of=${gap.last} />`])}
     />
   </div>`;
 }
@@ -131,6 +167,7 @@ function Report({ one }) {
 const chosen = signal([]); // {file, symbol, timeframe}
 const underWay = signal(null); // {name, share, stop()}
 const reports = signal([]);
+const how = signal({ timezone: "", stamp: "", replace: false, adjusted: false });
 
 const leave = (event) => event.preventDefault();
 
@@ -143,12 +180,16 @@ export function Importer({ changed }) {
   const files = useSignal(chosen),
     state = useSignal(underWay),
     done = useSignal(reports);
-  const [options, setOptions] = useState({ timezone: "", stamp: "", replace: false, adjusted: false });
+  const options = useSignal(how);
   const [over, setOver] = useState(false);
-  const latest = useRef();
-
-  latest.current = changed;
   const input = useRef();
+  const told = useRef(done);
+
+  // Whichever view of it is there, it is told: one may have come back meanwhile.
+  useEffect(() => {
+    if (done !== told.current && done.length) changed();
+    told.current = done;
+  }, [done]);
 
   async function take(list) {
     const some = await Promise.all(
@@ -201,12 +242,14 @@ export function Importer({ changed }) {
 
         reports.value = [...reports.value, { ...one, error }];
       }
-      latest.current();
       if (control.signal.aborted) break;
     }
     underWay.value = null;
   }
 
+  const set = (part) => {
+    how.value = { ...how.value, ...part };
+  };
   const edit = (i, part) => {
     chosen.value = chosen.value.map((one, k) => (k === i ? { ...one, ...part } : one));
   };
@@ -230,8 +273,9 @@ export function Importer({ changed }) {
         <button type="button" onClick=${() => input.current.click()}>choose files</button>
       </p>
       <p class="note">
-        CSV as Binance, Kraken, Yahoo, MetaTrader, TradingView, pandas and others write it; also gzip and zip. Of any
-        size: it is cut into pieces.
+        CSV as Binance, Kraken, Yahoo, MetaTrader, TradingView, pandas and others write it, plain or as gzip, of any
+        size: it is cut into pieces. A zip goes whole: it may have 1 MiB unless the service says otherwise, and unpacked
+        8 MiB and 100,000 rows.
       </p>
       <input
         type="file"
@@ -292,13 +336,13 @@ export function Importer({ changed }) {
               label="Time zone"
               placeholder="UTC"
               value=${options.timezone}
-              onValue=${(timezone) => setOptions({ ...options, timezone })}
+              onValue=${(timezone) => set({ timezone })}
               hint="of times that do not name one, such as America/New_York"
             />
             <${Choice}
               label="A row's time is that of"
               value=${options.stamp}
-              onValue=${(stamp) => setOptions({ ...options, stamp })}
+              onValue=${(stamp) => set({ stamp })}
               options=${[
                 ["", "the bar's opening"],
                 ["close", "the bar's closing"],
@@ -308,12 +352,12 @@ export function Importer({ changed }) {
               <${Check}
                 label="Replace rows that differ from those stored"
                 value=${options.replace}
-                onValue=${(replace) => setOptions({ ...options, replace })}
+                onValue=${(replace) => set({ replace })}
               />
               <${Check}
                 label="Take the adjusted prices"
                 value=${options.adjusted}
-                onValue=${(adjusted) => setOptions({ ...options, adjusted })}
+                onValue=${(adjusted) => set({ adjusted })}
               />
             </div>
           </div>

@@ -20,6 +20,19 @@ export function keep(key, value) {
 
 export const kept = read;
 
+export function keptKeys(prefix) {
+  try {
+    return Object.keys(sessionStorage).filter((key) => key.startsWith(prefix));
+  } catch {
+    return [];
+  }
+}
+
+// Whatever somebody has typed in this tab.
+export function forgetTyped() {
+  for (const prefix of ["draft:", "aside:", "said"]) for (const key of keptKeys(prefix)) keep(key, null);
+}
+
 // As useState, of an object that is changed member by member. [draft, change({member: value}), forget()]
 export function useDraft(key, first) {
   const [draft, set] = useState(() => ({ ...first, ...read(`draft:${key}`) }));

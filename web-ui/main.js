@@ -1,9 +1,10 @@
 // The page: its frame, and which view is in it. Each view is a file of its own.
-import { html, render, useEffect, useRef, useState } from "./html.js";
+import { html, render, useEffect, useErrorBoundary, useRef, useState } from "./html.js";
 import { forgetToken, isToken, refused, setToken, token } from "./access.js";
 import { silence } from "./api.js";
 import { clock, setClock, time } from "./format.js";
 import { href, useRoute } from "./route.js";
+import { forgetTyped } from "./keep.js";
 import { useSignal } from "./signal.js";
 import { Start } from "./start.js";
 import { Strategies } from "./strategies.js";
@@ -14,7 +15,7 @@ import { Run } from "./run.js";
 import { Results } from "./results.js";
 import { Result } from "./result.js";
 import { Compare } from "./compare.js";
-import { Page } from "./parts.js";
+import { Page, Wrong } from "./parts.js";
 
 const VIEWS = {
   "": Start,
@@ -26,7 +27,7 @@ const VIEWS = {
       : html`<${Data} query=${query} />`,
   run: ({ query }) => html`<${Run} key=${JSON.stringify(query)} query=${query} />`,
   results: ({ parts }) => (parts.length ? html`<${Result} key=${parts[0]} id=${parts[0]} />` : html`<${Results} />`),
-  compare: ({ query }) => html`<${Compare} key=${query.ids} ids=${(query.ids || "").split(",").filter(Boolean)} />`,
+  compare: ({ query }) => html`<${Compare} ids=${(query.ids || "").split(",").filter(Boolean)} />`,
 };
 
 const MENU = [
@@ -39,9 +40,10 @@ const MENU = [
 
 const facts = document.getElementById("app").dataset;
 
-// What it has let one see goes with it.
+// What it has let one see goes with it, and what was typed.
 function signOut() {
   forgetToken();
+  forgetTyped();
   location.reload();
 }
 
@@ -91,7 +93,8 @@ function Access() {
   const field = useRef();
 
   useEffect(() => {
-    if (why) field.current?.focus();
+    // Whoever is typing goes on with it, rather than in the field of the token.
+    if (why && !document.activeElement?.matches("input, textarea, select")) field.current?.focus();
   }, [why]);
   if (!why) return null;
   return html`<form
@@ -105,7 +108,7 @@ function Access() {
       setToken(text.trim());
     }}
   >
-    <div>
+    <div role="alert">
       <strong>This service asks for an access token.</strong>${" "}
       ${why.startsWith("An access token is needed") ? "" : `${why} `}<span class="note"
         >What you have typed is still there, and goes on with the token.</span
@@ -134,10 +137,11 @@ function Access() {
 
 function Silence() {
   const quiet = useSignal(silence);
+  const which = useSignal(clock);
 
   if (!quiet) return null;
   return html`<div class="banner bad" role="status">
-    <strong>The service does not answer</strong> since ${time(quiet.since, "local").slice(11)}. ${quiet.message.replace(" Try again later.", "")}${" "}
+    <strong>The service does not answer</strong> since ${time(quiet.since, which).slice(11)}${which === "UTC" ? " UTC" : ""}. ${quiet.message.replace(" Try again later.", "")}${" "}
     Trying again. What you have typed is kept.
   </div>`;
 }
@@ -155,6 +159,18 @@ function Foot() {
   </footer>`;
 }
 
+// One odd answer does not take the whole page away. at: where the view is; elsewhere is another try.
+function Guard({ at, children }) {
+  const [error, again] = useErrorBoundary((thrown) => console.error(thrown));
+
+  useEffect(() => {
+    if (error) again();
+  }, [at]);
+  return error
+    ? html`<${Page} title="This cannot be shown"><${Wrong} error=${error} again=${again} /><//>`
+    : children;
+}
+
 function Lab() {
   const route = useRoute();
   const View = Object.hasOwn(VIEWS, route.view) && VIEWS[route.view];
@@ -162,7 +178,7 @@ function Lab() {
   return html`<${Bar} view=${route.view} /><${Access} /><${Silence} />
     ${
       View
-        ? html`<${View} key=${route.view} ...${route} />`
+        ? html`<${Guard} at=${location.hash}><${View} key=${route.view} ...${route} /><//>`
         : html`<${Page} title="There is no such view"
             ><p><a href=${href("")}>To the start</a></p><//
           >`

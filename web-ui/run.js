@@ -1,13 +1,14 @@
 // Run: which strategy, on which candles, from when to when, at what costs.
 import { html, useEffect, useMemo, useState } from "./html.js";
 import { all, get, path, post } from "./api.js";
-import { count, date, plural, readNumber, writeNumber } from "./format.js";
+import { count, date, plural, readNumber, time, writeNumber } from "./format.js";
 import { forgetDraft, useDraft } from "./keep.js";
 import { useLoad } from "./load.js";
 import { remember } from "./names.js";
 import { Card, Check, Choice, Copy, Empty, Field, Loading, Page, Text, Wrong } from "./parts.js";
 import { curlOf, shortExecution } from "./request.js";
 import { go, href } from "./route.js";
+import { DemoOffer } from "./start.js";
 import { madeOf, SECONDS, TESTED } from "./timeframe.js";
 
 const FIRST = {
@@ -17,6 +18,8 @@ const FIRST = {
   timeframe: "",
   start: "",
   end: "",
+  startAt: "", // of a backtest that is run again: the exact times, while the days are not changed
+  endAt: "",
   capital: writeNumber(10000),
   fee: writeNumber(0.1),
   slippage: writeNumber(0.02),
@@ -33,7 +36,32 @@ const DAY = 86400e3;
 // Not randomUUID, which browsers have for HTTPS and localhost alone.
 const randomKey = () => Array.from(crypto.getRandomValues(new Uint32Array(4)), (n) => n.toString(16)).join("-");
 
-// What the form says, as the API takes it; {problem} if it cannot be said.
+const isObject = (value) => value !== null && typeof value === "object" && !Array.isArray(value);
+const spanOf = (start, end) => ({ start, end, startAt: "", endAt: "" });
+const instant = (day, exact) => exact || (day && `${day}T00:00:00Z`);
+const IN_FIELDS = ["spread", "leverage", "short", "intrabar", "missing", "close_at_end"];
+
+// The members of an execution that have no field of their own. Throws what is wrong with the text.
+function moreOf(text) {
+  if (!text.trim()) return {};
+  let more;
+
+  try {
+    more = JSON.parse(text);
+  } catch (problem) {
+    throw new Error(`This is not JSON: ${problem.message}`);
+  }
+  if (!isObject(more)) throw new Error('It must be an object, such as {"risk_free": 0.02}.');
+  const twice = [
+    ...IN_FIELDS.filter((name) => name in more),
+    ...["fee", "slippage"].filter((name) => isObject(more[name]) && "percent" in more[name]).map((name) => `${name}.percent`),
+  ];
+
+  if (twice.length) throw new Error(`The form has a field for ${twice.join(", ")}: leave it out here.`);
+  return more;
+}
+
+// What the form says, as the API takes it; throws if it cannot be said.
 function requestOf(draft) {
   // What is not a number goes as it is: the service says what is wrong with it, and where.
   const execution = shortExecution({
@@ -47,14 +75,15 @@ function requestOf(draft) {
     close_at_end: draft.closeAtEnd,
   });
 
-  if (draft.more.trim()) Object.assign(execution, JSON.parse(draft.more));
+  for (const [name, value] of Object.entries(moreOf(draft.more)))
+    execution[name] = isObject(value) ? { ...value, ...execution[name] } : value;
   return {
     strategy_id: draft.strategy,
     ...(draft.version ? { strategy_version: Number(draft.version) } : {}),
     symbol: draft.symbol,
     timeframe: draft.timeframe,
-    start: draft.start && `${draft.start}T00:00:00Z`,
-    end: draft.end && `${draft.end}T00:00:00Z`,
+    start: instant(draft.start, draft.startAt),
+    end: instant(draft.end, draft.endAt),
     initial_capital: readNumber(draft.capital),
     execution,
   };
@@ -66,10 +95,11 @@ function draftOf(backtest, strategy) {
   );
   const { percent: feePercent = 0, ...feeOthers } = fee || {},
     { percent: slipPercent = 0, ...slipOthers } = slippage || {};
+  const isDay = (when) => /T00:00:00(\.0+)?Z$/.test(when);
   const rest = {
     ...others,
-    ...(Object.keys(feeOthers).length ? { fee } : {}),
-    ...(Object.keys(slipOthers).length ? { slippage } : {}),
+    ...(Object.keys(feeOthers).length ? { fee: feeOthers } : {}),
+    ...(Object.keys(slipOthers).length ? { slippage: slipOthers } : {}),
   };
 
   return {
@@ -79,6 +109,8 @@ function draftOf(backtest, strategy) {
     timeframe: backtest.timeframe,
     start: date(backtest.start, "UTC"),
     end: date(backtest.end, "UTC"),
+    startAt: isDay(backtest.start) ? "" : backtest.start,
+    endAt: isDay(backtest.end) ? "" : backtest.end,
     capital: writeNumber(backtest.initial_capital),
     fee: writeNumber(feePercent),
     slippage: writeNumber(slipPercent),
@@ -129,7 +161,8 @@ export function Run({ query }) {
             html`<a class="button" href=${href(["strategies", "new"])}>Write down a strategy</a>`
           }
         </p>
-        <p class="note">Or <a href=${href("")}>bring in the demo market</a>.</p><//
+        <p class="note">Or look around first, in a made-up market with strategies of its own:</p>
+        <${DemoOffer} /><//
       ><//
     >`;
   }
@@ -143,9 +176,9 @@ export function Run({ query }) {
             strategies.find((one) => one.id === from.strategy_id),
           )
         : query.strategy
-          ? { strategy: query.strategy }
+          ? { strategy: query.strategy, version: "" }
           : query.symbol
-            ? { symbol: query.symbol, timeframe: query.timeframe }
+            ? { symbol: query.symbol, timeframe: query.timeframe, ...spanOf("", "") }
             : {}
     }
   />`;
@@ -155,6 +188,7 @@ function Form({ strategies, series, given }) {
   const [draft, change] = useDraft("run", FIRST);
   const [error, fail] = useState(null);
   const [busy, setBusy] = useState(false);
+  const [ready, begin] = useState(!Object.keys(given).length);
   const symbols = useMemo(() => [...new Set(series.map((one) => one.symbol))].sort(), [series]);
   const stored = series.filter((one) => one.symbol === draft.symbol);
   const timeframes = TESTED.filter((name) => stored.some((one) => madeOf(name, one.timeframe)));
@@ -164,22 +198,25 @@ function Form({ strategies, series, given }) {
       .filter((one) => draft.timeframe && madeOf(draft.timeframe, one.timeframe))
       .sort((a, b) => SECONDS[a.timeframe] - SECONDS[b.timeframe])[0];
   const strategy = strategies.find((one) => one.id === draft.strategy);
-  const whole = source && { start: date(source.first, "UTC"), end: date(Date.parse(source.last) + DAY, "UTC") };
+  const whole = source && spanOf(date(source.first, "UTC"), date(Date.parse(source.last) + DAY, "UTC"));
 
   useEffect(() => {
-    if (Object.keys(given).length) change(given);
+    if (ready) return;
+    change(given);
+    begin(true);
   }, []);
-  // What can be chosen decides what is chosen, if nothing was.
+  // What can be chosen decides what is chosen, if nothing was, and nothing is given.
   useEffect(() => {
     const part = {};
 
+    if (!ready) return;
     if (!strategy) part.strategy = strategies[0].id;
     if (!stored.length) part.symbol = symbols[0];
     else if (!timeframes.includes(draft.timeframe))
       part.timeframe = timeframes.find((name) => stored.some((one) => one.timeframe === name)) || timeframes[0] || "";
     else if (whole && (!draft.start || !draft.end)) Object.assign(part, whole);
-    if (Object.keys(part).length) change(part);
-  }, [draft, symbols]);
+    if (Object.entries(part).some(([name, value]) => draft[name] !== value)) change(part);
+  }, [ready, draft, symbols]);
 
   let request = null,
     wrongMore = null;
@@ -187,14 +224,29 @@ function Form({ strategies, series, given }) {
   try {
     request = requestOf(draft);
   } catch (problem) {
-    wrongMore = `This is not JSON: ${problem.message}`;
+    wrongMore = problem.message;
   }
   const at = (pointer) => error?.places?.find((place) => place.pointer === pointer)?.detail;
   const set = (name) => (value) => {
     fail(null); // what was said of it
     change({ [name]: value });
   };
-  const outside = whole && draft.start && draft.end && (draft.end <= whole.start || draft.start >= whole.end);
+  // A field that a time of the day goes with: it is said, and holds until another day is chosen.
+  const day = (name, exact) => ({
+    value: draft[name],
+    onValue: (value) => {
+      fail(null);
+      change({ [name]: value, [exact]: "" });
+    },
+    hint: draft[exact] && `at ${time(draft[exact], "UTC").slice(11)} of that day`,
+  });
+  const from = instant(draft.start, draft.startAt),
+    to = instant(draft.end, draft.endAt);
+  const outside =
+    whole &&
+    from &&
+    to &&
+    (Date.parse(to) <= Date.parse(whole.start) || Date.parse(from) >= Date.parse(whole.end));
 
   async function start(event) {
     event.preventDefault();
@@ -220,10 +272,10 @@ function Form({ strategies, series, given }) {
       .filter((years) => Date.parse(whole.start) < Date.parse(source.last) - years * 365.25 * DAY)
       .map((years) => [
         `Last ${plural(years, "year")}`,
-        {
-          start: date(Math.max(Date.parse(whole.start), Date.parse(source.last) - years * 365.25 * DAY), "UTC"),
-          end: whole.end,
-        },
+        spanOf(
+          date(Math.max(Date.parse(whole.start), Date.parse(source.last) - years * 365.25 * DAY), "UTC"),
+          whole.end,
+        ),
       ]),
   ];
 
@@ -256,7 +308,7 @@ function Form({ strategies, series, given }) {
             class="grow"
             label="Symbol"
             value=${draft.symbol}
-            onValue=${(symbol) => change({ symbol, start: "", end: "" })}
+            onValue=${(symbol) => change({ symbol, ...spanOf("", "") })}
             error=${at("/symbol")}
             options=${symbols.map((name) => [name, name])}
             hint=${source && html`${plural(source.bars, "bar")} of ${source.timeframe}${source.missing ? `, ${count(source.missing)} missing` : ""}`}
@@ -265,7 +317,11 @@ function Form({ strategies, series, given }) {
             label="Timeframe"
             value=${draft.timeframe}
             onValue=${set("timeframe")}
-            error=${at("/timeframe")}
+            error=${
+              stored.length > 0 && !timeframes.length
+                ? `No backtest has bars made of ${stored.map((one) => one.timeframe).join(", ")}. Import a finer series of this symbol.`
+                : at("/timeframe")
+            }
             options=${timeframes.map((name) => [name, name])}
             hint=${source && source.timeframe !== draft.timeframe ? `made of ${source.timeframe}` : ""}
           />
@@ -275,16 +331,14 @@ function Form({ strategies, series, given }) {
             label="From (UTC)"
             type="date"
             required
-            value=${draft.start}
-            onValue=${set("start")}
+            ...${day("start", "startAt")}
             error=${at("/start")}
           />
           <${Text}
             label="To, not included (UTC)"
             type="date"
             required
-            value=${draft.end}
-            onValue=${set("end")}
+            ...${day("end", "endAt")}
             error=${at("/end")}
           />
           ${

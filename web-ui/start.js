@@ -1,5 +1,5 @@
 // Where one begins: an empty lab says what to do first; one that is in use, what was done last.
-import { html, useState } from "./html.js";
+import { html, useEffect, useRef, useState } from "./html.js";
 import { get, path, withQuery } from "./api.js";
 import { bringDemo } from "./demo.js";
 import { useLoad } from "./load.js";
@@ -11,14 +11,21 @@ import { plural } from "./format.js";
 export function DemoOffer({ primary }) {
   const [state, set] = useState(null);
   const [error, fail] = useState(null);
+  const isHere = useRef(true);
 
+  useEffect(
+    () => () => {
+      isHere.current = false;
+    },
+    [],
+  );
   async function bring() {
     fail(null);
     set([0, "Beginning"]);
     try {
       const first = await bringDemo((share, what) => set([share, what]));
 
-      go(["results", first]);
+      if (isHere.current) go(["results", first]); // who has gone to another view is not called away
     } catch (problem) {
       fail(problem);
       set(null);
@@ -97,8 +104,7 @@ export function Start() {
       lead="Test a trading strategy on past prices: nothing from the future, and no fill that the market would not have given."
     >
       ${
-        !series.length &&
-        !strategies.length &&
+        (!series.length || !strategies.length) &&
         html`<${Card} class="hero">
           <h2>Look around first</h2>
           <p>

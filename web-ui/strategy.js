@@ -1,8 +1,8 @@
 // A strategy: made, changed, and what it was before. It is checked by the service while it is typed.
-import { html, useEffect, useState } from "./html.js";
+import { html, useEffect, useRef, useState } from "./html.js";
 import { ask, constant, get, path, post, Problem } from "./api.js";
 import { Conflict } from "./conflict.js";
-import { keep, kept, useDraft } from "./keep.js";
+import { keep, kept, keptKeys, useDraft } from "./keep.js";
 import { useLoad } from "./load.js";
 import { remember } from "./names.js";
 import { Parameters } from "./parameters.js";
@@ -14,6 +14,7 @@ import { Versions } from "./versions.js";
 
 const CHECK_MS = 250;
 const FIRST = { name: "", description: "", kind: "sma_crossover", parameters: {}, status: "active" };
+const isObject = (value) => value !== null && typeof value === "object" && !Array.isArray(value);
 const written = ({ name, description, kind, parameters, status }) => ({
   name,
   description,
@@ -22,8 +23,23 @@ const written = ({ name, description, kind, parameters, status }) => ({
   status,
 });
 
+// What was typed, and is neither stored nor in the editor: it was put aside, or somebody else stored a version meanwhile.
+function asideOf(id, version) {
+  const begin = `draft:strategy:${id}:`,
+    its = `aside:${id}`;
+
+  if (kept(its)) return { key: its, draft: kept(its), when: "before you took the other version" };
+  const [older] = keptKeys(begin)
+    .map((key) => Number(key.slice(begin.length)))
+    .filter((n) => n < version && kept(`${begin}${n}`))
+    .sort((a, b) => b - a);
+
+  return older ? { key: `${begin}${older}`, draft: kept(`${begin}${older}`), when: `on version ${older}` } : null;
+}
+
 export function Strategy({ id, query }) {
   const isNew = id === "new";
+  const [made, take] = useState(null); // what was stored here, until the service is asked again
   const found = useLoad(
     async (signal) => {
       const [kinds, strategy] = await Promise.all([
@@ -41,13 +57,16 @@ export function Strategy({ id, query }) {
       >${found.error ? html`<${Wrong} error=${found.error} again=${found.again} title="It cannot be shown" />` : html`<${Loading} />`}<//
     >`;
   }
+  const stored = made && made.version > found.data.strategy?.version ? made : found.data.strategy;
+
   return html`<${Editor}
-    key=${found.data.strategy?.version}
+    key=${stored?.version}
     id=${id}
     kinds=${found.data.kinds}
-    stored=${found.data.strategy}
+    stored=${stored}
     query=${query}
     changed=${found.again}
+    taken=${take}
   />`;
 }
 
@@ -75,7 +94,7 @@ function useCheck(kind, parameters) {
   return verdict;
 }
 
-function Editor({ id, kinds, stored, query, changed }) {
+function Editor({ id, kinds, stored, query, changed, taken }) {
   const isNew = !stored;
   const key = isNew ? "strategy" : `strategy:${id}:${stored.version}`;
   const first = stored ? written(stored) : { ...FIRST, ...(query.kind ? { kind: query.kind } : {}) };
@@ -84,11 +103,18 @@ function Editor({ id, kinds, stored, query, changed }) {
   const [busy, setBusy] = useState(false);
   const [said, say] = useState(kept("said"));
   const [json, setJson] = useState(null); // the text, while it is edited as JSON
-  const [aside, keepAside] = useState(kept(`aside:${id}`)); // what was typed before another version was taken
-  const setAside = (text) => {
-    keep(`aside:${id}`, text);
-    keepAside(text);
+  const [aside, showAside] = useState(() => asideOf(id, stored?.version));
+  const setAside = (typed) => {
+    keep(`aside:${id}`, typed);
+    showAside(asideOf(id, stored?.version));
   };
+  const dropAside = () => {
+    keep(aside.key, null);
+    showAside(asideOf(id, stored?.version));
+  };
+  const latest = useRef();
+
+  latest.current = draft;
   const verdict = useCheck(draft.kind, draft.parameters);
   const kind = kinds.find((one) => one.name === draft.kind);
   const isChanged = JSON.stringify(written(draft)) !== JSON.stringify(first);
@@ -111,28 +137,41 @@ function Editor({ id, kinds, stored, query, changed }) {
     keep("said", null);
   }, []);
 
-  const pick = (name) => change({ kind: name, parameters: name === "rules" ? FIRST_RULES : {} });
+  // Those of the other kinds are there when one comes back to them.
+  const pick = (name) => {
+    const others = { ...draft.others, [draft.kind]: draft.parameters };
+    const parameters =
+      others[name] || (name === first.kind && stored ? first.parameters : name === "rules" ? FIRST_RULES : {});
+
+    change({ kind: name, parameters, others });
+    if (json !== null) setJson(tidyText(parameters));
+  };
 
   async function save(event, on = stored?.version) {
     event?.preventDefault();
+    const sent = written(draft);
+
     setBusy(true);
     fail(null);
     say(null);
     try {
       const answer = isNew
-        ? await ask("POST", path("strategies"), { json: written(draft) })
+        ? await ask("POST", path("strategies"), { json: sent })
         : await ask("PUT", path("strategies", id), {
-            json: written(draft),
+            json: sent,
             headers: { "If-Match": `"${on}"` },
             safe: true,
           });
       const made = await answer.json();
 
+      // What was typed meanwhile goes on with what is stored now.
+      if (JSON.stringify(written(latest.current)) !== JSON.stringify(sent))
+        keep(`draft:strategy:${made.id}:${made.version}`, latest.current);
       remember([made]);
       forget();
       keep("said", `Version ${made.version} is stored.`);
       if (isNew) go(["strategies", made.id]);
-      else changed();
+      else taken(made);
     } catch (problem) {
       fail(problem);
       setBusy(false);
@@ -171,13 +210,13 @@ function Editor({ id, kinds, stored, query, changed }) {
       /* not yet */
     }
     setJson(text);
-    if (parameters && typeof parameters === "object" && !Array.isArray(parameters)) change({ parameters });
+    if (isObject(parameters)) change({ parameters });
   };
   let jsonError = null;
 
   if (json !== null) {
     try {
-      JSON.parse(json);
+      if (!isObject(JSON.parse(json))) jsonError = "It must be an object: { … }.";
     } catch (problem) {
       jsonError = problem.message;
     }
@@ -197,18 +236,19 @@ function Editor({ id, kinds, stored, query, changed }) {
     ${
       aside &&
       html`<div class="banner warn" role="status">
-        What you had typed when you took the other version is kept.${" "}
+        What you had typed ${aside.when} is kept.${" "}
         <button
           type="button"
           onClick=${() => {
-            change(aside);
+            dropAside();
+            change(aside.draft);
             setJson(null);
-            setAside(null);
+            if (isChanged) setAside(draft);
           }}
         >
           Put it into the editor
         </button>${" "}
-        <button type="button" class="quiet" onClick=${() => setAside(null)}>Throw it away</button>
+        <button type="button" class="quiet" onClick=${dropAside}>Throw it away</button>
       </div>`
     }
     ${error?.status === 412 && html`<${Conflict} key=${error.requestId} id=${id} base=${first} mine=${written(draft)} written=${written} on=${settle} busy=${busy} />`}
@@ -264,6 +304,8 @@ function Editor({ id, kinds, stored, query, changed }) {
           type="button"
           class="quiet"
           aria-pressed=${json !== null ? "true" : "false"}
+          disabled=${!!jsonError}
+          title=${jsonError ? "The form shows what is JSON: mend it first" : undefined}
           onClick=${() => setJson(json === null ? tidyText(draft.parameters) : null)}
         >
           ${json === null ? "As JSON" : "As a form"}
@@ -311,7 +353,7 @@ function Editor({ id, kinds, stored, query, changed }) {
         </button>
         ${faults.length > 0 && html`<span class="error">${faults.length === 1 ? "One place is wrong." : `${faults.length} places are wrong.`}</span>`}
         ${
-          isChanged &&
+          (isChanged || jsonError) &&
           html`<button
             type="button"
             class="quiet"
@@ -331,6 +373,7 @@ function Editor({ id, kinds, stored, query, changed }) {
         id=${id}
         current=${stored.version}
         take=${(version) => {
+          if (isChanged) setAside(draft);
           change(written(version));
           setJson(null);
           scrollTo(0, 0);

@@ -57,7 +57,10 @@ class Lab:
 
     def open(self, at=""):
         self.browser.open(f"{self.service.url}/{at}")
-        self.browser.find("h1")
+        try:
+            self.browser.find("h1")
+        except AssertionError as error:
+            raise AssertionError(f"{error}; the console has {self.browser.console()}") from error
         self.browser.script("window.sameDocument = true")
 
     def press(self, text, selector="button, a, summary"):
@@ -345,7 +348,7 @@ def both_sides_of_a_conflict(lab, browser, keep):
     assert mine in typed()
     clash("by somebody else")
     lab.press("Take theirs", ".conflict button")
-    lab.says("What you had typed when you took the other version is kept")
+    lab.says("What you had typed before you took the other version is kept")
     assert mine not in typed()
     lab.press("Put it into the editor")
     browser.wait_for("return [...document.querySelectorAll('.expression textarea')].some(t => t.value === arguments[0])", mine, what="what was typed")
@@ -460,6 +463,88 @@ def test_numbers_are_the_readers(daemon, browser, ui_dir):
         read = browser.script("const [texts] = arguments; return import(document.querySelector(\"script[type='module']\").src.replace('main.js', 'format.js'))"
                               ".then(m => [...texts.map(m.readNumber), m.readNumber(m.writeNumber(1.5))])", list(texts))
         assert read == [*texts.values(), 1.5], locale
+
+
+def test_what_one_was_led_to(daemon, browser, ui_dir):
+    """The form of a backtest shows what one came for, in a tab in which nothing was chosen before; and all of a backtest that is run again."""
+    service = daemon(ui_dir=ui_dir, workers=1)
+    for symbol, timeframe, minutes in (("FIRST", "1d", 1440), ("SECOND", "1d", 1440), ("WEEKLY", "1w", 10080)):
+        stored = service.request("POST", f"/api/v1/candles/{symbol}/{timeframe}", text_of(made_up(50, minutes=minutes)).encode(),
+                                 headers={"Content-Type": "text/csv"})
+        assert stored.status == 200, stored.body
+    ids = [service.request("POST", "/api/v1/strategies", {"name": name, "kind": "buy_and_hold"}).json()["id"] for name in ("One", "Two")]
+    lab = Lab(browser, service, ui_dir)
+
+    def led(at):
+        lab.open()
+        browser.script("sessionStorage.clear()")
+        browser.open("about:blank")
+        lab.open(at)
+        lab.heading("Run a backtest")
+
+    def chosen():
+        browser.wait_for("return document.querySelector('[type=date]')?.value", what="a span")
+        return browser.script("return [...document.querySelectorAll('select')].map(one => one.value)")
+
+    for item in ids:
+        led(f"#/run?strategy={item}")
+        assert chosen()[0] == item
+    led("#/run?symbol=SECOND&timeframe=1d")
+    assert "SECOND" in chosen()
+    led("#/run?symbol=WEEKLY&timeframe=1w")
+    lab.says("No backtest has bars made of 1w")
+
+    made = service.request("POST", "/api/v1/backtests", {"strategy_id": ids[0], "symbol": "SECOND", "timeframe": "1d", "start": "2024-01-03T00:00:00Z",
+                                                         "end": "2024-02-01T12:00:00Z", "initial_capital": 1000,
+                                                         "execution": {"fee": {"percent": 0.1, "fixed": 1}}})
+    assert made.status in (201, 202), made.body
+    led(f"#/run?from={made.json()['id']}")
+    assert ids[0] in chosen() and "SECOND" in chosen()
+    lab.says("at 12:00 of that day")
+    lab.fill("Fee, %", "0.2")
+    lab.press("Run it")
+    lab.heading("One")
+    item = browser.script("return location.hash.split('/').at(-1)")
+    again = service.request("GET", f"/api/v1/backtests/{item}").json()
+    assert (again["execution"]["fee"]["percent"], again["execution"]["fee"]["fixed"]) == (0.2, 1)
+    assert (again["start"], again["end"]) == (made.json()["start"], made.json()["end"])
+    assert browser.console() == []
+
+
+def test_a_function_is_put_into_an_expression(daemon, browser, ui_dir):
+    """What was typed elsewhere since stays; another kind, and back."""
+    lab = Lab(browser, daemon(ui_dir=ui_dir, workers=1), ui_dir)
+    fast = "return document.querySelector(\"[aria-label='Value of fast']\")?.value"
+
+    lab.open("#/strategies/new")
+    lab.choose("Kind", "rules")
+    lab.fill("Buy if", "close > ")
+    browser.write("[aria-label='Value of fast']", "33")
+    lab.press("sma(", ".functions summary")
+    lab.press("Insert")
+    browser.wait_for("return /close > \\w+\\(/.test(document.querySelector('.expression textarea').value)", what="the function")
+    assert browser.script(fast) == "33"
+    lab.choose("Kind", "buy_and_hold")
+    browser.wait_for("return !document.querySelector('.expression')", what="the other kind")
+    lab.choose("Kind", "rules")
+    browser.wait_for(fast, what="the rules")
+    assert browser.script(fast) == "33"
+
+
+def test_a_file_is_cut_behind_its_head(daemon, browser, ui_dir):
+    lab = Lab(browser, daemon(ui_dir=ui_dir, workers=1), ui_dir)
+    lab.open()
+    cut = """
+        const [head, row] = arguments, {pieces} = await import(document.querySelector("script[type='module']").src.replace("main.js", "cut.js"));
+        const found = [];
+        for await (const one of pieces(new File([head + row.repeat(40000)], "some.csv")))
+            found.push([one.headLines, one.text.startsWith(head + row), one.text.length < 1e6]);
+        return found;
+    """
+    for head, row in (("<TICKER>,<PER>,<DATE>,<TIME>,<OPEN>,<HIGH>,<LOW>,<CLOSE>,<VOL>\n", "AAPL.US,5,20240102,153000,1.5,2,1,1.5,100\n"),
+                      ("Price,Close,High,Low,Open,Volume\nTicker,7203.T,7203.T,7203.T,7203.T,7203.T\nDate,,,,,\n", "2024-01-02,1.5,2,1,1.5,100,123456789\n")):
+        found = browser.script(f"return (async (...given) => {{ return await (async function () {{ {cut} }})(...given); }})(...arguments)", head, row)
+        assert found == [[head.count("\n"), True, True]] * len(found) and len(found) == 2
 
 
 def test_without_its_files(daemon, browser, keep, tmp_path):
