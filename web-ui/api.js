@@ -17,6 +17,9 @@ export class Problem extends Error {
 }
 
 const RETRY_MS = [500, 1000, 2000, 4000];
+const TIMEOUTS_MAX = 3; // of one request: "the database took too long, ask for less" is about it, and not about the service
+
+let waiting = 0; // requests that nobody has answered
 
 const pause = (ms, signal) =>
   new Promise((resolve, reject) => {
@@ -76,9 +79,19 @@ async function whole(answer) {
 
 // options: json | body and type; accept, headers, signal; safe: asking twice does no harm (a GET always is)
 export async function ask(method, address, options = {}) {
+  const ours = { waits: false };
+
+  try {
+    return await answered(method, address, options, ours);
+  } finally {
+    if (ours.waits && --waiting === 0) silence.value = null; // one that was given up too
+  }
+}
+
+async function answered(method, address, options, ours) {
   const safe = options.safe ?? method === "GET";
 
-  for (let tries = 0; ; tries++) {
+  for (let tries = 0, timeouts = 0; ; tries++) {
     const used = token.value;
     let error;
 
@@ -108,6 +121,11 @@ export async function ask(method, address, options = {}) {
       throw error instanceof Problem
         ? error
         : new Problem(0, { detail: "The service does not answer. What you wrote is kept; try again." });
+    }
+    if (error.code === "timeout" && ++timeouts >= TIMEOUTS_MAX) throw error;
+    if (!ours.waits) {
+      ours.waits = true;
+      waiting++;
     }
     silence.value = silence.value || { since: Date.now(), message: error instanceof Problem ? error.message : "" };
     await pause((error.retryAfter || 0) * 1000 || RETRY_MS[Math.min(tries, RETRY_MS.length - 1)], options.signal);

@@ -1,7 +1,7 @@
 // Candles of a series for a chart that is looked at: a window of them, in the timeframe that fits it. A million bars are never
 // here at once.
 import { get, path, withQuery } from "./api.js";
-import { seconds } from "./chart.js";
+import { seconds, ticks } from "./chart.js";
 import { fitting, SECONDS } from "./timeframe.js";
 
 const BUSY_MS = 300; // so long after a change of our own, a change of the range is taken for what follows from it
@@ -96,6 +96,7 @@ export function followRange(chart, { base, first, last, load, seen, told }) {
       await load(wish, signal, () => {
         current = wish;
         busy = performance.now() + BUSY_MS;
+        chart.timeScale().applyOptions({ tickMarkFormatter: ticks(SECONDS[wish.timeframe] >= SECONDS["1d"]) });
         return { from, to };
       });
     } catch (error) {

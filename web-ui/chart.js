@@ -38,7 +38,6 @@ function look() {
       borderColor: color("line"),
       timeVisible: true,
       secondsVisible: false,
-      tickMarkFormatter: tick,
     },
     localization: { timeFormatter: (seconds) => time(seconds * 1000) },
   };
@@ -46,15 +45,16 @@ function look() {
 
 const MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
 
-// The library counts years, months, days and times as 0 to 4. A day beside a month must not look like one.
-function tick(seconds, kind) {
-  const text = time(seconds * 1000);
+// The library counts years, months, days and times as 0 to 4. A day beside a month must not look like one. The bars begin with
+// years, months and days of UTC: in another clock they would have the name of the one before.
+export const ticks = (isDaily) => (seconds, kind) => {
+  const text = time(seconds * 1000, kind < 2 || (kind === 2 && isDaily) ? "UTC" : clock.value);
   const month = MONTHS[Number(text.slice(5, 7)) - 1];
 
   if (kind === 0) return text.slice(0, 4);
   if (kind === 1) return `${month} ${text.slice(0, 4)}`;
   return kind === 2 ? `${Number(text.slice(8, 10))} ${month}` : text.slice(11);
-}
+};
 
 export const FORMATS = {
   percent: { type: "custom", minMove: 0.0001, formatter: (n) => percent(n, 1) },
@@ -82,7 +82,7 @@ export function useChart(make, by, repainted) {
     const chart = createChart(box.current, { autoSize: true, ...look() });
 
     // Once: set again, they would move what is seen.
-    chart.timeScale().applyOptions({ rightOffset: 2, minBarSpacing: 0.05, fixLeftEdge: true });
+    chart.timeScale().applyOptions({ rightOffset: 2, minBarSpacing: 0.05, fixLeftEdge: true, tickMarkFormatter: ticks(false) });
     const end = make(chart);
     const repaint = () => {
       chart.applyOptions(look());

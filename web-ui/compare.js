@@ -1,9 +1,9 @@
 // Compare: several results on one chart, and in one table.
-import { html, useMemo, useRef, useState, useEffect } from "./html.js";
+import { html, useMemo, useRef, useState } from "./html.js";
 import { get, path, withQuery } from "./api.js";
 import { color, FORMATS, LINES, LineSeries, useChart } from "./chart.js";
 import { along, pointsOf } from "./curve.js";
-import { count, date, NONE, percent, ratio, signedPercent, tone, time } from "./format.js";
+import { percent, signedPercent, time } from "./format.js";
 import { useLoad } from "./load.js";
 import { BETTER, grouped, show, toneOf, useMetrics, wordOf } from "./metrics.js";
 import { useNames } from "./names.js";
@@ -135,7 +135,7 @@ function Table({ results, labels }) {
         <tbody>
           <tr>
             <th scope="row" class="text">Span</th>
-            ${results.map((one) => html`<td>${date(one.start)} – ${date(one.end)}</td>`)}
+            ${results.map((one) => html`<td><${Time} of=${one.start} short /> – <${Time} of=${one.end} short /></td>`)}
           </tr>
           ${rows.map(
             ([title, members]) =>
@@ -167,18 +167,25 @@ function Table({ results, labels }) {
     <${Check} label="All metrics" value=${everything} onValue=${setEverything} />`;
 }
 
+const unlessGone = (error) => {
+  if (error.status !== 404) throw error;
+  return null;
+};
+
 export function Compare({ ids }) {
   const wanted = ids.slice(0, MOST);
   const found = useLoad(
     async (signal) => {
-      const results = await Promise.all(wanted.map((id) => get(path("backtests", id), { signal })));
+      const there = await Promise.all(wanted.map((id) => get(path("backtests", id), { signal }).catch(unlessGone)));
+      const results = there.filter(Boolean).map((one) => ({ ...one, metrics: one.metrics || {} }));
+      const gone = wanted.filter((_, i) => !there[i]);
       const done = results.filter((one) => one.status === "succeeded");
       const curves = await Promise.all(
         done.map((one) => get(withQuery(path("backtests", one.id, "equity"), { points: 3000 }), { signal })),
       );
       const whole = done.map((one, i) => [one, pointsOf(curves[i].items)]).filter(([, points]) => points.length > 1);
 
-      return { all: results, results: whole.map(([one]) => one), curves: whole.map(([, points]) => points) };
+      return { gone, all: results, results: whole.map(([one]) => one), curves: whole.map(([, points]) => points) };
     },
     [ids.join()],
   );
@@ -186,7 +193,7 @@ export function Compare({ ids }) {
     (signal) => get(withQuery(path("backtests"), { status: "succeeded", limit: 30 }), { signal }),
     [],
   );
-  const { all: chosen = [], results = [], curves = [] } = found.data || {};
+  const { gone = [], all: chosen = [], results = [], curves = [] } = found.data || {};
   // Those that are too old for the list can be left out again too.
   const chosenBefore = chosen.filter((one) => !others.data?.items.some((other) => other.id === one.id));
   const unfinished = chosen.length - results.length;
@@ -198,6 +205,13 @@ export function Compare({ ids }) {
   return html`<${Page} wide title="Compare" lead="Up to six results on one chart. Each begins at 0 %.">
     <${Wrong} error=${found.error} again=${found.again} />
     ${wanted.length > 0 && !found.data && !found.error && html`<${Loading} />`}
+    ${
+      gone.length > 0 &&
+      html`<p class="banner warn">
+        ${gone.length === 1 ? "One of them is" : `${gone.length} of them are`} not there any more.${" "}
+        <button type="button" onClick=${() => to(wanted.filter((id) => !gone.includes(id)))}>Leave it out</button>
+      </p>`
+    }
     ${unfinished > 0 && html`<p class="banner warn">${unfinished === 1 ? "One of them has" : `${unfinished} of them have`} no result to show: not every backtest ends with one.</p>`}
     ${
       results.length > 0 &&

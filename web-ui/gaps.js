@@ -1,40 +1,33 @@
 // The gaps of a series: where bars are missing. Choosing one leads the chart there.
-import { html, useEffect, useRef, useState } from "./html.js";
+import { html, useState } from "./html.js";
 import { get, path, withQuery } from "./api.js";
 import { seconds } from "./chart.js";
 import { count } from "./format.js";
+import { useList } from "./load.js";
 import { Card, Check, Loading, Time, Wrong } from "./parts.js";
 
-const LIMIT = 200;
+const LIMIT = 200,
+  TRIES = 10;
 const RESTS = 0.25; // of the bars: if more are missing, the market is likely to be closed at weekends
 
 export function Gaps({ one, onSelect }) {
   const [weekends, setWeekends] = useState(one.missing / (one.missing + one.bars) < RESTS);
-  const [{ items, next }, set] = useState({ items: null, next: null });
-  const [error, fail] = useState(null);
   const [chosen, choose] = useState(null);
-  const life = useRef();
+  const list = useList(
+    async (after, signal) => {
+      let page = { items: [], next: after };
 
-  const load = async (before, start) => {
-    const { signal } = life.current;
+      // A page may have none, and yet not be the last.
+      for (let tries = 0; tries < TRIES && !page.items.length && page.next !== null; tries++) {
+        const query = { limit: LIMIT, weekends, start: page.next };
 
-    try {
-      const query = { limit: LIMIT, weekends, start };
-      const page = await get(withQuery(path("series", one.symbol, one.timeframe, "gaps"), query), { signal });
-
-      fail(null);
-      set({ items: [...before, ...page.items], next: page.next });
-    } catch (problem) {
-      if (!signal.aborted) fail(problem);
-    }
-  };
-
-  useEffect(() => {
-    const control = (life.current = new AbortController());
-
-    load([], undefined);
-    return () => control.abort(new DOMException("left", "AbortError"));
-  }, [one.id, one.revision, weekends]);
+        page = await get(withQuery(path("series", one.symbol, one.timeframe, "gaps"), query), { signal });
+      }
+      return page;
+    },
+    [one.id, one.revision, weekends],
+  );
+  const { items, next, error } = list;
 
   const show = (gap) => {
     choose(gap.first);
@@ -54,7 +47,7 @@ export function Gaps({ one, onSelect }) {
         onValue=${setWeekends}
       />`
     }
-    <${Wrong} error=${error} title="The gaps cannot be shown" again=${() => load(items || [], next ?? undefined)} />
+    <${Wrong} error=${error} title="The gaps cannot be shown" again=${list.again} />
     ${!items && !error && html`<${Loading} />`}
     ${
       items?.length > 0 &&
@@ -85,6 +78,6 @@ export function Gaps({ one, onSelect }) {
       </div>`
     }
     ${items?.length === 0 && next === null && one.missing > 0 && html`<p class="note">There are none besides weekends.</p>`}
-    ${next !== null && html`<p class="more"><button type="button" onClick=${() => load(items, next)}>More</button></p>`}
+    ${next !== null && html`<p class="more"><button type="button" onClick=${list.more}>More</button></p>`}
   <//>`;
 }

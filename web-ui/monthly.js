@@ -69,5 +69,5 @@ export function Monthly({ id, points, thinned }) {
         </tbody>
       </table>
     </div>
-    ${thinned && !exact.data && html`<p class="note" role="status">From ${count(points.length)} of the curve's points, so that a month may be off by a bar or two${exact.error ? "" : "; the exact ones are coming"}.</p>`}`;
+    ${thinned && !exact.data && html`<p class="note" role="status">From ${count(points.length)} of the curve's points, so that a month may be off a little${exact.error ? "" : "; the exact ones are coming"}.</p>`}`;
 }

@@ -13,19 +13,19 @@ export function useNames(ids) {
   const unknown = [...new Set(ids)].filter((id) => !known.has(id));
 
   useEffect(() => {
-    let isHere = true;
+    if (!unknown.length) return undefined;
+    const control = new AbortController();
+    const { signal } = control;
 
     Promise.all(
       unknown.map((id) =>
-        get(path("strategies", id)).then(
+        get(path("strategies", id), { signal }).then(
           (one) => known.set(id, one.name),
-          () => known.set(id, "deleted"),
+          (error) => error.status === 404 && known.set(id, "deleted"),
         ),
       ),
-    ).then(() => isHere && unknown.length && again((n) => n + 1));
-    return () => {
-      isHere = false;
-    };
+    ).then(() => signal.aborted || again((n) => n + 1));
+    return () => control.abort(new DOMException("left", "AbortError"));
   }, [unknown.join()]);
   return (id) => known.get(id) || "…";
 }

@@ -23,8 +23,9 @@ import { timed } from "./trades.js";
 
 const LABELS_MAX = 40,
   A_TRADE = 12; // in the window: labels, and pixels that a trade has at least; closer they are a blur
-const POINTS = 10000, // of the curve of a window, and
-  TRADES = 500; // the trades in it: the service tells no more at once, and more are a blur anyway
+const POINTS = 10000, // of the curve of a window: the service tells no more at once
+  TRADES = 500; // in a window: more are a blur
+const LOOKED_BACK = 1000; // bars before the end, among which the last one is
 
 const digitsOf = (tick) => Math.min(8, Math.max(0, Math.round(-Math.log10(tick))));
 
@@ -105,6 +106,23 @@ async function loadTrades(id, wish, signal) {
   return found.next === null ? found.items.map(timed) : [];
 }
 
+// None if the series was deleted since.
+const unlessGone = (error) => {
+  if (error.status !== 404) throw error;
+  return [];
+};
+
+// The close that the metric of buy and hold is about, from bars as the backtest had them: longer ones may go on after its end.
+async function lastCloseOf(backtest, span, signal) {
+  const step = SECONDS[backtest.timeframe];
+  const closeFrom = async (from) =>
+    (
+      await loadCandles(backtest.symbol, backtest.timeframe, backtest.timeframe, from, span.last, signal).catch(unlessGone)
+    ).at(-1)?.close;
+
+  return (await closeFrom(span.last - step)) ?? closeFrom(span.last - step * LOOKED_BACK);
+}
+
 export function ResultChart({ backtest, points, thinned, selected, onSelect, handle }) {
   const [digits, setDigits] = useState(2);
   const [at, setAt] = useState(null); // what the pointer is at
@@ -112,9 +130,11 @@ export function ResultChart({ backtest, points, thinned, selected, onSelect, han
   const [frame, setFrame] = useState(backtest.timeframe);
   const [error, setError] = useState(null);
   const [rough, setRough] = useState(thinned);
-  const its = useRef({ bars: [], trades: [], selected: null }).current;
+  const its = useRef({ bars: [], trades: [], curve: [], held: [], falls: [] }).current;
 
+  // The chart outlives the render that made it.
   its.selected = selected;
+  its.digits = digits;
   its.onSelect = onSelect;
 
   const span = useMemo(
@@ -136,7 +156,7 @@ export function ResultChart({ backtest, points, thinned, selected, onSelect, han
 
   const paint = () => {
     if (!its.price) return;
-    its.price.applyOptions({ ...candleColors(), priceFormat: FORMATS.price(digits, its.bars) });
+    its.price.applyOptions({ ...candleColors(), priceFormat: FORMATS.price(its.digits, its.bars) });
     its.equity.applyOptions({ color: color("line-1") });
     its.hold.applyOptions({ color: color("muted") });
     its.fall.applyOptions({
@@ -196,14 +216,14 @@ export function ResultChart({ backtest, points, thinned, selected, onSelect, han
         [2, 80],
       ].forEach(([pane, share]) => chart.panes()[pane].setStretchFactor(share));
       its.chart = chart;
-      const values = (t) => ({
+      its.valuesAt = (t) => ({
         bar: barAt(its.bars, t),
         equity: barAt(its.curve, t)?.value,
         hold: barAt(its.held, t)?.value,
         fall: barAt(its.falls, t)?.value,
       });
 
-      chart.subscribeCrosshairMove(({ time: t }) => setAt(t === undefined ? null : { t, ...values(t) }));
+      chart.subscribeCrosshairMove(({ time: t }) => setAt(t === undefined ? null : { t, ...its.valuesAt(t) }));
       chart.subscribeClick(({ time: t }) => {
         if (t === undefined) return;
         const step = SECONDS[its.follow.timeframe] || 0;
@@ -217,22 +237,33 @@ export function ResultChart({ backtest, points, thinned, selected, onSelect, han
         seen: (range) => setEnd(range.to),
         told: setError,
         load: async (wish, signal, begin) => {
-          const [bars, closer, trades] = await Promise.all([
-            loadCandles(backtest.symbol, wish.timeframe, backtest.timeframe, wish.from, wish.to, signal),
+          const step = SECONDS[wish.timeframe];
+          const [bars, closer, trades, lastClose] = await Promise.all([
+            loadCandles(backtest.symbol, wish.timeframe, backtest.timeframe, wish.from, wish.to, signal).catch(unlessGone),
             thinned ? loadCurve(backtest.id, wish, span, signal) : { points: [], thinned: false },
             loadTrades(backtest.id, wish, signal),
+            its.lastClose ?? lastCloseOf(backtest, span, signal),
           ]);
           const range = begin();
-          // The whole span comes first: what was bought at its first open is worth what the metric says at its last close.
-          const first =
-            its.firstOpen ??
-            (its.firstOpen = bars.length && bars[bars.length - 1].close / (1 + backtest.metrics.buy_and_hold));
-          const drawn = along(
-            within(points, closer.points),
-            bars.map((bar) => bar.time),
-            SECONDS[wish.timeframe],
-          );
+          // What was bought at the first open is worth what the metric says at the last close.
+          const first = lastClose / (1 + (backtest.metrics?.buy_and_hold ?? NaN));
+          const curve = within(points, closer.points);
+          // The curve stays without candles too.
+          const drawn = bars.length
+            ? along(
+                curve,
+                bars.map((bar) => bar.time),
+                step,
+              )
+            : along(
+                curve,
+                curve.map((p) => p.t).filter((t) => t >= wish.from && t <= wish.to),
+                0,
+              );
+          const times = bars.length ? bars : drawn.curve;
 
+          its.lastClose = lastClose;
+          setError(null);
           setRough(closer.thinned);
           Object.assign(its, {
             bars,
@@ -241,7 +272,10 @@ export function ResultChart({ backtest, points, thinned, selected, onSelect, han
             falls: drawn.falls,
             held: bars.map((bar) => ({
               time: bar.time,
-              value: first > 0 ? backtest.initial_capital * (bar.close / first) : undefined,
+              value:
+                first > 0
+                  ? backtest.initial_capital * ((bar.time + step >= span.last ? lastClose : bar.close) / first)
+                  : undefined,
             })),
           });
           its.price.setData(bars);
@@ -250,19 +284,19 @@ export function ResultChart({ backtest, points, thinned, selected, onSelect, han
           its.fall.setData(its.falls);
           setFrame(wish.timeframe);
           paint();
-          if (bars.length)
+          if (times.length)
             chart
               .timeScale()
               .setVisibleRange({
-                from: Math.max(range.from, bars[0].time),
-                to: Math.min(range.to, bars[bars.length - 1].time),
+                from: Math.max(range.from, times[0].time),
+                to: Math.min(range.to, times[times.length - 1].time),
               });
         },
       });
       its.follow.go(span.first, span.last);
       return () => {
         its.follow.end();
-        Object.assign(its, { price: null, chart: null, bars: [] });
+        Object.assign(its, { price: null, chart: null, bars: [], lastClose: undefined });
       };
     },
     [backtest.id, points],
@@ -284,20 +318,12 @@ export function ResultChart({ backtest, points, thinned, selected, onSelect, han
   }, [span]);
   useSignal(clock);
 
-  const last = its.bars.length
-    ? {
-        bar: barAt(its.bars, end),
-        equity: barAt(its.curve, end)?.value,
-        hold: barAt(its.held, end)?.value,
-        fall: barAt(its.falls, end)?.value,
-      }
-    : {};
-  const { bar, equity, hold, fall } = at || last;
+  const { bar, equity, hold, fall } = at || its.valuesAt?.(end) || {};
   const shown = (value) => (bar ? price(value, digits) : NONE);
 
   return html`<${Wrong} error=${error} title="The candles cannot be shown" />
     <div class="legend">
-      <span class="when">${bar ? time(bar.time * 1000) : ""}</span>
+      <span class="when">${bar ? time(bar.time * 1000) : at ? time(at.t * 1000) : ""}</span>
       <span
         >O <b>${shown(bar?.open)}</b> H <b>${shown(bar?.high)}</b> L <b>${shown(bar?.low)}</b> C${" "}
         <b>${shown(bar?.close)}</b></span

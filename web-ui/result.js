@@ -1,5 +1,5 @@
 // A result: what came of a backtest, and while there is none yet, how far it is.
-import { html, useMemo, useRef, useState } from "./html.js";
+import { html, useEffect, useMemo, useRef, useState } from "./html.js";
 import { token } from "./access.js";
 import { get, path, post, withQuery } from "./api.js";
 import { pointsOf } from "./curve.js";
@@ -15,24 +15,26 @@ import { href } from "./route.js";
 import { Trades } from "./trades.js";
 
 const POINTS = 10000; // of the curve: the most that the API gives
-const LOOK_MS = 400;
+const LOOK_MS = 400,
+  REST_MS = 120;
 
 const isOver = (backtest) => !["queued", "running"].includes(backtest.status);
 
 export function Result({ id }) {
   const found = useLoad((signal) => get(path("backtests", id), { signal }), [id]);
   const [newer, set] = useState(null);
+  const [gone, lose] = useState(null); // why it is not there any more
   const backtest = newer || found.data;
 
-  // What goes wrong with one look, the next one mends, or the view says it when it is opened anew.
+  // What goes wrong with one look, the next one mends, unless somebody has deleted it.
   useEvery(
     LOOK_MS,
-    (signal) => get(path("backtests", id), { signal }).then(set, () => {}),
-    backtest && !isOver(backtest),
+    (signal) => get(path("backtests", id), { signal }).then(set, (error) => error.status === 404 && lose(error)),
+    backtest && !isOver(backtest) && !gone,
   );
-  if (found.error)
+  if (found.error || gone)
     return html`<${Page} title="Result"
-      ><${Wrong} error=${found.error} again=${found.again} title="It cannot be shown"
+      ><${Wrong} error=${found.error || gone} again=${found.error && found.again} title="It cannot be shown"
     /><//>`;
   if (!backtest) return html`<${Page} title="Result"><${Loading} /><//>`;
   return html`<${Shown} backtest=${backtest} changed=${set} />`;
@@ -169,14 +171,20 @@ function Succeeded({ backtest, name }) {
   );
   const [selected, select] = useState(null); // a trade
   const chart = useRef();
+  const lead = useRef(0);
+  const m = backtest.metrics || {}; // a service that computes otherwise may have none
+  const trades = (m.trades ?? 0) + (m.open ?? 0);
 
   const points = useMemo(() => (curve.data ? pointsOf(curve.data.items) : null), [curve.data]);
+  // The chart follows once the choice rests: a key that is held goes through many.
   const shown = (trade) => {
     select(trade);
-    chart.current?.show(trade);
+    clearTimeout(lead.current);
+    lead.current = setTimeout(() => chart.current?.show(trade), REST_MS);
   };
 
-  return html`<${Figures} m=${backtest.metrics} capital=${backtest.initial_capital} />
+  useEffect(() => () => clearTimeout(lead.current), []);
+  return html`<${Figures} m=${m} capital=${backtest.initial_capital} />
     <${Wrong} error=${curve.error} again=${curve.again} />
     <${Card} class="chart-card" aria-label="Chart">
       ${
@@ -197,15 +205,15 @@ function Succeeded({ backtest, name }) {
     >
     <${Card}
       title="Trades"
-      note=${`${plural(backtest.metrics.trades + backtest.metrics.open, "trade")}; choose one to see it in the chart`}
+      note=${`${plural(trades, "trade")}; choose one to see it in the chart`}
     >
       <${Trades}
         id=${backtest.id}
-        total=${backtest.metrics.trades + backtest.metrics.open}
+        total=${trades}
         selected=${selected}
         onSelect=${shown}
     /><//>
-    <${Card} title="Metrics"><${Metrics} metrics=${backtest.metrics} /><//>
+    <${Card} title="Metrics"><${Metrics} metrics=${m} /><//>
     <${Card} title="Take it along" actions=${html`<${Copy} text=${curlOf(backtest)} label="Copy the command" />`}>
       <${Downloads} id=${backtest.id} name=${`${name} ${backtest.symbol} ${backtest.timeframe}`} />
       <p class="note">

@@ -1,8 +1,8 @@
 // Results: what was run, the newest first.
-import { html, useEffect, useState } from "./html.js";
+import { html, useState } from "./html.js";
 import { get, path, withQuery } from "./api.js";
 import { ago, count, NONE, percent, ratio, signedPercent, tone } from "./format.js";
-import { useEvery, useLoad } from "./load.js";
+import { useEvery, useList } from "./load.js";
 import { useNames } from "./names.js";
 import { Card, Choice, Empty, Loading, Page, Pill, Time, Wrong } from "./parts.js";
 import { go, href } from "./route.js";
@@ -76,31 +76,16 @@ export function ResultsTable({ backtests, chosen, choose }) {
 
 export function Results() {
   const [status, setStatus] = useState("");
-  const [items, setItems] = useState(null);
-  const [next, setNext] = useState(null);
   const [chosen, setChosen] = useState(() => new Set());
-  const first = useLoad((signal) => get(withQuery(path("backtests"), { limit: PAGE, status }), { signal }), [status]);
+  const list = useList(
+    (after, signal) => get(withQuery(path("backtests"), { limit: PAGE, status, after }), { signal }),
+    [status],
+  );
+  const { items, next, error } = list;
 
-  useEffect(() => {
-    if (!first.data) return;
-    setItems((before) =>
-      before && before.length > PAGE
-        ? [...first.data.items, ...before.filter((one) => !first.data.items.some((n) => n.id === one.id))]
-        : first.data.items,
-    );
-    setNext((before) => (items && items.length > PAGE ? before : first.data.next));
-  }, [first.data]);
-  useEffect(() => {
-    setItems(null);
-  }, [status]);
-  useEvery(LOOK_MS, first.again, (items || []).some(isUnderWay));
+  // What goes wrong with one look, the next one mends.
+  useEvery(LOOK_MS, (signal) => list.renew(signal).catch(() => {}), (items || []).some(isUnderWay));
 
-  const more = async () => {
-    const page = await get(withQuery(path("backtests"), { limit: PAGE, status, after: next }));
-
-    setItems([...items, ...page.items]);
-    setNext(page.next);
-  };
   const choose = (id) =>
     setChosen((before) => {
       const after = new Set(before);
@@ -121,7 +106,7 @@ export function Results() {
       </button>
       <a class="button primary" href=${href("run")}>Run a backtest</a>`}
   >
-    <${Wrong} error=${first.error} again=${first.again} />
+    <${Wrong} error=${error} again=${list.again} />
     <div class="filters">
       <${Choice}
         label="Status"
@@ -132,7 +117,7 @@ export function Results() {
     </div>
     ${
       !items
-        ? !first.error && html`<${Loading} />`
+        ? !error && html`<${Loading} />`
         : !items.length
           ? html`<${Empty} title=${status ? `None is ${status}` : "Nothing has been run yet"}>
               <p>
@@ -141,7 +126,7 @@ export function Results() {
             >`
           : html`<${Card}
               ><${ResultsTable} backtests=${items} chosen=${chosen} choose=${choose} />
-              ${next && html`<p class="more"><button type="button" onClick=${more}>More</button></p>`}<//
+              ${next && html`<p class="more"><button type="button" onClick=${list.more}>More</button></p>`}<//
             >`
     }
   <//>`;

@@ -1,6 +1,6 @@
 // One series: its candles, and what is known of them.
-import { html, useEffect, useRef, useState } from "./html.js";
-import { all, ask, get, path, withQuery } from "./api.js";
+import { html, useRef, useState } from "./html.js";
+import { all, ask, path } from "./api.js";
 import { followRange, loadCandles } from "./candles.js";
 import { CandlestickSeries, candleColors, color, FORMATS, HistogramSeries, seconds, useChart } from "./chart.js";
 import { bytes, clock, count, date, NONE, price, time } from "./format.js";
@@ -61,6 +61,7 @@ function Chart({ one, handle }) {
           );
           const range = begin();
 
+          setError(null);
           its.price.applyOptions({ priceFormat: FORMATS.price(digits, its.bars) });
           its.price.setData(its.bars);
           paintVolume();

@@ -2,7 +2,7 @@
 import { html, useEffect, useRef, useState } from "./html.js";
 import { get, path, withQuery } from "./api.js";
 import { ago } from "./format.js";
-import { useLoad } from "./load.js";
+import { useList } from "./load.js";
 import { remember } from "./names.js";
 import { Card, Choice, Empty, Loading, Page, Pill, Text, Wrong } from "./parts.js";
 import { go, href } from "./route.js";
@@ -13,11 +13,11 @@ const PAGE = 50,
 // What a strategy does, in a line.
 export function summaryOf({ kind, parameters }) {
   if (kind !== "rules") {
-    return Object.entries(parameters)
+    return Object.entries(parameters || {})
       .map(
         ([name, value]) =>
           `${name} ${
-            typeof value === "object"
+            value && typeof value === "object"
               ? Object.entries(value)
                   .map((pair) => pair.join(" "))
                   .join(" ")
@@ -30,7 +30,7 @@ export function summaryOf({ kind, parameters }) {
     ["long", "buy if"],
     ["short", "short if"],
   ]
-    .filter(([side]) => parameters[side])
+    .filter(([side]) => parameters?.[side])
     .map(([side, word]) => `${word} ${parameters[side].enter}`)
     .join("; ");
 }
@@ -41,17 +41,24 @@ export function Strategies({ query }) {
   const q = query.q || "",
     status = query.status || "";
   const ours = useRef(q);
-  const look = (part) => go("strategies", { ...query, ...part }, { replace: true });
-  const [more, setMore] = useState({ items: [], next: undefined });
-  const found = useLoad(
-    (signal) => get(withQuery(path("strategies"), { limit: PAGE, q, status }), { signal }),
+  const address = useRef();
+  const look = (part) => go("strategies", { ...address.current, ...part }, { replace: true });
+  const list = useList(
+    async (after, signal) => {
+      const page = await get(withQuery(path("strategies"), { limit: PAGE, q, status, after }), { signal });
+
+      remember(page.items);
+      return page;
+    },
     [q, status],
   );
+
+  address.current = query; // as it is when a timer looks
 
   useEffect(() => {
     const wanted = text.trim().length >= SEARCHED_FROM ? text.trim() : "";
     const timer = setTimeout(() => {
-      if (wanted !== q) look({ q: (ours.current = wanted) });
+      if (wanted !== (address.current.q || "")) look({ q: (ours.current = wanted) });
     }, 250);
 
     return () => clearTimeout(timer);
@@ -59,22 +66,12 @@ export function Strategies({ query }) {
   useEffect(() => {
     if (q !== ours.current) setText((ours.current = q)); // led to by a link
   }, [q]);
-  useEffect(() => {
-    setMore({ items: [], next: undefined });
-    if (found.data) remember(found.data.items);
-  }, [found.data]);
 
   const wish = text.trim().toLowerCase();
-  const all = [...(found.data?.items || []), ...more.items];
+  const all = list.items || [];
   const items =
     wish && wish.length < SEARCHED_FROM ? all.filter((one) => one.name.toLowerCase().includes(wish)) : all;
-  const next = more.next === undefined ? found.data?.next : more.next;
-  const load = async () => {
-    const page = await get(withQuery(path("strategies"), { limit: PAGE, q, status, after: next }));
-
-    remember(page.items);
-    setMore({ items: [...more.items, ...page.items], next: page.next });
-  };
+  const { next } = list;
 
   return html`<${Page}
     wide
@@ -103,10 +100,10 @@ export function Strategies({ query }) {
         ]}
       />
     </div>
-    <${Wrong} error=${found.error} again=${found.again} />
+    <${Wrong} error=${list.error} again=${list.again} />
     ${
-      !found.data
-        ? !found.error && html`<${Loading} />`
+      !list.items
+        ? !list.error && html`<${Loading} />`
         : !items.length
           ? html`<${Empty} title=${wish || status ? "None is like that" : "There is no strategy yet"}>
               <p>
@@ -161,7 +158,7 @@ export function Strategies({ query }) {
                   </tbody>
                 </table>
               </div>
-              ${next && html`<p class="more"><button type="button" onClick=${load}>More</button></p>`}<//
+              ${next && html`<p class="more"><button type="button" onClick=${list.more}>More</button></p>`}<//
             >`
     }
   <//>`;

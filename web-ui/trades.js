@@ -116,7 +116,8 @@ export function Trades({ id, total, selected, onSelect }) {
   const [pages, setPages] = useState(null);
   const [, draw] = useState(0);
   const [top, setTop] = useState(0);
-  const [error, fail] = useState(null);
+  const [wrong, fail] = useState(null); // {error, again()}
+  const [round, retry] = useState(0);
   const box = useRef();
   const life = useRef();
 
@@ -133,7 +134,7 @@ export function Trades({ id, total, selected, onSelect }) {
         setPages(fresh);
         if (box.current && pages) box.current.scrollTop = 0;
       },
-      (problem) => control.signal.aborted || fail(problem),
+      (error) => control.signal.aborted || fail({ error, again: () => setOrder({ ...order }) }),
     );
     return () => control.abort(new DOMException("left", "AbortError"));
   }, [id, total, order]);
@@ -153,11 +154,15 @@ export function Trades({ id, total, selected, onSelect }) {
     if (pages.by !== "n" && !pages.atEnd && last > length - SIZE / 2) wanted.add(pages.loaded / SIZE);
     for (const block of wanted) {
       pages.load(block, signal).then(
-        () => signal.aborted || draw((n) => n + 1),
-        (problem) => signal.aborted || fail(problem),
+        () => {
+          if (signal.aborted) return;
+          fail(null);
+          draw((n) => n + 1);
+        },
+        (error) => signal.aborted || fail({ error, again: () => retry((n) => n + 1) }),
       );
     }
-  }, [pages, first, last, length]);
+  }, [pages, first, last, length, round]);
 
   useEffect(() => {
     if (place < 0 || !box.current) return;
@@ -167,19 +172,22 @@ export function Trades({ id, total, selected, onSelect }) {
     if (at < view.scrollTop || at > view.scrollTop + view.clientHeight - 3 * ROW) view.scrollTop = at - 5 * ROW;
   }, [place, pages]);
 
-  const move = async (event) => {
+  const choose = async (index) => {
+    const { signal } = life.current;
+
+    try {
+      await pages.load(Math.floor(index / SIZE), signal);
+      if (!signal.aborted && pages.at(index)) onSelect(pages.at(index));
+    } catch (error) {
+      if (!signal.aborted) fail({ error, again: () => choose(index) });
+    }
+  };
+  const move = (event) => {
     const step = { ArrowDown: 1, ArrowUp: -1, PageDown: 10, PageUp: -10 }[event.key];
 
     if (!step || !length) return;
     event.preventDefault();
-    const to = Math.max(0, Math.min(length - 1, (place < 0 ? -1 : place) + step));
-
-    try {
-      await pages.load(Math.floor(to / SIZE), life.current.signal);
-      if (pages.at(to)) onSelect(pages.at(to));
-    } catch (problem) {
-      if (!life.current.signal.aborted) fail(problem);
-    }
+    choose(Math.max(0, Math.min(length - 1, (place < 0 ? -1 : place) + step)));
   };
   const row = (trade, key, name) =>
     trade
@@ -192,7 +200,10 @@ export function Trades({ id, total, selected, onSelect }) {
   const rows = [];
 
   for (let i = first; i < last; i += 1) rows.push(row(pages.at(i), i, i === place ? "selected" : ""));
-  return html`<${Wrong} error=${error} title="The trades cannot be shown" />
+  return html`<${Wrong} error=${wrong?.error} again=${wrong?.again} title="The trades cannot be shown" />
+    <p class="hidden" role="status">
+      ${selected && `Trade ${selected.n}, ${selected.side}, ${signedPercent(gain(selected))}`}
+    </p>
     <div
       class="scroll trades"
       ref=${box}
