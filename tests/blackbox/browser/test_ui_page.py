@@ -44,16 +44,6 @@ return [...document.querySelectorAll(".chart canvas")].some(canvas => {
 });
 """
 NAME = "Above <img src=x> the average"  # which is text, and asks nobody
-FIRST = datetime.datetime(2024, 1, 1, tzinfo=datetime.timezone.utc)  # a Monday
-# What is written into canvases, from the beginning on.
-WRITTEN = """
-window.written = [];
-const write = CanvasRenderingContext2D.prototype.fillText;
-CanvasRenderingContext2D.prototype.fillText = function (text, ...rest) {
-    window.written.push(text);
-    return write.call(this, text, ...rest);
-};
-"""
 HELD = "return performance.getEntriesByType('navigation').length === 1 && window.sameDocument === true"
 
 
@@ -463,46 +453,6 @@ def test_looks_do_not_heap_up(daemon, browser, ui_dir):
     time.sleep(4)
     asked += browser.requests()
     assert len(asked) <= (time.monotonic() - begin) / 0.5 + 2
-
-
-def test_a_coin_of_which_a_backtest_had_a_part(lab, browser):
-    """Its candles go on behind the end, in the middle of a week; and its prices have eight digits."""
-    closes = [float(row[4]) for row in made_up(1755)]
-    closes += [closes[-1] * 1.01**i for i in range(1, 41)]  # a trade is open at the end,
-    closes += [closes[-1] / 2] * 5  # and what comes then is half as much
-    rows = [[(FIRST + datetime.timedelta(days=i)).strftime("%Y-%m-%dT%H:%M:%SZ"), *(f"{1e-6 * value:.8f}" for value in (
-        opened, max(opened, close), min(opened, close), close)), 1] for i, (opened, close) in enumerate(zip([closes[0], *closes], closes))]
-    made = lab.service.request("POST", "/api/v1/candles/COIN/1d", text_of(rows).encode(), headers={"Content-Type": "text/csv"})
-    assert made.status == 200, made.body
-    rules = {"v": 1, "long": {"enter": "close > sma(close, 20)", "exit": "close < sma(close, 20)"}}
-    strategy = lab.service.request("POST", "/api/v1/strategies", {"name": "Up", "kind": "rules", "parameters": rules}).json()["id"]
-    item = lab.service.request("POST", "/api/v1/backtests", {"strategy_id": strategy, "symbol": "COIN", "timeframe": "1d", "start": "2024-01-01T00:00:00Z",
-                                                             "end": (FIRST + datetime.timedelta(days=1795)).strftime("%Y-%m-%dT%H:%M:%SZ"),
-                                                             "initial_capital": 10000}).json()["id"]
-    result = wait_until(lambda: [one for one in [lab.service.request("GET", f"/api/v1/backtests/{item}").json()] if one["status"] == "succeeded"], 60, "it")[0]
-
-    browser.devtools("Page.addScriptToEvaluateOnNewDocument", source=WRITTEN)
-    browser.size(1000, 900)
-    lab.open(f"#/results/{item}")
-    held = f"Buy and hold {10000 * (1 + result['metrics']['buy_and_hold']):,.2f}"
-    lab.says("bars of 1w", ".legend")
-    lab.says(held, ".legend")
-    lab.press("#", ".trades th button")
-    browser.wait_for("return document.querySelector('.trades tbody tr:not([aria-hidden]) em')", what="the open trade first")
-    browser.script("document.querySelector('.trades').focus()")
-    browser.keys(".trades", "\ue015")  # the arrow that leads down
-    lab.says("Trade ", ".card [role=status].hidden")
-    lab.says("bars of 1d", ".legend")
-    lab.says(held, ".legend")
-    browser.script("window.written = []")
-    browser.size(1010, 900)  # the axis is drawn anew
-    browser.wait_for("return window.written.some(text => /^0\\.000\\d{5}$/.test(text))", what="all digits at the axis")
-
-    browser.script("location.hash = arguments[0]", f"#/compare?ids={item},00000000-0000-7000-8000-000000000000")
-    lab.says("One of them is not there any more")
-    lab.says("Side by side")
-    lab.press("Leave it out")
-    browser.wait_for("return location.hash === arguments[0] && !document.querySelector('.banner')", f"#/compare?ids={item}", what="the other one alone")
 
 
 def test_numbers_are_the_readers(daemon, browser, ui_dir):
