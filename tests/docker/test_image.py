@@ -137,7 +137,7 @@ def test_an_edit_rebuilds_no_dependency_layer(images, tmp_path):
     installs = [step for step in steps if step.startswith("RUN") and "apt-get install" in step]
     builds = [step for step in steps if step.startswith("RUN sh /src/docker/dev/build")]
     assert len(installs) == 3 and all("Using cache" in step for step in installs)
-    brought = [step for step in steps if step.startswith("RUN") and ("npm ci" in step or "make-files" in step)]
+    brought = [step for step in steps if step.startswith("RUN") and ("npm ci" in step or "web-files" in step)]
     assert len(brought) == 2 and all("Using cache" in step for step in brought)
     assert len(builds) == 1 and "Using cache" not in builds[0]
 
