@@ -348,7 +348,7 @@ function Editor({ id, kinds, stored, query, changed, taken }) {
       <//>
       ${error && error.status !== 412 && html`<${Wrong} error=${error} title="It was not stored" />`}
       <div class=${`actions left ${isChanged ? "sticky" : ""}`}>
-        <button class="primary big" disabled=${busy || (!isNew && !isChanged) || !!jsonError}>
+        <button class="primary big" disabled=${busy || (!isNew && !isChanged) || !!jsonError || error?.status === 412}>
           ${busy ? "Storing…" : isNew ? "Make it" : `Store version ${stored.version + 1}`}
         </button>
         ${faults.length > 0 && html`<span class="error">${faults.length === 1 ? "One place is wrong." : `${faults.length} places are wrong.`}</span>`}
