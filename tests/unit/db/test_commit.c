@@ -654,7 +654,7 @@ static void test_the_connection_is_lost_anywhere(void)
         for (unsigned i = 0; i < WRITES; i++) {
             const bool meets = i == 1 && round % 4 > 1;
 
-            snprintf(ids[round][i], sizeof(ids[round][i]), "%u", meets ? 0 : round * WRITES + i + 1);
+            snprintf(ids[round][i], sizeof(ids[round][i]), "%u", meets ? 0U : round * WRITES + i + 1);
             a[round][i] = (struct answer){0};
             UNIT_INT(rig_submit(&rig, &a[round][i], &st_insert, ids[round][i], "."), DB_OK);
         }
