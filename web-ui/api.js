@@ -149,6 +149,22 @@ export async function all(address, { query = {}, most = Infinity, signal, each }
   }
 }
 
+// What `ask` gives for each of the list, in its order; so many are asked for beside each other.
+export async function beside(most, list, ask) {
+  const found = Array(list.length);
+  let next = 0;
+  const work = async () => {
+    while (next < list.length) {
+      const i = next++;
+
+      found[i] = await ask(list[i], i);
+    }
+  };
+
+  await Promise.all(Array.from({ length: most }, work));
+  return found;
+}
+
 // What only the program changes is asked for once.
 const constants = new Map();
 

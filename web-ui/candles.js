@@ -1,6 +1,6 @@
 // Candles of a series for a chart that is looked at: a window of them, in the timeframe that fits it. A million bars are never
 // here at once.
-import { get, path, withQuery } from "./api.js";
+import { beside, get, path, withQuery } from "./api.js";
 import { seconds, ticks } from "./chart.js";
 import { fitting, SECONDS } from "./timeframe.js";
 
@@ -20,17 +20,10 @@ export async function loadCandles(symbol, timeframe, base, from, to, signal) {
   const begins = [];
 
   for (let begin = from; begin < to; begin = (Math.floor(begin / step) + 1) * step) begins.push(begin);
-  const parts = Array(begins.length);
-  let next = 0;
-  const work = async () => {
-    while (next < begins.length) {
-      const i = next++;
+  const parts = await beside(PARTS_MAX, begins, (begin, i) =>
+    loadPart(symbol, timeframe, begin, begins[i + 1] ?? to, signal),
+  );
 
-      parts[i] = await loadPart(symbol, timeframe, begins[i], begins[i + 1] ?? to, signal);
-    }
-  };
-
-  await Promise.all(Array.from({ length: PARTS_MAX }, work));
   return parts.flat();
 }
 

@@ -1,7 +1,7 @@
 // TradingView's charts in this page's colours, in the reader's clock.
 import { createChart, CrosshairMode, LineStyle } from "./lightweight-charts.js";
 import { useEffect, useRef } from "./html.js";
-import { clock, count, price as priceText, signedPercent, percent, money, time } from "./format.js";
+import { clock, count, MONTHS, price as priceText, signedPercent, percent, money, time } from "./format.js";
 
 export {
   AreaSeries,
@@ -42,8 +42,6 @@ function look() {
     localization: { timeFormatter: (seconds) => time(seconds * 1000) },
   };
 }
-
-const MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
 
 // The library counts years, months, days and times as 0 to 4. A day beside a month must not look like one. The bars begin with
 // years, months and days of UTC: in another clock they would have the name of the one before.

@@ -3,6 +3,7 @@ import { signal } from "./signal.js";
 import { keep, kept } from "./keep.js";
 
 export const NONE = "–";
+export const MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
 export const clock = signal(kept("clock") === "local" ? "local" : "UTC");
 export const setClock = (which) => {
   keep("clock", (clock.value = which));
@@ -22,6 +23,8 @@ export const count = (n) => (is(n) ? numbers({ maximumFractionDigits: 0 }).forma
 export const ratio = (n, digits = 2) =>
   is(n) ? minus(numbers({ minimumFractionDigits: digits, maximumFractionDigits: digits }).format(n)) : NONE;
 export const money = (n) => ratio(n, Math.abs(n) >= 1e6 ? 0 : 2);
+// Digits behind the point that a price of this tick has.
+export const digitsOf = (tick) => Math.min(8, Math.max(0, Math.round(-Math.log10(tick))));
 export const price = (n, digits) =>
   is(n) ? numbers({ minimumFractionDigits: digits ?? 0, maximumFractionDigits: digits ?? 8 }).format(n) : NONE;
 export const quantity = (n) => (is(n) ? numbers({ maximumSignificantDigits: 6 }).format(n) : NONE);

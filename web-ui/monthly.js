@@ -1,11 +1,9 @@
 // Returns by month, as people read them: a row a year.
 import { html } from "./html.js";
-import { get, path, withQuery } from "./api.js";
+import { beside, get, path, withQuery } from "./api.js";
 import { monthly, pointsOf } from "./curve.js";
-import { count, NONE, percent, signedPercent } from "./format.js";
+import { count, MONTHS, NONE, percent, signedPercent } from "./format.js";
 import { useLoad } from "./load.js";
-
-const MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
 
 // Stronger the further from 0; the sign is in the text too.
 function shade(value) {
@@ -29,18 +27,12 @@ async function monthEnds(id, points, signal) {
     if (start / 1000 > points[points.length - 1].t) break;
     months.push({ start: new Date(start).toISOString(), end: new Date(Date.UTC(year, month + 1) + 1).toISOString() });
   }
-  const found = Array(months.length);
-  let next = 0;
-  const work = async () => {
-    while (next < months.length) {
-      const i = next++;
-      const curve = await get(withQuery(path("backtests", id, "equity"), { ...months[i], points: 2 }), { signal });
+  const found = await beside(AT_ONCE, months, async (month) => {
+    const curve = await get(withQuery(path("backtests", id, "equity"), { ...month, points: 2 }), { signal });
 
-      found[i] = pointsOf(curve.items);
-    }
-  };
+    return pointsOf(curve.items);
+  });
 
-  await Promise.all(Array.from({ length: AT_ONCE }, work));
   return [points[0], ...found.flat()];
 }
 

@@ -15,19 +15,17 @@ import {
   useChart,
 } from "./chart.js";
 import { along, pointsOf, within } from "./curve.js";
-import { clock, money, NONE, percent, price, signedPercent, time } from "./format.js";
+import { clock, digitsOf, money, NONE, percent, price, signedPercent, time } from "./format.js";
 import { Wrong } from "./parts.js";
 import { useSignal } from "./signal.js";
 import { SECONDS } from "./timeframe.js";
-import { timed } from "./trades.js";
+import { gain, timed } from "./trades.js";
 
 const LABELS_MAX = 40,
   A_TRADE = 12; // in the window: labels, and pixels that a trade has at least; closer they are a blur
 const POINTS = 10000, // of the curve of a window: the service tells no more at once
   TRADES = 500; // in a window: more are a blur
 const LOOKED_BACK = 1000; // bars before the end, among which the last one is
-
-const digitsOf = (tick) => Math.min(8, Math.max(0, Math.round(-Math.log10(tick))));
 
 // The last bar that opens then or before.
 function barAt(bars, t) {
@@ -72,7 +70,7 @@ function markersOf(trades, bars, selected, width) {
     };
 
     add(trade.from, true, isLong ? "Buy" : "Short");
-    if (trade.exit_time) add(trade.to, false, signedPercent(trade.pnl / (trade.quantity * trade.entry_price), 1));
+    if (trade.exit_time) add(trade.to, false, signedPercent(gain(trade), 1));
   }
   return markers.sort((a, b) => a.time - b.time);
 }

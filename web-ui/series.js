@@ -3,7 +3,7 @@ import { html, useRef, useState } from "./html.js";
 import { all, ask, path } from "./api.js";
 import { followRange, loadCandles } from "./candles.js";
 import { CandlestickSeries, candleColors, color, FORMATS, HistogramSeries, seconds, useChart } from "./chart.js";
-import { bytes, clock, count, date, NONE, price, time } from "./format.js";
+import { bytes, clock, count, date, digitsOf, NONE, price, time } from "./format.js";
 import { useLoad } from "./load.js";
 import { Gaps } from "./gaps.js";
 import { Card, Loading, Page, Time, Wrong } from "./parts.js";
@@ -12,7 +12,7 @@ import { useSignal } from "./signal.js";
 import { SECONDS } from "./timeframe.js";
 
 function Chart({ one, handle }) {
-  const digits = Math.min(8, Math.max(0, Math.round(-Math.log10(one.tick))));
+  const digits = digitsOf(one.tick);
   const [at, setAt] = useState(null);
   const [end, setEnd] = useState(Infinity); // of what is seen
   const [frame, setFrame] = useState(one.timeframe);

@@ -20,7 +20,7 @@ import { useSignal } from "./signal.js";
 const ROW = 28,
   SEEN = 14; // px; rows
 const SIZE = 200; // trades of a page
-const gain = (trade) => trade.pnl / (trade.quantity * trade.entry_price);
+export const gain = (trade) => trade.pnl / (trade.quantity * trade.entry_price);
 
 // With its times as numbers.
 export const timed = (trade) => ({

@@ -46,7 +46,7 @@ static size_t utf8_ascii(const char *text, size_t len)
 
 bool utf8_is_valid(const char *text, size_t len)
 {
-    for (size_t at = len < sizeof(uint64_t) ? 0 : utf8_ascii(text, len); at < len;) {
+    for (size_t at = utf8_ascii(text, len); at < len;) {
         size_t wide = utf8_length(text + at, len - at);
 
         if (wide == 0) return false;
