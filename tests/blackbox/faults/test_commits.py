@@ -10,7 +10,7 @@ import time
 import psycopg
 import pytest
 from support.cluster import Cluster
-from support.database import Database
+from support.database import Database, make_durable
 from support.load import CLOSED, Load
 from support.wait import wait_until
 
@@ -65,8 +65,7 @@ class Mixture(Load):
 def cluster():
     with Cluster() as own:
         with psycopg.connect(own.url(), autocommit=True) as db:
-            db.execute("ALTER SYSTEM SET synchronous_commit = on")  # what was confirmed outlives the server's crash
-            db.execute("SELECT pg_reload_conf()")
+            make_durable(db)
         yield own
 
 

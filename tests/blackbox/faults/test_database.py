@@ -9,7 +9,7 @@ import psycopg
 import pytest
 from support import processes
 from support.cluster import Cluster, Failure
-from support.database import Database
+from support.database import Database, make_durable
 from support.load import Load, Writes, names, told
 from support.wait import SLOWNESS, wait_until
 
@@ -24,8 +24,7 @@ def cluster():
     """One for all of them: each test leaves it running."""
     with Cluster() as own:
         with psycopg.connect(own.url(), autocommit=True) as db:
-            db.execute("ALTER SYSTEM SET synchronous_commit = on")  # what was confirmed outlives the server's crash
-            db.execute("SELECT pg_reload_conf()")
+            make_durable(db)
         yield own
 
 

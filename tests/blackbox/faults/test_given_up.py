@@ -11,7 +11,7 @@ import pytest
 from support import daemon as daemons
 from support import standby
 from support.cluster import Cluster
-from support.database import Database
+from support.database import Database, make_durable
 from support.load import Writes, names, told
 from support.wait import SLOWNESS, wait_until
 
@@ -25,8 +25,7 @@ SESSIONS = f"SELECT count(*) FROM pg_stat_activity WHERE {OF_CLIENTS}"
 def fenced():
     """A cluster of which the standby is gone once gone() is called; back() ends that."""
     with Cluster() as cluster, psycopg.connect(cluster.url(), autocommit=True) as db:
-        db.execute("ALTER SYSTEM SET synchronous_commit = on")
-        db.execute("SELECT pg_reload_conf()")
+        make_durable(db)
         database = Database(cluster.url())
         database.create()
         database.admin = db

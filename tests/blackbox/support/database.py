@@ -33,6 +33,12 @@ END
 $$"""
 
 
+def make_durable(server):
+    """What is confirmed outlives a crash of the server from here on; the tests' clusters are faster than that. `server` is a session."""
+    server.execute("ALTER SYSTEM SET synchronous_commit = on")
+    server.execute("SELECT pg_reload_conf()")
+
+
 class Database:
     """`url` is for the daemon, as the owner; `api_url` as a role that may do what the API does, and no more; `connect()` is for
     the test, as the superuser."""
