@@ -118,6 +118,7 @@ struct api_endpoint {
     enum db_access access;
     enum api_scope scope;
     const char *sql;                       /* NULL: `begin` or `handle` answers */
+    bool takes_many;                       /* $1 is an array of bodies, and `sql` gives a row for each (db/db.h) */
     api_render_fn *render;                 /* makes the content from the rows of `sql`; NULL: the row has it */
     api_begin_fn *begin;                   /* submits `statements`, one after the other */
     const struct db_statement *statements; /* their names begin with the endpoint's id */

@@ -81,6 +81,9 @@ int api_statement_check(const struct api_endpoint *e, struct error *err)
     if (e->make != NULL && !e->has_etag) return error_set(err, ERROR_INVALID, "make needs has_etag");
     if (e->check != NULL && e->body == NULL) return error_set(err, ERROR_INVALID, "check needs a body");
     if (e->render != NULL && e->sql == NULL) return error_set(err, ERROR_INVALID, "render needs the rows of sql");
+    if (e->takes_many && (e->access != DB_WRITE || e->sql == NULL || e->body == NULL || e->param_count > 0)) {
+        return error_set(err, ERROR_INVALID, "takes_many needs a body, no parameters, and an sql that may share a commit");
+    }
     if ((e->begin == NULL) != (e->statement_count == 0)) {
         return error_set(err, ERROR_INVALID, "begin and statements go together");
     }
@@ -121,6 +124,7 @@ int api_statement_expand(struct api_operation *op, struct error *err)
         statement->name = v == 0 ? mem_strdup(e->id) : mem_printf("%s:%u", e->id, v);
         statement->sql = api_variant_sql(e->sql, v);
         statement->access = e->access;
+        statement->takes_many = e->takes_many;
         for (size_t i = 0; i < e->param_count; i++) statement->params[statement->param_count++] = e->params[i].type;
         if (e->body != NULL) statement->params[statement->param_count++] = DB_TYPE_JSONB;
     }

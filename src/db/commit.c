@@ -44,9 +44,33 @@ static bool commit_is_doubtful(const PGresult *pg)
 
 /* ---- sending ---- */
 
+static bool commit_awaits_company(const struct db *db)
+{
+    return db->writes_waiting < db->company && clock_monotonic_ms() < db->company_until_ms;
+}
+
 bool db_commit_may_send(const struct db *db)
 {
-    return db->commits == 0 || (db->commits == 1 && !db->crowded);
+    return db->commits == 0 ? !commit_awaits_company(db) : db->commits == 1 && !db->crowded;
+}
+
+static bool commit_may_be_one(const struct db_query *q, const struct db_query *other)
+{
+    return q->statement == other->statement && q->statement->takes_many && !q->apart && !other->apart;
+}
+
+/* Behind one with which it may go as one statement, or else at the end. */
+static void commit_place(struct db_batch *batch, struct db_query *q)
+{
+    struct list *at = batch->queries.prev;
+
+    while (at != &batch->queries && !commit_may_be_one(q, list_at(at, struct db_query, link))) at = at->prev;
+    if (at == &batch->queries) {
+        list_push_back(&batch->queries, &q->link);
+        batch->statements++;
+    } else {
+        list_insert_before(at->next, &q->link);
+    }
 }
 
 /* It is in the batch from here on, whether libpq takes it or not: without the Sync nothing happens. */
@@ -56,7 +80,7 @@ static size_t commit_take(struct db_batch *batch, struct db_query *q, bool alone
 
     q->since_ms = now_ms;
     db_share_sent(q, alone);
-    list_push_back(&batch->queries, &q->link);
+    commit_place(batch, q);
     batch->count++;
     for (unsigned i = 0; i < q->statement->param_count; i++) bytes += q->values[i].len;
     return bytes;
@@ -68,7 +92,7 @@ static void commit_gather(struct db *db, struct db_batch *batch, size_t bytes, u
 {
     struct db_query *q;
 
-    while (batch->count < db->mates_max && db->flight_count < DB_FLIGHT_MAX && bytes < DB_MATES_BYTES &&
+    while (batch->count < db->mates_max && batch->statements < DB_MATES_STATEMENTS && db->flight_count < DB_FLIGHT_MAX && bytes < DB_MATES_BYTES &&
            (q = db_share_next_mate(db)) != NULL) {
         bytes += commit_take(batch, q, false, now_ms);
     }
@@ -87,8 +111,25 @@ static bool commit_send_limits(struct db *db, struct db_batch *batch)
     const struct db_limits *limits = &db->options.limits;
 
     batch->limits_due = true;
-    return db_send_limits(db, commit_part(limits->statement_timeout_ms, db->mates_ms, batch->count),
-                          commit_part(limits->lock_timeout_ms, DB_MATES_LOCK_MS, batch->count));
+    return db_send_limits(db, commit_part(limits->statement_timeout_ms, db->mates_ms, batch->statements),
+                          commit_part(limits->lock_timeout_ms, DB_MATES_LOCK_MS, batch->statements));
+}
+
+static bool commit_send_queries(struct db *db, struct db_batch *batch)
+{
+    struct list *at = batch->queries.next;
+
+    while (at != &batch->queries) {
+        struct db_query *q = list_at(at, struct db_query, link);
+
+        q->together = 0;
+        do {
+            q->together++;
+            at = at->next;
+        } while (at != &batch->queries && commit_may_be_one(q, list_at(at, struct db_query, link)));
+        if (!(q->statement->takes_many ? db_send_together(db, q, q->together) : db_send_query(db, q))) return false;
+    }
+    return true;
 }
 
 bool db_commit_send(struct db *db, struct db_query *q, bool alone)
@@ -106,9 +147,7 @@ bool db_commit_send(struct db *db, struct db_query *q, bool alone)
     batch->opener = q;
     batch->due = batch->queries.next;
     if (batch->count > 1 && !commit_send_limits(db, batch)) return false;
-    list_each(it, &batch->queries) {
-        if (!db_send_query(db, list_at(it, struct db_query, link))) return false;
-    }
+    if (!commit_send_queries(db, batch)) return false;
     batch->flushed = batch->count > 1 || !db_share_is_quick(q);
     if (batch->flushed && !db_send_flush(db)) return false;
     batch->complete = db_send_sync(db);
@@ -124,6 +163,45 @@ static void commit_limits_result(struct db *db, struct db_batch *batch, const PG
     batch->limits_due = false;
     batch->limits_refused = commit_is_error(pg);
     if (batch->limits_refused && db_sqlstate_is_refusal(db_pg_sqlstate(pg))) db->mates_refused = true;
+}
+
+static PGresult *commit_row(const PGresult *pg, int row)
+{
+    PGresult *one = PQcopyResult(pg, PG_COPYRES_ATTRS);
+
+    for (int column = 0; one != NULL && column < PQnfields(pg); column++) {
+        const bool is_null = PQgetisnull(pg, row, column);
+
+        if (PQsetvalue(one, 0, column, is_null ? NULL : PQgetvalue(pg, row, column),
+                       is_null ? -1 : PQgetlength(pg, row, column)) == 1)
+            continue;
+        PQclear(one);
+        one = NULL;
+    }
+    return one;
+}
+
+static void commit_keep(struct db *db, struct db_batch *batch, struct db_query *q, PGresult *pg)
+{
+    q->result = pg;
+    batch->result_bytes += PQresultMemorySize(pg);
+    db->kept_bytes += PQresultMemorySize(pg);
+}
+
+/* Each has the row that is its own. If there is none, or no memory for it, nobody knows more than that the statement
+ * did not fail. */
+static void commit_keep_rows(struct db *db, struct db_batch *batch, struct db_query *first, PGresult *pg)
+{
+    const bool fits = PQresultStatus(pg) == PGRES_TUPLES_OK && PQntuples(pg) == (int)first->together;
+    struct list *at = &first->link;
+
+    for (unsigned i = 0; i < first->together; i++, at = at->next) {
+        PGresult *one = fits ? commit_row(pg, (int)i) : NULL;
+
+        batch->doubtful = batch->doubtful || one == NULL;
+        commit_keep(db, batch, list_at(at, struct db_query, link), one);
+    }
+    PQclear(pg);
 }
 
 void db_commit_result(struct db *db, struct db_batch *batch, PGresult *pg)
@@ -142,12 +220,14 @@ void db_commit_result(struct db *db, struct db_batch *batch, PGresult *pg)
     }
     struct db_query *q = list_at(batch->due, struct db_query, link);
 
-    batch->due = batch->due->next;
+    for (unsigned i = 0; i < q->together; i++) batch->due = batch->due->next;
     batch->ran_ms = db->input_ms;
-    q->result = pg;
-    batch->result_bytes += PQresultMemorySize(pg);
-    db->kept_bytes += PQresultMemorySize(pg);
     if (batch->failed == NULL && commit_is_error(pg)) batch->failed = q;
+    if (q->together == 1 || commit_is_error(pg)) {
+        commit_keep(db, batch, q, pg);
+    } else {
+        commit_keep_rows(db, batch, q, pg);
+    }
 }
 
 /* It was certainly rolled back if a result was still to come, since the server keeps the order of its messages and only
@@ -174,7 +254,7 @@ static bool commit_is_own_error(const struct db_batch *batch, const struct db_qu
     const enum db_outcome outcome = db_pg_outcome(q->result);
 
     if (batch->count == 1 || db_pg_is_fatal(q->result)) return true;
-    if (q != batch->opener) return false;
+    if (q != batch->opener || q->together > 1) return false;
     return outcome != DB_BUSY && outcome != DB_TIMEOUT && outcome != DB_CONFLICT && outcome != DB_UNKNOWN;
 }
 
@@ -210,6 +290,23 @@ static void commit_tell(const struct db *db, bool happened, unsigned writes, uns
 static void commit_count_writers(struct db *db, const struct db_batch *batch)
 {
     if (batch->shares) db->crowded = batch->count + db->writes_waiting + (db->commits - 1) > 2;
+}
+
+/* Those who are answered now may write again at once. If the commit alone took long, the next one waits for them:
+ * otherwise one half of the writers would wait for the commit of the other half, in turns. */
+static void commit_await_company(struct db *db, const struct db_batch *batch)
+{
+    const uint64_t took_ms = db->input_ms - batch->ran_ms;
+    uint64_t wait_ms = took_ms / DB_COMPANY_PART;
+
+    if (!batch->shares) return;
+    db->company = batch->count + db->writes_waiting;
+    if (db->company > db->mates_max) db->company = db->mates_max;
+    db->company_until_ms = db->input_ms;
+    if (!batch->flushed || took_ms < DB_COMPANY_MS || db->company < DB_COMPANY_LEAST) return;
+    if (wait_ms > DB_COMPANY_MAX_MS) wait_ms = DB_COMPANY_MAX_MS;
+    db->company_until_ms += wait_ms;
+    if (db->hold_until_ms <= db->input_ms) db_timer_set(db->turn, wait_ms);
 }
 
 static enum db_outcome commit_outcome(const PGresult *pg, bool unreplicated)
@@ -283,6 +380,14 @@ static void commit_all(struct db *db, struct db_batch *batch, bool unreplicated)
     db_fail_all(db, "");
 }
 
+/* Which of those that went as one statement has failed shows once each has its own. */
+static void commit_set_apart(struct db_query *q)
+{
+    struct list *at = &q->link;
+
+    for (unsigned i = 0; i < q->together; i++, at = at->next) list_at(at, struct db_query, link)->apart = true;
+}
+
 /* Nobody knows which of them has failed at the Sync. A time-out of a batch may pass for a cancel that came too late, as
  * that is judged by the time that a statement has alone (share.c): both are sent again. */
 static void commit_none(struct db *db, struct db_batch *batch)
@@ -294,7 +399,11 @@ static void commit_none(struct db *db, struct db_batch *batch)
     commit_went_wrong(db);
     if (failed != NULL && !db_share_was_cut(batch, failed, failed->result) &&
         !db_batch_renews(batch, failed, failed->result)) {
-        failed->solo = true;
+        if (failed->together > 1) {
+            commit_set_apart(failed);
+        } else {
+            failed->solo = true;
+        }
         if (commit_is_own_error(batch, failed)) {
             pg = failed->result;
             failed->result = NULL;
@@ -320,6 +429,7 @@ void db_commit_synced(struct db *db, struct db_batch *batch)
 
     db->unreplicated = false;
     commit_count_writers(db, batch);
+    commit_await_company(db, batch);
     if (batch->count == 1) {
         commit_one(db, batch, unreplicated);
     } else if (commit_is_rolled_back(batch)) {

@@ -92,6 +92,9 @@ struct db_statement {
     enum db_access access;
     unsigned param_count;
     enum db_type params[DB_PARAMS_MAX];
+    /* A DB_WRITE that several queries may share. Each has one value, a JSON text; the server is given an array of them
+     * (of one, for one query), and returns a row for each, in their order. */
+    bool takes_many;
 };
 
 /* Asks who but its owners could put something in the way of our names (pg_trust_sql in pg/pg.h). */

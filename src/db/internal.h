@@ -46,9 +46,15 @@ enum {
     /* So often for one query: the second signal may come when the same one runs again. */
     DB_CUTS_MAX = 3,
     /* Writes that share a commit: at the most, at first, and the bytes of their values. See commit.c. */
-    DB_MATES_MAX = 32,
+    DB_MATES_MAX = 64,
+    DB_MATES_STATEMENTS = 32,
     DB_MATES_FIRST = 8,
     DB_MATES_BYTES = 64 * 1024,
+    /* If a commit takes so long, and there are so many writers, the next one waits for them for a part of that time. */
+    DB_COMPANY_MS = 4,
+    DB_COMPANY_LEAST = 8,
+    DB_COMPANY_PART = 2,
+    DB_COMPANY_MAX_MS = 10,
     /* What they may take together, and wait for locks, without the commit. */
     DB_MATES_MS = 2000,
     DB_MATES_LOCK_MS = 500,
@@ -92,6 +98,8 @@ struct db_query {
     bool sent;               /* handed to libpq; a read may be sent again */
     bool alone;              /* it was sent as one that may be slow */
     bool solo;               /* a write that shares its commit with no other */
+    bool apart;              /* a write that shares its statement with no other */
+    unsigned together;       /* as it was sent, with so many in one statement; of the first of them */
     unsigned tries;          /* how often it was rolled back with others */
     unsigned cuts;           /* how often it was cancelled, to be sent again */
     bool in_callback;        /* its callback runs now */
@@ -120,6 +128,7 @@ struct db_batch {
     struct list link; /* in db->flight */
     enum db_batch_kind kind;
     unsigned count;                   /* queries sent in it */
+    unsigned statements;              /* of a write: what they are sent as */
     size_t first;                     /* the statements that it prepares begin with this one */
     size_t prepared;                  /* statements answered */
     bool refused;                     /* one of them was refused, and those behind it skipped */
@@ -215,6 +224,8 @@ struct db {
     bool crowded;            /* more than two writes were there lately: those that come wait for a commit under way */
     unsigned commits;        /* batches in flight of writes that may share */
     unsigned writes_waiting; /* in the lists `writes` of all clients */
+    unsigned company;          /* so many of them are worth waiting for, … */
+    uint64_t company_until_ms; /* … until then */
     struct list flight;      /* of db_batch */
     struct list failing;     /* have their outcome, and are to be told of it */
     unsigned depth;          /* queries anywhere */
@@ -432,6 +443,8 @@ void db_on_deadline(int fd, short what, void *arg);
 /* send.c */
 /* These hand over to libpq; false if the connection is broken. */
 bool db_send_query(struct db *db, struct db_query *q);
+/* A query whose statement takes many, and those behind it in its batch: so many together. */
+bool db_send_together(struct db *db, struct db_query *q, unsigned together);
 /* Of everything that the values point to; 0 in builds that do not check the rule of values (db.h). */
 uint64_t db_values_sum(const struct db_statement *s, const struct slice *values);
 void db_values_check(const struct db_query *q); /* aborts if they are not what was submitted */

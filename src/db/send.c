@@ -62,6 +62,26 @@ bool db_send_query(struct db *db, struct db_query *q)
     return PQsendQueryPrepared(db->conn, s->name, (int)s->param_count, values, lengths, formats, form) == 1;
 }
 
+bool db_send_together(struct db *db, struct db_query *q, unsigned together)
+{
+    const char *value;
+    const int length = 0, format = 0; /* text ends with its NUL */
+    struct list *at = &q->link;
+
+    buf_reset(&db->scratch);
+    for (unsigned i = 0; i < together; i++, at = at->next) {
+        const struct db_query *other = list_at(at, struct db_query, link);
+
+        db_values_check(other);
+        buf_add_char(&db->scratch, i == 0 ? '[' : ',');
+        buf_add_slice(&db->scratch, other->values[0]);
+    }
+    buf_add_str(&db->scratch, "]");
+    db->unpushed += db->scratch.len;
+    value = buf_cstr(&db->scratch);
+    return PQsendQueryPrepared(db->conn, q->statement->name, 1, &value, &length, &format, 0) == 1;
+}
+
 bool db_send_statement(struct db *db, const struct db_statement *s)
 {
     Oid types[DB_PARAMS_MAX];
