@@ -3,12 +3,16 @@
  * in one transaction, with one Sync, and each is answered once it is committed.
  *
  * Which: of statements that are quick, and do not say that they must be alone (DB_WRITE_ALONE). One that comes while
- * nothing is in flight goes at once: nobody waits for company. Those that come while a commit is under way wait for its
- * end and then go together; if there are two writers only, each is sent behind the other's, since there is no company.
+ * nothing is in flight goes at once. Those that come while a commit is under way wait for its end and then go together;
+ * if there are two writers only, each is sent behind the other's, since there is no company. Only where many write and
+ * a commit takes long does a batch wait for company, as commit_await_company says.
+ *
+ * What a statement costs the server is, for a row, more than the row: so those of a statement that takes many (db.h)
+ * are sent as one. If that fails, each is sent again with a statement of its own, to see which of them it was.
  *
  * If one fails, the server has rolled all of them back, and nobody was promised anything. What failed is sent again
  * alone, because the others may have been the reason: a lock that one of them held, a row that is not there any more.
- * Only the first of a batch has had nothing before it: its error is its own, and is told. The others are sent again
+ * Only the first of a batch has had nothing before it: if it went alone in its statement, its error is told. The others are sent again
  * together, and alone after the second time. So a write is sent three times at most.
  *
  * How many share depends on how often that goes wrong: half as many after each time, twice as many after each success.
