@@ -12,8 +12,9 @@
  *
  * If one fails, the server has rolled all of them back, and nobody was promised anything. What failed is sent again
  * alone, because the others may have been the reason: a lock that one of them held, a row that is not there any more.
- * Only the first of a batch has had nothing before it: if it went alone in its statement, its error is told. The others are sent again
- * together, and alone after the second time. So a write is sent three times at most.
+ * Only the first of a batch has had nothing before it: if its statement was its own, its error is told. The others are
+ * sent again together, and alone after the second time. So a write is sent three times at most, and four times if it
+ * was first sent in one statement with others.
  *
  * How many share depends on how often that goes wrong: half as many after each time, twice as many after each success.
  * If p of the writes fail, that comes to about one failure every other batch.
@@ -60,7 +61,8 @@ bool db_commit_may_send(const struct db *db)
 
 static bool commit_may_be_one(const struct db_query *q, const struct db_query *other)
 {
-    return q->statement == other->statement && q->statement->takes_many && !q->apart && !other->apart;
+    return q->statement == other->statement && q->statement->takes_many && !q->apart && !other->apart &&
+           q->db->mates_max > DB_MATES_APART;
 }
 
 /* Behind one with which it may go as one statement, or else at the end. */
@@ -418,7 +420,7 @@ static void commit_none(struct db *db, struct db_batch *batch)
     while (!list_is_empty(&batch->queries)) {
         struct db_query *q = list_at(batch->queries.next, struct db_query, link);
 
-        if (batch->verdict != NULL || ++q->tries >= DB_MATES_TRIES) q->solo = true;
+        if (batch->verdict != NULL || ++q->tries >= DB_MATES_TRIES + q->statement->takes_many) q->solo = true;
         again += q->done != NULL && !db->draining;
         commit_put_back(batch, q);
     }

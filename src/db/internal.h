@@ -58,8 +58,11 @@ enum {
     /* What they may take together, and wait for locks, without the commit. */
     DB_MATES_MS = 2000,
     DB_MATES_LOCK_MS = 500,
-    /* So often is a write rolled back with others; then it goes alone. */
+    /* So often is a write rolled back with others, and one that goes in a statement with others once more; then it goes
+     * alone. */
     DB_MATES_TRIES = 2,
+    /* While so few may share, because many fail, each has a statement of its own. */
+    DB_MATES_APART = 4,
     /* How often a read is sent again that had to give way to another transaction. */
     DB_AGAIN_MAX = 3,
     /* While there is something that may mend itself, this often is looked at it. */
