@@ -98,8 +98,8 @@ static void commit_gather(struct db *db, struct db_batch *batch, size_t bytes, u
 {
     struct db_query *q;
 
-    while (batch->count < db->mates_max && batch->statements < DB_MATES_STATEMENTS && db->flight_count < DB_FLIGHT_MAX && bytes < DB_MATES_BYTES &&
-           (q = db_share_next_mate(db)) != NULL) {
+    while (batch->count < db->mates_max && batch->statements < DB_MATES_STATEMENTS &&
+           db->flight_count < DB_FLIGHT_MAX && bytes < DB_MATES_BYTES && (q = db_share_next_mate(db)) != NULL) {
         bytes += commit_take(batch, q, false, now_ms);
     }
 }
@@ -420,7 +420,9 @@ static void commit_none(struct db *db, struct db_batch *batch)
     while (!list_is_empty(&batch->queries)) {
         struct db_query *q = list_at(batch->queries.next, struct db_query, link);
 
-        if (batch->verdict != NULL || ++q->tries >= DB_MATES_TRIES + q->statement->takes_many) q->solo = true;
+        const unsigned most = q->statement->takes_many ? DB_MATES_TRIES + 1 : DB_MATES_TRIES;
+
+        if (batch->verdict != NULL || ++q->tries >= most) q->solo = true;
         again += q->done != NULL && !db->draining;
         commit_put_back(batch, q);
     }
