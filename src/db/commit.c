@@ -13,8 +13,8 @@
  * If one fails, the server has rolled all of them back, and nobody was promised anything. What failed is sent again
  * alone, because the others may have been the reason: a lock that one of them held, a row that is not there any more.
  * Only the first of a batch has had nothing before it: if its statement was its own, its error is told. The others are
- * sent again together, and alone after the second time. So a write is sent three times at most, and four times if it
- * was first sent in one statement with others.
+ * sent again together, and alone after some times (commit_tries): two, or eight while commits are slow, since each that
+ * goes alone then keeps the others waiting for longer than a batch that fails.
  *
  * How many share depends on how often that goes wrong: half as many after each time, twice as many after each success.
  * If p of the writes fail, that comes to about one failure every other batch.
@@ -305,11 +305,12 @@ static void commit_await_company(struct db *db, const struct db_batch *batch)
     const uint64_t took_ms = db->input_ms - batch->ran_ms;
     uint64_t wait_ms = took_ms / DB_COMPANY_PART;
 
-    if (!batch->shares) return;
+    if (!batch->shares || !batch->flushed) return;
+    db->slow_commits = took_ms >= DB_COMMIT_SLOW_MS;
     db->company = batch->count + db->writes_waiting;
     if (db->company > db->mates_max) db->company = db->mates_max;
     db->company_until_ms = db->input_ms;
-    if (!batch->flushed || took_ms < DB_COMPANY_MS || db->company < DB_COMPANY_LEAST) return;
+    if (!db->slow_commits || db->company < DB_COMPANY_LEAST) return;
     if (wait_ms > DB_COMPANY_MAX_MS) wait_ms = DB_COMPANY_MAX_MS;
     db->company_until_ms += wait_ms;
     if (db->hold_until_ms <= db->input_ms) db_timer_set(db->turn, wait_ms);
@@ -394,6 +395,14 @@ static void commit_set_apart(struct db_query *q)
     for (unsigned i = 0; i < q->together; i++, at = at->next) list_at(at, struct db_query, link)->apart = true;
 }
 
+static unsigned commit_tries(const struct db_query *q)
+{
+    const bool is_new = q->db->input_ms - q->submitted_ns / 1000000U < DB_MATES_TRIES_FOR_MS;
+    const unsigned tries = q->db->slow_commits && is_new ? DB_MATES_TRIES_SLOW : DB_MATES_TRIES;
+
+    return q->statement->takes_many ? tries + 1 : tries;
+}
+
 /* Nobody knows which of them has failed at the Sync. A time-out of a batch may pass for a cancel that came too late, as
  * that is judged by the time that a statement has alone (share.c): both are sent again. */
 static void commit_none(struct db *db, struct db_batch *batch)
@@ -420,9 +429,7 @@ static void commit_none(struct db *db, struct db_batch *batch)
     while (!list_is_empty(&batch->queries)) {
         struct db_query *q = list_at(batch->queries.next, struct db_query, link);
 
-        const unsigned most = q->statement->takes_many ? DB_MATES_TRIES + 1 : DB_MATES_TRIES;
-
-        if (batch->verdict != NULL || ++q->tries >= most) q->solo = true;
+        if (batch->verdict != NULL || ++q->tries >= commit_tries(q)) q->solo = true;
         again += q->done != NULL && !db->draining;
         commit_put_back(batch, q);
     }
@@ -437,7 +444,7 @@ void db_commit_synced(struct db *db, struct db_batch *batch)
 
     db->unreplicated = false;
     commit_count_writers(db, batch);
-    commit_await_company(db, batch);
+    if (!commit_is_rolled_back(batch)) commit_await_company(db, batch);
     if (batch->count == 1) {
         commit_one(db, batch, unreplicated);
     } else if (commit_is_rolled_back(batch)) {

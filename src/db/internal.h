@@ -50,8 +50,11 @@ enum {
     DB_MATES_STATEMENTS = 32,
     DB_MATES_FIRST = 8,
     DB_MATES_BYTES = 64 * 1024,
-    /* If a commit takes so long, and there are so many writers, the next one waits for them for a part of that time. */
-    DB_COMPANY_MS = 4,
+    /* A commit that takes so long is slow: to go alone costs a write more than to be rolled back again, for a while. */
+    DB_COMMIT_SLOW_MS = 4,
+    DB_MATES_TRIES_SLOW = 8,
+    DB_MATES_TRIES_FOR_MS = 500,
+    /* After a slow one of so many writers the next one waits for them, for a part of the time that it took. */
     DB_COMPANY_LEAST = 8,
     DB_COMPANY_PART = 2,
     DB_COMPANY_MAX_MS = 10,
@@ -229,6 +232,7 @@ struct db {
     unsigned writes_waiting;   /* in the lists `writes` of all clients */
     unsigned company;          /* so many of them are worth waiting for, … */
     uint64_t company_until_ms; /* … until then */
+    bool slow_commits;         /* the last commit took long */
     struct list flight;        /* of db_batch */
     struct list failing;       /* have their outcome, and are to be told of it */
     unsigned depth;            /* queries anywhere */
