@@ -82,7 +82,8 @@ int api_statement_check(const struct api_endpoint *e, struct error *err)
     if (e->check != NULL && e->body == NULL) return error_set(err, ERROR_INVALID, "check needs a body");
     if (e->render != NULL && e->sql == NULL) return error_set(err, ERROR_INVALID, "render needs the rows of sql");
     if (e->takes_many && (e->access != DB_WRITE || e->sql == NULL || e->body == NULL || e->param_count > 0)) {
-        return error_set(err, ERROR_INVALID, "takes_many needs a body, no parameters, and an sql that may share a commit");
+        return error_set(err, ERROR_INVALID,
+                         "takes_many needs a body, no parameters, and an sql that may share a commit");
     }
     if ((e->begin == NULL) != (e->statement_count == 0)) {
         return error_set(err, ERROR_INVALID, "begin and statements go together");

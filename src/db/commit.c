@@ -92,8 +92,8 @@ static void commit_gather(struct db *db, struct db_batch *batch, size_t bytes, u
 {
     struct db_query *q;
 
-    while (batch->count < db->mates_max && batch->statements < DB_MATES_STATEMENTS && db->flight_count < DB_FLIGHT_MAX && bytes < DB_MATES_BYTES &&
-           (q = db_share_next_mate(db)) != NULL) {
+    while (batch->count < db->mates_max && batch->statements < DB_MATES_STATEMENTS &&
+           db->flight_count < DB_FLIGHT_MAX && bytes < DB_MATES_BYTES && (q = db_share_next_mate(db)) != NULL) {
         bytes += commit_take(batch, q, false, now_ms);
     }
 }

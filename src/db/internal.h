@@ -212,33 +212,33 @@ struct db {
 
     uint64_t client_secret;
     unsigned client_count;
-    unsigned client_max;     /* queries of one client */
-    bool lone_flight;        /* one that may be slow is in flight */
-    uint64_t rest_until_ms;  /* until then nothing is sent that was slow lately */
-    uint64_t hold_until_ms;  /* until then nothing is sent at all */
-    uint64_t stray_until_ms; /* until then a cancel request may come for what has ended */
-    uint64_t head_ms;        /* when the batch at the head of the pipeline came there */
-    unsigned mates_max;      /* how many writes may share a commit now */
-    unsigned mates_ms;       /* what they may take together */
-    bool mates_refused;      /* they cannot be bounded in this session, so each goes alone */
-    bool crowded;            /* more than two writes were there lately: those that come wait for a commit under way */
-    unsigned commits;        /* batches in flight of writes that may share */
-    unsigned writes_waiting; /* in the lists `writes` of all clients */
+    unsigned client_max;       /* queries of one client */
+    bool lone_flight;          /* one that may be slow is in flight */
+    uint64_t rest_until_ms;    /* until then nothing is sent that was slow lately */
+    uint64_t hold_until_ms;    /* until then nothing is sent at all */
+    uint64_t stray_until_ms;   /* until then a cancel request may come for what has ended */
+    uint64_t head_ms;          /* when the batch at the head of the pipeline came there */
+    unsigned mates_max;        /* how many writes may share a commit now */
+    unsigned mates_ms;         /* what they may take together */
+    bool mates_refused;        /* they cannot be bounded in this session, so each goes alone */
+    bool crowded;              /* more than two writes were there lately: those that come wait for a commit under way */
+    unsigned commits;          /* batches in flight of writes that may share */
+    unsigned writes_waiting;   /* in the lists `writes` of all clients */
     unsigned company;          /* so many of them are worth waiting for, … */
     uint64_t company_until_ms; /* … until then */
-    struct list flight;      /* of db_batch */
-    struct list failing;     /* have their outcome, and are to be told of it */
-    unsigned depth;          /* queries anywhere */
-    unsigned flight_count;   /* queries handed to libpq and not answered */
-    unsigned window;         /* how many there may be */
-    bool slow;               /* the last input took long to come */
-    uint64_t input_ms;       /* when bytes last came, or when the pipeline was last empty */
-    uint64_t deadline_ms;    /* when the deadline's timer fires */
-    bool overslept;          /* the deadline came late, and what came meanwhile is read first */
-    size_t unpushed;         /* bytes handed to libpq since it last wrote */
-    bool output_blocked;     /* the socket takes no more for now */
-    bool held;               /* by db_hold: no attempt begins */
-    bool draining;           /* since db_drain: no new query is taken, and none is sent again */
+    struct list flight;        /* of db_batch */
+    struct list failing;       /* have their outcome, and are to be told of it */
+    unsigned depth;            /* queries anywhere */
+    unsigned flight_count;     /* queries handed to libpq and not answered */
+    unsigned window;           /* how many there may be */
+    bool slow;                 /* the last input took long to come */
+    uint64_t input_ms;         /* when bytes last came, or when the pipeline was last empty */
+    uint64_t deadline_ms;      /* when the deadline's timer fires */
+    bool overslept;            /* the deadline came late, and what came meanwhile is read first */
+    size_t unpushed;           /* bytes handed to libpq since it last wrote */
+    bool output_blocked;       /* the socket takes no more for now */
+    bool held;                 /* by db_hold: no attempt begins */
+    bool draining;             /* since db_drain: no new query is taken, and none is sent again */
 
     struct db_fit *fits; /* as many as there are statements */
     bool renew_wanted;   /* the session is replaced once nothing is in flight; nothing more is sent in it */
