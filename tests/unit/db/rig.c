@@ -11,30 +11,34 @@
 #include "db/internal.h"
 #include "proxy.h"
 
-const struct db_statement st_int = {"int", "SELECT $1 AS n", DB_READ, 1, {DB_TYPE_INT4}};
-const struct db_statement st_text = {"text", "SELECT $1 AS t", DB_READ, 1, {DB_TYPE_TEXT}};
-const struct db_statement st_length = {"length", "SELECT length($1)", DB_READ, 1, {DB_TYPE_TEXT}};
-const struct db_statement st_divide = {"divide", "SELECT 100 / $1", DB_READ, 1, {DB_TYPE_INT4}};
-const struct db_statement st_sleep = {"sleep", "SELECT $1 FROM pg_sleep($1 / 1000.0)", DB_READ, 1, {DB_TYPE_INT4}};
-const struct db_statement st_stamp = {"stamp", "SELECT transaction_timestamp()", DB_READ, 0, {0}};
-const struct db_statement st_big = {"big", "SELECT repeat('x', $1)", DB_READ, 1, {DB_TYPE_INT4}};
-const struct db_statement st_pid = {"pid", "SELECT pg_backend_pid()", DB_READ, 0, {0}};
-const struct db_statement st_suicide = {"suicide", "SELECT pg_terminate_backend(pg_backend_pid())", DB_READ, 0, {0}};
+const struct db_statement st_int = {"int", "SELECT $1 AS n", DB_READ, 1, {DB_TYPE_INT4}, false};
+const struct db_statement st_text = {"text", "SELECT $1 AS t", DB_READ, 1, {DB_TYPE_TEXT}, false};
+const struct db_statement st_length = {"length", "SELECT length($1)", DB_READ, 1, {DB_TYPE_TEXT}, false};
+const struct db_statement st_divide = {"divide", "SELECT 100 / $1", DB_READ, 1, {DB_TYPE_INT4}, false};
+const struct db_statement st_sleep = {"sleep", "SELECT $1 FROM pg_sleep($1 / 1000.0)", DB_READ, 1, {DB_TYPE_INT4},
+                                      false};
+const struct db_statement st_stamp = {"stamp", "SELECT transaction_timestamp()", DB_READ, 0, {0}, false};
+const struct db_statement st_big = {"big", "SELECT repeat('x', $1)", DB_READ, 1, {DB_TYPE_INT4}, false};
+const struct db_statement st_pid = {"pid", "SELECT pg_backend_pid()", DB_READ, 0, {0}, false};
+const struct db_statement st_suicide = {"suicide", "SELECT pg_terminate_backend(pg_backend_pid())", DB_READ, 0, {0},
+                                        false};
 const struct db_statement st_insert = {
-    "insert", "INSERT INTO item (id, name) VALUES ($1, $2) RETURNING id", DB_WRITE, 2, {DB_TYPE_INT4, DB_TYPE_TEXT}};
+    "insert", "INSERT INTO item (id, name) VALUES ($1, $2) RETURNING id", DB_WRITE, 2, {DB_TYPE_INT4, DB_TYPE_TEXT},
+    false};
 const struct db_statement st_insert_slow = {"insert_slow",
                                             "INSERT INTO item (id, name) SELECT $1, 'slow' FROM pg_sleep($2 / 1000.0)",
                                             DB_WRITE,
                                             2,
-                                            {DB_TYPE_INT4, DB_TYPE_INT4}};
+                                            {DB_TYPE_INT4, DB_TYPE_INT4},
+                                            false};
 const struct db_statement st_insert_child = {
-    "insert_child", "INSERT INTO child (item_id) VALUES ($1)", DB_WRITE, 1, {DB_TYPE_INT4}};
+    "insert_child", "INSERT INTO child (item_id) VALUES ($1)", DB_WRITE, 1, {DB_TYPE_INT4}, false};
 const struct db_statement st_insert_late = {
-    "insert_late", "INSERT INTO late (id) VALUES ($1)", DB_WRITE, 1, {DB_TYPE_INT4}};
-const struct db_statement st_write_stamp = {"write_stamp", "SELECT transaction_timestamp()", DB_WRITE, 0, {0}};
+    "insert_late", "INSERT INTO late (id) VALUES ($1)", DB_WRITE, 1, {DB_TYPE_INT4}, false};
+const struct db_statement st_write_stamp = {"write_stamp", "SELECT transaction_timestamp()", DB_WRITE, 0, {0}, false};
 
-const struct db_statement st_bytes = {"bytes", "SELECT $1::bytea", DB_READ_BINARY, 1, {DB_TYPE_TEXT}};
-const struct db_statement st_int_binary = {"int_binary", "SELECT $1 AS n", DB_READ_BINARY, 1, {DB_TYPE_INT8}};
+const struct db_statement st_bytes = {"bytes", "SELECT $1::bytea", DB_READ_BINARY, 1, {DB_TYPE_TEXT}, false};
+const struct db_statement st_int_binary = {"int_binary", "SELECT $1 AS n", DB_READ_BINARY, 1, {DB_TYPE_INT8}, false};
 
 static const struct db_statement *const statements[] = {
     &st_bytes,       &st_int_binary,   &st_int,         &st_text,        &st_length,  &st_divide,

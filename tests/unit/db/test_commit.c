@@ -8,21 +8,20 @@
 #include "rig.h"
 
 static const struct db_statement st_add = {
-    "add", "UPDATE item SET name = name || $2 WHERE id = $1 RETURNING name", DB_WRITE, 2, {DB_TYPE_INT4, DB_TYPE_TEXT}};
+    "add", "UPDATE item SET name = name || $2 WHERE id = $1 RETURNING name", DB_WRITE, 2, {DB_TYPE_INT4, DB_TYPE_TEXT},
+    false};
 static const struct db_statement st_bounds = {
-    "bounds",
-    "SELECT concat_ws(' ', current_setting('statement_timeout'), current_setting('lock_timeout'))",
-    DB_WRITE,
-    0,
-    {0}};
+    "bounds", "SELECT concat_ws(' ', current_setting('statement_timeout'), current_setting('lock_timeout'))",
+    DB_WRITE, 0,
+    {0},      false};
 static const struct db_statement st_stamp_alone = {
-    "stamp_alone", "SELECT transaction_timestamp()", DB_WRITE_ALONE, 0, {0}};
+    "stamp_alone", "SELECT transaction_timestamp()", DB_WRITE_ALONE, 0, {0}, false};
 
 static const struct db_statement st_read_only = {
-    "read_only", "SELECT set_config('default_transaction_read_only', 'on', false)", DB_WRITE_ALONE, 0, {0}};
-static const struct db_statement st_long = {
-    "long", "SELECT repeat('x', $1)", DB_WRITE, 1, {DB_TYPE_INT4}}; /* a write, as far as we are told */
-static const struct db_statement st_forget = {"forget", "DEALLOCATE ALL", DB_READ, 0, {0}};
+    "read_only", "SELECT set_config('default_transaction_read_only', 'on', false)", DB_WRITE_ALONE, 0, {0}, false};
+static const struct db_statement st_long = {"long", "SELECT repeat('x', $1)", DB_WRITE, 1, {DB_TYPE_INT4},
+                                            false}; /* a write, as far as we are told */
+static const struct db_statement st_forget = {"forget", "DEALLOCATE ALL", DB_READ, 0, {0}, false};
 
 static const struct db_statement *const all[] = {
     &st_insert,      &st_insert_slow, &st_insert_child, &st_insert_late, &st_write_stamp, &st_add,   &st_bounds,
