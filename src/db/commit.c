@@ -44,14 +44,15 @@ static bool commit_is_doubtful(const PGresult *pg)
 
 /* ---- sending ---- */
 
-static bool commit_awaits_company(const struct db *db)
+bool db_commit_awaits_company(const struct db *db, uint64_t now_ms)
 {
-    return db->writes_waiting < db->company && clock_monotonic_ms() < db->company_until_ms;
+    return db->writes_waiting < db->company && now_ms < db->company_until_ms;
 }
 
 bool db_commit_may_send(const struct db *db)
 {
-    return db->commits == 0 ? !commit_awaits_company(db) : db->commits == 1 && !db->crowded;
+    if (db->commits == 0) return !db_commit_awaits_company(db, clock_monotonic_ms());
+    return db->commits == 1 && !db->crowded;
 }
 
 static bool commit_may_be_one(const struct db_query *q, const struct db_query *other)
@@ -306,7 +307,6 @@ static void commit_await_company(struct db *db, const struct db_batch *batch)
     if (!batch->flushed || took_ms < DB_COMPANY_MS || db->company < DB_COMPANY_LEAST) return;
     if (wait_ms > DB_COMPANY_MAX_MS) wait_ms = DB_COMPANY_MAX_MS;
     db->company_until_ms += wait_ms;
-    if (db->hold_until_ms <= db->input_ms) db_timer_set(db->turn, wait_ms);
 }
 
 static enum db_outcome commit_outcome(const PGresult *pg, bool unreplicated)
