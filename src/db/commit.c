@@ -9,7 +9,8 @@
  * If one fails, the server has rolled all of them back, and nobody was promised anything. What failed is sent again
  * alone, because the others may have been the reason: a lock that one of them held, a row that is not there any more.
  * Only the first of a batch has had nothing before it: its error is its own, and is told. The others are sent again
- * together, and alone after the second time. So a write is sent three times at most.
+ * together, and alone after the second time. So a write is sent three times at most; and once more if its statement
+ * took many of which one has failed, for that shows only once each has a statement of its own.
  *
  * How many share depends on how often that goes wrong: half as many after each time, twice as many after each success.
  * If p of the writes fail, that comes to about one failure every other batch.
@@ -394,12 +395,14 @@ static void commit_none(struct db *db, struct db_batch *batch)
 {
     struct db_query *failed = batch->failed;
     PGresult *pg = NULL;
+    bool is_anybody = false; /* of several in one statement */
     unsigned again = 0;
 
     commit_went_wrong(db);
     if (failed != NULL && !db_share_was_cut(batch, failed, failed->result) &&
         !db_batch_renews(batch, failed, failed->result)) {
-        if (failed->together > 1) {
+        is_anybody = failed->together > 1;
+        if (is_anybody) {
             commit_set_apart(failed);
         } else {
             failed->solo = true;
@@ -414,7 +417,7 @@ static void commit_none(struct db *db, struct db_batch *batch)
     while (!list_is_empty(&batch->queries)) {
         struct db_query *q = list_at(batch->queries.next, struct db_query, link);
 
-        if (batch->verdict != NULL || ++q->tries >= DB_MATES_TRIES) q->solo = true;
+        if (batch->verdict != NULL || (!is_anybody && ++q->tries >= DB_MATES_TRIES)) q->solo = true;
         again += q->done != NULL && !db->draining;
         commit_put_back(batch, q);
     }
