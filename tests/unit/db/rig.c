@@ -31,6 +31,8 @@ const struct db_statement st_insert_slow = {"insert_slow",
                                             2,
                                             {DB_TYPE_INT4, DB_TYPE_INT4},
                                             false};
+const struct db_statement st_insert_gate = {
+    "insert_gate", "INSERT INTO item (id, name) SELECT $1, 'slow' FROM gate($1)", DB_WRITE, 1, {DB_TYPE_INT4}, false};
 const struct db_statement st_insert_child = {
     "insert_child", "INSERT INTO child (item_id) VALUES ($1)", DB_WRITE, 1, {DB_TYPE_INT4}, false};
 const struct db_statement st_insert_late = {
@@ -41,15 +43,18 @@ const struct db_statement st_bytes = {"bytes", "SELECT $1::bytea", DB_READ_BINAR
 const struct db_statement st_int_binary = {"int_binary", "SELECT $1 AS n", DB_READ_BINARY, 1, {DB_TYPE_INT8}, false};
 
 static const struct db_statement *const statements[] = {
-    &st_bytes,       &st_int_binary,   &st_int,         &st_text,        &st_length,  &st_divide,
-    &st_sleep,       &st_stamp,        &st_big,         &st_pid,         &st_suicide, &st_insert,
-    &st_insert_slow, &st_insert_child, &st_insert_late, &st_write_stamp,
+    &st_bytes,       &st_int_binary,  &st_int,          &st_text,        &st_length,      &st_divide,
+    &st_sleep,       &st_stamp,       &st_big,          &st_pid,         &st_suicide,     &st_insert,
+    &st_insert_slow, &st_insert_gate, &st_insert_child, &st_insert_late, &st_write_stamp,
 };
 
 static const char schema_sql[] =
     "CREATE TABLE item (id int PRIMARY KEY, name text NOT NULL CONSTRAINT item_name_short CHECK (length(name) < 100));"
     "CREATE TABLE child (item_id int CONSTRAINT child_item REFERENCES item);"
-    "CREATE TABLE late (id int CONSTRAINT late_once UNIQUE DEFERRABLE INITIALLY DEFERRED);";
+    "CREATE TABLE late (id int CONSTRAINT late_once UNIQUE DEFERRABLE INITIALLY DEFERRED);"
+    "CREATE FUNCTION gate(int) RETURNS int LANGUAGE plpgsql AS 'BEGIN "
+    "WHILE NOT pg_try_advisory_xact_lock_shared(hashtext(current_schema())) LOOP PERFORM pg_sleep(0.005); END LOOP; "
+    "RETURN $1; END';";
 
 static const char *url(void)
 {
@@ -301,6 +306,16 @@ bool rig_until_sleeping(struct rig *rig)
     return rig_until_sql(rig, sql, "1");
 }
 
+void rig_shut_gate(struct rig *rig)
+{
+    rig_sql(rig, "SELECT pg_advisory_lock(hashtext(current_schema()))");
+}
+
+void rig_open_gate(struct rig *rig)
+{
+    UNIT_STR(rig_sql(rig, "SELECT pg_advisory_unlock(hashtext(current_schema()))"), "t");
+}
+
 static void answer_done(void *arg, const struct db_result *r)
 {
     struct answer *a = arg;
@@ -312,6 +327,8 @@ static void answer_done(void *arg, const struct db_result *r)
     a->value_len = value.len;
     if (value.data != NULL) memcpy(a->bytes, value.data, value.len < sizeof(a->bytes) ? value.len : sizeof(a->bytes));
     snprintf(a->value, sizeof(a->value), "%s", value.data == NULL ? "(null)" : value.data);
+    value = db_result_value(r, 0, 1);
+    snprintf(a->second, sizeof(a->second), "%s", value.data == NULL ? "(null)" : value.data);
     snprintf(a->sqlstate, sizeof(a->sqlstate), "%s", db_result_sqlstate(r));
     snprintf(a->message, sizeof(a->message), "%s", db_result_message(r));
     snprintf(a->constraint, sizeof(a->constraint), "%s", db_result_constraint(r));
