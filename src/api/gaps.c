@@ -48,15 +48,7 @@ const struct db_statement market_gaps_statements[] = {
     },
 };
 
-struct gaps {
-    int64_t timeframe_ms, start_ms;
-    bool rests;
-    size_t limit, count; /* count is at most one more than the limit: whether more follow */
-    struct candles_gap *items;
-    int64_t next_ms; /* INT64_MAX: this is the last page */
-};
-
-static void gaps_add(struct gaps *gaps, const struct candles *bars)
+void market_gaps_add(struct market_gaps *gaps, const struct candles *bars)
 {
     struct candles_gap gap;
 
@@ -67,9 +59,18 @@ static void gaps_add(struct gaps *gaps, const struct candles *bars)
     }
 }
 
+/* What follows the bars that were looked at begins behind them, or with the one gap too many. */
+void market_gaps_end(struct market_gaps *gaps, int64_t last_ms)
+{
+    gaps->next_ms = last_ms == INT64_MAX ? INT64_MAX : last_ms + gaps->timeframe_ms;
+    if (gaps->count <= gaps->limit) return;
+    gaps->count = gaps->limit;
+    gaps->next_ms = gaps->items[gaps->limit].first_ms;
+}
+
 /* Those before the chunk and in it. False: answered. */
-static bool gaps_add_chunk(struct gaps *gaps, struct api_call *call, const struct db_result *result, unsigned row,
-                           struct candles_series *series)
+static bool gaps_add_chunk(struct market_gaps *gaps, struct api_call *call, const struct db_result *result,
+                           unsigned row, struct candles_series *series)
 {
     const int column = db_result_column(result, "packed");
     const struct slice packed = column < 0 ? SLICE_NONE : db_result_value(result, row, column);
@@ -83,7 +84,7 @@ static bool gaps_add_chunk(struct gaps *gaps, struct api_call *call, const struc
         return false;
     }
     if (market_number(result, row, "before_ms", &around[0])) {
-        gaps_add(gaps, &(struct candles){.count = 2, .time_ms = around, .timeframe_ms = gaps->timeframe_ms});
+        market_gaps_add(gaps, &(struct candles){.count = 2, .time_ms = around, .timeframe_ms = gaps->timeframe_ms});
     }
     if (packed.data == NULL) return true;
 
@@ -99,12 +100,12 @@ static bool gaps_add_chunk(struct gaps *gaps, struct api_call *call, const struc
         api_call_refuse(call, &api_refusals[API_REFUSAL_INTERNAL], NULL, 0);
         return false;
     }
-    gaps_add(gaps, candles_series_view(series));
+    market_gaps_add(gaps, candles_series_view(series));
     return true;
 }
 
 /* False: answered. */
-static bool gaps_read(struct gaps *gaps, struct api_call *call, const struct db_result *result,
+static bool gaps_read(struct market_gaps *gaps, struct api_call *call, const struct db_result *result,
                       struct candles_series *series)
 {
     unsigned rows = db_result_rows(result);
@@ -117,11 +118,7 @@ static bool gaps_read(struct gaps *gaps, struct api_call *call, const struct db_
         if (!gaps_add_chunk(gaps, call, result, row, series)) return false;
         if (!market_number(result, row, "last_ms", &last_ms)) last_ms = 0;
     }
-    /* What follows the chunks that were read begins behind them. */
-    gaps->next_ms = has_more ? last_ms + gaps->timeframe_ms : INT64_MAX;
-    if (gaps->count <= gaps->limit) return true;
-    gaps->count = gaps->limit;
-    gaps->next_ms = gaps->items[gaps->limit].first_ms;
+    market_gaps_end(gaps, has_more ? last_ms : INT64_MAX);
     return true;
 }
 
@@ -133,7 +130,7 @@ static void gaps_key_time(struct json_writer *w, const char *key, int64_t time_m
     json_key_text(w, key, stamp);
 }
 
-static void gaps_answer(struct api_call *call, const struct gaps *gaps)
+static void gaps_answer(struct api_call *call, const struct market_gaps *gaps)
 {
     struct buf out = {0};
     struct json_writer w = {.out = &out};
@@ -164,7 +161,7 @@ static void gaps_answer(struct api_call *call, const struct gaps *gaps)
 static void gaps_got(struct api_call *call, const struct db_result *result)
 {
     int64_t price_digits, lot_digits;
-    struct gaps gaps = {.start_ms = INT64_MIN};
+    struct market_gaps gaps = {.start_ms = INT64_MIN};
     uint64_t limit;
 
     if (db_result_rows(result) == 0) {

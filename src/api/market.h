@@ -70,4 +70,18 @@ extern const struct db_statement market_gaps_statements[];
 enum { MARKET_GAPS_START = 2, MARKET_GAPS_LIMIT, MARKET_GAPS_WEEKENDS };
 void market_gaps_begin(struct api_call *call);
 
+/* A page of them. */
+struct market_gaps {
+    int64_t timeframe_ms, start_ms;
+    bool rests;
+    size_t limit, count; /* count is at most one more than the limit: whether more follow */
+    struct candles_gap *items;
+    int64_t next_ms; /* INT64_MAX: this is the last page */
+};
+
+/* Adds those between the bars that begin at start_ms or later, until there is one too many. */
+void market_gaps_add(struct market_gaps *gaps, const struct candles *bars);
+/* No more are added: the bars were looked at as far as last_ms, or (INT64_MAX) to the end. */
+void market_gaps_end(struct market_gaps *gaps, int64_t last_ms);
+
 #endif

@@ -3,6 +3,7 @@
 #define API_RESULTS_H
 
 #include "api/call.h"
+#include "engine/curve.h"
 
 enum results_kind { RESULTS_TEXT, RESULTS_NUMBER, RESULTS_TIME };
 
@@ -21,6 +22,18 @@ enum { EQUITY_POINTS_MAX = 10000 };
 #define EQUITY_PIECES "176"
 #define EQUITY_BYTES "65536"
 
+struct equity {
+    int64_t start_ms, end_ms; /* the span */
+    unsigned chosen;          /* the level; those below it have points near the ends alone */
+    struct curve levels[CURVE_LEVELS_MAX];
+};
+
+/* False if the rows are not pieces of a curve, one after the other: from the first one on, unless the span has a
+ * beginning. `equity` is all zero before, and its levels are the caller's (curve_clear) whatever is returned. */
+bool results_equity_read(const struct db_result *result, struct equity *equity) ATTR_CHECKED;
+/* Adds the points of the span to the empty `points`, each once: those of the chosen level, and near the ends those of
+ * the finer ones. The levels keep what is of use alone. */
+void results_equity_gather(struct equity *equity, struct curve *points);
 bool results_equity_render(struct api_call *call, const struct db_result *result, struct buf *out) ATTR_CHECKED;
 
 #endif

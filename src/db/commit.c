@@ -49,14 +49,15 @@ static bool commit_is_doubtful(const PGresult *pg)
 
 /* ---- sending ---- */
 
-static bool commit_awaits_company(const struct db *db)
+bool db_commit_awaits_company(const struct db *db, uint64_t now_ms)
 {
-    return db->writes_waiting < db->company && clock_monotonic_ms() < db->company_until_ms;
+    return db->writes_waiting < db->company && now_ms < db->company_until_ms;
 }
 
 bool db_commit_may_send(const struct db *db)
 {
-    return db->commits == 0 ? !commit_awaits_company(db) : db->commits == 1 && !db->crowded;
+    if (db->commits == 0) return !db_commit_awaits_company(db, clock_monotonic_ms());
+    return db->commits == 1 && !db->crowded;
 }
 
 static bool commit_may_be_one(const struct db_query *q, const struct db_query *other)
@@ -85,6 +86,7 @@ static size_t commit_take(struct db_batch *batch, struct db_query *q, bool alone
     size_t bytes = 0;
 
     q->since_ms = now_ms;
+    if (q->tries == 0) q->began_ms = now_ms;
     db_share_sent(q, alone);
     commit_place(batch, q);
     batch->count++;
@@ -102,6 +104,7 @@ static void commit_gather(struct db *db, struct db_batch *batch, size_t bytes, u
            db->flight_count < DB_FLIGHT_MAX && bytes < DB_MATES_BYTES && (q = db_share_next_mate(db)) != NULL) {
         bytes += commit_take(batch, q, false, now_ms);
     }
+    batch->full = db->writes_waiting > 0;
 }
 
 /* An equal part of the smaller of both; 0 means that there is none. */
@@ -194,8 +197,7 @@ static void commit_keep(struct db *db, struct db_batch *batch, struct db_query *
     db->kept_bytes += PQresultMemorySize(pg);
 }
 
-/* Each has the row that is its own. If there is none, or no memory for it, nobody knows more than that the statement
- * did not fail. */
+/* Each has the row that is its own. If there is none, or no memory for it, nobody knows what became of that one. */
 static void commit_keep_rows(struct db *db, struct db_batch *batch, struct db_query *first, PGresult *pg)
 {
     const bool fits = PQresultStatus(pg) == PGRES_TUPLES_OK && PQntuples(pg) == (int)first->together;
@@ -204,7 +206,6 @@ static void commit_keep_rows(struct db *db, struct db_batch *batch, struct db_qu
     for (unsigned i = 0; i < first->together; i++, at = at->next) {
         PGresult *one = fits ? commit_row(pg, (int)i) : NULL;
 
-        batch->doubtful = batch->doubtful || one == NULL;
         commit_keep(db, batch, list_at(at, struct db_query, link), one);
     }
     PQclear(pg);
@@ -298,22 +299,35 @@ static void commit_count_writers(struct db *db, const struct db_batch *batch)
     if (batch->shares) db->crowded = batch->count + db->writes_waiting + (db->commits - 1) > 2;
 }
 
+/* Whether the last wait has brought most of those that it was for. Where requests do not depend on answers, it does
+ * not; then it is tried more and more seldom. */
+static bool commit_company_comes(struct db *db, const struct db_batch *batch)
+{
+    if (db->company > 0) {
+        const bool came = batch->count >= db->company - db->company / 4;
+        const unsigned next = db->company_pause * 2 + 1;
+
+        db->company_pause = came ? 0 : next < DB_COMPANY_PAUSE_MAX ? next : DB_COMPANY_PAUSE_MAX;
+        db->company_paused = 0;
+    }
+    db->company = 0;
+    return db->company_paused++ >= db->company_pause;
+}
+
 /* Those who are answered now may write again at once. If the commit alone took long, the next one waits for them:
  * otherwise one half of the writers would wait for the commit of the other half, in turns. */
 static void commit_await_company(struct db *db, const struct db_batch *batch)
 {
     const uint64_t took_ms = db->input_ms - batch->ran_ms;
-    uint64_t wait_ms = took_ms / DB_COMPANY_PART;
+    const uint64_t wait_ms = took_ms / DB_COMPANY_PART;
+    unsigned company = batch->full ? batch->count : batch->count + db->writes_waiting;
 
     if (!batch->shares || !batch->flushed) return;
     db->slow_commits = took_ms >= DB_COMMIT_SLOW_MS;
-    db->company = batch->count + db->writes_waiting;
-    if (db->company > db->mates_max) db->company = db->mates_max;
-    db->company_until_ms = db->input_ms;
-    if (!db->slow_commits || db->company < DB_COMPANY_LEAST) return;
-    if (wait_ms > DB_COMPANY_MAX_MS) wait_ms = DB_COMPANY_MAX_MS;
-    db->company_until_ms += wait_ms;
-    if (db->hold_until_ms <= db->input_ms) db_timer_set(db->turn, wait_ms);
+    if (company > db->mates_max) company = db->mates_max;
+    if (!commit_company_comes(db, batch) || !db->slow_commits || company < DB_COMPANY_LEAST) return;
+    db->company = company;
+    db->company_until_ms = db->input_ms + (wait_ms < DB_COMPANY_MAX_MS ? wait_ms : DB_COMPANY_MAX_MS);
 }
 
 static enum db_outcome commit_outcome(const PGresult *pg, bool unreplicated)
@@ -397,7 +411,7 @@ static void commit_set_apart(struct db_query *q)
 
 static unsigned commit_tries(const struct db_query *q)
 {
-    const bool is_new = q->db->input_ms - q->submitted_ns / 1000000U < DB_MATES_TRIES_FOR_MS;
+    const bool is_new = q->db->input_ms - q->began_ms < DB_MATES_TRIES_FOR_MS;
     const unsigned tries = q->db->slow_commits && is_new ? DB_MATES_TRIES_SLOW : DB_MATES_TRIES;
 
     return q->statement->takes_many ? tries + 1 : tries;

@@ -58,6 +58,7 @@ enum {
     DB_COMPANY_LEAST = 8,
     DB_COMPANY_PART = 2,
     DB_COMPANY_MAX_MS = 10,
+    DB_COMPANY_PAUSE_MAX = 31,
     /* What they may take together, and wait for locks, without the commit. */
     DB_MATES_MS = 2000,
     DB_MATES_LOCK_MS = 500,
@@ -113,6 +114,7 @@ struct db_query {
     char sqlstate[6];        /* of an error that stands for the result's own; "" if none does */
     bool moved;              /* the session was replaced for it once */
     unsigned again;          /* how often it was sent again, because it had to give way */
+    uint64_t began_ms;       /* when it was first sent, of a write */
     bool was_lost;           /* a connection died under it once; a second time is one too many */
     uint64_t values_sum;     /* when it was submitted: db_values_sum */
     struct slice values[];
@@ -148,6 +150,7 @@ struct db_batch {
 
     /* Of writes. See commit.c. */
     bool shares;                   /* others may share this commit */
+    bool full;                     /* some that wait could not go along */
     bool limits_due;               /* the result of the statement that bounds them is still to come */
     bool limits_refused;           /* it failed, and everything with it */
     bool flushed;                  /* the server was asked for the results before the commit */
@@ -230,9 +233,11 @@ struct db {
     bool crowded;              /* more than two writes were there lately: those that come wait for a commit under way */
     unsigned commits;          /* batches in flight of writes that may share */
     unsigned writes_waiting;   /* in the lists `writes` of all clients */
-    unsigned company;          /* so many of them are worth waiting for, … */
+    unsigned company;          /* so many of them are waited for, … */
     uint64_t company_until_ms; /* … until then */
-    bool slow_commits;         /* the last commit took long */
+    unsigned company_pause;    /* so many batches do not wait, after one that has waited in vain; … */
+    unsigned company_paused;   /* … so many have not */
+    bool slow_commits;         /* the last commit that was measured took long */
     struct list flight;        /* of db_batch */
     struct list failing;       /* have their outcome, and are to be told of it */
     unsigned depth;            /* queries anywhere */
@@ -432,6 +437,8 @@ void db_pipeline_probe(struct db *db);
 bool db_session_is(const struct db *db, const PGconn *conn);
 
 /* commit.c */
+/* Whether the next commit waits for more writers than are there. */
+bool db_commit_awaits_company(const struct db *db, uint64_t now_ms);
 bool db_commit_may_send(const struct db *db); /* whether a write that may share a commit goes now, or waits for one */
 /* Sends a write whose turn it is, with those that may share its commit; false if the connection is broken. */
 bool db_commit_send(struct db *db, struct db_query *q, bool alone);

@@ -534,6 +534,14 @@ void db_pipeline_wake(struct db *db)
     if (db->phase == DB_PHASE_READY) event_active(db->turn, EV_TIMEOUT, 0);
 }
 
+/* An event that was made active has lost its timer, which may have been for the end of a hold. */
+static void pipeline_wake_after_hold(struct db *db)
+{
+    const uint64_t now_ms = clock_monotonic_ms();
+
+    if (now_ms < db->hold_until_ms) db_timer_set(db->turn, db->hold_until_ms - now_ms);
+}
+
 void db_pipeline_turn(int fd, short what, void *arg)
 {
     struct db *db = arg;
@@ -541,6 +549,7 @@ void db_pipeline_turn(int fd, short what, void *arg)
     (void)fd, (void)what;
     db_enter(db);
     if (db->phase == DB_PHASE_READY) pipeline_send_and_flush(db);
+    if (!db->freed) pipeline_wake_after_hold(db);
     db_leave(db);
 }
 

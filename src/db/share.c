@@ -228,6 +228,18 @@ static bool share_may_go(const struct db *db, const struct db_query *q, uint64_t
     return now_ms >= db->rest_until_ms || !share_is_slow(q->fit, now_ms);
 }
 
+/* What ends in flight calls for the next; the end of a rest, and of the wait for company, is ours to see. The timer is
+ * set each time, as an event that was made active has lost its own. */
+static void share_wake_later(const struct db *db, uint64_t now_ms)
+{
+    uint64_t until_ms = db->rest_until_ms;
+
+    if (db_commit_awaits_company(db, now_ms) && (until_ms <= now_ms || db->company_until_ms < until_ms)) {
+        until_ms = db->company_until_ms;
+    }
+    if (now_ms < until_ms) db_timer_set(db->turn, until_ms - now_ms);
+}
+
 struct db_query *db_share_next(struct db *db, bool *ret_alone)
 {
     if (list_is_empty(&db->turns)) return NULL;
@@ -243,8 +255,7 @@ struct db_query *db_share_next(struct db *db, bool *ret_alone)
         *ret_alone = !client_id_is_nobody(client->id) && !share_goes_quickly(q, now_ms);
         return q;
     }
-    /* What ends in flight calls for the next; the end of a rest is ours to see. */
-    if (now_ms < db->rest_until_ms) db_timer_set(db->turn, db->rest_until_ms - now_ms);
+    share_wake_later(db, now_ms);
     return NULL;
 }
 

@@ -6,6 +6,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/random.h"
+
+static struct {
+    uint64_t seed, state;
+    bool is_used;
+} drawn;
+
 static void unit_assert(bool ok, const char *file, unsigned line, const char *what)
 {
     CU_assertImplementation(ok ? CU_TRUE : CU_FALSE, line, what, file, "", CU_FALSE);
@@ -25,6 +32,31 @@ void unit_assert_int(const char *file, unsigned line, long long found, long long
 
     snprintf(what, sizeof(what), "found %lld, expected %lld", found, expected);
     unit_assert(found == expected, file, line, what);
+}
+
+static void unit_random_init(void)
+{
+    const char *seed = getenv("STRATSLAB_TEST_SEED");
+
+    drawn.seed = seed == NULL || seed[0] == '\0' ? random_between(1, 999999999) : strtoull(seed, NULL, 10);
+}
+
+static void unit_test_begins(CU_pTest test, CU_pSuite suite)
+{
+    (void)test, (void)suite;
+    drawn.state = drawn.seed;
+}
+
+/* splitmix64 */
+uint64_t unit_random(uint64_t low, uint64_t high)
+{
+    uint64_t z = drawn.state += 0x9e3779b97f4a7c15ULL;
+
+    drawn.is_used = true;
+    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9ULL;
+    z = (z ^ (z >> 27)) * 0x94d049bb133111ebULL;
+    z ^= z >> 31;
+    return high - low == UINT64_MAX ? z : low + z % (high - low + 1);
 }
 
 FILE *unit_open(const char *path, const char *mode)
@@ -77,6 +109,8 @@ int unit_main_parts(const char *room, const struct unit_part *const *parts, size
     }
     if (added + skipped == 0)
         fprintf(stderr, "unit %s: no test's name holds UNIT_TEST=%s\n", room, wanted == NULL ? "" : wanted);
+    unit_random_init();
+    CU_set_test_start_handler(unit_test_begins);
     CU_run_all_tests();
 
     for (CU_pFailureRecord f = CU_get_failure_list(); f != NULL; f = f->pNext) {
@@ -86,6 +120,9 @@ int unit_main_parts(const char *room, const struct unit_part *const *parts, size
     unsigned failed = CU_get_number_of_tests_failed();
     unsigned run = CU_get_number_of_tests_run();
 
+    if (failed > 0 && drawn.is_used)
+        fprintf(stderr, "unit %s: STRATSLAB_TEST_SEED=%llu draws the same numbers\n", room,
+                (unsigned long long)drawn.seed);
     printf("unit %s: %u passed, %u failed", room, run - failed, failed);
     if (skipped > 0) printf(", %u skipped", skipped);
     printf("\n");

@@ -13,6 +13,7 @@
 
 #include <CUnit/CUnit.h>
 #include <stdbool.h>
+#include <stdint.h>
 #include <stdio.h>
 
 #include "base/attr.h"
@@ -53,6 +54,11 @@ int unit_main(const char *room, const struct unit_test *tests, size_t count);
 int unit_main_parts(const char *room, const struct unit_part *const *parts, size_t count);
 
 bool unit_is_under_valgrind(void);
+
+/* From `low` to `high`, both included, by a seed that is another one in each run: STRATSLAB_TEST_SEED=N in the
+ * environment gives one again, and a program of which a test has failed names its own. Each test begins with it anew.
+ */
+uint64_t unit_random(uint64_t low, uint64_t high);
 
 /* fopen(3) of a file that must be there: where it is not, the program ends. */
 FILE *unit_open(const char *path, const char *mode);

@@ -4,7 +4,7 @@
 
 #include "unit.h"
 
-extern const struct unit_part candles_import_tests, execution_tests, series_tests, openapi_tests, operation_tests,
-    refusal_tests, registry_tests, site_tests, statement_tests, tokens_tests;
+extern const struct unit_part candles_import_tests, equity_tests, execution_tests, gaps_tests, series_tests,
+    openapi_tests, operation_tests, refusal_tests, registry_tests, site_tests, statement_tests, tokens_tests;
 
 #endif

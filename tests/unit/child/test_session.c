@@ -257,7 +257,7 @@ static void test_that_the_schema_fits_is_said_when_it_does_and_after_a_loss(void
 
 /* ---- A worker with work under way ---- */
 
-static const struct db_statement sleep_statement = {"sleep", "SELECT pg_sleep(600)", DB_READ, 0, {0}};
+static const struct db_statement sleep_statement = {"sleep", "SELECT pg_sleep(600)", DB_READ, 0, {0}, false};
 static const struct db_statement *const statements[] = {&sleep_statement};
 
 struct sleeper {

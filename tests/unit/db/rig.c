@@ -11,41 +11,50 @@
 #include "db/internal.h"
 #include "proxy.h"
 
-const struct db_statement st_int = {"int", "SELECT $1 AS n", DB_READ, 1, {DB_TYPE_INT4}};
-const struct db_statement st_text = {"text", "SELECT $1 AS t", DB_READ, 1, {DB_TYPE_TEXT}};
-const struct db_statement st_length = {"length", "SELECT length($1)", DB_READ, 1, {DB_TYPE_TEXT}};
-const struct db_statement st_divide = {"divide", "SELECT 100 / $1", DB_READ, 1, {DB_TYPE_INT4}};
-const struct db_statement st_sleep = {"sleep", "SELECT $1 FROM pg_sleep($1 / 1000.0)", DB_READ, 1, {DB_TYPE_INT4}};
-const struct db_statement st_stamp = {"stamp", "SELECT transaction_timestamp()", DB_READ, 0, {0}};
-const struct db_statement st_big = {"big", "SELECT repeat('x', $1)", DB_READ, 1, {DB_TYPE_INT4}};
-const struct db_statement st_pid = {"pid", "SELECT pg_backend_pid()", DB_READ, 0, {0}};
-const struct db_statement st_suicide = {"suicide", "SELECT pg_terminate_backend(pg_backend_pid())", DB_READ, 0, {0}};
+const struct db_statement st_int = {"int", "SELECT $1 AS n", DB_READ, 1, {DB_TYPE_INT4}, false};
+const struct db_statement st_text = {"text", "SELECT $1 AS t", DB_READ, 1, {DB_TYPE_TEXT}, false};
+const struct db_statement st_length = {"length", "SELECT length($1)", DB_READ, 1, {DB_TYPE_TEXT}, false};
+const struct db_statement st_divide = {"divide", "SELECT 100 / $1", DB_READ, 1, {DB_TYPE_INT4}, false};
+const struct db_statement st_sleep = {"sleep", "SELECT $1 FROM pg_sleep($1 / 1000.0)", DB_READ, 1, {DB_TYPE_INT4},
+                                      false};
+const struct db_statement st_stamp = {"stamp", "SELECT transaction_timestamp()", DB_READ, 0, {0}, false};
+const struct db_statement st_big = {"big", "SELECT repeat('x', $1)", DB_READ, 1, {DB_TYPE_INT4}, false};
+const struct db_statement st_pid = {"pid", "SELECT pg_backend_pid()", DB_READ, 0, {0}, false};
+const struct db_statement st_suicide = {"suicide", "SELECT pg_terminate_backend(pg_backend_pid())", DB_READ, 0, {0},
+                                        false};
 const struct db_statement st_insert = {
-    "insert", "INSERT INTO item (id, name) VALUES ($1, $2) RETURNING id", DB_WRITE, 2, {DB_TYPE_INT4, DB_TYPE_TEXT}};
+    "insert", "INSERT INTO item (id, name) VALUES ($1, $2) RETURNING id", DB_WRITE, 2, {DB_TYPE_INT4, DB_TYPE_TEXT},
+    false};
 const struct db_statement st_insert_slow = {"insert_slow",
                                             "INSERT INTO item (id, name) SELECT $1, 'slow' FROM pg_sleep($2 / 1000.0)",
                                             DB_WRITE,
                                             2,
-                                            {DB_TYPE_INT4, DB_TYPE_INT4}};
+                                            {DB_TYPE_INT4, DB_TYPE_INT4},
+                                            false};
+const struct db_statement st_insert_gate = {
+    "insert_gate", "INSERT INTO item (id, name) SELECT $1, 'slow' FROM gate($1)", DB_WRITE, 1, {DB_TYPE_INT4}, false};
 const struct db_statement st_insert_child = {
-    "insert_child", "INSERT INTO child (item_id) VALUES ($1)", DB_WRITE, 1, {DB_TYPE_INT4}};
+    "insert_child", "INSERT INTO child (item_id) VALUES ($1)", DB_WRITE, 1, {DB_TYPE_INT4}, false};
 const struct db_statement st_insert_late = {
-    "insert_late", "INSERT INTO late (id) VALUES ($1)", DB_WRITE, 1, {DB_TYPE_INT4}};
-const struct db_statement st_write_stamp = {"write_stamp", "SELECT transaction_timestamp()", DB_WRITE, 0, {0}};
+    "insert_late", "INSERT INTO late (id) VALUES ($1)", DB_WRITE, 1, {DB_TYPE_INT4}, false};
+const struct db_statement st_write_stamp = {"write_stamp", "SELECT transaction_timestamp()", DB_WRITE, 0, {0}, false};
 
-const struct db_statement st_bytes = {"bytes", "SELECT $1::bytea", DB_READ_BINARY, 1, {DB_TYPE_TEXT}};
-const struct db_statement st_int_binary = {"int_binary", "SELECT $1 AS n", DB_READ_BINARY, 1, {DB_TYPE_INT8}};
+const struct db_statement st_bytes = {"bytes", "SELECT $1::bytea", DB_READ_BINARY, 1, {DB_TYPE_TEXT}, false};
+const struct db_statement st_int_binary = {"int_binary", "SELECT $1 AS n", DB_READ_BINARY, 1, {DB_TYPE_INT8}, false};
 
 static const struct db_statement *const statements[] = {
-    &st_bytes,       &st_int_binary,   &st_int,         &st_text,        &st_length,  &st_divide,
-    &st_sleep,       &st_stamp,        &st_big,         &st_pid,         &st_suicide, &st_insert,
-    &st_insert_slow, &st_insert_child, &st_insert_late, &st_write_stamp,
+    &st_bytes,       &st_int_binary,  &st_int,          &st_text,        &st_length,      &st_divide,
+    &st_sleep,       &st_stamp,       &st_big,          &st_pid,         &st_suicide,     &st_insert,
+    &st_insert_slow, &st_insert_gate, &st_insert_child, &st_insert_late, &st_write_stamp,
 };
 
 static const char schema_sql[] =
     "CREATE TABLE item (id int PRIMARY KEY, name text NOT NULL CONSTRAINT item_name_short CHECK (length(name) < 100));"
     "CREATE TABLE child (item_id int CONSTRAINT child_item REFERENCES item);"
-    "CREATE TABLE late (id int CONSTRAINT late_once UNIQUE DEFERRABLE INITIALLY DEFERRED);";
+    "CREATE TABLE late (id int CONSTRAINT late_once UNIQUE DEFERRABLE INITIALLY DEFERRED);"
+    "CREATE FUNCTION gate(int) RETURNS int LANGUAGE plpgsql AS 'BEGIN "
+    "WHILE NOT pg_try_advisory_xact_lock_shared(hashtext(current_schema())) LOOP PERFORM pg_sleep(0.005); END LOOP; "
+    "RETURN $1; END';";
 
 static const char *url(void)
 {
@@ -297,6 +306,16 @@ bool rig_until_sleeping(struct rig *rig)
     return rig_until_sql(rig, sql, "1");
 }
 
+void rig_shut_gate(struct rig *rig)
+{
+    rig_sql(rig, "SELECT pg_advisory_lock(hashtext(current_schema()))");
+}
+
+void rig_open_gate(struct rig *rig)
+{
+    UNIT_STR(rig_sql(rig, "SELECT pg_advisory_unlock(hashtext(current_schema()))"), "t");
+}
+
 static void answer_done(void *arg, const struct db_result *r)
 {
     struct answer *a = arg;
@@ -308,6 +327,8 @@ static void answer_done(void *arg, const struct db_result *r)
     a->value_len = value.len;
     if (value.data != NULL) memcpy(a->bytes, value.data, value.len < sizeof(a->bytes) ? value.len : sizeof(a->bytes));
     snprintf(a->value, sizeof(a->value), "%s", value.data == NULL ? "(null)" : value.data);
+    value = db_result_value(r, 0, 1);
+    snprintf(a->second, sizeof(a->second), "%s", value.data == NULL ? "(null)" : value.data);
     snprintf(a->sqlstate, sizeof(a->sqlstate), "%s", db_result_sqlstate(r));
     snprintf(a->message, sizeof(a->message), "%s", db_result_message(r));
     snprintf(a->constraint, sizeof(a->constraint), "%s", db_result_constraint(r));

@@ -22,6 +22,7 @@ struct answer {
     size_t value_len;           /* of the first column of the first row */
     char value[RIG_TEXT_BYTES]; /* cut */
     char bytes[16];             /* the first of them, whatever they are */
+    char second[64];            /* the second column of the first row; cut */
     char sqlstate[6];
     char message[RIG_TEXT_BYTES];
     char constraint[64];
@@ -70,8 +71,12 @@ void rig_turn(struct rig *rig, unsigned ms);
 /* Until the control connection's query returns `expected`. */
 bool rig_until_sql(struct rig *rig, const char *sql, const char *expected);
 
-/* Until a session of this db sleeps in pg_sleep. */
+/* Until a session of this db sleeps in pg_sleep, or waits at the gate. */
 bool rig_until_sleeping(struct rig *rig);
+/* The gate is shut until it is opened, or the rig is closed: the function gate(n) waits there, without a lock, and
+ * returns n. */
+void rig_shut_gate(struct rig *rig);
+void rig_open_gate(struct rig *rig);
 
 /* Up to two parameters as text; NULL is SQL NULL. Strings must live. */
 enum db_outcome rig_submit(struct rig *rig, struct answer *a, const struct db_statement *s, const char *p1,
@@ -97,9 +102,9 @@ void proxy_answer(struct rig *rig, const void *bytes, size_t len);
 
 /* Statements, every one prepared by rig_start. */
 extern const struct db_statement st_int, st_text, st_length, st_divide, st_sleep, st_stamp, st_big, st_pid, st_suicide,
-    st_bytes, st_int_binary, st_insert, st_insert_slow, st_insert_child, st_insert_late, st_write_stamp;
+    st_bytes, st_int_binary, st_insert, st_insert_slow, st_insert_gate, st_insert_child, st_insert_late, st_write_stamp;
 
 extern const struct unit_part cancel_tests, commit_tests, connect_tests, outcome_tests, pipeline_tests, reason_tests,
-    result_tests, send_tests, target_tests, deadline_tests, fit_tests, renew_tests, share_tests;
+    result_tests, send_tests, target_tests, deadline_tests, fit_tests, renew_tests, share_tests, together_tests;
 
 #endif

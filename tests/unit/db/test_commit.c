@@ -3,30 +3,28 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/random.h"
 #include "db/internal.h"
 #include "rig.h"
 
 static const struct db_statement st_add = {
-    "add", "UPDATE item SET name = name || $2 WHERE id = $1 RETURNING name", DB_WRITE, 2, {DB_TYPE_INT4, DB_TYPE_TEXT}};
+    "add", "UPDATE item SET name = name || $2 WHERE id = $1 RETURNING name", DB_WRITE, 2, {DB_TYPE_INT4, DB_TYPE_TEXT},
+    false};
 static const struct db_statement st_bounds = {
-    "bounds",
-    "SELECT concat_ws(' ', current_setting('statement_timeout'), current_setting('lock_timeout'))",
-    DB_WRITE,
-    0,
-    {0}};
+    "bounds", "SELECT concat_ws(' ', current_setting('statement_timeout'), current_setting('lock_timeout'))",
+    DB_WRITE, 0,
+    {0},      false};
 static const struct db_statement st_stamp_alone = {
-    "stamp_alone", "SELECT transaction_timestamp()", DB_WRITE_ALONE, 0, {0}};
+    "stamp_alone", "SELECT transaction_timestamp()", DB_WRITE_ALONE, 0, {0}, false};
 
 static const struct db_statement st_read_only = {
-    "read_only", "SELECT set_config('default_transaction_read_only', 'on', false)", DB_WRITE_ALONE, 0, {0}};
-static const struct db_statement st_long = {
-    "long", "SELECT repeat('x', $1)", DB_WRITE, 1, {DB_TYPE_INT4}}; /* a write, as far as we are told */
-static const struct db_statement st_forget = {"forget", "DEALLOCATE ALL", DB_READ, 0, {0}};
+    "read_only", "SELECT set_config('default_transaction_read_only', 'on', false)", DB_WRITE_ALONE, 0, {0}, false};
+static const struct db_statement st_long = {"long", "SELECT repeat('x', $1)", DB_WRITE, 1, {DB_TYPE_INT4},
+                                            false}; /* a write, as far as we are told */
+static const struct db_statement st_forget = {"forget", "DEALLOCATE ALL", DB_READ, 0, {0}, false};
 
 static const struct db_statement *const all[] = {
-    &st_insert,      &st_insert_slow, &st_insert_child, &st_insert_late, &st_write_stamp, &st_add,   &st_bounds,
-    &st_stamp_alone, &st_int,         &st_stamp,        &st_read_only,   &st_long,        &st_forget};
+    &st_insert, &st_insert_slow, &st_insert_gate, &st_insert_child, &st_insert_late, &st_write_stamp, &st_add,
+    &st_bounds, &st_stamp_alone, &st_int,         &st_stamp,        &st_read_only,   &st_long,        &st_forget};
 
 /* What the db has told of its commits, since the rig was opened. */
 static struct {
@@ -48,9 +46,10 @@ static void open_warm(struct rig *rig, unsigned statement_timeout_ms, unsigned l
     static const struct {
         const struct db_statement *statement;
         const char *p1, *p2;
-    } each[] = {{&st_insert, "1", "x"},       {&st_insert_slow, "2", "0"},   {&st_insert_child, "1", NULL},
-                {&st_insert_late, "1", NULL}, {&st_write_stamp, NULL, NULL}, {&st_add, "1", "y"},
-                {&st_bounds, NULL, NULL},     {&st_stamp_alone, NULL, NULL}, {&st_stamp, NULL, NULL}};
+    } each[] = {{&st_insert, "1", "x"},       {&st_insert_slow, "2", "0"},  {&st_insert_child, "1", NULL},
+                {&st_insert_gate, "3", NULL}, {&st_insert_late, "1", NULL}, {&st_write_stamp, NULL, NULL},
+                {&st_add, "1", "y"},          {&st_bounds, NULL, NULL},     {&st_stamp_alone, NULL, NULL},
+                {&st_stamp, NULL, NULL}};
     struct answer a = {0};
 
     rig_open(rig);
@@ -141,14 +140,16 @@ static void test_they_wait_only_for_a_commit(void)
     struct answer first = {0}, a[4] = {0};
     struct rig rig;
 
-    open_warm(&rig, 0, 0);
-    UNIT_INT(rig_submit(&rig, &first, &st_insert_slow, "1", "2000"), DB_OK);
+    open_patient(&rig);
+    rig_shut_gate(&rig);
+    UNIT_INT(rig_submit(&rig, &first, &st_insert_gate, "1", NULL), DB_OK);
     CU_ASSERT(rig_until_sleeping(&rig));
     UNIT_INT(rig.db->flight_count, 1);
     for (size_t i = 0; i < countof(a); i++) {
         UNIT_INT(rig_submit(&rig, &a[i], &st_write_stamp, NULL, NULL), DB_OK);
         rig_turn(&rig, 10);
     }
+    rig_open_gate(&rig);
     CU_ASSERT(rig_until_answered(&rig, a, countof(a)));
     UNIT_INT(first.outcome, DB_OK);
     UNIT_STR(a[2].value, a[1].value);
@@ -389,12 +390,15 @@ static void test_an_abandoned_one(void)
     struct answer a[3] = {0};
     struct rig rig;
 
-    open_warm(&rig, 0, 0);
+    open_patient(&rig);
+    rig_shut_gate(&rig);
     UNIT_INT(rig_submit(&rig, &a[0], &st_insert, "1", "one"), DB_OK);
-    UNIT_INT(rig_submit(&rig, &a[1], &st_insert_slow, "2", "500"), DB_OK);
+    UNIT_INT(rig_submit(&rig, &a[1], &st_insert_gate, "2", NULL), DB_OK);
     UNIT_INT(rig_submit(&rig, &a[2], &st_insert, "1", "again"), DB_OK);
     CU_ASSERT(rig_until_sleeping(&rig));
+    UNIT_INT(rig.db->flight_count, countof(a));
     db_abandon(a[0].query);
+    rig_open_gate(&rig);
     CU_ASSERT(rig_until_answered(&rig, &a[1], 2));
     UNIT_INT(a[0].calls, 0);
     UNIT_INT(a[1].outcome, DB_OK);
@@ -407,20 +411,30 @@ static void test_an_abandoned_one(void)
 /* What a cancel of somebody else hits goes again, and is told if it is hit alone. */
 static void test_a_cancel(void)
 {
-    struct answer a[2] = {0};
-    struct rig rig;
+    for (int hit_again = 0; hit_again < 2; hit_again++) {
+        struct answer a[2] = {0};
+        struct rig rig;
 
-    open_warm(&rig, 0, 0);
-    UNIT_INT(rig_submit(&rig, &a[0], &st_insert, "1", "one"), DB_OK);
-    UNIT_INT(rig_submit(&rig, &a[1], &st_insert_slow, "2", "900"), DB_OK);
-    CU_ASSERT(rig_until_sleeping(&rig));
-    UNIT_STR(rig_sql(&rig, own_session(&rig, "pg_cancel_backend")), "t");
-    CU_ASSERT(rig_until_answered(&rig, a, 1));
-    UNIT_INT(a[0].outcome, DB_OK);
-    CU_ASSERT(rig_until_answered(&rig, a, 2));
-    UNIT_INT(a[1].outcome, DB_OK);
-    UNIT_STR(rig_sql(&rig, items), "1,2");
-    rig_close(&rig);
+        open_patient(&rig);
+        rig_shut_gate(&rig);
+        UNIT_INT(rig_submit(&rig, &a[0], &st_insert, "1", "one"), DB_OK);
+        UNIT_INT(rig_submit(&rig, &a[1], &st_insert_gate, "2", NULL), DB_OK);
+        CU_ASSERT(rig_until_sleeping(&rig));
+        UNIT_STR(rig_sql(&rig, own_session(&rig, "pg_cancel_backend")), "t");
+        CU_ASSERT(rig_until_answered(&rig, a, 1));
+        UNIT_INT(a[0].outcome, DB_OK);
+        CU_ASSERT(rig_until_sleeping(&rig));
+        UNIT_INT(a[1].calls, 0);
+        if (hit_again) {
+            UNIT_STR(rig_sql(&rig, own_session(&rig, "pg_cancel_backend")), "t");
+        } else {
+            rig_open_gate(&rig);
+        }
+        CU_ASSERT(rig_until_answered(&rig, a, 2));
+        UNIT_INT(a[1].outcome, hit_again ? DB_TIMEOUT : DB_OK);
+        UNIT_STR(rig_sql(&rig, items), hit_again ? "1" : "1,2");
+        rig_close(&rig);
+    }
 }
 
 /* The bounds of a batch are refused: its writes go one by one. If a cancel has met them, nothing is known of the next
@@ -635,7 +649,7 @@ static void test_the_connection_is_lost_anywhere(void)
     enum { STEP = 19, BYTES = 760, WRITES = 3, ROUNDS = 2 * (BYTES / STEP) };
     static char ids[ROUNDS][WRITES][12];
     static struct answer a[ROUNDS][WRITES];
-    const size_t first = random_between(0, STEP - 1);
+    const size_t first = unit_random(0, STEP - 1);
     unsigned unknown = 0;
     struct rig rig;
 
@@ -874,9 +888,9 @@ static void mix_submit(struct rig *rig, struct db *db, struct mixed *m)
     static const struct db_statement *const kinds[] = {&st_insert,      &st_insert,      &st_insert, &st_insert_child,
                                                        &st_insert_late, &st_insert_slow, &st_add};
 
-    *m = (struct mixed){.statement = kinds[random_between(0, countof(kinds) - 1)],
-                        .id = (unsigned)random_between(1, MIX_IDS),
-                        .is_long = random_between(0, 9) == 0};
+    *m = (struct mixed){.statement = kinds[unit_random(0, countof(kinds) - 1)],
+                        .id = (unsigned)unit_random(1, MIX_IDS),
+                        .is_long = unit_random(0, 9) == 0};
     snprintf(m->p1, sizeof(m->p1), "%u", m->id);
     if (m->statement == &st_insert_slow) {
         submit_to(rig, db, &m->answer, m->statement, m->p1, "2");
@@ -942,8 +956,8 @@ static void test_random_mixtures(void)
     open_warm(&rig, 0, 0);
     other_open(&other, &rig);
     for (size_t i = 0; i < MIX; i++) {
-        mix_submit(&rig, random_between(0, 1) == 0 ? rig.db : other.db, &mix[i]);
-        if (random_between(0, 19) == 0) rig_turn(&rig, 1);
+        mix_submit(&rig, unit_random(0, 1) == 0 ? rig.db : other.db, &mix[i]);
+        if (unit_random(0, 19) == 0) rig_turn(&rig, 1);
     }
     for (size_t i = 0; i < MIX; i++) {
         CU_ASSERT(rig_until_answered(&rig, &mix[i].answer, 1));

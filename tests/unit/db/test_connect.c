@@ -133,8 +133,8 @@ static void test_silent_while_preparing(void)
     rig_close(&rig);
 }
 
-static const struct db_statement st_future = {
-    "future", "SELECT n FROM future WHERE n = $1", DB_READ, 1, {DB_TYPE_INT4}};
+static const struct db_statement st_future = {"future", "SELECT n FROM future WHERE n = $1", DB_READ, 1, {DB_TYPE_INT4},
+                                              false};
 
 static void test_bad_statement(void)
 {

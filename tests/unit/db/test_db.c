@@ -192,9 +192,10 @@ static const struct unit_part db_tests = UNIT_PART(tests);
 
 int main(void)
 {
-    static const struct unit_part *const parts[] = {
-        &db_tests,     &commit_tests, &cancel_tests, &connect_tests,  &outcome_tests, &pipeline_tests, &reason_tests,
-        &result_tests, &send_tests,   &target_tests, &deadline_tests, &fit_tests,     &renew_tests,    &share_tests};
+    static const struct unit_part *const parts[] = {&db_tests,      &commit_tests,   &cancel_tests,   &connect_tests,
+                                                    &outcome_tests, &pipeline_tests, &reason_tests,   &result_tests,
+                                                    &send_tests,    &target_tests,   &deadline_tests, &fit_tests,
+                                                    &renew_tests,   &share_tests,    &together_tests};
 
     setvbuf(stdout, NULL, _IOLBF, 0);
     if (!rig_setup()) return 1;

@@ -19,10 +19,10 @@ static void test_plans(void)
     for (size_t i = 0; i < countof(cases); i++) UNIT_INT(db_plan_of(cases[i].sqlstate), cases[i].plan);
 }
 
-static const struct db_statement st_list = {"list", "SELECT b FROM fit ORDER BY a", DB_READ, 0, {0}};
-static const struct db_statement st_add = {
-    "add", "INSERT INTO fit VALUES ($1, $2)", DB_WRITE, 2, {DB_TYPE_INT4, DB_TYPE_TEXT}};
-static const struct db_statement st_forget = {"forget", "DEALLOCATE ALL", DB_READ, 0, {0}};
+static const struct db_statement st_list = {"list", "SELECT b FROM fit ORDER BY a", DB_READ, 0, {0}, false};
+static const struct db_statement st_add = {"add", "INSERT INTO fit VALUES ($1, $2)", DB_WRITE,
+                                           2,     {DB_TYPE_INT4, DB_TYPE_TEXT},      false};
+static const struct db_statement st_forget = {"forget", "DEALLOCATE ALL", DB_READ, 0, {0}, false};
 static const struct db_statement *const all[] = {&st_list, &st_add, &st_forget, &st_int};
 
 /* The function keeps the type of NEW.b in a plan of its own. */

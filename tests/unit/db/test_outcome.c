@@ -101,9 +101,9 @@ static void test_lock_timeout(void)
     "USING ERRCODE = code; END IF; RETURN n; END $$"
 
 static const struct db_statement st_read_that_gives_way = {
-    "readThatGivesWay", "SELECT gives_way($1::bigint, $2)", DB_READ, 2, {DB_TYPE_TEXT, DB_TYPE_TEXT}};
+    "readThatGivesWay", "SELECT gives_way($1::bigint, $2)", DB_READ, 2, {DB_TYPE_TEXT, DB_TYPE_TEXT}, false};
 static const struct db_statement st_write_that_gives_way = {
-    "writeThatGivesWay", "SELECT gives_way($1::bigint, $2)", DB_WRITE, 2, {DB_TYPE_TEXT, DB_TYPE_TEXT}};
+    "writeThatGivesWay", "SELECT gives_way($1::bigint, $2)", DB_WRITE, 2, {DB_TYPE_TEXT, DB_TYPE_TEXT}, false};
 
 /* A deadlock, a serialization failure, a standby that replays: a read is sent again, and a write is told. */
 static void test_reads_that_give_way_are_sent_again(void)

@@ -244,10 +244,10 @@ static void test_deferred_constraint(void)
     rig_close(&rig);
 }
 
-static const struct db_statement st_star = {"star", "SELECT * FROM star", DB_READ, 0, {0}};
+static const struct db_statement st_star = {"star", "SELECT * FROM star", DB_READ, 0, {0}, false};
 static const struct db_statement st_star_add = {
-    "star_add", "INSERT INTO star VALUES ($1) RETURNING *", DB_WRITE, 1, {DB_TYPE_INT4}};
-static const struct db_statement st_star_b = {"star \"b\"", "SELECT b FROM star", DB_READ, 0, {0}};
+    "star_add", "INSERT INTO star VALUES ($1) RETURNING *", DB_WRITE, 1, {DB_TYPE_INT4}, false};
+static const struct db_statement st_star_b = {"star \"b\"", "SELECT b FROM star", DB_READ, 0, {0}, false};
 
 /* A migration changes what a prepared statement returns: it is prepared again, and nobody notices. */
 static void test_migration_under_statements(void)

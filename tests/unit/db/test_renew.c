@@ -8,7 +8,7 @@
 
 /* This session is read-only from here on, and others are not. */
 static const struct db_statement st_fence = {
-    "fence", "SELECT set_config('default_transaction_read_only', 'on', false)", DB_READ, 0, {0}};
+    "fence", "SELECT set_config('default_transaction_read_only', 'on', false)", DB_READ, 0, {0}, false};
 static const struct db_statement *const all[] = {&st_fence, &st_int, &st_sleep, &st_insert};
 
 static void renew_open(struct rig *rig)

@@ -35,7 +35,8 @@ static const struct db_statement st_types = {"types",
                                              10,
                                              {DB_TYPE_BOOL, DB_TYPE_INT8, DB_TYPE_INT4, DB_TYPE_TEXT, DB_TYPE_UUID,
                                               DB_TYPE_TIMESTAMPTZ, DB_TYPE_NUMERIC, DB_TYPE_JSONB, DB_TYPE_INT8_ARRAY,
-                                              DB_TYPE_TEXT_ARRAY}};
+                                              DB_TYPE_TEXT_ARRAY},
+                                             false};
 
 static void keep_row(void *arg, const struct db_result *r)
 {

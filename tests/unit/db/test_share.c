@@ -271,6 +271,29 @@ static void test_a_cancel_may_come_twice(void)
     check_expected_stray(&st_insert_slow, "4712", "300");
 }
 
+/* What is submitted while nothing may be sent goes at the end of that time, whatever else comes meanwhile. */
+static void test_a_hold_ends(void)
+{
+    struct answer a[2] = {0};
+    uint64_t until_ms;
+    struct rig rig;
+
+    rig_open(&rig);
+    rig.options.probe_interval_ms = rig.options.probe_timeout_ms = 600000;
+    CU_ASSERT_FATAL(rig_start_ready(&rig));
+    /* As after a request to cancel that found nothing. */
+    until_ms = clock_monotonic_ms() + 200;
+    rig.db->hold_until_ms = until_ms;
+    db_timer_set(rig.db->turn, 200);
+    for (size_t i = 0; i < countof(a); i++) {
+        UNIT_INT(rig_submit(&rig, &a[i], &st_int, "1", NULL), DB_OK);
+        rig_turn(&rig, 10);
+    }
+    CU_ASSERT(rig_until_answered(&rig, a, countof(a)));
+    CU_ASSERT(clock_monotonic_ms() >= until_ms);
+    rig_close(&rig);
+}
+
 static const struct unit_test tests[] = {
     UNIT_TEST(test_each_has_a_bound),
     UNIT_TEST(test_a_small_queue_has_one_bound),
@@ -282,6 +305,7 @@ static const struct unit_test tests[] = {
     UNIT_TEST(test_clients_come_and_go),
     UNIT_TEST(test_a_cancel_that_comes_too_late_is_made_good),
     UNIT_TEST(test_a_cancel_may_come_twice),
+    UNIT_TEST(test_a_hold_ends),
 };
 
 const struct unit_part share_tests = UNIT_PART(tests);

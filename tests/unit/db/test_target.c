@@ -27,7 +27,8 @@ static void test_bad_conninfo(void)
     }
 }
 
-static const struct db_statement st_setting = {"setting", "SELECT current_setting($1)", DB_READ, 1, {DB_TYPE_TEXT}};
+static const struct db_statement st_setting = {"setting", "SELECT current_setting($1)", DB_READ, 1, {DB_TYPE_TEXT},
+                                               false};
 
 /* Ours and the connection string's own stand side by side; ours win where both name one. */
 static void test_session_settings(void)
