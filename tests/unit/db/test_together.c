@@ -401,7 +401,8 @@ static void test_a_value_that_is_not_json(void)
 
 /* ---- what cannot be told ---- */
 
-/* Rows that are not as many as the queries are nobody's: it has happened, and that is all that is known. */
+/* Rows that are not as many as the queries are nobody's: it has happened, and that is all that is known. What went along
+ * is not in doubt. */
 static void test_a_wrong_number_of_rows(void)
 {
     static const struct {
@@ -429,7 +430,7 @@ static void test_a_wrong_number_of_rows(void)
             UNIT_INT(a[n].calls, 1);
             UNIT_INT(a[n].outcome, each[i].outcome);
         }
-        UNIT_INT(beside.outcome, each[i].outcome);
+        UNIT_INT(beside.outcome, DB_OK);
         UNIT_STR(rig_sql(&rig, items), "0,1,2,3");
         UNIT_INT(rig.states[DB_STATE_DOWN] + rig.states[DB_STATE_MISFIT], 0);
         check_idle(&rig);
@@ -652,15 +653,15 @@ static void test_how_long_it_waits(void)
         {9, 64, 18, 9, 9, false},
         {9, 64, 10, 5, 9, false},
         {9, 64, 4, 2, 9, false},
-        {9, 64, 3, 0, 9, false},
-        {9, 64, 0, 0, 9, false},
+        {9, 64, 3, 0, 0, false},
+        {9, 64, 0, 0, 0, false},
         {8, 64, 1000, 10, 8, false},
-        {7, 64, 1000, 0, 7, false},
-        {2, 64, 1000, 0, 2, false},
-        {1, 64, 1000, 0, 1, false},
-        {12, 8, 1000, 10, 8, false}, /* those that it left behind count as well, but no more than may share */
-        {9, 4, 1000, 0, 4, false},
-        {9, 64, 1000, 0, 9, true},
+        {7, 64, 1000, 0, 0, false},
+        {2, 64, 1000, 0, 0, false},
+        {1, 64, 1000, 0, 0, false},
+        {12, 8, 1000, 10, 8, false}, /* those that could not go along are not waited for */
+        {9, 4, 1000, 0, 0, false},
+        {9, 64, 1000, 0, 0, true},
     };
 
     for (size_t r = 0; r < countof(rows); r++) {
@@ -680,7 +681,7 @@ static void test_how_long_it_waits(void)
         if (rows[r].unflushed) batch->flushed = false;
         rig.db->input_ms = batch->ran_ms + rows[r].took_ms;
         db_commit_synced(rig.db, batch);
-        UNIT_INT(rig.db->company_until_ms - rig.db->input_ms, rows[r].wait_ms);
+        UNIT_INT(rig.db->company == 0 ? 0 : rig.db->company_until_ms - rig.db->input_ms, rows[r].wait_ms);
         UNIT_INT(rig.db->company, rows[r].company);
         rig_close(&rig);
     }
