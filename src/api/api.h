@@ -88,7 +88,8 @@ struct api_call; /* api/call.h */
 
 /* What the schema does not say of a body: adds faults, and gives the values of the parameters API_IN_MADE, by their
  * index in the entry's `params`. The body is JSON, but may have faults already: nothing is to be taken for granted. */
-typedef void api_check_fn(struct arena *arena, struct slice body, struct slice *values, struct json_faults *faults);
+typedef void api_check_fn(struct arena *arena, const struct json_members *body, struct slice *values,
+                          struct json_faults *faults);
 /* Writes content that is always the same. */
 typedef void api_make_fn(struct buf *out);
 

@@ -274,15 +274,13 @@ enum { BACKTEST_CREATE_EXECUTION = 2 }; /* of these parameters */
 /* ---- The execution of a request ---- */
 
 /* Gives the execution with its defaults written out. */
-static void backtest_check(struct arena *arena, struct slice body, struct slice *values, struct json_faults *faults)
+static void backtest_check(struct arena *arena, const struct json_members *body, struct slice *values,
+                           struct json_faults *faults)
 {
+    const struct slice document = json_members_find(body, SLICE_LIT("execution"));
     struct engine_execution execution;
-    struct json_members members = {0};
-    struct slice detail, document;
     struct buf out = {0};
 
-    if (!json_scan_members(arena, body, JSON_DEPTH_MAX, &members, &detail)) return;
-    document = json_members_find(&members, SLICE_LIT("execution"));
     engine_execution_init(&execution);
     /* What is not an object the schema refuses. */
     if (document.data != NULL && document.data[0] == '{') api_execution_read(arena, document, &execution, faults);

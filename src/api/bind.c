@@ -3,6 +3,7 @@
 #include "api/operation.h"
 #include "api/refusal.h"
 #include "base/number.h"
+#include "json/scan.h"
 
 enum { API_VERSION_DIGITS_MAX = 18 }; /* of any bigint that a version can come to */
 
@@ -143,14 +144,15 @@ bool api_bind(const struct api_operation *op, struct http_exchange *x, struct sl
     }
     if (e->body != NULL) {
         struct slice body = http_exchange_body(x);
+        struct json_members members;
         enum json_verdict verdict =
-            json_check(op->api->validator, http_exchange_arena(x), body, e->body, e->body_mode, &faults);
+            json_check(op->api->validator, http_exchange_arena(x), body, e->body, e->body_mode, &faults, &members);
 
         if (verdict == JSON_MALFORMED) {
             api_answer_faults(x, API_REFUSAL_MALFORMED, &faults);
             return false;
         }
-        if (e->check != NULL) e->check(http_exchange_arena(x), body, values, &faults);
+        if (e->check != NULL) e->check(http_exchange_arena(x), &members, values, &faults);
         values[e->param_count] = body;
     }
     if (faults.count > 0) {

@@ -169,21 +169,18 @@ static void rules_write_faults(struct json_writer *w, const struct rules_faults 
 }
 
 /* What is not a string or an object the schema refuses. */
-static void rules_check_body(struct arena *arena, struct slice body, struct slice *values, struct json_faults *faults)
+static void rules_check_body(struct arena *arena, const struct json_members *body, struct slice *values,
+                             struct json_faults *faults)
 {
+    const struct slice kind = json_unquote(arena, json_members_find(body, SLICE_LIT("kind")));
+    const struct slice parameters = json_members_find(body, SLICE_LIT("parameters"));
+    const bool is_known = kind.data != NULL && rules_kind_find(kind) != NULL;
     struct rules_faults found = {.arena = arena};
-    struct json_members members = {0};
     struct buf out = {0};
     struct json_writer w = {.out = &out};
     struct rules *rules = NULL;
-    struct slice detail;
 
     (void)faults;
-    if (!json_scan_members(arena, body, JSON_DEPTH_MAX, &members, &detail)) return;
-    const struct slice kind = json_unquote(arena, json_members_find(&members, SLICE_LIT("kind")));
-    const struct slice parameters = json_members_find(&members, SLICE_LIT("parameters"));
-    const bool is_known = kind.data != NULL && rules_kind_find(kind) != NULL;
-
     if (parameters.data != NULL && parameters.data[0] != '{') return;
     if (is_known) {
         rules = rules_new(kind, parameters.data == NULL ? SLICE_LIT("{}") : parameters, NULL, 0, &found);

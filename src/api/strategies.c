@@ -186,16 +186,13 @@ static void strategy_check_rules(struct arena *arena, struct slice kind, struct 
     }
 }
 
-static void strategy_check(struct arena *arena, struct slice body, struct slice *values, struct json_faults *faults)
+static void strategy_check(struct arena *arena, const struct json_members *body, struct slice *values,
+                           struct json_faults *faults)
 {
-    struct json_members members = {0};
-    struct slice detail;
+    const struct slice kind = json_unquote(arena, json_members_find(body, SLICE_LIT("kind")));
+    const struct slice parameters = json_members_find(body, SLICE_LIT("parameters"));
 
     (void)values;
-    if (!json_scan_members(arena, body, JSON_DEPTH_MAX, &members, &detail)) return;
-    const struct slice kind = json_unquote(arena, json_members_find(&members, SLICE_LIT("kind")));
-    const struct slice parameters = json_members_find(&members, SLICE_LIT("parameters"));
-
     /* What is not a string or an object the schema refuses. */
     if (kind.data == NULL || (parameters.data != NULL && parameters.data[0] != '{')) return;
     strategy_check_rules(arena, kind, parameters.data == NULL ? SLICE_LIT("{}") : parameters, faults);

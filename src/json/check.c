@@ -219,7 +219,8 @@ static enum json_verdict json_refuse_body(struct json_checker *c, enum json_verd
 }
 
 enum json_verdict json_check(struct json_validator *v, struct arena *arena, struct slice body,
-                             const struct json_schema *schema, enum json_mode mode, struct json_faults *faults)
+                             const struct json_schema *schema, enum json_mode mode, struct json_faults *faults,
+                             struct json_members *ret_members)
 {
     struct json_checker checker = {v, arena, schema, mode, faults, {0}};
     struct json_faults own = {.count = 0};
@@ -230,6 +231,7 @@ enum json_verdict json_check(struct json_validator *v, struct arena *arena, stru
     if (!json_scan_members(arena, body, JSON_DEPTH_MAX, &checker.members, &detail)) {
         return json_refuse_body(&checker, JSON_MALFORMED, detail.data);
     }
+    if (ret_members != NULL) *ret_members = checker.members;
     if (schema == NULL) return JSON_VALID;
     kind = json_kind_of(body);
     if (kind != JSON_KIND_OBJECT) {

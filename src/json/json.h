@@ -44,15 +44,19 @@ enum json_verdict {
     JSON_INVALID,   /* JSON that is not as the schema says: 422; faults name every place */
 };
 
+struct json_members;
+
 /* Holds the compiled patterns, each compiled at its first use. One a process is enough. */
 struct json_validator;
 
 struct json_validator *json_validator_new(void);
 void json_validator_free(struct json_validator *v); /* takes NULL */
 
+/* If the body is JSON, what is in it goes to `*ret_members` (json/scan.h), which may be NULL; of what is not an object,
+ * nothing. */
 enum json_verdict json_check(struct json_validator *v, struct arena *arena, struct slice body,
-                             const struct json_schema *schema, enum json_mode mode,
-                             struct json_faults *faults) ATTR_CHECKED;
+                             const struct json_schema *schema, enum json_mode mode, struct json_faults *faults,
+                             struct json_members *ret_members) ATTR_CHECKED;
 
 /* A parameter's text (query, path, header) against a field: integers, numbers, booleans and strings. `pointer` names
  * the place ("query:limit"). True if it is as the field says; else a fault is added. */

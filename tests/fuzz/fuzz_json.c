@@ -67,7 +67,7 @@ static void check_body(struct json_validator *validator, struct arena *arena, st
     struct json_faults faults = {.count = 0};
     struct slice detail = SLICE_NONE;
     const bool scanned = json_scan(arena, text, JSON_DEPTH_MAX, &detail);
-    const enum json_verdict verdict = json_check(validator, arena, text, &schema, mode, &faults);
+    const enum json_verdict verdict = json_check(validator, arena, text, &schema, mode, &faults, NULL);
 
     FUZZ_CHECK(scanned || detail.len > 0, "refused without a word");
     FUZZ_CHECK(!scanned || json_c_accepts(text), "json-c refuses it");

@@ -70,7 +70,8 @@ static void makes(struct buf *out)
     (void)out;
 }
 
-static void checks(struct arena *arena, struct slice body, struct slice *values, struct json_faults *faults)
+static void checks(struct arena *arena, const struct json_members *body, struct slice *values,
+                   struct json_faults *faults)
 {
     (void)arena;
     (void)body;

@@ -3,6 +3,7 @@
 #include "base/buf.h"
 #include "test_json.h"
 #include "json/json.h"
+#include "json/scan.h"
 
 static const char *const statuses[] = {"draft", "active", NULL};
 
@@ -45,7 +46,7 @@ static void checked(struct slice body, const struct json_schema *against, enum j
     struct json_faults faults = {.count = 0};
     struct buf found = {0};
 
-    UNIT_INT(json_check(validator, arena, body, against, mode, &faults), verdict);
+    UNIT_INT(json_check(validator, arena, body, against, mode, &faults, NULL), verdict);
     for (size_t i = 0; i < faults.count; i++) {
         buf_printf(&found, "%s%.*s %.*s", i == 0 ? "" : "\n", SLICE_FMT(faults.items[i].pointer),
                    SLICE_FMT(faults.items[i].detail));
@@ -189,16 +190,44 @@ static void test_check_faults_are_bounded(void)
     buf_add_str(&body, "{\"name\":\"a\"");
     for (int i = 0; i < 1000; i++) buf_printf(&body, ",\"unknown%d\":1", i);
     buf_add_char(&body, '}');
-    UNIT_INT(json_check(validator, arena, buf_slice(&body), &schema, JSON_MODE_WHOLE, &faults), JSON_INVALID);
+    UNIT_INT(json_check(validator, arena, buf_slice(&body), &schema, JSON_MODE_WHOLE, &faults, NULL), JSON_INVALID);
     UNIT_INT(faults.count, JSON_FAULTS_MAX);
     UNIT_SLICE(faults.items[JSON_FAULTS_MAX - 1].pointer, "/unknown63");
     /* Full already: it is invalid all the same. */
     CU_ASSERT_FALSE(json_check_text(validator, arena, SLICE_LIT("0"), &fields[7], SLICE_LIT("query:count"), &faults));
-    UNIT_INT(json_check(validator, arena, SLICE_LIT("{}"), &schema, JSON_MODE_WHOLE, &faults), JSON_INVALID);
+    UNIT_INT(json_check(validator, arena, SLICE_LIT("{}"), &schema, JSON_MODE_WHOLE, &faults, NULL), JSON_INVALID);
     UNIT_INT(faults.count, JSON_FAULTS_MAX);
     buf_clear(&body);
     arena_free(arena);
     json_validator_free(validator);
+}
+
+static void test_check_gives_members(void)
+{
+    static const struct {
+        struct slice body;
+        size_t count;
+        struct slice count_member;
+    } cases[] = {
+        {SLICE_LIT("{\"name\":\"a\", \"count\": 7 }"), 2, SLICE_LIT("7")},
+        {SLICE_LIT("{\"count\":\"x\"}"), 1, SLICE_LIT("\"x\"")}, /* what is wrong too */
+        {SLICE_LIT("{}"), 0, SLICE_NONE},
+        {SLICE_LIT("[1]"), 0, SLICE_NONE},
+    };
+
+    for (size_t i = 0; i < countof(cases); i++) {
+        struct json_validator *validator = json_validator_new();
+        struct arena *arena = arena_new();
+        struct json_faults faults = {.count = 0};
+        struct json_members members = {NULL, 99};
+
+        CU_ASSERT(json_check(validator, arena, cases[i].body, &schema, JSON_MODE_WHOLE, &faults, &members) !=
+                  JSON_MALFORMED);
+        UNIT_INT(members.count, cases[i].count);
+        CU_ASSERT(slice_eq(json_members_find(&members, SLICE_LIT("count")), cases[i].count_member));
+        arena_free(arena);
+        json_validator_free(validator);
+    }
 }
 
 static void test_check_merge(void)
@@ -361,10 +390,11 @@ static void test_check_text(void)
 }
 
 static const struct unit_test tests[] = {
-    UNIT_TEST(test_check_whole_body),  UNIT_TEST(test_check_rules),
-    UNIT_TEST(test_check_many_faults), UNIT_TEST(test_check_faults_are_bounded),
-    UNIT_TEST(test_check_merge),       UNIT_TEST(test_check_malformed),
-    UNIT_TEST(test_check_top_level),   UNIT_TEST(test_check_pointers),
-    UNIT_TEST(test_check_no_schema),   UNIT_TEST(test_check_text),
+    UNIT_TEST(test_check_whole_body),    UNIT_TEST(test_check_rules),
+    UNIT_TEST(test_check_many_faults),   UNIT_TEST(test_check_faults_are_bounded),
+    UNIT_TEST(test_check_merge),         UNIT_TEST(test_check_malformed),
+    UNIT_TEST(test_check_top_level),     UNIT_TEST(test_check_pointers),
+    UNIT_TEST(test_check_no_schema),     UNIT_TEST(test_check_text),
+    UNIT_TEST(test_check_gives_members),
 };
 const struct unit_part check_tests = UNIT_PART(tests);

@@ -21,7 +21,7 @@ static void string_is(const struct json_field *field, struct slice written, cons
     buf_add_str(&body, "{\"text\":\"");
     buf_add_slice(&body, written);
     buf_add_str(&body, "\"}");
-    UNIT_INT(json_check(validator, arena, buf_slice(&body), &schema, JSON_MODE_WHOLE, &faults),
+    UNIT_INT(json_check(validator, arena, buf_slice(&body), &schema, JSON_MODE_WHOLE, &faults, NULL),
              expected[0] == '\0' ? JSON_VALID : JSON_INVALID);
     for (size_t i = 0; i < faults.count; i++) {
         buf_printf(&found, "%s%.*s", i == 0 ? "" : "\n", SLICE_FMT(faults.items[i].detail));
