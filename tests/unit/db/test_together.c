@@ -184,6 +184,25 @@ static void test_each_has_its_row(void)
     rig_close(&rig);
 }
 
+/* They happen in the order in which they came. */
+static void test_in_their_order(void)
+{
+    static const char *const bodies[] = {"{\"id\":5,\"name\":\"a\"}", "{\"id\":9,\"name\":\"b\"}",
+                                         "{\"id\":1,\"name\":\"c\"}", "{\"id\":7,\"name\":\"d\"}"};
+    struct answer a[countof(bodies)] = {0};
+    struct rig rig;
+
+    open_quick(&rig);
+    submit_each(&rig, a, countof(a), &st_create, bodies);
+    CU_ASSERT(rig_until_answered(&rig, a, countof(a)));
+    for (size_t i = 0; i < countof(a); i++) {
+        UNIT_INT(a[i].value[0], 'a' + i);
+        UNIT_STR(a[i].second, "4");
+    }
+    UNIT_STR(rig_sql(&rig, "SELECT string_agg(id::text, ',' ORDER BY ctid) FROM item"), "5,9,1,7");
+    rig_close(&rig);
+}
+
 /* One by itself is an array of one. */
 static void test_a_single_one(void)
 {
@@ -644,23 +663,17 @@ static void test_what_is_held_is_counted(void)
 static void test_how_long_it_waits(void)
 {
     static const struct {
-        unsigned writes, mates_max, took_ms, wait_ms, company;
+        unsigned writes, together, most, took_ms, wait_ms, company; /* together: of the batch; most: of the next one */
         bool unflushed;
     } rows[] = {
-        {9, 64, 1000, 10, 9, false},
-        {9, 64, 20, 10, 9, false},
-        {9, 64, 18, 9, 9, false},
-        {9, 64, 10, 5, 9, false},
-        {9, 64, 4, 2, 9, false},
-        {9, 64, 3, 0, 9, false},
-        {9, 64, 0, 0, 9, false},
-        {8, 64, 1000, 10, 8, false},
-        {7, 64, 1000, 0, 7, false},
-        {2, 64, 1000, 0, 2, false},
-        {1, 64, 1000, 0, 1, false},
-        {12, 8, 1000, 10, 8, false}, /* those that it left behind count as well, but no more than may share */
-        {9, 4, 1000, 0, 4, false},
-        {9, 64, 1000, 0, 9, true},
+        {9, 64, 64, 1000, 10, 9, false}, {9, 64, 64, 20, 10, 9, false},
+        {9, 64, 64, 18, 9, 9, false},    {9, 64, 64, 10, 5, 9, false},
+        {9, 64, 64, 4, 2, 9, false},     {9, 64, 64, 3, 0, 9, false},
+        {9, 64, 64, 0, 0, 9, false},     {8, 64, 64, 1000, 10, 8, false},
+        {7, 64, 64, 1000, 0, 7, false},  {2, 64, 64, 1000, 0, 2, false},
+        {1, 64, 64, 1000, 0, 1, false},  {12, 4, 64, 1000, 10, 12, false}, /* those that it left behind count as well */
+        {12, 4, 8, 1000, 10, 8, false},                                    /* no more than may share */
+        {12, 8, 4, 1000, 0, 4, false},   {9, 64, 64, 1000, 0, 9, true},
     };
 
     for (size_t r = 0; r < countof(rows); r++) {
@@ -669,7 +682,8 @@ static void test_how_long_it_waits(void)
         struct rig rig;
 
         open_quick(&rig);
-        rig.db->mates_max = rows[r].mates_max;
+        rig.db->mates_max = rows[r].together;
+        rig.db->crowded = true; /* none follows at once */
         for (unsigned i = 0; i < rows[r].writes; i++)
             UNIT_INT(rig_submit(&rig, &a[i], &st_each, "{\"v\":\"x\"}", NULL), DB_OK);
         event_base_loop(rig.base, EVLOOP_ONCE); /* sends, and is not there for the answer */
@@ -678,6 +692,7 @@ static void test_how_long_it_waits(void)
         if (batch->count > 1) db_commit_result(rig.db, batch, PQmakeEmptyPGresult(NULL, PGRES_TUPLES_OK));
         db_commit_result(rig.db, batch, PQexec(rig.control, "SELECT i FROM generate_series(1, 16) AS i"));
         if (rows[r].unflushed) batch->flushed = false;
+        rig.db->mates_max = rows[r].most;
         rig.db->input_ms = batch->ran_ms + rows[r].took_ms;
         db_commit_synced(rig.db, batch);
         UNIT_INT(rig.db->company_until_ms - rig.db->input_ms, rows[r].wait_ms);
@@ -830,6 +845,7 @@ static void test_a_slow_commit(void)
 
 static const struct unit_test tests[] = {
     UNIT_TEST(test_each_has_its_row),
+    UNIT_TEST(test_in_their_order),
     UNIT_TEST(test_a_single_one),
     UNIT_TEST(test_beside_others),
     UNIT_TEST(test_not_with_them),
