@@ -14,6 +14,16 @@ bool results_are_there(struct api_call *call, const struct db_result *result) AT
 /* A value as JSON, or as a field of CSV; a time is in milliseconds. */
 void results_add_value(struct buf *out, enum results_kind kind, struct slice value, bool is_csv);
 
+/* ---- trades.c, for the table of results.c ---- */
+
+enum { RESULTS_TRADES_PARAMS = 6, RESULTS_TRADES_STATEMENTS = 2 };
+
+extern const struct json_schema results_trade_schema;
+extern const struct api_param results_trades_params[RESULTS_TRADES_PARAMS];
+extern const struct db_statement results_trades_statements[RESULTS_TRADES_STATEMENTS];
+
+void results_trades_begin(struct api_call *call);
+
 /* ---- equity.c, for the table of results.c ---- */
 
 enum { EQUITY_ID, EQUITY_POINTS, EQUITY_START, EQUITY_END };

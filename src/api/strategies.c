@@ -377,14 +377,13 @@ static const struct api_endpoint strategies_endpoints[] = {
         .answer = &strategy_schema,
         .has_etag = true,
         .takes_many = true,
-        .sql =
-            "INSERT INTO strategies AS s " STRATEGY_MEMBERS "\n"
-            "SELECT " STRATEGY_VALUES "\n"
-            "FROM jsonb_array_elements($1) WITH ORDINALITY AS a(body, place), jsonb_to_record(a.body) " STRATEGY_RECORD
-            "\n"
-            "ORDER BY a.place\n"
-            "RETURNING 201 AS status, s.version AS etag, '" STRATEGIES_PATH "/' || s.id AS location,\n"
-            "    " STRATEGY_BODY " AS body",
+        .sql = "INSERT INTO strategies AS s " STRATEGY_MEMBERS "\n"
+               "SELECT " STRATEGY_VALUES "\n"
+               "FROM jsonb_array_elements($1) WITH ORDINALITY AS a(body, place),\n"
+               "    jsonb_to_record(a.body) " STRATEGY_RECORD "\n"
+               "ORDER BY a.place\n"
+               "RETURNING 201 AS status, s.version AS etag, '" STRATEGIES_PATH "/' || s.id AS location,\n"
+               "    " STRATEGY_BODY " AS body",
     },
     {
         .id = "getStrategy",

@@ -60,26 +60,6 @@ bool db_commit_may_send(const struct db *db)
     return db->commits == 1 && !db->crowded;
 }
 
-static bool commit_may_be_one(const struct db_query *q, const struct db_query *other)
-{
-    return q->statement == other->statement && q->statement->takes_many && !q->apart && !other->apart &&
-           q->db->mates_max > DB_MATES_APART;
-}
-
-/* Behind one with which it may go as one statement, or else at the end. */
-static void commit_place(struct db_batch *batch, struct db_query *q)
-{
-    struct list *at = batch->queries.prev;
-
-    while (at != &batch->queries && !commit_may_be_one(q, list_at(at, struct db_query, link))) at = at->prev;
-    if (at == &batch->queries) {
-        list_push_back(&batch->queries, &q->link);
-        batch->statements++;
-    } else {
-        list_insert_before(at->next, &q->link);
-    }
-}
-
 /* It is in the batch from here on, whether libpq takes it or not: without the Sync nothing happens. */
 static size_t commit_take(struct db_batch *batch, struct db_query *q, bool alone, uint64_t now_ms)
 {
@@ -88,7 +68,7 @@ static size_t commit_take(struct db_batch *batch, struct db_query *q, bool alone
     q->since_ms = now_ms;
     if (q->tries == 0) q->began_ms = now_ms;
     db_share_sent(q, alone);
-    commit_place(batch, q);
+    db_together_place(batch, q);
     batch->count++;
     for (unsigned i = 0; i < q->statement->param_count; i++) bytes += q->values[i].len;
     return bytes;
@@ -104,7 +84,7 @@ static void commit_gather(struct db *db, struct db_batch *batch, size_t bytes, u
            db->flight_count < DB_FLIGHT_MAX && bytes < DB_MATES_BYTES && (q = db_share_next_mate(db)) != NULL) {
         bytes += commit_take(batch, q, false, now_ms);
     }
-    batch->full = db->writes_waiting > 0;
+    batch->full = batch->count < db->mates_max && db->writes_waiting > 0;
 }
 
 /* An equal part of the smaller of both; 0 means that there is none. */
@@ -124,23 +104,6 @@ static bool commit_send_limits(struct db *db, struct db_batch *batch)
                           commit_part(limits->lock_timeout_ms, DB_MATES_LOCK_MS, batch->statements));
 }
 
-static bool commit_send_queries(struct db *db, struct db_batch *batch)
-{
-    struct list *at = batch->queries.next;
-
-    while (at != &batch->queries) {
-        struct db_query *q = list_at(at, struct db_query, link);
-
-        q->together = 0;
-        do {
-            q->together++;
-            at = at->next;
-        } while (at != &batch->queries && commit_may_be_one(q, list_at(at, struct db_query, link)));
-        if (!(q->statement->takes_many ? db_send_together(db, q, q->together) : db_send_query(db, q))) return false;
-    }
-    return true;
-}
-
 bool db_commit_send(struct db *db, struct db_query *q, bool alone)
 {
     const uint64_t now_ms = clock_monotonic_ms();
@@ -156,7 +119,7 @@ bool db_commit_send(struct db *db, struct db_query *q, bool alone)
     batch->opener = q;
     batch->due = batch->queries.next;
     if (batch->count > 1 && !commit_send_limits(db, batch)) return false;
-    if (!commit_send_queries(db, batch)) return false;
+    if (!db_together_send(db, batch)) return false;
     batch->flushed = batch->count > 1 || !db_share_is_quick(q);
     if (batch->flushed && !db_send_flush(db)) return false;
     batch->complete = db_send_sync(db);
@@ -174,22 +137,6 @@ static void commit_limits_result(struct db *db, struct db_batch *batch, const PG
     if (batch->limits_refused && db_sqlstate_is_refusal(db_pg_sqlstate(pg))) db->mates_refused = true;
 }
 
-static PGresult *commit_row(const PGresult *pg, int row)
-{
-    PGresult *one = PQcopyResult(pg, PG_COPYRES_ATTRS);
-
-    for (int column = 0; one != NULL && column < PQnfields(pg); column++) {
-        const bool is_null = PQgetisnull(pg, row, column);
-
-        if (PQsetvalue(one, 0, column, is_null ? NULL : PQgetvalue(pg, row, column),
-                       is_null ? -1 : PQgetlength(pg, row, column)) == 1)
-            continue;
-        PQclear(one);
-        one = NULL;
-    }
-    return one;
-}
-
 static void commit_keep(struct db *db, struct db_batch *batch, struct db_query *q, PGresult *pg)
 {
     q->result = pg;
@@ -200,11 +147,10 @@ static void commit_keep(struct db *db, struct db_batch *batch, struct db_query *
 /* Each has the row that is its own. If there is none, or no memory for it, nobody knows what became of that one. */
 static void commit_keep_rows(struct db *db, struct db_batch *batch, struct db_query *first, PGresult *pg)
 {
-    const bool fits = PQresultStatus(pg) == PGRES_TUPLES_OK && PQntuples(pg) == (int)first->together;
     struct list *at = &first->link;
 
     for (unsigned i = 0; i < first->together; i++, at = at->next) {
-        PGresult *one = fits ? commit_row(pg, (int)i) : NULL;
+        PGresult *one = db_together_row(first, pg, i);
 
         commit_keep(db, batch, list_at(at, struct db_query, link), one);
     }
@@ -401,14 +347,6 @@ static void commit_all(struct db *db, struct db_batch *batch, bool unreplicated)
     db_fail_all(db, "");
 }
 
-/* Which of those that went as one statement has failed shows once each has its own. */
-static void commit_set_apart(struct db_query *q)
-{
-    struct list *at = &q->link;
-
-    for (unsigned i = 0; i < q->together; i++, at = at->next) list_at(at, struct db_query, link)->apart = true;
-}
-
 static unsigned commit_tries(const struct db_query *q)
 {
     const bool is_new = q->db->input_ms - q->began_ms < DB_MATES_TRIES_FOR_MS;
@@ -429,7 +367,7 @@ static void commit_none(struct db *db, struct db_batch *batch)
     if (failed != NULL && !db_share_was_cut(batch, failed, failed->result) &&
         !db_batch_renews(batch, failed, failed->result)) {
         if (failed->together > 1) {
-            commit_set_apart(failed);
+            db_together_part(failed);
         } else {
             failed->solo = true;
         }

@@ -450,6 +450,17 @@ void db_commit_dismissed(struct db_batch *batch, PGresult *pg);
  * what is told. */
 enum db_outcome db_commit_lost(const struct db_batch *batch, struct db_query *q);
 
+/* together.c */
+/* Into the batch: behind one with which it may go as one statement, or else at the end. */
+void db_together_place(struct db_batch *batch, struct db_query *q);
+/* Sends all of a batch of writes; false if the connection is broken. */
+bool db_together_send(struct db *db, struct db_batch *batch);
+/* The row of one of those that went together, as a result of its own; NULL if it cannot be told, or there is no memory
+ * for it. */
+PGresult *db_together_row(const struct db_query *first, const PGresult *pg, unsigned place);
+/* None of them goes with another again. */
+void db_together_part(struct db_query *first);
+
 /* deadline.c */
 void db_deadline_arm(struct db *db);
 void db_on_deadline(int fd, short what, void *arg);

@@ -36,6 +36,8 @@ static const char sql[] = "WITH w AS (\n"
                           "    c = 'x'\n"
                           "        || 'y'\n"
                           "FROM w";
+static const char third[] = "SELECT u.a\n"
+                            "FROM unnest($1) WITH ORDINALITY AS u(a, n)";
 static const char other[] = "ROLLBACK", *word = "Select one from a list.";
 const struct command_entry x = {
     .about = "Does x.\n"

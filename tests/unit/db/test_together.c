@@ -184,6 +184,25 @@ static void test_each_has_its_row(void)
     rig_close(&rig);
 }
 
+/* They happen in the order in which they came. */
+static void test_in_their_order(void)
+{
+    static const char *const bodies[] = {"{\"id\":5,\"name\":\"a\"}", "{\"id\":9,\"name\":\"b\"}",
+                                         "{\"id\":1,\"name\":\"c\"}", "{\"id\":7,\"name\":\"d\"}"};
+    struct answer a[countof(bodies)] = {0};
+    struct rig rig;
+
+    open_quick(&rig);
+    submit_each(&rig, a, countof(a), &st_create, bodies);
+    CU_ASSERT(rig_until_answered(&rig, a, countof(a)));
+    for (size_t i = 0; i < countof(a); i++) {
+        UNIT_INT(a[i].value[0], 'a' + i);
+        UNIT_STR(a[i].second, "4");
+    }
+    UNIT_STR(rig_sql(&rig, "SELECT string_agg(id::text, ',' ORDER BY ctid) FROM item"), "5,9,1,7");
+    rig_close(&rig);
+}
+
 /* One by itself is an array of one. */
 static void test_a_single_one(void)
 {
@@ -276,7 +295,7 @@ static void test_how_many(void)
 {
     static struct answer a[DB_MATES_MAX + 6];
     static char body[20001];
-    unsigned first = 0;
+    unsigned first;
     struct rig rig;
 
     open_quick(&rig);
@@ -285,12 +304,14 @@ static void test_how_many(void)
     CU_ASSERT(rig_until_answered(&rig, a, countof(a)));
     for (size_t i = 0; i < countof(a); i++) UNIT_STR(a[i].second, i < DB_MATES_MAX ? "64" : "6");
 
-    make_quick(&rig);
-    for (size_t i = 0; i < countof(a); i++)
-        UNIT_INT(rig_submit_for(&rig, 1, &a[i], &st_write_stamp, NULL, NULL), DB_OK);
-    CU_ASSERT(rig_until_answered(&rig, a, countof(a)));
-    while (first < countof(a) && strcmp(a[first].value, a[0].value) == 0) first++;
-    UNIT_INT(first, 32);
+    for (unsigned client = 0; client < 2; client++) {
+        make_quick(&rig);
+        for (size_t i = 0; i < countof(a); i++)
+            UNIT_INT(rig_submit_for(&rig, client, &a[i], &st_write_stamp, NULL, NULL), DB_OK);
+        CU_ASSERT(rig_until_answered(&rig, a, countof(a)));
+        for (first = 0; first < countof(a) && strcmp(a[first].value, a[0].value) == 0;) first++;
+        UNIT_INT(first, 32);
+    }
 
     make_quick(&rig);
     memset(body, ' ', sizeof(body) - 1);
@@ -401,8 +422,8 @@ static void test_a_value_that_is_not_json(void)
 
 /* ---- what cannot be told ---- */
 
-/* Rows that are not as many as the queries are nobody's: it has happened, and that is all that is known. What went along
- * is not in doubt. */
+/* Rows that are not as many as the queries are nobody's: it has happened, and that is all that is known. What went
+ * along is not in doubt. */
 static void test_a_wrong_number_of_rows(void)
 {
     static const struct {
@@ -640,28 +661,45 @@ static void test_what_is_held_is_counted(void)
 
 /* ---- company ---- */
 
+static unsigned waits_ms(const struct rig *rig)
+{
+    return rig->db->company == 0 ? 0 : (unsigned)(rig->db->company_until_ms - rig->db->input_ms);
+}
+
+/* Sends so many writes, of which the batch takes what `mates_max` lets it, and does not wait for the answer. */
+static struct db_batch *send_batch(struct rig *rig, struct answer *a, unsigned writes)
+{
+    rig->db->crowded = true; /* none follows at once */
+    for (unsigned i = 0; i < writes; i++) UNIT_INT(rig_submit(rig, &a[i], &st_each, "{\"v\":\"x\"}", NULL), DB_OK);
+    event_base_loop(rig->base, EVLOOP_ONCE);
+    CU_ASSERT_FATAL(!list_is_empty(&rig->db->flight));
+    return list_at(rig->db->flight.next, struct db_batch, link);
+}
+
+static void end_batch(struct rig *rig, struct db_batch *batch, unsigned took_ms)
+{
+    if (batch->count > 1) db_commit_result(rig->db, batch, PQmakeEmptyPGresult(NULL, PGRES_TUPLES_OK));
+    db_commit_result(rig->db, batch, PQexec(rig->control, "SELECT i FROM generate_series(1, 16) AS i"));
+    rig->db->input_ms = batch->ran_ms + took_ms;
+    db_commit_synced(rig->db, batch);
+}
+
 /* How long the next commit waits, and for how many: a commit of so many writes that took so long, while so many others
  * were waiting. It is what the end of a batch computes, so the batch ends by hand. */
 static void test_how_long_it_waits(void)
 {
     static const struct {
-        unsigned writes, mates_max, took_ms, wait_ms, company;
+        unsigned writes, together, most, took_ms, wait_ms, company; /* together: of the batch; most: of the next one */
         bool unflushed;
     } rows[] = {
-        {9, 64, 1000, 10, 9, false},
-        {9, 64, 20, 10, 9, false},
-        {9, 64, 18, 9, 9, false},
-        {9, 64, 10, 5, 9, false},
-        {9, 64, 4, 2, 9, false},
-        {9, 64, 3, 0, 0, false},
-        {9, 64, 0, 0, 0, false},
-        {8, 64, 1000, 10, 8, false},
-        {7, 64, 1000, 0, 0, false},
-        {2, 64, 1000, 0, 0, false},
-        {1, 64, 1000, 0, 0, false},
-        {12, 8, 1000, 10, 8, false}, /* those that could not go along are not waited for */
-        {9, 4, 1000, 0, 0, false},
-        {9, 64, 1000, 0, 0, true},
+        {9, 64, 64, 1000, 10, 9, false}, {9, 64, 64, 20, 10, 9, false},
+        {9, 64, 64, 18, 9, 9, false},    {9, 64, 64, 10, 5, 9, false},
+        {9, 64, 64, 4, 2, 9, false},     {9, 64, 64, 3, 0, 0, false},
+        {9, 64, 64, 0, 0, 0, false},     {8, 64, 64, 1000, 10, 8, false},
+        {7, 64, 64, 1000, 0, 0, false},  {2, 64, 64, 1000, 0, 0, false},
+        {1, 64, 64, 1000, 0, 0, false},  {12, 8, 64, 1000, 10, 12, false}, /* those that it left behind count as well */
+        {12, 8, 8, 1000, 10, 8, false},                                    /* no more than may share */
+        {12, 8, 4, 1000, 0, 0, false},   {9, 64, 64, 1000, 0, 0, true},
     };
 
     for (size_t r = 0; r < countof(rows); r++) {
@@ -670,19 +708,51 @@ static void test_how_long_it_waits(void)
         struct rig rig;
 
         open_quick(&rig);
-        rig.db->mates_max = rows[r].mates_max;
-        for (unsigned i = 0; i < rows[r].writes; i++)
-            UNIT_INT(rig_submit(&rig, &a[i], &st_each, "{\"v\":\"x\"}", NULL), DB_OK);
-        event_base_loop(rig.base, EVLOOP_ONCE); /* sends, and is not there for the answer */
-        CU_ASSERT_FATAL(!list_is_empty(&rig.db->flight));
-        batch = list_at(rig.db->flight.next, struct db_batch, link);
-        if (batch->count > 1) db_commit_result(rig.db, batch, PQmakeEmptyPGresult(NULL, PGRES_TUPLES_OK));
-        db_commit_result(rig.db, batch, PQexec(rig.control, "SELECT i FROM generate_series(1, 16) AS i"));
-        if (rows[r].unflushed) batch->flushed = false;
-        rig.db->input_ms = batch->ran_ms + rows[r].took_ms;
-        db_commit_synced(rig.db, batch);
-        UNIT_INT(rig.db->company == 0 ? 0 : rig.db->company_until_ms - rig.db->input_ms, rows[r].wait_ms);
+        rig.db->mates_max = rows[r].together;
+        batch = send_batch(&rig, a, rows[r].writes);
+        batch->flushed = batch->flushed && !rows[r].unflushed;
+        rig.db->mates_max = rows[r].most;
+        end_batch(&rig, batch, rows[r].took_ms);
+        UNIT_INT(waits_ms(&rig), rows[r].wait_ms);
         UNIT_INT(rig.db->company, rows[r].company);
+        rig_close(&rig);
+    }
+}
+
+/* A batch that has waited for 12 goes with so many: if that is less than three quarters, the next ones do not wait,
+ * more of them each time. */
+static void test_a_wait_in_vain(void)
+{
+    static const struct {
+        unsigned came, pause, next_pause;
+    } rows[] = {{12, 0, 0}, {9, 7, 0}, {8, 0, 1}, {8, 1, 3}, {8, 15, 31}, {8, 31, 31}};
+
+    for (size_t r = 0; r < countof(rows); r++) {
+        struct answer a[16] = {0};
+        struct rig rig;
+
+        open_quick(&rig);
+        rig.db->company = 12;
+        rig.db->company_pause = rows[r].pause;
+        end_batch(&rig, send_batch(&rig, a, rows[r].came), 1000);
+        UNIT_INT(rig.db->company_pause, rows[r].next_pause);
+        UNIT_INT(waits_ms(&rig), rows[r].next_pause == 0 ? 10 : 0);
+        rig_close(&rig);
+    }
+}
+
+/* After so many that have not waited, one does again. */
+static void test_the_end_of_a_pause(void)
+{
+    for (unsigned paused = 0; paused < 5; paused++) {
+        struct answer a[16] = {0};
+        struct rig rig;
+
+        open_quick(&rig);
+        rig.db->company_pause = 3;
+        rig.db->company_paused = paused;
+        end_batch(&rig, send_batch(&rig, a, 9), 1000);
+        UNIT_INT(waits_ms(&rig), paused < 3 ? 0 : 10);
         rig_close(&rig);
     }
 }
@@ -760,13 +830,11 @@ static void test_who_does_not_wait(void)
     rig_close(&rig);
 }
 
-static uint64_t waits_ms;
+static unsigned waited_ms;
 
 static void note_wait(struct answer *a)
 {
-    const struct rig *rig = a->arg;
-
-    waits_ms = rig->db->company_until_ms - rig->db->input_ms;
+    waited_ms = waits_ms(a->arg);
 }
 
 static bool has_run(void *arg)
@@ -788,7 +856,7 @@ static void commit_slowly(struct rig *rig, struct answer *a, unsigned count)
     memset(&told, 0, sizeof(told));
     rig_sql(rig, "TRUNCATE late");
     rig_shut_gate(rig);
-    waits_ms = 1000;
+    waited_ms = 1000;
     for (unsigned i = 0; i < count; i++) {
         snprintf(ids[i], sizeof(ids[i]), "%u", i);
         a[i] = (struct answer){.then = note_wait, .arg = rig};
@@ -802,7 +870,7 @@ static void commit_slowly(struct rig *rig, struct answer *a, unsigned count)
     CU_ASSERT(rig_until_answered(rig, a, count));
     for (unsigned i = 0; i < count; i++) UNIT_INT(a[i].outcome, DB_OK);
     UNIT_INT(told.commits, 1);
-    UNIT_INT(rig->db->company, count);
+    UNIT_INT(rig->db->company, count < 8 ? 0 : count);
 }
 
 /* A commit that is slow itself, by a trigger that comes with it. Who is alone is not made to wait. */
@@ -817,13 +885,13 @@ static void test_a_slow_commit(void)
     rig_sql(&rig, "CREATE CONSTRAINT TRIGGER nap AFTER INSERT ON late DEFERRABLE INITIALLY DEFERRED FOR EACH ROW "
                   "EXECUTE FUNCTION nap()");
     commit_slowly(&rig, a, 9);
-    UNIT_INT(waits_ms, DB_COMPANY_MAX_MS);
+    UNIT_INT(waited_ms, DB_COMPANY_MAX_MS);
     CU_ASSERT(rig_ask(&rig, &next, &st_each, "{}", NULL));
     commit_slowly(&rig, a, 7);
-    UNIT_INT(waits_ms, 0);
+    UNIT_INT(waited_ms, 0);
     for (int i = 0; i < 3; i++) {
         commit_slowly(&rig, a, 1);
-        UNIT_INT(waits_ms, 0);
+        UNIT_INT(waited_ms, 0);
     }
     rig_sql(&rig, "DROP TRIGGER nap ON late; DROP FUNCTION nap()");
     rig_close(&rig);
@@ -831,6 +899,7 @@ static void test_a_slow_commit(void)
 
 static const struct unit_test tests[] = {
     UNIT_TEST(test_each_has_its_row),
+    UNIT_TEST(test_in_their_order),
     UNIT_TEST(test_a_single_one),
     UNIT_TEST(test_beside_others),
     UNIT_TEST(test_not_with_them),
@@ -847,6 +916,8 @@ static const struct unit_test tests[] = {
     UNIT_TEST(test_the_connection_is_lost_anywhere),
     UNIT_TEST(test_what_is_held_is_counted),
     UNIT_TEST(test_how_long_it_waits),
+    UNIT_TEST(test_a_wait_in_vain),
+    UNIT_TEST(test_the_end_of_a_pause),
     UNIT_TEST(test_company_comes),
     UNIT_TEST(test_company_does_not_come),
     UNIT_TEST(test_who_does_not_wait),
