@@ -47,6 +47,7 @@ static void stored_add(void *arg, const struct curve_piece *piece)
     struct error err;
 
     CU_ASSERT_FATAL(s->piece_count < PIECES_MAX && curve_unpack(piece->packed, &curve, &err) == 0);
+    if (curve.points == NULL) abort();
     s->pieces[s->piece_count++] = (struct stored_piece){piece->level, piece->piece, curve.points[0].time_ms,
                                                         curve.points[curve.count - 1].time_ms, hex_of(piece->packed)};
     curve_clear(&curve);

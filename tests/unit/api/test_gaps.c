@@ -24,7 +24,7 @@ static void check_gap(const struct candles_gap *gap, int64_t first_ms, int64_t l
 
 static void test_none(void)
 {
-    struct candles_gap items[ITEMS_MAX];
+    struct candles_gap items[ITEMS_MAX] = {{0}};
     struct market_gaps gaps = {.timeframe_ms = HOUR, .start_ms = INT64_MIN, .limit = ITEMS_MAX - 1, .items = items};
     int64_t times[] = {MONDAY, MONDAY + HOUR, MONDAY + 2 * HOUR};
 
@@ -41,7 +41,7 @@ static void test_none(void)
 /* Between the first two bars, and the last two; of one bar, and of many. */
 static void test_first_and_last(void)
 {
-    struct candles_gap items[ITEMS_MAX];
+    struct candles_gap items[ITEMS_MAX] = {{0}};
     struct market_gaps gaps = {.timeframe_ms = HOUR, .start_ms = INT64_MIN, .limit = ITEMS_MAX - 1, .items = items};
     int64_t times[] = {MONDAY, MONDAY + 2 * HOUR, MONDAY + 3 * HOUR, MONDAY + 10 * HOUR};
     const struct candles bars = bars_of(times, countof(times), HOUR);
@@ -69,7 +69,7 @@ static void test_edges_of_the_calendar(void)
     };
 
     for (size_t i = 0; i < countof(rows); i++) {
-        struct candles_gap items[ITEMS_MAX];
+        struct candles_gap items[ITEMS_MAX] = {{0}};
         struct market_gaps gaps = {.timeframe_ms = DAY, .start_ms = INT64_MIN, .limit = ITEMS_MAX - 1, .items = items};
         int64_t times[] = {rows[i].before_ms, rows[i].behind_ms};
         const struct candles bars = bars_of(times, countof(times), DAY);
@@ -94,7 +94,7 @@ static void test_weekends(void)
                 {true, 1, 3, 1, 2, 2, 1}, {true, 4, 14, 1, 7, 11, 5}, {false, 4, 14, 1, 5, 13, 9}};
 
     for (size_t i = 0; i < countof(rows); i++) {
-        struct candles_gap items[ITEMS_MAX];
+        struct candles_gap items[ITEMS_MAX] = {{0}};
         struct market_gaps gaps = {
             .timeframe_ms = DAY, .start_ms = INT64_MIN, .rests = rows[i].rests, .limit = ITEMS_MAX - 1, .items = items};
         int64_t times[] = {MONDAY + rows[i].from * DAY, MONDAY + rows[i].to * DAY};
@@ -114,7 +114,7 @@ static void test_start(void)
     const struct candles bars = bars_of(times, countof(times), HOUR);
 
     for (int64_t start = 0; start < 7; start++) {
-        struct candles_gap items[ITEMS_MAX];
+        struct candles_gap items[ITEMS_MAX] = {{0}};
         struct market_gaps gaps = {
             .timeframe_ms = HOUR, .start_ms = MONDAY + start * HOUR, .limit = ITEMS_MAX - 1, .items = items};
 
@@ -136,7 +136,7 @@ static void test_pages(void)
         size_t pages = 0, count = 0;
 
         while (start_ms != INT64_MAX && pages++ < BARS) {
-            struct candles_gap items[ITEMS_MAX];
+            struct candles_gap items[ITEMS_MAX] = {{0}};
             struct market_gaps gaps = {.timeframe_ms = HOUR, .start_ms = start_ms, .limit = limit, .items = items};
 
             for (size_t from = 0; from < BARS; from += CHUNK - 1) {
@@ -166,7 +166,7 @@ static void test_pages(void)
  * with the one gap too many if there is one. */
 static void test_more_chunks(void)
 {
-    struct candles_gap items[ITEMS_MAX];
+    struct candles_gap items[ITEMS_MAX] = {{0}};
     struct market_gaps gaps = {.timeframe_ms = HOUR, .start_ms = INT64_MIN, .limit = 1, .items = items};
     int64_t times[] = {MONDAY, MONDAY + 2 * HOUR, MONDAY + 4 * HOUR};
     const struct candles bars = bars_of(times, countof(times), HOUR);
