@@ -9,7 +9,8 @@
  * If one fails, the server has rolled all of them back, and nobody was promised anything. What failed is sent again
  * alone, because the others may have been the reason: a lock that one of them held, a row that is not there any more.
  * Only the first of a batch has had nothing before it: its error is its own, and is told. The others are sent again
- * together, and alone after the second time. So a write is sent three times at most.
+ * together, and alone after the second time. If several went as one statement, nobody knows which of them it was: each
+ * has a statement of its own from then on, and that time does not count. So a write is sent four times at most.
  *
  * How many share depends on how often that goes wrong: half as many after each time, twice as many after each success.
  * If p of the writes fail, that comes to about one failure every other batch.
@@ -388,12 +389,13 @@ static void commit_set_apart(struct db_query *q)
     for (unsigned i = 0; i < q->together; i++, at = at->next) list_at(at, struct db_query, link)->apart = true;
 }
 
-/* Nobody knows which of them has failed at the Sync. A time-out of a batch may pass for a cancel that came too late, as
- * that is judged by the time that a statement has alone (share.c): both are sent again. */
+/* Nobody knows which of them has failed at the Sync, or in one statement. A time-out of a batch may pass for a cancel
+ * that came too late, as that is judged by the time that a statement has alone (share.c): both are sent again. */
 static void commit_none(struct db *db, struct db_batch *batch)
 {
     struct db_query *failed = batch->failed;
     PGresult *pg = NULL;
+    bool counts = true;
     unsigned again = 0;
 
     commit_went_wrong(db);
@@ -401,6 +403,7 @@ static void commit_none(struct db *db, struct db_batch *batch)
         !db_batch_renews(batch, failed, failed->result)) {
         if (failed->together > 1) {
             commit_set_apart(failed);
+            counts = false;
         } else {
             failed->solo = true;
         }
@@ -414,7 +417,7 @@ static void commit_none(struct db *db, struct db_batch *batch)
     while (!list_is_empty(&batch->queries)) {
         struct db_query *q = list_at(batch->queries.next, struct db_query, link);
 
-        if (batch->verdict != NULL || ++q->tries >= DB_MATES_TRIES) q->solo = true;
+        if (batch->verdict != NULL || (counts && ++q->tries >= DB_MATES_TRIES)) q->solo = true;
         again += q->done != NULL && !db->draining;
         commit_put_back(batch, q);
     }
