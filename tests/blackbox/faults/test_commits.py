@@ -1,64 +1,19 @@
 """Writes that share a commit: of each it is known what became of it, whatever happens to the batch that it was in."""
-import collections
-import itertools
-import json
 import os
-import random
 import signal
-import time
 
 import psycopg
 import pytest
 from support.cluster import Cluster
 from support.database import Database, make_durable
-from support.load import CLOSED, Load
+from support.ledger import Changes, Mixture, make
+from support.load import CLOSED
 from support.wait import wait_until
 
-PATH = "/api/v1/strategies"
 REPEAT = int(os.environ.get("STRATSLAB_TEST_REPEAT", "10"))
-THREADS = 12
 WORKERS = "SELECT pid FROM pg_stat_activity WHERE application_name = 'stratslabd worker' AND datname = current_database()"
 # Rows of one transaction.
 SHARED = "SELECT count(*) - count(DISTINCT xmin::text) FROM strategies"
-
-
-class Mixture(Load):
-    """Makes strategies. Each name is asked for once or twice, so that about 30 % meet one that is there, perhaps in their own batch."""
-
-    def __init__(self, port, prefix="m", **options):
-        super().__init__(port, path=PATH, method="POST", threads=THREADS, **options)
-        self._names = self._stream(prefix)
-        self.ledger = collections.defaultdict(collections.Counter)
-        self.words = collections.defaultdict(list)
-
-    @staticmethod
-    def _stream(prefix):
-        for i in itertools.count():
-            yield from [f"{prefix}-{i}"] * (2 if random.random() < 0.43 else 1)
-
-    def question(self):
-        with self._lock:
-            return json.dumps({"name": next(self._names), "kind": "fault"})
-
-    def answered(self, body, status, code):
-        fate = "unknown" if status is None or code == "outcome_unknown" else "there" if code == "name_taken" else {201: "made"}.get(status, "refused")
-        self.ledger[json.loads(body)["name"]][fate] += 1
-        self.words[json.loads(body)["name"]].append((time.monotonic(), status, code))
-
-    def check(self, database):
-        with database.connect() as db:
-            rows = collections.Counter(name for name, in db.execute("SELECT name FROM strategies"))
-        for name, fates in self.ledger.items():
-            assert rows[name] <= 1 and fates["made"] <= 1, f"{name} was made twice: {fates}"
-            if fates["made"] or fates["there"]:
-                assert rows[name] == 1, f"{name} was confirmed and is not there: {fates} {self.words[name]}"
-            if not fates["made"] and not fates["unknown"]:
-                assert rows[name] == 0, f"{name} was refused and is there: {fates}"
-        return sum(1 for name, fates in self.ledger.items() if fates["unknown"] and rows[name])
-
-    def told(self):
-        conflicts = self.fates[409]
-        return f"{super().told()}, {100 * conflicts / max(1, conflicts + self.fates[201]):.0f} % conflicts"
 
 
 @pytest.fixture(scope="module")
@@ -165,39 +120,6 @@ def test_workers_are_killed(serving, own_database):
     unknown = load.check(own_database)
     told("workers are killed", own_database, load, unknown_and_there=unknown)
     assert set(load.fates) <= {201, 409} | CLOSED | d.not_now, load.fates
-
-
-class Changes(Load):
-    """Changes strategies, each request one of them. Every other thread goes through them the other way round."""
-
-    def __init__(self, port, ids, threads=THREADS):
-        super().__init__(port, method="PATCH", threads=threads)
-        self._ids = ids
-        self._turn = itertools.count()
-        self.made = collections.Counter()
-        self.unknown = 0
-
-    @property
-    def path(self):
-        n = next(self._turn)
-        at = n // 2 % len(self._ids)
-        return f"{PATH}/{self._ids[at if n % 2 == 0 else -1 - at]}"
-
-    @path.setter
-    def path(self, value):
-        """Load sets one for all."""
-
-    def question(self):
-        return json.dumps({"description": f"{random.random()}"})
-
-    def answered(self, body, status, code):
-        self.made[status] += 1
-
-
-def make(d, name):
-    answer = d.request("POST", PATH, {"name": name, "kind": "fault"})
-    assert answer.status == 201, answer.text
-    return answer.json()["id"]
 
 
 def test_two_workers_change_the_same_rows_in_opposite_order(serving, own_database):
