@@ -6,10 +6,14 @@ import psycopg
 import pytest
 from support.cluster import Cluster
 from support.database import Database, make_durable
-from support.ledger import Changes, Mixture, make
+from support.ledger import Changes, Commits, Mixture, make
 from support.load import CLOSED
+from support.reload import reload_wait
 from support.wait import wait_until
 
+MANY = 24
+# For changes that wait for each other, on a machine that may be slow.
+PATIENT = {"database_lock_timeout": "20s", "database_statement_timeout": "30s"}
 REPEAT = int(os.environ.get("STRATSLAB_TEST_REPEAT", "10"))
 WORKERS = "SELECT pid FROM pg_stat_activity WHERE application_name = 'stratslabd worker' AND datname = current_database()"
 # Rows of one transaction.
@@ -122,9 +126,43 @@ def test_workers_are_killed(serving, own_database):
     assert set(load.fates) <= {201, 409} | CLOSED | d.not_now, load.fates
 
 
+def test_reloads_lose_none_of_them(replaceable, executable, own_database):
+    """The old workers end what they have begun while the new ones begin."""
+    d = replaceable(DATABASE_URL=own_database.url, log_access="off", **PATIENT)
+    ready(d)
+    ids, commits = [make(d, f"r{i}") for i in range(8)], Commits(d)
+    with Mixture(d.port, threads=MANY) as load, Changes(d.port, ids, threads=8) as changes:
+        for _ in range(3):
+            commits.until_shared(40)
+            code, said = reload_wait(d, executable)
+            assert code == 0, said
+        commits.until_shared(40)
+    told("3 reloads", own_database, load, changes, counted=commits.told())
+    assert set(load.fates) == {201, 409} and set(load.codes) == {"name_taken"}, (load.fates, load.codes)
+    assert set(changes.fates) == {200}, (changes.fates, changes.codes)
+    assert load.check(own_database) == changes.check(own_database) == 0
+
+
+def test_a_stop_ends_what_has_begun(serving, own_database):
+    """Every write that was taken is answered; who comes later finds nobody."""
+    d = serving(**PATIENT)
+    ready(d)
+    ids, commits = [make(d, f"r{i}") for i in range(8)], Commits(d)
+    with Mixture(d.port, threads=MANY) as load, Changes(d.port, ids, threads=8) as changes:
+        commits.until_shared(40)
+        assert d.stop(timeout=30) == 0
+        for one in (load, changes):
+            wait_until(lambda one=one: one.fates["ConnectionRefusedError"], 10, "the port to be closed")
+    unknown = load.check(own_database) + changes.check(own_database)
+    told("a stop", own_database, load, changes, unknown_and_there=unknown)
+    assert set(load.fates) <= {201, 409, "ConnectionRefusedError"} | d.not_now, load.fates
+    assert set(changes.fates) <= {200, "ConnectionRefusedError"} | d.not_now, changes.fates
+    assert unknown == 0
+
+
 def test_two_workers_change_the_same_rows_in_opposite_order(serving, own_database):
     """Alone, no change of one row can be in a deadlock: none may be told of one. Each that was confirmed is a version."""
-    d = serving(database_lock_timeout="20s", database_statement_timeout="30s")
+    d = serving(**PATIENT)
     ready(d)
     ids = [make(d, f"r{i}") for i in range(6)]
     with Changes(d.port, ids) as load:
@@ -136,6 +174,7 @@ def test_two_workers_change_the_same_rows_in_opposite_order(serving, own_databas
     print(f"\nthe same rows in opposite order: {load.told()}; deadlocks {locks}")
     assert set(load.fates) == {200}, (load.fates, load.codes)
     assert versions == kept == load.fates[200]
+    load.check(own_database)
 
 
 def test_one_waits_for_a_lock(serving, own_database):

@@ -39,15 +39,20 @@ class Ledger(Load):
     def confirmed(self, *fates):
         return {name for name, own in self.ledger.items() if any(own[fate] for fate in fates)}
 
-    def check_rows(self, rows, may_miss):
-        """`rows` is how often each name is there. Returns how many are there of which nobody knew."""
+    def rows(self, database):
+        """How often each name is there."""
+        raise NotImplementedError
+
+    def check(self, database, may_miss=()):
+        """Returns how many are there of which nobody knew. `may_miss`: names that a server had which is gone."""
+        rows = self.rows(database)
         for name, fates in self.ledger.items():
             assert rows[name] <= 1 and fates["made"] <= 1, f"{name} was made twice: {fates} {self.words[name]}"
             if (fates["made"] or fates["there"]) and name not in may_miss:
                 assert rows[name] == 1, f"{name} was confirmed and is not there: {fates} {self.words[name]}"
             if not fates["made"] and not fates["unknown"]:
                 assert rows[name] == 0, f"{name} was refused and is there: {fates} {self.words[name]}"
-        return sum(1 for name, fates in self.ledger.items() if fates["unknown"] and rows[name])
+        return sum(1 for name, fates in self.ledger.items() if rows[name] and not fates["made"] and not fates["there"])
 
 
 class Mixture(Ledger):
@@ -73,9 +78,6 @@ class Mixture(Ledger):
     def rows(self, database):
         with database.connect() as db:
             return collections.Counter(name for name, in db.execute("SELECT name FROM strategies"))
-
-    def check(self, database, may_miss=()):
-        return self.check_rows(self.rows(database), may_miss)
 
     def told(self):
         conflicts = self.fates[409]
@@ -110,9 +112,6 @@ class Changes(Ledger):
     def rows(self, database):
         with database.connect() as db:
             return collections.Counter(name for name, in db.execute("SELECT description FROM strategy_versions"))
-
-    def check(self, database, may_miss=()):
-        return self.check_rows(self.rows(database), may_miss)
 
 
 class Commits:
