@@ -6,7 +6,7 @@ import psycopg
 import pytest
 from support.cluster import Cluster
 from support.database import Database, make_durable
-from support.ledger import Changes, Commits, Mixture, make
+from support.ledger import Changes, Commits, Keys, Mixture, make
 from support.load import CLOSED
 from support.reload import reload_wait
 from support.wait import wait_until
@@ -101,29 +101,32 @@ def test_server_processes_are_killed(serving, own_database):
 def test_sessions_are_terminated(serving, own_database):
     d = serving()
     ready(d)
-    with Mixture(d.port) as load, own_database.connect() as db:
+    with Mixture(d.port) as load, Keys(d.port, make(d, "of backtests"), threads=8) as keys, own_database.connect() as db:
         for _ in range(REPEAT):
             db.execute(WORKERS.replace("SELECT pid", "SELECT pg_terminate_backend(pid)"))
             load.wait(10)
             load.wait_served(5)
+            keys.wait_served(5)
         until_shared(own_database, 1)
-    unknown = load.check(own_database)
-    told("sessions are terminated", own_database, load, unknown_and_there=unknown)
-    assert set(load.fates) <= {201, 409, 503} and set(load.codes) <= {"name_taken", "database_unavailable", "overloaded", "outcome_unknown"}, load.codes
+    unknown = load.check(own_database) + keys.check(own_database)
+    told("sessions are terminated", own_database, load, keys, unknown_and_there=unknown)
+    assert set(load.fates) <= {201, 409, 503} and set(keys.fates) <= {202, 503}, (load.fates, keys.fates)
+    assert set(load.codes) | set(keys.codes) <= {"name_taken", "database_unavailable", "overloaded", "outcome_unknown"}, (load.codes, keys.codes)
 
 
 def test_workers_are_killed(serving, own_database):
     d = serving(workers=4)
     ready(d, 4)
-    with Mixture(d.port, fresh=True) as load:
+    with Mixture(d.port, fresh=True) as load, Keys(d.port, make(d, "of backtests"), threads=8, fresh=True) as keys:
         for _ in range(max(2, REPEAT // 4)):
             until_shared(own_database, 1)
             os.kill(wait_until(lambda: [w["pid"] for w in d.status()["workers"] if w["state"] == "ready"], 30, "a worker")[0], signal.SIGKILL)
             load.wait(10)
+            keys.wait(10)
         ready(d, 4)
-    unknown = load.check(own_database)
-    told("workers are killed", own_database, load, unknown_and_there=unknown)
-    assert set(load.fates) <= {201, 409} | CLOSED | d.not_now, load.fates
+    unknown = load.check(own_database) + keys.check(own_database)
+    told("workers are killed", own_database, load, keys, unknown_and_there=unknown)
+    assert set(load.fates) <= {201, 409} | CLOSED | d.not_now and set(keys.fates) <= {202} | CLOSED | d.not_now, (load.fates, keys.fates)
 
 
 def test_reloads_lose_none_of_them(replaceable, executable, own_database):
