@@ -106,7 +106,7 @@ def test_sessions_are_terminated(serving, own_database):
             db.execute(WORKERS.replace("SELECT pid", "SELECT pg_terminate_backend(pid)"))
             load.wait(10)
             load.wait_served(5)
-            keys.wait_served(5)
+        keys.wait_served(5)
         until_shared(own_database, 1)
     unknown = load.check(own_database) + keys.check(own_database)
     told("sessions are terminated", own_database, load, keys, unknown_and_there=unknown)
