@@ -187,42 +187,40 @@ def test_one_name_is_asked_for_several_times(daemon, database, seed):
             again = d.request(*create(body(name, status="active"))[:3], {**JSON, "X-Request-ID": answer.json()["request_id"]})
             assert (answer.status, answer.body) == (409, again.body)
     there = rows(database)
-    assert all(there[name] == 1 for name in names)
+    assert all(there[name] == 1 for name in names) and commits.met()
 
 
-def test_a_key_is_used_several_times_at_once(daemon, database, seed):
-    """Each key makes one backtest, and every answer to it is the same; what comes with them is not held up by it."""
+def wish(strategy_id, symbol, key=None):
+    text = json.dumps({"strategy_id": strategy_id, "symbol": symbol, "timeframe": "1d", "start": "2024-01-01T00:00:00Z", "end": "2025-01-01T00:00:00Z",
+                       "initial_capital": 1000})
+    return "POST", BACKTESTS, text, JSON if key is None else {**JSON, "Idempotency-Key": key}
+
+
+@pytest.mark.parametrize("bodies", [1, 2])
+def test_a_key_is_used_several_times_at_once(daemon, database, seed, bodies):
+    """Each key makes one backtest, and every answer to it is the same, or says that the key is another body's; what comes with them is made."""
     d = daemon(**SETTINGS)
     strategy_id = d.request(*create(body("of backtests"))).json()["id"]
-
-    def wish(symbol, key=None):
-        text = json.dumps({"strategy_id": strategy_id, "symbol": symbol, "timeframe": "1d", "start": "2024-01-01T00:00:00Z",
-                           "end": "2025-01-01T00:00:00Z", "initial_capital": 1000})
-        return "POST", BACKTESTS, text, JSON if key is None else {**JSON, "Idempotency-Key": key}
-
-    for number in range(3):  # until they are known to be quick
-        assert d.request(*wish(f"WARM{number}")).status == 202
-    requests = 6 * [wish(f"K{key}", f"key-{key}") for key in range(4)]
-    requests += 3 * [wish("ONE", "two-bodies"), wish("OTHER", "two-bodies")]
-    requests += [wish(f"P{number}") for number in range(4)] + [create(body(f"beside {number}")) for number in range(8)]
+    for _ in range(3):  # until they are known to be quick
+        assert d.request(*wish(strategy_id, "WARM")).status == 202
+    symbols = {key: [f"K{key}B{n}" for n in range(bodies if key == 0 else 1)] for key in range(4)}
+    requests = [wish(strategy_id, symbol, f"key-{key}") for key, own in symbols.items() for symbol in own for _ in range(4)]
+    requests += [wish(strategy_id, f"P{number}") for number in range(4)] + [create(body(f"beside {number}")) for number in range(8)]
     seed.shuffle(requests)
     answers, commits = at_once(d, database, requests)
     print(commits.told())
     by_key = collections.defaultdict(set)
     for request, answer in zip(requests, answers, strict=True):
-        key = request[3].get("Idempotency-Key")
-        if key is not None:
-            by_key[key].add((answer.status, answer.body if answer.status == 202 else answer.json()["code"], answer.headers["Location"]))
-        else:
-            assert answer.status == (202 if request[1] == BACKTESTS else 201), answer.text
-        if answer.status == 202:
+        if answer.status == 422:
+            assert answer.json()["code"] == "idempotency_key_reused" and bodies == 2
+            continue
+        assert answer.status == (202 if request[1] == BACKTESTS else 201), answer.text
+        if request[1] == BACKTESTS:
             assert answer.json()["symbol"] == json.loads(request[2])["symbol"]
-    for key in range(4):
-        (status, _, _), = by_key[f"key-{key}"]
-        assert status == 202
-    assert sorted((status, text if status == 422 else "") for status, text, _ in by_key["two-bodies"]) == [(202, ""), (422, "idempotency_key_reused")]
+            by_key[request[3].get("Idempotency-Key", answer.json()["id"])].add((answer.body, answer.headers["Location"]))
+    assert len(by_key) == 4 + len(symbols) and all(len(own) == 1 for own in by_key.values())
+    assert collections.Counter(answer.status for answer in answers) == {202: 20, 201: 8, **({422: 4} if bodies == 2 else {})}
     with database.connect() as db:
-        made = collections.Counter(symbol for symbol, in db.execute("SELECT symbol FROM backtests WHERE symbol NOT LIKE 'WARM%'"))
-    winner, = {"ONE", "OTHER"} & set(made)
-    assert made == dict.fromkeys([f"K{key}" for key in range(4)] + [f"P{number}" for number in range(4)] + [winner], 1)
-    assert commits.shared() > 0
+        made = collections.Counter(symbol[:2] for symbol, in db.execute("SELECT symbol FROM backtests WHERE symbol <> 'WARM'"))
+    assert made == dict.fromkeys([*(f"K{key}" for key in symbols), *(f"P{number}" for number in range(4))], 1)
+    assert commits.met() if bodies == 2 else commits.shared() > 0

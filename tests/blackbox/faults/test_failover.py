@@ -15,6 +15,7 @@ from support.database import Database
 from support.kinds import BOTH
 from support.ledger import Changes, Commits, Mixture, make
 from support.load import Load, Writes, names, told
+from support.together import Sent
 from support.wait import SLOWNESS, wait_until
 
 PATH = "/api/v1/strategies"
@@ -201,13 +202,12 @@ def test_writes_whose_standby_is_gone_are_not_confirmed(start_daemon, stack):
     requests += [("PATCH", f"{PATH}/{one}", {"description": f"changed {i}"}) for i, one in enumerate(ids)]
     requests += [("POST", PATH, {"name": f"before-{i}", "kind": "k"}) for i in range(2)]
     commits, cancelled = Commits(d), set()
-    with psycopg.connect(cluster.url(), autocommit=True) as db, concurrent.futures.ThreadPoolExecutor(len(requests)) as pool:
+    with psycopg.connect(cluster.url(), autocommit=True) as db, concurrent.futures.ThreadPoolExecutor(1) as pool:
         standby.gone(cluster, db)
-        asked = [pool.submit(d.request, *request, timeout=60) for request in requests]
-        wait_until(lambda: d.status()["workers"][0]["queue_depth"] == len(requests), 20, "all of them to wait for the standby")
-        wait_until(lambda: cancel_waiting(db, cancelled) or all(one.done() for one in asked), 60, "all of them to be given up")
+        asked = pool.submit(Sent(d, requests).answers)
+        wait_until(lambda: cancel_waiting(db, cancelled) or asked.done(), 60, "all of them to be given up")
         standby.back(db)
-    answers = [(one.result().status, one.result().json()["code"]) for one in asked]
+    answers = [(one.status, one.json()["code"]) for one in asked.result()]
     print(f"\n{len(requests)} writes without a standby: {commits.told()}")
     assert answers == (len(requests) - 2) * [(503, "outcome_unknown")] + 2 * [(409, "name_taken")]
     with database.connect() as db:

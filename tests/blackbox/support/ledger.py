@@ -161,6 +161,10 @@ class Commits:
         since = self.since()
         return since["committed_writes"] - since["commits"]
 
+    def met(self):
+        """Whether any went with another one, if only to be rolled back with it."""
+        return self.shared() > 0 or self.since()["shared_rollbacks"] > 0
+
     def until_shared(self, more):
         goal = self.shared() + more
         wait_until(lambda: self.shared() >= goal, 60, f"{more} writes that share a commit")

@@ -1,5 +1,4 @@
 """Requests that wait in one session until all of them are there, so that their writes go together however fast the machine is."""
-import concurrent.futures
 import secrets
 
 from .ledger import PATH, Commits, make
@@ -18,30 +17,37 @@ def warm(d):
         make(d, f"warm {secrets.token_hex(8)}")
 
 
-def depth(d):
-    return d.status()["workers"][0]["queue_depth"]
+class Sent:
+    """Requests that are on their way, each (method, path, body, headers), from some addresses, each of which is a client."""
 
+    def __init__(self, d, requests):
+        self._requests = requests
+        self._clients = [d.client(source=f"127.0.0.{1 + number % 5}", timeout=SECONDS) for number in range(len(requests))]
+        for client, request in zip(self._clients, requests, strict=True):
+            client.send(*request)
+        # What came before these is read by then, and submitted.
+        for _ in range(3):
+            assert d.request("GET", "/nothing").status == 404
 
-def ask(d, number, method, path, body=None, headers=None):
-    """From one of some addresses, each of which is a client."""
-    with d.client(source=f"127.0.0.{1 + number % 5}", timeout=SECONDS) as client:
-        return client.request(method, path, body, headers)
+    def answers(self):
+        found = [client.receive(*request[:2]) for client, request in zip(self._clients, self._requests, strict=True)]
+        for client in self._clients:
+            client.close()
+        return found
 
 
 def at_once(d, database, requests):
-    """The answers to `requests`, each (method, path, body, headers), and what was counted of their commits: a change before them waits for
-    a row that we hold until all are in the queue of d's one worker, or refused before. With nobody else, two are sent behind it at once."""
+    """The answers to `requests`, and what was counted of their commits: a change before them waits for a row that we hold until all are with
+    d's one worker. With nobody else, two are sent behind it at once."""
     warm(d)
     held = make(d, f"held {secrets.token_hex(8)}")
-    with database.connect() as look, database.connect() as holder, concurrent.futures.ThreadPoolExecutor(1 + FIRST + len(requests)) as pool:
+    with database.connect() as look, database.connect() as holder:
         with holder.transaction(force_rollback=True):
             holder.execute("SELECT FROM strategies WHERE id = %s FOR UPDATE", [held])
-            change = pool.submit(ask, d, 0, "PATCH", f"{PATH}/{held}", {"description": "waits"})
+            change = Sent(d, [("PATCH", f"{PATH}/{held}", {"description": "waits"})])
             wait_until(lambda: look.execute(WAITING).fetchone(), 30, "the change to wait")
             commits = Commits(d)
-            first = [pool.submit(ask, d, number, "POST", PATH, {"name": f"first {secrets.token_hex(8)}", "kind": "fault"}) for number in range(FIRST)]
-            wait_until(lambda: depth(d) > FIRST, 30, "the first of them in the queue")
-            asked = [pool.submit(ask, d, number, *request) for number, request in enumerate(requests)]
-            wait_until(lambda: depth(d) + sum(one.done() for one in asked) > FIRST + len(requests), 30, "all of them in the queue")
-        assert [change.result().status, *(one.result().status for one in first)] == [200, *FIRST * [201]]
-        return [one.result() for one in asked], commits
+            first = Sent(d, FIRST * [("POST", PATH, {"name": f"first {secrets.token_hex(8)}", "kind": "fault", "status": "archived"})])
+            asked = Sent(d, requests)
+        assert [one.status for one in change.answers() + first.answers()] == [200, *FIRST * [201]]
+        return asked.answers(), commits
