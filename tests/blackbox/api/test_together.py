@@ -10,7 +10,8 @@ from support.together import SETTINGS, at_once
 
 BACKTESTS = "/api/v1/backtests"
 JSON = {"Content-Type": "application/json"}
-SCRIPTS = ["Золотой крест", "黄金交叉", "ゴールデン", "התבנית", "النمط", "ᚠᚢᚦ", "😀🏴‍☠️", "\u202eleft", "a\tb\nc", '"\\/', "e\u0301", "\ufeff", "$1 '; --", "[{},{}]"]
+SCRIPTS = ["Золотой крест", "黄金交叉", "ゴールデン", "התבנית", "النمط", "ᚠᚢᚦ", "😀🏴‍☠️",
+           "\u202eleft", "a\tb\nc", '"\\/', "e\u0301", "\ufeff", "$1 '; --", "[{},{}]"]
 # PostgreSQL refuses what is so named with the SQLSTATE that it describes itself with; or at the commit.
 REFUSES = """
 CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$
@@ -155,8 +156,10 @@ def test_some_are_refused_by_our_checks(daemon, database, seed):
 
 def test_what_is_at_the_limit_is_made(daemon, database, seed):
     d = daemon(**SETTINGS)
-    parameters = [nested(32), '{"a":' + 300 * "9" + "}", '{"a":1e308}', '{"a":-1e-307}', '{"a":"' + 60000 * "x" + '"}', '{"\\ud83d\\ude00":"\\ud83d\\ude00"}', '{"":{}}']
-    asked = [body(f"{number} {100 * seed.choice('aé黄😀')}"[:100], text, description=2000 * seed.choice("aé黄😀")) for number, text in enumerate(4 * parameters)]
+    parameters = [nested(32), '{"a":' + 300 * "9" + "}", '{"":{}}', '{"a":1e308}', '{"a":-1e-307}', '{"a":"' + 60000 * "x" + '"}',
+                  '{"\\ud83d\\ude00":"\\ud83d\\ude00"}']
+    asked = [body(f"{number} {100 * seed.choice('aé黄😀')}"[:100], text, description=2000 * seed.choice("aé黄😀"))
+             for number, text in enumerate(4 * parameters)]
     seed.shuffle(asked)
     answers, commits = at_once(d, database, [create(text) for text in asked])
     print(commits.told())
@@ -191,8 +194,8 @@ def test_one_name_is_asked_for_several_times(daemon, database, seed):
 
 
 def wish(strategy_id, symbol, key=None):
-    text = json.dumps({"strategy_id": strategy_id, "symbol": symbol, "timeframe": "1d", "start": "2024-01-01T00:00:00Z", "end": "2025-01-01T00:00:00Z",
-                       "initial_capital": 1000})
+    text = json.dumps({"strategy_id": strategy_id, "symbol": symbol, "timeframe": "1d", "start": "2024-01-01T00:00:00Z",
+                       "end": "2025-01-01T00:00:00Z", "initial_capital": 1000})
     return "POST", BACKTESTS, text, JSON if key is None else {**JSON, "Idempotency-Key": key}
 
 

@@ -95,7 +95,8 @@ def test_server_processes_are_killed(serving, own_database):
             load.wait_served()
     unknown = load.check(own_database)
     told("a server process is killed", own_database, load, unknown_and_there=unknown)
-    assert set(load.fates) <= {201, 409, 503} and set(load.codes) <= {"name_taken", "database_unavailable", "overloaded", "outcome_unknown"}, load.codes
+    assert set(load.fates) <= {201, 409, 503}, load.fates
+    assert set(load.codes) <= {"name_taken", "database_unavailable", "overloaded", "outcome_unknown"}, load.codes
 
 
 def test_sessions_are_terminated(serving, own_database):

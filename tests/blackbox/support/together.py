@@ -8,7 +8,8 @@ SECONDS = 60
 FIRST = 2
 # For a daemon of which a session is to wait for long.
 SETTINGS = {"workers": 1, "database_lock_timeout": "60s", "database_statement_timeout": "60s", "database_queue": 1024}
-WAITING = "SELECT pid FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND application_name = 'stratslabd worker' AND datname = current_database()"
+WAITING = """SELECT pid FROM pg_stat_activity
+    WHERE wait_event_type = 'Lock' AND application_name = 'stratslabd worker' AND datname = current_database()"""
 
 
 def warm(d):
