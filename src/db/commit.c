@@ -14,7 +14,8 @@
  * alone, because the others may have been the reason: a lock that one of them held, a row that is not there any more.
  * Only the first of a batch has had nothing before it: if its statement was its own, its error is told. The others are
  * sent again together, and alone after some times (commit_tries): two, or eight while commits are slow, since each that
- * goes alone then keeps the others waiting for longer than a batch that fails.
+ * goes alone then keeps the others waiting for longer than a batch that fails; and once more if its statement takes
+ * many, since the first time nobody knows which of them it was.
  *
  * How many share depends on how often that goes wrong: half as many after each time, twice as many after each success.
  * If p of the writes fail, that comes to about one failure every other batch.
@@ -355,8 +356,8 @@ static unsigned commit_tries(const struct db_query *q)
     return q->statement->takes_many ? tries + 1 : tries;
 }
 
-/* Nobody knows which of them has failed at the Sync. A time-out of a batch may pass for a cancel that came too late, as
- * that is judged by the time that a statement has alone (share.c): both are sent again. */
+/* Nobody knows which of them has failed at the Sync, or in one statement. A time-out of a batch may pass for a cancel
+ * that came too late, as that is judged by the time that a statement has alone (share.c): both are sent again. */
 static void commit_none(struct db *db, struct db_batch *batch)
 {
     struct db_query *failed = batch->failed;

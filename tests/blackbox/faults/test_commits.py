@@ -1,64 +1,23 @@
 """Writes that share a commit: of each it is known what became of it, whatever happens to the batch that it was in."""
-import collections
-import itertools
-import json
 import os
-import random
 import signal
-import time
 
 import psycopg
 import pytest
 from support.cluster import Cluster
 from support.database import Database, make_durable
-from support.load import CLOSED, Load
+from support.ledger import Changes, Commits, Keys, Mixture, make
+from support.load import CLOSED
+from support.reload import reload_wait
 from support.wait import wait_until
 
-PATH = "/api/v1/strategies"
+MANY = 24
+# For changes that wait for each other, on a machine that may be slow.
+PATIENT = {"database_lock_timeout": "20s", "database_statement_timeout": "30s"}
 REPEAT = int(os.environ.get("STRATSLAB_TEST_REPEAT", "10"))
-THREADS = 12
 WORKERS = "SELECT pid FROM pg_stat_activity WHERE application_name = 'stratslabd worker' AND datname = current_database()"
 # Rows of one transaction.
 SHARED = "SELECT count(*) - count(DISTINCT xmin::text) FROM strategies"
-
-
-class Mixture(Load):
-    """Makes strategies. Each name is asked for once or twice, so that about 30 % meet one that is there, perhaps in their own batch."""
-
-    def __init__(self, port, prefix="m", **options):
-        super().__init__(port, path=PATH, method="POST", threads=THREADS, **options)
-        self._names = self._stream(prefix)
-        self.ledger = collections.defaultdict(collections.Counter)
-        self.words = collections.defaultdict(list)
-
-    @staticmethod
-    def _stream(prefix):
-        for i in itertools.count():
-            yield from [f"{prefix}-{i}"] * (2 if random.random() < 0.43 else 1)
-
-    def question(self):
-        with self._lock:
-            return json.dumps({"name": next(self._names), "kind": "fault"})
-
-    def answered(self, body, status, code):
-        fate = "unknown" if status is None or code == "outcome_unknown" else "there" if code == "name_taken" else {201: "made"}.get(status, "refused")
-        self.ledger[json.loads(body)["name"]][fate] += 1
-        self.words[json.loads(body)["name"]].append((time.monotonic(), status, code))
-
-    def check(self, database):
-        with database.connect() as db:
-            rows = collections.Counter(name for name, in db.execute("SELECT name FROM strategies"))
-        for name, fates in self.ledger.items():
-            assert rows[name] <= 1 and fates["made"] <= 1, f"{name} was made twice: {fates}"
-            if fates["made"] or fates["there"]:
-                assert rows[name] == 1, f"{name} was confirmed and is not there: {fates} {self.words[name]}"
-            if not fates["made"] and not fates["unknown"]:
-                assert rows[name] == 0, f"{name} was refused and is there: {fates}"
-        return sum(1 for name, fates in self.ledger.items() if fates["unknown"] and rows[name])
-
-    def told(self):
-        conflicts = self.fates[409]
-        return f"{super().told()}, {100 * conflicts / max(1, conflicts + self.fates[201]):.0f} % conflicts"
 
 
 @pytest.fixture(scope="module")
@@ -136,73 +95,78 @@ def test_server_processes_are_killed(serving, own_database):
             load.wait_served()
     unknown = load.check(own_database)
     told("a server process is killed", own_database, load, unknown_and_there=unknown)
-    assert set(load.fates) <= {201, 409, 503} and set(load.codes) <= {"name_taken", "database_unavailable", "overloaded", "outcome_unknown"}, load.codes
+    assert set(load.fates) <= {201, 409, 503}, load.fates
+    assert set(load.codes) <= {"name_taken", "database_unavailable", "overloaded", "outcome_unknown"}, load.codes
 
 
 def test_sessions_are_terminated(serving, own_database):
     d = serving()
     ready(d)
-    with Mixture(d.port) as load, own_database.connect() as db:
+    with Mixture(d.port) as load, Keys(d.port, make(d, "of backtests"), threads=8) as keys, own_database.connect() as db:
         for _ in range(REPEAT):
             db.execute(WORKERS.replace("SELECT pid", "SELECT pg_terminate_backend(pid)"))
             load.wait(10)
             load.wait_served(5)
+        keys.wait_served(5)
         until_shared(own_database, 1)
-    unknown = load.check(own_database)
-    told("sessions are terminated", own_database, load, unknown_and_there=unknown)
-    assert set(load.fates) <= {201, 409, 503} and set(load.codes) <= {"name_taken", "database_unavailable", "overloaded", "outcome_unknown"}, load.codes
+    unknown = load.check(own_database) + keys.check(own_database)
+    told("sessions are terminated", own_database, load, keys, unknown_and_there=unknown)
+    assert set(load.fates) <= {201, 409, 503} and set(keys.fates) <= {202, 503}, (load.fates, keys.fates)
+    assert set(load.codes) | set(keys.codes) <= {"name_taken", "database_unavailable", "overloaded", "outcome_unknown"}, (load.codes, keys.codes)
 
 
 def test_workers_are_killed(serving, own_database):
     d = serving(workers=4)
     ready(d, 4)
-    with Mixture(d.port, fresh=True) as load:
+    with Mixture(d.port, fresh=True) as load, Keys(d.port, make(d, "of backtests"), threads=8, fresh=True) as keys:
         for _ in range(max(2, REPEAT // 4)):
             until_shared(own_database, 1)
             os.kill(wait_until(lambda: [w["pid"] for w in d.status()["workers"] if w["state"] == "ready"], 30, "a worker")[0], signal.SIGKILL)
             load.wait(10)
+            keys.wait(10)
         ready(d, 4)
-    unknown = load.check(own_database)
-    told("workers are killed", own_database, load, unknown_and_there=unknown)
-    assert set(load.fates) <= {201, 409} | CLOSED | d.not_now, load.fates
+    unknown = load.check(own_database) + keys.check(own_database)
+    told("workers are killed", own_database, load, keys, unknown_and_there=unknown)
+    assert set(load.fates) <= {201, 409} | CLOSED | d.not_now and set(keys.fates) <= {202} | CLOSED | d.not_now, (load.fates, keys.fates)
 
 
-class Changes(Load):
-    """Changes strategies, each request one of them. Every other thread goes through them the other way round."""
-
-    def __init__(self, port, ids, threads=THREADS):
-        super().__init__(port, method="PATCH", threads=threads)
-        self._ids = ids
-        self._turn = itertools.count()
-        self.made = collections.Counter()
-        self.unknown = 0
-
-    @property
-    def path(self):
-        n = next(self._turn)
-        at = n // 2 % len(self._ids)
-        return f"{PATH}/{self._ids[at if n % 2 == 0 else -1 - at]}"
-
-    @path.setter
-    def path(self, value):
-        """Load sets one for all."""
-
-    def question(self):
-        return json.dumps({"description": f"{random.random()}"})
-
-    def answered(self, body, status, code):
-        self.made[status] += 1
+def test_reloads_lose_none_of_them(replaceable, executable, own_database):
+    """The old workers end what they have begun while the new ones begin."""
+    d = replaceable(DATABASE_URL=own_database.url, log_access="off", **PATIENT)
+    ready(d)
+    ids, commits = [make(d, f"r{i}") for i in range(8)], Commits(d)
+    with Mixture(d.port, threads=MANY) as load, Changes(d.port, ids, threads=8) as changes:
+        for _ in range(3):
+            commits.until_shared(40)
+            code, said = reload_wait(d, executable)
+            assert code == 0, said
+        commits.until_shared(40)
+    told("3 reloads", own_database, load, changes, counted=commits.told())
+    assert set(load.fates) == {201, 409} and set(load.codes) == {"name_taken"}, (load.fates, load.codes)
+    assert set(changes.fates) == {200}, (changes.fates, changes.codes)
+    assert load.check(own_database) == changes.check(own_database) == 0
 
 
-def make(d, name):
-    answer = d.request("POST", PATH, {"name": name, "kind": "fault"})
-    assert answer.status == 201, answer.text
-    return answer.json()["id"]
+def test_a_stop_ends_what_has_begun(serving, own_database):
+    """Every write that was taken is answered; who comes later finds nobody."""
+    d = serving(**PATIENT)
+    ready(d)
+    ids, commits = [make(d, f"r{i}") for i in range(8)], Commits(d)
+    with Mixture(d.port, threads=MANY) as load, Changes(d.port, ids, threads=8) as changes:
+        commits.until_shared(40)
+        assert d.stop(timeout=30) == 0
+        for one in (load, changes):
+            wait_until(lambda one=one: one.fates["ConnectionRefusedError"], 10, "the port to be closed")
+    unknown = load.check(own_database) + changes.check(own_database)
+    told("a stop", own_database, load, changes, unknown_and_there=unknown)
+    assert set(load.fates) <= {201, 409, "ConnectionRefusedError"} | d.not_now, load.fates
+    assert set(changes.fates) <= {200, "ConnectionRefusedError"} | d.not_now, changes.fates
+    assert unknown == 0
 
 
 def test_two_workers_change_the_same_rows_in_opposite_order(serving, own_database):
     """Alone, no change of one row can be in a deadlock: none may be told of one. Each that was confirmed is a version."""
-    d = serving(database_lock_timeout="20s", database_statement_timeout="30s")
+    d = serving(**PATIENT)
     ready(d)
     ids = [make(d, f"r{i}") for i in range(6)]
     with Changes(d.port, ids) as load:
@@ -214,6 +178,7 @@ def test_two_workers_change_the_same_rows_in_opposite_order(serving, own_databas
     print(f"\nthe same rows in opposite order: {load.told()}; deadlocks {locks}")
     assert set(load.fates) == {200}, (load.fates, load.codes)
     assert versions == kept == load.fates[200]
+    load.check(own_database)
 
 
 def test_one_waits_for_a_lock(serving, own_database):

@@ -1,8 +1,9 @@
 """A primary and a streaming standby. The primary is killed and the standby promoted, under load, and back again: what is
 confirmed is there, what was refused is not, and the service is the same process all the while."""
+import collections
+import concurrent.futures
 import contextlib
 import signal
-import threading
 import time
 
 import psycopg
@@ -12,10 +13,13 @@ from support.cluster import Cluster, Standby
 from support.daemon import Backtestd
 from support.database import Database
 from support.kinds import BOTH
+from support.ledger import Changes, Commits, Mixture, make
 from support.load import Load, Writes, names, told
+from support.together import Sent
 from support.wait import SLOWNESS, wait_until
 
 PATH = "/api/v1/strategies"
+MANY = 24
 BACK_SECONDS = 5  # after the standby takes writes; the promise is one, this machine may be busy
 
 
@@ -102,30 +106,30 @@ def test_the_standby_takes_over_and_gives_back(start_daemon, stack, synchronous)
     pair = Pair(stack, synchronous)
     d = start_daemon(DATABASE_URL=url(pair.database, *pair.ports), log_access="off")
     workers = workers_of(d)
+    ids, commits = [make(d, f"r{i}") for i in range(8)], Commits(d)
     missing = []
     for way in ("failover", "fail-back"):
         # Each way has writes of its own: what an asynchronous standby did not get is missing for ever.
-        with Load(d.port, threads=2) as reads, Writes(d.port, prefix=way, threads=2) as writes:
+        with Load(d.port, threads=2) as reads, Mixture(d.port, way, threads=MANY) as creates, Changes(d.port, ids, way, threads=8) as changes:
             reads.wait(50)
-            writes.wait(50)
+            commits.until_shared(50)
             pair.kill_primary()
             reads.wait(20)  # it is noticed while nobody is the primary
             promoted = pair.promote()
-            back = max(reads.wait_served(), writes.wait_served())
+            back = max(load.wait_served() for load in (reads, creates, changes))
         pair.database = pair.database.at(pair.standby.url())
-        there = names(pair.database)
-        lost = writes.made - set(there)
-        missing.append(len(lost))
-        if not synchronous:
-            writes.made -= lost
-        unknown = writes.check([name for name in there if name.startswith(f"{way}-")])
-        told(f"{way}, {'synchronous' if synchronous else 'asynchronous'} standby", reads, writes,
-             promoted_after=f"{promoted:.2f} s", served_again_after=f"{back:.2f} s", unknown_and_there=f"{unknown} of {len(writes.unknown)}",
-             confirmed_and_missing=len(lost))
-        assert reads.lost == writes.lost == 0
+        lost = [one.confirmed("made") - set(one.rows(pair.database)) for one in (creates, changes)]
+        # That a name was taken was true of the server that is gone.
+        unknown = creates.check(pair.database, lost[0] | creates.confirmed("there")) + changes.check(pair.database, lost[1])
+        missing.append(len(lost[0] | lost[1]))
+        told(f"{way}, {'synchronous' if synchronous else 'asynchronous'} standby", reads, creates, changes,
+             promoted_after=f"{promoted:.2f} s", served_again_after=f"{back:.2f} s",
+             unknown_and_there=f"{unknown} of {len(creates.confirmed('unknown') | changes.confirmed('unknown'))}",
+             confirmed_and_missing=missing[-1], counted=commits.told())
+        assert reads.lost == creates.lost == changes.lost == 0
         assert set(reads.fates) <= {200, 503} and set(reads.codes) <= {"database_unavailable"}, reads.told()
-        assert set(writes.fates) <= {201, 503}, writes.told()
-        assert set(writes.codes) <= {"database_unavailable", "outcome_unknown", "database_read_only"}, writes.told()
+        assert set(creates.fates) <= {201, 409, 503} and set(changes.fates) <= {200, 503}, creates.told() + changes.told()
+        assert set(creates.codes) | set(changes.codes) <= {"name_taken", "database_unavailable", "outcome_unknown", "database_read_only"}
         assert back < BACK_SECONDS * SLOWNESS
         if way == "failover":
             pair.switch()
@@ -175,24 +179,40 @@ def test_a_switch_over_without_a_death(start_daemon, stack):
     assert reads.lost == writes.lost == 0 and back < BACK_SECONDS * SLOWNESS
 
 
-def test_a_write_whose_standby_is_gone_is_not_confirmed(start_daemon, stack):
-    """PostgreSQL commits it here, and says in a warning that the wait for the standby was cancelled. If that standby took
-    over, the write would be missing: its outcome is unknown."""
+def cancel_waiting(db, cancelled):
+    """Cancels the wait for the standby of each transaction once: a second signal would meet what comes after it."""
+    for pid, began in db.execute("SELECT pid, xact_start FROM pg_stat_activity WHERE wait_event = 'SyncRep'"):
+        if (pid, began) not in cancelled:
+            cancelled.add((pid, began))
+            db.execute("SELECT pg_cancel_backend(%s)", [pid])
+
+
+def test_writes_whose_standby_is_gone_are_not_confirmed(start_daemon, stack):
+    """PostgreSQL commits them here, and says in a warning that the wait for the standby was cancelled. If that standby took
+    over, they would be missing: their outcome is unknown. One that was refused was never there."""
     cluster = stack.enter_context(Cluster())
     configure(cluster, synchronous_commit="on")
     database = Database(cluster.url())
     database.create()
     d = start_daemon(DATABASE_URL=database.url, workers=1)
-    answers = []
-    asker = threading.Thread(target=lambda: answers.append(d.request("POST", PATH, {"name": "a", "kind": "k"}, timeout=30)))
-    with psycopg.connect(cluster.url(), autocommit=True) as db:
+    for i in range(8):  # until they are known to be quick
+        make(d, f"before-{i}")
+    ids = [make(d, f"r{i}") for i in range(8)]
+    requests = [("POST", PATH, {"name": f"a-{i}", "kind": "k"}) for i in range(24)]
+    requests += [("PATCH", f"{PATH}/{one}", {"description": f"changed {i}"}) for i, one in enumerate(ids)]
+    requests += [("POST", PATH, {"name": f"before-{i}", "kind": "k"}) for i in range(2)]
+    commits, cancelled = Commits(d), set()
+    with psycopg.connect(cluster.url(), autocommit=True) as db, concurrent.futures.ThreadPoolExecutor(1) as pool:
         standby.gone(cluster, db)
-        asker.start()
-        waiting = "SELECT pid FROM pg_stat_activity WHERE wait_event = 'SyncRep'"
-        pid, = wait_until(lambda: db.execute(waiting).fetchone(), 10, "the write to wait for its standby")
-        db.execute("SELECT pg_cancel_backend(%s)", [pid])
-        asker.join(30)
+        asked = pool.submit(Sent(d, requests).answers)
+        wait_until(lambda: cancel_waiting(db, cancelled) or asked.done(), 60, "all of them to be given up")
         standby.back(db)
-    assert (answers[0].status, answers[0].json()["code"]) == (503, "outcome_unknown")
-    assert names(database) == ["a"]
+    answers = [(one.status, one.json().get("code")) for one in asked.result()]
+    print(f"\n{len(requests)} writes without a standby: {commits.told()}")
+    assert answers == (len(requests) - 2) * [(503, "outcome_unknown")] + 2 * [(409, "name_taken")]
+    with database.connect() as db:
+        there = collections.Counter(name for name, in db.execute("SELECT name FROM strategies WHERE name LIKE 'a-%'"))
+        assert there == dict.fromkeys([f"a-{i}" for i in range(24)], 1)
+        assert db.execute("SELECT count(*) FROM strategies WHERE version = 2 AND description LIKE 'changed %'").fetchone()[0] == len(ids)
+    assert commits.shared() > 0
     wait_until(lambda: d.request("POST", PATH, {"name": "b", "kind": "k"}).status == 201, 10, "a write to be confirmed")

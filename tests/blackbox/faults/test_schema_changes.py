@@ -5,13 +5,16 @@ import time
 
 import psycopg
 import pytest
+from support.ledger import Changes, Commits, Mixture, make
 from support.load import Load, Writes, names, told
 from support.metrics import Metrics
 from support.wait import wait_until
 
 PATH = "/api/v1/strategies"
+MANY = 24
 WORKERS = "SELECT pid FROM pg_stat_activity WHERE application_name = 'stratslabd worker' AND datname = current_database()"
-REBUILT = "CREATE TABLE {0}_new (LIKE {0} INCLUDING ALL); DROP TABLE {0} CASCADE; ALTER TABLE {0}_new RENAME TO {0}; "
+REBUILT = """LOCK TABLE {0}; CREATE TABLE {0}_new (LIKE {0} INCLUDING ALL); INSERT INTO {0}_new SELECT * FROM {0};
+    DROP TABLE {0} CASCADE; ALTER TABLE {0}_new RENAME TO {0}"""
 RFC3339 = """DROP FUNCTION rfc3339(timestamptz);
     CREATE FUNCTION rfc3339(at timestamptz) RETURNS {0} LANGUAGE {1}"""
 BODY = """to_char(at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')"""
@@ -27,6 +30,13 @@ FITTING = {
     "a function of another type": RFC3339.format("varchar", "sql") + f" AS $$ SELECT {BODY}::varchar $$",
     "a function of another language": RFC3339.format("text", "plpgsql") + f" AS $$ BEGIN RETURN {BODY}; END $$",
     "a table made again": REBUILT.format("strategy_versions"),
+    "an index": "CREATE INDEX more ON strategies (kind, status)",
+    "an index made again": """DROP INDEX strategies_name_key;
+        CREATE UNIQUE INDEX strategies_name_key ON strategies (name) WHERE status <> 'archived'""",
+    "a trigger replaced": """CREATE FUNCTION more() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NEW; END $$;
+        CREATE TRIGGER a_more BEFORE INSERT OR UPDATE ON strategies FOR EACH ROW EXECUTE FUNCTION more();
+        DROP TRIGGER strategies_raise_version ON strategies;
+        CREATE TRIGGER strategies_raise_version BEFORE UPDATE ON strategies FOR EACH ROW EXECUTE FUNCTION strategies_raise_version()""",
 }
 
 
@@ -56,23 +66,37 @@ def migrate(database, sql):
     raise AssertionError("deadlock after deadlock")
 
 
+def write_together(d):
+    """Loads of which many writes share a commit: some make strategies, some meet one that is there, some change the same few."""
+    ids = [make(d, f"r{i}") for i in range(8)]
+    return Mixture(d.port, threads=MANY), Changes(d.port, ids, threads=8)
+
+
+def check_together(database, creates, changes):
+    """409 conflict: a request was in a deadlock with the migration."""
+    assert set(creates.fates) <= {201, 409} and set(changes.fates) <= {200, 409}, (creates.codes, changes.codes)
+    assert set(creates.codes) <= {"conflict", "name_taken"} and set(changes.codes) <= {"conflict"}
+    assert creates.check(database) == changes.check(database) == 0
+
+
 @pytest.mark.parametrize("change", FITTING)
 def test_a_migration_that_fits_is_not_noticed(daemon, database, change):
     d = daemon()
-    with Load(d.port, threads=2) as reads, Writes(d.port, threads=2) as writes:
+    creates, changes = write_together(d)
+    commits = Commits(d)
+    with Load(d.port, threads=2) as reads, creates, changes:
         reads.wait(30)
-        writes.wait(30)
+        commits.until_shared(30)
         migrate(database, FITTING[change])
         for _ in range(3):
-            reads.wait_served(20)
-            writes.wait_served(20)
+            for load in (reads, creates, changes):
+                load.wait_served(20)
+        commits.until_shared(30)
         made = reconnects(d)
-    told(f"{change}", reads, writes, sessions_replaced=made)
-    # 409 conflict: a request waited for the migration's lock, for lock_timeout.
-    assert set(reads.fates) <= {200, 409} and set(writes.fates) <= {201, 409}, (reads.fates, writes.fates, d.log())
-    assert set(reads.codes) | set(writes.codes) <= {"conflict"}
+    told(f"{change}", reads, creates, changes, sessions_replaced=made, counted=commits.told())
+    assert set(reads.fates) <= {200, 409} and set(reads.codes) <= {"conflict"}, (reads.fates, d.log())
+    check_together(database, creates, changes)
     assert made <= 6, "the sessions were replaced again and again"
-    writes.check(names(database))
     assert status(d) == "ok"
     assert "a statement failed" not in d.log()
 

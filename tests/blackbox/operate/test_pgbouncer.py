@@ -11,6 +11,8 @@ import pytest
 from psycopg import conninfo
 from support import daemon as daemons
 from support.database import make_url
+from support.ledger import Changes, Commits, Mixture, make
+from support.load import told
 from support.ports import Port
 from support.service import Service
 from support.wait import wait_until
@@ -78,6 +80,26 @@ def test_session_mode_serves_migrates_and_survives_the_pooler_s_restart(daemon, 
     service.start()
     wait_until(lambda: d.request("GET", "/health/ready").status == 200, 15, "the connection to be back")
     assert d.request("GET", "/api/v1/strategies").status == 200
+
+
+def test_session_mode_with_writes_that_share_a_commit(daemon, database, pooler):
+    """The pooler restarts under them: what was confirmed is there, once, and what was refused is not."""
+    url, service = pooler("session")
+    d = daemon(DATABASE_URL=url, log_access="off", database_lock_timeout="20s", database_statement_timeout="30s")
+    ids, commits = [make(d, f"r{i}") for i in range(8)], Commits(d)
+    with Mixture(d.port, threads=24) as creates, Changes(d.port, ids, threads=8) as changes:
+        for _ in range(2):
+            commits.until_shared(40)
+            service.stop()
+            wait_until(lambda: d.request("GET", "/health/ready").status == 503, 15, "the loss to be noticed")
+            service.start()
+            creates.wait_served()
+            changes.wait_served()
+        commits.until_shared(40)
+    unknown = creates.check(database) + changes.check(database)
+    told("PgBouncer restarts", creates, changes, unknown_and_there=unknown, counted=commits.told())
+    assert set(creates.fates) <= {201, 409, 503} and set(changes.fates) <= {200, 503}, (creates.fates, changes.fates)
+    assert set(creates.codes) | set(changes.codes) <= {"name_taken", "database_unavailable", "outcome_unknown"}
 
 
 def test_session_mode_sets_what_the_sql_relies_on(daemon, database, pooler):

@@ -49,8 +49,15 @@ class Client:
         self.close()
 
     def request(self, method, path, body=None, headers=None):
+        self.send(method, path, body, headers)
+        return self.receive(method, path)
+
+    def send(self, method, path, body=None, headers=None):
         headers = dict(headers or {})
         self.connection.request(method, path, encode(body, headers), headers)
+
+    def receive(self, method, path):
+        """The answer to what was sent."""
         response = self.connection.getresponse()
         answer = Response(response.status, response.headers, response.read())
         if self.contract is not None:

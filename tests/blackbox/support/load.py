@@ -83,6 +83,10 @@ class Load:
         """The body of the next request; whatever it is comes back to `answered`."""
         return self.body
 
+    def headers(self, body):
+        """Of the request with this body."""
+        return {"Content-Type": "application/json"} if body else {}
+
     def answered(self, body, status, code):
         """Called under the lock with each fate; `status` is None where no whole answer came."""
 
@@ -106,7 +110,7 @@ class Load:
             body, started = self.question(), time.monotonic()
             try:
                 connection = connection or self._connect()
-                headers = {"Content-Type": "application/json"} if body else {}
+                headers = self.headers(body)
                 if self.fresh:
                     headers["Connection"] = "close"
                 connection.request(self.method, self.path, body, headers)
