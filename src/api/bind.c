@@ -144,7 +144,7 @@ bool api_bind(const struct api_operation *op, struct http_exchange *x, struct sl
     }
     if (e->body != NULL) {
         struct slice body = http_exchange_body(x);
-        struct json_members members;
+        struct json_members members = {0};
         enum json_verdict verdict =
             json_check(op->api->validator, http_exchange_arena(x), body, e->body, e->body_mode, &faults, &members);
 

@@ -92,8 +92,9 @@ struct db_statement {
     enum db_access access;
     unsigned param_count;
     enum db_type params[DB_PARAMS_MAX];
-    /* A DB_WRITE that several queries may share. Each has one value, a JSON text; the server is given an array of them
-     * (of one, for one query), and returns a row for each, in their order. */
+    /* A DB_WRITE of one parameter that several queries may share. The value of each is one JSON text, and not absent;
+     * the server is given an array of them (of one, for one query), and returns a row for each, in their order. A
+     * query's result has the row that is its own. */
     bool takes_many;
 };
 

@@ -65,7 +65,6 @@ bool db_send_query(struct db *db, struct db_query *q)
 bool db_send_together(struct db *db, struct db_query *q, unsigned together)
 {
     const char *value;
-    const int length = 0, format = 0; /* text ends with its NUL */
     struct list *at = &q->link;
 
     buf_reset(&db->scratch);
@@ -79,7 +78,7 @@ bool db_send_together(struct db *db, struct db_query *q, unsigned together)
     buf_add_str(&db->scratch, "]");
     db->unpushed += db->scratch.len;
     value = buf_cstr(&db->scratch);
-    return PQsendQueryPrepared(db->conn, q->statement->name, 1, &value, &length, &format, 0) == 1;
+    return PQsendQueryPrepared(db->conn, q->statement->name, 1, &value, NULL, NULL, 0) == 1;
 }
 
 bool db_send_statement(struct db *db, const struct db_statement *s)
