@@ -41,6 +41,7 @@ static bool warns(const struct conf *conf, __rlimit_resource_t resource, rlim_t 
 static void test_limits_that_are_lower_than_the_settings_ask_for(void)
 {
     struct conf conf = {.program = CONF_STRATSLABD, .http.connections = 1000, .supervision.workers = 2};
+    struct conf small = {.program = CONF_STRATSLABD, .http.connections = FEW, .supervision.workers = 2};
     struct conf crowd = {.program = CONF_BACKTESTD, .http.connections = PLENTY, .supervision.workers = 256};
 
     CU_ASSERT_TRUE(warns(&conf, RLIMIT_NOFILE, 1064, 0, NULL));
@@ -50,8 +51,8 @@ static void test_limits_that_are_lower_than_the_settings_ask_for(void)
     CU_ASSERT_TRUE(warns(&crowd, RLIMIT_NOFILE, 576, 0, NULL)); /* its connections are not a setting of its own */
     CU_ASSERT_TRUE(
         warns(&crowd, RLIMIT_NOFILE, FEW, 0, "ask for 576: 256 workers (STRATSLAB_WORKERS), twice in a reload"));
-    CU_ASSERT_TRUE(warns(&conf, RLIMIT_FSIZE, PLENTY, 2, "a file may grow to 5000 bytes (RLIMIT_FSIZE)"));
-    CU_ASSERT_TRUE(warns(&conf, RLIMIT_CPU, PLENTY, 3, "may use the processor for 5000 s (RLIMIT_CPU)"));
+    CU_ASSERT_TRUE(warns(&small, RLIMIT_FSIZE, PLENTY, 2, "a file may grow to 5000 bytes (RLIMIT_FSIZE)"));
+    CU_ASSERT_TRUE(warns(&small, RLIMIT_CPU, PLENTY, 3, "may use the processor for 5000 s (RLIMIT_CPU)"));
 }
 
 static const struct unit_test tests[] = {

@@ -850,7 +850,7 @@ static bool has_run(void *arg)
 /* Of rows that are put into `late`, each with an id of its own. */
 static void commit_slowly(struct rig *rig, struct answer *a, unsigned count)
 {
-    static char ids[16][4];
+    static char ids[16][12];
 
     make_quick(rig);
     memset(&told, 0, sizeof(told));
