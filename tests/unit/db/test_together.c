@@ -741,6 +741,46 @@ static void test_a_wait_in_vain(void)
     }
 }
 
+/* Those that could not go along, though more might share, cannot the next time either: they are not waited for. */
+static void test_a_full_batch(void)
+{
+    static char ids[40][12];
+
+    for (unsigned count = 32; count <= 33; count++) {
+        struct answer a[40] = {0};
+        const struct db_batch *batch;
+        struct rig rig;
+
+        open_quick(&rig);
+        rig.db->crowded = true;
+        for (unsigned i = 0; i < count; i++) {
+            snprintf(ids[i], sizeof(ids[i]), "%u", i);
+            UNIT_INT(rig_submit(&rig, &a[i], &st_insert, ids[i], "x"), DB_OK);
+        }
+        event_base_loop(rig.base, EVLOOP_ONCE);
+        CU_ASSERT_FATAL(!list_is_empty(&rig.db->flight));
+        batch = list_at(rig.db->flight.next, struct db_batch, link);
+        UNIT_INT(batch->count, 32);
+        UNIT_INT(batch->full, count > 32);
+        CU_ASSERT(rig_until_answered(&rig, a, count));
+        rig_close(&rig);
+    }
+    for (int full = 0; full < 2; full++) {
+        struct answer a[16] = {0};
+        struct db_batch *batch;
+        struct rig rig;
+
+        open_quick(&rig);
+        rig.db->mates_max = 8;
+        batch = send_batch(&rig, a, 12);
+        batch->full = full;
+        rig.db->mates_max = 64;
+        end_batch(&rig, batch, 1000);
+        UNIT_INT(rig.db->company, full ? 8 : 12);
+        rig_close(&rig);
+    }
+}
+
 /* After so many that have not waited, one does again. */
 static void test_the_end_of_a_pause(void)
 {
@@ -917,6 +957,7 @@ static const struct unit_test tests[] = {
     UNIT_TEST(test_what_is_held_is_counted),
     UNIT_TEST(test_how_long_it_waits),
     UNIT_TEST(test_a_wait_in_vain),
+    UNIT_TEST(test_a_full_batch),
     UNIT_TEST(test_the_end_of_a_pause),
     UNIT_TEST(test_company_comes),
     UNIT_TEST(test_company_does_not_come),
