@@ -55,9 +55,9 @@ bool db_commit_awaits_company(const struct db *db, uint64_t now_ms)
     return db->writes_waiting < db->company && now_ms < db->company_until_ms;
 }
 
-bool db_commit_may_send(const struct db *db)
+bool db_commit_may_send(const struct db *db, uint64_t now_ms)
 {
-    if (db->commits == 0) return !db_commit_awaits_company(db, clock_monotonic_ms());
+    if (db->commits == 0) return !db_commit_awaits_company(db, now_ms);
     return db->commits == 1 && !db->crowded;
 }
 

@@ -439,7 +439,8 @@ bool db_session_is(const struct db *db, const PGconn *conn);
 /* commit.c */
 /* Whether the next commit waits for more writers than are there. */
 bool db_commit_awaits_company(const struct db *db, uint64_t now_ms);
-bool db_commit_may_send(const struct db *db); /* whether a write that may share a commit goes now, or waits for one */
+/* Whether a write that may share a commit goes now, or waits for one. */
+bool db_commit_may_send(const struct db *db, uint64_t now_ms);
 /* Sends a write whose turn it is, with those that may share its commit; false if the connection is broken. */
 bool db_commit_send(struct db *db, struct db_query *q, bool alone);
 void db_commit_result(struct db *db, struct db_batch *batch, PGresult *pg); /* owns pg */

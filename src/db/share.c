@@ -213,14 +213,14 @@ bool db_share_is_unlucky(const struct db_query *q)
 
 /* ---- turns ---- */
 
-static bool share_waits_for_commit(const struct db *db, const struct db_query *q)
+static bool share_waits_for_commit(const struct db *db, const struct db_query *q, uint64_t now_ms)
 {
-    return db_share_is_sociable(q) && !db_share_is_unlucky(q) && !db_commit_may_send(db);
+    return db_share_is_sociable(q) && !db_share_is_unlucky(q) && !db_commit_may_send(db, now_ms);
 }
 
 static bool share_may_go(const struct db *db, const struct db_query *q, uint64_t now_ms)
 {
-    if (q->fit->quick && share_waits_for_commit(db, q)) return false;
+    if (q->fit->quick && share_waits_for_commit(db, q, now_ms)) return false;
     if (client_id_is_nobody(q->client->id)) return true;
     if (q->client->flight >= SHARE_FLIGHT_MAX) return false;
     if (share_goes_quickly(q, now_ms)) return true;
@@ -250,7 +250,8 @@ struct db_query *db_share_next(struct db *db, bool *ret_alone)
         struct db_query *q = share_head(client);
 
         /* What does not wait for a commit passes what does. */
-        if (share_waits_for_commit(db, q) && !list_is_empty(&client->waiting)) q = share_first(&client->waiting);
+        if (share_waits_for_commit(db, q, now_ms) && !list_is_empty(&client->waiting))
+            q = share_first(&client->waiting);
         if (!share_may_go(db, q, now_ms)) continue;
         *ret_alone = !client_id_is_nobody(client->id) && !share_goes_quickly(q, now_ms);
         return q;
