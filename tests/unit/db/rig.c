@@ -358,6 +358,27 @@ bool rig_ask(struct rig *rig, struct answer *a, const struct db_statement *s, co
     return rig_submit(rig, a, s, p1, p2) == DB_OK && rig_until_answered(rig, a, 1);
 }
 
+void rig_check_outcomes(const struct answer *answers, const enum db_outcome *expected, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        UNIT_INT(answers[i].calls, 1);
+        UNIT_INT(answers[i].outcome, expected[i]);
+    }
+}
+
+struct rig_told rig_told;
+
+void rig_note_commit(void *arg, const struct db_commit *commit)
+{
+    (void)arg;
+    rig_told.commits += commit->happened;
+    rig_told.rolled_back += !commit->happened;
+    if (commit->happened) rig_told.writes += commit->writes;
+    rig_told.again += commit->again;
+}
+
+const char rig_items[] = "SELECT string_agg(id::text, ',' ORDER BY id) FROM item";
+
 const char *rig_sql(struct rig *rig, const char *sql)
 {
     static char value[RIG_TEXT_BYTES];

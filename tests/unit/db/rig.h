@@ -84,6 +84,16 @@ enum db_outcome rig_submit(struct rig *rig, struct answer *a, const struct db_st
 enum db_outcome rig_submit_for(struct rig *rig, unsigned client, struct answer *a, const struct db_statement *s,
                                const char *p1, const char *p2); /* 0: for nobody, as the one above */
 bool rig_ask(struct rig *rig, struct answer *a, const struct db_statement *s, const char *p1, const char *p2);
+/* Each is answered once, as expected. */
+void rig_check_outcomes(const struct answer *answers, const enum db_outcome *expected, size_t count);
+
+/* What the db has told of its commits, if options.committed is rig_note_commit. */
+extern struct rig_told {
+    unsigned commits, writes, rolled_back, again;
+} rig_told;
+void rig_note_commit(void *arg, const struct db_commit *commit);
+extern const char rig_items[]; /* asks for the ids in the table `item` */
+
 /* First value of a query on the control connection, in a buffer of the rig's that the next call reuses. */
 const char *rig_sql(struct rig *rig, const char *sql);
 

@@ -26,20 +26,6 @@ static const struct db_statement *const all[] = {
     &st_insert, &st_insert_slow, &st_insert_gate, &st_insert_child, &st_insert_late, &st_write_stamp, &st_add,
     &st_bounds, &st_stamp_alone, &st_int,         &st_stamp,        &st_read_only,   &st_long,        &st_forget};
 
-/* What the db has told of its commits, since the rig was opened. */
-static struct {
-    unsigned commits, writes, rolled_back, again;
-} told;
-
-static void note_commit(void *arg, const struct db_commit *commit)
-{
-    (void)arg;
-    told.commits += commit->happened;
-    told.rolled_back += !commit->happened;
-    if (commit->happened) told.writes += commit->writes;
-    told.again += commit->again;
-}
-
 /* Every statement is known to be quick, and the tables are empty. */
 static void open_warm(struct rig *rig, unsigned statement_timeout_ms, unsigned lock_timeout_ms)
 {
@@ -55,7 +41,7 @@ static void open_warm(struct rig *rig, unsigned statement_timeout_ms, unsigned l
     rig_open(rig);
     rig->options.statements = all;
     rig->options.statement_count = countof(all);
-    rig->options.committed = note_commit;
+    rig->options.committed = rig_note_commit;
     if (statement_timeout_ms > 0) rig->options.limits.statement_timeout_ms = statement_timeout_ms;
     if (lock_timeout_ms > 0) rig->options.limits.lock_timeout_ms = lock_timeout_ms;
     CU_ASSERT(rig_start_ready(rig));
@@ -68,7 +54,7 @@ static void open_warm(struct rig *rig, unsigned statement_timeout_ms, unsigned l
     rig->db->mates_max = DB_MATES_MAX;
     rig->db->window = DB_FLIGHT_MAX;
     rig_sql(rig, "TRUNCATE item, child, late");
-    memset(&told, 0, sizeof(told));
+    memset(&rig_told, 0, sizeof(rig_told));
 }
 
 /* As open_warm, but a batch may take so long that what waits in it ends by what the test does, and not by its bounds.
@@ -84,16 +70,6 @@ static void submit_all(struct rig *rig, struct answer *answers, size_t count, co
 {
     for (size_t i = 0; i < count; i++) UNIT_INT(rig_submit(rig, &answers[i], s, p1[i], p2), DB_OK);
 }
-
-static void check_outcomes(const struct answer *answers, const enum db_outcome *expected, size_t count)
-{
-    for (size_t i = 0; i < count; i++) {
-        UNIT_INT(answers[i].calls, 1);
-        UNIT_INT(answers[i].outcome, expected[i]);
-    }
-}
-
-static const char items[] = "SELECT string_agg(id::text, ',' ORDER BY id) FROM item";
 
 /* One transaction has one time. What must be alone, and a read, have another one. */
 static void test_they_share_a_transaction(void)
@@ -167,13 +143,13 @@ static void test_one_fails(void)
     open_patient(&rig);
     submit_all(&rig, a, countof(a), &st_insert, ids, "name");
     CU_ASSERT(rig_until_answered(&rig, a, countof(a)));
-    check_outcomes(a, expected, countof(a));
+    rig_check_outcomes(a, expected, countof(a));
     UNIT_STR(a[2].constraint, "item_pkey");
-    UNIT_STR(rig_sql(&rig, items), "1,2,3,4");
-    UNIT_INT(told.rolled_back, 1); /* all five; then the third one is alone, and the four others are together */
-    UNIT_INT(told.again, 5);
-    UNIT_INT(told.commits, 1);
-    UNIT_INT(told.writes, 4);
+    UNIT_STR(rig_sql(&rig, rig_items), "1,2,3,4");
+    UNIT_INT(rig_told.rolled_back, 1); /* all five; then the third one is alone, and the four others are together */
+    UNIT_INT(rig_told.again, 5);
+    UNIT_INT(rig_told.commits, 1);
+    UNIT_INT(rig_told.writes, 4);
     UNIT_INT(rig.db->commits, 0);
     UNIT_INT(rig.db->flight_count, 0);
     rig_close(&rig);
@@ -191,8 +167,8 @@ static void test_the_first_fails(void)
     rig_sql(&rig, "INSERT INTO item VALUES (7, 'there')");
     submit_all(&rig, a, countof(a), &st_insert, ids, "name");
     CU_ASSERT(rig_until_answered(&rig, a, countof(a)));
-    check_outcomes(a, expected, countof(a));
-    UNIT_STR(rig_sql(&rig, items), "1,2,7");
+    rig_check_outcomes(a, expected, countof(a));
+    UNIT_STR(rig_sql(&rig, rig_items), "1,2,7");
     rig_close(&rig);
 }
 
@@ -213,7 +189,7 @@ static void test_an_error_that_another_one_caused(void)
     UNIT_INT(rig_submit(&rig, &a[3], &st_insert_child, "2", NULL), DB_OK);
     UNIT_INT(rig_submit(&rig, &a[4], &st_add, "1", "!"), DB_OK);
     CU_ASSERT(rig_until_answered(&rig, a, countof(a)));
-    check_outcomes(a, expected, countof(a));
+    rig_check_outcomes(a, expected, countof(a));
     UNIT_STR(a[4].value, "one!");
     UNIT_STR(rig_sql(&rig, "SELECT count(*) FROM child"), "1");
     rig_close(&rig);
@@ -229,7 +205,7 @@ static void test_the_commit_fails(void)
     open_warm(&rig, 0, 0);
     submit_all(&rig, a, countof(a), &st_insert_late, ids, NULL);
     CU_ASSERT(rig_until_answered(&rig, a, countof(a)));
-    check_outcomes(a, expected, countof(a));
+    rig_check_outcomes(a, expected, countof(a));
     UNIT_STR(a[2].constraint, "late_once");
     UNIT_STR(rig_sql(&rig, "SELECT string_agg(id::text, ',' ORDER BY id) FROM late"), "1,2,3");
     rig_close(&rig);
@@ -280,7 +256,7 @@ static void test_one_waits_for_a_lock(void)
         if (is_kept) CU_ASSERT(rig_until_answered(&rig, a, countof(a)));
         rig_sql(&rig, "ROLLBACK");
         CU_ASSERT(rig_until_answered(&rig, a, countof(a)));
-        check_outcomes(a, is_kept ? kept : let, countof(a));
+        rig_check_outcomes(a, is_kept ? kept : let, countof(a));
         rig_close(&rig);
     }
 }
@@ -298,8 +274,8 @@ static void test_one_is_slow(void)
     UNIT_INT(rig_submit(&rig, &a[2], &st_insert_slow, "3", "60000"), DB_OK);
     UNIT_INT(rig_submit(&rig, &a[3], &st_insert, "4", "four"), DB_OK);
     CU_ASSERT(rig_until_answered(&rig, a, countof(a)));
-    check_outcomes(a, expected, countof(a));
-    UNIT_STR(rig_sql(&rig, items), "1,2,4");
+    rig_check_outcomes(a, expected, countof(a));
+    UNIT_STR(rig_sql(&rig, rig_items), "1,2,4");
     UNIT_INT(rig.states[DB_STATE_DOWN], 0);
     rig_close(&rig);
 }
@@ -411,7 +387,7 @@ static void test_an_abandoned_one(void)
 static bool was_rolled_back(void *arg)
 {
     (void)arg;
-    return told.rolled_back > 0;
+    return rig_told.rolled_back > 0;
 }
 
 /* What a cancel of somebody else hits goes again, wherever it stood in its batch, and is told if it is hit alone. */
@@ -443,7 +419,7 @@ static void test_a_cancel(void)
         CU_ASSERT(rig_until_answered(&rig, &hit, 1));
         UNIT_INT(a.outcome, DB_OK);
         UNIT_INT(hit.outcome, hit_again ? DB_TIMEOUT : DB_OK);
-        UNIT_STR(rig_sql(&rig, items), hit_again ? "1" : "1,2");
+        UNIT_STR(rig_sql(&rig, rig_items), hit_again ? "1" : "1,2");
         rig_close(&rig);
     }
 }
@@ -488,7 +464,7 @@ static void test_the_bounds_fail(void)
     submit_all(&rig, a, countof(a), &st_write_stamp, (const char *const[countof(a)]){NULL}, NULL);
     CU_ASSERT(rig_until_answered(&rig, a, countof(a)));
     CU_ASSERT(strcmp(a[0].value, a[1].value) != 0 && strcmp(a[1].value, a[2].value) != 0);
-    UNIT_INT(told.commits, 3);
+    UNIT_INT(rig_told.commits, 3);
     rig_close(&rig);
 }
 
@@ -504,7 +480,7 @@ static void test_the_standby_is_away(void)
     rig.db->unreplicated = true; /* as the server's warning does; test_result.c has that */
     CU_ASSERT(rig_until_answered(&rig, a, countof(a)));
     for (size_t i = 0; i < countof(a); i++) UNIT_INT(a[i].outcome, DB_UNKNOWN);
-    UNIT_STR(rig_sql(&rig, items), "1,2,3");
+    UNIT_STR(rig_sql(&rig, rig_items), "1,2,3");
     CU_ASSERT(rig_ask(&rig, &after, &st_insert, "4", "name"));
     UNIT_INT(after.outcome, DB_OK);
     rig_close(&rig);
@@ -532,7 +508,7 @@ static void test_a_stale_plan(void)
         for (size_t i = 0; i < countof(a); i++) UNIT_INT(a[i].outcome, DB_OK);
         UNIT_STR(rig_sql(&rig, "SELECT string_agg(name, ',' ORDER BY id) FROM item"), "one!,two");
         UNIT_STR(rig_sql(&rig, "SELECT count(*) FROM child"), "1");
-        CU_ASSERT(told.rolled_back > 0);
+        CU_ASSERT(rig_told.rolled_back > 0);
     }
     UNIT_INT(rig.states[DB_STATE_DOWN] + rig.states[DB_STATE_MISFIT], 0);
     rig_sql(&rig, "ALTER TABLE item ALTER name TYPE text");
@@ -585,7 +561,7 @@ static void test_a_drain(void)
         UNIT_INT(a[i].outcome, DB_TIMEOUT);
     }
     UNIT_STR(rig_sql(&rig, "SELECT count(*) FROM item"), "0");
-    UNIT_INT(told.again, 0);
+    UNIT_INT(rig_told.again, 0);
     UNIT_INT(rig.db->commits + rig.db->writes_waiting + rig.db->flight_count, 0);
     rig_close(&rig);
 }
@@ -630,7 +606,7 @@ static void test_a_client_that_only_fails(void)
     }
     rig.db->fits[db_fit_index(rig.db, &st_insert)] = (struct db_fit){.quick = true};
     rig.db->mates_max = DB_MATES_MAX;
-    memset(&told, 0, sizeof(told));
+    memset(&rig_told, 0, sizeof(rig_told));
     for (unsigned i = 0; i < countof(a); i++) {
         UNIT_INT(rig_submit_for(&rig, 1, &a[i], &st_insert, "0", "again"), DB_OK);
         UNIT_INT(rig_submit_for(&rig, 2, &b[i], &st_write_stamp, NULL, NULL), DB_OK);
@@ -639,8 +615,8 @@ static void test_a_client_that_only_fails(void)
     CU_ASSERT(rig_until_answered(&rig, b, countof(b)));
     for (unsigned i = 0; i < countof(a); i++) UNIT_INT(a[i].outcome, DB_UNIQUE);
     for (unsigned i = 1; i < countof(b); i++) UNIT_STR(b[i].value, b[0].value);
-    UNIT_INT(told.rolled_back, 0);
-    UNIT_INT(told.writes, countof(b));
+    UNIT_INT(rig_told.rolled_back, 0);
+    UNIT_INT(rig_told.writes, countof(b));
     UNIT_INT(rig.db->mates_max, DB_MATES_MAX);
 
     UNIT_INT(rig_submit_for(&rig, 1, &good, &st_write_stamp, NULL, NULL), DB_OK);

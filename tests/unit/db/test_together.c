@@ -87,20 +87,6 @@ static const struct db_statement *const all[] = {
     &st_each,        &st_other, &st_each_alone,  &st_create, &st_rows,        &st_large,       &st_bounds, &st_forget,
     &st_create_gate, &st_long,  &st_insert_gate, &st_insert, &st_insert_late, &st_write_stamp, &st_int};
 
-/* What the db has told of its commits, since the rig was opened. */
-static struct {
-    unsigned commits, writes, rolled_back, again;
-} told;
-
-static void note_commit(void *arg, const struct db_commit *commit)
-{
-    (void)arg;
-    told.commits += commit->happened;
-    told.rolled_back += !commit->happened;
-    if (commit->happened) told.writes += commit->writes;
-    told.again += commit->again;
-}
-
 /* Every statement is known to be quick, and a batch may take as long as the test does. */
 static void make_quick(struct rig *rig)
 {
@@ -115,13 +101,13 @@ static void open_quick(struct rig *rig)
     rig_open(rig);
     rig->options.statements = all;
     rig->options.statement_count = countof(all);
-    rig->options.committed = note_commit;
+    rig->options.committed = rig_note_commit;
     rig->options.limits.statement_timeout_ms = rig->options.limits.lock_timeout_ms = 120000;
     /* What is forgotten is not found by chance. */
     rig->options.probe_interval_ms = rig->options.probe_timeout_ms = 600000;
     CU_ASSERT_FATAL(rig_start_ready(rig));
     make_quick(rig);
-    memset(&told, 0, sizeof(told));
+    memset(&rig_told, 0, sizeof(rig_told));
 }
 
 static void submit_each(struct rig *rig, struct answer *a, size_t count, const struct db_statement *s,
@@ -139,8 +125,6 @@ static void submit_creates(struct rig *rig, struct answer *a, unsigned count, co
         UNIT_INT(rig_submit_for(rig, i % 3, &a[i], s, bodies[i], NULL), DB_OK);
     }
 }
-
-static const char items[] = "SELECT string_agg(id::text, ',' ORDER BY id) FROM item";
 
 static void check_idle(const struct rig *rig)
 {
@@ -178,8 +162,8 @@ static void test_each_has_its_row(void)
         UNIT_STR(a[i].value, rows[i].value);
         UNIT_STR(a[i].second, "9");
     }
-    UNIT_INT(told.commits, 1);
-    UNIT_INT(told.writes, countof(a));
+    UNIT_INT(rig_told.commits, 1);
+    UNIT_INT(rig_told.writes, countof(a));
     check_idle(&rig);
     rig_close(&rig);
 }
@@ -214,7 +198,7 @@ static void test_a_single_one(void)
     UNIT_INT(a.outcome, DB_OK);
     UNIT_STR(a.value, "one");
     UNIT_STR(a.second, "1");
-    UNIT_STR(rig_sql(&rig, items), "1");
+    UNIT_STR(rig_sql(&rig, rig_items), "1");
     rig_close(&rig);
 }
 
@@ -252,8 +236,8 @@ static void test_beside_others(void)
     UNIT_STR(insert.value, "2");
     UNIT_STR(bounds.value, "17142ms"); /* 120 s / 7 */
     UNIT_STR(stamp[0].value, stamp[1].value);
-    UNIT_STR(rig_sql(&rig, items), "1,2,3");
-    UNIT_INT(told.commits, 1);
+    UNIT_STR(rig_sql(&rig, rig_items), "1,2,3");
+    UNIT_INT(rig_told.commits, 1);
     check_idle(&rig);
     rig_close(&rig);
 }
@@ -324,14 +308,6 @@ static void test_how_many(void)
 
 /* ---- one fails ---- */
 
-static void check_outcomes(const struct answer *a, const enum db_outcome *expected, size_t count)
-{
-    for (size_t i = 0; i < count; i++) {
-        UNIT_INT(a[i].calls, 1);
-        UNIT_INT(a[i].outcome, expected[i]);
-    }
-}
-
 /* Nobody knows which: so each goes by itself, in one batch as before; then the one that fails is alone, and the others
  * share a commit. */
 static void test_one_fails(void)
@@ -346,16 +322,16 @@ static void test_one_fails(void)
     open_quick(&rig);
     submit_each(&rig, a, countof(a), &st_create, bodies);
     CU_ASSERT(rig_until_answered(&rig, a, countof(a)));
-    check_outcomes(a, expected, countof(a));
+    rig_check_outcomes(a, expected, countof(a));
     UNIT_STR(a[2].sqlstate, "23505");
     UNIT_STR(a[2].constraint, "item_pkey");
     UNIT_STR(a[1].value, "two");
     UNIT_STR(a[1].second, "1");
     UNIT_STR(rig_sql(&rig, "SELECT string_agg(name, ',' ORDER BY id) FROM item"), "one,two,three,four");
-    UNIT_INT(told.rolled_back, 2);
-    UNIT_INT(told.again, 10);
-    UNIT_INT(told.commits, 1);
-    UNIT_INT(told.writes, 4);
+    UNIT_INT(rig_told.rolled_back, 2);
+    UNIT_INT(rig_told.again, 10);
+    UNIT_INT(rig_told.commits, 1);
+    UNIT_INT(rig_told.writes, 4);
     check_idle(&rig);
     rig_close(&rig);
 }
@@ -373,11 +349,11 @@ static void test_the_first_fails(void)
     rig_sql(&rig, "INSERT INTO item VALUES (7, 'there')");
     submit_each(&rig, a, countof(a), &st_create, bodies);
     CU_ASSERT(rig_until_answered(&rig, a, countof(a)));
-    check_outcomes(a, expected, countof(a));
+    rig_check_outcomes(a, expected, countof(a));
     UNIT_STR(a[0].constraint, "item_pkey");
-    UNIT_STR(rig_sql(&rig, items), "1,2,7");
-    UNIT_INT(told.rolled_back, 2);
-    UNIT_INT(told.commits, 1);
+    UNIT_STR(rig_sql(&rig, rig_items), "1,2,7");
+    UNIT_INT(rig_told.rolled_back, 2);
+    UNIT_INT(rig_told.commits, 1);
     rig_close(&rig);
 }
 
@@ -393,9 +369,9 @@ static void test_all_fail(void)
     rig_sql(&rig, "INSERT INTO item VALUES (7, 'there')");
     submit_each(&rig, a, countof(a), &st_create, bodies);
     CU_ASSERT(rig_until_answered(&rig, a, countof(a)));
-    check_outcomes(a, expected, countof(a));
-    UNIT_INT(told.commits, 0);
-    UNIT_STR(rig_sql(&rig, items), "7");
+    rig_check_outcomes(a, expected, countof(a));
+    UNIT_INT(rig_told.commits, 0);
+    UNIT_STR(rig_sql(&rig, rig_items), "7");
     check_idle(&rig);
     rig_close(&rig);
 }
@@ -416,7 +392,7 @@ static void test_a_value_that_is_not_json(void)
     UNIT_STR(a[1].sqlstate, "22P02");
     UNIT_INT(a[2].outcome, DB_OK);
     UNIT_STR(beside.value, "x");
-    UNIT_STR(rig_sql(&rig, items), "1,3");
+    UNIT_STR(rig_sql(&rig, rig_items), "1,3");
     rig_close(&rig);
 }
 
@@ -452,7 +428,7 @@ static void test_a_wrong_number_of_rows(void)
             UNIT_INT(a[n].outcome, each[i].outcome);
         }
         UNIT_INT(beside.outcome, DB_OK);
-        UNIT_STR(rig_sql(&rig, items), "0,1,2,3");
+        UNIT_STR(rig_sql(&rig, rig_items), "0,1,2,3");
         UNIT_INT(rig.states[DB_STATE_DOWN] + rig.states[DB_STATE_MISFIT], 0);
         check_idle(&rig);
     }
@@ -484,9 +460,9 @@ static void test_a_stale_plan(void)
             UNIT_INT(strtoul(a[i].value + 1, NULL, 10), 10 * round + i);
             UNIT_STR(a[i].second, "4");
         }
-        UNIT_INT(told.rolled_back, round + 1);
+        UNIT_INT(rig_told.rolled_back, round + 1);
     }
-    UNIT_STR(rig_sql(&rig, items), "0,1,2,3,10,11,12,13,100");
+    UNIT_STR(rig_sql(&rig, rig_items), "0,1,2,3,10,11,12,13,100");
     UNIT_INT(rig.states[DB_STATE_DOWN] + rig.states[DB_STATE_MISFIT], 0);
     rig_sql(&rig, "ALTER TABLE item ALTER name TYPE text");
     rig_close(&rig);
@@ -522,7 +498,7 @@ static void test_an_abandoned_one(void)
         UNIT_INT(a[1].outcome, fails ? DB_UNIQUE : DB_OK);
         UNIT_STR(a[2].value, "n3");
         UNIT_STR(a[3].value, "n4");
-        UNIT_STR(rig_sql(&rig, items), fails ? "2,3,4" : "1,2,3,4");
+        UNIT_STR(rig_sql(&rig, rig_items), fails ? "2,3,4" : "1,2,3,4");
         check_idle(&rig);
         rig_close(&rig);
     }
@@ -565,7 +541,7 @@ static void test_a_drain(void)
         UNIT_INT(a[i].outcome, DB_TIMEOUT);
     }
     UNIT_STR(rig_sql(&rig, "SELECT count(*) FROM item"), "0");
-    UNIT_INT(told.again, 0);
+    UNIT_INT(rig_told.again, 0);
     check_idle(&rig);
     rig_close(&rig);
 }
@@ -823,7 +799,7 @@ static void test_company_comes(void)
     }
     CU_ASSERT(rig_until_answered(&rig, a, countof(a)));
     for (size_t i = 0; i < countof(a); i++) UNIT_STR(a[i].second, "10");
-    UNIT_INT(told.commits, 1);
+    UNIT_INT(rig_told.commits, 1);
     check_idle(&rig);
     rig_close(&rig);
 }
@@ -893,7 +869,7 @@ static void commit_slowly(struct rig *rig, struct answer *a, unsigned count)
     static char ids[16][12];
 
     make_quick(rig);
-    memset(&told, 0, sizeof(told));
+    memset(&rig_told, 0, sizeof(rig_told));
     rig_sql(rig, "TRUNCATE late");
     rig_shut_gate(rig);
     waited_ms = 1000;
@@ -909,7 +885,7 @@ static void commit_slowly(struct rig *rig, struct answer *a, unsigned count)
     rig_open_gate(rig);
     CU_ASSERT(rig_until_answered(rig, a, count));
     for (unsigned i = 0; i < count; i++) UNIT_INT(a[i].outcome, DB_OK);
-    UNIT_INT(told.commits, 1);
+    UNIT_INT(rig_told.commits, 1);
     UNIT_INT(rig->db->company, count < 8 ? 0 : count);
 }
 
