@@ -74,6 +74,15 @@ def test_conflicts(serving, own_database):
     assert load.check(own_database) == 0
 
 
+def ended(db):
+    """Whether the server has ended this session, as it does with all when it sees that one of its processes was killed."""
+    try:
+        db.execute("SELECT 1")
+        return False
+    except psycopg.OperationalError:
+        return True
+
+
 def recovered(database):
     try:
         database.connect().close()
@@ -90,7 +99,8 @@ def test_server_processes_are_killed(serving, own_database):
             until_shared(own_database, 5)
             with own_database.connect() as db:
                 victim = wait_until(lambda db=db: db.execute(WORKERS).fetchone(), 20, "a session")[0]
-            os.kill(victim, signal.SIGKILL)
+                os.kill(victim, signal.SIGKILL)
+                wait_until(lambda db=db: ended(db), 30, "the end of all sessions", 0.005)
             wait_until(lambda: recovered(own_database), 30, "recovery", 0.005)
             load.wait_served()
     unknown = load.check(own_database)
